@@ -27,6 +27,7 @@ import { createListeners } from './listeners.ts';
 import { registerPlanMetrics } from './operation/planMetrics.ts';
 import { Preparer } from './operation/preparer.ts';
 import type { StartPlannerThread } from './planning/plannerThread.ts';
+import { createRedisMonitor } from './redis/redisMonitor.ts';
 import { createRequestPath } from './requestPath.ts';
 import { createSubgraphClient } from './subgraphs/createSubgraphClient.ts';
 import { SubgraphCertificates } from './subgraphs/subgraphCertificates.ts';
@@ -216,6 +217,7 @@ async function assembleGateway(
   add(context.authentication);
   for (const feature of path.features) add(feature);
   add({ addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
+  add(createRedisMonitor({ config: config.redis, log, timers }));
 
   const server = createListeners({
     ...dependencies,

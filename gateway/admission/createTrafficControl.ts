@@ -63,7 +63,7 @@ function createRateLimiter({
   const problems = new ProblemLog<'redis'>({
     log,
     now,
-    message: 'Rate limits are counted by this process alone, because Redis does not answer',
+    message: 'Rate limits are counted by this process alone, because Redis cannot be used',
   });
   const onFallback = ({ message }: Error): void => problems.report('redis', message);
   const shared = isRedisConfigured(redis)

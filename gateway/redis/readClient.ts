@@ -48,7 +48,8 @@ export class ReadClient {
   }
 
   async #send(send: () => Promise<unknown>): Promise<unknown> {
-    if (!this.#client.isReady) throw new Error('Redis is not connected.');
+    const { disconnection } = this.#client;
+    if (disconnection !== undefined) throw disconnection.cause;
     if (this.#breaker.isOpen) throw new Error('Redis did not answer in time before.');
     if (this.#commandsInFlight >= this.#options.config.maxInFlight) {
       throw new Error('Too many commands are in flight (redis.maxInFlight).');

@@ -3,7 +3,13 @@ import type { Cluster, Redis } from 'ioredis';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { loadIoredis } from './loadIoredis.ts';
 import { RedisFailure } from './redisFailure.ts';
-import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
+import {
+  connectionOptions,
+  describeAddress,
+  parseAddress,
+  type RedisConfig,
+  serverOptions,
+} from './redisOptions.ts';
 
 export type RedisArgument = string | number | Buffer;
 
@@ -31,17 +37,42 @@ interface RedisClientOptions {
  *  at once, and no command is sent twice. */
 export class RedisClient {
   readonly #redis: Redis | Cluster;
+  readonly #address: string;
+  #failure: RedisFailure | undefined;
+  #wasReady = false;
+  #isClosed = false;
 
   constructor({ config, onReady, onClose, onFailure }: RedisClientOptions) {
     this.#redis = connect(config);
-    this.#redis.on('ready', onReady);
-    if (onClose !== undefined) this.#redis.on('close', onClose);
-    this.#redis.on('error', (error) => onFailure(new RedisFailure(error)));
-    this.#redis.on('node error', (error) => onFailure(new RedisFailure(error)));
+    this.#address = describeAddress(config);
+    const fail = (error: unknown): void => {
+      this.#failure = new RedisFailure(error, this.#address);
+      onFailure(this.#failure);
+    };
+    this.#redis.on('ready', () => {
+      this.#failure = undefined;
+      this.#wasReady = true;
+      onReady();
+    });
+    this.#redis.on('close', () => {
+      // ioredis emits no error when the server closes a new connection, as a port with TLS does.
+      const isUnexplained = !this.#wasReady && this.#failure === undefined && !this.#isClosed;
+      if (isUnexplained) fail(new Error('the server closed the connection'));
+      this.#wasReady = false;
+      onClose?.();
+    });
+    this.#redis.on('error', fail);
+    this.#redis.on('node error', fail);
   }
 
   get isReady(): boolean {
     return this.#redis.status === 'ready';
+  }
+
+  /** Why Redis is not connected; `undefined` while it is. The message names the server. */
+  get disconnection(): RedisFailure | undefined {
+    if (this.isReady) return undefined;
+    return this.#failure ?? new RedisFailure(new Error('Redis is not connected.'), this.#address);
   }
 
   /** Resolves with the reply, strings as buffers, or with a `RedisFailure`; never rejects. Has no timeout: it waits until
@@ -66,6 +97,7 @@ export class RedisClient {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#redis.disconnect();
   }
 }

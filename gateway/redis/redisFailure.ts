@@ -13,15 +13,36 @@ export class RedisFailure {
   readonly kind: RedisFailureKind;
   readonly cause: Error;
 
-  constructor(cause: unknown) {
+  /** `address`: of the connection that failed (`describeAddress`); omitted for commands. */
+  constructor(cause: unknown, address?: string) {
     this.cause = cause instanceof Error ? cause : new Error(String(cause));
-    this.kind = kindOf(this.cause.message);
+    this.kind = kindOf(describeConnectionError(this.cause, undefined));
+    const message = describeConnectionError(this.cause, address);
+    if (message !== this.cause.message) this.cause = new Error(message, { cause });
   }
 
   /** Whether every retry would fail in the same way, because the command itself is invalid. */
   get isPermanent(): boolean {
     return this.kind === 'refused' && permanentErrors.test(this.cause.message);
   }
+}
+
+interface ConnectionError {
+  readonly message: string;
+  readonly code?: string;
+  /** Node: one for each address of a host name. Then the message is empty. */
+  readonly errors?: readonly Error[];
+  /** ioredis: of a Cluster that could not be reached. */
+  readonly lastNodeError?: Error;
+}
+
+/** The message of an error, after the address if the message does not contain it. Errors of connections often name no
+ *  address, and some have no message of their own. */
+export function describeConnectionError(error: Error, address: string | undefined): string {
+  const { message, code = 'the connection failed', errors = [], lastNodeError }: ConnectionError = error;
+  const details = [message, ...errors.map((each) => each.message), lastNodeError?.message ?? ''];
+  const text = details.filter((detail) => detail !== '').join(' ') || code;
+  return address === undefined || text.includes(address) ? text : `${address}: ${text}`;
 }
 
 /** Also matches errors inside of messages of scripts. Errors that depend on a key, on permissions or on the version of the

@@ -25,6 +25,18 @@ export function parseAddress(text: string): RedisAddress {
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 6379 : Number(port) };
 }
 
+/** The configured servers for logs and messages, without secrets: `host:port`. */
+export function describeAddress({ url, cluster, sentinel, tls }: RedisConfig): string {
+  const nodes = [...cluster.nodes, ...sentinel.nodes];
+  const servers = nodes.length > 0 ? nodes.join(', ') : hostAndPortOf(url);
+  return tls.enabled || url.startsWith('rediss:') ? `${servers} with TLS` : servers;
+}
+
+function hostAndPortOf(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `${hostname}:${port || '6379'}`;
+}
+
 // ioredis waits for the server to close the connection too, which never happens after a crash.
 const disconnectTimeoutMs = 200;
 

@@ -3,7 +3,13 @@ import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
 import { loadIoredis } from './loadIoredis.ts';
 import { RedisFailure } from './redisFailure.ts';
-import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
+import {
+  connectionOptions,
+  describeAddress,
+  parseAddress,
+  type RedisConfig,
+  serverOptions,
+} from './redisOptions.ts';
 
 interface RedisSubscriberOptions {
   readonly config: RedisConfig;
@@ -50,7 +56,7 @@ export class RedisSubscriber {
       retryStrategy: () => null,
     });
     this.#redis = redis;
-    redis.on('error', (error) => onFailure(new RedisFailure(error)));
+    redis.on('error', (error) => onFailure(new RedisFailure(error, describeAddress(config))));
     redis.on('message', (_, message: string) => onMessage(message));
     redis.once('end', () => this.#reconnect());
     redis.once('ready', () => {

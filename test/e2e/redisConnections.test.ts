@@ -1,13 +1,16 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createServer } from 'node:tls';
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
+import { pino } from 'pino';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
+import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { createQueueConnection } from '../../gateway/redis/queueConnection.ts';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { connectRedis, startDedicatedRedis, startSentinel } from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
@@ -117,4 +120,95 @@ test('after a queue connection was closed, no duplicate of its client connects a
   connection.close();
   await expect(duplicate.connect()).rejects.toThrow('Connection is closed.');
   expect(duplicate.status).toBe('end');
+});
+
+describe('a gateway that cannot use Redis', () => {
+  interface Line {
+    readonly level: number;
+    readonly msg: string;
+    readonly message?: string;
+  }
+
+  async function startGateway(redis: GatewayOptions['redis']) {
+    const lines: Line[] = [];
+    const gateway = await startInlineGateway({
+      subgraphs: [{ name: 'accounts', sdl: 'type Query { me: String }' }],
+      config: { redis },
+      dependencies: { logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }) },
+    });
+    const ready = async (): Promise<{ status: number; notes?: unknown }> => {
+      const response = await fetch(new URL('/health/ready', gateway.adminUrl));
+      return { status: response.status, notes: (await response.json()).notes };
+    };
+    const waitForNotes = async (hasNotes: boolean) => {
+      let health = await ready();
+      while ((health.notes !== undefined) !== hasNotes) health = await ready();
+      return health;
+    };
+    const linesOf = (start: string) => lines.filter(({ msg }) => msg.startsWith(start));
+    return { gateway, waitForNotes, linesOf, [Symbol.asyncDispose]: () => gateway.close() };
+  }
+
+  test('is ready with a note while Redis refuses its password, and without one as soon as it does not', async () => {
+    await using server = await startDedicatedRedis(['--requirepass', 'other']);
+    const url = `redis://:canary@127.0.0.1:${server.port}`;
+    await using opened = await startGateway({ url, timeouts: longRedisTimeouts });
+    const cause = `127.0.0.1:${server.port}: WRONGPASS invalid username-password pair or user is disabled.`;
+    expect(await opened.waitForNotes(true)).toEqual({
+      status: 200,
+      notes: [
+        {
+          code: 'REDIS_UNAVAILABLE',
+          message: `Redis cannot be used, and nothing is shared with other processes: ${cause}`,
+        },
+      ],
+    });
+    const operator = connectRedis(server.url.replace('redis://', 'redis://:other@'));
+    await operator.call('CONFIG', 'SET', 'requirepass', 'canary');
+    operator.disconnect();
+    await opened.waitForNotes(false);
+    expect(opened.linesOf('Redis can')).toMatchObject([
+      {
+        level: 40,
+        problem: 'authentication',
+        message: cause,
+        msg: expect.stringContaining('cannot be used'),
+      },
+      { level: 30, msg: 'Redis can be used again' },
+    ]);
+    for (const { message } of opened.linesOf('The cache store has a problem')) expect(message).toBe(cause);
+  });
+
+  test('has a note with the address when it expects TLS at a port without it', async () => {
+    await using server = await startDedicatedRedis();
+    await using opened = await startGateway({
+      url: `rediss://127.0.0.1:${server.port}`,
+      timeouts: { connect: '200ms' },
+    });
+    expect(await opened.waitForNotes(true)).toMatchObject({
+      status: 200,
+      notes: [{ message: expect.stringContaining(`127.0.0.1:${server.port} with TLS: connect ETIMEDOUT`) }],
+    });
+  });
+
+  test('has a note when the server closes each connection', async () => {
+    const server = createTcpServer((socket) => socket.on('error', () => {}).end()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await using opened = await startGateway({ url: `redis://127.0.0.1:${port}` });
+    expect(await opened.waitForNotes(true)).toMatchObject({
+      notes: [{ message: expect.stringContaining(`127.0.0.1:${port}: the server closed the connection`) }],
+    });
+    server.close();
+  });
+
+  test('has a note while Redis hangs', async () => {
+    await using server = await startDedicatedRedis();
+    await using opened = await startGateway({ url: server.url });
+    await opened.waitForNotes(false);
+    server.pause();
+    expect(await opened.waitForNotes(true)).toMatchObject({ status: 200 });
+    server.resume();
+    await opened.waitForNotes(false);
+  });
 });

@@ -41,7 +41,7 @@ export class SharedPersistedQueries {
     this.#problems = new ProblemLog({
       log,
       now,
-      message: 'Persisted queries are not shared with other processes, because Redis does not answer',
+      message: 'Persisted queries are not shared with other processes, because Redis cannot be used',
     });
     this.#redis = new ReadClient({ config, timers, onFailure: ({ cause }) => this.#report(cause) });
   }

@@ -53,8 +53,9 @@ export class RedisBuckets {
     const { config, problems } = this.#options;
     const indexesByBucket = new Map<number, number[]>();
     if (keys.length === 0) return indexesByBucket;
-    if (!this.isReady) {
-      problems.report('unreachable');
+    const { disconnection } = this.#options.client;
+    if (disconnection !== undefined) {
+      problems.report(disconnection.kind, { err: disconnection.cause });
       return indexesByBucket;
     }
     for (const [index, key] of keys.entries()) {

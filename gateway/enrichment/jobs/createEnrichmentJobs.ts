@@ -1,5 +1,5 @@
-import { RedisFailure, type RedisFailureKind } from '../../redis/redisFailure.ts';
-import { isRedisConfigured, type RedisConfig } from '../../redis/redisOptions.ts';
+import { describeConnectionError, RedisFailure, type RedisFailureKind } from '../../redis/redisFailure.ts';
+import { describeAddress, isRedisConfigured, type RedisConfig } from '../../redis/redisOptions.ts';
 import { ProblemLog, type ProblemLogOptions } from '../../telemetry/problemLog.ts';
 import { systemTimers } from '../../time/timers.ts';
 import { EnrichmentJobs, type EnrichmentJobsOptions } from './enrichmentJobs.ts';
@@ -19,19 +19,26 @@ export function createEnrichmentJobs({ redis, ...options }: CreateEnrichmentJobs
   const now = Date.now;
   const storeOptions = { policy, timers, now, observer };
   const store = isRedisConfigured(redis)
-    ? new RedisJobStore({ ...storeOptions, config: redis, onFailure: createFailureReporter({ log, now }) })
+    ? new RedisJobStore({
+        ...storeOptions,
+        config: redis,
+        onFailure: createFailureReporter({ log, now, address: describeAddress(redis) }),
+      })
     : new MemoryJobStore(storeOptions);
   return new EnrichmentJobs({ ...options, store, timers, monotonicNow: () => performance.now() });
 }
 
-/** Logs the first failure of each kind and minute. Failures of BullMQ have the kind `queue`. */
-export function createFailureReporter(
-  options: Pick<ProblemLogOptions, 'log' | 'now'>,
-): (failure: RedisFailure | Error) => void {
+/** Logs the first failure of each kind and minute. Failures of BullMQ have the kind `queue`. `address`: of Redis. */
+export function createFailureReporter({
+  address,
+  ...options
+}: Pick<ProblemLogOptions, 'log' | 'now'> & { readonly address: string }): (
+  failure: RedisFailure | Error,
+) => void {
   const message = 'Redis failed to store or read enrichment jobs. The gateway retries.';
   const problems = new ProblemLog<RedisFailureKind | 'queue'>({ ...options, message });
   return (failure) => {
     if (failure instanceof RedisFailure) problems.report(failure.kind, failure.cause.message);
-    else problems.report('queue', failure.message);
+    else problems.report('queue', describeConnectionError(failure, address));
   };
 }

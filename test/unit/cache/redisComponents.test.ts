@@ -4,9 +4,11 @@ import { slotNames, slotOf } from '../../../gateway/cache/store/redisKeys.ts';
 import { StoreProblems } from '../../../gateway/cache/store/storeProblems.ts';
 import { ReadCircuitBreaker } from '../../../gateway/redis/readCircuitBreaker.ts';
 import { RedisFailure } from '../../../gateway/redis/redisFailure.ts';
+import { describeAddress } from '../../../gateway/redis/redisOptions.ts';
 import { createLogger } from '../../../gateway/telemetry/logger.ts';
 import { backoffDelayMs } from '../../../gateway/time/backoffDelayMs.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
+import { parseRedisConfig } from '../../harness/redisStoreFixture.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 describe('The hash tags of buckets', () => {
@@ -128,6 +130,42 @@ test('Redis failures are classified by their message', () => {
     expect([message, new RedisFailure(new Error(message)).kind]).toEqual([message, kind]);
   }
   expect(new RedisFailure('no error').cause).toBeInstanceOf(Error);
+});
+
+test.each([
+  ['no address', new Error('connect ETIMEDOUT'), 'redis:6379: connect ETIMEDOUT', 'unreachable'],
+  [
+    'the address',
+    new Error('connect ECONNREFUSED redis:6379'),
+    'connect ECONNREFUSED redis:6379',
+    'unreachable',
+  ],
+  ['a refusal', new Error('WRONGPASS invalid'), 'redis:6379: WRONGPASS invalid', 'authentication'],
+  [
+    'errors of several addresses',
+    new AggregateError([new Error('connect ECONNREFUSED ::1'), new Error('connect ECONNREFUSED 127.0.0.1')]),
+    'redis:6379: connect ECONNREFUSED ::1 connect ECONNREFUSED 127.0.0.1',
+    'unreachable',
+  ],
+  [
+    'the error of the last node of a Cluster',
+    Object.assign(new Error('Failed to refresh slots cache.'), { lastNodeError: new Error('NOAUTH') }),
+    'redis:6379: Failed to refresh slots cache. NOAUTH',
+    'authentication',
+  ],
+  ['only a code', Object.assign(new Error(''), { code: 'EPIPE' }), 'redis:6379: EPIPE', 'unreachable'],
+])('a failed connection has the address of Redis and the cause, with %s', (_, error, message, kind) => {
+  const failure = new RedisFailure(error, 'redis:6379');
+  expect([failure.cause.message, failure.kind]).toEqual([message, kind]);
+});
+
+test.each([
+  [{ url: 'redis://user:secret@redis.test/3' }, 'redis.test:6379'],
+  [{ url: 'rediss://:secret@[::1]:7000' }, '[::1]:7000 with TLS'],
+  [{ cluster: { nodes: ['a:1', 'b:2'] }, tls: { enabled: true } }, 'a:1, b:2 with TLS'],
+  [{ sentinel: { nodes: ['a:1'], name: 'cache', password: 'secret' } }, 'a:1'],
+])('the address of Redis in messages has no secret, for %j', (redis, address) => {
+  expect(describeAddress(parseRedisConfig(redis))).toBe(address);
 });
 
 test('store problems are counted, and the first of each kind and minute is logged', () => {

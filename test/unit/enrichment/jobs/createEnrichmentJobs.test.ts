@@ -8,6 +8,7 @@ test('createFailureReporter logs the first failure of each kind and minute, with
   const report = createFailureReporter({
     log: { warn: ({ problem, count, message }) => logged.push([problem, count, message]) },
     now: () => now,
+    address: '127.0.0.1:6379',
   });
   const gone = new RedisFailure(new Error('connect ECONNREFUSED'));
   for (let job = 0; job < 1_000; job++) report(gone);
@@ -19,7 +20,7 @@ test('createFailureReporter logs the first failure of each kind and minute, with
   report(gone);
   expect(logged).toEqual([
     ['unreachable', 1, 'connect ECONNREFUSED'],
-    ['queue', 1, 'Missing lock for job 1'],
+    ['queue', 1, '127.0.0.1:6379: Missing lock for job 1'],
     ['out_of_memory', 1, "OOM command not allowed when used memory > 'maxmemory'."],
     ['unreachable', 1_002, 'connect ECONNREFUSED'],
   ]);
