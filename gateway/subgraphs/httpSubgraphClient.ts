@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
+import { maskSecrets } from '../config/addressSecrets.ts';
 import { describeCause, type GatewayError } from '../errors.ts';
 import { TextKey } from '../sharing/textMap.ts';
 import { requestCreationError, unreachableError } from './callErrors.ts';
@@ -57,7 +58,7 @@ export interface SubgraphCallEvent {
 
 /** For the log only. */
 interface CallFailure {
-  /** Where the call was sent. */
+  /** Where the call was sent, without the values of query parameters. */
   readonly url: string;
   /** What went wrong, such as `connect ECONNREFUSED 127.0.0.1:4001`; `undefined` if the outcome says all there is to say. */
   readonly problem: string | undefined;
@@ -307,9 +308,10 @@ function eventOf(
   };
 }
 
-function failureOf({ url, status = 200 }: HttpCall, { result }: AttemptEnd): CallFailure | undefined {
-  if (result instanceof Error) return { url, problem: describeCause(result) };
-  return status < 400 ? undefined : { url, problem: undefined };
+function failureOf(call: HttpCall, { result }: AttemptEnd): CallFailure | undefined {
+  const problem = result instanceof Error ? describeCause(result) : undefined;
+  const isFailure = result instanceof Error || (call.status ?? 200) >= 400;
+  return isFailure ? { url: maskSecrets(call.url), problem } : undefined;
 }
 
 /** Longer bodies are not shared: comparing them takes longer than it is worth. In characters. */

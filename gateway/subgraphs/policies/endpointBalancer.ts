@@ -1,3 +1,4 @@
+import { maskSecrets } from '../../config/addressSecrets.ts';
 import type { AttemptEnd } from './call.ts';
 import { healthOf } from './circuitBreakers.ts';
 
@@ -21,6 +22,7 @@ interface Endpoint {
 }
 
 export interface EndpointState {
+  /** Without the values of query parameters, which may be secrets. */
   readonly url: string;
   readonly inFlight: number;
   readonly isEjected: boolean;
@@ -108,7 +110,7 @@ export class EndpointBalancer {
   get states(): readonly EndpointState[] {
     const now = this.#now();
     return this.#endpoints.map(({ url, inFlight, ejectedUntil }) => ({
-      url,
+      url: maskSecrets(url),
       inFlight,
       isEjected: ejectedUntil > now,
     }));

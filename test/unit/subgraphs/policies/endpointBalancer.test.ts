@@ -228,3 +228,18 @@ test('no call fails while one of two endpoints refuses connections, beyond the r
     { hasRetryBudget: true, endpoints: [{ isEjected: true }, { isEjected: false }] },
   ]);
 });
+
+test('states and failures show no query parameters of addresses, which may be secrets', async () => {
+  await using subgraph = await startScriptedSubgraph();
+  subgraph.enqueueScripts(reset);
+  const url = `${subgraph.url}?key=secret`;
+  const failures: unknown[] = [];
+  await using fixture = createClientFixture(url, {
+    at: { urls: [url] },
+    onCall: ({ failure }) => failures.push(failure),
+  });
+  await fixture.send({ kind: 'mutation' }).outcome;
+  const shown = `${subgraph.url}?key=***`;
+  expect(fixture.client.states()).toMatchObject([{ endpoints: [{ url: shown }] }]);
+  expect(failures).toMatchObject([{ url: shown }]);
+});
