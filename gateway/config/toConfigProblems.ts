@@ -65,6 +65,8 @@ function describeValue(value: unknown, { code, path }: z.core.$ZodIssue): string
   if (typeof value === 'object') return 'is a section';
   if (code !== 'custom') return 'is a single value';
   const text = JSON.stringify(value);
-  const mayHaveSecret = /[@?#]|: |-----BEGIN/.test(text) || schemaAt(path)?.title === 'secret';
+  const isSecret = schemaAt(path)?.title === 'secret';
+  if (isSecret && String(value).trim() === '') return 'is empty';
+  const mayHaveSecret = isSecret || /[@?#]|: |-----BEGIN/.test(text);
   return mayHaveSecret || text.length > 60 ? 'is invalid' : `is ${text}`;
 }

@@ -1,4 +1,5 @@
 import { maskSecrets } from '../config/addressSecrets.ts';
+import { formatConfigPath } from '../config/configError.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -13,6 +14,9 @@ import type { CallPolicyObserver } from './policies/callPolicies.ts';
 import type { SendPolicy } from './subgraphClient.ts';
 import { outcomeLabelOf, registerSubgraphGauges, SubgraphMetrics } from './subgraphMetrics.ts';
 import type { SubgraphEndpoint } from './subgraphPools.ts';
+
+/** The recommended length of `signing.secret`. */
+const minSecretBytes = 32;
 
 interface SubgraphClientOptions {
   readonly config: GatewayConfig;
@@ -62,7 +66,21 @@ export function createSubgraphClient({
     onReceiverFault: (err) => log.error({ err }, 'A receiver of a subgraph response threw'),
   });
   registerSubgraphGauges(registry, () => client.states());
+  warnAboutShortSecrets(config, log);
   return client;
+}
+
+function warnAboutShortSecrets({ subgraphs }: GatewayConfig, log: Logger): void {
+  const options = Object.entries(subgraphs).flatMap(([name, section]) => {
+    const secret = section?.signing?.secret;
+    const isShort = secret !== undefined && Buffer.byteLength(secret) < minSecretBytes;
+    return isShort ? [formatConfigPath(['subgraphs', name, 'signing', 'secret'])] : [];
+  });
+  if (options.length > 0)
+    log.warn(
+      { options, minBytes: minSecretBytes },
+      'Secrets that sign requests are short and may be guessed',
+    );
 }
 
 /** Records the end of each call in metrics, as failures of the subgraph, and in the log at level `debug`. */

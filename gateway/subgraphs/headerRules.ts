@@ -7,6 +7,7 @@ import {
   isForwardableHeader,
   noForwardedHeaders,
 } from './forwardedHeaders.ts';
+import { signingOf } from './requestSignature.ts';
 import { memoizePolicies } from './subgraphEndpoints.ts';
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -221,8 +222,9 @@ export function createHeaderRules(config: GatewayConfig): (subgraph: string) => 
   const bySubgraph = new Map<string, HeaderRules>();
   const known: { configured: ConfiguredHeaders; signatureHeader: string | undefined; rules: HeaderRules }[] =
     [];
-  const rulesFor = ({ headers, signing }: SubgraphPolicy): HeaderRules => {
-    const signatureHeader = signing.secret === '' ? undefined : signing.header;
+  const rulesFor = (policy: SubgraphPolicy): HeaderRules => {
+    const { headers } = policy;
+    const signatureHeader = signingOf(policy)?.header;
     const equal = known.find(
       ({ configured, ...other }) =>
         configured.forward === headers.forward &&

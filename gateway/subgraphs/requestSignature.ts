@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import type { SubgraphPolicy } from '../config/subgraphPolicyOf.ts';
 
 export interface RequestSigning {
   readonly secret: string;
@@ -9,4 +10,11 @@ export interface RequestSigning {
 /** The header with the signature of a request body: `sha256=` and the hexadecimal HMAC-SHA256 of its bytes. Name and value. */
 export function signatureOf({ secret, header }: RequestSigning, body: string): readonly [string, string] {
   return [header, `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`];
+}
+
+/** How the requests to a subgraph are signed; `undefined` when they are not. */
+export function signingOf({
+  signing: { secret, header },
+}: Pick<SubgraphPolicy, 'signing'>): RequestSigning | undefined {
+  return secret === undefined ? undefined : { secret, header };
 }

@@ -4,7 +4,7 @@ import { subgraphPolicyOf } from '../config/subgraphPolicyOf.ts';
 import type { AccessOfAddress, SubgraphAddress } from '../supergraph/sources/fetchSubgraphSdl.ts';
 import { pairsToObject } from './forwardedHeaders.ts';
 import { createHeaderRules } from './headerRules.ts';
-import { signatureOf } from './requestSignature.ts';
+import { signatureOf, signingOf } from './requestSignature.ts';
 import { SubgraphCertificates } from './subgraphCertificates.ts';
 
 /** How the gateway fetches the schemas of subgraphs: with the headers that need no client, the certificate and the signature
@@ -17,14 +17,14 @@ export function createSchemaAccess(
   const rulesOf = createHeaderRules(config);
   return (address) => {
     if (!isTrusted(address)) return { tls: certificates.tlsOf(address.name) };
-    const { signing } = subgraphPolicyOf(config, address.name);
+    const signing = signingOf(subgraphPolicyOf(config, address.name));
     return {
       headers: {
         ...pairsToObject(rulesOf(address.name).constantHeaders.pairs),
         ...schemaHeadersOf(config, address),
       },
       tls: certificates.tlsOf(address.name),
-      sign: signing.secret === '' ? undefined : (body) => signatureOf(signing, body),
+      sign: signing && ((body) => signatureOf(signing, body)),
     };
   };
 }

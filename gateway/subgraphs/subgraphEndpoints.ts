@@ -1,6 +1,7 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import { type SubgraphPolicy, subgraphPolicyOf } from '../config/subgraphPolicyOf.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import { signingOf } from './requestSignature.ts';
 import type { SubgraphCertificates } from './subgraphCertificates.ts';
 import type { SubgraphEndpoint } from './subgraphPools.ts';
 
@@ -54,7 +55,7 @@ export function createSubgraphEndpoints(
         maxConnectionAgeMs: policy.maxConnectionAge,
         tls: certificates.tlsOf(name),
         respond: respondedNamesOf(policy),
-        signing: policy.signing.secret === '' ? undefined : policy.signing,
+        signing: signingOf(policy),
       });
     }
   });

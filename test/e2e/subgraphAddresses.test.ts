@@ -30,6 +30,26 @@ describe('the configuration of subgraphs', () => {
     ]);
   });
 
+  test('logs one warning at the start for the secrets of signatures that are shorter than 32 bytes', async () => {
+    const warnings: unknown[] = [];
+    const logger = pino({ level: 'warn', base: null }, { write: (line) => warnings.push(JSON.parse(line)) });
+    const subgraphs = {
+      all: { signing: { secret: 'x'.repeat(31) } },
+      reviews: { signing: { secret: 'x'.repeat(32) } },
+      products: { signing: { secret: 'short' } },
+    };
+    await using _gateway = await startTestGateway({ config: { subgraphs }, dependencies: { logger } });
+    expect(warnings).toEqual([
+      {
+        level: 40,
+        time: expect.any(Number),
+        options: ['subgraphs.all.signing.secret', 'subgraphs.products.signing.secret'],
+        minBytes: 32,
+        msg: 'Secrets that sign requests are short and may be guessed',
+      },
+    ]);
+  });
+
   test('cannot replace an address with a password, which the supergraph would show', async () => {
     const file = join(folder, 'secret.graphql');
     const demo = await readFile(demoSupergraphFile, 'utf8');

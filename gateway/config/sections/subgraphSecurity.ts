@@ -10,9 +10,16 @@ const cert = pemFile().describe(
 );
 const key = pemFile().describe('PEM file with the private key of `cert`, without a passphrase.');
 
-const secret = text({ title: 'secret', expected: 'text, or nothing', isValid: () => true }).describe(
-  'Key with which the body of every HTTP request to the subgraph is signed (HMAC-SHA256). Empty: requests are not signed. See [headers.md](headers.md#signed-requests).',
-);
+// No default: an empty secret is refused, so that an empty environment variable does not turn signing off.
+const secret = text({
+  title: 'secret',
+  expected: 'a key of at least 32 random bytes, or no `secret` for requests without a signature',
+  isValid: (value) => value.trim() !== '',
+})
+  .describe(
+    'Key with which the body of every HTTP request to the subgraph is signed (HMAC-SHA256): at least 32 random bytes. Without it, requests are not signed. See [headers.md](headers.md#signed-requests).',
+  )
+  .optional();
 const header = sentHeaderName.describe('Header that has the signature: `sha256=` and 64 hexadecimal digits.');
 
 /** `tls` of all subgraphs. */
@@ -27,8 +34,8 @@ export const ownTls = z
 
 /** `signing` of all subgraphs. */
 export const allSigning = z
-  .strictObject({ secret: secret.prefault(''), header: header.prefault('x-tributary-signature') })
+  .strictObject({ secret, header: header.prefault('x-tributary-signature') })
   .prefault({});
 
 /** `signing` of one subgraph. */
-export const ownSigning = z.strictObject({ secret: secret.optional(), header: header.optional() }).optional();
+export const ownSigning = z.strictObject({ secret, header: header.optional() }).optional();

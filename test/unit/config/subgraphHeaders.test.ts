@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { printConfig } from '../../../gateway/config/printConfig.ts';
+import { subgraphPolicyOf } from '../../../gateway/config/subgraphPolicyOf.ts';
 
 const supergraph = { file: 'a' };
 
@@ -148,8 +149,36 @@ describe('certificates and signatures in the configuration', () => {
 
   test('are not quoted in problems', () => {
     expect(problemsOf({ signing: { secret: 4711 } }, 'reviews')).toEqual([
-      'subgraphs.reviews.signing.secret is invalid; expected: text, or nothing',
+      'subgraphs.reviews.signing.secret is invalid; expected: a key of at least 32 random bytes, or no `secret` for requests without a signature',
     ]);
+  });
+
+  test.each(['all', 'reviews'])(
+    'are refused for %s with an empty secret, which would sign nothing',
+    (name) => {
+      for (const secret of ['', ' '])
+        expect(problemsOf({ signing: { secret } }, name)).toEqual([
+          `subgraphs.${name}.signing.secret is empty; expected: a key of at least 32 random bytes, or no \`secret\` for requests without a signature`,
+        ]);
+    },
+  );
+
+  test('are off without a secret, also for a configuration that was parsed or printed before', () => {
+    const config = parseConfig({ supergraph, subgraphs: { reviews: { signing: { header: 'x-sig' } } } });
+    expect([config.subgraphs.all.signing, subgraphPolicyOf(config, 'reviews').signing]).toEqual([
+      { header: 'x-tributary-signature' },
+      { header: 'x-sig' },
+    ]);
+    expect(parseConfig(config)).toEqual(config);
+    expect(parseConfig(parse(printConfig(config)))).toEqual(config);
+  });
+
+  test('inherit the secret of all', () => {
+    const config = parseConfig({
+      supergraph,
+      subgraphs: { all: { signing: { secret: 's' } }, reviews: { signing: { header: 'x-sig' } } },
+    });
+    expect(subgraphPolicyOf(config, 'reviews').signing).toEqual({ secret: 's', header: 'x-sig' });
   });
 
   test('are printed without secrets and without the values of headers', () => {
