@@ -10,6 +10,8 @@ import { toPlanningLimits } from '../planning/toPlanningLimits.ts';
 import { readSchemaAccess } from '../subgraphs/schemaAccess.ts';
 import { composeSupergraph, type SubgraphInput } from '../supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../supergraph/loadSupergraph.ts';
+import { messageOf } from '../supergraph/messageOf.ts';
+import { sourceLocationOf } from '../supergraph/sources/createSource.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import { printPlanReport } from './printPlanReport.ts';
@@ -67,8 +69,9 @@ async function loadConfiguredSupergraph(config: GatewayConfig): Promise<Supergra
   try {
     return await loadSupergraph({ sdl, planning: toPlanningLimits(config.planning) });
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError(exitCode.usageError, `The supergraph cannot be used: ${message}`, { cause });
+    const location = sourceLocationOf(config);
+    const subject = location === undefined ? 'The supergraph' : `The supergraph of ${location}`;
+    throw new CommandError(exitCode.usageError, `${subject} cannot be used: ${messageOf(cause)}`, { cause });
   }
 }
 

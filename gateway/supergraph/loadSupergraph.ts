@@ -34,11 +34,24 @@ export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Su
   const { signal } = threads;
   const planner = await createWorkerPlanner({ sdl, ...threads, ...planning }).catch((error: unknown) => {
     if (signal?.aborted) throw error;
-    throw new SupergraphRefusedError(messageOf(error), {
-      cause: error,
-    });
+    const reason = isOtherSchema(sdl) ? otherSchemaReason : messageOf(error);
+    throw new SupergraphRefusedError(reason, { cause: error });
   });
   return createSnapshot(planner, { sdl, urls });
+}
+
+const otherSchemaReason =
+  'the schema has no enum join__Graph, so it is not a supergraph. The schemas of subgraphs are composed with `tributary compose`.';
+
+/** Whether this is a schema, and not that of a supergraph. The loader reports only the definitions that such a schema
+ *  lacks. */
+function isOtherSchema(sdl: string): boolean {
+  if (sdl.includes('join__Graph')) return false;
+  try {
+    return parse(sdl, { noLocation: true }).definitions.length > 0;
+  } catch {
+    return false;
+  }
 }
 
 /** Creates the snapshot for a loaded planner. Closes the planner on failure.

@@ -1,6 +1,7 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import { listOverrideLabels } from '../planning/overrideLabels.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { sourceLocationOf } from './sources/createSource.ts';
 import type { Supergraph } from './supergraph.ts';
 import type { SupergraphHolder } from './supergraphHolder.ts';
 
@@ -10,7 +11,7 @@ export function reportSupergraphs(supergraphs: SupergraphHolder, config: Gateway
   supergraphs.onProblem((reason, origin) => {
     if (reason === undefined) log.info('The supergraph can be read from its source again');
     else if (origin === 'source') log.error({ reason }, 'The supergraph could not be read from its source');
-    else log.error({ reason }, 'The new supergraph was refused');
+    else log.error({ reason, source: sourceLocationOf(config) }, 'The new supergraph was refused');
   });
   supergraphs.onChange((supergraph) => {
     const subgraphs = [...supergraph.subgraphs.keys()];

@@ -475,7 +475,17 @@ Critical path of the first payload: 1 fetch: products
     expect([noOperation, noSupergraph, wrongSupergraph].map(({ code }) => code)).toEqual([2, 2, 2]);
     expect(noOperation.stderr).toBe(`${join(folder, 'nowhere.graphql')} does not exist.\n`);
     expect(noSupergraph.stderr).toBe(`${join(folder, 'nowhere.graphql')} does not exist.\n`);
-    expect(wrongSupergraph.stderr).toContain('The supergraph cannot be used: Syntax Error');
+    expect(wrongSupergraph.stderr).toContain(`The supergraph of ${broken} cannot be used: Syntax Error`);
+  });
+
+  test('names the file that is another schema than a supergraph, and how to get one', async () => {
+    const operation = write('any.graphql', '{ __typename }');
+    const file = write('subgraph.graphql', 'type Query { a: Int }');
+    expect(await runInProcess(['plan', '--supergraph', file, operation])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `The supergraph of ${file} cannot be used: the schema has no enum join__Graph, so it is not a supergraph. The schemas of subgraphs are composed with \`tributary compose\`.\n`,
+    });
   });
 });
 

@@ -167,7 +167,11 @@ test('a supergraph with an unsupported feature is refused with the reason in log
   const supergraph = await fetch(new URL('/supergraph', gateway.adminUrl));
   expect(await supergraph.json()).toEqual({ supergraph: null, lastRefusal: reason });
   expect(lines.filter(({ level }) => level === 50)).toEqual([
-    expect.objectContaining({ reason, msg: 'The new supergraph was refused' }),
+    expect.objectContaining({
+      reason,
+      source: gateway.supergraphFile,
+      msg: 'The new supergraph was refused',
+    }),
   ]);
   expect((await gateway.execute('{ me }')).status).toBe(503);
 });

@@ -1,3 +1,4 @@
+import { maskSecrets } from '../../config/addressSecrets.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import type { LoadSupergraph } from '../../config/sections/supergraph.ts';
 import { messageOf } from '../messageOf.ts';
@@ -23,6 +24,12 @@ export function createSource(
   }
   const read = 'url' in supergraph ? createUrlReader(supergraph) : createFunctionReader(supergraph.load);
   return createPollingSource({ read, pollIntervalMs: supergraph.pollInterval });
+}
+
+/** The file of the configured supergraph, or its address without secrets; `undefined` for other sources. */
+export function sourceLocationOf({ supergraph }: Pick<GatewayConfig, 'supergraph'>): string | undefined {
+  if ('file' in supergraph) return supergraph.file;
+  return 'url' in supergraph ? maskSecrets(supergraph.url) : undefined;
 }
 
 /** Returns a function that fetches the SDL if it has changed since the last fetch. */

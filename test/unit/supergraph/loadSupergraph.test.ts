@@ -27,6 +27,9 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map(({ planner }) => planner.close()));
 });
 
+const otherSchema =
+  'the schema has no enum join__Graph, so it is not a supergraph. The schemas of subgraphs are composed with `tributary compose`.';
+
 const only = (sdl: string) => [{ name: 'only', url: 'http://only.test', sdl: `${federationLink}${sdl}` }];
 
 describe('a loaded supergraph', () => {
@@ -200,7 +203,13 @@ describe('the refusal of a supergraph', () => {
 
   test.each([
     ['a syntax error', 'type Query {', 'Syntax Error: Expected Name, found <EOF>. (line 1, column 13)'],
-    ['a schema without federation', 'type Query { me: ID }', 'Invalid supergraph: must be a core schema'],
+    ['a schema without federation', 'type Query { me: ID }', otherSchema],
+    ['the schema of a subgraph', `${federationLink} type Query { me: ID }`, otherSchema],
+    [
+      'a supergraph without its links',
+      'enum join__Graph { A } type Query { me: ID }',
+      'Invalid supergraph: must be a core schema',
+    ],
   ])('names %s', async (_what, sdl, message) => {
     await expect(load(sdl)).rejects.toEqual(new SupergraphRefusedError(message));
   });

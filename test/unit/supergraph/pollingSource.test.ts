@@ -4,7 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
-import { createFunctionReader, createUrlReader } from '../../../gateway/supergraph/sources/createSource.ts';
+import {
+  createFunctionReader,
+  createUrlReader,
+  sourceLocationOf,
+} from '../../../gateway/supergraph/sources/createSource.ts';
 import { fetchSupergraphSdl } from '../../../gateway/supergraph/sources/fetchSupergraphSdl.ts';
 import { UnavailableError } from '../../../gateway/supergraph/sources/httpRequest.ts';
 import { createPollingSource } from '../../../gateway/supergraph/sources/pollingSource.ts';
@@ -155,6 +159,19 @@ describe('the URL source', () => {
     expect(source.drain()).toEqual([{ sdl: 'one' }]);
     expect(source.timers.pendingMs()).toEqual([]);
   });
+});
+
+test('the location of a configured source is its file, or its address without secrets', () => {
+  const sources = [
+    { file: 'a.graphql' },
+    { url: `https://registry.test/a?key=${canary}` },
+    { subgraphs: [{ name: 'a', url: 'http://a.test' }] },
+  ];
+  expect(sources.map((supergraph) => sourceLocationOf(parseConfig({ supergraph })))).toEqual([
+    'a.graphql',
+    'https://registry.test/a?key=***',
+    undefined,
+  ]);
 });
 
 describe('fetchSupergraphSdl', () => {
