@@ -64,7 +64,7 @@ function translateOperations(
   }: Readonly<Record<string, unknown>>): void {
     if (fallback !== undefined)
       draft.note(source, `propagate ${named}: a default value is not available; an extension can set it`);
-    if (typeof matching === 'string') rules.push({ forwardMatching: matching.replace(/\.\*$/, '') });
+    if (typeof matching === 'string') rules.push({ forwardMatching: withoutTrailingWildcard(matching) });
     else if (typeof rename === 'string') rules.push({ rename: lower(named), to: lower(rename) });
     else if (!forward.includes(lower(named))) forward.push(lower(named));
   }
@@ -96,6 +96,11 @@ function adds({ set, to, forwardMatching }: HeaderRule, name: string): boolean {
   } catch {
     return true;
   }
+}
+
+/** The expression without a last `.*`, which has no effect after another part, and which counts as a repetition. */
+function withoutTrailingWildcard(expression: string): string {
+  return expression.replace(/(?<=[^\\])\.\*$/, '');
 }
 
 function lower(name: unknown): string {

@@ -277,6 +277,19 @@ describe('the translation of Apollo Router', () => {
     );
   });
 
+  test.each([
+    ['.*', '.*'],
+    ['^x-.*', '^x-'],
+    [String.raw`^x\.*`, String.raw`^x\.*`],
+  ])('keeps the meaning of the expression %s for the names of headers', (matching, forwardMatching) => {
+    const { options } = translate(
+      `headers: { all: { request: [{ propagate: { matching: '${matching}' } }] } }`,
+    );
+    expect(options).toMatchObject({
+      subgraphs: { all: { headers: { forward: [], rules: [{ forwardMatching }] } } },
+    });
+  });
+
   test('has a note for every option that docs/migration/apollo-router.md says is not available', () => {
     const page = readFileSync(join(root, 'docs/migration/apollo-router.md'), 'utf8');
     const rows = Array.from(page.matchAll(/^\| (`[^|]*) \| not available/gm), ([, names = '']) => names);
