@@ -144,8 +144,8 @@ async function assembleGateway(
   dependencies: GatewayDependencies,
   opened: Set<Feature>,
 ): Promise<Gateway> {
-  const config = parseConfig(withModulesOnly(options));
-  const { logger, worker, timers = systemTimers } = dependencies;
+  const { logger, worker, timers = systemTimers, readIdentity } = dependencies;
+  const config = parseConfig(withModulesOnly(options), { readsIdentity: readIdentity !== undefined });
   const log = logger ? protectLogger(logger) : await createConfiguredLogger(config.telemetry);
 
   const open = <Opened extends Feature | undefined>(feature: Opened): Opened => {

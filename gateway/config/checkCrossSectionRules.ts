@@ -11,9 +11,18 @@ import { reconnectDefaults } from './sections/redis.ts';
 import { retryDefaults, timeoutDefaults } from './sections/subgraphs.ts';
 import { sourceOptions } from './sections/supergraph.ts';
 
+/** What the application around the gateway decides instead of the configuration. */
+export interface ConfigContext {
+  /** The application reads who sent a request, with claims of its own (`GatewayDependencies.readIdentity`). */
+  readonly readsIdentity?: boolean;
+}
+
 /** Checks the rules that concern several options. It reads the unparsed configuration and ignores values of the wrong
  *  shape, so that these problems are reported together with those of the schema. */
-export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
+export function checkCrossSectionRules(
+  input: unknown,
+  { readsIdentity = false }: ConfigContext = {},
+): ConfigProblem[] {
   const root = sectionOf(input);
   return [
     ...checkSource(sectionOf(root.supergraph), root),
@@ -31,6 +40,7 @@ export function checkCrossSectionRules(input: unknown): ConfigProblem[] {
     ...checkCallbacks(root),
     ...checkCors(sectionOf(sectionOf(root.security).cors)),
     ...checkIdentity(sectionOf(root.security)),
+    ...(readsIdentity ? [] : checkClaims(sectionOf(root.subgraphs), sectionOf(root.security))),
     ...checkMetricsExport(sectionOf(root.telemetry)),
     ...checkTopics(sectionOf(root.subscriptions).topics, redisServers(sectionOf(root.redis)).length > 0),
   ];
@@ -327,6 +337,9 @@ function checkCors({ origins, credentials }: Section): ConfigProblem[] {
   ];
 }
 
+const tokenVerification =
+  'security.jwt as well, such as { issuers: [{ jwks: https://login.example/.well-known/jwks.json }] }, or a header that a trusted proxy sets';
+
 function checkIdentity({ identity, jwt }: Section): ConfigProblem[] {
   const { claim } = sectionOf(identity);
   if (claim === undefined || jwt !== undefined) return [];
@@ -334,10 +347,28 @@ function checkIdentity({ identity, jwt }: Section): ConfigProblem[] {
     {
       path: 'security.identity.claim',
       message: `is ${JSON.stringify(claim)}, but no token is verified`,
-      expected:
-        'security.jwt as well, such as { issuers: [{ jwks: https://login.example/.well-known/jwks.json }] }, or a header that a trusted proxy sets (security.identity.header)',
+      expected: `${tokenVerification} (security.identity.header)`,
     },
   ];
+}
+
+/** Header rules with a claim send nothing when no token is verified. */
+function checkClaims(subgraphs: Section, { jwt }: Section): ConfigProblem[] {
+  if (jwt !== undefined) return [];
+  return Object.entries(subgraphs).flatMap(([name, section]) => {
+    const { rules } = sectionOf(sectionOf(section).headers);
+    return (Array.isArray(rules) ? rules : []).flatMap((rule: unknown, index) => {
+      const { set, claim } = sectionOf(rule);
+      if (set === undefined || claim === undefined) return [];
+      return [
+        {
+          path: formatConfigPath(['subgraphs', name, 'headers', 'rules', index, 'claim']),
+          message: `is ${JSON.stringify(claim)}, but no token is verified`,
+          expected: `${tokenVerification} (\`forward\` instead of \`set\`)`,
+        },
+      ];
+    });
+  });
 }
 
 function checkMetricsExport({ metrics, otlp }: Section): ConfigProblem[] {

@@ -1,20 +1,20 @@
-import { checkCrossSectionRules } from './checkCrossSectionRules.ts';
+import { type ConfigContext, checkCrossSectionRules } from './checkCrossSectionRules.ts';
 import { ConfigError, type ConfigProblem } from './configError.ts';
 import { type GatewayConfig, gatewaySchema } from './schema.ts';
 import { toConfigProblems } from './toConfigProblems.ts';
 
 /** Validates options, adds the defaults and freezes the result.
  *  @throws {ConfigError} with all problems. */
-export function parseConfig(options: unknown): GatewayConfig {
-  const problems = findConfigProblems(options);
+export function parseConfig(options: unknown, context?: ConfigContext): GatewayConfig {
+  const problems = findConfigProblems(options, context);
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(gatewaySchema.parse(options));
 }
 
 /** All problems in these options. */
-export function findConfigProblems(options: unknown): ConfigProblem[] {
+export function findConfigProblems(options: unknown, context?: ConfigContext): ConfigProblem[] {
   const { error } = gatewaySchema.safeParse(options);
-  return [...toConfigProblems(error?.issues ?? [], options), ...checkCrossSectionRules(options)];
+  return [...toConfigProblems(error?.issues ?? [], options), ...checkCrossSectionRules(options, context)];
 }
 
 function deepFreeze<T>(value: T): T {

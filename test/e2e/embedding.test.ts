@@ -12,7 +12,12 @@ import { WebSocket } from 'ws';
 import { createApp } from '../../docs/examples/embedding/fastify.ts';
 import { closeHttpServer, createHttpServer } from '../../docs/examples/embedding/nodeHttp.ts';
 import { loadFrom } from '../../docs/examples/embedding/supergraphManager.ts';
-import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/gateway.ts';
+import {
+  createGateway,
+  type Gateway,
+  type GatewayOptions,
+  type ReadIdentity,
+} from '../../gateway/gateway.ts';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
@@ -225,6 +230,20 @@ describe('a mounted gateway', () => {
     );
     await gateway.close();
   });
+});
+
+test('an application that reads who sent a request needs no security.jwt to send claims to subgraphs', async () => {
+  const options = {
+    supergraph: { file: shop.supergraphFile, watch: false },
+    subgraphs: { all: { headers: { rules: [{ set: 'x-user', claim: 'sub' }] } } },
+    telemetry: { logLevel: 'silent' as const },
+  };
+  await expect(createGateway(options)).rejects.toThrow(
+    'subgraphs.all.headers.rules[0].claim is "sub", but no token is verified',
+  );
+  const readIdentity: ReadIdentity = () => ({ identity: 'a', tokenOwner: 'a', clientKey: 'a', claims: {} });
+  const gateway = await createGateway(options, { readIdentity });
+  await gateway.close();
 });
 
 test('the example for supergraph managers of @apollo/gateway loads, updates and cleans up', async () => {

@@ -61,6 +61,7 @@ beforeAll(async () => {
     ],
     addressOf: async (name, url) => (name === 'accounts' ? accounts.url : url),
     config: {
+      security: { jwt: { issuers: [{ jwks: 'http://127.0.0.1:9/jwks.json' }], header: 'x-token' } },
       cache: { rules: { 'Query.cachedVisits': { maxAge: '1h' } } },
       subgraphs: {
         all: {

@@ -61,7 +61,7 @@ const rule = z
       .optional(),
     claim: nonBlankText('the name of a claim')
       .describe(
-        "With `set`: the claim of the client's verified token whose value is sent. Texts, numbers and flags are sent as they are, lists and sections as JSON. Without the claim, the header is not sent.",
+        "With `set`: the claim of the client's verified token (`security.jwt`) whose value is sent. Texts, numbers and flags are sent as they are, lists and sections as JSON. Without the claim, the header is not sent.",
       )
       .optional(),
     remove: sentHeaderName.describe('Does not send this header, and hides it from later rules.').optional(),

@@ -9,6 +9,7 @@ import type { OperationRequest } from '../../../gateway/operation/operationReque
 
 const config = parseConfig({
   supergraph: { file: 'supergraph.graphql' },
+  security: { jwt: { issuers: [{ jwks: 'https://login.test/jwks.json' }] } },
   subgraphs: {
     all: { timeouts: { deadline: '10s' }, headers: { forward: ['authorization'] } },
     claimed: { headers: { rules: [{ set: 'x-subject', claim: 'sub' }] } },

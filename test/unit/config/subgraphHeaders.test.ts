@@ -5,9 +5,10 @@ import { printConfig } from '../../../gateway/config/printConfig.ts';
 import { subgraphPolicyOf } from '../../../gateway/config/subgraphPolicyOf.ts';
 
 const supergraph = { file: 'a' };
+const jwt = { issuers: [{ jwks: 'https://login.test/jwks.json' }] };
 
 function problemsOf(section: object, name = 'all'): string[] {
-  return findConfigProblems({ supergraph, subgraphs: { [name]: section } }).map(
+  return findConfigProblems({ supergraph, subgraphs: { [name]: section }, security: { jwt } }).map(
     ({ path, message, expected }) => `${path} ${message}; expected: ${expected}`,
   );
 }
@@ -75,6 +76,32 @@ describe('header rules in the configuration', () => {
       /^subgraphs\.all\.headers\.rules\[0\]\.forwardMatching is .*; expected: a regular expression such as \^x-acme-,/,
     );
     expect(others).toEqual([]);
+  });
+});
+
+describe('a header rule with a claim', () => {
+  const rules = [
+    { set: 'x-a', value: 'a' },
+    { set: 'x-user', claim: 'sub' },
+  ];
+
+  test('is refused when no token is verified, which would never send it', () => {
+    const subgraphs = { all: { headers: { rules } }, 'my.name': { headers: { rules: rules.slice(1) } } };
+    const problem = {
+      message: 'is "sub", but no token is verified',
+      expected:
+        'security.jwt as well, such as { issuers: [{ jwks: https://login.example/.well-known/jwks.json }] }, or a header that a trusted proxy sets (`forward` instead of `set`)',
+    };
+    expect(findConfigProblems({ supergraph, subgraphs })).toEqual([
+      { path: 'subgraphs.all.headers.rules[1].claim', ...problem },
+      { path: 'subgraphs["my.name"].headers.rules[0].claim', ...problem },
+    ]);
+  });
+
+  test('is accepted with security.jwt, or with an application that reads the identity', () => {
+    const options = { supergraph, subgraphs: { all: { headers: { rules } } } };
+    expect(findConfigProblems({ ...options, security: { jwt } })).toEqual([]);
+    expect(findConfigProblems(options, { readsIdentity: true })).toEqual([]);
   });
 });
 

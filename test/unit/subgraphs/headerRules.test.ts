@@ -15,10 +15,8 @@ type Configured = NonNullable<NonNullable<NonNullable<GatewayOptions['subgraphs'
 type Rules = NonNullable<Configured['rules']>;
 
 function compile({ forward = [], rules = [] }: Pick<Configured, 'forward' | 'rules'>): HeaderRules {
-  const config = parseConfig({
-    supergraph: { file: 'a' },
-    subgraphs: { all: { headers: { forward, rules } } },
-  });
+  const subgraphs = { all: { headers: { forward, rules } } };
+  const config = parseConfig({ supergraph: { file: 'a' }, subgraphs }, { readsIdentity: true });
   return createHeaderRules(config)('reviews');
 }
 

@@ -53,7 +53,8 @@ async function write(contents: Readonly<Partial<typeof files>>): Promise<void> {
 
 function configWith(subgraphs: NonNullable<GatewayOptions['subgraphs']>) {
   const source = { subgraphs: [{ name: 'reviews', url: reviews.url, headers: { 'x-source': 'b' } }] };
-  return parseConfig({ supergraph: source, subgraphs });
+  const security = { jwt: { issuers: [{ jwks: 'https://login.test/jwks.json' }] } };
+  return parseConfig({ supergraph: source, subgraphs, security });
 }
 
 const silentLog = { info: () => {}, warn: () => {}, error: () => {} };

@@ -40,7 +40,10 @@ test('a job is stored with the headers and claims that subgraphs get, and no oth
   const coordinator = new EnrichmentCoordinator({
     config: parseConfig({
       supergraph: { file: 'supergraph.graphql' },
-      security: { identity: { header: 'x-user' } },
+      security: {
+        identity: { header: 'x-user' },
+        jwt: { issuers: [{ jwks: 'https://login.test/jwks.json' }] },
+      },
       subgraphs: {
         all: { headers: { forward: ['accept-language'], rules: [{ forwardMatching: '^x-acme-' }] } },
         reviews: {
