@@ -12,8 +12,9 @@ export interface ConfigProblem {
 export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
 
-  constructor(problems: readonly ConfigProblem[]) {
-    super(`The configuration is invalid:\n${problems.map(describeProblem).join('\n')}`);
+  /** `message`: replaces the list of the problems. */
+  constructor(problems: readonly ConfigProblem[], message?: string) {
+    super(message ?? `The configuration is invalid:\n${problems.map(describeProblem).join('\n')}`);
     this.name = 'ConfigError';
     this.problems = problems;
   }

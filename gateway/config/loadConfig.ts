@@ -19,6 +19,7 @@ export interface ConfigOverrides {
 export interface LoadConfigOptions {
   /** Path of the configuration file. Defaults to `tributary.yaml`, if it exists. */
   readonly file?: string | undefined;
+  /** Omitted by a command that cannot override the supergraph. */
   readonly overrides?: ConfigOverrides;
   /** Options that apply where the file has none. */
   readonly defaults?: Section;
@@ -28,18 +29,30 @@ export interface LoadConfigOptions {
 export const defaultConfigFile = 'tributary.yaml';
 
 /** Loads the configuration. Overrides take precedence over the file, and the file over the defaults.
- *  @throws {ConfigError} with all problems. */
-export function loadConfig({ file, overrides = {}, defaults = {}, env }: LoadConfigOptions): GatewayConfig {
+ *  @throws {ConfigError} with all problems, or when there is neither a file nor a supergraph. */
+export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOptions): GatewayConfig {
   const path = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
+  if (path === undefined && overrides?.supergraph === undefined) throw missingFileError(overrides);
   const document = path === undefined ? {} : readDocument(path);
   const { expanded, problems } = expandEnvironment(document, env);
-  const options = applyOverrides(applyDefaults(resolveRelativePaths(expanded, path), defaults), overrides);
+  const options = applyOverrides(
+    applyDefaults(resolveRelativePaths(expanded, path), defaults),
+    overrides ?? {},
+  );
   if (problems.length === 0) return parseConfig(options);
   const reportedPaths = new Set(problems.map((problem) => problem.path));
   throw new ConfigError([
     ...problems,
     ...findConfigProblems(options).filter(({ path }) => !reportedPaths.has(path)),
   ]);
+}
+
+function missingFileError(overrides: ConfigOverrides | undefined): ConfigError {
+  const options = overrides === undefined ? '--config' : '--config or --supergraph';
+  return new ConfigError(
+    [{ path: 'supergraph', message: 'is missing', expected: `a file ${defaultConfigFile}` }],
+    `There is no ${defaultConfigFile} in ${process.cwd()}. Name a file with ${options}, or create one with \`tributary init\`.`,
+  );
 }
 
 function readDocument(path: string): unknown {
@@ -49,7 +62,7 @@ function readDocument(path: string): unknown {
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code;
     const message = code === 'ENOENT' ? 'does not exist' : `could not be read (${code})`;
-    throw new ConfigError([{ path: '', message: `${path} ${message}`, expected: 'a YAML file' }]);
+    throw new ConfigError([{ path, message, expected: 'a YAML file' }], `${path} ${message}.`);
   }
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to environment variables
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -157,6 +157,38 @@ describe('tributary', () => {
     ]);
     expect(launched).toEqual(direct);
     expect(JSON.parse(direct.stdout).properties.listen.properties.port.default).toBe(4000);
+  });
+});
+
+describe('a configuration file that is missing', () => {
+  const create = 'or create one with `tributary init`.';
+
+  test.each([
+    [['serve'], `--config or --supergraph, ${create}`],
+    [['dev'], `--config or --supergraph, ${create}`],
+    [['config', 'print'], `--config or --supergraph, ${create}`],
+    [['compose'], `--config, ${create}`],
+  ])('is reported by %j with its folder and the options that name one', async (args, advice) => {
+    expect(await run(args)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `There is no tributary.yaml in ${realpathSync(folder)}. Name a file with ${advice}\n`,
+    });
+  });
+
+  test('is reported by its name if --config names it', async () => {
+    expect(await run(['serve', '--config', 'nofile.yaml'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'nofile.yaml does not exist.\n',
+    });
+  });
+
+  test('is not confused with a file without a supergraph', async () => {
+    const config = write('empty.yaml', 'listen: { port: 0 }\n');
+    expect((await run(['serve', '--config', config])).stderr).toBe(
+      'The configuration is invalid:\n  supergraph is missing; expected: a section with `file`, `url` or `subgraphs`\n',
+    );
   });
 });
 
