@@ -7,6 +7,8 @@ interface Scalar<Output> {
   readonly expected: string;
   /** Parses the input; `undefined` for invalid input. */
   readonly read: (input: unknown) => Output | undefined;
+  /** The problem with an invalid input, as a predicate. Default: the value itself. */
+  readonly problem?: (input: unknown) => string | undefined;
   /** The type in the reference and in hints of editors. */
   readonly title: string;
   /** JSON Schemas for editors. A valid value matches one of them. */
@@ -17,13 +19,18 @@ interface Scalar<Output> {
 const environmentReference = { type: 'string', pattern: '\\$\\{' };
 
 /** A Zod schema of one value. It parses the value in one step, so that all problems are reported in the same form. */
-export function scalar<Input, Output>({ expected, title, read, editorSchemas }: Scalar<Output>) {
+export function scalar<Input, Output>({ expected, title, read, problem, editorSchemas }: Scalar<Output>) {
   return z
     .custom<Input>()
     .transform((input, context): Output => {
       const value = read(input);
       if (value !== undefined) return value;
-      context.issues.push({ code: 'custom', input, message: expected });
+      context.issues.push({
+        code: 'custom',
+        input,
+        message: expected,
+        params: { problem: problem?.(input) },
+      });
       return z.NEVER;
     })
     .meta({ title, anyOf: [...editorSchemas, environmentReference] });

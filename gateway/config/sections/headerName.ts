@@ -79,6 +79,9 @@ export function reasonNotToRespond(name: string): string | undefined {
 /** The name of a header. The parsed value is in lower case. */
 export const anyHeaderName = nameOf('a header name', () => true);
 
+/** The name of a header in a header of CORS, or `*` for all of them. The parsed value is in lower case. */
+export const corsHeaderName = nameOf('a header name, or * for all', () => true, '*');
+
 /** The name of a client header that the gateway reads. The parsed value is in lower case. */
 export const headerName = nameOf(
   'a header name, except headers of the connection and the body such as host and content-type',
@@ -86,20 +89,42 @@ export const headerName = nameOf(
 );
 
 /** The name of a header that rules may send to subgraphs. The parsed value is in lower case. */
-export const sentHeaderName = z
-  .custom<string>()
-  .transform((input, { issues }): string => {
-    const name = readHeaderName(input);
-    const reason = name === undefined ? undefined : reasonNotToSend(name);
-    if (name !== undefined && reason === undefined) return name;
-    issues.push(
-      name === undefined
-        ? { code: 'custom', input, message: 'a header name' }
-        : headerProblem(input, name, String(reason)),
-    );
-    return z.NEVER;
-  })
-  .meta({ title: 'header name', type: 'string' });
+export const sentHeaderName = sentName();
+
+/** The name of a client header that rules may send to subgraphs. The parsed value is in lower case. */
+export const forwardedHeaderName = sentName(", or a rule such as { forwardMatching: '^x-' }");
+
+/** `alternative`: what is possible instead of a name that is meant as a pattern. */
+function sentName(alternative = '') {
+  return z
+    .custom<string>()
+    .transform((input, { issues }): string => {
+      const name = readHeaderName(input);
+      const reason = name === undefined ? undefined : reasonNotToSend(name);
+      if (name !== undefined && reason === undefined) return name;
+      issues.push(
+        name === undefined
+          ? nameProblem(input, `a header name${isPattern(input) ? alternative : ''}`)
+          : headerProblem(input, name, String(reason)),
+      );
+      return z.NEVER;
+    })
+    .meta({ title: 'header name', type: 'string' });
+}
+
+/** The issue of a value that is not the name of a header. */
+export function nameProblem(input: unknown, expected: string) {
+  return { code: 'custom' as const, input, message: expected, params: { problem: patternProblem(input) } };
+}
+
+function isPattern(input: unknown): boolean {
+  return typeof input === 'string' && input.includes('*');
+}
+
+/** The value is not quoted: it may be a line with a secret. */
+function patternProblem(input: unknown): string | undefined {
+  return isPattern(input) ? 'has `*`, which is no pattern here' : undefined;
+}
 
 /** The issue of a header that never travels. */
 export function headerProblem(input: unknown, name: string, reason: string) {
@@ -107,19 +132,21 @@ export function headerProblem(input: unknown, name: string, reason: string) {
   return { code: 'custom' as const, input, message: 'another header', params };
 }
 
-/** A header name in lower case; `undefined` for anything else. */
+/** A header name in lower case; `undefined` for anything else. Not with `*`, which RFC 9110 allows: it is always meant as a
+ *  pattern. */
 export function readHeaderName(input: unknown): string | undefined {
-  return typeof input === 'string' && /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(input)
+  return typeof input === 'string' && /^[!#$%&'+.^_`|~0-9A-Za-z-]+$/.test(input)
     ? input.toLowerCase()
     : undefined;
 }
 
-function nameOf(expected: string, isValid: (name: string) => boolean) {
+function nameOf(expected: string, isValid: (name: string) => boolean, wildcard?: string) {
   return scalar<string, string>({
     title: 'header name',
     expected,
+    problem: patternProblem,
     read: (input) => {
-      const name = readHeaderName(input);
+      const name = input === wildcard ? wildcard : readHeaderName(input);
       return name !== undefined && isValid(name) ? name : undefined;
     },
     editorSchemas: [{ type: 'string' }],

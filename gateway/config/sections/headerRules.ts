@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { nonBlankText, text } from '../scalars.ts';
-import { headerProblem, readHeaderName, reasonNotToRespond, sentHeaderName } from './headerName.ts';
+import {
+  forwardedHeaderName,
+  headerProblem,
+  nameProblem,
+  readHeaderName,
+  reasonNotToRespond,
+  sentHeaderName,
+} from './headerName.ts';
 
 /** How the values of one response header are merged where several subgraphs, or several responses of one, have it. */
 export type HeaderMerge = (typeof merges)[number];
@@ -71,7 +78,7 @@ const rule = z
     to: sentHeaderName
       .describe('With `rename`: the new name. A header that had it before is replaced, or not sent.')
       .optional(),
-    forward: sentHeaderName.describe("Sends the client's header of this name.").optional(),
+    forward: forwardedHeaderName.describe("Sends the client's header of this name.").optional(),
     forwardMatching: headerPattern
       .describe(
         "Sends the client's headers whose names (up to 64 characters, in any letter case) match this regular expression.",
@@ -115,7 +122,7 @@ const respondedHeader = z
       Object.keys(others).length > 0
     ) {
       const message = `a header name, or { name, merge } with merge ${merges.join(', ')}`;
-      issues.push({ code: 'custom', input, message });
+      issues.push(name === undefined ? nameProblem(given, message) : { code: 'custom', input, message });
       return z.NEVER;
     }
     const reason = reasonNotToRespond(name);
@@ -150,7 +157,7 @@ const fixedMerges: Readonly<Record<string, { merge: HeaderMerge; reason: string 
 };
 
 const forward = z
-  .array(sentHeaderName)
+  .array(forwardedHeaderName)
   .describe(
     'Names of client headers that are forwarded. Clients share requests only if all headers that a subgraph gets are equal.',
   );

@@ -2,7 +2,7 @@ import { GraphQLError, isExecutableDefinitionNode, parse } from 'graphql';
 import { z } from 'zod';
 import { duration, flag, nonBlankText, text } from '../scalars.ts';
 import { authorization } from './authorization.ts';
-import { anyHeaderName, headerName } from './headerName.ts';
+import { corsHeaderName, headerName } from './headerName.ts';
 import { identitySection } from './identity.ts';
 import { jwtSection } from './jwt.ts';
 import { trustedDocumentsSection } from './trustedDocuments.ts';
@@ -74,13 +74,13 @@ export const securitySection = z
           )
           .prefault(false),
         allowHeaders: z
-          .array(anyHeaderName)
+          .array(corsHeaderName)
           .describe(
             'Request headers that these pages may send besides those that the gateway reads (such as `content-type`, `authorization`, `apollo-require-preflight` and `tributary-budget`) and those in `headers.forward` and header rules of a subgraph.',
           )
           .prefault([]),
         exposeHeaders: z
-          .array(anyHeaderName)
+          .array(corsHeaderName)
           .describe(
             'Response headers that scripts of these pages may read besides `x-request-id`, `retry-after`, `ratelimit` and `ratelimit-policy`, and those in `headers.respond` of a subgraph.',
           )

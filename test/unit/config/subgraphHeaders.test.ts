@@ -105,6 +105,62 @@ describe('a header rule with a claim', () => {
   });
 });
 
+describe('a name of a header with `*`', () => {
+  const isNoPattern = 'has `*`, which is no pattern here; expected:';
+  const aName = 'a header name';
+  const instead = "a header name, or a rule such as { forwardMatching: '^x-' }";
+  const exceptMessageHeaders =
+    'a header name, except headers of the connection and the body such as host and content-type';
+
+  test.each<[string, object, string]>([
+    ['headers.forward[0]', { headers: { forward: ['*'] } }, instead],
+    ['headers.rules[0].forward', { headers: { rules: [{ forward: 'x-*' }] } }, instead],
+    ['headers.rules[0].remove', { headers: { rules: [{ remove: 'x-*' }] } }, aName],
+    ['headers.rules[0].rename', { headers: { rules: [{ rename: 'x-*', to: 'y' }] } }, aName],
+    [
+      'headers.respond[0]',
+      { headers: { respond: ['x-*'] } },
+      'a header name, or { name, merge } with merge first, last, append',
+    ],
+    [
+      'headers.respond[0]',
+      { headers: { respond: [{ name: '*', merge: 'last' }] } },
+      'a header name, or { name, merge } with merge first, last, append',
+    ],
+    ['signing.header', { signing: { header: 'x-*' } }, aName],
+  ])('is refused in %s of a subgraph, because it is no pattern', (path, section, expected) => {
+    expect(problemsOf(section)).toEqual([`subgraphs.all.${path} ${isNoPattern} ${expected}`]);
+  });
+
+  test('is refused in every other option with names of headers', () => {
+    const problems = findConfigProblems({
+      supergraph,
+      cache: { ignoreHeaders: ['x-*'] },
+      contracts: { record: { clientNameHeaders: ['*'] } },
+      security: {
+        identity: { header: 'x-*' },
+        connectionParams: ['*'],
+        cors: { allowHeaders: ['x-*'], exposeHeaders: ['x-*'] },
+      },
+    });
+    expect(
+      problems.map((problem) => `${problem.path} ${problem.message}; expected: ${problem.expected}`),
+    ).toEqual([
+      `cache.ignoreHeaders[0] ${isNoPattern} ${exceptMessageHeaders}`,
+      `security.cors.allowHeaders[0] ${isNoPattern} a header name, or * for all`,
+      `security.cors.exposeHeaders[0] ${isNoPattern} a header name, or * for all`,
+      `security.identity.header ${isNoPattern} ${exceptMessageHeaders}`,
+      `security.connectionParams[0] ${isNoPattern} ${exceptMessageHeaders}`,
+      `contracts.record.clientNameHeaders[0] ${isNoPattern} ${exceptMessageHeaders}`,
+    ]);
+  });
+
+  test('stands for all headers in security.cors', () => {
+    const cors = { allowHeaders: ['*'], exposeHeaders: ['*'] };
+    expect(parseConfig({ supergraph, security: { cors } }).security.cors).toMatchObject(cors);
+  });
+});
+
 describe('response headers in the configuration', () => {
   test('are names, or names with a merge', () => {
     const respond = ['X-Cost', { name: 'x-tag', merge: 'append' as const }, 'set-cookie', 'cache-control'];
