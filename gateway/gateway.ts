@@ -145,7 +145,8 @@ async function assembleGateway(
   opened: Set<Feature>,
 ): Promise<Gateway> {
   const { logger, worker, timers = systemTimers, readIdentity } = dependencies;
-  const config = parseConfig(withModulesOnly(options), { readsIdentity: readIdentity !== undefined });
+  // Programs in JavaScript may omit the options: then they have the problem of empty ones.
+  const config = parseConfig(withModulesOnly(options ?? {}), { readsIdentity: readIdentity !== undefined });
   const log = logger ? protectLogger(logger) : await createConfiguredLogger(config.telemetry);
 
   const open = <Opened extends Feature | undefined>(feature: Opened): Opened => {

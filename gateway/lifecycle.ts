@@ -32,6 +32,7 @@ export class Lifecycle {
   readonly ready: Promise<void>;
   readonly #rejectReady: (reason: GatewayShutdownError) => void;
   readonly #options: LifecycleOptions;
+  #isStarted = false;
 
   constructor(options: LifecycleOptions) {
     this.#options = options;
@@ -47,7 +48,17 @@ export class Lifecycle {
     });
   }
 
+  /** @throws when the gateway has been started. It may be started again after a failure, such as a port in use. */
   async start(options: StartOptions = {}): Promise<Partial<GatewayAddresses>> {
+    if (this.#isStarted) throw new Error('The gateway has already been started.');
+    this.#isStarted = true;
+    return this.#start(options).catch((error: unknown) => {
+      this.#isStarted = false;
+      throw error;
+    });
+  }
+
+  async #start(options: StartOptions): Promise<Partial<GatewayAddresses>> {
     const { context, worker, waitToListenUnready } = this.#options;
     const { config, schemaAccessOf, supergraphs } = context;
     if (options.listen === false) checkCallbackUrl(config);

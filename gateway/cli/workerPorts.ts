@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import type { GatewayConfig } from '../config/schema.ts';
+import { toListenError } from '../transport/http/listenError.ts';
 
 /** Environment variable of workers. */
 const portsVariable = 'TRIBUTARY_WORKERS_PORTS';
@@ -14,10 +15,15 @@ export async function chooseWorkerPorts({
 }: GatewayConfig): Promise<Readonly<Record<string, string>>> {
   const servers: Server[] = [];
   try {
-    for (const { host, port } of [listen, admin]) {
-      const server = createServer().listen(port, host);
+    for (const address of [
+      { option: 'listen.port', ...listen },
+      { option: 'admin.port', ...admin },
+    ] as const) {
+      const server = createServer().listen(address.port, address.host);
       servers.push(server);
-      await once(server, 'listening');
+      await once(server, 'listening').catch((error: unknown) => {
+        throw toListenError(error, address);
+      });
     }
     const ports = servers.map((server) => (server.address() as AddressInfo).port);
     return { [portsVariable]: ports.join(' ') };

@@ -551,7 +551,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
   const bareConfig = () =>
     write(
       'bare.yaml',
-      'listen: { port: 0, shutdownDelay: 0s }\nadmin: { port: 0 }\nsupergraph: { file: missing.graphql, watch: false }\ntelemetry: { logLevel: silent }\n',
+      "listen: { port: 0, shutdownDelay: 0s }\nadmin: { port: '${ADMIN_PORT:-0}' }\nsupergraph: { file: missing.graphql, watch: false }\ntelemetry: { logLevel: silent }\n",
     );
 
   const ask = async (url: string, query: string): Promise<unknown> => {
@@ -707,7 +707,14 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     expect((await gateway.ended).code).toBe(1);
   });
 
-  test.each([[[]], [['--workers', '2']]])('fails when the port is in use: %p', async (args) => {
+  const inUse = 'is in use. End the process that listens there, or choose another port with';
+
+  test.each([
+    ['listen.port', [], 'listen.port or --port.'],
+    ['listen.port', ['--workers', '2'], 'listen.port or --port.'],
+    ['admin.port', [], 'admin.port.'],
+    ['admin.port', ['--workers', '2'], 'admin.port.'],
+  ])('fails when %s is in use, and names the option: %p', async (option, args, remedy) => {
     // As a gateway does, which could then share the port.
     const holder = createServer().listen({
       port: 0,
@@ -717,11 +724,14 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     await once(holder, 'listening');
     const address = holder.address();
     const port = typeof address === 'object' ? `${address?.port}` : '';
-    const { code, stderr } = await run(['serve', '--config', bareConfig(), '--port', port, ...args]);
+    const [publicPort, adminPort] = option === 'listen.port' ? [port, '0'] : ['0', port];
+    const { code, stderr } = await run(['serve', '--config', bareConfig(), '--port', publicPort, ...args], {
+      ADMIN_PORT: adminPort,
+    });
     holder.close();
     expect(code).toBe(1);
     expect(new Set(stderr.trim().split('\n'))).toEqual(
-      new Set([expect.stringMatching(/^The gateway cannot run: (listen|bind) EADDRINUSE/)]),
+      new Set([`The gateway cannot run: 127.0.0.1:${port} ${inUse} ${remedy}`]),
     );
   });
 

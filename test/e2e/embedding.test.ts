@@ -13,6 +13,7 @@ import { createApp } from '../../docs/examples/embedding/fastify.ts';
 import { closeHttpServer, createHttpServer } from '../../docs/examples/embedding/nodeHttp.ts';
 import { loadFrom } from '../../docs/examples/embedding/supergraphManager.ts';
 import {
+  ConfigError,
   createGateway,
   type Gateway,
   type GatewayOptions,
@@ -221,6 +222,30 @@ describe('a mounted gateway', () => {
     await gateway.close();
   });
 
+  test('can be started once', async () => {
+    const gateway = await createMounted();
+    const starting = gateway.start({ listen: false });
+    const again = 'The gateway has already been started.';
+    await expect(gateway.start()).rejects.toThrow(again);
+    await starting;
+    await expect(gateway.start({ listen: false })).rejects.toThrow(again);
+    await gateway.close();
+  });
+
+  test('can be started again when its port was in use', async () => {
+    const holder = createServer();
+    const { port } = new URL(await listen(holder));
+    const gateway = await createMounted({ listen: { port: Number(port) } });
+    await expect(gateway.start({ admin: false })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      message: `127.0.0.1:${port} is in use. End the process that listens there, or choose another port with listen.port or --port.`,
+    });
+    holder.close();
+    await once(holder, 'close');
+    expect((await gateway.start({ admin: false })).url).toBe(`http://127.0.0.1:${port}/graphql`);
+    await gateway.close();
+  });
+
   test('needs listen.publicUrl for HTTP callbacks', async () => {
     const gateway = await createMounted({
       subgraphs: { products: { subscription: { protocol: 'http_callback' } } },
@@ -230,6 +255,15 @@ describe('a mounted gateway', () => {
     );
     await gateway.close();
   });
+});
+
+test('a gateway without options is refused like one with empty options', async () => {
+  const problems = [expect.objectContaining({ path: 'supergraph', message: 'is missing' })];
+  for (const options of [undefined, {}]) {
+    const creating = createGateway(options as unknown as GatewayOptions);
+    await expect(creating).rejects.toBeInstanceOf(ConfigError);
+    await expect(creating).rejects.toMatchObject({ problems });
+  }
 });
 
 test('an application that reads who sent a request needs no security.jwt to send claims to subgraphs', async () => {

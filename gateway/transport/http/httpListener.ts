@@ -12,6 +12,7 @@ import type { TransportLog } from '../../telemetry/logger.ts';
 import type { CompressionPolicy } from './compression.ts';
 import { compressReplies } from './compressReplies.ts';
 import { FurtherSockets } from './furtherSockets.ts';
+import { type ListenerAddress, toListenError } from './listenError.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { type KnownRoute, rejectUnknownRoutes } from './rejectUnknownRoutes.ts';
 import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
@@ -99,10 +100,8 @@ function refuseSchemas(): never {
   throw new Error('Routes of the gateway cannot have schemas.');
 }
 
-interface ListenOptions {
-  readonly host: string;
-  /** 0 for any free port. */
-  readonly port: number;
+/** Port 0 stands for any free port. */
+interface ListenOptions extends ListenerAddress {
   /** Whether other processes listen on the port too. */
   readonly isPortShared: boolean;
   /** Whether many clients may connect at once. */
@@ -111,12 +110,22 @@ interface ListenOptions {
 
 /** Starts listening; returns the URL without a path.
  *  @throws when the port is not available, and a `ConfigError` for certificate files that cannot be used. */
-export async function startListening(
-  { server, routes, tls, furtherSockets }: HttpListener,
-  { host, port, isPortShared, isForClients }: ListenOptions,
-): Promise<string> {
+export async function startListening(listener: HttpListener, options: ListenOptions): Promise<string> {
+  const { tls, routes } = listener;
   await tls?.readCertificate();
   await routes.ready();
+  const port = await listen(listener, options).catch((error: unknown) => {
+    throw toListenError(error, options);
+  });
+  const { host } = options;
+  return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+/** Returns the port. */
+async function listen(
+  { server, tls, furtherSockets }: HttpListener,
+  { host, port, isPortShared, isForClients }: ListenOptions,
+): Promise<number> {
   // Linux spreads the connections evenly over the sockets on one port. Elsewhere, Node's cluster module shares one socket.
   const reusePort = (isPortShared || isForClients) && process.platform === 'linux';
   if (reusePort && !isPortShared && port !== 0) await checkPort(host, port);
@@ -126,7 +135,7 @@ export async function startListening(
   if (reusePort && isForClients) {
     await furtherSockets.listen(address, server, { allowHalfOpen: tls === undefined });
   }
-  return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+  return address.port;
 }
 
 /** @throws when another process listens on the port: with `reusePort`, Linux would let them share it. */

@@ -417,12 +417,22 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       await workerProxy?.listen();
       await publicListener.routes.ready();
       const address = listensPublicly
-        ? await startListening(publicListener, { ...listen, isPortShared, isForClients: true })
+        ? await startListening(publicListener, {
+            option: 'listen.port',
+            ...listen,
+            isPortShared,
+            isForClients: true,
+          })
         : undefined;
       const adminAddress =
         adminListener === undefined || options.admin === undefined || !listensForAdmin
           ? undefined
-          : await startListening(adminListener, { ...options.admin, isPortShared, isForClients: false });
+          : await startListening(adminListener, {
+              option: 'admin.port',
+              ...options.admin,
+              isPortShared,
+              isForClients: false,
+            });
       state = 'started';
       return {
         url: address === undefined ? undefined : `${address}${listen.path}`,

@@ -1,0 +1,23 @@
+/** The host and the port of a listener, with the option that has the port. */
+export interface ListenerAddress {
+  readonly option: 'listen.port' | 'admin.port';
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Names the address and the option of a listener that could not listen, with a remedy. Keeps the code of the error.
+ *  Returns other errors as they are. */
+export function toListenError(error: unknown, { option, host, port }: ListenerAddress): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const otherPort = `choose another port with ${option === 'listen.port' ? 'listen.port or --port' : option}.`;
+  const messages: Readonly<Record<string, string>> = {
+    EADDRINUSE: `${address} is in use. End the process that listens there, or ${otherPort}`,
+    EACCES: `${address} needs permission to listen on ports below 1024. Give the process the capability CAP_NET_BIND_SERVICE, or ${otherPort}`,
+  };
+  const message = messages[code ?? ''];
+  return message === undefined
+    ? error
+    : Object.assign(new Error(message, { cause: error }), { code, syscall });
+}
