@@ -1,8 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { print } from 'graphql';
+import { parse, print } from 'graphql';
 import type { GatewayOptions } from '../../gateway/config/schema.ts';
+import { readRequirements } from '../../gateway/operation/authorization/requirements.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
 import { chooseCanaries } from './chooseCanaries.ts';
@@ -12,8 +13,9 @@ import { startMockSubgraph } from './mockSubgraph.ts';
 import { operationOf } from './operationOf.ts';
 import { subgraphSchemaOf } from './subgraphSchema.ts';
 
-/** Starts a gateway in this process. Resolves when it accepts connections, whether or not it loaded its supergraph. */
-export type StartGateway = (options: GatewayOptions) => Promise<StartedGateway>;
+/** Starts a gateway in this process. Resolves when it accepts connections, whether or not it loaded its supergraph. Every
+ *  request is that of a client with these scopes and all policies. */
+export type StartGateway = (options: GatewayOptions, scopes: readonly string[]) => Promise<StartedGateway>;
 
 interface StartedGateway {
   /** URL of the GraphQL route. */
@@ -32,9 +34,10 @@ export async function bootGateway(
   startGateway: StartGateway,
   planningMemory?: number,
 ): Promise<readonly Finding[]> {
-  const start: StartGateway = (options) =>
+  const start: StartGateway = (options, scopes) =>
     startGateway(
       planningMemory === undefined ? options : { ...options, planning: { memory: planningMemory } },
+      scopes,
     );
   const cleanups: (() => Promise<void>)[] = [];
   try {
@@ -60,7 +63,7 @@ async function bootGatewayOn(
   cleanups.push(() => rm(directory, { recursive: true }));
   const file = join(directory, 'supergraph.graphql');
   await writeFile(file, graph.sdl);
-  const gateway = await startGateway({
+  const options: GatewayOptions = {
     listen: { host: '127.0.0.1', port: 0, drainTimeout: 0 },
     admin: { port: 0 },
     supergraph: { file, watch: false },
@@ -69,7 +72,8 @@ async function bootGatewayOn(
     contracts: { guard: 'off' },
     security: { introspection: true, exposeSubgraphErrors: true },
     telemetry: { logLevel: 'silent' },
-  });
+  };
+  const gateway = await startGateway(options, requiredScopes(graph));
   cleanups.push(() => gateway.close());
   const { url, adminUrl } = gateway;
   const unready = await readUnreadyReason(adminUrl);
@@ -80,6 +84,14 @@ async function bootGatewayOn(
     if (problem !== undefined) findings.push(canaryFailedFinding(canary, problem));
   }
   return findings;
+}
+
+/** All scopes that some element requires: a canary is no test of what its client may read. */
+function requiredScopes({ sdl }: ContractGraph): readonly string[] {
+  const { requirements } = readRequirements(parse(sdl, { noLocation: true }));
+  return [...requirements.values()].flat().flatMap(({ kind, alternatives }) => {
+    return kind === 'scopes' ? alternatives.flat() : [];
+  });
 }
 
 async function readUnreadyReason(adminUrl: string): Promise<string | undefined> {

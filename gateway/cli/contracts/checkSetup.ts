@@ -1,11 +1,15 @@
 import type { CheckDependencies } from '../../../contracts/checkDependencies.ts';
 import { createCheckDependencies } from '../../../contracts/createCheckDependencies.ts';
 import type { StartGateway } from '../../../contracts/graph/bootGateway.ts';
+import { anonymousClient } from '../../admission/identity.ts';
 import { supergraphTools } from '../../contracts/supergraphTools.ts';
 import { createGateway } from '../../gateway.ts';
 
-export const startGateway: StartGateway = async (options) => {
-  const gateway = await createGateway(options);
+export const startGateway: StartGateway = async (options, scopes) => {
+  const gateway = await createGateway(
+    { ...options, extensions: [{ name: 'grant-policies', decidePolicies: ({ policies }) => policies }] },
+    { readIdentity: () => ({ ...anonymousClient, claims: { scope: scopes } }) },
+  );
   try {
     return { ...(await gateway.start()), close: () => gateway.close() };
   } catch (error) {

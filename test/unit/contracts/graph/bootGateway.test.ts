@@ -56,12 +56,27 @@ describe('bootGateway', () => {
     expect(await bootGateway(graph, texts.flatMap(operationsOf), startGateway)).toEqual([]);
   });
 
+  test('finds nothing for fields that need an authenticated client, scopes or policies', async () => {
+    const graph = await graphs.compose({
+      users: `
+        extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@authenticated", "@requiresScopes", "@policy"])
+        type Query { me: User! @authenticated }
+        type User {
+          mail: String! @requiresScopes(scopes: [["read:user", "read:mail"], ["admin"]])
+          phone: String! @policy(policies: [["support"]])
+        }
+      `,
+    });
+    const operations = operationsOf('query Me { me { mail phone } }');
+    expect(await bootGateway(graph, operations, startGateway)).toEqual([]);
+  });
+
   test("starts the gateway with the planner memory of the gateways' configuration", async () => {
     const graph = await graphs.compose({ products, stock });
     const planning: unknown[] = [];
-    const startAndRecord: typeof startGateway = (options) => {
+    const startAndRecord: typeof startGateway = (options, scopes) => {
       planning.push(options.planning);
-      return startGateway(options);
+      return startGateway(options, scopes);
     };
     const memory = 96 * 1024 ** 2;
     expect(await bootGateway(graph, [], startAndRecord, memory)).toEqual([]);
