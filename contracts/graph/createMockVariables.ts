@@ -36,15 +36,29 @@ function mockValueFor(type: NamedTypeNode | ListTypeNode, name: string, schema: 
   return isInputType(known) ? mockInputValue(known, name) : undefined;
 }
 
-function mockInputValue(type: GraphQLInputType, name: string): unknown {
-  if (isNonNullType(type)) return mockInputValue(type.ofType, name);
-  if (isListType(type)) return [mockInputValue(type.ofType, name)];
+/** `undefined` if a value would contain itself without end. `enclosing`: the input objects around it. */
+function mockInputValue(
+  type: GraphQLInputType,
+  name: string,
+  enclosing: ReadonlySet<GraphQLInputType> = new Set(),
+): unknown {
+  if (isNonNullType(type)) return mockInputValue(type.ofType, name, enclosing);
+  if (isListType(type)) {
+    const element = mockInputValue(type.ofType, name, enclosing);
+    return element === undefined ? [] : [element];
+  }
   if (isEnumType(type)) return type.getValues()[0]?.name;
   if (!isInputObjectType(type)) return mockScalarValue(type.name, name);
+  if (enclosing.has(type)) return undefined;
+  const inner = new Set([...enclosing, type]);
   const fields = Object.values(type.getFields());
+  const values = (type.isOneOf ? fields : fields.filter(isRequiredInputField)).map(
+    (field) => [field.name, mockInputValue(field.type, field.name, inner)] as const,
+  );
+  const finite = values.filter(([, value]) => value !== undefined);
   // An object of a `@oneOf` type has exactly one field.
-  const wanted = type.isOneOf ? fields.slice(0, 1) : fields.filter(isRequiredInputField);
-  return Object.fromEntries(wanted.map((field) => [field.name, mockInputValue(field.type, field.name)]));
+  if (type.isOneOf) return finite.length === 0 ? undefined : Object.fromEntries(finite.slice(0, 1));
+  return finite.length < values.length ? undefined : Object.fromEntries(finite);
 }
 
 function mockScalarValue(typeName: string, name: string): unknown {
