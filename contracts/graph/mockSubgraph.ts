@@ -111,14 +111,16 @@ class MockValues {
   #resolveEntity(representation: Representation): Representation {
     const type = this.#schema.getType(representation.__typename);
     return isAbstractType(type)
-      ? { ...representation, __typename: this.#choosePossibleType(type) }
+      ? { ...representation, __typename: this.#choosePossibleType(type) ?? type.name }
       : representation;
   }
 
+  /** Null for an interface that no type implements. */
   #mockValue(type: GraphQLOutputType, coordinate: string): unknown {
     if (isNonNullType(type)) return this.#mockValue(type.ofType, coordinate);
     if (isListType(type)) {
-      return Array.from({ length: listLength }, () => this.#mockValue(type.ofType, coordinate));
+      const element = this.#mockValue(type.ofType, coordinate);
+      return element === null ? [] : Array.from({ length: listLength }, () => element);
     }
     if (isScalarType(type)) return scalarValue(type.name, coordinate);
     if (isEnumType(type)) {
@@ -126,13 +128,15 @@ class MockValues {
       const known = this.#api.getType(type.name);
       return values.find((name) => isEnumType(known) && known.getValue(name) != null) ?? values[0];
     }
-    return isAbstractType(type) ? { __typename: this.#choosePossibleType(type) } : { __typename: type.name };
+    if (!isAbstractType(type)) return { __typename: type.name };
+    const possible = this.#choosePossibleType(type);
+    return possible === undefined ? null : { __typename: possible };
   }
 
-  #choosePossibleType(type: GraphQLAbstractType): string {
+  #choosePossibleType(type: GraphQLAbstractType): string | undefined {
     const possible: readonly GraphQLNamedType[] = this.#schema.getPossibleTypes(type);
     const visible = possible.find(({ name }) => isObjectType(this.#api.getType(name))) ?? possible[0];
-    return visible?.name ?? type.name;
+    return visible?.name;
   }
 }
 

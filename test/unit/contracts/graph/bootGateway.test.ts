@@ -71,6 +71,14 @@ describe('bootGateway', () => {
     expect(await bootGateway(graph, operations, startGateway)).toEqual([]);
   });
 
+  test('finds nothing for an interface that no type implements', async () => {
+    const graph = await graphs.compose({
+      pages: 'type Query { next: Page pages: [Page!]! title: String } interface Page { id: ID! }',
+    });
+    const operations = operationsOf('query Pages { next { id } pages { id } title }');
+    expect(await bootGateway(graph, operations, startGateway)).toEqual([]);
+  });
+
   test("starts the gateway with the planner memory of the gateways' configuration", async () => {
     const graph = await graphs.compose({ products, stock });
     const planning: unknown[] = [];
