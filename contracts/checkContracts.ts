@@ -2,6 +2,7 @@ import type { CheckDependencies } from './checkDependencies.ts';
 import { ContractCheck } from './contractCheck.ts';
 import type { ContractStore, Waiver } from './contractStore.ts';
 import { isFullyEvaluated } from './evaluation/evaluateContractTerms.ts';
+import type { Finding } from './finding.ts';
 import type { CheckReport } from './report/checkReport.ts';
 import { createReport } from './report/createReport.ts';
 import { applyWaivers } from './store/applyWaivers.ts';
@@ -98,13 +99,15 @@ export async function checkStore(
   const hasOtherEnvironments = environment !== undefined && store.environments.length > 1;
   const isEvaluated = (waiver: Waiver): boolean => {
     // A waiver that was committed together with its change covers nothing any more.
-    const isSettled = existedBefore(waiver, previousStore) && !check.hasChanged(waiver.subgraph);
+    const isSettled =
+      existedBefore(waiver, previousStore) &&
+      (waiver.subgraph === undefined || !check.hasChanged(waiver.subgraph));
     return (
       isComplete && !hasOtherEnvironments && !isSettled && isFullyEvaluated(waiver.rule, gatewaySettings)
     );
   };
   return createReport({
-    findings: applyWaivers(findings, store.waivers, today, {
+    findings: applyWaivers(withoutNewOperations(findings, previousStore), store.waivers, today, {
       isEvaluated,
       isInScope,
     }),
@@ -116,6 +119,18 @@ export async function checkStore(
       operations: operations.length,
     },
   });
+}
+
+/** A waiver of an earlier change covers the operations of that time, but no operation that is added afterwards. */
+function withoutNewOperations(
+  findings: readonly Finding[],
+  previous: ContractStore | undefined,
+): readonly Finding[] {
+  if (previous === undefined) return findings;
+  const known = new Set(previous.operations.map(({ consumer, name }) => `${consumer}/${name}`));
+  return findings.map((finding) =>
+    known.has(finding.coordinate ?? '') ? finding : { ...finding, earlierProblems: undefined },
+  );
 }
 
 function existedBefore({ rule, coordinate, subgraph }: Waiver, previous: ContractStore | undefined): boolean {

@@ -40,9 +40,8 @@ export class ContractCheck {
     return this.#isComplete;
   }
 
-  /** Whether this subgraph has changed; without a name, whether any has. */
-  hasChanged(subgraph: string | undefined): boolean {
-    return subgraph === undefined ? this.#changed.size > 0 : this.#changed.has(subgraph);
+  hasChanged(subgraph: string): boolean {
+    return this.#changed.has(subgraph);
   }
 
   async compare({

@@ -18,6 +18,9 @@ export interface Finding {
   readonly affects?: readonly AffectedOperation[] | undefined;
   /** The order in which to roll out, when the order decides whether something breaks. */
   readonly deployment?: Deployment | undefined;
+  /** For an operation that failed before the change too: for each of its problems, the coordinates that it is about. A
+   *  waiver of the change that broke the operation covers the finding by them. Not part of a report. */
+  readonly earlierProblems?: readonly (readonly string[])[] | undefined;
   /** The waiver that covers the finding. `severity` is unchanged. */
   readonly waivedBy?: string | undefined;
 }

@@ -86,7 +86,9 @@ export function evaluateChange({
     ...newHints(old?.graph ?? gateway.graph, next.graph),
     ...unattributedBreakageFindings(unattributed, causes),
     ...pairs.flatMap(({ operation, before, after }) =>
-      before?.kind === 'planned' || after === undefined ? [] : failed(operation, after),
+      before?.kind === 'planned' || after === undefined
+        ? []
+        : failed(operation, after).map((finding) => withEarlierProblems(finding, before, after)),
     ),
     ...(before === undefined ? [] : pairOperations(before, next)).flatMap(
       (pair) => evaluatePlanCost(pair) ?? [],
@@ -173,6 +175,18 @@ function failedOperationFindings(operation: ConsumerOperation, after: ConsumerPl
   const [first] = after.problems;
   const reason = after.problems.map(({ message }) => message).join('; ');
   return [{ ...brokenOperationFinding(operation, reason), location: first?.location ?? operation.location }];
+}
+
+/** Problems that the operation did not have before are none that a waiver of an earlier change covers. */
+function withEarlierProblems(
+  finding: Finding,
+  before: ConsumerPlan | undefined,
+  after: ConsumerPlan,
+): Finding {
+  if (before?.kind !== 'failed' || after.kind !== 'failed') return finding;
+  const known = new Set(before.problems.map(({ message }) => message));
+  if (!after.problems.every(({ message }) => known.has(message))) return finding;
+  return { ...finding, earlierProblems: after.problems.map(({ coordinates }) => coordinates) };
 }
 
 function brokenOperationFinding(operation: ConsumerOperation, reason: string): Finding {

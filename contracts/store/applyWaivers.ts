@@ -1,6 +1,12 @@
 import type { Waiver } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
-import { ruleOf } from '../rules.ts';
+import { type RuleId, ruleOf } from '../rules.ts';
+
+/** Whether a waiver of the rule also covers operations that the waived change breaks. One of a latency or staleness
+ *  violation does not allow the operation to fail. */
+export function allowsFailure(rule: RuleId): boolean {
+  return rule !== 'plan-cost' && ruleOf(rule).isContractTerm !== true;
+}
 
 interface ApplyWaiversOptions {
   /** Whether the check evaluated everything that the waiver may cover. Other waivers are not called unused. Omitted:
@@ -20,12 +26,11 @@ export function applyWaivers(
 ): Finding[] {
   const valid = waivers.filter(({ expires }) => today <= expires);
   const used = new Set<Waiver>();
-  const marked = findings.map((finding) => {
-    const waiver = isWaivable(finding)
-      ? valid.find((candidate) => matchesFinding(candidate, finding))
-      : undefined;
+  const marked = findings.map(({ earlierProblems, ...finding }) => {
+    const covering = isWaivable(finding) ? waiversOf({ ...finding, earlierProblems }, valid) : [];
+    const [waiver] = covering;
     if (waiver === undefined) return finding;
-    used.add(waiver);
+    for (const each of covering) used.add(each);
     return { ...finding, waivedBy: describeWaiver(waiver) };
   });
   const inScope = waivers.filter(isInScope);
@@ -47,6 +52,17 @@ export function applyWaivers(
 /** A safe finding needs no waiver, and an undecided one cannot be agreed on. */
 function isWaivable({ rule, severity }: Finding): boolean {
   return (severity === 'breaking' || severity === 'dangerous') && ruleOf(rule).unwaivable === undefined;
+}
+
+/** The waivers that together cover a finding; empty when they do not. */
+function waiversOf(finding: Finding, valid: readonly Waiver[]): readonly Waiver[] {
+  const waiver = valid.find((candidate) => matchesFinding(candidate, finding));
+  if (waiver !== undefined) return [waiver];
+  const changes = valid.filter(({ rule }) => allowsFailure(rule));
+  const covering = (finding.earlierProblems ?? []).map((coordinates) =>
+    changes.find(({ coordinate }) => coordinates.includes(coordinate)),
+  );
+  return covering.every((each) => each !== undefined) ? covering : [];
 }
 
 function matchesFinding({ rule, coordinate, subgraph }: Waiver, finding: Finding): boolean {

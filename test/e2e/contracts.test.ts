@@ -310,6 +310,36 @@ describe('contracts check', () => {
     expect([code, findingsIn(stdout)]).toEqual([1, ['breaking waiver-unused contracts/waivers.yaml:1:3']]);
   });
 
+  test('passes with the waiver of a merged removal until it expires, for the operations of that time', async () => {
+    using disk = new TemporaryContractStore(store).commit('v1').write({
+      'contracts/schemas/products.graphql': withoutName,
+      'contracts/waivers.yaml':
+        '- { rule: field-removed, coordinate: Product.name, reason: Agreed., owner: shop, expires: 2999-12-31 }\n',
+    });
+    const check = async (...args: readonly string[]) => {
+      const { code, stdout } = await contracts(disk.root, 'check', '--format', 'json', ...args);
+      return [code, ...findingsIn(stdout)];
+    };
+    expect(await check()).toEqual([0, 'waived field-removed contracts/schemas/products.graphql:6:6']);
+    const broken = 'operation-broken contracts/operations/shop/page.graphql:4:5';
+    disk.commit('v2').write({
+      'contracts/schemas/products.graphql': withoutName.replace('  unused: String\n', ''),
+    });
+    expect(await check()).toEqual([
+      0,
+      'dangerous field-removed contracts/schemas/products.graphql:6:6',
+      `waived ${broken}`,
+    ]);
+    const added = 'contracts/operations/app/name.graphql';
+    disk.write({ [added]: 'query Name {\n  product(id: 1) { name }\n}\n' });
+    expect(await check()).toEqual([
+      1,
+      `breaking operation-broken ${added}:2:20`,
+      'dangerous field-removed contracts/schemas/products.graphql:6:6',
+      `waived ${broken}`,
+    ]);
+  });
+
   test('reports every mistake with its location in one run', async () => {
     using disk = new TemporaryContractStore(store).commit('v1').write({
       'contracts/schemas/broken.graphql': 'type Query {\n  a:\n}\n',

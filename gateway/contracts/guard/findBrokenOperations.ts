@@ -8,7 +8,7 @@ import {
   planOnSupergraph,
 } from '../../../contracts/graph/planOnSupergraph.ts';
 import { schemaOfSupergraph } from '../../../contracts/graph/supergraphMetadata.ts';
-import { type RuleId, ruleOf } from '../../../contracts/rules.ts';
+import { allowsFailure } from '../../../contracts/store/applyWaivers.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
 import type { LiveCompatibilityCheck } from './liveCompatibilityCheck.ts';
@@ -135,7 +135,7 @@ async function checkOperation(
     if (reasons.length === 0) return reasons;
     const waived = new Set(
       store.waivers
-        .filter(({ rule, expires }) => today <= expires && !isServiceLevelRule(rule))
+        .filter(({ rule, expires }) => today <= expires && allowsFailure(rule))
         .map(({ coordinate }) => coordinate),
     );
     if (waived.has(`${operation.consumer}/${operation.name}`)) return [];
@@ -170,9 +170,4 @@ function describeNotServed({ subgraph, message, coordinates }: LivePlanProblem):
   // Validation messages are whole sentences.
   const why = message.replace(/\.$/, '');
   return `its new plan fails on a running subgraph: ${why}${parts}; first deploy the version of subgraph "${subgraph}" that the supergraph was composed from`;
-}
-
-/** A waiver of a latency or staleness violation does not allow the operation to fail. */
-function isServiceLevelRule(rule: RuleId): boolean {
-  return rule === 'plan-cost' || ruleOf(rule).isContractTerm === true;
 }

@@ -489,6 +489,14 @@ describe('an unused waiver', () => {
     expect((await check(disk)).found).toEqual([]);
   });
 
+  test('without subgraph may stay until it expires when it was committed with its change', async () => {
+    using disk = new TemporaryContractStore({ ...agreed, 'contracts/waivers.yaml': waiver() })
+      .commit('v1')
+      .write({ 'contracts/schemas/b.graphql': b2 });
+    expect((await check(disk)).found).toEqual([]);
+    expect((await check(disk, { today: '2027-02-01' })).found).toEqual(['breaking waiver-expired']);
+  });
+
   test('is not reported to the team of another subgraph, even if expired', async () => {
     using disk = new TemporaryContractStore({ ...withWaiver, 'a.graphql': a2, 'b.graphql': b2 });
     const found = async (name: string, today: string) =>

@@ -25,6 +25,16 @@ describe('evaluateChange reports an operation', () => {
     );
   });
 
+  test('that failed before with the coordinates of its problems, unless it has a new one', async () => {
+    const broken = operation('{ shelf { colour label } }');
+    const problemsOf = async (next: string) => {
+      const found = await evaluate([broken], v2, next);
+      return found.find(({ rule }) => rule === 'operation-broken')?.earlierProblems;
+    };
+    expect(await problemsOf(v1)).toEqual([['Shelf.colour']]);
+    expect(await problemsOf(v3)).toBeUndefined();
+  });
+
   test('that failed before a rollout as dangerous, not as broken by it', async () => {
     const waiting = operation('{ shelf { colour } }');
     const told = ['safe field-added Shelf.width', 'dangerous operation-broken shop/Page'];

@@ -48,6 +48,25 @@ describe('applyWaivers', () => {
     expect(applyWaivers([finding, ...others], [waiver], '2026-11-25')).toEqual([waived, ...others]);
   });
 
+  test('marks an operation that failed before when waivers cover all of its problems', () => {
+    const failing: Finding = {
+      rule: 'operation-broken',
+      severity: 'breaking',
+      message: 'web/Page fails.',
+      coordinate: 'web/Page',
+    };
+    const mark = (earlierProblems: Finding['earlierProblems'], ...waivers: Waiver[]) =>
+      applyWaivers([{ ...failing, earlierProblems }], waivers, '2026-11-25');
+    const price = ['Product.price'];
+    expect(mark([price, price], waiver)).toEqual([{ ...failing, waivedBy: waived.waivedBy }]);
+    const names = { ...waiver, coordinate: 'Product.name' };
+    expect(mark([price, ['Product.name']], names, waiver)).toMatchObject([{ waivedBy: waived.waivedBy }]);
+    expect(mark([price, ['Product.name']], waiver)).toEqual([failing, unused]);
+    expect(mark([], waiver)).toEqual([failing, unused]);
+    expect(mark([price], { ...waiver, rule: 'latency-slo' })[0]).toEqual(failing);
+    expect(mark([price], { ...waiver, expires: '2026-11-24' })[0]).toEqual(failing);
+  });
+
   test('marks every matching finding, or only those of the subgraph that a waiver names', () => {
     const other = { ...finding, subgraph: 'inventory', severity: 'dangerous' as const };
     expect(applyWaivers([finding, other], [waiver], '2026-11-25')).toEqual([
