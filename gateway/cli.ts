@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import './requireNode.ts';
+import './cli/ignoreClosedOutputs.ts';
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';

@@ -150,6 +150,12 @@ describe('tributary', () => {
     expect(await run(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
   });
 
+  test('prints nothing about an output that its reader has closed', async () => {
+    await using command = new RunningCommand(['config', 'schema']);
+    command.child.stdout?.destroy();
+    expect(await command.ended).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
   test('runs the same commands through the launcher', async () => {
     const [launched, direct] = await Promise.all([
       run(['config', 'schema'], {}, launcher),

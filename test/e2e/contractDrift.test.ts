@@ -202,6 +202,13 @@ describe('contracts drift', () => {
     ]);
   });
 
+  test('ends with --watch when the reader of its reports has exited', async () => {
+    serve(productsServer, products);
+    await using watching = new DriftCommand(disk.root, ...where(), '--watch', '--interval', '100ms');
+    watching.child.stdout?.destroy();
+    expect([await watching.exitCode, watching.stderr]).toEqual([0, '']);
+  });
+
   test('reports changes with --watch, and ends with the last exit code', async () => {
     serve(productsServer, products);
     await using watching = new DriftCommand(disk.root, ...where(), '--watch', '--interval', '100ms');

@@ -24,12 +24,16 @@ async function contracts(cwd: string, ...args: readonly string[]): Promise<Outco
 
 /** Runs it in a process of its own, as in CI. */
 async function contractsProcess(cwd: string, ...args: readonly string[]): Promise<Outcome> {
-  const { NODE_OPTIONS: _, ...env } = process.env;
-  const child = spawn(process.execPath, [`${root}gateway/cli.ts`, 'contracts', ...args], { cwd, env });
+  const child = startContracts(cwd, ...args);
   const closed = once(child, 'close');
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const [code] = await closed;
   return readOutcome({ code, stdout, stderr });
+}
+
+function startContracts(cwd: string, ...args: readonly string[]) {
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  return spawn(process.execPath, [`${root}gateway/cli.ts`, 'contracts', ...args], { cwd, env });
 }
 
 function readOutcome({ code, stdout, stderr }: CommandOutcome): Outcome {
@@ -113,6 +117,17 @@ describe('contracts check', () => {
       '… starting a gateway on the candidate',
       '… rating the changes',
     ]);
+  });
+
+  test('keeps the exit code of its verdict when the reader of the report has exited', async () => {
+    using disk = new TemporaryContractStore(store).commit('v1');
+    disk.write({ 'contracts/schemas/products.graphql': withoutName });
+    const child = startContracts(disk.root, 'check');
+    child.stdout.destroy();
+    const closed = once(child, 'close');
+    const stderr = await text(child.stderr);
+    const [code] = await closed;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^(… [^\n]*\n)+$/)]);
   });
 
   test('fails for a used field and names the operations; fails for an unused field with --strict only', async () => {

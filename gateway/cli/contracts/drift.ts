@@ -57,6 +57,8 @@ export async function contractsDrift(
     onStop: () => stopped.abort(),
     onForcedStop: () => process.exit(exitCode.failed),
   });
+  const stopAtClosedOutput = () => stopped.abort();
+  process.stdout.on('error', stopAtClosedOutput);
   let last: CheckReport | undefined;
   try {
     for (;;) {
@@ -70,6 +72,7 @@ export async function contractsDrift(
     return last?.summary.exitCode ?? exitCode.undecided;
   } finally {
     ignoreSignals();
+    process.stdout.off('error', stopAtClosedOutput);
   }
 }
 
