@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../config/configError.ts';
+import { maxDurationMs } from '../config/duration.ts';
 import { type ConfigOverrides, defaultConfigFile, loadConfig } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { FileWatcher } from '../files/fileWatcher.ts';
@@ -44,10 +45,13 @@ export async function dev({ config: file, ...overrides }: DevOptions): Promise<n
     read: async () => gateways.reload(load),
   });
   const removeSignalListeners = shutDownAtStopSignals(stop, () => process.exit(exitCode.failed));
+  // A watcher does not keep the process running, and there may be no gateway until the next change.
+  const keepRunning = setInterval(() => {}, maxDurationMs);
   try {
     await watcher.start();
     return await gateways.run();
   } finally {
+    clearInterval(keepRunning);
     await watcher.stop();
     removeSignalListeners();
   }

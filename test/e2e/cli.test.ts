@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -199,13 +199,13 @@ describe('a configuration file that is missing', () => {
 });
 
 describe('tributary dev', () => {
-  test('starts again with a changed configuration, continues with the last valid one, and ends at SIGINT', async () => {
+  test('starts again with a changed configuration, continues with the last valid one, waits for another one when its port is in use, and ends at SIGINT', async () => {
     const writeConfig = (listen: string) =>
       write(
         'dev.yaml',
-        `supergraph: { file: '${demoSupergraphFile}' }\nlisten: { port: 0, ${listen} }\nadmin: { port: 0 }\ncontracts: { guard: 'off' }\n`,
+        `supergraph: { file: '${demoSupergraphFile}' }\nlisten: { ${listen} }\nadmin: { port: 0 }\ncontracts: { guard: 'off' }\n`,
       );
-    await using command = new RunningCommand(['dev', '--config', writeConfig('path: /first')]);
+    await using command = new RunningCommand(['dev', '--config', writeConfig('port: 0, path: /first')]);
     const typeName = async (url: string) => {
       const response = await fetch(`${url}?query={__schema{queryType{name}}}`, {
         headers: { 'apollo-require-preflight': 'true' },
@@ -217,10 +217,21 @@ describe('tributary dev', () => {
     writeConfig('prot: 1');
     await command.printed('stderr', /listen\.prot is not known; .*\nThe gateway continues with the last/g);
     expect(await typeName(first)).toBe('Query');
-    writeConfig('path: /second');
+    writeConfig('port: 0, path: /second');
     const [, [, second = ''] = []] = await command.printed('stdout', /listens on (\S+)/g, 2);
     expect([new URL(second).pathname, await typeName(second)]).toEqual(['/second', 'Query']);
     await expect(fetch(first)).rejects.toThrow('fetch failed');
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    writeConfig(`port: ${(taken.address() as AddressInfo).port}`);
+    await command.printed(
+      'stderr',
+      /The gateway cannot run: .*\nIt starts again when its configuration changes\./g,
+    );
+    writeConfig('port: 0, path: /third');
+    const [, , [, third = ''] = []] = await command.printed('stdout', /listens on (\S+)/g, 3);
+    taken.close();
+    expect([new URL(third).pathname, await typeName(third)]).toEqual(['/third', 'Query']);
     // In lines for people.
     await command.printed('stderr', /^\[[\d:.]+\] INFO: A new supergraph is in use \{/gm, 2);
     command.child.kill('SIGINT');
