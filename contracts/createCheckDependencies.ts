@@ -22,8 +22,8 @@ export function createCheckDependencies({
     composeContracts: (contracts) => composeContracts(contracts, supergraphTools),
     loadGraph: (contracts, composed, { planningMemory }) =>
       loadGraph(contracts, composed, supergraphTools, planningMemory),
-    bootGateway: (graph, operations, { planningMemory }) =>
-      bootGateway(graph, operations, startGateway, planningMemory),
+    bootGateway: (graph, operations, gatewaySettings) =>
+      bootGateway(graph, operations, startGateway, gatewaySettings),
     planConsumerOperations,
     evaluateChange,
     evaluateUncomposableChange,

@@ -1,6 +1,17 @@
 import type { ConfiguredRules } from '../gateway/cache/rules/cacheRules.ts';
+import { parseConfig } from '../gateway/config/parseConfig.ts';
+import type { GatewayConfig } from '../gateway/config/schema.ts';
 import type { ConfiguredEnrichments } from '../gateway/enrichment/enrichmentRules.ts';
+import { type OperationLimits, operationLimitNames } from '../gateway/operation/operationLimits.ts';
 import type { FileLocation } from './finding.ts';
+
+/** The limits of a configuration that do not depend on what a request sends besides its operation. */
+export function operationLimitsOf({ limits }: Pick<GatewayConfig, 'limits'>): OperationLimits {
+  return Object.fromEntries(operationLimitNames.map((name) => [name, limits[name]])) as Record<
+    keyof OperationLimits,
+    number
+  >;
+}
 
 /** What is known of the gateways that serve a graph. */
 export interface GatewaySettings {
@@ -12,6 +23,8 @@ export interface GatewaySettings {
   readonly waitsForAll: boolean;
   /** `planning.memory` of their configuration: the maximum heap of a planner thread in bytes. Undefined: the default. */
   readonly planningMemory?: number | undefined;
+  /** `limits` of their configuration, as far as they are about the text of an operation. */
+  readonly limits: OperationLimits;
   /** Location of a rule in the configuration file. Undefined when no configuration is known. */
   readonly locate?: ((section: 'cache.rules' | 'enrichment.fields', key: string) => FileLocation) | undefined;
   /** Milliseconds that one fetch takes. Undefined: latencies are not checked. */
@@ -23,4 +36,5 @@ export const defaultGatewaySettings: GatewaySettings = {
   cache: { enabled: true, rules: {} },
   enrichments: { fields: {}, budget: 0 },
   waitsForAll: false,
+  limits: operationLimitsOf(parseConfig({ supergraph: { file: 'any' } })),
 };

@@ -6,6 +6,7 @@ import type { GatewayOptions } from '../../gateway/config/schema.ts';
 import { readRequirements } from '../../gateway/operation/authorization/requirements.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
+import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings.ts';
 import { chooseCanaries } from './chooseCanaries.ts';
 import type { ContractGraph } from './composeGraph.ts';
 import { createMockVariables } from './createMockVariables.ts';
@@ -32,13 +33,10 @@ export async function bootGateway(
   graph: ContractGraph,
   operations: readonly ConsumerOperation[],
   startGateway: StartGateway,
-  planningMemory?: number,
+  { limits, planningMemory }: Pick<GatewaySettings, 'limits' | 'planningMemory'> = defaultGatewaySettings,
 ): Promise<readonly Finding[]> {
   const start: StartGateway = (options, scopes) =>
-    startGateway(
-      planningMemory === undefined ? options : { ...options, planning: { memory: planningMemory } },
-      scopes,
-    );
+    startGateway({ ...options, limits, planning: { memory: planningMemory } }, scopes);
   const cleanups: (() => Promise<void>)[] = [];
   try {
     return await bootGatewayOn(graph, operations, start, cleanups);

@@ -53,8 +53,7 @@ export interface PlanConsumerOperationsOptions {
 /** `what` names the current step for people. */
 type OnProgress = (done: number, total: number, what: string) => void;
 
-/** Validates and plans every operation as a gateway with default limits does, with every condition on a variable
- *  being true. A failing operation does not stop the others. The planner's threads determine how many are planned at
+/** Validates and plans every operation as a gateway does, with every condition on a variable being true. A failing operation does not stop the others. The planner's threads determine how many are planned at
  *  a time. */
 export async function planConsumerOperations(
   graph: ContractGraph,
@@ -97,7 +96,7 @@ class ConsumerPlanner {
 
   async plan(operation: ConsumerOperation): Promise<ConsumerPlan> {
     const { supergraph } = this.#graph;
-    const planned = await planOnSupergraph(operation, supergraph);
+    const planned = await planOnSupergraph(operation, supergraph, this.#gatewaySettings.limits);
     if (planned.kind === 'failed') {
       return { ...planned, remainingFetches: await this.#remainingFetches(operation) };
     }
@@ -119,7 +118,8 @@ class ConsumerPlanner {
     const { supergraph } = this.#graph;
     const document = removeInvalidSelections(operation.document, supergraph.apiSchema);
     if (document === undefined) return undefined;
-    const planned = await planOnSupergraph({ ...operation, document }, supergraph);
+    const { limits } = this.#gatewaySettings;
+    const planned = await planOnSupergraph({ ...operation, document }, supergraph, limits);
     if (planned.kind === 'failed') return undefined;
     return this.#flatten(planned).flatMap(({ fetches }) => fetches);
   }
@@ -149,7 +149,8 @@ class ConsumerPlanner {
     const isQuery = operationOf(operation.document).operation === OperationTypeNode.QUERY;
     if (rules === undefined || !isQuery) return planned;
     if (collectEnrichmentRules(supergraph.apiSchema, operation.document, rules).length === 0) return planned;
-    const deferredPlan = await planOnSupergraph(operation, supergraph, (type, field) =>
+    const { limits } = this.#gatewaySettings;
+    const deferredPlan = await planOnSupergraph(operation, supergraph, limits, (type, field) =>
       rules.ruleOf(type, field),
     );
     return deferredPlan.kind === 'planned' ? deferredPlan : planned;

@@ -1,5 +1,4 @@
 import { type GraphQLError, type GraphQLSchema, type OperationDefinitionNode, print } from 'graphql';
-import { parseConfig } from '../../gateway/config/parseConfig.ts';
 import { GatewayError } from '../../gateway/errors.ts';
 import { InternalNames } from '../../gateway/operation/internalNames.ts';
 import {
@@ -11,6 +10,7 @@ import {
   type ExceededLimit,
   findExceededLimit,
   findExceededTextLimit,
+  type OperationLimits,
 } from '../../gateway/operation/operationLimits.ts';
 import { listOverrideSets } from '../../gateway/operation/overrideDecision.ts';
 import { createPlannerInput, planOperation } from '../../gateway/operation/planOperation.ts';
@@ -49,16 +49,17 @@ interface OperationProblem {
   readonly coordinates: readonly string[];
 }
 
-/** Validates and plans an operation as a gateway with default limits does, with every condition on a variable being
- *  true. Validation blocks this thread; planning happens in the planner's threads. `enrichmentOf`: rules of fields
- *  that the plans defer. Omitted: the plans fetch everything that the client does not defer. */
+/** Validates and plans an operation as a gateway with these limits does, with every condition on a variable being true.
+ *  Validation blocks this thread; planning happens in the planner's threads. `enrichmentOf`: rules of fields that the
+ *  plans defer. Omitted: the plans fetch everything that the client does not defer. */
 export async function planOnSupergraph(
   operation: ConsumerOperation,
   supergraph: Supergraph,
+  limits: OperationLimits,
   enrichmentOf?: FindEnrichmentRule,
 ): Promise<PlanResult> {
   const { document } = operation;
-  const problems = findRequestProblems(operation, supergraph.apiSchema);
+  const problems = findRequestProblems(operation, supergraph.apiSchema, limits);
   if (problems.length > 0) return { kind: 'failed', problems };
   const definition = operationOf(document);
   try {
@@ -96,12 +97,11 @@ async function planVariant(
   return input === undefined ? { kind: 'QueryPlan' } : (await planOperation(planner, input)).plan;
 }
 
-const { limits } = parseConfig({ supergraph: { file: 'composed' } });
-
 /** Every reason to refuse the operation, apart from planning. */
 export function findRequestProblems(
   operation: ConsumerOperation,
   schema: GraphQLSchema,
+  limits: OperationLimits,
 ): readonly OperationProblem[] {
   const { document, location } = operation;
   const exceeded = findExceededTextLimit(print(document), limits) ?? findExceededLimit(document, limits);

@@ -5,9 +5,10 @@ import { maxDurationMs, parseDuration } from '../../gateway/config/duration.ts';
 import { expandEnvironment } from '../../gateway/config/expandEnvironment.ts';
 import { isSection, sectionOf } from '../../gateway/config/isSection.ts';
 import { findConfigProblems, parseConfig } from '../../gateway/config/parseConfig.ts';
+import { operationLimitNames } from '../../gateway/operation/operationLimits.ts';
 import type { Environment } from '../contractStore.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
-import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings.ts';
+import { defaultGatewaySettings, type GatewaySettings, operationLimitsOf } from '../gatewaySettings.ts';
 import { displayPath } from './displayPath.ts';
 import { readYaml, type YamlFile } from './readYaml.ts';
 import { decodeUtf8 } from './storeFiles.ts';
@@ -78,7 +79,10 @@ async function readGatewayConfig(path: string, namedAt: FileLocation | undefined
 }
 
 function isUsedPath(path: string): boolean {
-  return /^(cache\.(enabled|rules)|enrichment|planning\.memory)\b/.test(path);
+  return (
+    /^(cache\.(enabled|rules)|enrichment|planning\.memory)\b/.test(path) ||
+    operationLimitNames.some((name) => path === `limits.${name}`)
+  );
 }
 
 /** The configuration has no mistakes except unset environment variables outside these sections. */
@@ -86,15 +90,19 @@ function gatewaySettingsFrom(options: unknown, yaml: YamlFile): GatewaySettings 
   const sections = sectionOf(options);
   const { enabled, rules } = sectionOf(sections.cache);
   const { memory } = sectionOf(sections.planning);
-  const { cache, enrichment, planning } = parseConfig({
+  const limits = sectionOf(sections.limits);
+  const parsed = parseConfig({
     supergraph: { file: 'checked' },
     cache: { enabled, rules },
     enrichment: sections.enrichment,
     planning: { memory },
+    limits: Object.fromEntries(operationLimitNames.map((name) => [name, limits[name]])),
   });
+  const { cache, enrichment, planning } = parsed;
   return {
     cache: { enabled: cache.enabled, rules: cache.rules },
     enrichments: { fields: enrichment.fields, budget: enrichment.budget },
+    limits: operationLimitsOf(parsed),
     waitsForAll: enrichment.mode === 'never' || enrichment.shadow,
     ...(memory === undefined ? {} : { planningMemory: planning.memory }),
     locate: (section, key) => yaml.locationAtPath([...section.split('.'), key]),

@@ -34,7 +34,9 @@ export class ContractGuardFeature implements Feature {
     this.#recording = createRecordingHook(config, { log, timers: systemTimers, now });
     const { guard: mode, directory, driftInterval: intervalMs } = config.contracts;
     if (mode === 'off') return;
-    const guard = new ContractGuard({ mode, directory, log, now, liveSubgraphs: this.#liveSubgraphs() });
+    const { limits } = config;
+    const liveSubgraphs = this.#liveSubgraphs();
+    const guard = new ContractGuard({ mode, directory, limits, log, now, liveSubgraphs });
     this.#guard = guard;
     if (intervalMs > 0) {
       this.#drift = new DriftWatch({

@@ -34,6 +34,19 @@ export interface OperationLimits {
   readonly fieldComparisons: number;
 }
 
+export const operationLimitNames = [
+  'tokens',
+  'depth',
+  'literalDepth',
+  'aliases',
+  'rootFields',
+  'directives',
+  'deferredFragments',
+  'recursiveSelections',
+  'expandedSize',
+  'fieldComparisons',
+] as const satisfies readonly (keyof OperationLimits)[];
+
 /** A limit that an operation exceeds. */
 export interface ExceededLimit {
   readonly limit: keyof OperationLimits;

@@ -39,7 +39,7 @@ export function addContractsCommands(program: Command): void {
     .option('--environment <name>', 'compare with the versions that run there (environments.yaml)')
     .option(
       '--gateway-config <file>',
-      'configuration file of the gateways, for its cache and enrichment rules',
+      'configuration file of the gateways, for its limits and its cache and enrichment rules',
     )
     .option('--step-latency <time>', 'duration of one fetch: compare plans with `@slo latency`')
     .option('--strict', 'fail on dangerous findings too')

@@ -1,5 +1,6 @@
 import type { ContractStore } from '../../../contracts/contractStore.ts';
 import type { LiveSubgraph } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
+import type { OperationLimits } from '../../operation/operationLimits.ts';
 import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
@@ -11,6 +12,8 @@ import type { LiveCompatibilityCheck, ReachableSubgraph } from './liveCompatibil
 interface ContractGuardOptions {
   readonly mode: 'warn' | 'enforce';
   readonly directory: string;
+  /** Of this gateway. */
+  readonly limits: OperationLimits;
   readonly log: Logger;
   /** Milliseconds since 1970. */
   now(): number;
@@ -197,6 +200,7 @@ export class ContractGuard {
     concurrency: number,
     signal: AbortSignal,
   ): Promise<GuardResult | undefined> {
+    const { limits } = this.#options;
     const at = new Date(this.#options.now()).toISOString();
     const toResult = (
       outcome: GuardOutcome,
@@ -221,6 +225,7 @@ export class ContractGuard {
           store,
           next,
           current,
+          limits,
           live,
           today: at.slice(0, 10),
           concurrency,

@@ -9,6 +9,7 @@ import {
 } from '../../../contracts/graph/planOnSupergraph.ts';
 import { schemaOfSupergraph } from '../../../contracts/graph/supergraphMetadata.ts';
 import { allowsFailure } from '../../../contracts/store/applyWaivers.ts';
+import type { OperationLimits } from '../../operation/operationLimits.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
 import type { LiveCompatibilityCheck } from './liveCompatibilityCheck.ts';
@@ -19,6 +20,8 @@ interface BrokenOperationQuery {
   readonly next: Supergraph;
   /** The supergraph in use; `undefined` when there is none. */
   readonly current: Supergraph | undefined;
+  /** Of this gateway. */
+  readonly limits: OperationLimits;
   /** Verifies plans against the running subgraphs. Omitted: plans are not verified. */
   readonly live?: Pick<LiveCompatibilityCheck, 'problemsOf'> | undefined;
   /** The day in UTC, such as `2027-01-31`. It decides which waivers have expired. */
@@ -46,7 +49,7 @@ export interface BrokenOperation {
  *  plans one at a time.
  *  @throws {unknown} the reason of `signal`. */
 export async function findBrokenOperations(query: BrokenOperationQuery): Promise<readonly BrokenOperation[]> {
-  const { store, concurrency, signal } = query;
+  const { store, limits, concurrency, signal } = query;
   const found = new Map<ConsumerOperation, BrokenOperation>();
   const remaining = store.operations.values();
   let lastTurn = Promise.resolve();
@@ -59,7 +62,7 @@ export async function findBrokenOperations(query: BrokenOperationQuery): Promise
   const planOnCurrent: PlanOnCurrent = (operation, current) => {
     const planned = lastPlan.then(() => {
       signal.throwIfAborted();
-      return planOnSupergraph(operation, current);
+      return planOnSupergraph(operation, current, limits);
     });
     lastPlan = planned.catch(() => {});
     return planned;
@@ -86,15 +89,15 @@ type PlanOnCurrent = (operation: ConsumerOperation, supergraph: Supergraph) => P
 
 async function checkOperation(
   operation: ConsumerOperation,
-  { next, current, live, store, today }: BrokenOperationQuery,
+  { next, current, limits, live, store, today }: BrokenOperationQuery,
   planOnCurrent: PlanOnCurrent,
   served: () => GraphQLSchema,
 ): Promise<BrokenOperation | undefined> {
-  const after = await planOnSupergraph(operation, next);
+  const after = await planOnSupergraph(operation, next, limits);
   if (current === undefined) {
     return after.kind === 'failed' ? brokenBy(after.problems) : undefined;
   }
-  if (findRequestProblems(operation, current.apiSchema).length > 0) return undefined;
+  if (findRequestProblems(operation, current.apiSchema, limits).length > 0) return undefined;
   const broken = brokenBy(
     findBreakagesAfterRollout(operation, after, current.apiSchema, next.apiSchema, served),
   );

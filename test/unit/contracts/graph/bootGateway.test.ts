@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import { defaultGatewaySettings } from '../../../../contracts/gatewaySettings.ts';
 import { bootGateway } from '../../../../contracts/graph/bootGateway.ts';
 import { chooseCanaries } from '../../../../contracts/graph/chooseCanaries.ts';
 import { startMockSubgraph } from '../../../../contracts/graph/mockSubgraph.ts';
@@ -79,15 +80,19 @@ describe('bootGateway', () => {
     expect(await bootGateway(graph, operations, startGateway)).toEqual([]);
   });
 
-  test("starts the gateway with the planner memory of the gateways' configuration", async () => {
+  test("starts the gateway with the limits and the planner memory of the gateways' configuration", async () => {
     const graph = await graphs.compose({ products, stock });
+    const limits = { ...defaultGatewaySettings.limits, rootFields: 60 };
+    const aliases = Array.from({ length: 60 }, (_, index) => `a${index}: node { id }`).join(' ');
+    const operations = operationsOf(`query Many { ${aliases} }`);
     const planning: unknown[] = [];
     const startAndRecord: typeof startGateway = (options, scopes) => {
       planning.push(options.planning);
       return startGateway(options, scopes);
     };
     const memory = 96 * 1024 ** 2;
-    expect(await bootGateway(graph, [], startAndRecord, memory)).toEqual([]);
+    const settings = { limits, planningMemory: memory };
+    expect(await bootGateway(graph, operations, startAndRecord, settings)).toEqual([]);
     expect(planning).toEqual([{ memory }]);
   });
 

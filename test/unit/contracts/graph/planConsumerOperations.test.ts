@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { print, stripIgnoredCharacters } from 'graphql';
+import { defaultGatewaySettings } from '../../../../contracts/gatewaySettings.ts';
 import { planConsumerOperations } from '../../../../contracts/graph/planConsumerOperations.ts';
 import { ComposedGraphs, operationsOf } from './testContracts.ts';
 
@@ -241,6 +242,19 @@ describe('an operation that fails', () => {
         ],
       },
     ]);
+  });
+
+  test("is planned when the gateways' configuration allows it", async () => {
+    const aliases = Array.from({ length: 60 }, (_, index) => `a${index}: product(id: 1) { name }`).join(' ');
+    const operations = operationsOf(`query Many { ${aliases} }`);
+    const graph = await graphs.compose({ products, stock });
+    const kindWith = async (rootFields: number) => {
+      const limits = { ...defaultGatewaySettings.limits, rootFields };
+      const gatewaySettings = { ...defaultGatewaySettings, limits };
+      const plans = await planConsumerOperations(graph, operations, { gatewaySettings });
+      return [...plans.values()].map(({ kind }) => kind);
+    };
+    expect([await kindWith(50), await kindWith(60)]).toEqual([['failed'], ['planned']]);
   });
 
   test('reports the limit of the gateway that it exceeds', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { LiveSubgraph } from '../../../../contracts/drift/fetchLiveSubgraphs.ts';
+import { defaultGatewaySettings } from '../../../../contracts/gatewaySettings.ts';
 import { ContractGuard } from '../../../../gateway/contracts/guard/contractGuard.ts';
 import { loadSupergraph } from '../../../../gateway/supergraph/loadSupergraph.ts';
 import type { SubgraphAddress } from '../../../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
@@ -91,6 +92,7 @@ class Shop implements AsyncDisposable {
   ) {
     this.running = running;
     this.guard = new ContractGuard({
+      limits: defaultGatewaySettings.limits,
       mode,
       directory: this.disk.directory,
       log: pino(

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import type { ConsumerOperation, Waiver } from '../../../../contracts/contractStore.ts';
+import { defaultGatewaySettings } from '../../../../contracts/gatewaySettings.ts';
 import { findBrokenOperations } from '../../../../gateway/contracts/guard/findBrokenOperations.ts';
+import type { OperationLimits } from '../../../../gateway/operation/operationLimits.ts';
 import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
 import { loadSupergraphInProcess } from '../../../harness/loadSupergraphInProcess.ts';
 import { composeOnce } from '../../../harness/shared/compositions.ts';
@@ -48,12 +50,19 @@ async function broken(
     waivers = [],
     first = false,
     from = current,
-  }: { waivers?: readonly Waiver[]; first?: boolean; from?: Supergraph } = {},
+    limits = defaultGatewaySettings.limits,
+  }: {
+    waivers?: readonly Waiver[];
+    first?: boolean;
+    from?: Supergraph;
+    limits?: OperationLimits;
+  } = {},
 ): Promise<readonly string[]> {
   const found = await findBrokenOperations({
     store: { operations, waivers },
     next,
     current: first ? undefined : from,
+    limits,
     today: '2027-01-31',
     concurrency: 2,
     signal: new AbortController().signal,
@@ -66,6 +75,14 @@ const width = operation('Width', 'query Width { shelf { width } }');
 const colour = operation('Colour', 'query Colour { shelf { colour } }');
 
 describe('findBrokenOperations reports an operation', () => {
+  test('that only the limits of this gateway allow', async () => {
+    const aliases = Array.from({ length: 60 }, (_, index) => `a${index}: shelf { label }`).join(' ');
+    const many = operation('Many', `query Many { ${aliases} }`);
+    const next = await load(v1.replace('label: String ', ''));
+    const limits = { ...defaultGatewaySettings.limits, rootFields: 60 };
+    expect([await broken(next, [many]), (await broken(next, [many], { limits })).length]).toEqual([[], 1]);
+  });
+
   test('that worked and is refused by the next supergraph', async () => {
     const next = await load(v1.replace('label: String ', ''));
     expect(await broken(next, [label, width])).toEqual([
@@ -117,6 +134,7 @@ test('findBrokenOperations rejects with the reason of the signal when the planne
     store: { operations: [label, width], waivers: [] },
     next,
     current,
+    limits: defaultGatewaySettings.limits,
     today: '2027-01-31',
     concurrency: 1,
     signal: stop.signal,

@@ -72,6 +72,20 @@ describe('readGatewaySettings', () => {
     ]);
   });
 
+  test('reads the limits of operations, which may not depend on an unset environment variable', async () => {
+    const withLimits = (limits: string) => read(`${config}limits: ${limits}\n`);
+    const { limits } = defaultGatewaySettings;
+    const set = `{ aliases: 5000, webSockets: "\${NOBODY_SETS_THIS}" }`;
+    expect(await withLimits(set)).toMatchObject({
+      gatewaySettings: { limits: { ...limits, aliases: 5_000 } },
+      reported: [],
+    });
+    expect((await read(config)).gatewaySettings.limits).toEqual(limits);
+    expect((await withLimits(`{ depth: "\${NOBODY_SETS_THIS}" }`)).reported).toEqual([
+      ['gateway-config-invalid', expect.stringContaining('limits.depth'), expect.anything()],
+    ]);
+  });
+
   test('locates every rule', async () => {
     const { gatewaySettings } = await read(config);
     const locations = [
