@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { loadConfig } from '../config/loadConfig.ts';
-import { readSchemaAccess } from '../subgraphs/schemaAccess.ts';
-import { type CompositionDiagnostic, composeSupergraph } from '../supergraph/composeSupergraph.ts';
+import { composeSubgraphs, describeDiagnostic } from './composeSubgraphs.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
 export interface ComposeOptions {
@@ -21,14 +20,7 @@ export async function compose({ config: file, out }: ComposeOptions): Promise<vo
       `There is nothing to compose: the configuration has supergraph.${Object.keys(supergraph)[0]}; expected: supergraph.subgraphs.`,
     );
   }
-  const result = await composeSupergraph(supergraph.subgraphs, await readSchemaAccess(config));
-  if ('errors' in result) {
-    const isUnreachable = result.errors.some(({ code }) => code === 'SUBGRAPH_UNREACHABLE');
-    throw new CommandError(
-      isUnreachable ? exitCode.undecided : exitCode.failed,
-      `The subgraphs do not compose:\n${result.errors.map(describeDiagnostic).join('\n')}`,
-    );
-  }
+  const result = await composeSubgraphs(supergraph, config);
   if (result.hints.length > 0) console.error(`Hints:\n${result.hints.map(describeDiagnostic).join('\n')}`);
   if (out === undefined) process.stdout.write(result.sdl.endsWith('\n') ? result.sdl : `${result.sdl}\n`);
   else writeSupergraph(out, result.sdl);
@@ -41,9 +33,4 @@ function writeSupergraph(path: string, sdl: string): void {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new CommandError(exitCode.usageError, `${path} could not be written: ${message}`, { cause });
   }
-}
-
-function describeDiagnostic({ code, message, locations }: CompositionDiagnostic): string {
-  const where = locations.map(({ subgraph, line, column }) => `${subgraph}:${line}:${column}`).join(', ');
-  return `  ${code}: ${message.replaceAll('\n', '\n    ')}${where === '' ? '' : `\n    at ${where}`}`;
 }

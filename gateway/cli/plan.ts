@@ -7,12 +7,11 @@ import { createPlannerInput, planOperation } from '../operation/planOperation.ts
 import { describeUnknownOverride } from '../planning/overrideLabels.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import { toPlanningLimits } from '../planning/toPlanningLimits.ts';
-import { readSchemaAccess } from '../subgraphs/schemaAccess.ts';
-import { composeSupergraph, type SubgraphInput } from '../supergraph/composeSupergraph.ts';
 import { loadSupergraph } from '../supergraph/loadSupergraph.ts';
 import { messageOf } from '../supergraph/messageOf.ts';
 import { sourceLocationOf } from '../supergraph/sources/createSource.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import { composeSubgraphs } from './composeSubgraphs.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import { printPlanReport } from './printPlanReport.ts';
 import { readOperation } from './readOperation.ts';
@@ -28,8 +27,8 @@ export interface PlanOptions extends ConfigOverrides {
 
 /** Plans the operation in a file as the gateway does. `@include` and `@defer` with a variable count as true, `@skip` as
  *  false.
- *  @throws {CommandError} `usageError` for an invalid operation or supergraph, `undecided` when the planner fails or a
- *  subgraph schema cannot be fetched. */
+ *  @throws {CommandError} `usageError` for an invalid operation or supergraph, `failed` when the subgraphs do not compose,
+ *  `undecided` when the planner fails or a subgraph schema cannot be fetched. */
 export async function plan(file: string, options: PlanOptions): Promise<string> {
   const { config: configFile, operation, json, override = [], ...overrides } = options;
   const config = loadConfig({ file: configFile, overrides, env: process.env });
@@ -65,7 +64,7 @@ export async function plan(file: string, options: PlanOptions): Promise<string> 
 async function loadConfiguredSupergraph(config: GatewayConfig): Promise<Supergraph> {
   const { supergraph: source } = config;
   const sdl =
-    'subgraphs' in source ? await composeSubgraphs(source.subgraphs, config) : await readSupergraph(source);
+    'subgraphs' in source ? (await composeSubgraphs(source, config)).sdl : await readSupergraph(source);
   try {
     return await loadSupergraph({ sdl, planning: toPlanningLimits(config.planning) });
   } catch (cause) {
@@ -73,13 +72,6 @@ async function loadConfiguredSupergraph(config: GatewayConfig): Promise<Supergra
     const subject = location === undefined ? 'The supergraph' : `The supergraph of ${location}`;
     throw new CommandError(exitCode.usageError, `${subject} cannot be used: ${messageOf(cause)}`, { cause });
   }
-}
-
-async function composeSubgraphs(subgraphs: readonly SubgraphInput[], config: GatewayConfig): Promise<string> {
-  const result = await composeSupergraph(subgraphs, await readSchemaAccess(config));
-  if ('sdl' in result) return result.sdl;
-  const messages = result.errors.map(({ message }) => `  ${message}`).join('\n');
-  throw new CommandError(exitCode.undecided, `The supergraph could not be composed:\n${messages}`);
 }
 
 function planningFailure(file: string, error: GatewayError): CommandError {

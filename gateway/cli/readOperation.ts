@@ -42,7 +42,13 @@ export function readOperation(options: ReadOperationOptions): ReadOperation {
   if (exceeded !== undefined) throw limitExceededError(file, exceeded);
   const errors = validateDocument(schema, document);
   if (errors.length > 0) throw invalidOperationError(file, errors);
-  return { document, operation: chooseOperation(document, options) };
+  const operation = chooseOperation(document, options);
+  // Validation reports nothing for a missing root type.
+  if (schema.getRootType(operation.operation) == null) {
+    const message = `${file}: the supergraph has no ${operation.operation} type.`;
+    throw new CommandError(exitCode.usageError, message);
+  }
+  return { document, operation };
 }
 
 /** Reads a file from the command line.

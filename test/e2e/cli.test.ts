@@ -314,7 +314,7 @@ describe('tributary compose', () => {
     }
   });
 
-  test('reports composition errors', async () => {
+  test('reports composition errors, like plan', async () => {
     await using left = await startScriptedSubgraph();
     await using right = await startScriptedSubgraph();
     const sdl = (type: string) => json({ data: { _service: { sdl: `type Query { a: ${type} }` } } });
@@ -324,17 +324,26 @@ describe('tributary compose', () => {
       'clash.yaml',
       `supergraph: { subgraphs: [{ name: left, url: '${left.url}' }, { name: right, url: '${right.url}' }] }`,
     );
-    const { code, stderr } = await runInProcess(['compose', '--config', config]);
-    expect(code).toBe(1);
-    expect(stderr).toContain('FIELD_TYPE_MISMATCH');
+    const operation = write('clash.graphql', '{ a }');
+    const [composed, planned] = await Promise.all([
+      runInProcess(['compose', '--config', config]),
+      runInProcess(['plan', '--config', config, operation]),
+    ]);
+    expect(composed.code).toBe(1);
+    expect(composed.stderr).toContain('FIELD_TYPE_MISMATCH');
+    expect(planned).toEqual(composed);
   });
 
   test('exits with code 3 when a subgraph is down', async () => {
     const gone = await startScriptedSubgraph();
     await gone.close();
     const config = write('down.yaml', `supergraph: { subgraphs: [{ name: gone, url: '${gone.url}' }] }`);
-    const { code, stderr } = await runInProcess(['compose', '--config', config]);
-    expect(code).toBe(3);
+    const operation = write('down.graphql', '{ a }');
+    const [{ code, stderr }, planned] = await Promise.all([
+      runInProcess(['compose', '--config', config]),
+      runInProcess(['plan', '--config', config, operation]),
+    ]);
+    expect([code, planned]).toEqual([3, { code, stderr, stdout: '' }]);
     expect(stderr).toContain(`[gone] The schema could not be fetched from ${gone.url}: connect ECONNREFUSED`);
   });
 
@@ -511,6 +520,19 @@ Critical path of the first payload: 1 fetch: products
     const { code, stdout, stderr } = await plan(operation);
     expect([code, stdout]).toEqual([2, '']);
     for (const part of parts) expect(stderr).toContain(part.replace('OPERATION', operation));
+  });
+
+  test('refuses an operation whose root type the supergraph lacks', async () => {
+    const composed = await composeSupergraph([
+      { name: 'a', url: 'http://a.test', sdl: 'type Query { a: Int }' },
+    ]);
+    const supergraph = write('queries.graphql', 'sdl' in composed ? composed.sdl : '');
+    const operation = write('mutation.graphql', 'mutation { rename }');
+    expect(await runInProcess(['plan', '--supergraph', supergraph, operation])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${operation}: the supergraph has no mutation type.\n`,
+    });
   });
 
   test('refuses missing files and invalid supergraphs', async () => {

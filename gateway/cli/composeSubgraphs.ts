@@ -1,0 +1,29 @@
+import type { GatewayConfig } from '../config/schema.ts';
+import type { ComposedSource } from '../config/sections/supergraph.ts';
+import { readSchemaAccess } from '../subgraphs/schemaAccess.ts';
+import {
+  type CompositionDiagnostic,
+  type CompositionResult,
+  composeSupergraph,
+} from '../supergraph/composeSupergraph.ts';
+import { CommandError, exitCode } from './exitCode.ts';
+
+/** Fetches the schemas of the configured subgraphs and composes them.
+ *  @throws {CommandError} `failed` with all composition errors, `undecided` when a schema cannot be fetched. */
+export async function composeSubgraphs(
+  { subgraphs }: ComposedSource,
+  config: GatewayConfig,
+): Promise<Extract<CompositionResult, { readonly sdl: string }>> {
+  const result = await composeSupergraph(subgraphs, await readSchemaAccess(config));
+  if ('sdl' in result) return result;
+  const isUnreachable = result.errors.some(({ code }) => code === 'SUBGRAPH_UNREACHABLE');
+  throw new CommandError(
+    isUnreachable ? exitCode.undecided : exitCode.failed,
+    `The subgraphs do not compose:\n${result.errors.map(describeDiagnostic).join('\n')}`,
+  );
+}
+
+export function describeDiagnostic({ code, message, locations }: CompositionDiagnostic): string {
+  const where = locations.map(({ subgraph, line, column }) => `${subgraph}:${line}:${column}`).join(', ');
+  return `  ${code}: ${message.replaceAll('\n', '\n    ')}${where === '' ? '' : `\n    at ${where}`}`;
+}
