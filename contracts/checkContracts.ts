@@ -106,6 +106,7 @@ export async function checkStore(
       isComplete && !hasOtherEnvironments && !isSettled && isFullyEvaluated(waiver.rule, gatewaySettings)
     );
   };
+  const baselines = comparisons.flatMap(({ baseline, old }) => (old === undefined ? [] : [baseline]));
   return createReport({
     findings: applyWaivers(withoutNewOperations(findings, previousStore), store.waivers, today, {
       isEvaluated,
@@ -117,6 +118,8 @@ export async function checkStore(
       subgraphs: comparisons[0]?.next.size ?? schemas.size,
       consumers: new Set(operations.map(({ consumer }) => consumer)).size,
       operations: operations.length,
+      baselines,
+      changedSubgraphs: baselines.length === 0 ? undefined : check.changedCount,
     },
   });
 }

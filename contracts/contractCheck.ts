@@ -40,6 +40,11 @@ export class ContractCheck {
     return this.#isComplete;
   }
 
+  /** Number of subgraphs that differ from a baseline. */
+  get changedCount(): number {
+    return this.#changed.size;
+  }
+
   hasChanged(subgraph: string): boolean {
     return this.#changed.has(subgraph);
   }

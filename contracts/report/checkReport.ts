@@ -49,4 +49,8 @@ export interface CheckScope {
   readonly subgraphs: number;
   readonly consumers: number;
   readonly operations: number;
+  /** What the check compared with, such as `revision HEAD`. Empty when there was nothing; omitted by `drift`. */
+  readonly baselines?: readonly string[] | undefined;
+  /** Number of subgraphs that differ from a baseline; omitted without one. */
+  readonly changedSubgraphs?: number | undefined;
 }

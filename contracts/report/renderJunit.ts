@@ -22,7 +22,8 @@ export function renderJunit(report: CheckReport): string {
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites${attributes({ name: 'contracts', ...counts(all) })}>`,
     ...[...suites].map(([name, cases]) => suiteElement(name, cases)),
-    `<!-- ${summaryPhrase(summary)} -->`,
+    // A comment of XML must not contain two hyphens.
+    `<!-- ${summaryPhrase(summary).replaceAll(/-(?=-)/g, '- ')} -->`,
     '</testsuites>\n',
   ].join('\n');
 }

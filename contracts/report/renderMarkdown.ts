@@ -29,7 +29,7 @@ export function renderMarkdown(report: CheckReport): string {
     ...severitiesWorstFirst.map((severity) => `| ${severity} | ${summary.counts[severity]} |`),
     `| waived | ${summary.waived} |`,
     '',
-    `${summaryPhrase(summary)}.`,
+    `${escapeMarkdown(summaryPhrase(summary))}.`,
     '',
   ].join('\n');
   let text = head;

@@ -2,7 +2,7 @@ import type { FileLocation, Finding } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
 import { levelOf } from './findingLevel.ts';
 import { fingerprintsOf } from './fingerprints.ts';
-import { affectedPhrase, findingLines, verdictSentence } from './reportPhrases.ts';
+import { affectedPhrase, findingLines, summaryPhrase, verdictSentence } from './reportPhrases.ts';
 import { isUrl } from './textFormatting.ts';
 
 /** SARIF 2.1.0 with one run. Waived findings are suppressed results. */
@@ -20,7 +20,7 @@ export function renderSarif({ findings, summary }: CheckReport): string {
             // A check with findings executed successfully.
             executionSuccessful: summary.verdict === 'passed' || summary.verdict === 'failed',
             exitCode: summary.exitCode,
-            exitCodeDescription: verdictSentence(summary),
+            exitCodeDescription: `${verdictSentence(summary)} ${summaryPhrase(summary)}.`,
           },
         ],
         // Our columns count UTF-16 code units.

@@ -1,11 +1,15 @@
 import type { AffectedOperation, Deployment, FileLocation, Finding } from '../finding.ts';
 import { severitiesWorstFirst } from '../severity.ts';
-import type { CheckSummary, DeploymentTarget, Verdict } from './checkReport.ts';
+import type { CheckScope, CheckSummary, DeploymentTarget, Verdict } from './checkReport.ts';
+import { toSingleLine } from './textFormatting.ts';
 
 /** The verdict in one sentence. */
-export function verdictSentence({ verdict, counts, waived, strict, deployability }: CheckSummary): string {
+export function verdictSentence(summary: CheckSummary): string {
+  const { verdict, counts, waived, strict, deployability, checked } = summary;
   if (deployability !== undefined) return deployabilitySentence(verdict, deployability);
   if (verdict === 'failed' && counts.breaking === 0 && strict) return 'Something is dangerous (--strict).';
+  if (verdict === 'passed' && checked.operations === 0)
+    return 'Nothing breaks that is known: the store has no operations of clients.';
   const count = waived + severitiesWorstFirst.reduce((sum, severity) => sum + counts[severity], 0);
   return verdict === 'passed' && count === 0
     ? 'Nothing breaks: there are no findings.'
@@ -33,19 +37,27 @@ const verdictSentences: Readonly<Record<Verdict, string>> = {
   undecided: 'Undecided: something could not be determined.',
 };
 
-/** Such as `1 breaking, 1 waived; 4 subgraphs, 2 consumers, 12 operations checked`. Without findings there are no
- *  counts, because the verdict says so. */
-export function summaryPhrase({ counts, waived, checked }: CheckSummary): string {
+/** Such as `1 breaking, 1 waived; 4 subgraphs, 2 consumers, 12 operations checked against revision HEAD, from which 1
+ *  subgraph differs`. Without findings there are no counts, because the verdict says so. */
+export function summaryPhrase({ counts: found, waived, checked }: CheckSummary): string {
   const parts = severitiesWorstFirst
-    .filter((severity) => counts[severity] > 0)
-    .map((severity) => `${counts[severity]} ${severity}`);
+    .filter((severity) => found[severity] > 0)
+    .map((severity) => `${found[severity]} ${severity}`);
   if (waived > 0) parts.push(`${waived} waived`);
   const scope = [
     counted(checked.subgraphs, 'subgraph'),
     counted(checked.consumers, 'consumer'),
     counted(checked.operations, 'operation'),
   ];
-  return `${parts.length === 0 ? '' : `${parts.join(', ')}; `}${scope.join(', ')} checked`;
+  const counts = parts.length === 0 ? '' : `${parts.join(', ')}; `;
+  return `${counts}${scope.join(', ')} checked${baselinePhrase(checked)}`;
+}
+
+/** A check that compares a state with itself always passes: the phrase shows it. */
+function baselinePhrase({ baselines = [], changedSubgraphs = 0 }: CheckScope): string {
+  if (baselines.length === 0) return '';
+  const changed = changedSubgraphs === 0 ? 'no subgraph' : counted(changedSubgraphs, 'subgraph');
+  return ` against ${toSingleLine(baselines.join(', '))}, from which ${changed} differ${changedSubgraphs > 1 ? '' : 's'}`;
 }
 
 function counted(count: number, noun: string): string {

@@ -72,7 +72,14 @@ describe('checkContracts compares', () => {
         strict: false,
         counts: { misuse: 0, breaking: 0, undecided: 0, dangerous: 0, safe: 0 },
         waived: 0,
-        checked: { directory: disk.directory, subgraphs: 2, consumers: 1, operations: 1 },
+        checked: {
+          directory: disk.directory,
+          subgraphs: 2,
+          consumers: 1,
+          operations: 1,
+          baselines: ['revision HEAD'],
+          changedSubgraphs: 1,
+        },
       },
       findings: [],
     });
@@ -80,12 +87,14 @@ describe('checkContracts compares', () => {
 
   test('an unchanged graph with itself, composed once', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1');
-    expect((await check(disk)).calls).toEqual([
+    const { calls, report } = await check(disk);
+    expect(calls).toEqual([
       `compose (a ${a1}, b ${b1})`,
       `plan Page for (a ${a1}, b ${b1})`,
       `boot (a ${a1}, b ${b1})`,
       `evaluate 0 changes, Page: (a ${a1}, b ${b1}) → (a ${a1}, b ${b1})`,
     ]);
+    expect(report.summary.checked).toMatchObject({ baselines: ['revision HEAD'], changedSubgraphs: 0 });
   });
 
   test('candidates with the store in the directory, committed or not', async () => {

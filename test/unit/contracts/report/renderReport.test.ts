@@ -6,6 +6,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormatsModule from 'ajv-formats';
 import fc from 'fast-check';
 import type { Finding } from '../../../../contracts/finding.ts';
+import type { CheckScope } from '../../../../contracts/report/checkReport.ts';
 import { createReport } from '../../../../contracts/report/createReport.ts';
 import { type ReportFormat, renderReport, reportFormats } from '../../../../contracts/report/renderReport.ts';
 import { childElements, parseXml, textOf, type XmlElement } from '../../../harness/xml.ts';
@@ -319,7 +320,8 @@ describe('format sarif', () => {
       {
         executionSuccessful: true,
         exitCode: 0,
-        exitCodeDescription: 'Nothing breaks: there are no findings.',
+        exitCodeDescription:
+          'Nothing breaks: there are no findings. 4 subgraphs, 1 consumer, 12 operations checked.',
       },
     ]);
   });
@@ -535,6 +537,48 @@ describe('format gitlab', () => {
   test('reports a dangerous finding as a blocker when the check is strict', () => {
     expect(issuesOf([widenedRequires])[0]!.severity).toBe('major');
     expect(issuesOf([widenedRequires], true)[0]!.severity).toBe('blocker');
+  });
+});
+
+describe('the summary of a report', () => {
+  const summaryOf = (more: Partial<CheckScope>, format: ReportFormat, findings: Finding[] = []) => {
+    const checked = { directory: 'contracts', subgraphs: 4, consumers: 1, operations: 12, ...more };
+    return renderReport(createReport({ findings, strict: false, checked }), format);
+  };
+
+  test.each<ReportFormat>(['text', 'junit', 'sarif', 'github', 'markdown'])(
+    'says what was compared and how many subgraphs differ: %s',
+    (format) => {
+      const unchanged = { baselines: ['revision HEAD'], changedSubgraphs: 0 };
+      expect(summaryOf(unchanged, format)).toContain(
+        '12 operations checked against revision HEAD, from which no subgraph differs',
+      );
+      const changed = { baselines: ['production', 'production with a v2'], changedSubgraphs: 2 };
+      expect(summaryOf(changed, format, [removedField])).toContain(
+        'checked against production, production with a v2, from which 2 subgraphs differ',
+      );
+    },
+  );
+
+  test.each<ReportFormat>(['text', 'junit', 'sarif', 'github', 'markdown'])(
+    'does not say that nothing breaks when the store has no operations: %s',
+    (format) => {
+      expect(summaryOf({ consumers: 0, operations: 0 }, format)).toContain(
+        'Nothing breaks that is known: the store has no operations of clients.',
+      );
+    },
+  );
+
+  test('is a valid comment in junit when the name of the baseline has two hyphens', () => {
+    const report = summaryOf({ baselines: ['a---b'], changedSubgraphs: 1 }, 'junit');
+    expect(report).toContain('against a- - -b, from which 1 subgraph differs');
+    expect(() => parseXml(report)).not.toThrow();
+  });
+
+  test('follows the schema of JSON reports with its baselines', () => {
+    const checked = { baselines: ['revision HEAD'], changedSubgraphs: 1 };
+    expect(isReport(JSON.parse(summaryOf(checked, 'json')))).toBe(true);
+    expect(isReport(JSON.parse(summaryOf({ ...checked, changedSubgraphs: -1 }, 'json')))).toBe(false);
   });
 });
 
