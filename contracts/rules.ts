@@ -139,6 +139,7 @@ const storeRules = {
 const subgraphRules = {
   'subgraph-added': { severity: 'safe', advice: subgraphFirst },
   'subgraph-removed': { severity: 'breaking', advice: 'Move what operations still use to other subgraphs first; stop the subgraph after every gateway has the new supergraph.' },
+  'subgraph-url-changed': { severity: 'safe', advice: 'Keep the subgraph running at the old URL until every gateway has the new supergraph.' },
   'subgraph-unparseable': { severity: 'misuse', severityFrom: 'rule', advice: 'Correct the SDL.' },
   'subgraph-invalid': { severity: 'breaking', severityFrom: 'rule', unwaivable: 'the subgraph does not start, and no supergraph can be composed with it', advice: 'Correct the schema: a subgraph library refuses it, and so does the composer. It cannot be waived.' },
 

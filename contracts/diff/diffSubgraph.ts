@@ -1,6 +1,8 @@
 import type { SubgraphContract } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
 import { ruleOf } from '../rules.ts';
+import { withoutCredentials } from '../store/readCandidates.ts';
+import { placeholderUrl } from '../store/schemaFile.ts';
 import { directiveChanges } from './directives/directiveChanges.ts';
 import { fileLocationAt, locateCoordinate, startOfFile } from './locateCoordinate.ts';
 import { schemaChanges } from './schemaChanges.ts';
@@ -27,7 +29,18 @@ export async function diffSubgraph(
   if (!('schema' in after)) return after;
   if (!('schema' in before)) return before.slice(0, 1).map(repairedBaselineFinding);
   const changes = [...(await schemaChanges(before, after)), ...directiveChanges(before, after)];
-  return changes.map((change) => toFinding(change, next));
+  return [...urlFindings(old, next), ...changes.map((change) => toFinding(change, next))];
+}
+
+/** A URL that was not known before is no change of an address. */
+function urlFindings(old: SubgraphContract, next: SubgraphContract): readonly Finding[] {
+  if (old.url === next.url || old.url === placeholderUrl(old.name)) return [];
+  const before = withoutCredentials(old.url);
+  const message =
+    next.url === placeholderUrl(next.name)
+      ? `The URL of ${next.name} is not known any more; it was ${before}`
+      : `The URL of ${next.name} changed from ${before} to ${withoutCredentials(next.url)}`;
+  return [wholeSubgraphFinding('subgraph-url-changed', next, message)];
 }
 
 function repairedBaselineFinding({ message, subgraph, location }: Finding): Finding {
@@ -60,7 +73,7 @@ function adviceFor({ rule, severity }: SubgraphChange): string | undefined {
 }
 
 function wholeSubgraphFinding(
-  rule: 'subgraph-added' | 'subgraph-removed',
+  rule: 'subgraph-added' | 'subgraph-removed' | 'subgraph-url-changed',
   contract: SubgraphContract,
   message: string,
 ): Finding {

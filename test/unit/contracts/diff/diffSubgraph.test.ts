@@ -4,6 +4,36 @@ import { isRuleId, ruleGroups, ruleOf } from '../../../../contracts/rules.ts';
 import { type ChangeRow, changeTable } from './changeTable.ts';
 import { contractOf, federation2, withOwnDirectives } from './subgraphSdl.ts';
 
+describe('diffSubgraph reports the URL of a subgraph', () => {
+  const placeholder = 'http://products.invalid/';
+  const at = (url: string) => ({
+    ...contractOf(`# @url ${url}\ntype Query { a: Int }`),
+    name: 'products',
+    url,
+  });
+
+  it.each([
+    ['http://old.test/', 'http://new.test/', 'changed from http://old.test/ to http://new.test/'],
+    ['http://me:secret@old.test/', placeholder, 'is not known any more; it was http://old.test/'],
+  ])('that changes from %s to %s', async (before, after, change) => {
+    expect(await diffSubgraph(at(before), at(after))).toEqual([
+      expect.objectContaining({
+        rule: 'subgraph-url-changed',
+        severity: 'safe',
+        subgraph: 'products',
+        message: `The URL of products ${change}`,
+      }),
+    ]);
+  });
+
+  it.each([
+    ['http://old.test/', 'http://old.test/'],
+    [placeholder, 'http://new.test/'],
+  ])('not when it was %s and is %s', async (before, after) => {
+    expect(await diffSubgraph(at(before), { ...at(after), sdl: 'type Query { a: Int }' })).toEqual([]);
+  });
+});
+
 async function found(old: string | undefined, next: string | undefined): Promise<string[]> {
   const findings = await diffSubgraph(
     old === undefined ? undefined : contractOf(old),
@@ -126,6 +156,8 @@ describe('a change of a subgraph', () => {
     const shown = new Set(
       [...changeTable, ...wholeTable].flatMap((row) => row.findings.map((text) => text.split(' ')[0])),
     );
+    // The tables have SDL only, and the URL is tested above.
+    shown.add('subgraph-url-changed');
     // A finding about the baseline, not about a change.
     shown.delete('baseline-not-composed');
     expect([...shown].sort()).toEqual(Object.keys(ruleGroups.subgraph).sort());
