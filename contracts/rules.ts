@@ -67,6 +67,7 @@ const storeRules = {
     advice:
       'Give the SDL of this subgraph alone, not that of a supergraph. If it is, divide the subgraph: several smaller schemas are checked.',
   },
+  'subgraph-name-reserved': { severity: 'misuse', advice: 'Rename the subgraph.' },
   'schema-url-invalid': {
     severity: 'misuse',
     advice: 'Write the whole URL: `# @url https://products.internal/graphql`, or remove the line.',

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 
@@ -74,9 +74,14 @@ export async function resolveCommit(directory: string, ref: string): Promise<str
   }
 }
 
-/** The directory or its nearest existing ancestor. A store may be new in the work tree, or removed from it. */
+/** The directory or its nearest ancestor that is one. A store may be new in the work tree, or removed from it, and its
+ *  path may be that of a file. */
 export function existingAncestor(directory: string): string {
   let ancestor = resolve(directory);
-  while (!existsSync(ancestor)) ancestor = dirname(ancestor);
+  while (!isDirectory(ancestor)) ancestor = dirname(ancestor);
   return ancestor;
+}
+
+function isDirectory(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory();
 }

@@ -28,6 +28,7 @@ const urlLine = /^\s*#\s*@url\b\s*(.*?)\s*$/;
 
 /** Reads a subgraph's contract from its SDL. A line `# @url https://…` has the URL of the subgraph. */
 export function readSchema({ name, file, text, url }: ReadSchemaOptions): SchemaResult {
+  if (name === 'all') return { problems: [reservedName(name, file)] };
   const bytes = Buffer.byteLength(text);
   if (bytes > maxSchemaBytes) return { problems: [schemaTooLarge(name, file, bytes)] };
   const parsed = parseGraphQL({
@@ -87,6 +88,14 @@ function findUrlComment(text: string): UrlComment | undefined {
     if (!/^\s*(#|$)/.test(line)) return undefined;
   }
   return undefined;
+}
+
+function reservedName(name: string, file: string): Finding {
+  return createFinding('subgraph-name-reserved', {
+    message: `No subgraph can be named "${name}": \`subgraphs.${name}\` of a gateway's configuration has the settings of every subgraph.`,
+    location: { file, line: 1, column: 1 },
+    subgraph: name,
+  });
 }
 
 function schemaTooLarge(name: string, file: string, bytes: number): Finding {

@@ -396,6 +396,20 @@ describe('an incomplete check', () => {
     ]);
   });
 
+  test('reports a missing store when the directory is a file, inside of Git or not', async () => {
+    using disk = new TemporaryContractStore({ ...agreed, file: '' });
+    const missing = ['misuse store-missing', 'safe nothing-to-compare'];
+    expect((await check(disk, { directory: disk.path('file') })).found).toEqual(missing);
+    disk.commit('v1');
+    expect((await check(disk, { directory: disk.path('file') })).found).toEqual(missing);
+  });
+
+  test('refuses the name of the settings of all subgraphs', async () => {
+    using disk = new TemporaryContractStore({ ...agreed, 'all.graphql': b2 });
+    const { found, report } = await check(disk, { candidates: [`all=${disk.path('all.graphql')}`] });
+    expect([found, report.summary.exitCode]).toEqual([['misuse subgraph-name-reserved all'], 2]);
+  });
+
   test('checks the other candidates when one does not answer', async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'b.graphql': b2 });
     const { calls, found, report } = await check(disk, {
