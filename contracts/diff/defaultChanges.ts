@@ -31,13 +31,10 @@ export function defaultValuesOf({ type, meta }: SchemaChange): DefaultValues | u
   }
 }
 
-/** `undefined` when both versions have a default value: GraphQL Inspector's message describes that. */
-export function describeDefaultChange(
-  coordinate: string,
-  { before, after }: DefaultValues,
-): string | undefined {
+export function describeDefaultChange(coordinate: string, { before, after }: DefaultValues): string {
   if (before === undefined) return `${coordinate} has a default value now, '${after}'`;
-  return after === undefined ? `${coordinate} has lost its default value, '${before}'` : undefined;
+  if (after === undefined) return `${coordinate} has lost its default value, '${before}'`;
+  return `The default value of ${coordinate} changed from '${before}' to '${after}'`;
 }
 
 /** Whether an argument or input field becomes non-null. */

@@ -1,6 +1,6 @@
 import type { SubgraphContract } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
-import { ruleOf } from '../rules.ts';
+import { type RuleId, ruleOf } from '../rules.ts';
 import { withoutCredentials } from '../store/readCandidates.ts';
 import { placeholderUrl } from '../store/schemaFile.ts';
 import { directiveChanges } from './directives/directiveChanges.ts';
@@ -66,11 +66,18 @@ function toFinding(change: SubgraphChange, next: SubgraphContract): Finding {
   };
 }
 
-/** An optional input needs no correction. */
+/** An optional input, and a type that clients of the old one can use, need no correction. */
 function adviceFor({ rule, severity }: SubgraphChange): string | undefined {
   const isOptional = (rule === 'argument-added' || rule === 'input-field-added') && severity !== 'breaking';
-  return ruleOf(isOptional ? 'field-added' : rule).advice;
+  const isCompatible = compatibleTypeRules.has(rule) && severity === 'safe';
+  return ruleOf(isOptional || isCompatible ? 'field-added' : rule).advice;
 }
+
+const compatibleTypeRules: ReadonlySet<RuleId> = new Set([
+  'field-type-changed',
+  'argument-type-changed',
+  'input-field-type-changed',
+]);
 
 function wholeSubgraphFinding(
   rule: 'subgraph-added' | 'subgraph-removed' | 'subgraph-url-changed',

@@ -1,4 +1,5 @@
 import { type Change, CriticalityLevel, diff, type TypeOfChangeType } from '@graphql-inspector/core';
+import { Kind, print } from 'graphql';
 import type { Severity } from '../severity.ts';
 import { changeRules } from './changeRules.ts';
 import { classifySchemaChange } from './classifySchemaChange.ts';
@@ -48,7 +49,7 @@ export async function schemaChanges(
     const classified = classifySchemaChange({ rule, severity, coordinate, old, next });
     return classified === undefined
       ? []
-      : [{ ...classified, message: describeChange(change, coordinate), coordinate }];
+      : [{ ...classified, message: describeChange(change, coordinate, old, next), coordinate }];
   });
 }
 
@@ -63,9 +64,26 @@ const rootTypeNames: ReadonlyMap<TypeOfChangeType, string> = new Map([
   ['SCHEMA_SUBSCRIPTION_TYPE_CHANGED', 'Subscription'],
 ]);
 
-function describeChange(change: SchemaChange, coordinate: string): string {
+function describeChange(
+  change: SchemaChange,
+  coordinate: string,
+  old: SubgraphVersion,
+  next: SubgraphVersion,
+): string {
   const defaults = defaultValuesOf(change);
-  return (defaults && describeDefaultChange(coordinate, defaults)) ?? change.message;
+  if (defaults === undefined) return change.message;
+  return describeDefaultChange(coordinate, {
+    before: writtenDefault(old, coordinate) ?? defaults.before,
+    after: writtenDefault(next, coordinate) ?? defaults.after,
+  });
+}
+
+/** A default value as the SDL has it. GraphQL Inspector writes an enum value like a string. */
+function writtenDefault({ elements }: SubgraphVersion, coordinate: string): string | undefined {
+  const element = elements.get(coordinate);
+  return element?.kind === Kind.INPUT_VALUE_DEFINITION && element.defaultValue !== undefined
+    ? print(element.defaultValue)
+    : undefined;
 }
 
 function isRootTypeChange({ type }: SchemaChange): boolean {

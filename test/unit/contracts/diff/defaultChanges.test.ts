@@ -22,6 +22,16 @@ test('the message names both default values when both versions have one', async 
   ]);
 });
 
+test('the message has default values as the SDL writes them', async () => {
+  const enums = (value: string) => `${argument(`sort: Sort = ${value}`)} enum Sort { NAME PRICE }`;
+  expect(await messages(enums('NAME'), enums('PRICE'))).toEqual([
+    "The default value of Query.list(sort:) changed from 'NAME' to 'PRICE'",
+  ]);
+  expect(await messages(field('words: [String!] = ["a"]'), field('words: [String!] = ["b"]'))).toEqual([
+    `The default value of In.words changed from '["a"]' to '["b"]'`,
+  ]);
+});
+
 test('a newly required input is reported once', async () => {
   expect(await messages(argument('first: Int = 5'), argument('first: Int!'))).toEqual([
     expect.stringMatching(/changed from 'Int' to 'Int!'$/),

@@ -180,6 +180,25 @@ describe('a change of a subgraph', () => {
 });
 
 describe('a finding of diffSubgraph', () => {
+  it.each([
+    ['type Query { a: Int }', 'type Query { a: Int! }'],
+    ['type Query { a(b: Int!): Int }', 'type Query { a(b: Int): Int }'],
+    [
+      'type Query { a(in: In): Int } input In { b: Int! }',
+      'type Query { a(in: In): Int } input In { b: Int }',
+    ],
+  ])('has no advice against a compatible type: %s', async (old, next) => {
+    const change = async (before: string, after: string) => {
+      const [found] = await diffSubgraph(contractOf(federation2(before)), contractOf(federation2(after)));
+      return [found?.severity, found?.advice];
+    };
+    expect(await change(old, next)).toEqual(['safe', ruleOf('field-added').advice]);
+    expect(await change(next, old)).toEqual([
+      'breaking',
+      expect.stringMatching(/^Add an? .* of another name/),
+    ]);
+  });
+
   it('has message, location and advice', async () => {
     const old = contractOf(federation2('type Query { ping: Int }\ntype T @key(fields: "id") { id: ID! }'));
     const next = contractOf(federation2('type Query { ping: Int }\ntype T { id: ID! }'));
