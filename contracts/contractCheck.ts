@@ -19,7 +19,8 @@ interface ContractCheckOptions {
 
 /** Runs comparisons one after the other and collects their findings. */
 export class ContractCheck {
-  readonly #findings = new Map<string, Finding>();
+  readonly #findings = new Map<string, FoundFinding>();
+  readonly #baselines = new Set<string>();
   readonly #changed = new Set<string>();
   readonly #options: ContractCheckOptions;
   readonly #graphFactory: GraphFactory;
@@ -30,9 +31,16 @@ export class ContractCheck {
     this.#graphFactory = new GraphFactory(options);
   }
 
-  /** Without duplicates, although several comparisons report the same finding. */
+  /** Without duplicates, although several comparisons report the same finding. When they report different findings about
+   *  one change, such as two rollout orders, the messages say which versions each is about. */
   get findings(): readonly Finding[] {
-    return [...this.#findings.values()];
+    const found = [...this.#findings.values()];
+    const byChange = Map.groupBy(found, ({ finding }) => changeKeyOf(finding));
+    return found.map(({ finding, baselines }) => {
+      const isOnlyOne = byChange.get(changeKeyOf(finding))?.length === 1;
+      if (isOnlyOne || baselines.size === this.#baselines.size) return finding;
+      return { ...finding, message: `${finding.message} (compared with ${[...baselines].join(', ')})` };
+    });
   }
 
   /** False when a problem hides other findings. */
@@ -58,8 +66,9 @@ export class ContractCheck {
   }: Comparison): Promise<void> {
     const { dependencies, operations, gatewaySettings, isRollout, unreadable, onProgress } = this.#options;
     // The store's problems already explain why there is nothing to check.
-    if (next.size === 0) return this.#markIncomplete([]);
+    if (next.size === 0) return this.#markIncomplete([], baseline);
     onProgress(`comparing with ${baseline}`);
+    this.#baselines.add(baseline);
     // A graph that lacks one of its subgraphs would be full of false findings.
     const [oldContracts, gatewayContracts] = unreadableBefore.size > 0 ? [] : [old, gateway];
     // Composition runs in other threads while this thread computes the diff.
@@ -68,7 +77,7 @@ export class ContractCheck {
       this.#graphFactory.startComposition(oldContracts ?? new Map(), baseline);
     }
     const changes = old === undefined ? [] : await this.#diff(old, next, unreadableBefore);
-    if (unreadable.size > 0) return this.#markIncomplete(changes);
+    if (unreadable.size > 0) return this.#markIncomplete(changes, baseline);
     const candidate = await this.#graphFactory.build(next, candidateName);
     if ('findings' in candidate) {
       const { findings: compositionFindings } = candidate;
@@ -83,9 +92,10 @@ export class ContractCheck {
           earlierCompositionFindings: earlier,
           operations,
         }),
+        baseline,
       );
     }
-    this.#addFindings(await this.#graphFactory.bootGateway(candidate));
+    this.#addFindings(await this.#graphFactory.bootGateway(candidate), baseline);
     const oldGraph = await this.#buildBaseline(oldContracts, baseline);
     const gatewayGraph =
       gatewayContracts === oldContracts ? oldGraph : await this.#buildBaseline(gatewayContracts, baseline);
@@ -101,6 +111,7 @@ export class ContractCheck {
         gatewaySettings,
         isRollout,
       }),
+      baseline,
     );
   }
 
@@ -124,7 +135,7 @@ export class ContractCheck {
     if (contracts === undefined || contracts.size === 0) return undefined;
     const built = await this.#graphFactory.build(contracts, baseline);
     if (!('findings' in built)) return built;
-    this.#addFindings([baselineNotComposed(baseline)]);
+    this.#addFindings([baselineNotComposed(baseline)], baseline);
     return undefined;
   }
 
@@ -138,14 +149,29 @@ export class ContractCheck {
     return 'findings' in built ? built.findings : undefined;
   }
 
-  #markIncomplete(findings: readonly Finding[]): void {
+  #markIncomplete(findings: readonly Finding[], baseline: string): void {
     this.#isComplete = false;
-    this.#addFindings(findings);
+    this.#addFindings(findings, baseline);
   }
 
-  #addFindings(findings: readonly Finding[]): void {
-    for (const finding of findings) this.#findings.set(JSON.stringify(finding), finding);
+  #addFindings(findings: readonly Finding[], baseline: string): void {
+    for (const finding of findings) {
+      const key = JSON.stringify(finding);
+      const found = this.#findings.get(key) ?? { finding, baselines: new Set() };
+      found.baselines.add(baseline);
+      this.#findings.set(key, found);
+    }
   }
+}
+
+interface FoundFinding {
+  readonly finding: Finding;
+  /** The baselines of the comparisons that report the finding. */
+  readonly baselines: Set<string>;
+}
+
+function changeKeyOf({ rule, subgraph, coordinate }: Finding): string {
+  return JSON.stringify([rule, subgraph, coordinate]);
 }
 
 const candidateName = 'the candidate';

@@ -442,6 +442,30 @@ describe('the findings of a check', () => {
     expect(report.summary.strict).toBe(true);
   });
 
+  test('name the versions when comparisons disagree about one change', async () => {
+    using disk = new TemporaryContractStore(agreed)
+      .commit('v1')
+      .write({ 'contracts/schemas/b.graphql': b2 })
+      .commit('v2')
+      .write({
+        'contracts/schemas/a.graphql': a2,
+        'contracts/environments.yaml': 'production: { subgraphs: { a: v1, b: [v1, v2] } }',
+      });
+    const dependencies = new FakeCheckDependencies();
+    dependencies.changes.set('a', change);
+    const other: Finding = { ...change, coordinate: 'Query.b' };
+    dependencies.evaluateChange = ({ old }) => [
+      { ...change, severity: old?.graph.contracts.get('b')?.sdl === b1 ? 'safe' : 'dangerous' },
+      other,
+    ];
+    const { report } = await check(disk, { environment: 'production' }, dependencies);
+    expect(report.findings.map(({ severity, message }) => [severity, message])).toEqual([
+      ['breaking', 'Query.a is gone.'],
+      ['dangerous', 'Query.a is gone. (compared with production with b v2)'],
+      ['safe', 'Query.a is gone. (compared with production)'],
+    ]);
+  });
+
   test('pass with a waiver', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1');
     disk.write({ 'contracts/schemas/a.graphql': a2, 'contracts/waivers.yaml': waiver() });
