@@ -1,4 +1,14 @@
-import { type GraphQLSchema, getNamedType, isInputObjectType, isInterfaceType, isObjectType } from 'graphql';
+import {
+  type GraphQLSchema,
+  getNamedType,
+  isAbstractType,
+  isInputObjectType,
+  isInterfaceType,
+  isObjectType,
+  Kind,
+  visit,
+} from 'graphql';
+import type { ConsumerOperation } from '../contractStore.ts';
 import { ancestorsOf } from '../diff/elements.ts';
 import type { Finding } from '../finding.ts';
 import { type RuleId, ruleOf } from '../rules.ts';
@@ -24,6 +34,40 @@ export function coversBreakage(change: Finding, breakage: Breakage, schemas: Api
       (providedType !== undefined && affected.startsWith(`${providedType}.`)) ||
       (rule === 'type-kind-changed' && typesOf(affected, schemas).includes(coordinate)),
   );
+}
+
+/** Whether a field that returns another type can be the cause of a breakage in what operations select from the field. */
+export function coversSelection(
+  { rule, subgraph, coordinate = '' }: Finding,
+  { operation, subgraph: brokenSubgraph, coordinates }: Breakage,
+  schemas: ApiSchemas,
+): boolean {
+  if (rule !== 'field-type-changed' || (brokenSubgraph ?? subgraph) !== subgraph) return false;
+  const returned = new Set(typesOf(coordinate, schemas));
+  if (returned.size < 2 || !selectsField(operation, coordinate)) return false;
+  const types = new Set([...returned].flatMap((name) => [name, ...possibleTypesOf(name, schemas)]));
+  return coordinates.some((affected) => types.has(affected.split('.')[0] ?? ''));
+}
+
+/** Whether an operation selects a field of that name, on any type. */
+function selectsField({ document }: ConsumerOperation, coordinate: string): boolean {
+  const [, fieldName] = coordinate.split('.');
+  let isSelected = false;
+  visit(document, {
+    [Kind.FIELD]: ({ name }) => {
+      isSelected ||= name.value === fieldName;
+    },
+  });
+  return isSelected;
+}
+
+function possibleTypesOf(name: string, { old, next }: ApiSchemas): readonly string[] {
+  return [old, next].flatMap((schema) => {
+    const type = schema?.getType(name);
+    return isAbstractType(type)
+      ? (schema?.getPossibleTypes(type) ?? []).map((possible) => possible.name)
+      : [];
+  });
 }
 
 /** Whether a change only adds: it cannot be why something is missing after the rollout. */

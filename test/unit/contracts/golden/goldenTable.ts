@@ -76,6 +76,20 @@ export const goldenTable: readonly GoldenRow[] = [
     findings: [dangerous('field-type-changed', 'films', 'Film.score', ['web/FilmList'], 'subgraph first')],
   },
   {
+    name: 'a selected interface becomes a type that every fragment applies to',
+    edits: [replace('films', 'featured(genre: Genre): [Titled!]!', 'featured(genre: Genre): [Series!]!')],
+    findings: [
+      dangerous('field-type-changed', 'films', 'Query.featured', ['app/Featured'], 'subgraph first'),
+    ],
+  },
+  {
+    name: 'a selected interface becomes a type that a fragment excludes',
+    edits: [replace('films', 'featured(genre: Genre): [Titled!]!', 'featured(genre: Genre): [Film!]!')],
+    findings: [
+      breaking('field-type-changed', 'films', 'Query.featured', ['app/Featured'], 'expand and contract'),
+    ],
+  },
+  {
     name: 'a selected scalar becomes a list',
     edits: [replace('films', 'tagline: String', 'tagline: [String!]')],
     findings: [
