@@ -67,9 +67,11 @@ describe('the estimated cost of an operation', () => {
       '{ products(first: 3) { id ... @defer { name } } }',
     );
     const [first, ...others] = await deferred.remaining();
-    expect(first).toMatchObject({ extensions: { tributary: { cost: 6 } } });
-    expect(first).not.toHaveProperty('extensions.tributary.actualCost');
-    for (const payload of others) expect(payload).not.toHaveProperty('extensions.tributary.cost');
+    expect(others).toHaveLength(1);
+    for (const payload of [first, ...others]) {
+      expect(payload).toMatchObject({ extensions: { tributary: { cost: 6 } } });
+      expect(payload).not.toHaveProperty('extensions.tributary.actualCost');
+    }
   });
 
   test('is not shown and limits nothing by default', async () => {
