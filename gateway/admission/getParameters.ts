@@ -32,6 +32,7 @@ export function readGetParameters(search: string): Record<string, unknown> | und
 
 /** The query string without an empty `operationName`, which Apollo Server takes for the name of an operation. */
 export function dropEmptyOperationName(search: string): string {
+  if (!search.includes('operationName=')) return search;
   const parameters = new URLSearchParams(search);
   const [name, ...more] = parameters.getAll('operationName');
   if (name !== '' || more.length > 0) return search;

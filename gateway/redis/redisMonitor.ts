@@ -20,6 +20,7 @@ export class RedisMonitor {
   readonly #client: RedisClient;
   #cancelPing: CancelTimer = () => {};
   #isReported = false;
+  #isClosed = false;
 
   constructor(options: RedisMonitorOptions) {
     this.#options = options;
@@ -52,6 +53,7 @@ export class RedisMonitor {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#cancelPing();
     this.#client.close();
   }
@@ -60,7 +62,8 @@ export class RedisMonitor {
     this.#cancelPing();
     this.#cancelPing = this.#options.timers.after(pingIntervalMs, async () => {
       await this.#client.sendCommand('ping', []);
-      if (this.#client.isReady) this.#schedulePing();
+      // ioredis is ready until its socket is closed, also after `close`.
+      if (!this.#isClosed && this.#client.isReady) this.#schedulePing();
     });
   }
 }

@@ -94,7 +94,9 @@ function createCallRecorder(
     const outcome = outcomeLabelOf(event);
     metrics.onCall(event, outcome);
     failures.onCall(event.subgraph, outcome, event);
-    if (log.isLevelEnabled('debug')) log.debug({ ...event, outcome }, 'A call of a subgraph has ended');
+    if (!log.isLevelEnabled('debug')) return;
+    const { failure, ...call } = event;
+    log.debug({ ...call, outcome, ...failure?.describe() }, 'A call of a subgraph has ended');
   };
 }
 

@@ -7,6 +7,8 @@ interface FailureEpisodesOptions {
   now(): number;
 }
 
+type FailedCall = Pick<SubgraphCallEvent, 'status' | 'requestId' | 'isComplete' | 'failure'>;
+
 /** A time in which calls of one subgraph fail. */
 interface Episode {
   readonly startedAt: number;
@@ -39,29 +41,25 @@ export class FailureEpisodes {
     this.#options = options;
   }
 
-  onCall(
-    subgraph: string,
-    outcome: string,
-    event: Pick<SubgraphCallEvent, 'status' | 'requestId' | 'failure'>,
-  ): void {
+  onCall(subgraph: string, outcome: string, event: FailedCall): void {
     if (outcome === 'ok') {
       if (this.#episodes.size > 0) this.#onSuccess(subgraph);
-    } else if (failureOutcomes.has(outcome)) this.#onFailure(subgraph, outcome, event);
+      return;
+    }
+    // The gateway, or an extension, took too long to read the response.
+    const isLateReading = outcome === 'deadline_exceeded' && event.isComplete;
+    if (failureOutcomes.has(outcome) && !isLateReading) this.#onFailure(subgraph, outcome, event);
   }
 
-  #onFailure(
-    subgraph: string,
-    reason: string,
-    { status, requestId, failure }: Pick<SubgraphCallEvent, 'status' | 'requestId' | 'failure'>,
-  ): void {
+  #onFailure(subgraph: string, reason: string, { status, requestId, failure }: FailedCall): void {
     const { log, now } = this.#options;
-    const failed = { subgraph, reason, status, ...failure, requestId };
+    const describeCall = () => ({ subgraph, reason, status, ...failure?.describe(), requestId });
     const at = now();
     const episode = this.#episodes.get(subgraph);
     if (episode === undefined) {
       const failures = new Map([[reason, 1]]);
       this.#episodes.set(subgraph, { startedAt: at, lastFailureAt: at, loggedAt: at, failures });
-      log.warn(failed, 'A subgraph has begun to fail');
+      log.warn(describeCall(), 'A subgraph has begun to fail');
       return;
     }
     episode.lastFailureAt = at;
@@ -69,7 +67,7 @@ export class FailureEpisodes {
     episode.failures.set(reason, count + 1);
     if (count > 0 && at - episode.loggedAt < reminderMs) return;
     episode.loggedAt = at;
-    log.warn({ ...failed, ...describe(episode) }, 'A subgraph is still failing');
+    log.warn({ ...describeCall(), ...describe(episode) }, 'A subgraph is still failing');
   }
 
   #onSuccess(subgraph: string): void {

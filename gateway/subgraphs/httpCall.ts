@@ -44,6 +44,8 @@ const abortedByGateway = new Error('the gateway ended the call');
 export class HttpCall implements Call, Dispatcher.DispatchHandler {
   receivedBytes = 0;
   isResent = false;
+  /** The whole response has arrived. */
+  isComplete = false;
 
   readonly #call: HttpCallOptions;
   /** Of undici, while the request is under way. */
@@ -251,6 +253,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   }
 
   #finish(head: ResponseHead, body: Buffer | Error): void {
+    this.isComplete = true;
     const listener = this.#listener;
     const headers = this.#headers ?? {};
     this.#release();

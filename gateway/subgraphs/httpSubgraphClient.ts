@@ -52,16 +52,27 @@ export interface SubgraphCallEvent {
   readonly receivers: number;
   /** The request was sent a second time after a lost idle connection. */
   readonly isResent: boolean;
+  /** The whole response had arrived. */
+  readonly isComplete: boolean;
   /** `undefined` for a call that succeeded, and for a cancelled one. */
   readonly failure: CallFailure | undefined;
 }
 
-/** For the log only. */
-interface CallFailure {
-  /** Where the call was sent, without the values of query parameters. */
-  readonly url: string;
-  /** What went wrong, such as `connect ECONNREFUSED 127.0.0.1:4001`; `undefined` if the outcome says all there is to say. */
-  readonly problem: string | undefined;
+/** Why a call failed. Described only where it is logged: many calls may fail, and few of them leave a line. */
+export class CallFailure {
+  readonly #call: Pick<HttpCall, 'url'>;
+  readonly #error: GatewayError | undefined;
+
+  constructor(call: Pick<HttpCall, 'url'>, error?: GatewayError) {
+    this.#call = call;
+    this.#error = error;
+  }
+
+  /** `url`: where the call was sent, without the values of query parameters. `problem`: what went wrong, such as
+   *  `connect ECONNREFUSED 127.0.0.1:4001`; `undefined` if the outcome says all there is to say. */
+  describe(): { readonly url: string; readonly problem: string | undefined } {
+    return { url: maskSecrets(this.#call.url), problem: this.#error && describeCause(this.#error) };
+  }
 }
 
 export interface HttpSubgraphClientOptions {
@@ -304,14 +315,19 @@ function eventOf(
     representations,
     receivers,
     isResent,
-    failure: end && failureOf(call, end),
+    isComplete: call.isComplete,
+    failure: failureOf(call, outcome, end),
   };
 }
 
-function failureOf(call: HttpCall, { result }: AttemptEnd): CallFailure | undefined {
-  const problem = result instanceof Error ? describeCause(result) : undefined;
-  const isFailure = result instanceof Error || (call.status ?? 200) >= 400;
-  return isFailure ? { url: maskSecrets(call.url), problem } : undefined;
+function failureOf(
+  call: HttpCall,
+  outcome: CallOutcome,
+  end: AttemptEnd | undefined,
+): CallFailure | undefined {
+  const isSuccess = outcome === 'answered' && (call.status ?? 200) < 400;
+  if (isSuccess || outcome === 'cancelled') return undefined;
+  return new CallFailure(call, end?.result instanceof Error ? end.result : undefined);
 }
 
 /** Longer bodies are not shared: comparing them takes longer than it is worth. In characters. */

@@ -14,7 +14,7 @@ export function signatureOf({ secret, header }: RequestSigning, body: string): r
 
 /** How the requests to a subgraph are signed; `undefined` when they are not. */
 export function signingOf({
-  signing: { secret, header },
+  signing: { enabled, secret, header },
 }: Pick<SubgraphPolicy, 'signing'>): RequestSigning | undefined {
-  return secret === undefined ? undefined : { secret, header };
+  return secret === undefined || !enabled ? undefined : { secret, header };
 }

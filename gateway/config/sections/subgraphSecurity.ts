@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pemFile, text } from '../scalars.ts';
+import { flag, pemFile, text } from '../scalars.ts';
 import { sentHeaderName } from './headerName.ts';
 
 const ca = pemFile().describe(
@@ -13,13 +13,17 @@ const key = pemFile().describe('PEM file with the private key of `cert`, without
 // No default: an empty secret is refused, so that an empty environment variable does not turn signing off.
 const secret = text({
   title: 'secret',
-  expected: 'a key of at least 32 random bytes, or no `secret` for requests without a signature',
+  expected:
+    'a key of at least 32 random bytes, or no `secret`, or `enabled: false`, for requests without a signature',
   isValid: (value) => value.trim() !== '',
 })
   .describe(
     'Key with which the body of every HTTP request to the subgraph is signed (HMAC-SHA256): at least 32 random bytes. Without it, requests are not signed. See [headers.md](headers.md#signed-requests).',
   )
   .optional();
+const enabled = flag().describe(
+  '`false` for a subgraph whose requests are not signed although `all` has a `secret`.',
+);
 const header = sentHeaderName.describe('Header that has the signature: `sha256=` and 64 hexadecimal digits.');
 
 /** `tls` of all subgraphs. */
@@ -34,8 +38,10 @@ export const ownTls = z
 
 /** `signing` of all subgraphs. */
 export const allSigning = z
-  .strictObject({ secret, header: header.prefault('x-tributary-signature') })
+  .strictObject({ enabled: enabled.prefault(true), secret, header: header.prefault('x-tributary-signature') })
   .prefault({});
 
 /** `signing` of one subgraph. */
-export const ownSigning = z.strictObject({ secret, header: header.optional() }).optional();
+export const ownSigning = z
+  .strictObject({ enabled: enabled.optional(), secret, header: header.optional() })
+  .optional();

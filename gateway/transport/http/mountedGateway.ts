@@ -94,10 +94,10 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
       url.startsWith(prefix) && pathOf(url.slice(prefix.length)) === path;
     addFastifyRoutes(app, [path, ...Array.from(routes(), ({ url }) => url)], handler);
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-      rewriteToOriginForm(request);
-      const { url = '' } = request;
+      const url = originFormOf(request.url ?? '');
       // Without another listener, nothing else would answer.
       if (!isOwn(url) && app.server.listenerCount('upgrade') > 1) return;
+      rewriteToOriginForm(request);
       request.url = isOwn(url) ? url.slice(prefix.length) : '';
       handleUpgrade(request, socket, head);
     };

@@ -43,7 +43,7 @@ describe('a configuration', () => {
         timeouts: { attempt: 5_000, deadline: 15_000 },
         headers: { forward: ['authorization', 'accept-language'], rules: [], respond: [] },
         tls: { ca: '', cert: '', key: '' },
-        signing: { header: 'x-tributary-signature' },
+        signing: { enabled: true, header: 'x-tributary-signature' },
         connections: 64,
         maxConnectionAge: 300_000,
         concurrency: { adaptive: true, queue: 1_000 },

@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { printConfig } from '../../../gateway/config/printConfig.ts';
 import { subgraphPolicyOf } from '../../../gateway/config/subgraphPolicyOf.ts';
+import { signingOf } from '../../../gateway/subgraphs/requestSignature.ts';
 
 const supergraph = { file: 'a' };
 const jwt = { issuers: [{ jwks: 'https://login.test/jwks.json' }] };
@@ -232,7 +233,7 @@ describe('certificates and signatures in the configuration', () => {
 
   test('are not quoted in problems', () => {
     expect(problemsOf({ signing: { secret: 4711 } }, 'reviews')).toEqual([
-      'subgraphs.reviews.signing.secret is invalid; expected: a key of at least 32 random bytes, or no `secret` for requests without a signature',
+      'subgraphs.reviews.signing.secret is invalid; expected: a key of at least 32 random bytes, or no `secret`, or `enabled: false`, for requests without a signature',
     ]);
   });
 
@@ -241,7 +242,7 @@ describe('certificates and signatures in the configuration', () => {
     (name) => {
       for (const secret of ['', ' '])
         expect(problemsOf({ signing: { secret } }, name)).toEqual([
-          `subgraphs.${name}.signing.secret is empty; expected: a key of at least 32 random bytes, or no \`secret\` for requests without a signature`,
+          `subgraphs.${name}.signing.secret is empty; expected: a key of at least 32 random bytes, or no \`secret\`, or \`enabled: false\`, for requests without a signature`,
         ]);
     },
   );
@@ -249,8 +250,8 @@ describe('certificates and signatures in the configuration', () => {
   test('are off without a secret, also for a configuration that was parsed or printed before', () => {
     const config = parseConfig({ supergraph, subgraphs: { reviews: { signing: { header: 'x-sig' } } } });
     expect([config.subgraphs.all.signing, subgraphPolicyOf(config, 'reviews').signing]).toEqual([
-      { header: 'x-tributary-signature' },
-      { header: 'x-sig' },
+      { enabled: true, header: 'x-tributary-signature' },
+      { enabled: true, header: 'x-sig' },
     ]);
     expect(parseConfig(config)).toEqual(config);
     expect(parseConfig(parse(printConfig(config)))).toEqual(config);
@@ -261,7 +262,20 @@ describe('certificates and signatures in the configuration', () => {
       supergraph,
       subgraphs: { all: { signing: { secret: 's' } }, reviews: { signing: { header: 'x-sig' } } },
     });
-    expect(subgraphPolicyOf(config, 'reviews').signing).toEqual({ secret: 's', header: 'x-sig' });
+    expect(subgraphPolicyOf(config, 'reviews').signing).toEqual({
+      enabled: true,
+      secret: 's',
+      header: 'x-sig',
+    });
+  });
+
+  test('of one subgraph can be turned off', () => {
+    const config = parseConfig({
+      supergraph,
+      subgraphs: { all: { signing: { secret: 's' } }, partner: { signing: { enabled: false } } },
+    });
+    const signings = ['partner', 'reviews'].map((name) => signingOf(subgraphPolicyOf(config, name)));
+    expect(signings).toEqual([undefined, { secret: 's', header: 'x-tributary-signature' }]);
   });
 
   test('are printed without secrets and without the values of headers', () => {

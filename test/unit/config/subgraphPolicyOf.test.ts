@@ -25,7 +25,7 @@ test('the options of a named subgraph override those of subgraphs.all', () => {
     timeouts: { attempt: 2_000, deadline: 3_000 },
     headers: { forward: ['authorization', 'accept-language'], rules: [], respond: [] },
     tls: { ca: '', cert: '', key: '' },
-    signing: { header: 'x-tributary-signature' },
+    signing: { enabled: true, header: 'x-tributary-signature' },
     urls: [],
     maxConnectionAge: 300_000,
     connections: 10,

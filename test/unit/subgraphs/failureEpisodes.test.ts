@@ -1,7 +1,11 @@
 import { expect, test } from '@jest/globals';
+import { GatewayError } from '../../../gateway/errors.ts';
 import { FailureEpisodes, recoveryMs, reminderMs } from '../../../gateway/subgraphs/failureEpisodes.ts';
+import { CallFailure } from '../../../gateway/subgraphs/httpSubgraphClient.ts';
 
-const failure = { url: 'http://reviews.test/graphql', problem: 'connect ECONNREFUSED' };
+const url = 'http://reviews.test/graphql';
+const cause = new Error('connect ECONNREFUSED');
+const failure = new CallFailure({ url }, new GatewayError('SUBGRAPH_UNREACHABLE', 'gone', { cause }));
 
 function observe() {
   const lines: unknown[] = [];
@@ -17,8 +21,8 @@ function observe() {
     advance: (ms: number) => {
       now += ms;
     },
-    call: (outcome: string, subgraph = 'reviews') =>
-      episodes.onCall(subgraph, outcome, { status: undefined, requestId: 'request-1', failure }),
+    call: (outcome: string, subgraph = 'reviews', isComplete = false) =>
+      episodes.onCall(subgraph, outcome, { status: undefined, requestId: 'request-1', isComplete, failure }),
   };
 }
 
@@ -28,7 +32,8 @@ const begun = (reason: string) => ({
   subgraph: 'reviews',
   reason,
   status: undefined,
-  ...failure,
+  url,
+  problem: cause.message,
   requestId: 'request-1',
 });
 const startedAt = new Date(0).toISOString();
@@ -94,7 +99,10 @@ test('what is no failure of the subgraph begins nothing: disconnected clients, f
   const { lines, call } = observe();
   for (const outcome of ['cancelled', 'bad_request', 'extension_failed', 'overloaded', 'shutting_down'])
     call(outcome);
+  call('deadline_exceeded', 'reviews', true);
   expect(lines).toEqual([]);
+  call('deadline_exceeded');
+  expect(lines).toEqual([begun('deadline_exceeded')]);
 });
 
 test('a further reason leaves a line of its own, once', () => {

@@ -729,7 +729,13 @@ describe('the call observer', () => {
     under.clock.advance(7);
     cancelled.cancel();
 
-    const common = { subgraph: 'reviews', durationMs: 0, representations: 0, isResent: false };
+    const common = {
+      subgraph: 'reviews',
+      durationMs: 0,
+      representations: 0,
+      isResent: false,
+      isComplete: true,
+    };
     const startedAt = under.clock.now() - 7;
     const received = { outcome: 'answered', status: 200, receivedBytes: 20 };
     expect(events).toEqual([
@@ -751,6 +757,7 @@ describe('the call observer', () => {
         status: undefined,
         durationMs: 7,
         endedAt: startedAt + 7,
+        isComplete: false,
         receivedBytes: 0,
         receivers: 1,
       },
@@ -772,7 +779,7 @@ describe('the call observer', () => {
       if (script === undefined) await subgraph.close();
       else subgraph.enqueueScripts(script);
       await under.send().outcome;
-      expect(events.map(({ failure }) => failure)).toEqual([
+      expect(events.map(({ failure }) => failure?.describe())).toEqual([
         { url: subgraph.url, problem: expect.stringMatching(problem) },
       ]);
     },

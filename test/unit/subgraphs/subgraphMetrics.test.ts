@@ -63,6 +63,7 @@ test('calls are counted by outcome, and their times and batch sizes observed', a
     representations: 0,
     durationMs: 3,
     endedAt: 3,
+    isComplete: true,
     failure: undefined,
   };
   for (const event of [

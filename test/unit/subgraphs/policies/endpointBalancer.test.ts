@@ -236,7 +236,7 @@ test('states and failures show no query parameters of addresses, which may be se
   const failures: unknown[] = [];
   await using fixture = createClientFixture(url, {
     at: { urls: [url] },
-    onCall: ({ failure }) => failures.push(failure),
+    onCall: ({ failure }) => failures.push(failure?.describe()),
   });
   await fixture.send({ kind: 'mutation' }).outcome;
   const shown = `${subgraph.url}?key=***`;
