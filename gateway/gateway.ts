@@ -133,7 +133,11 @@ export async function createGateway(
   try {
     return await assembleGateway(options, dependencies, opened);
   } catch (error) {
-    for (const feature of [...opened].toReversed()) await feature.close?.(0);
+    for (const feature of [...opened].toReversed()) {
+      // Failures of these do not replace the error above.
+      await Promise.allSettled([feature.stop?.(0)]);
+      await Promise.allSettled([feature.close?.(0)]);
+    }
     throw error;
   }
 }

@@ -5,6 +5,7 @@ import {
   getVariableValues,
   Kind,
   type OperationDefinitionNode,
+  separateOperations,
   type VariableDefinitionNode,
   visit,
 } from 'graphql';
@@ -104,30 +105,25 @@ const maxQuotedLength = 200;
 
 const noValues: Readonly<Record<string, unknown>> = Object.freeze(Object.create(null));
 
-/** Names of the variables that `@skip`, `@include` or `@defer` use in their `if` argument, in an operation or in any fragment
- *  of its document, sorted. */
+/** Names of the variables that `@skip`, `@include` or `@defer` use in their `if` argument, in an operation and in the fragments
+ *  that it uses, sorted. */
 export function conditionVariables(
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): readonly string[] {
   const names = new Set<string>();
-  const definitions = document.definitions.filter(
-    (definition) => definition === operation || definition.kind === Kind.FRAGMENT_DEFINITION,
-  );
-  visit(
-    { ...document, definitions },
-    {
-      [Kind.DIRECTIVE]: (directive) => {
-        const name = directive.name.value;
-        if (name !== 'skip' && name !== 'include' && name !== 'defer') return;
-        for (const argument of directive.arguments ?? []) {
-          if (argument.name.value === 'if' && argument.value.kind === Kind.VARIABLE) {
-            names.add(argument.value.name.value);
-          }
+  const own = separateOperations(document)[operation.name?.value ?? ''] ?? document;
+  visit(own, {
+    [Kind.DIRECTIVE]: (directive) => {
+      const name = directive.name.value;
+      if (name !== 'skip' && name !== 'include' && name !== 'defer') return;
+      for (const argument of directive.arguments ?? []) {
+        if (argument.name.value === 'if' && argument.value.kind === Kind.VARIABLE) {
+          names.add(argument.value.name.value);
         }
-      },
+      }
     },
-  );
+  });
   return [...names].sort();
 }
 

@@ -223,6 +223,8 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     submit,
     resubmit: (sdl) => newestLoad?.settled ?? submit(sdl),
     start: async (from) => {
+      // A gateway that could not listen may be started again.
+      await source?.stop();
       source = from;
       await from.start({
         onSdl: (sdl) => {

@@ -246,6 +246,19 @@ describe('a mounted gateway', () => {
     await gateway.close();
   });
 
+  test('can be started again when its admin port was in use, and listens for clients meanwhile', async () => {
+    const holder = createServer();
+    const { port } = new URL(await listen(holder));
+    const gateway = await createMounted({ listen: { port: 0 }, admin: { port: Number(port) } });
+    await expect(gateway.start()).rejects.toThrow(`127.0.0.1:${port} is in use. End the process`);
+    holder.close();
+    await once(holder, 'close');
+    const { url, adminUrl } = await gateway.start();
+    expect(adminUrl).toBe(`http://127.0.0.1:${port}`);
+    expect(await post(url, '{ name }')).toEqual({ status: 200, body: { data: { name: 'Lamp' } } });
+    await gateway.close();
+  });
+
   test('needs listen.publicUrl for HTTP callbacks', async () => {
     const gateway = await createMounted({
       subgraphs: { products: { subscription: { protocol: 'http_callback' } } },

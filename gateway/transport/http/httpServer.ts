@@ -410,20 +410,22 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
   const isPortShared = options.worker !== undefined;
   let closing: Promise<void> | undefined;
+  /** Stays when the admin listener fails: the next attempt listens with that one only. */
+  let publicAddress: string | undefined;
   return {
     ...mounted,
     async listen({ listen: listensPublicly = true, admin: listensForAdmin = true } = {}) {
       if (closing !== undefined) throw new GatewayShutdownError();
       await workerProxy?.listen();
       await publicListener.routes.ready();
-      const address = listensPublicly
-        ? await startListening(publicListener, {
-            option: 'listen.port',
-            ...listen,
-            isPortShared,
-            isForClients: true,
-          })
-        : undefined;
+      if (listensPublicly) {
+        publicAddress ??= await startListening(publicListener, {
+          option: 'listen.port',
+          ...listen,
+          isPortShared,
+          isForClients: true,
+        });
+      }
       const adminAddress =
         adminListener === undefined || options.admin === undefined || !listensForAdmin
           ? undefined
@@ -435,7 +437,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
             });
       state = 'started';
       return {
-        url: address === undefined ? undefined : `${address}${listen.path}`,
+        url: publicAddress === undefined ? undefined : `${publicAddress}${listen.path}`,
         adminUrl: adminAddress,
       };
     },

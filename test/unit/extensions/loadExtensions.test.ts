@@ -7,6 +7,7 @@ import type { ConfigError } from '../../../gateway/config/configError.ts';
 import type { Extension } from '../../../gateway/extensions/extension.ts';
 import { loadExtensions } from '../../../gateway/extensions/loadExtensions.ts';
 import { createGateway } from '../../../gateway/gateway.ts';
+import { createManualTimers } from '../../harness/manualTimers.ts';
 
 const log = pino({ level: 'silent' });
 const hooks =
@@ -191,17 +192,20 @@ describe('an extension', () => {
     expect(closed).toEqual(['b', 'a']);
   });
 
-  test('is closed when the gateway cannot be created', async () => {
+  test('is closed when the gateway cannot be created, as everything else', async () => {
     const closed: string[] = [];
+    const timers = createManualTimers();
     const creating = createGateway(
       {
         supergraph: { file: 'none.graphql' },
         telemetry: { logLevel: 'silent' },
+        contracts: { guard: 'warn', driftInterval: '1m' },
         extensions: [{ name: 'a', close: () => void closed.push('a') }],
       },
-      { plugins: [null as never] },
+      { plugins: [null as never], timers },
     );
     await expect(creating).rejects.toThrow('plugin');
     expect(closed).toEqual(['a']);
+    expect(timers.pendingMs()).toEqual([]);
   });
 });

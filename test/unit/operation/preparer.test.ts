@@ -58,6 +58,7 @@ test('a condition that is null is refused, also for a known operation', async ()
   const preparer = createPreparer();
   const document = parse(`
     query A($on: Boolean = true) { item { name ...Price } }
+    query B($on: Boolean) { item { name } }
     fragment Price on Item { price @include(if: $on) }
   `);
   const prepareWith = (operationName: string, variables: Record<string, unknown>) =>
@@ -77,6 +78,7 @@ test('a condition that is null is refused, also for a known operation', async ()
     ],
   });
   expect(await prepareWith('A', { on: false })).toMatchObject({ kind: 'prepared' });
+  expect(await prepareWith('B', { on: null })).toMatchObject({ kind: 'prepared' });
 });
 
 test('an operation is planned once for each combination of the override labels that it depends on', async () => {
