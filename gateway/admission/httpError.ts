@@ -7,6 +7,8 @@ type HttpErrorCode = ErrorCode | 'GRAPHQL_VALIDATION_FAILED';
 interface HttpErrorOptions {
   readonly code?: HttpErrorCode;
   readonly headers?: Readonly<Record<string, string>>;
+  /** In the text of the operation. */
+  readonly locations?: GraphQLFormattedError['locations'];
   /** Further `extensions` of the error that the client gets. */
   readonly extensions?: Readonly<Record<string, unknown>>;
 }
@@ -20,6 +22,7 @@ export class HttpError extends Error {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly code: HttpErrorCode;
+  readonly #locations: GraphQLFormattedError['locations'];
   readonly #extensions: Readonly<Record<string, unknown>>;
 
   constructor(status: number, message: string, options: HttpErrorOptions = {}) {
@@ -28,11 +31,13 @@ export class HttpError extends Error {
     this.status = status;
     this.headers = { ...(status === 503 ? retryHeaders : {}), ...options.headers };
     this.code = options.code ?? 'BAD_REQUEST';
+    this.#locations = options.locations;
     this.#extensions = options.extensions ?? {};
   }
 
   toFormatted(): GraphQLFormattedError {
-    return { message: this.message, extensions: { ...this.#extensions, code: this.code } };
+    const located = this.#locations === undefined ? {} : { locations: this.#locations };
+    return { message: this.message, ...located, extensions: { ...this.#extensions, code: this.code } };
   }
 }
 

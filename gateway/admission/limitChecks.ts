@@ -1,4 +1,4 @@
-import { type DocumentNode, parse } from 'graphql';
+import { type DocumentNode, type GraphQLError, parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import {
   type ExceededLimit,
@@ -72,8 +72,9 @@ function findRefusal(text: string, limits: OperationLimits): HttpError | undefin
   }
   const exceeded = findExceededLimit(document, limits);
   if (exceeded !== undefined) return tooComplex(exceeded);
-  const [error] = findConditionalRootFields(document);
-  return error && new HttpError(400, error.message, { code: 'GRAPHQL_VALIDATION_FAILED' });
+  if (findConditionalRootFields(document).length === 0) return undefined;
+  const [{ message, locations }] = findConditionalRootFields(parse(text)) as [GraphQLError];
+  return new HttpError(400, message, { code: 'GRAPHQL_VALIDATION_FAILED', locations });
 }
 
 const descriptions: Readonly<Record<keyof OperationLimits, string>> = {

@@ -142,7 +142,7 @@ export class StepRunner {
   }
 
   /** Whether an earlier root field of the mutation is null and must not be. Then `data` is null, and clients take it that no
-   *  later field was executed. */
+   *  later field was executed. A null inside of an earlier field is not looked for, although it may reach the root. */
   #hasFailedMutationBefore({ index }: FetchStep): boolean {
     const earlier = this.#options.program.steps.slice(0, index);
     return earlier.some(({ nonNullMutations }) =>

@@ -950,6 +950,11 @@ describe('an invalid operation with http.requestErrorStatus: 200', () => {
     ['a syntax error in JSON', 200, { headers: json, body: '{"query":"{"}' }],
     ['an unknown field in JSON', 200, { headers: json, body: '{"query":"{ nothing }"}' }],
     [
+      'a subscription with a condition at its root in JSON',
+      200,
+      { headers: json, body: '{"query":"subscription ($a: Boolean!) { ticks @skip(if: $a) }"}' },
+    ],
+    [
       'an unknown operation name in JSON',
       200,
       { headers: json, body: '{"query":"{ greeting }","operationName":"A"}' },

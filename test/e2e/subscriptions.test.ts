@@ -67,8 +67,9 @@ describe('subscriptions', () => {
         }),
       });
       expect(response.status).toBe(accept === 'text/event-stream' ? 200 : 400);
+      const column = query.indexOf('@include') + 1;
       expect(await response.text()).toContain(
-        '"message":"@include is not allowed on the root field of a subscription, because a subscription always has exactly one.","extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}',
+        `"message":"@include is not allowed on the root field of a subscription, because a subscription always has exactly one.","locations":[{"line":1,"column":${column}}],"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}`,
       );
     }
   });

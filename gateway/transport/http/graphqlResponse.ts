@@ -155,8 +155,10 @@ export class GraphQLResponse {
 
   writeFailure(error: unknown): void {
     if (error instanceof HttpError) {
-      const isHttpError = this.#getsStatus(error.status, httpLevelStatuses);
-      this.#writeErrors(error.status, error.headers, [error.toFormatted()], isHttpError);
+      const status =
+        error.code === 'GRAPHQL_VALIDATION_FAILED' ? this.#requestErrorStatusOf(error.status) : error.status;
+      const isHttpError = this.#getsStatus(status, httpLevelStatuses);
+      this.#writeErrors(status, error.headers, [error.toFormatted()], isHttpError);
       return;
     }
     const formatted = this.formatFailure(error);
@@ -192,13 +194,17 @@ export class GraphQLResponse {
   }
 
   #withRequestErrorStatus(result: CompleteResult): CompleteResult {
-    const { requestErrorStatus } = this.#options;
+    const status = this.#requestErrorStatusOf(result.status);
+    if (status === result.status || result.isExecuted) return result;
+    return hasOnlyRequestErrors(contentToText(result.content)) ? { ...result, status } : result;
+  }
+
+  /** The status of an operation that is not valid, instead of 400. */
+  #requestErrorStatusOf(status: number): number {
     const { single, prefersEvents } = this.accepted;
-    if (result.status !== 400 || requestErrorStatus === 400 || result.isExecuted) return result;
-    if (single !== 'application/json' || prefersEvents) return result;
-    return hasOnlyRequestErrors(contentToText(result.content))
-      ? { ...result, status: requestErrorStatus }
-      : result;
+    return status === 400 && single === 'application/json' && !prefersEvents
+      ? this.#options.requestErrorStatus
+      : status;
   }
 }
 
