@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { CheckDependencies } from './checkDependencies.ts';
 import type { ConsumerOperation, Contracts } from './contractStore.ts';
 import { createFinding, type Finding } from './finding.ts';
@@ -38,7 +39,7 @@ export class ContractCheck {
     const byChange = Map.groupBy(found, ({ finding }) => changeKeyOf(finding));
     return found.map(({ finding, baselines }) => {
       const isOnlyOne = byChange.get(changeKeyOf(finding))?.length === 1;
-      if (isOnlyOne || baselines.size === this.#baselines.size) return finding;
+      if (isOnlyOne || !isAboutChange(finding) || baselines.size === this.#baselines.size) return finding;
       return { ...finding, message: `${finding.message} (compared with ${[...baselines].join(', ')})` };
     });
   }
@@ -156,18 +157,26 @@ export class ContractCheck {
 
   #addFindings(findings: readonly Finding[], baseline: string): void {
     for (const finding of findings) {
-      const key = JSON.stringify(finding);
+      const { earlierProblems, ...reported } = finding;
+      const key = JSON.stringify(reported);
       const found = this.#findings.get(key) ?? { finding, baselines: new Set() };
       found.baselines.add(baseline);
+      // A waiver of an earlier change covers an operation only if it failed before in every comparison.
+      if (!isDeepStrictEqual(found.finding.earlierProblems, earlierProblems)) found.finding = reported;
       this.#findings.set(key, found);
     }
   }
 }
 
 interface FoundFinding {
-  readonly finding: Finding;
+  finding: Finding;
   /** The baselines of the comparisons that report the finding. */
   readonly baselines: Set<string>;
+}
+
+/** False for a finding about a whole graph, whose message names its version. */
+function isAboutChange({ subgraph, coordinate }: Finding): boolean {
+  return subgraph !== undefined || coordinate !== undefined;
 }
 
 function changeKeyOf({ rule, subgraph, coordinate }: Finding): string {

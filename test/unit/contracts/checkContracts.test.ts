@@ -24,6 +24,17 @@ const change: Finding = {
 const waiver = (more = '') =>
   `- { rule: field-removed, coordinate: Query.a, reason: It is time., owner: shop, expires: 2027-01-31${more} }\n`;
 
+/** `a` changes in an environment that runs two versions of `b`. */
+const storeWithTwoRunningVersions = (more: Readonly<Record<string, string>> = {}) =>
+  new TemporaryContractStore({ ...agreed, ...more })
+    .commit('v1')
+    .write({ 'contracts/schemas/b.graphql': b2 })
+    .commit('v2')
+    .write({
+      'contracts/schemas/a.graphql': a2,
+      'contracts/environments.yaml': 'production: { subgraphs: { a: v1, b: [v1, v2] } }',
+    });
+
 async function check(
   disk: TemporaryContractStore,
   request: Partial<CheckRequest> = {},
@@ -443,14 +454,7 @@ describe('the findings of a check', () => {
   });
 
   test('name the versions when comparisons disagree about one change', async () => {
-    using disk = new TemporaryContractStore(agreed)
-      .commit('v1')
-      .write({ 'contracts/schemas/b.graphql': b2 })
-      .commit('v2')
-      .write({
-        'contracts/schemas/a.graphql': a2,
-        'contracts/environments.yaml': 'production: { subgraphs: { a: v1, b: [v1, v2] } }',
-      });
+    using disk = storeWithTwoRunningVersions();
     const dependencies = new FakeCheckDependencies();
     dependencies.changes.set('a', change);
     const other: Finding = { ...change, coordinate: 'Query.b' };
@@ -464,6 +468,47 @@ describe('the findings of a check', () => {
       ['dangerous', 'Query.a is gone. (compared with production with b v2)'],
       ['safe', 'Query.a is gone. (compared with production)'],
     ]);
+  });
+
+  test('name no versions when they are about whole graphs', async () => {
+    using disk = storeWithTwoRunningVersions();
+    const dependencies = new FakeCheckDependencies();
+    dependencies.evaluateChange = ({ old }) => {
+      const revision = old?.graph.contracts.get('b')?.sdl === b1 ? 'v1' : 'v2';
+      return [
+        { rule: 'baseline-not-composed', severity: 'undecided', message: `${revision} does not compose.` },
+      ];
+    };
+    const { report } = await check(disk, { environment: 'production' }, dependencies);
+    expect(report.findings.map(({ message }) => message)).toEqual([
+      'v1 does not compose.',
+      'v2 does not compose.',
+    ]);
+  });
+
+  test('list an operation once when it failed before in some of the comparisons, without a waiver of the earlier change', async () => {
+    const broken: Finding = {
+      rule: 'operation-broken',
+      severity: 'breaking',
+      message: 'Page fails.',
+      coordinate: 'shop/Page',
+    };
+    const evaluate = async (failedBefore: readonly string[]) => {
+      using disk = storeWithTwoRunningVersions({ 'contracts/waivers.yaml': waiver() });
+      const dependencies = new FakeCheckDependencies();
+      dependencies.evaluateChange = ({ old }) => [
+        failedBefore.includes(old?.graph.contracts.get('b')?.sdl ?? '')
+          ? { ...broken, earlierProblems: [['Query.a']] }
+          : broken,
+      ];
+      const { report } = await check(disk, { environment: 'production' }, dependencies);
+      return report.findings
+        .filter(({ rule }) => rule === 'operation-broken')
+        .map(({ message, waivedBy }) => [message, waivedBy !== undefined]);
+    };
+    expect(await evaluate([b1, b2])).toEqual([['Page fails.', true]]);
+    expect(await evaluate([b1])).toEqual([['Page fails.', false]]);
+    expect(await evaluate([b2])).toEqual([['Page fails.', false]]);
   });
 
   test('pass with a waiver', async () => {
