@@ -110,13 +110,16 @@ export class GatewayShutdownError extends GatewayError {
   }
 }
 
-/** The messages of the cause, in one line for operators; `undefined` without a cause. */
+/** The messages of the cause, in one line for operators; `undefined` without a cause, or if the cause has no message. */
 export function describeCause({ cause }: GatewayError): string | undefined {
-  if (!(cause instanceof Error)) return undefined;
-  // Where a name has several addresses, Node reports one error for each of them in one without a message.
-  const errors: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [];
-  const messages = [cause, ...errors].map((error) =>
-    error instanceof Error ? error.message : String(error),
-  );
-  return messages.filter((message) => message !== '').join('; ') || undefined;
+  return cause instanceof Error ? joinErrorMessages(cause) || undefined : undefined;
+}
+
+/** The messages of an error and of the errors that it consists of, in one line; empty if there are none. For a host name
+ *  with several addresses, Node reports an error without a message that consists of one error for each address. */
+export function joinErrorMessages(error: unknown): string {
+  // No instanceof: errors of Node internals and of other threads may not be instances of this realm's `AggregateError`.
+  const { message = String(error), errors }: Partial<AggregateError> = Object(error);
+  const details = Array.isArray(errors) ? errors.map(joinErrorMessages) : [];
+  return [message, ...details].filter((text) => text !== '').join('; ');
 }

@@ -1,3 +1,5 @@
+import { joinErrorMessages } from '../errors.ts';
+
 /** The cause of a failed command or connection. */
 export type RedisFailureKind =
   | 'unreachable'
@@ -27,11 +29,8 @@ export class RedisFailure {
   }
 }
 
-interface ConnectionError {
-  readonly message: string;
+interface ConnectionError extends Error {
   readonly code?: string;
-  /** Node: one for each address of a host name. Then the message is empty. */
-  readonly errors?: readonly Error[];
   /** ioredis: of a Cluster that could not be reached. */
   readonly lastNodeError?: Error;
 }
@@ -39,9 +38,9 @@ interface ConnectionError {
 /** The message of an error, after the address if the message does not contain it. Errors of connections often name no
  *  address, and some have no message of their own. */
 export function describeConnectionError(error: Error, address: string | undefined): string {
-  const { message, code = 'the connection failed', errors = [], lastNodeError }: ConnectionError = error;
-  const details = [message, ...errors.map((each) => each.message), lastNodeError?.message ?? ''];
-  const text = details.filter((detail) => detail !== '').join(' ') || code;
+  const { code = 'the connection failed', lastNodeError }: ConnectionError = error;
+  const ownText = joinErrorMessages(error) || code;
+  const text = lastNodeError === undefined ? ownText : `${ownText} Last error: ${lastNodeError.message}`;
   return address === undefined || text.includes(address) ? text : `${address}: ${text}`;
 }
 

@@ -3,8 +3,8 @@ import { request as requestHttps } from 'node:https';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip } from 'node:zlib';
+import { joinErrorMessages } from '../../errors.ts';
 import type { CertificateContents } from '../../tls/certificateFiles.ts';
-import { messageOf } from '../messageOf.ts';
 
 export interface FetchLimits {
   /** Maximum time for the request and its response. */
@@ -64,7 +64,7 @@ export async function sendHttpRequest(
     request.destroy();
     if (error instanceof UnusableResponseError || signal.aborted) throw error;
     throw new UnavailableError(
-      limit.aborted ? `no response within ${timeoutMs} ms` : describeNetworkError(error),
+      limit.aborted ? `no response within ${timeoutMs} ms` : joinErrorMessages(error),
       { cause: error },
     );
   }
@@ -113,11 +113,4 @@ function createDecompressor(encoding: string | undefined): Transform | undefined
 function isDecompressionError(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return typeof code === 'string' && /^(Z_|ERR__)/.test(code);
-}
-
-/** An error of several connection attempts (IPv4 and IPv6) has no message. Joins the messages of the attempts. */
-function describeNetworkError(error: unknown): string {
-  if (messageOf(error) !== '') return messageOf(error);
-  const causes = error instanceof AggregateError ? error.errors : [];
-  return causes.map((cause) => messageOf(cause)).join('; ');
 }

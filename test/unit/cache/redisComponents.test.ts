@@ -144,13 +144,13 @@ test.each([
   [
     'errors of several addresses',
     new AggregateError([new Error('connect ECONNREFUSED ::1'), new Error('connect ECONNREFUSED 127.0.0.1')]),
-    'redis:6379: connect ECONNREFUSED ::1 connect ECONNREFUSED 127.0.0.1',
+    'redis:6379: connect ECONNREFUSED ::1; connect ECONNREFUSED 127.0.0.1',
     'unreachable',
   ],
   [
     'the error of the last node of a Cluster',
     Object.assign(new Error('Failed to refresh slots cache.'), { lastNodeError: new Error('NOAUTH') }),
-    'redis:6379: Failed to refresh slots cache. NOAUTH',
+    'redis:6379: Failed to refresh slots cache. Last error: NOAUTH',
     'authentication',
   ],
   ['only a code', Object.assign(new Error(''), { code: 'EPIPE' }), 'redis:6379: EPIPE', 'unreachable'],

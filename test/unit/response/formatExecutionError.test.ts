@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { type ErrorCode, GatewayError } from '../../../gateway/errors.ts';
+import { type ErrorCode, GatewayError, joinErrorMessages } from '../../../gateway/errors.ts';
 import { formatExecutionError } from '../../../gateway/response/formatErrors.ts';
 
 function messageOf(code: ErrorCode, cause: Error | undefined, exposeSubgraphErrors: boolean): string {
@@ -22,4 +22,23 @@ test('of a name with several addresses, each error is shown', () => {
   expect(messageOf('SUBGRAPH_UNREACHABLE', addresses, true)).toBe(
     `It failed. Cause: refused at ::1; ${refused.message}`,
   );
+});
+
+test('a cause without a message is not shown', () => {
+  expect(messageOf('SUBGRAPH_UNREACHABLE', new Error(''), true)).toBe('It failed.');
+});
+
+test.each([
+  ['an error', new Error('refused'), 'refused'],
+  ['an error that is no instance of Error', { message: 'refused' }, 'refused'],
+  ['a text', 'refused', 'refused'],
+  ['nothing', undefined, 'undefined'],
+  ['several errors', new AggregateError([new Error('a'), new Error(''), 'b']), 'a; b'],
+  [
+    'several errors with a message',
+    new AggregateError([new AggregateError([refused])], 'no'),
+    `no; ${refused.message}`,
+  ],
+])('the messages of %s are joined', (_, error, text) => {
+  expect(joinErrorMessages(error)).toBe(text);
 });
