@@ -36,12 +36,22 @@ interface ConnectionError extends Error {
 }
 
 /** The message of an error, after the address if the message does not contain it. Errors of connections often name no
- *  address, and some have no message of their own. */
+ *  address, and some have no message of their own. With an address, the error is one of a connection, not of a command. */
 export function describeConnectionError(error: Error, address: string | undefined): string {
   const { code = 'the connection failed', lastNodeError }: ConnectionError = error;
   const ownText = joinErrorMessages(error) || code;
   const text = lastNodeError === undefined ? ownText : `${ownText} Last error: ${lastNodeError.message}`;
-  return address === undefined || text.includes(address) ? text : `${address}: ${text}`;
+  if (address === undefined) return text;
+  const explained = explainIoredisMessage(text);
+  return explained.includes(address) ? explained : `${address}: ${explained}`;
+}
+
+/** For nodes of a Cluster and for Sentinels, ioredis hides why a connection could not be established, and has another delay
+ *  in each message. */
+function explainIoredisMessage(message: string): string {
+  return message
+    .replace(/ Retrying from scratch after \d+ms\./, '')
+    .replace('Connection is closed.', 'the connection was refused, was closed, or timed out');
 }
 
 /** Also matches errors inside of messages of scripts. Errors that depend on a key, on permissions or on the version of the

@@ -202,6 +202,22 @@ describe('a gateway that cannot use Redis', () => {
     server.close();
   });
 
+  test.each([
+    ['a Cluster', { cluster: { nodes: ['127.0.0.1:1', '127.0.0.1:2'] } }],
+    ['Sentinels', { sentinel: { nodes: ['127.0.0.1:1', '127.0.0.1:2'], name: 'cache' } }],
+  ])('has a note with the addresses and a cause when no node of %s listens', async (_, redis) => {
+    await using opened = await startGateway(redis);
+    const cause =
+      /127\.0\.0\.1:1, 127\.0\.0\.1:2: (.+ Last error: )?the connection was refused, was closed, or timed out$/;
+    expect(await opened.waitForNotes(true)).toMatchObject({
+      status: 200,
+      notes: [{ code: 'REDIS_UNAVAILABLE', message: expect.stringMatching(cause) }],
+    });
+    const messages = opened.linesOf('Redis cannot be used').map(({ message }) => message);
+    expect(messages).toEqual([expect.stringMatching(cause)]);
+    expect(messages[0]).not.toContain('Retrying');
+  });
+
   test('has a note while Redis hangs', async () => {
     await using server = await startDedicatedRedis();
     await using opened = await startGateway({ url: server.url });

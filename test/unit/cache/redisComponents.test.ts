@@ -153,6 +153,12 @@ test.each([
     'redis:6379: Failed to refresh slots cache. Last error: NOAUTH',
     'authentication',
   ],
+  [
+    'a connection that ioredis only calls closed',
+    new Error('Connection is closed.'),
+    'redis:6379: the connection was refused, was closed, or timed out',
+    'unreachable',
+  ],
   ['only a code', Object.assign(new Error(''), { code: 'EPIPE' }), 'redis:6379: EPIPE', 'unreachable'],
 ])('a failed connection has the address of Redis and the cause, with %s', (_, error, message, kind) => {
   const failure = new RedisFailure(error, 'redis:6379');
