@@ -37,16 +37,19 @@ interface RedisClientOptions {
  *  at once, and no command is sent twice. */
 export class RedisClient {
   readonly #redis: Redis | Cluster;
-  readonly #address: string;
+  /** The failure before a first attempt to connect has ended, and from the loss of a connection until the next attempt has
+   *  failed. Created once, because each read of the cache reports it. */
+  readonly #notConnected: RedisFailure;
   #failure: RedisFailure | undefined;
   #wasReady = false;
   #isClosed = false;
 
   constructor({ config, onReady, onClose, onFailure }: RedisClientOptions) {
     this.#redis = connect(config);
-    this.#address = describeAddress(config);
+    const address = describeAddress(config);
+    this.#notConnected = new RedisFailure(new Error('Redis is not connected.'), address);
     const fail = (error: unknown): void => {
-      this.#failure = new RedisFailure(error, this.#address);
+      this.#failure = new RedisFailure(error, address);
       onFailure(this.#failure);
     };
     this.#redis.on('ready', () => {
@@ -72,7 +75,7 @@ export class RedisClient {
   /** Why Redis is not connected; `undefined` while it is. The message names the server. */
   get disconnection(): RedisFailure | undefined {
     if (this.isReady) return undefined;
-    return this.#failure ?? new RedisFailure(new Error('Redis is not connected.'), this.#address);
+    return this.#failure ?? this.#notConnected;
   }
 
   /** Resolves with the reply, strings as buffers, or with a `RedisFailure`; never rejects. Has no timeout: it waits until

@@ -3,6 +3,7 @@ import { decodeEntry, encodeEntry } from '../../../gateway/cache/store/entryCode
 import { slotNames, slotOf } from '../../../gateway/cache/store/redisKeys.ts';
 import { StoreProblems } from '../../../gateway/cache/store/storeProblems.ts';
 import { ReadCircuitBreaker } from '../../../gateway/redis/readCircuitBreaker.ts';
+import { RedisClient } from '../../../gateway/redis/redisClient.ts';
 import { RedisFailure } from '../../../gateway/redis/redisFailure.ts';
 import { describeAddress } from '../../../gateway/redis/redisOptions.ts';
 import { createLogger } from '../../../gateway/telemetry/logger.ts';
@@ -163,6 +164,15 @@ test.each([
 ])('a failed connection has the address of Redis and the cause, with %s', (_, error, message, kind) => {
   const failure = new RedisFailure(error, 'redis:6379');
   expect([failure.cause.message, failure.kind]).toEqual([message, kind]);
+});
+
+test('a Redis client creates no failure for each read while it is not connected', () => {
+  const config = parseRedisConfig({ url: 'redis://127.0.0.1:1' });
+  const client = new RedisClient({ config, onReady: () => {}, onFailure: () => {} });
+  const { disconnection } = client;
+  expect(disconnection?.cause.message).toBe('127.0.0.1:1: Redis is not connected.');
+  expect(client.disconnection).toBe(disconnection);
+  client.close();
 });
 
 test.each([
