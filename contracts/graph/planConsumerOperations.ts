@@ -53,8 +53,8 @@ export interface PlanConsumerOperationsOptions {
 /** `what` names the current step for people. */
 type OnProgress = (done: number, total: number, what: string) => void;
 
-/** Validates and plans every operation as a gateway does, with every condition on a variable being true. A failing operation does not stop the others. The planner's threads determine how many are planned at
- *  a time. */
+/** Validates and plans every operation as a gateway does, with every condition on a variable being true. A failing
+ *  operation does not stop the others. The planner's threads determine how many are planned at a time. */
 export async function planConsumerOperations(
   graph: ContractGraph,
   operations: readonly ConsumerOperation[],

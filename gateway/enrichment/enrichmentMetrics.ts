@@ -51,7 +51,7 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
     this.#firstResponses = counter(
       'answers',
       ['coordinate', 'outcome'],
-      'Enrichments in first responses, by what the answer had of them.',
+      'Enrichments in first responses, by how they were delivered.',
     );
     this.#abandoned = counter(
       'abandoned',
