@@ -1,5 +1,11 @@
 import { once } from 'node:events';
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type OutgoingHttpHeaders,
+} from 'node:http2';
 import { request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
@@ -48,7 +54,7 @@ class Connection implements AsyncDisposable {
   }
 
   /** Begins a request with an open body. */
-  open(headers: Readonly<Record<string, string>> = {}): ClientHttp2Stream {
+  open(headers: OutgoingHttpHeaders = {}): ClientHttp2Stream {
     const stream = this.session.request({
       ':method': 'POST',
       ':path': this.#url.pathname,
@@ -59,7 +65,7 @@ class Connection implements AsyncDisposable {
     return stream;
   }
 
-  operate(query = '{ greeting }', headers: Readonly<Record<string, string>> = {}): ClientHttp2Stream {
+  operate(query = '{ greeting }', headers: OutgoingHttpHeaders = {}): ClientHttp2Stream {
     const stream = this.open(headers);
     stream.end(JSON.stringify({ query }));
     return stream;
@@ -228,6 +234,13 @@ describe('a request over HTTP/2', () => {
     ]);
     expect(await answerOf(connection.operate())).toEqual(hello);
     expect(server.logLines).toEqual([]);
+  });
+
+  test('may have each cookie in a header of its own, as browsers send them', async () => {
+    await using server = await start();
+    await using connection = new Connection(server.url);
+    const cookie = Array.from({ length: 200 }, (_, n) => `c${n}=a`);
+    expect(await answerOf(connection.operate('{ greeting }', { cookie }))).toEqual(hello);
   });
 
   test('with headers that are too large, or too many, ends alone', async () => {

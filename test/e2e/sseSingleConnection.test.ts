@@ -6,7 +6,7 @@ import { GatewayError } from '../../gateway/errors.ts';
 import type { RequestSignal } from '../../gateway/time/requestAbort.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
 import { Gate } from '../harness/gate.ts';
-import { exchange, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
+import { exchange, RawConnection, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import {
   ScriptedEvents,
   ScriptedPayloads,
@@ -253,6 +253,27 @@ describe('an event stream for several operations', () => {
 });
 
 describe('the limits of event streams', () => {
+  test('a stream is found by its own client only, if that has an identity', async () => {
+    await using server = await startScriptedServer(undefined, {
+      authentication: new HeaderAuthentication(createIdentityReader({ header: 'x-shop' })),
+    });
+    const [own, other] = [{ 'x-shop': 'a' }, { 'x-shop': 'b' }];
+    const token = await reserveStream(server.url, own);
+    const statusOf = async (request: RawRequest) => (await exchange(server.url, request)).status;
+    for (const headers of [other, {}]) {
+      const ending = endingRequest(token);
+      expect([
+        await statusOf(openingRequest(token, headers)),
+        await statusOf(operationRequest(token, { query }, '1', headers)),
+        await statusOf({ ...ending, headers: { ...ending.headers, ...headers } }),
+      ]).toEqual([404, 404, 404]);
+    }
+    await using _ = await openStream(server.url, token, '', own);
+    expect(await statusOf(operationRequest(token, { query }, '1', own))).toBe(202);
+    // Without an identity, the token is all that a client needs.
+    await using _other = await openStream(server.url, await reserveStream(server.url), '', other);
+  });
+
   test('apply to reserved and open streams, per client and in total', async () => {
     const limits = { eventStreams: 3, eventStreamsPerClient: 2 };
     await using server = await startScriptedServer(undefined, {
@@ -261,7 +282,8 @@ describe('the limits of event streams', () => {
     });
     const rejection = async (shop: string) =>
       rejectionOf(await exchange(server.url, { method: 'PUT', headers: { 'x-shop': shop } }));
-    const stream = await openStream(server.url, await reserveStream(server.url, { 'x-shop': 'a' }));
+    const shop = { 'x-shop': 'a' };
+    const stream = await openStream(server.url, await reserveStream(server.url, shop), '', shop);
     await reserveStream(server.url, { 'x-shop': 'a' });
     expect(await rejection('a')).toEqual([503, 'OVERLOADED']);
     await reserveStream(server.url, { 'x-shop': 'b' });

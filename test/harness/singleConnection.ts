@@ -12,14 +12,19 @@ export async function reserveStream(url: string, headers: RawRequest['headers'] 
   return body;
 }
 
-export function openingRequest(token: string): RawRequest {
-  return { method: 'GET', headers: { accept: 'text/event-stream', [tokenHeader]: token } };
+export function openingRequest(token: string, headers: RawRequest['headers'] = {}): RawRequest {
+  return { method: 'GET', headers: { accept: 'text/event-stream', [tokenHeader]: token, ...headers } };
 }
 
 /** Opens a reserved stream and reads its opening with the `buffered` events. */
-export async function openStream(url: string, token: string, buffered = ''): Promise<RawConnection> {
+export async function openStream(
+  url: string,
+  token: string,
+  buffered = '',
+  headers: RawRequest['headers'] = {},
+): Promise<RawConnection> {
   const connection = await RawConnection.open(url);
-  connection.send(openingRequest(token));
+  connection.send(openingRequest(token, headers));
   expect((await connection.readHead()).status).toBe(200);
   expect(await connection.readChunk()).toBe(`:\n\n${buffered}`);
   return connection;

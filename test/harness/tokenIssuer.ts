@@ -1,6 +1,7 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
+  CompactSign,
   type CryptoKey,
   exportJWK,
   generateKeyPair,
@@ -26,6 +27,8 @@ export interface TokenIssuer extends AsyncDisposable {
   readonly key: Pick<SigningKey, 'kid' | 'jwk' | 'publicKey'>;
   /** Signs claims with the present key, and with `iss` unless the claims have one. Without `exp`, the token never expires. */
   sign(claims: Readonly<Record<string, unknown>>, header?: Partial<JWTHeaderParameters>): Promise<string>;
+  /** Signs a payload as it is. */
+  signText(payload: string): Promise<string>;
   /** Signs with a new key from now on, and publishes it instead of the old one. */
   rotate(): Promise<void>;
   /** What the endpoint answers instead of the keys; `undefined` for the keys. */
@@ -67,6 +70,10 @@ export async function startTokenIssuer(
     sign: (claims, header) =>
       new SignJWT({ iss, ...claims })
         .setProtectedHeader({ alg: algorithm, kid: key.kid, ...header })
+        .sign(key.privateKey),
+    signText: (payload) =>
+      new CompactSign(new TextEncoder().encode(payload))
+        .setProtectedHeader({ alg: algorithm, kid: key.kid })
         .sign(key.privateKey),
     rotate: async () => {
       key = await createKey();

@@ -1,4 +1,11 @@
-import { decodeJwt, errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose';
+import {
+  decodeJwt,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { VerifiedToken } from '../identity.ts';
 import type { RemoteKeySet } from './remoteKeySet.ts';
@@ -95,7 +102,8 @@ export class TokenVerifier {
       keysVersion = version;
       return key;
     };
-    const { payload: claims } = await this.#verifySignature(text, getKey, options);
+    const { payload } = await this.#verifySignature(text, getKey, options);
+    const claims = withExactIntegers(payload, text);
     const expiresAt = claims.exp === undefined ? undefined : claims.exp * 1_000 + clockToleranceMs;
     return { text, claims: Object.freeze(claims), expiresAt, issuer: tokenIssuer, keysVersion };
   }
@@ -116,6 +124,23 @@ export class TokenVerifier {
       throw new errors.JWSSignatureVerificationFailed();
     }
   }
+}
+
+/** `JSON.parse` rounds integers beyond 2^53, such as 64-bit ids: two users would have one identity. The claims of the token with
+ *  such integers as texts. */
+function withExactIntegers(claims: JWTPayload, token: string): JWTPayload {
+  const json = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
+  if (!/\d{16}/.test(json)) return claims;
+  const exact: JWTPayload = JSON.parse(json, exactInteger as (key: string, value: unknown) => unknown);
+  // These were checked, and are numbers.
+  const times = Object.fromEntries(Object.entries(claims).filter(([name]) => timeClaims.has(name)));
+  return { ...exact, ...times };
+}
+
+const timeClaims: ReadonlySet<string> = new Set(['exp', 'nbf', 'iat']);
+
+function exactInteger(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? source : value;
 }
 
 /** Why a token is refused; `undefined` for an error that is not about the token. */

@@ -1,4 +1,5 @@
 import { HttpError } from '../../admission/httpError.ts';
+import type { ClientIdentity } from '../../admission/identity.ts';
 import { EventStream, type EventStreamSettings } from './eventStream.ts';
 
 interface EventStreamRegistryOptions extends EventStreamSettings {
@@ -11,9 +12,12 @@ interface EventStreamRegistryOptions extends EventStreamSettings {
   readonly newToken: () => string;
 }
 
+/** The client that reserves a stream, or sends a request about one. */
+type StreamClient = Pick<ClientIdentity, 'clientKey' | 'identity'>;
+
 interface Registration {
   readonly stream: EventStream;
-  readonly clientKey: string;
+  readonly client: StreamClient;
 }
 
 /** The event streams of graphql-sse's single connection mode, by their tokens. */
@@ -26,31 +30,34 @@ export class EventStreamRegistry {
     this.#options = options;
   }
 
-  /** Reserves a stream for a client; returns its token, the only way to it.
+  /** Reserves a stream for a client; returns its token, the only way to it. The stream of a client with an identity is of no
+   *  use to others: the token may be in a URL, and so in the logs of proxies.
    *  @throws {HttpError} 503 at the limit of streams, and while the gateway shuts down. */
-  reserve(clientKey: string): string {
+  reserve(client: StreamClient): string {
     const { maxStreams, maxStreamsPerClient, isDraining, newToken, ...settings } = this.#options;
     if (isDraining()) {
       throw new HttpError(503, 'The gateway is shutting down. Try again.', { code: 'SHUTTING_DOWN' });
     }
     if (this.#byToken.size >= maxStreams) throw limitReachedError(maxStreams, 'limits.eventStreams');
+    const { clientKey } = client;
     const count = this.#countByClient.get(clientKey) ?? 0;
     if (count >= maxStreamsPerClient)
       throw limitReachedError(maxStreamsPerClient, 'limits.eventStreamsPerClient');
     const token = newToken();
     const stream = new EventStream({ ...settings, onEnd: () => this.#remove(token) });
-    this.#byToken.set(token, { stream, clientKey });
+    this.#byToken.set(token, { stream, client });
     this.#countByClient.set(clientKey, count + 1);
     return token;
   }
 
-  /** @throws {HttpError} 404 for an unknown token. */
-  find(token: string): EventStream {
+  /** @throws {HttpError} 404 for an unknown token, and for that of another client. */
+  find(token: string, { identity }: StreamClient): EventStream {
     const registration = this.#byToken.get(token);
-    if (registration !== undefined) return registration.stream;
+    const owner = registration?.client.identity;
+    if (registration !== undefined && (owner === undefined || owner === identity)) return registration.stream;
     throw new HttpError(
       404,
-      'No event stream has this token: the stream has ended, was not opened in time, or belongs to another gateway. Reserve a stream with PUT.',
+      'No event stream of this client has this token: the stream has ended, was not opened in time, or belongs to another client or gateway. Reserve a stream with PUT.',
     );
   }
 
@@ -68,7 +75,7 @@ export class EventStreamRegistry {
     const registration = this.#byToken.get(token);
     if (registration === undefined) return;
     this.#byToken.delete(token);
-    const { clientKey } = registration;
+    const { clientKey } = registration.client;
     const remaining = (this.#countByClient.get(clientKey) ?? 0) - 1;
     if (remaining > 0) this.#countByClient.set(clientKey, remaining);
     else this.#countByClient.delete(clientKey);

@@ -5,6 +5,7 @@ import type { AdmissionResult, CompleteResult } from '../../admission/admissionR
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { readGetParameters } from '../../admission/getParameters.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import type { ClientIdentity } from '../../admission/identity.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import type { RequestSignal } from '../../time/requestAbort.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
@@ -23,8 +24,7 @@ export interface EventStreamExchange {
   readonly requestId: string;
   /** Aborted when the client disconnects, or the gateway stops waiting for requests. */
   readonly signal: RequestSignal;
-  /** Identifies the client for limits. */
-  readonly clientKey: string;
+  readonly client: ClientIdentity;
   readonly clientAddress: string | undefined;
   /** The client's headers, as Apollo Server and subgraphs get them. */
   readonly clientHeaders: ReadonlyMap<string, string>;
@@ -62,12 +62,12 @@ export class EventStreamRequests {
     const { admission, eventStreams } = this.#options;
     if (method === 'PUT') {
       admission.checkReady();
-      const reserved = eventStreams.reserve(exchange.clientKey);
+      const reserved = eventStreams.reserve(exchange.client);
       const headers = exchange.headers({ 'content-type': 'text/plain; charset=utf-8' });
       return writeResponse(response, 201, headers, reserved);
     }
     if (token === undefined) throw missingTokenError();
-    const stream = eventStreams.find(token);
+    const stream = eventStreams.find(token, exchange.client);
     if (method === 'DELETE') {
       const id = new URLSearchParams(exchange.search).get('operationId');
       if (id === null)

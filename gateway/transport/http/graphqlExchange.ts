@@ -4,6 +4,7 @@ import type { StreamResult } from '../../admission/admissionResult.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { readGetParameters } from '../../admission/getParameters.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import type { ClientIdentity } from '../../admission/identity.ts';
 import { sizeOfContent } from '../../response/executionOutcome.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
@@ -134,10 +135,10 @@ export class GraphQLExchange {
     if (isOperation) this.#checkCsrf();
     const headers = this.#clientHeaders();
     const clientAddress = this.#options.clientAddressOf(this.#request);
-    const client = this.#options.admission.authentication.authenticate(headers, clientAddress);
-    const { clientKey } = client instanceof Promise ? await client : client;
+    const authenticated = this.#options.admission.authentication.authenticate(headers, clientAddress);
+    const client = authenticated instanceof Promise ? await authenticated : authenticated;
     if (isOperation) this.#startRecord(headers);
-    const exchange = this.#eventStreamExchange(method, search, headers, clientKey);
+    const exchange = this.#eventStreamExchange(method, search, headers, client);
     return this.#options.eventStreamRequests.handle(exchange, token);
   }
 
@@ -145,7 +146,7 @@ export class GraphQLExchange {
     method: string,
     search: string,
     clientHeaders: ReadonlyMap<string, string>,
-    clientKey: string,
+    client: ClientIdentity,
   ): EventStreamExchange {
     const response = this.#response;
     return {
@@ -155,7 +156,7 @@ export class GraphQLExchange {
       response: this.#serverResponse,
       requestId: response.requestId,
       signal: this.#inFlight.signal,
-      clientKey,
+      client,
       clientAddress: this.#options.clientAddressOf(this.#request),
       headers: (extra) => response.headers(extra),
       clientHeaders,

@@ -47,6 +47,8 @@ const http2Limits = {
   streamResetBurst: 200,
   streamResetRate: 33,
   maxSessionInvalidFrames: 100,
+  // As many as with HTTP/1.1. Node's default is 128, and browsers send each cookie as a header of its own.
+  maxHeaderListPairs: 2_000,
 } as const;
 
 export function createTlsServer(

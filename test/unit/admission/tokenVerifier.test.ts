@@ -77,6 +77,21 @@ describe('A token is accepted', () => {
     expect(await verify(token, { audiences: ['graph', 'admin'] })).toMatchObject({ aud: ['shop', 'graph'] });
   });
 
+  test('with all digits of its integers, which are texts beyond 2^53', async () => {
+    const exp = seconds + 60;
+    const claims = `"iss":"https://login.test/","uid":1234567890123456789,"n":9007199254740991,"exp":${exp}`;
+    expect(
+      await verify(await issuer.signText(`{${claims},"nested":[{"id":-9007199254740993}],"x":0.1}`)),
+    ).toEqual({
+      iss: 'https://login.test/',
+      uid: '1234567890123456789',
+      n: 9007199254740991,
+      exp,
+      nested: [{ id: '-9007199254740993' }],
+      x: 0.1,
+    });
+  });
+
   test('within the clock tolerance of exp and nbf', async () => {
     const token = await issuer.sign({ exp: seconds - 4, nbf: seconds + 4 });
     expect(await verify(token)).toMatchObject({ exp: seconds - 4 });
