@@ -1,6 +1,8 @@
 import { type ConfigProblem, formatConfigPath } from '../../config/configError.ts';
 import { expandEnvironment } from '../../config/expandEnvironment.ts';
+import { isSection } from '../../config/isSection.ts';
 import { findConfigProblems } from '../../config/parseConfig.ts';
+import { CommandError, exitCode } from '../exitCode.ts';
 
 export interface DraftNote {
   /** What the note is about, such as an option of another gateway. */
@@ -15,10 +17,18 @@ interface DraftOption {
   readonly source: string | undefined;
 }
 
+/** A list without which the configuration would be less safe than the one that it is translated from. */
+interface RequiredList {
+  readonly path: readonly string[];
+  readonly source: string;
+  readonly message: string;
+}
+
 /** A configuration that is being written, and what its reader must know about it. */
 export class ConfigDraft {
   readonly #options = new Map<string, DraftOption>();
   readonly #notes: DraftNote[] = [];
+  readonly #required: RequiredList[] = [];
 
   /** Sets an option. A later value replaces an earlier one. */
   set(path: readonly string[], value: unknown, source?: string): void {
@@ -27,6 +37,11 @@ export class ConfigDraft {
 
   has(path: readonly string[]): boolean {
     return this.#options.has(JSON.stringify(path));
+  }
+
+  /** Makes `dropInvalid` throw an error with this message when the list at a path has no element. */
+  requireList(path: readonly string[], source: string, message: string): void {
+    this.#required.push({ path, source, message });
   }
 
   note(subject: string, text: string): void {
@@ -49,24 +64,49 @@ export class ConfigDraft {
     return root;
   }
 
-  /** Moves translated options that the gateway would refuse to the notes. Returns the problems of the others. */
+  /** Moves translated options that the gateway would refuse to the notes; of lists, only the refused elements. Returns the
+   *  problems of the other options.
+   *  @throws {CommandError} `usageError` when a required list has no element. */
   dropInvalid(): readonly ConfigProblem[] {
     for (;;) {
+      this.#checkRequired();
       // Variables may have no value here. Their references are not checked.
       const { expanded, problems: unset } = expandEnvironment(this.toOptions(), process.env);
       const unknown = new Set(unset.map(({ path }) => path));
       const problems = findConfigProblems(expanded).filter(({ path }) => !unknown.has(path));
-      const invalid = problems.flatMap((problem) => {
-        const option = this.#translatedOptionAt(problem.path);
-        return option === undefined ? [] : [{ problem, option }];
-      });
-      if (invalid.length === 0) return problems;
-      for (const { problem, option } of invalid) {
-        this.#options.delete(JSON.stringify(option.path));
-        const expected = problem.expected === '' ? '' : `; expected: ${problem.expected}`;
-        this.note(option.source ?? '', `${problem.path} ${problem.message}${expected}`);
+      const invalid = Map.groupBy(problems, ({ path }) => this.#translatedOptionAt(path));
+      invalid.delete(undefined);
+      if (invalid.size === 0) return problems;
+      for (const [option, ofOption] of invalid) {
+        if (option === undefined) continue;
+        this.#drop(option, ofOption);
+        for (const { path, message, expected } of ofOption)
+          this.note(
+            option.source ?? '',
+            `${path} ${message}${expected === '' ? '' : `; expected: ${expected}`}`,
+          );
       }
     }
+  }
+
+  #checkRequired(): void {
+    for (const { path, source, message } of this.#required) {
+      const list = this.#options.get(JSON.stringify(path))?.value;
+      if (Array.isArray(list) && list.length > 0) continue;
+      const reasons = this.#notes.filter(({ subject }) => subject.startsWith(source));
+      const lines = reasons.map(({ subject, text }) => `\n  ${subject}: ${text}`);
+      throw new CommandError(exitCode.usageError, `${message}${lines.join('')}`);
+    }
+  }
+
+  /** Removes what has these problems: the elements of a list, or the option. */
+  #drop(option: DraftOption, problems: readonly ConfigProblem[]): void {
+    const own = formatConfigPath(option.path);
+    const paths = problems.map(({ path }) => path.slice(own.length));
+    const remaining = Array.isArray(option.value) ? withoutElements(option.value, paths) : undefined;
+    if (remaining === undefined) this.#options.delete(JSON.stringify(option.path));
+    // An empty list stays: without it, a default or the list of all subgraphs would apply, which may allow more.
+    else this.#options.set(JSON.stringify(option.path), { ...option, value: remaining });
   }
 
   /** The translated option that a problem at this path is in. */
@@ -81,4 +121,26 @@ export class ConfigDraft {
 function childOf(section: Record<string, unknown>, key: string): Record<string, unknown> {
   section[key] ??= {};
   return section[key] as Record<string, unknown>;
+}
+
+/** The list without the elements that these paths, such as `[1]` or `[0].algorithms[2]`, are in. `undefined` if a path is
+ *  that of the list itself. */
+function withoutElements(list: readonly unknown[], paths: readonly string[]): readonly unknown[] | undefined {
+  const removed = new Set<number>();
+  const removedAlgorithms = new Set<string>();
+  for (const path of paths) {
+    const index = /^\[(\d+)\]/.exec(path)?.[1];
+    if (index === undefined) return undefined;
+    // Fewer algorithms are stricter. Other lists in an element, such as audiences, would allow more when they are empty.
+    if (/^\[\d+\]\.algorithms\[\d+\]$/.test(path)) removedAlgorithms.add(path);
+    else removed.add(Number(index));
+  }
+  return list.flatMap((element, index) => {
+    if (removed.has(index)) return [];
+    if (!isSection(element) || !Array.isArray(element.algorithms)) return [element];
+    const algorithms = element.algorithms.filter(
+      (_, position) => !removedAlgorithms.has(`[${index}].algorithms[${position}]`),
+    );
+    return [{ ...element, algorithms }];
+  });
 }

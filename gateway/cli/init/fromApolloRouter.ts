@@ -48,12 +48,19 @@ const cors: Translate = (value, source, draft) => {
     draft.note(`${source}.policies`, 'all origins have one policy here, which is the first one');
 };
 
+const issuersPath = ['security', 'jwt', 'issuers'];
+
 const jwt: Translate = (value, source, draft) => {
   const { jwks, sources, header_value_prefix: prefix, ...others } = sectionOf(value);
   const issuers = (Array.isArray(jwks) ? jwks : []).flatMap((entry, index) =>
     issuersOf(sectionOf(entry), `${source}.jwks[${index}]`, draft),
   );
-  if (issuers.length > 0) draft.set(['security', 'jwt', 'issuers'], issuers, `${source}.jwks`);
+  if (issuers.length > 0) draft.set(issuersPath, issuers, `${source}.jwks`);
+  draft.requireList(
+    issuersPath,
+    source,
+    `Nothing was written: Apollo Router verifies tokens, but no key set of ${source} can be translated, and clients would not be authenticated. Change it, or remove it and set security.jwt in the written file by hand.`,
+  );
   if (prefix !== undefined) unless(['Bearer'])(prefix, `${source}.header_value_prefix`, draft);
   for (const [index, entry] of (Array.isArray(sources) ? sources : []).entries()) {
     const { type, name } = sectionOf(entry);
@@ -62,6 +69,16 @@ const jwt: Translate = (value, source, draft) => {
     else draft.note(`${source}.sources[${index}]`, seeGuide);
   }
   section({ header_name: to('security.jwt.header', lowerCase) })(others, source, draft);
+};
+
+const requireAuthentication: Translate = (value, source, draft) => {
+  if (value === false) return;
+  to('security.jwt.required')(value, source, draft);
+  draft.requireList(
+    issuersPath,
+    source,
+    `Nothing was written: ${source} needs verified tokens, but the configuration has no authentication.router.jwt. Remove ${source}, and set security.jwt in the written file by hand.`,
+  );
 };
 
 /** The issuers of one key set. Apollo Router accepts several for a key set; here each has an entry. */
@@ -77,14 +94,19 @@ function issuersOf(entry: Section, source: string, draft: ConfigDraft): Section[
   const named = Array.isArray(headers)
     ? { headers: Object.fromEntries(headers.map(({ name, value }) => [name, value])) }
     : {};
-  const names = Array.isArray(issuers) && issuers.length > 0 ? issuers : [undefined];
-  return names.map((issuer) => ({
+  const names: readonly unknown[] = Array.isArray(issuers) ? issuers : [issuers ?? undefined];
+  return (names.length === 0 ? [undefined] : names).map((issuer) => ({
     jwks: url,
     ...(issuer === undefined ? {} : { issuer }),
-    ...(Array.isArray(audiences) ? { audiences } : {}),
-    ...(Array.isArray(algorithms) ? { algorithms } : {}),
+    // Wrong values are not omitted: without them, more tokens would be accepted.
+    ...(isGiven(audiences) ? { audiences } : {}),
+    ...(isGiven(algorithms) ? { algorithms } : {}),
     ...named,
   }));
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 const demandControl: Translate = (value, source, draft) => {
@@ -340,7 +362,7 @@ const routerRules: Readonly<Record<string, Translate>> = {
   persisted_queries: persistedQueries,
   'preview_file_uploads.enabled': unless([false], 'files go to signed URLs: docs/uploads.md'),
   'authentication.router': section({ jwt }),
-  'authorization.require_authentication': to('security.jwt.required'),
+  'authorization.require_authentication': requireAuthentication,
   'authorization.directives': section({
     enabled: unless([true], 'the directives are always enforced'),
     reject_unauthorized: to('security.authorization.onDenied', (value) =>

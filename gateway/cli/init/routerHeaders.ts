@@ -1,4 +1,5 @@
 import { isSection, sectionOf } from '../../config/isSection.ts';
+import { reasonNotToSend } from '../../config/sections/headerName.ts';
 import type { ConfigDraft } from './configDraft.ts';
 
 type HeaderRule = Readonly<Record<string, string>>;
@@ -62,6 +63,8 @@ function translateOperations(
     rename,
     default: fallback,
   }: Readonly<Record<string, unknown>>): void {
+    if (typeof matching !== 'string' && [named, rename].some((name) => isNeverSent('propagate', name)))
+      return;
     if (fallback !== undefined)
       draft.note(source, `propagate ${named}: a default value is not available; an extension can set it`);
     if (typeof matching === 'string') rules.push({ forwardMatching: withoutTrailingWildcard(matching) });
@@ -69,7 +72,15 @@ function translateOperations(
     else if (!forward.includes(lower(named))) forward.push(lower(named));
   }
 
+  /** Adds a note for a header that the gateway never sends by a rule. */
+  function isNeverSent(operation: string, name: unknown): boolean {
+    const reason = typeof name === 'string' ? reasonNotToSend(lower(name)) : undefined;
+    if (reason !== undefined) draft.note(source, `${operation} ${name}: ${lower(name)} ${reason}`);
+    return reason !== undefined;
+  }
+
   function addInsertion({ name, value }: Readonly<Record<string, unknown>>): void {
+    if (isNeverSent('insert', name)) return;
     if (value === undefined)
       draft.note(
         source,
@@ -85,7 +96,8 @@ function translateOperations(
     }
     const name = lower(named);
     forward = forward.filter((forwarded) => forwarded !== name);
-    if (rules.some((rule) => adds(rule, name))) rules.push({ remove: name });
+    if (reasonNotToSend(name) === undefined && rules.some((rule) => adds(rule, name)))
+      rules.push({ remove: name });
   }
 }
 

@@ -290,6 +290,98 @@ describe('the translation of Apollo Router', () => {
     });
   });
 
+  test('drops only the algorithm that the gateway does not support, and still verifies tokens', () => {
+    const { options, notes } = translate(`
+      authentication: { router: { jwt: { jwks: [{ url: https://a.test/jwks, issuers: [https://a.test/], algorithms: [RS256, HS256] }] } } }
+    `);
+    expect(options.security).toEqual({
+      jwt: {
+        issuers: [{ jwks: 'https://a.test/jwks', issuer: 'https://a.test/', algorithms: ['RS256'] }],
+      },
+    });
+    expect(notes).toContainEqual(
+      expect.stringContaining('jwks: security.jwt.issuers[0].algorithms[1] is "HS256"'),
+    );
+  });
+
+  test('drops only the issuer of which no part is valid', () => {
+    const { options } = translate(`
+      authentication: { router: { jwt: { jwks: [
+        { url: https://a.test/jwks, issuers: [https://a.test/], audiences: [''] },
+        { url: https://b.test/jwks, issuers: [https://b.test/], algorithms: [HS256] },
+        { url: https://c.test/jwks, issuers: [https://c.test/], audiences: shop },
+        { url: https://d.test/jwks, issuers: https://d.test/ }] } } }
+    `);
+    expect(options.security).toEqual({
+      jwt: { issuers: [{ jwks: 'https://d.test/jwks', issuer: 'https://d.test/' }] },
+    });
+  });
+
+  test.each([
+    ['only HS256', '{ url: https://a.test/jwks, algorithms: [HS256] }', 'algorithms[0] is "HS256"'],
+    ['keys in a file', '{ url: file:///etc/jwks.json }', 'keys are fetched over HTTP only'],
+    ['no key set', '', 'no key set of authentication.router.jwt can be translated'],
+  ])('writes nothing when clients would not be authenticated any more: %s', async (_, keySets, reason) => {
+    write('router.yaml', `authentication: { router: { jwt: { jwks: [${keySets}] } } }`);
+    const { code, stdout, stderr } = await run('init', '--apollo-router', 'router.yaml');
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^Nothing was written: Apollo Router verifies tokens, but /);
+    expect(stderr).toContain(reason);
+    expect(() => read()).toThrow('ENOENT');
+  });
+
+  test('writes nothing when authentication is required and nothing verifies tokens', async () => {
+    write('router.yaml', 'authorization: { require_authentication: true }');
+    expect(await run('init', '--apollo-router', 'router.yaml')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        'Nothing was written: authorization.require_authentication needs verified tokens, but the configuration has no authentication.router.jwt. Remove authorization.require_authentication, and set security.jwt in the written file by hand.\n',
+    });
+    expect(translate('authorization: { require_authentication: false }').options.security).toBeUndefined();
+  });
+
+  test.each([
+    ['[propagate: { named: x-tenant }, propagate: { named: Connection }]', ['x-tenant'], undefined],
+    ['[propagate: { named: host }]', [], undefined],
+    ['[propagate: { named: "a b" }, propagate: { named: x-a }]', ['x-a'], undefined],
+    ['[propagate: { named: "a b" }]', [], undefined],
+    ['[propagate: { named: host, rename: x-host }, insert: { name: content-type, value: a }]', [], undefined],
+    ['[propagate: { matching: ^x- }, remove: { named: host }, propagate: { matching: "(" }]', [], ['^x-']],
+  ])(
+    'never forwards headers by default in place of a header that cannot be forwarded: %s',
+    (request, forward, matching) => {
+      const { options, notes } = translate(`headers: { all: { request: ${request} } }`);
+      const rules = matching?.map((forwardMatching) => ({ forwardMatching }));
+      expect(options.subgraphs).toEqual({
+        all: { headers: { forward, ...(rules === undefined ? {} : { rules }) } },
+      });
+      expect(notes).toContainEqual(expect.stringMatching(/^headers\.all: /));
+    },
+  );
+
+  test('never applies the headers of all subgraphs in place of an empty list of one', () => {
+    const { options } = translate(`
+      headers:
+        all: { request: [propagate: { named: authorization }] }
+        subgraphs: { a: { request: [remove: { named: authorization }, propagate: { named: "a b" }] } }
+    `);
+    expect(options.subgraphs).toEqual({
+      all: { headers: { forward: ['authorization'] } },
+      a: { headers: { forward: [] } },
+    });
+  });
+
+  test('drops only the invalid origins of CORS', () => {
+    const { options, notes } = translate(
+      'cors: { policies: [{ origins: [https://a.test, https://b.test/] }, { origins: [https://c.test] }] }',
+    );
+    expect(options.security).toEqual({ cors: { origins: ['https://a.test', 'https://c.test'] } });
+    expect(notes).toContainEqual(
+      expect.stringContaining('cors.policies: security.cors.origins[1] is "https://b.test/"'),
+    );
+  });
+
   test('has a note for every option that docs/migration/apollo-router.md says is not available', () => {
     const page = readFileSync(join(root, 'docs/migration/apollo-router.md'), 'utf8');
     const rows = Array.from(page.matchAll(/^\| (`[^|]*) \| not available/gm), ([, names = '']) => names);
