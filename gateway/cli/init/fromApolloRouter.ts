@@ -49,6 +49,7 @@ const cors: Translate = (value, source, draft) => {
 };
 
 const issuersPath = ['security', 'jwt', 'issuers'];
+const cookiePath = ['security', 'jwt', 'cookie'];
 
 const jwt: Translate = (value, source, draft) => {
   const { jwks, sources, header_value_prefix: prefix, ...others } = sectionOf(value);
@@ -62,13 +63,28 @@ const jwt: Translate = (value, source, draft) => {
     `Nothing was written: Apollo Router verifies tokens, but no key set of ${source} can be translated, and clients would not be authenticated. Change it, or remove it and set security.jwt in the written file by hand.`,
   );
   if (prefix !== undefined) unless(['Bearer'])(prefix, `${source}.header_value_prefix`, draft);
-  for (const [index, entry] of (Array.isArray(sources) ? sources : []).entries()) {
-    const { type, name } = sectionOf(entry);
-    if (type === 'cookie') to('security.jwt.cookie')(name, `${source}.sources[${index}]`, draft);
-    else if (type === 'header') to('security.jwt.header')(name, `${source}.sources[${index}]`, draft);
-    else draft.note(`${source}.sources[${index}]`, seeGuide);
-  }
+  for (const [index, entry] of (Array.isArray(sources) ? sources : []).entries())
+    tokenSource(entry, `${source}.sources[${index}]`, draft);
   section({ header_name: to('security.jwt.header', lowerCase) })(others, source, draft);
+};
+
+/** Apollo Router reads tokens of `sources` besides those in `header_name`. Here, one cookie can be besides one header. */
+const tokenSource: Translate = (value, source, draft) => {
+  const { type, name, value_prefix: prefix, ...others } = sectionOf(value);
+  for (const key of Object.keys(others)) draft.note(`${source}.${key}`, seeGuide);
+  if (prefix !== undefined) draft.note(`${source}.value_prefix`, 'a prefix of tokens is not available');
+  if (type === 'header')
+    draft.note(
+      source,
+      `tokens in the header ${name} are not read: there is one header for tokens, security.jwt.header`,
+    );
+  else if (type !== 'cookie') draft.note(source, seeGuide);
+  else if (draft.has(cookiePath))
+    draft.note(
+      source,
+      `tokens in the cookie ${name} are not read: there is one cookie for tokens, security.jwt.cookie`,
+    );
+  else to(cookiePath.join('.'))(name, source, draft);
 };
 
 const requireAuthentication: Translate = (value, source, draft) => {

@@ -304,6 +304,24 @@ describe('the translation of Apollo Router', () => {
     );
   });
 
+  test('keeps the header of tokens when there are other sources, of which it takes the first cookie', () => {
+    const { options, notes } = translate(`
+      authentication: { router: { jwt: { jwks: [{ url: https://a.test/jwks }], sources: [
+        { type: header, name: X-Partner, value_prefix: Token },
+        { type: cookie, name: sid },
+        { type: cookie, name: other },
+        { type: query }] } } }
+    `);
+    expect(options.security).toEqual({ jwt: { issuers: [{ jwks: 'https://a.test/jwks' }], cookie: 'sid' } });
+    const source = 'authentication.router.jwt.sources';
+    expect(notes.filter((text) => text.startsWith(source))).toEqual([
+      `${source}[0].value_prefix: a prefix of tokens is not available`,
+      `${source}[0]: tokens in the header X-Partner are not read: there is one header for tokens, security.jwt.header`,
+      `${source}[2]: tokens in the cookie other are not read: there is one cookie for tokens, security.jwt.cookie`,
+      `${source}[3]: has no counterpart; see docs/migration/apollo-router.md`,
+    ]);
+  });
+
   test('drops only the issuer of which no part is valid', () => {
     const { options } = translate(`
       authentication: { router: { jwt: { jwks: [
