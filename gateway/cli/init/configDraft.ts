@@ -1,5 +1,5 @@
 import { type ConfigProblem, formatConfigPath } from '../../config/configError.ts';
-import { expandEnvironment } from '../../config/expandEnvironment.ts';
+import { type Environment, expandEnvironment } from '../../config/expandEnvironment.ts';
 import { isSection } from '../../config/isSection.ts';
 import { findConfigProblems } from '../../config/parseConfig.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
@@ -17,6 +17,9 @@ interface DraftOption {
   readonly source: string | undefined;
 }
 
+/** An environment in which every variable has a value. */
+const everyVariable: Environment = new Proxy({}, { get: () => 'value' });
+
 /** A list without which the configuration would be less safe than the one that it is translated from. */
 interface RequiredList {
   readonly path: readonly string[];
@@ -29,6 +32,8 @@ export class ConfigDraft {
   readonly #options = new Map<string, DraftOption>();
   readonly #notes: DraftNote[] = [];
   readonly #required: RequiredList[] = [];
+  /** The problems of dropped values, by their paths. */
+  readonly #dropped = new Map<string, ConfigProblem>();
 
   /** Sets an option. A later value replaces an earlier one. */
   set(path: readonly string[], value: unknown, source?: string): void {
@@ -70,21 +75,30 @@ export class ConfigDraft {
   dropInvalid(): readonly ConfigProblem[] {
     for (;;) {
       this.#checkRequired();
+      const options = this.toOptions();
+      const { problems: malformed } = expandEnvironment(options, everyVariable);
       // Variables may have no value here. Their references are not checked.
-      const { expanded, problems: unset } = expandEnvironment(this.toOptions(), process.env);
-      const unknown = new Set(unset.map(({ path }) => path));
-      const problems = findConfigProblems(expanded).filter(({ path }) => !unknown.has(path));
+      const { expanded, problems: unexpanded } = expandEnvironment(options, process.env);
+      const unchecked = new Set(unexpanded.map(({ path }) => path));
+      const problems = [
+        ...malformed,
+        ...findConfigProblems(expanded).filter(({ path }) => !unchecked.has(path)),
+      ];
       const invalid = Map.groupBy(problems, ({ path }) => this.#translatedOptionAt(path));
       invalid.delete(undefined);
-      if (invalid.size === 0) return problems;
+      // A required option that was dropped is not missing: its value is the problem.
+      if (invalid.size === 0) return problems.map((problem) => this.#dropped.get(problem.path) ?? problem);
       for (const [option, ofOption] of invalid) {
         if (option === undefined) continue;
         this.#drop(option, ofOption);
-        for (const { path, message, expected } of ofOption)
+        for (const problem of ofOption) {
+          const { path, message, expected } = problem;
+          this.#dropped.set(path, problem);
           this.note(
             option.source ?? '',
             `${path} ${message}${expected === '' ? '' : `; expected: ${expected}`}`,
           );
+        }
       }
     }
   }

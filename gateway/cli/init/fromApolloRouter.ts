@@ -107,9 +107,7 @@ function issuersOf(entry: Section, source: string, draft: ConfigDraft): Section[
   }
   if (pollInterval !== undefined)
     to('security.jwt.refreshInterval', asDuration)(pollInterval, `${source}.poll_interval`, draft);
-  const named = Array.isArray(headers)
-    ? { headers: Object.fromEntries(headers.map(({ name, value }) => [name, value])) }
-    : {};
+  const named = isGiven(headers) ? { headers: keyHeadersOf(headers, `${source}.headers`, draft) } : {};
   const names: readonly unknown[] = Array.isArray(issuers) ? issuers : [issuers ?? undefined];
   return (names.length === 0 ? [undefined] : names).map((issuer) => ({
     jwks: url,
@@ -119,6 +117,19 @@ function issuersOf(entry: Section, source: string, draft: ConfigDraft): Section[
     ...(isGiven(algorithms) ? { algorithms } : {}),
     ...named,
   }));
+}
+
+function keyHeadersOf(headers: unknown, source: string, draft: ConfigDraft): Record<string, unknown> {
+  const entries = (Array.isArray(headers) ? headers : [headers]).flatMap(
+    (header, index): [string, unknown][] => {
+      const { name, value } = sectionOf(header);
+      if (typeof name === 'string') return [[name, value]];
+      // Not quoted: it may be a secret.
+      draft.note(`${source}[${index}]`, 'has no name');
+      return [];
+    },
+  );
+  return Object.fromEntries(entries);
 }
 
 function isGiven(value: unknown): boolean {
@@ -247,6 +258,25 @@ const subgraphTls: Translate = bySubgraph((name) => {
   return { certificate_authorities: authorities, client_authentication: section(files) };
 });
 
+/** The address of callbacks with their path, which Apollo Router has from `path`. */
+function callbackUrl(url: unknown, path: unknown, source: string, draft: ConfigDraft): void {
+  if (typeof url !== 'string') {
+    draft.note(source, `the value ${JSON.stringify(url)} cannot be translated`);
+    return;
+  }
+  const address = url.replace(/\/+$/, '');
+  const suffix = [path, '/callback'].find(
+    (candidate) => typeof candidate === 'string' && candidate.length > 1 && address.endsWith(candidate),
+  );
+  const base = address.slice(0, address.length - String(suffix ?? '').length);
+  to('listen.publicUrl')(base, source, draft);
+  if (suffix === undefined || !/^(https?:\/\/)?[^/]+$/.test(base))
+    draft.note(
+      source,
+      `subgraphs send callbacks to ${base}/callback/…: route these to /callback/… of the public listener`,
+    );
+}
+
 const subscriptionMode: Translate = (value, source, draft) => {
   const { passthrough, callback, ...others } = sectionOf(value);
   for (const key of Object.keys(others)) draft.note(`${source}.${key}`, seeGuide);
@@ -261,8 +291,7 @@ const subscriptionMode: Translate = (value, source, draft) => {
   }))(passthrough, `${source}.passthrough`, draft);
   if (!isSection(callback)) return;
   const { subgraphs, public_url: publicUrl, heartbeat_interval: heartbeat, ...rest } = callback;
-  if (typeof publicUrl === 'string' && URL.canParse(publicUrl))
-    draft.set(['listen', 'publicUrl'], new URL(publicUrl).origin, `${source}.callback.public_url`);
+  if (publicUrl !== undefined) callbackUrl(publicUrl, rest.path, `${source}.callback.public_url`, draft);
   if (heartbeat !== undefined)
     (heartbeat === 'disabled'
       ? to('subscriptions.heartbeat', () => '0s')

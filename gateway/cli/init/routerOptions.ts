@@ -26,6 +26,13 @@ export const note =
 /** An option of which nothing depends, because the gateway always behaves so. */
 export const unneeded: Translate = () => {};
 
+export const noFileReference = 'a value from a file is not available: use an environment variable';
+
+/** Whether a value has a text such as `${file./run/secrets/key}`. */
+export function hasFileReference(value: unknown): boolean {
+  return JSON.stringify(value ?? null).includes('${file.');
+}
+
 /** Copies a value to the option at a path. */
 export const to =
   (path: string, convert: (value: unknown) => unknown = (value) => value): Translate =>
@@ -33,8 +40,7 @@ export const to =
     const converted = convert(value);
     if (converted === undefined)
       draft.note(source, `the value ${JSON.stringify(value)} cannot be translated`);
-    else if (JSON.stringify(converted).includes('${file.'))
-      draft.note(source, 'a value from a file is not available: use an environment variable');
+    else if (hasFileReference(converted)) draft.note(source, noFileReference);
     else draft.set(path.split('.'), converted, source);
   };
 

@@ -390,6 +390,70 @@ describe('the translation of Apollo Router', () => {
     });
   });
 
+  test('writes no reference that is not one of an environment variable', () => {
+    const { options, notes } = translate(`
+      headers: { all: { request: [insert: { name: x-a, value: '\${file./run/a}' }, insert: { name: x-b, value: '\${b.c}' }, insert: { name: x-c, value: '\${env.UNSET_C}' }] } }
+      override_subgraph_url: { a: '\${file./run/a}', b: '\${env.UNSET_B}' }
+    `);
+    expect(options.subgraphs).toEqual({
+      // biome-ignore-start lint/suspicious/noTemplateCurlyInString: references of the configuration
+      all: { headers: { forward: [], rules: [{ set: 'x-c', value: '${UNSET_C}' }] } },
+      b: { url: '${UNSET_B}' },
+      // biome-ignore-end lint/suspicious/noTemplateCurlyInString: references of the configuration
+    });
+    expect(notes).toEqual(
+      expect.arrayContaining([
+        'headers.all: insert x-a: a value from a file is not available: use an environment variable',
+        expect.stringContaining('headers.all: subgraphs.all.headers.rules[0].value has $ and braces'),
+        expect.stringContaining('override_subgraph_url.a: subgraphs.a.url has $ and braces'),
+      ]),
+    );
+  });
+
+  test.each([
+    ['https://g.test:4000/callback', '', 'https://g.test:4000'],
+    ['https://g.test/gateway/callback/', '', 'https://g.test/gateway'],
+    ['https://g.test/gateway/events', ', path: /events', 'https://g.test/gateway'],
+    ['https://g.test/other', '', 'https://g.test/other'],
+    // biome-ignore-start lint/suspicious/noTemplateCurlyInString: references of the configuration
+    ['${env.PUBLIC_URL}/callback', '', '${PUBLIC_URL}'],
+    ['https://${env.PUBLIC_HOST}/callback', '', 'https://${PUBLIC_HOST}'],
+    // biome-ignore-end lint/suspicious/noTemplateCurlyInString: references of the configuration
+  ])('translates the address %s of callbacks%s', (url, path, publicUrl) => {
+    const { options } = translate(
+      `subscription: { mode: { callback: { public_url: '${url}', subgraphs: [a]${path} } } }`,
+    );
+    expect(options.listen).toMatchObject({ publicUrl });
+  });
+
+  test('reports the value of an address of callbacks that is invalid, not a missing one', async () => {
+    write(
+      'router.yaml',
+      `supergraph: { listen: 0.0.0.0:4000 }
+subscription: { mode: { callback: { public_url: 'ftp://g.test/callback', subgraphs: [a] } } }`,
+    );
+    const { code, stderr } = await run('init', '--apollo-router', 'router.yaml');
+    expect(code).toBe(2);
+    expect(stderr).toContain('listen.publicUrl is "ftp://g.test"; expected: an http:// or https:// address');
+  });
+
+  test('drops the key set without issuers, with its reason, when there are several', () => {
+    const { options, notes } = translate(`
+      authentication: { router: { jwt: { jwks: [{ url: https://a.test/jwks }, { url: https://b.test/jwks, issuers: [https://b.test/], headers: [null, { name: X-Key, value: k }] }] } } }
+    `);
+    expect(options.security).toEqual({
+      jwt: {
+        issuers: [{ jwks: 'https://b.test/jwks', issuer: 'https://b.test/', headers: { 'X-Key': 'k' } }],
+      },
+    });
+    expect(notes).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/jwks: security\.jwt\.issuers\[0\]\.issuer is empty, but there are several/),
+        'authentication.router.jwt.jwks[1].headers[0]: has no name',
+      ]),
+    );
+  });
+
   test('drops only the invalid origins of CORS', () => {
     const { options, notes } = translate(
       'cors: { policies: [{ origins: [https://a.test, https://b.test/] }, { origins: [https://c.test] }] }',
