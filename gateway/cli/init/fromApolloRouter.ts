@@ -1,5 +1,6 @@
 import { isSection, type Section, sectionOf } from '../../config/isSection.ts';
 import type { ConfigDraft } from './configDraft.ts';
+import { translateExporters } from './routerExporters.ts';
 import { translateHeaders } from './routerHeaders.ts';
 import {
   address,
@@ -335,31 +336,6 @@ const cache: Translate = (value, source, draft) => {
   }
 };
 
-const exporters: Translate = (value, source, draft) => {
-  const { logging, tracing, metrics, ...others } = sectionOf(value);
-  for (const key of Object.keys(others)) draft.note(`${source}.${key}`, seeGuide);
-  const { format } = sectionOf(sectionOf(logging).stdout);
-  if (format !== undefined)
-    draft.set(
-      ['telemetry', 'logFormat'],
-      format === 'json' ? 'json' : 'pretty',
-      `${source}.logging.stdout.format`,
-    );
-  const { otlp } = sectionOf(tracing);
-  const { enabled, endpoint, protocol } = sectionOf(otlp);
-  if (enabled === true) {
-    draft.set(
-      ['telemetry', 'otlp', 'endpoint'],
-      typeof endpoint === 'string' && endpoint !== 'default' ? endpoint : 'http://localhost:4318',
-      `${source}.tracing.otlp`,
-    );
-    if (protocol !== 'http')
-      draft.note(`${source}.tracing.otlp.protocol`, 'spans are sent over HTTP (port 4318), not gRPC');
-  }
-  if (metrics !== undefined)
-    draft.note(`${source}.metrics`, 'metrics are at GET /metrics of the admin listener, for Prometheus');
-};
-
 /** Rules by the options that docs/migration/apollo-router.md lists. */
 const routerRules: Readonly<Record<string, Translate>> = {
   'supergraph.listen': address('listen.host', 'listen.port'),
@@ -453,7 +429,7 @@ const routerRules: Readonly<Record<string, Translate>> = {
   experimental_hoist_orphan_errors: unneeded,
   response_cache: cache,
   preview_entity_cache: cache,
-  'telemetry.exporters': exporters,
+  'telemetry.exporters': translateExporters,
 };
 
 /** Translates the configuration of Apollo Router 2. What has no counterpart becomes a note. */

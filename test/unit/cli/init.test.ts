@@ -464,6 +464,90 @@ subscription: { mode: { callback: { public_url: 'ftp://g.test/callback', subgrap
     );
   });
 
+  test('translates the exporters of telemetry, and has a note for each option without a counterpart', () => {
+    const { options, notes } = translate(`
+      telemetry:
+        exporters:
+          logging:
+            common: { service_name: shop }
+            stdout: { enabled: true, format: { json: { display_filename: false } }, rate_limit: { enabled: true } }
+          tracing:
+            common: { service_name: shop, sampler: 0.01, parent_based_sampler: false, max_attributes_per_span: 64 }
+            propagation: { trace_context: true, jaeger: true, zipkin: false, request: { header_name: x-request-id } }
+            otlp: { enabled: true, protocol: http, endpoint: 'http://otel:4318/v1/traces', http: { headers: { x-key: '\${env.KEY}' } }, batch_processor: { max_export_timeout: 5s } }
+            zipkin: { enabled: true }
+            datadog: { enabled: false }
+          metrics:
+            common: { buckets: [0.1] }
+            prometheus: { enabled: true, listen: 127.0.0.1:9090 }
+            otlp: { enabled: true, protocol: http, endpoint: 'http://other:4318/v1/metrics' }
+    `);
+    expect(options.telemetry).toEqual({
+      logFormat: 'json',
+      otlp: {
+        endpoint: 'http://otel:4318',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the configuration
+        headers: { 'x-key': '${KEY}' },
+        sampleRatio: 0.01,
+      },
+      metrics: { otlp: true },
+    });
+    const prefix = 'telemetry.exporters.';
+    const subjects = notes
+      .filter((text) => text.startsWith(prefix))
+      .map((text) => text.slice(prefix.length).split(':')[0]);
+    expect(subjects.sort()).toEqual([
+      'logging.common.service_name',
+      'logging.stdout.format.json',
+      'logging.stdout.rate_limit',
+      'metrics.common.buckets',
+      'metrics.otlp',
+      'metrics.prometheus',
+      'tracing.common.max_attributes_per_span',
+      'tracing.common.parent_based_sampler',
+      'tracing.common.service_name',
+      'tracing.otlp.batch_processor',
+      'tracing.propagation.jaeger',
+      'tracing.propagation.request',
+      'tracing.zipkin',
+    ]);
+    expect(notes).toContain('telemetry.exporters.tracing.common.service_name: set OTEL_SERVICE_NAME');
+  });
+
+  test.each([
+    ['always_on', 1],
+    ['always_off', 0],
+    ['0.5', 0.5],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: references of the configuration
+    ['${env.RATIO}', '${RATIO}'],
+    ['sometimes', undefined],
+  ])('translates the sampler %s of traces', (sampler, sampleRatio) => {
+    const { options, notes } = translate(
+      `telemetry: { exporters: { tracing: { common: { sampler: ${sampler.startsWith('$') ? `'${sampler}'` : sampler} }, otlp: { enabled: true, protocol: http } } } }`,
+    );
+    expect(options.telemetry).toEqual({
+      otlp: { endpoint: 'http://localhost:4318', ...(sampleRatio === undefined ? {} : { sampleRatio }) },
+    });
+    expect(notes.some((text) => text.includes('sampler'))).toBe(sampleRatio === undefined);
+  });
+
+  test('exports metrics over OTLP without traces', () => {
+    const { options, notes } = translate(`
+      telemetry: { exporters: { logging: { stdout: { format: { text: {} } } }, metrics: { otlp: { enabled: true, endpoint: 'http://otel:4318' } } } }
+    `);
+    expect(options.telemetry).toEqual({
+      logFormat: 'pretty',
+      metrics: { otlp: true },
+      otlp: { endpoint: 'http://otel:4318', sampleRatio: 0 },
+    });
+    expect(notes).toEqual(
+      expect.arrayContaining([
+        'telemetry.exporters.metrics.otlp.protocol: telemetry is sent over HTTP (port 4318), not gRPC',
+        'telemetry.exporters.metrics.otlp: the collector also gets the spans of requests that come with a trace',
+      ]),
+    );
+  });
+
   test('has a note for every option that docs/migration/apollo-router.md says is not available', () => {
     const page = readFileSync(join(root, 'docs/migration/apollo-router.md'), 'utf8');
     const rows = Array.from(page.matchAll(/^\| (`[^|]*) \| not available/gm), ([, names = '']) => names);
