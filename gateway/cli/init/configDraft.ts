@@ -44,6 +44,11 @@ export class ConfigDraft {
     return this.#options.has(JSON.stringify(path));
   }
 
+  /** The value of an option; `undefined` for none. */
+  get(path: readonly string[]): unknown {
+    return this.#options.get(JSON.stringify(path))?.value;
+  }
+
   /** Makes `dropInvalid` throw an error with this message when the list at a path has no element. */
   requireList(path: readonly string[], source: string, message: string): void {
     this.#required.push({ path, source, message });
@@ -105,7 +110,7 @@ export class ConfigDraft {
 
   #checkRequired(): void {
     for (const { path, source, message } of this.#required) {
-      const list = this.#options.get(JSON.stringify(path))?.value;
+      const list = this.get(path);
       if (Array.isArray(list) && list.length > 0) continue;
       const reasons = this.#notes.filter(({ subject }) => subject.startsWith(source));
       const lines = reasons.map(({ subject, text }) => `\n  ${subject}: ${text}`);

@@ -1,3 +1,4 @@
+import { durationMsOf } from '../../config/duration.ts';
 import { isSection, type Section, sectionOf } from '../../config/isSection.ts';
 import type { ConfigDraft } from './configDraft.ts';
 import { translateExporters } from './routerExporters.ts';
@@ -222,15 +223,47 @@ const subgraphTimeouts = (name: string): Record<string, Translate> => ({
   dns_resolution_strategy: unneeded,
 });
 
+const deadlinePath = ['subgraphs', 'all', 'timeouts', 'deadline'];
+const attemptPath = (name: string): readonly string[] => ['subgraphs', name, 'timeouts', 'attempt'];
+
+/** Apollo Router waits 30 s for a call and for a request, which is longer than the defaults of the gateway. */
+function setDefaultTimeouts(draft: ConfigDraft): void {
+  draft.set(attemptPath('all'), '30s', 'traffic_shaping.all.timeout');
+  draft.set(deadlinePath, '30s', 'traffic_shaping.router.timeout');
+}
+
+/** Replaces attempts that are longer than the deadline, which the gateway refuses, by the deadline. */
+function limitAttempts(shaping: unknown, draft: ConfigDraft): void {
+  const { all, subgraphs } = sectionOf(shaping);
+  const deadline = draft.get(deadlinePath);
+  const deadlineMs = durationMsOf(deadline);
+  const isDefault = sectionOf(all).timeout === undefined;
+  for (const name of ['all', ...Object.keys(sectionOf(subgraphs))]) {
+    const attempt = draft.get(attemptPath(name));
+    const attemptMs = durationMsOf(attempt);
+    // The value of a variable is unknown here. The default must not be longer than it.
+    const isLonger =
+      deadlineMs === undefined
+        ? name === 'all' && isDefault
+        : attemptMs !== undefined && attemptMs > deadlineMs;
+    if (!isLonger) continue;
+    const source = `traffic_shaping.${name === 'all' ? 'all' : `subgraphs.${name}`}.timeout`;
+    draft.set(attemptPath(name), deadline, source);
+    if (name !== 'all' || !isDefault)
+      draft.note(
+        source,
+        `${attempt} is longer than a request may take: ${deadline} (traffic_shaping.router.timeout)`,
+      );
+  }
+}
+
 const trafficShaping: Translate = (value, source, draft) => {
   const { router, deduplicate_variables: _, connector, ...subgraphs } = sectionOf(value);
   if (connector !== undefined) draft.note(`${source}.connector`, 'connectors are not executed');
   bySubgraph(subgraphTimeouts)(subgraphs, source, draft);
   const { timeout, ...others } = sectionOf(router);
-  const deadline = ['subgraphs', 'all', 'timeouts', 'deadline'];
-  if (timeout !== undefined) to(deadline.join('.'), asDuration)(timeout, `${source}.router.timeout`, draft);
-  // Calls that may take longer than the deadline here need the one of Apollo Router.
-  else if (JSON.stringify(subgraphs).includes('"timeout"')) draft.set(deadline, '30s', `${source}.router`);
+  if (timeout !== undefined)
+    to(deadlinePath.join('.'), asDuration)(timeout, `${source}.router.timeout`, draft);
   section({
     concurrency_limit: note('the gateway sheds load by measured delays instead: docs/overload.md'),
     global_rate_limit: note('limits.rate.cost counts for each client'),
@@ -435,13 +468,13 @@ const routerRules: Readonly<Record<string, Translate>> = {
 /** Translates the configuration of Apollo Router 2. What has no counterpart becomes a note. */
 export function translateApolloRouter(config: Section, draft: ConfigDraft): void {
   const translated = sectionOf(replaceRouterVariables(config));
+  setDefaultTimeouts(draft);
   for (const [name, value] of Object.entries(translated)) translateSection(name, value, draft);
+  limitAttempts(translated.traffic_shaping, draft);
   const { path: ownPath } = sectionOf(translated.supergraph);
   if (ownPath === undefined) draft.set(['listen', 'path'], '/', 'supergraph.path');
   // Apollo Router forwards no header without a rule.
   if (translated.headers === undefined) translateHeaders({}, draft);
-  if (!JSON.stringify(translated.traffic_shaping ?? '').includes('"timeout"'))
-    draft.note('traffic_shaping', 'Apollo Router waits 30 s for a call and for a request; here see timeouts');
 }
 
 function translateSection(name: string, value: unknown, draft: ConfigDraft): void {

@@ -23,6 +23,9 @@ const run = (...args: readonly string[]) => runCommandInProcess(args, folder);
 const read = (file = 'tributary.yaml') => readFileSync(join(folder, file), 'utf8');
 const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
 
+/** The timeouts of Apollo Router without `traffic_shaping`. */
+const routerTimeouts = { attempt: '30s', deadline: '30s' };
+
 /** The options and notes of a translated configuration. */
 function translate(yaml: string) {
   const draft = new ConfigDraft();
@@ -372,7 +375,7 @@ describe('the translation of Apollo Router', () => {
       const { options, notes } = translate(`headers: { all: { request: ${request} } }`);
       const rules = matching?.map((forwardMatching) => ({ forwardMatching }));
       expect(options.subgraphs).toEqual({
-        all: { headers: { forward, ...(rules === undefined ? {} : { rules }) } },
+        all: { headers: { forward, ...(rules === undefined ? {} : { rules }) }, timeouts: routerTimeouts },
       });
       expect(notes).toContainEqual(expect.stringMatching(/^headers\.all: /));
     },
@@ -385,7 +388,7 @@ describe('the translation of Apollo Router', () => {
         subgraphs: { a: { request: [remove: { named: authorization }, propagate: { named: "a b" }] } }
     `);
     expect(options.subgraphs).toEqual({
-      all: { headers: { forward: ['authorization'] } },
+      all: { headers: { forward: ['authorization'] }, timeouts: routerTimeouts },
       a: { headers: { forward: [] } },
     });
   });
@@ -397,7 +400,10 @@ describe('the translation of Apollo Router', () => {
     `);
     expect(options.subgraphs).toEqual({
       // biome-ignore-start lint/suspicious/noTemplateCurlyInString: references of the configuration
-      all: { headers: { forward: [], rules: [{ set: 'x-c', value: '${UNSET_C}' }] } },
+      all: {
+        headers: { forward: [], rules: [{ set: 'x-c', value: '${UNSET_C}' }] },
+        timeouts: routerTimeouts,
+      },
       b: { url: '${UNSET_B}' },
       // biome-ignore-end lint/suspicious/noTemplateCurlyInString: references of the configuration
     });
@@ -547,6 +553,33 @@ subscription: { mode: { callback: { public_url: 'ftp://g.test/callback', subgrap
       ]),
     );
   });
+
+  test.each([
+    ['', '30s', '30s', undefined, []],
+    ['all: { timeout: 10s }', '10s', '30s', undefined, []],
+    ['router: { timeout: 1m }', '30s', '1m', undefined, []],
+    ['router: { timeout: 20s }', '20s', '20s', undefined, []],
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the configuration
+    ["router: { timeout: '${env.DEADLINE}' }", '${DEADLINE}', '${DEADLINE}', undefined, []],
+    ['all: { timeout: 1m }, router: { timeout: 20s }', '20s', '20s', undefined, ['all.timeout: 1m']],
+    ['subgraphs: { a: { timeout: 1m } }', '30s', '30s', '30s', ['subgraphs.a.timeout: 1m']],
+    ['subgraphs: { a: { timeout: 5s } }, all: { compression: gzip }', '30s', '30s', '5s', []],
+  ])(
+    'keeps the timeouts of Apollo Router with the traffic shaping {%s}',
+    (yaml, attempt, deadline, ofA, limited) => {
+      const { options, notes } = translate(`traffic_shaping: { ${yaml} }`);
+      expect(options.subgraphs).toEqual({
+        all: { timeouts: { attempt, deadline }, headers: { forward: [] } },
+        ...(ofA === undefined ? {} : { a: { timeouts: { attempt: ofA } } }),
+      });
+      expect(notes.filter((text) => text.includes('timeout'))).toEqual(
+        limited.map(
+          (text) =>
+            `traffic_shaping.${text} is longer than a request may take: ${deadline} (traffic_shaping.router.timeout)`,
+        ),
+      );
+    },
+  );
 
   test('has a note for every option that docs/migration/apollo-router.md says is not available', () => {
     const page = readFileSync(join(root, 'docs/migration/apollo-router.md'), 'utf8');
