@@ -241,6 +241,7 @@ describe('the translation of Apollo Router', () => {
       },
       notes: [
         'cors.policies: all origins have one policy here, which is the first one',
+        'cors.allow_headers: Apollo Router allows all headers that a preflight request names: list those that pages send, such as sentry-trace, in security.cors.allowHeaders',
         'response_cache.subgraph.all: nothing is cached without a rule for a type, field or subgraph: cache.rules, with maxAge 1m',
       ],
     });
@@ -551,6 +552,35 @@ subscription: { mode: { callback: { public_url: 'ftp://g.test/callback', subgrap
         'telemetry.exporters.metrics.otlp.protocol: telemetry is sent over HTTP (port 4318), not gRPC',
         'telemetry.exporters.metrics.otlp: the collector also gets the spans of requests that come with a trace',
       ]),
+    );
+  });
+
+  test.each([
+    ['allow_any_origin: true', true],
+    ['policies: [{ origins: [https://a.test] }]', true],
+    ['policies: [{ origins: [https://a.test] }], allow_headers: []', true],
+    ['policies: [{ origins: [https://a.test] }], allow_headers: [sentry-trace]', false],
+    ['policies: [{ origins: [https://a.test], allow_headers: [sentry-trace] }]', false],
+    ['max_age: 2h', false],
+  ])('says that other headers of preflight requests are refused with cors {%s}: %s', (yaml, expected) => {
+    const { notes } = translate(`cors: { ${yaml} }`);
+    expect(notes.some((text) => text.startsWith('cors.allow_headers: '))).toBe(expected);
+  });
+
+  test('has a note for the expressions of each CORS policy', () => {
+    const { options, notes } = translate(`
+      cors: { allow_headers: [x-a], policies: [
+        { origins: [https://a.test], allow_credentials: true, match_origins: [^https://b] },
+        { match_origins: [^https://c], allow_credentials: true }] }
+    `);
+    expect(options.security).toEqual({
+      cors: { allowHeaders: ['x-a'], origins: ['https://a.test'], credentials: true },
+    });
+    expect(notes).toEqual(
+      [0, 1].map(
+        (index) =>
+          `cors.policies[${index}].match_origins: expressions are not available: list these origins in security.cors.origins, with https://*.shop.example for subdomains`,
+      ),
     );
   });
 
