@@ -5,6 +5,7 @@ import type { MetricsExportFeature } from './metricsExport/metricsExportFeature.
 import type { Logger } from './telemetry/logger.ts';
 import { LogLevel } from './telemetry/logLevel.ts';
 import { addMetricsRoute, createMetrics, type Metrics } from './telemetry/metrics.ts';
+import type { Tracing } from './telemetry/trace.ts';
 import type { Timers } from './time/timers.ts';
 import type { TracingFeature, TracingFeatureOptions } from './tracing/tracingFeature.ts';
 import { addLogLevelRoute } from './transport/http/logLevelRoute.ts';
@@ -24,9 +25,9 @@ interface TelemetryOptions {
 interface Telemetry {
   readonly metrics: Metrics;
   /** `undefined` if tracing is off. */
-  readonly tracing: TracingFeature | undefined;
-  /** `undefined` if metrics are only read by scrapers. */
-  readonly metricsExport: MetricsExportFeature | undefined;
+  readonly tracing: Tracing | undefined;
+  /** Exports spans and metrics, where that is on. */
+  readonly exports: Feature;
   /** What the admin listener says about the process: its metrics, and the level of its log. */
   readonly routes: Feature;
 }
@@ -56,7 +57,7 @@ export async function createTelemetry(options: TelemetryOptions): Promise<Teleme
 async function loadExports(
   { config, log, timers, now = Date.now, tracerProvider, workerCalls }: TelemetryOptions,
   metrics: Metrics,
-): Promise<Pick<Telemetry, 'tracing' | 'metricsExport'>> {
+): Promise<Pick<Telemetry, 'tracing' | 'exports'>> {
   const { otlp, metrics: options } = config.telemetry;
   const identity = { instanceId: randomUUID(), workerName: workerCalls?.worker.name };
   const parts = { config, log, metrics, timers, now, identity };
@@ -68,8 +69,15 @@ async function loadExports(
     const { MetricsExportFeature } = await import('./metricsExport/metricsExportFeature.ts');
     return new MetricsExportFeature(parts);
   };
+  const tracing = otlp.endpoint === '' && tracerProvider === undefined ? undefined : await loadTracing();
+  const metricsExport = options.otlp ? await loadMetricsExport() : undefined;
   return {
-    tracing: otlp.endpoint === '' && tracerProvider === undefined ? undefined : await loadTracing(),
-    metricsExport: options.otlp ? await loadMetricsExport() : undefined,
+    tracing: tracing?.tracing,
+    exports: {
+      // At the same time: a collector that hangs delays the end of the process once, and not once for each signal.
+      async close(withinMs) {
+        await Promise.all([tracing?.close(withinMs), metricsExport?.close(withinMs)]);
+      },
+    },
   };
 }

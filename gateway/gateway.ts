@@ -171,8 +171,7 @@ async function assembleGateway(
   const telemetry = await createTelemetry({ ...dependencies, config, log, timers, workerCalls });
   const { metrics, tracing } = telemetry;
   // First, and so the last ones to be closed: they export the spans and counts of all others.
-  add(tracing);
-  add(telemetry.metricsExport);
+  add(telemetry.exports);
   add(telemetry.routes);
   add(closeCertificates);
   const openStreams = new StreamLimiter(config.subscriptions);
@@ -187,7 +186,7 @@ async function assembleGateway(
     supergraphs,
     certificates,
     openStreams,
-    tracing: tracing?.tracing,
+    tracing,
   });
   open(context.authentication);
   const loadedExtensions = await loadExtensions(options.extensions ?? [], log);
