@@ -6,6 +6,7 @@ import type { Logger } from './logger.ts';
 import type { OperationLabels } from './operationLabels.ts';
 import { RequestMetrics } from './requestMetrics.ts';
 import { type RecordedOperation, type RequestOutcome, RequestRecord } from './requestRecord.ts';
+import { readTraceId } from './traceContext.ts';
 
 interface RequestRecorderOptions {
   readonly registry: Registry;
@@ -65,7 +66,8 @@ export class RequestRecorder {
     const { name, version } = readClientName(headers, this.#options.clientHeaders);
     this.#writeAccessLine({
       requestId,
-      traceId: record.traceId,
+      // A request that is refused early has no context.
+      traceId: record.traceId ?? readTraceId(headers),
       operation: operationName?.slice(0, maxLoggedLength),
       type,
       client: name?.slice(0, maxLoggedLength),

@@ -30,6 +30,13 @@ export function traceIdOf([, traceparent]: TraceHeaders): string | undefined {
   return traceparent?.slice(3, 35);
 }
 
+/** The id of the trace that the client has sent; `undefined` without a valid `traceparent`. */
+export function readTraceId(headers: ReadonlyMap<string, string>): string | undefined {
+  const received = headers.get('traceparent');
+  const traceparent = received === undefined ? undefined : readTraceparent(received);
+  return traceparent && traceIdOf(['traceparent', traceparent]);
+}
+
 const traceparentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
 /** The text in version 00; `undefined` if it is invalid. Later versions only append fields, and of their flags only `sampled` is known. */

@@ -271,6 +271,23 @@ test('the access line has the id and the trace of the request, the name of the c
   expect(Number(durationMs)).toBeGreaterThanOrEqual(Number(firstPayloadMs));
 });
 
+test('the access line of a request that is refused before its execution has its trace too', async () => {
+  lines.length = 0;
+  const trace = '0af7651916cd43dd8448eb211c80319c';
+  const traced = { traceparent: `00-${trace}-b7ad6b7169203331-01` };
+  await post({ query: '{ product' }, traced);
+  await post({ query: '{ unknown }' }, traced);
+  await post({ query: '{ ping }' }, { ...traced, 'content-type': 'text/plain' });
+  await post({ query: '{ unknown }' }, { traceparent: 'invalid' });
+  await requestsHaveEnded();
+  expect(lines.map(({ outcome, traceId }) => [outcome, traceId])).toEqual([
+    ['refused', trace],
+    ['refused', trace],
+    ['refused', trace],
+    ['refused', undefined],
+  ]);
+});
+
 test('the id of a request is in its response, in every call of a subgraph, and in the lines of its calls and of its job', async () => {
   const change = (level: string): Promise<RawResponse> =>
     exchange(gateway.adminUrl, {
