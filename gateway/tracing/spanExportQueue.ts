@@ -1,14 +1,20 @@
 import { context } from '@opentelemetry/api';
 import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core';
 import type { CancelTimer, Timers } from '../time/timers.ts';
+import type { PartialSuccess } from './partialSuccess.ts';
 import type { RecordedSpan } from './recordedSpan.ts';
 import type { SpanBatch } from './spanBatch.ts';
+
+export interface SpanExportResult extends ExportResult {
+  /** Of an export that succeeded: the spans of it that the collector has rejected. */
+  readonly partialSuccess?: PartialSuccess | undefined;
+}
 
 /** Sends batches of spans to a collector. */
 export interface SpanBatchExporter {
   createBatch(): SpanBatch;
   /** The batch does not change until `onEnd` is called. */
-  export(batch: SpanBatch, onEnd: (result: ExportResult) => void): void;
+  export(batch: SpanBatch, onEnd: (result: SpanExportResult) => void): void;
   shutdown(): Promise<void>;
 }
 
@@ -36,6 +42,8 @@ export class SpanExportQueue {
   droppedFull = 0;
   /** Spans of batches that the collector did not take. */
   droppedFailed = 0;
+  /** Spans that the collector has rejected of batches that it has taken otherwise. */
+  droppedRejected = 0;
   readonly #options: Required<SpanExportQueueOptions>;
   /** Spans that are not encoded yet. */
   #recent: RecordedSpan[] = [];
@@ -128,14 +136,13 @@ export class SpanExportQueue {
     this.#isExporting = true;
     // The application may trace HTTP requests: not those that export spans.
     context.with(suppressTracing(context.active()), () => {
-      this.#options.exporter.export(batch, ({ code, error }) => {
+      this.#options.exporter.export(batch, ({ code, error, partialSuccess }) => {
         const { count } = batch;
         batch.clear();
         this.#unused.push(batch);
         this.#isExporting = false;
         if (code === ExportResultCode.SUCCESS) {
-          this.exported += count;
-          this.#reportRecovery();
+          this.#countTaken(count, partialSuccess);
         } else {
           this.#reportOutage(error ?? new Error('The exporter gives no reason.'));
           this.droppedFailed += count;
@@ -145,6 +152,18 @@ export class SpanExportQueue {
     });
   };
 
+  #countTaken(count: number, partialSuccess: PartialSuccess | undefined): void {
+    if (partialSuccess === undefined) {
+      this.exported += count;
+      this.#reportRecovery();
+      return;
+    }
+    this.#reportOutage(rejectionError(partialSuccess, count));
+    const rejected = Math.min(partialSuccess.rejectedSpans, count);
+    this.droppedRejected += rejected;
+    this.exported += count - rejected;
+  }
+
   #exportNext(): void {
     const { delayMs, timers } = this.#options;
     if (this.#onIdle.length > 0 || this.#full.length > 0) queueMicrotask(this.#exportBatch);
@@ -152,7 +171,7 @@ export class SpanExportQueue {
   }
 
   get #dropped(): number {
-    return this.droppedFull + this.droppedFailed;
+    return this.droppedFull + this.droppedFailed + this.droppedRejected;
   }
 
   #reportOutage(reason: Error): void {
@@ -170,6 +189,14 @@ export class SpanExportQueue {
 }
 
 const queueFullError = new Error('The collector is slower than spans are recorded: the queue is full.');
+
+/** Collectors choose these texts. */
+const maxMessageLength = 256;
+
+function rejectionError({ rejectedSpans, message }: PartialSuccess, count: number): Error {
+  const reason = message === '' ? '' : ` Its message: ${message.slice(0, maxMessageLength)}`;
+  return new Error(`The collector has rejected ${rejectedSpans} of ${count} spans.${reason}`);
+}
 
 /** Maximum number of spans that are encoded together. */
 const maxRecent = 32;

@@ -5,7 +5,7 @@ import type { SpanExportQueue } from './spanExportQueue.ts';
 /** Registers the counters of exported and of dropped spans. */
 export function registerTracingMetrics(
   registry: Registry,
-  queue: Pick<SpanExportQueue, 'exported' | 'droppedFull' | 'droppedFailed'>,
+  queue: Pick<SpanExportQueue, 'exported' | 'droppedFull' | 'droppedFailed' | 'droppedRejected'>,
 ): void {
   registerCounter(registry, {
     name: 'tributary_spans_exported_total',
@@ -20,6 +20,7 @@ export function registerTracingMetrics(
     read: (set) => {
       set({ reason: 'queue_full' }, queue.droppedFull);
       set({ reason: 'export_failed' }, queue.droppedFailed);
+      set({ reason: 'rejected' }, queue.droppedRejected);
     },
   });
 }

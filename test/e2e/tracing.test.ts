@@ -201,6 +201,37 @@ test('Requests do not notice a collector that refuses spans and metrics; one war
   expect(lines.join()).not.toContain('secret');
 });
 
+test('Spans that a collector rejects of a batch that it takes are counted as dropped and reported', async () => {
+  await using collector = await startOtlpCollector();
+  const message = Buffer.from('quota of secret-key');
+  const partialSuccess = Buffer.from([8, 3, 18, message.length, ...message]);
+  collector.handleWith((response) =>
+    response
+      .writeHead(200, { 'content-type': 'application/x-protobuf' })
+      .end(Buffer.from([10, partialSuccess.length, ...partialSuccess])),
+  );
+  const lines: string[] = [];
+  const logger = createLogger('info', { write: (line: string) => void lines.push(line) } as never);
+  await using gateway = await startInlineGateway({
+    subgraphs,
+    config: {
+      telemetry: { otlp: { endpoint: collector.endpoint, headers: { authorization: 'Key secret-key' } } },
+    },
+    dependencies: { logger },
+  });
+  await gateway.execute('{ top { id } }');
+  while (!lines.some((line) => line.includes('Spans are'))) await waitForTurns(1);
+  const metrics = await (await fetch(new URL('/metrics', gateway.adminUrl))).text();
+  expect(metrics).toContain('tributary_spans_dropped_total{reason="rejected"} 3\n');
+  const exported = Number(/tributary_spans_exported_total (\d+)/.exec(metrics)?.[1]);
+  const warning = JSON.parse(lines.find((line) => line.includes('Spans are')) ?? '');
+  expect(warning).toMatchObject({
+    level: 40,
+    msg: 'Spans are dropped: the collector does not take them',
+    reason: `The collector has rejected 3 of ${exported + 3} spans. Its message: quota of ***`,
+  });
+});
+
 describe('With a tracer provider of the application, the gateway', () => {
   const recorded = new RecordedSpans();
   let gateway: InlineGateway;

@@ -1,9 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
+import { ExportResultCode } from '@opentelemetry/core';
 import { Registry } from 'prom-client';
 import type { RecordedSpan } from '../../../gateway/tracing/recordedSpan.ts';
 import type { SpanBatch } from '../../../gateway/tracing/spanBatch.ts';
-import { type SpanBatchExporter, SpanExportQueue } from '../../../gateway/tracing/spanExportQueue.ts';
+import {
+  type SpanBatchExporter,
+  SpanExportQueue,
+  type SpanExportResult,
+} from '../../../gateway/tracing/spanExportQueue.ts';
 import { registerTracingMetrics } from '../../../gateway/tracing/tracingMetrics.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
@@ -30,15 +34,17 @@ class NamedBatch {
 
 /** A collector that the test answers for. */
 class ManualExporter implements SpanBatchExporter {
-  readonly batches: { readonly names: readonly string[]; readonly end: (result: ExportResult) => void }[] =
-    [];
+  readonly batches: {
+    readonly names: readonly string[];
+    readonly end: (result: SpanExportResult) => void;
+  }[] = [];
   isShutDown = false;
 
   createBatch(): NamedBatch & SpanBatch {
     return new NamedBatch() as NamedBatch & SpanBatch;
   }
 
-  export({ names }: NamedBatch & SpanBatch, end: (result: ExportResult) => void): void {
+  export({ names }: NamedBatch & SpanBatch, end: (result: SpanExportResult) => void): void {
     this.batches.push({ names: [...names], end });
   }
 
@@ -67,7 +73,7 @@ function started() {
     for (const name of names) queue.add({ name } as unknown as RecordedSpan);
   };
   const names = (): readonly string[] => exporter.batches.map((batch) => batch.names.join());
-  const answer = async (index: number, result: ExportResult): Promise<void> => {
+  const answer = async (index: number, result: SpanExportResult): Promise<void> => {
     exporter.batches[index]?.end(result);
     await waitForTurns();
   };
@@ -136,7 +142,22 @@ describe('The queue of spans', () => {
       'tributary_spans_exported_total 2',
       'tributary_spans_dropped_total{reason="queue_full"} 0',
       'tributary_spans_dropped_total{reason="export_failed"} 6',
+      'tributary_spans_dropped_total{reason="rejected"} 0',
     ]);
+  });
+
+  test('counts the spans that the collector rejects of a batch, and warns once until it takes all of one', async () => {
+    const { queue, log, add, answer } = started();
+    add('a', 'b');
+    await answer(0, { ...taken, partialSuccess: { rejectedSpans: 1, message: 'quota' } });
+    add('c', 'd');
+    await answer(1, { ...taken, partialSuccess: { rejectedSpans: 3, message: '' } });
+    const warning = 'The collector has rejected 1 of 2 spans. Its message: quota';
+    expect(log).toEqual([warning]);
+    add('e', 'f');
+    await answer(2, taken);
+    expect(log).toEqual([warning, 'recovered after 3']);
+    expect(queue).toMatchObject({ exported: 3, droppedFull: 0, droppedFailed: 0, droppedRejected: 3 });
   });
 
   test('exports everything before it closes', async () => {
