@@ -2,6 +2,7 @@ import { AdmissionQueue } from './admission/admissionQueue.ts';
 import type { ExecuteOperation } from './admission/apolloPipeline.ts';
 import { createTrafficControl } from './admission/createTrafficControl.ts';
 import { type LoadSource, ProcessLoad } from './admission/processLoad.ts';
+import { QueueOverloadLog } from './admission/queueOverloadLog.ts';
 import { RequestContextFactory } from './admission/requestContextFactory.ts';
 import { RequestPriorities } from './admission/requestPriorities.ts';
 import type { TrafficControl } from './admission/trafficControl.ts';
@@ -55,9 +56,19 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
   const { config, log, metrics, supergraphs, openStream, tracing } = context;
   const priorities = new RequestPriorities(config.overload.priorities);
   const trafficMetrics = new TrafficMetrics(metrics.registry);
+  const countWaiting = (): number => executionQueue.length + admissionQueue.length;
+  const overloadLog = new QueueOverloadLog({
+    log,
+    timers: context.timers,
+    countWaiting,
+    isOverloaded: () => executionQueue.isOverloadedForAny || admissionQueue.isOverloadedForAny,
+  });
   const queueOptions = {
     queueTimeMs: config.overload.executionQueueTime,
-    onDrop: (priority: RequestPriority) => trafficMetrics.onShed(priority, 'queue_time'),
+    onDrop: (priority: RequestPriority) => {
+      trafficMetrics.onShed(priority, 'queue_time');
+      overloadLog.onDrop();
+    },
   };
   const executionQueue = new ExecutionQueue({
     ...queueOptions,
@@ -71,7 +82,7 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
     inNextTurn: setImmediate,
   });
   executionQueue.onWaitEnd(() => admissionQueue.onWaitEnd());
-  registerExecutionQueueMetrics(metrics.registry, () => executionQueue.length + admissionQueue.length);
+  registerExecutionQueueMetrics(metrics.registry, countWaiting);
   const traffic = createTrafficControl({
     ...context,
     priorities,
@@ -128,6 +139,10 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
   return {
     executeOperation: extensions?.decorateExecution?.(execute) ?? execute,
     traffic,
-    features: [authorizer, traffic, { onSupergraph: replanSubscriptions }],
+    features: [
+      authorizer,
+      traffic,
+      { onSupergraph: replanSubscriptions, close: async () => overloadLog.close() },
+    ],
   };
 }

@@ -62,6 +62,12 @@ export class AdmissionQueue {
     return this.#queue.isOverloaded(callRankOf('primary', 'normal'));
   }
 
+  /** The same for requests of any priority. */
+  get isOverloadedForAny(): boolean {
+    // The least urgent one: it is overloaded with every other one.
+    return this.#queue.isOverloaded(callRankOf('primary', 'background'));
+  }
+
   /** Whether a request that arrives now has to `enter`. */
   get isClosed(): boolean {
     return this.#queue.length > 0 || this.#options.executionQueue.length >= maxWaitingExecutions;

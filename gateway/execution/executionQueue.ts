@@ -64,6 +64,12 @@ export class ExecutionQueue {
     return this.#queue.isOverloaded(callRankOf('primary', 'normal'));
   }
 
+  /** The same for requests of any priority. */
+  get isOverloadedForAny(): boolean {
+    // The least urgent one: it is overloaded with every other one.
+    return this.#queue.isOverloaded(callRankOf('primary', 'background'));
+  }
+
   /** Calls the one listener whenever an execution that has waited has started, or waits no longer. */
   onWaitEnd(listener: () => void): void {
     this.#waitListener = listener;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { ManualInterval } from '../harness/manualInterval.ts';
 import { exchange } from '../harness/rawHttp.ts';
@@ -165,4 +166,32 @@ describe('while requests of normal priority are shed', () => {
     expect(await ready()).toEqual([200, undefined]);
     expect((await post(gateway.url, { query: '{ price }' })).status).toBe(200);
   });
+});
+
+test('a warning says that requests fail because they waited too long for their execution', async () => {
+  const lines: string[] = [];
+  const logger = createLogger('info', { write: (line: string) => void lines.push(line) } as never);
+  await using gateway = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'shop',
+        sdl: 'type Query { price(of: Int): Int }',
+        resolvers: { Query: { price: () => 5 } },
+      },
+    ],
+    config: { overload: { executionQueueTime: '1ms' }, telemetry: { accessLog: false } },
+    dependencies: { logger },
+  });
+  // More than may be executed at a time before the effect of the first ones is known.
+  const bodies = await Promise.all(
+    Array.from({ length: 400 }, async (_, of) => {
+      const query = 'query($of: Int) { price(of: $of) }';
+      return (await post(gateway.url, { query, variables: { of } })).body;
+    }),
+  );
+  expect(bodies.filter((body) => body.includes('OVERLOADED')).length).toBeGreaterThan(0);
+  const warnings = lines.filter((line) => line.includes('overload.executionQueueTime'));
+  expect(warnings.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ level: 40, waiting: expect.any(Number) }),
+  ]);
 });
