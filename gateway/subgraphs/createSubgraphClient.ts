@@ -1,6 +1,7 @@
 import { maskSecrets } from '../config/addressSecrets.ts';
 import { formatConfigPath } from '../config/configError.ts';
 import type { GatewayConfig } from '../config/schema.ts';
+import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { CallHooks } from './callHooks.ts';
@@ -24,6 +25,7 @@ interface SubgraphClientOptions {
   readonly metrics: Pick<Metrics, 'registry'>;
   /** Milliseconds since 1970. */
   now(): number;
+  readonly supergraphs: Pick<SupergraphView, 'onChange'>;
   endpointOf(subgraph: string): SubgraphEndpoint;
   /** Their policies are put around everything else, the first one outermost. Features that are added later to the list
    *  can only observe calls. */
@@ -43,11 +45,13 @@ export function createSubgraphClient({
   log,
   metrics: { registry },
   now,
+  supergraphs,
   endpointOf,
   features,
   hooks,
 }: SubgraphClientOptions): ObservableSubgraphClient {
   const metrics = new SubgraphMetrics(registry);
+  supergraphs.onChange(({ subgraphs }) => metrics.addSubgraphs(subgraphs.keys()));
   const recordCall = createCallRecorder(metrics, log, now);
   let observing: readonly ClientFeature[] | undefined;
   const client = createHttpSubgraphClient({

@@ -26,6 +26,8 @@ interface EndedCalls {
 /** Metrics of the policies for calls to subgraphs. The labels `subgraph` and `priority` come from the supergraph and from a fixed list, so
  *  that clients cannot add label values. A call that does not wait costs nothing here. */
 export class SubgraphMetrics implements CallCounts {
+  /** Subgraphs of this supergraph and of earlier ones. */
+  readonly #known = new Set<string>();
   readonly #lengths = new Map<string, number>();
   readonly #dropped = new Map<string, { labels: Omit<WaitEnd, 'waitedMs'>; count: number }>();
   readonly #retries = new Map<string, number>();
@@ -104,6 +106,19 @@ export class SubgraphMetrics implements CallCounts {
           for (const [subgraph, count] of counts) set({ subgraph }, count);
         },
       });
+    }
+  }
+
+  /** Creates the series of the subgraphs of a new supergraph, with 0: an autoscaler needs the metric before the first call
+   *  waits, and a rate needs it before the first count. */
+  addSubgraphs(names: Iterable<string>): void {
+    for (const subgraph of names) {
+      // `zero` would reset the counts of a subgraph that an earlier supergraph has too.
+      if (this.#known.has(subgraph)) continue;
+      this.#known.add(subgraph);
+      this.#waits.zero({ subgraph });
+      for (const counts of [this.#lengths, this.#retries, this.#hedges, this.#joins])
+        incrementCount(counts, subgraph, 0);
     }
   }
 

@@ -71,6 +71,12 @@ async function ask(
 const asked = (): (string | undefined)[] =>
   gateway.subgraph('details').calls.map(({ query }) => fields.find((name) => query.includes(name)));
 
+test('the metrics of queues have series with 0 before a call has waited', async () => {
+  const text = await (await fetch(new URL('/metrics', gateway.adminUrl))).text();
+  expect(text).toContain('tributary_subgraph_queue_wait_seconds_sum{subgraph="details"} 0\n');
+  expect(text).toContain('tributary_subgraph_queue_length{subgraph="details"} 0\n');
+});
+
 describe('a subgraph that takes one call at a time', () => {
   test('gets calls of first responses before deferred ones, and calls of critical requests before others', async () => {
     await occupy();

@@ -26,6 +26,39 @@ test('the queue length is the number of calls that wait now', async () => {
   ]);
 });
 
+test('subgraphs of a new supergraph have series with 0, and those of an earlier one keep their counts', async () => {
+  const { metrics, read } = open();
+  const names = ['queue_length', 'queue_wait_seconds', 'retries_total', 'hedges_total', 'joined_total'];
+  const sampleOf = async (name: string, subgraph: string) => {
+    const lines = await read(`tributary_subgraph_${name}`);
+    // Of the histogram, the number of observations and their sum.
+    return lines.filter((line) => line.includes(`"${subgraph}"`) && !line.includes('_bucket'));
+  };
+  metrics.addSubgraphs(['inventory']);
+  const zeros = await Promise.all(names.map((name) => sampleOf(name, 'inventory')));
+  expect(zeros.flat()).toEqual([
+    'tributary_subgraph_queue_length{subgraph="inventory"} 0',
+    'tributary_subgraph_queue_wait_seconds_sum{subgraph="inventory"} 0',
+    'tributary_subgraph_queue_wait_seconds_count{subgraph="inventory"} 0',
+    'tributary_subgraph_retries_total{subgraph="inventory"} 0',
+    'tributary_subgraph_hedges_total{subgraph="inventory"} 0',
+    'tributary_subgraph_joined_total{subgraph="inventory"} 0',
+  ]);
+  metrics.onWait('inventory');
+  metrics.onWaitEnd({ ...stock, outcome: 'sent', waitedMs: 500 });
+  metrics.onRetry('inventory');
+  metrics.addSubgraphs(['reviews', 'inventory']);
+  expect(await sampleOf('queue_wait_seconds', 'inventory')).toContain(
+    'tributary_subgraph_queue_wait_seconds_sum{subgraph="inventory"} 0.5',
+  );
+  expect(await sampleOf('retries_total', 'inventory')).toEqual([
+    'tributary_subgraph_retries_total{subgraph="inventory"} 1',
+  ]);
+  expect(await sampleOf('queue_length', 'reviews')).toEqual([
+    'tributary_subgraph_queue_length{subgraph="reviews"} 0',
+  ]);
+});
+
 test('wait times are observed in seconds for calls that were sent', async () => {
   const { metrics, read } = open();
   metrics.onWaitEnd({ ...stock, outcome: 'sent', waitedMs: 30 });
