@@ -117,6 +117,18 @@ export const rows: readonly Row[] = [
           { expr: `max(tributary_plan_cache_entries{${selector}})`, legend: 'cached plans' },
         ],
       },
+      {
+        title: 'Shared responses',
+        description:
+          'Share of the operations that joined an equal one under way. Falling at the same load: clients send headers or variables that make their requests different.',
+        unit: 'percentunit',
+        queries: [
+          {
+            expr: `sum(rate(tributary_shared_responses_total{${selector}}[$__rate_interval])) / sum(rate(tributary_requests_total{${selector}}[$__rate_interval]))`,
+            legend: 'shared',
+          },
+        ],
+      },
     ],
   },
   {
@@ -352,6 +364,34 @@ export const rows: readonly Row[] = [
           },
         ],
       },
+      {
+        title: 'Retries of jobs',
+        description: 'Attempts after the first one. They rise while the subgraph of a field fails.',
+        unit: 'reqps',
+        stacked: true,
+        queries: [
+          {
+            expr: rateOf('tributary_enrichment_job_retries_total', selector, 'priority'),
+            legend: '{{priority}}',
+          },
+        ],
+      },
+      {
+        title: 'Abandoned fields and unsplit answers',
+        description:
+          'Abandoned: clients left before the field was ready. Unsplit: responses wait for their enrichments, because planning could not split them off; raise `planning.splitTimeout`.',
+        unit: 'reqps',
+        queries: [
+          {
+            expr: rateOf('tributary_enrichment_abandoned_total', selector, 'coordinate'),
+            legend: '{{coordinate}} abandoned',
+          },
+          {
+            expr: `sum(rate(tributary_enrichment_unsplit_answers_total{${selector}}[$__rate_interval]))`,
+            legend: 'unsplit answers',
+          },
+        ],
+      },
     ],
   },
   {
@@ -453,6 +493,29 @@ export const rows: readonly Row[] = [
           },
         ],
       },
+      {
+        title: 'Entries in the memory of the cache',
+        description:
+          'By gateway. Entries that fall while bytes stay at the limit: values have become larger.',
+        unit: 'short',
+        queries: [
+          {
+            expr: `sum by (instance) (tributary_cache_memory_entries{${selector}})`,
+            legend: '{{instance}}',
+          },
+        ],
+      },
+      {
+        title: 'Size of stored values, mean',
+        description: 'Rises when a type gets large fields: check `cache.memory.maxSize`.',
+        unit: 'bytes',
+        queries: [
+          {
+            expr: `${rateOf('tributary_cache_entry_bytes_sum', forSubgraph, 'subgraph, type')} / ${rateOf('tributary_cache_entry_bytes_count', forSubgraph, 'subgraph, type')}`,
+            legend: '{{subgraph}} {{type}}',
+          },
+        ],
+      },
     ],
   },
   {
@@ -468,6 +531,18 @@ export const rows: readonly Row[] = [
           {
             expr: rateOf('tributary_shed_total', selector, 'priority, reason'),
             legend: '{{priority}} ({{reason}})',
+          },
+        ],
+      },
+      {
+        title: 'Waiting requests',
+        description:
+          'By gateway: requests that wait for their execution because the event loop is saturated. Above 0 for long: add gateways, or find the operations that cost most.',
+        unit: 'short',
+        queries: [
+          {
+            expr: `sum by (instance) (tributary_executions_waiting{${selector}})`,
+            legend: '{{instance}}',
           },
         ],
       },
@@ -551,6 +626,34 @@ export const rows: readonly Row[] = [
           {
             expr: `max by (subgraph) (tributary_contract_drift{${forSubgraph}})`,
             legend: '{{subgraph}} has drifted',
+          },
+        ],
+      },
+      {
+        title: 'Supergraph',
+        description:
+          'Whether the newest supergraph is in use, by what can prevent it: it was refused, or its source cannot be read. `GET /supergraph` has the reason.',
+        unit: 'short',
+        states: [
+          { value: 0, text: 'up to date', color: 'green' },
+          { value: 1, text: 'not updated', color: 'red' },
+        ],
+        queries: [
+          {
+            expr: `max by (reason) (tributary_supergraph_not_updated{${selector}})`,
+            legend: '{{reason}}',
+          },
+        ],
+      },
+      {
+        title: 'Checked supergraphs',
+        description:
+          'Supergraphs that were checked against the contracts, in the last hour. `broken` or `refused`: `GET /contracts` has the operations.',
+        unit: 'short',
+        queries: [
+          {
+            expr: `sum by (outcome) (increase(tributary_contract_supergraphs_total{${selector}}[1h]))`,
+            legend: '{{outcome}}',
           },
         ],
       },

@@ -23,6 +23,28 @@ type Event<Observer, Name extends keyof Observer> = Observer[Name] extends (even
 
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
+type OutcomeSet<Event extends { readonly outcome: string }> = Readonly<Record<Event['outcome'], true>>;
+
+const responseOutcomes: OutcomeSet<Event<EnrichmentObserver, 'onFirstResponse'>> = {
+  'in time': true,
+  stale: true,
+  incremental: true,
+  pending: true,
+  'shadow pending': true,
+};
+const enqueueOutcomes: OutcomeSet<Event<JobObserver, 'onEnqueued'>> = {
+  created: true,
+  joined: true,
+  refused: true,
+};
+const jobOutcomes: OutcomeSet<Event<JobObserver, 'onSettled'>> = {
+  done: true,
+  failed: true,
+  'too large': true,
+  evicted: true,
+  expired: true,
+};
+
 /** Metrics of enrichments. Values of the label `coordinate` come from supergraphs, and those of other labels from fixed
  *  lists, so clients cannot create new time series. */
 export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
@@ -39,8 +61,13 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
 
   constructor(options: EnrichmentMetricsOptions) {
     const { registry } = options;
-    const counter = (name: string, labels: LabelNames, help: string): LabeledCounter =>
-      new LabeledCounter(registry, `tributary_enrichment_${name}_total`, labels, help);
+    const counter = (
+      name: string,
+      labels: LabelNames,
+      help: string,
+      outcomes?: readonly string[],
+    ): LabeledCounter =>
+      new LabeledCounter(registry, `tributary_enrichment_${name}_total`, labels, help, outcomes);
     this.#readySeconds = new Histogram({
       name: 'tributary_enrichment_ready_seconds',
       help: 'Time from the start of a request until an enrichment was ready, within its budget or after it.',
@@ -52,6 +79,7 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
       'answers',
       ['coordinate', 'outcome'],
       'Enrichments in first responses, by how they were delivered.',
+      Object.keys(responseOutcomes),
     );
     this.#abandoned = counter(
       'abandoned',
@@ -62,11 +90,13 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
       'jobs_enqueued',
       ['priority', 'outcome'],
       'First responses with pending fields, by whether their job was created, joined an equal one, or was refused.',
+      Object.keys(enqueueOutcomes),
     );
     this.#settled = counter(
       'jobs_settled',
       ['priority', 'outcome'],
       'Enrichment jobs that have ended, by outcome.',
+      Object.keys(jobOutcomes),
     );
     this.#retries = counter('job_retries', ['priority'], 'Attempts at enrichment jobs after the first one.');
     this.#resumed = counter(
@@ -135,11 +165,20 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
 
 type LabelNames = readonly [string] | readonly [string, string];
 
-/** A counter with one or two labels. */
+/** A counter with one or two labels. Each value of the first label has a series for all `seconds` from its first count on,
+ *  as in the metrics of the cache: the share of an outcome that never happens is 0, and not unknown. */
 class LabeledCounter {
   readonly #counts = new Map<string, Map<string, number>>();
+  readonly #seconds: readonly string[];
 
-  constructor(registry: Registry, name: string, labelNames: LabelNames, help: string) {
+  constructor(
+    registry: Registry,
+    name: string,
+    labelNames: LabelNames,
+    help: string,
+    seconds: readonly string[] = [],
+  ) {
+    this.#seconds = seconds;
     const [firstLabel, secondLabel] = labelNames;
     registerCounter(registry, {
       name,
@@ -162,7 +201,7 @@ class LabeledCounter {
   increment(first: string, second = ''): void {
     let counts = this.#counts.get(first);
     if (counts === undefined) {
-      counts = new Map();
+      counts = new Map(this.#seconds.map((known) => [known, 0]));
       this.#counts.set(first, counts);
     }
     incrementCount(counts, second, 1);

@@ -99,6 +99,15 @@ describe('the Grafana dashboard', () => {
     ).toEqual(['tributary_shed_total{kind}', 'tributary_x']);
   });
 
+  test('shows every metric of docs/observability.md', async () => {
+    const nameOf = (series: string): string => series.replace(/_(bucket|sum|count)$/, '');
+    const expressions = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)).join('\n');
+    const shown = new Set(Array.from(expressions.matchAll(/\btributary_\w+/g), ([name]) => nameOf(name)));
+    const documented = [...(await readMetrics()).keys()].filter((name) => name.startsWith('tributary_'));
+    expect(documented.length).toBeGreaterThan(50);
+    expect(documented.filter((name) => !shown.has(nameOf(name)))).toEqual([]);
+  });
+
   test('explains each panel', () => {
     const withoutText = panels.filter(
       ({ targets, description = '' }) => targets !== undefined && description === '',

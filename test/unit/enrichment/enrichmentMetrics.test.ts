@@ -31,10 +31,16 @@ test('EnrichmentMetrics counts answers by coordinate and outcome', async () => {
   metrics.onFirstResponse({ coordinate: badges, outcome: 'in time' });
   metrics.onFirstResponse({ coordinate: similar, outcome: 'shadow pending' });
   metrics.onFirstResponse({ coordinate: similar, outcome: 'in time' });
+  const sample = (coordinate: string, outcome: string, count: number) =>
+    `tributary_enrichment_answers_total{coordinate="${coordinate}",outcome="${outcome}"} ${count}`;
+  // Outcomes that have not happened are 0: a share of them has a value.
+  const unseen = ['stale', 'incremental', 'pending'];
   const expected = [
-    'tributary_enrichment_answers_total{coordinate="Product.similar",outcome="in_time"} 2',
-    'tributary_enrichment_answers_total{coordinate="Product.similar",outcome="shadow_pending"} 1',
-    'tributary_enrichment_answers_total{coordinate="Product.badges",outcome="in_time"} 1',
+    sample(similar, 'in_time', 2),
+    ...unseen.map((outcome) => sample(similar, outcome, 0)),
+    sample(similar, 'shadow_pending', 1),
+    sample(badges, 'in_time', 1),
+    ...[...unseen, 'shadow_pending'].map((outcome) => sample(badges, outcome, 0)),
   ];
   expect(await read('tributary_enrichment_answers_total')).toEqual(expected);
   // A second scrape changes nothing.
@@ -82,12 +88,17 @@ test('EnrichmentMetrics counts the events of jobs by priority', async () => {
   expect(enqueued).toEqual([
     'tributary_enrichment_jobs_enqueued_total{priority="NORMAL",outcome="created"} 1',
     'tributary_enrichment_jobs_enqueued_total{priority="NORMAL",outcome="joined"} 1',
+    'tributary_enrichment_jobs_enqueued_total{priority="NORMAL",outcome="refused"} 0',
+    'tributary_enrichment_jobs_enqueued_total{priority="BACKGROUND",outcome="created"} 0',
+    'tributary_enrichment_jobs_enqueued_total{priority="BACKGROUND",outcome="joined"} 0',
     'tributary_enrichment_jobs_enqueued_total{priority="BACKGROUND",outcome="refused"} 1',
   ]);
   expect(await read('tributary_enrichment_job_retries_total')).toEqual([
     'tributary_enrichment_job_retries_total{priority="CRITICAL"} 2',
   ]);
-  expect(await read('tributary_enrichment_jobs_settled_total')).toEqual([
+  const settled = await read('tributary_enrichment_jobs_settled_total');
+  expect(settled).toHaveLength(10);
+  expect(settled.filter((line) => !line.endsWith(' 0'))).toEqual([
     'tributary_enrichment_jobs_settled_total{priority="CRITICAL",outcome="done"} 1',
     'tributary_enrichment_jobs_settled_total{priority="BACKGROUND",outcome="evicted"} 1',
   ]);
