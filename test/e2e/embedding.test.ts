@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import type { SupergraphManager } from '@apollo/gateway';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import fastify from 'fastify';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { createApp } from '../../docs/examples/embedding/fastify.ts';
@@ -149,6 +150,48 @@ describe('the example for Fastify', () => {
     gate.open();
     expect(await slow).toEqual({ status: 200, body: { data: { slow: 'Late' } } });
     await closed;
+  });
+});
+
+describe('two gateways in one Fastify instance', () => {
+  const headers = { connection: 'upgrade', upgrade: 'websocket' };
+
+  async function createPair() {
+    const app = fastify();
+    const gateways = [await createMounted(), await createMounted()] as const;
+    // The path of the second gateway is that of the first one without its prefix.
+    await app.register(gateways[0].fastifyPlugin, { prefix: '/one' });
+    await app.register(gateways[1].fastifyPlugin);
+    app.addHook('preClose', async () => {
+      await Promise.all(gateways.map((gateway) => gateway.close()));
+    });
+    await Promise.all(gateways.map((gateway) => gateway.start({ listen: false })));
+    return app;
+  }
+
+  test('serve their own WebSockets, and answer upgrades that none of them owns with 404', async () => {
+    const app = await createPair();
+    const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+    expect(await overWebSocket(`${origin}/one/graphql`, '{ name }')).toEqual([lamp]);
+    expect(await overWebSocket(`${origin}/graphql`, '{ name }')).toEqual([lamp]);
+    for (const path of ['/three', '/one/x']) {
+      const response = await exchange(origin, { method: 'GET', path, headers });
+      expect([path, response.status]).toEqual([path, 404]);
+    }
+    await app.close();
+    expect(app.server.listenerCount('upgrade')).toBe(0);
+  });
+
+  test('leave upgrades that none of them owns to another listener of the server', async () => {
+    const app = await createPair();
+    app.server.on('upgrade', (request, socket) => {
+      if (request.url === '/three') socket.end('HTTP/1.1 418 Teapot\r\nconnection: close\r\n\r\n');
+    });
+    const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+    const response = await exchange(origin, { method: 'GET', path: '/three', headers });
+    expect(response.status).toBe(418);
+    expect(await overWebSocket(`${origin}/one/graphql`, '{ name }')).toEqual([lamp]);
+    await app.close();
   });
 });
 

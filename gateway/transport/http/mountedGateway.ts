@@ -6,6 +6,7 @@ import { HttpError } from '../../admission/httpError.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import { originFormOf, rewriteToOriginForm } from './requestTarget.ts';
 import { securityHeaders } from './securityHeaders.ts';
+import { addUpgradeMount } from './sharedUpgradeListener.ts';
 import { writeErrorResponse, writeHttpError } from './writeResponse.ts';
 
 /** The handlers of a gateway for an HTTP server of the application. */
@@ -93,18 +94,16 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
     const isOwn = (url: string): boolean =>
       url.startsWith(prefix) && pathOf(url.slice(prefix.length)) === path;
     addFastifyRoutes(app, [path, ...Array.from(routes(), ({ url }) => url)], handler);
-    const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-      const url = originFormOf(request.url ?? '');
-      // Without another listener, nothing else would answer.
-      if (!isOwn(url) && app.server.listenerCount('upgrade') > 1) return;
-      rewriteToOriginForm(request);
-      request.url = isOwn(url) ? url.slice(prefix.length) : '';
-      handleUpgrade(request, socket, head);
-    };
-    app.server.on('upgrade', onUpgrade);
-    app.addHook('onClose', async () => {
-      app.server.off('upgrade', onUpgrade);
+    const removeMount = addUpgradeMount(app.server, {
+      owns: (request) => isOwn(originFormOf(request.url ?? '')),
+      handle: (request, socket, head) => {
+        const url = originFormOf(request.url ?? '');
+        rewriteToOriginForm(request);
+        request.url = isOwn(url) ? url.slice(prefix.length) : '';
+        handleUpgrade(request, socket, head);
+      },
     });
+    app.addHook('onClose', async () => removeMount());
   };
 
   return { handler, handleUpgrade, fastifyPlugin };
