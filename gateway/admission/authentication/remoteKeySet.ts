@@ -9,7 +9,7 @@ interface RemoteKeySetOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly refreshIntervalMs: number;
-  /** Shortest time between two fetches because of an unknown key, and longest time between two attempts. */
+  /** Shortest time between two fetches because of an unknown key or a wrong signature, and longest time between two attempts. */
   readonly cooldownMs: number;
   readonly timers: Timers;
   readonly log: Pick<Logger, 'info' | 'warn'>;
@@ -87,6 +87,13 @@ export class RemoteKeySet {
       if (newVersion === version) throw error;
       return { key: await this.#keys(header, token), version: newVersion };
     }
+  }
+
+  /** For a token whose signature does not fit: an issuer may replace a key without giving the new one another name. Fetches
+   *  the keys if they are still those of `version` and `cooldownMs` has passed, and returns whether they have changed. */
+  async fetchNewerThan(version: number): Promise<boolean> {
+    if (this.#version === version) await this.#fetchIfDue();
+    return this.#version !== version;
   }
 
   #fetchIfDue(): Promise<void> | undefined {

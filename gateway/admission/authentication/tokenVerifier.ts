@@ -13,7 +13,7 @@ import { TokenRefusal, type TokenRefusalReason } from './tokenRefusal.ts';
 
 /** An issuer whose tokens are accepted (`security.jwt.issuers`). */
 export interface TokenIssuer {
-  readonly keys: Pick<RemoteKeySet, 'keyOf' | 'version'>;
+  readonly keys: Pick<RemoteKeySet, 'fetchNewerThan' | 'keyOf' | 'version'>;
   /** The exact value of `iss`; empty if it is not checked. */
   readonly issuer: string;
   /** One of them must be in `aud`; empty if it is not checked. */
@@ -102,7 +102,13 @@ export class TokenVerifier {
       keysVersion = version;
       return key;
     };
-    const { payload } = await this.#verifySignature(text, getKey, options);
+    const verifySignature = () => this.#verifySignature(text, getKey, options);
+    const { payload } = await verifySignature().catch(async (error: unknown) => {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+      if (!(await keys.fetchNewerThan(keysVersion))) throw error;
+      keysVersion = keys.version;
+      return verifySignature();
+    });
     const claims = withExactIntegers(payload, text);
     const expiresAt = claims.exp === undefined ? undefined : claims.exp * 1_000 + clockToleranceMs;
     return { text, claims: Object.freeze(claims), expiresAt, issuer: tokenIssuer, keysVersion };

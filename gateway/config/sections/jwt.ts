@@ -94,7 +94,7 @@ export const jwtSection = z
       .prefault('10m'),
     refreshCooldown: duration({ min: 1000 })
       .describe(
-        'Shortest time between two fetches because of tokens with an unknown key, and longest time between two attempts while the endpoint fails.',
+        'Shortest time between two fetches because of tokens with an unknown key or a wrong signature, and longest time between two attempts while the endpoint fails.',
       )
       .prefault('30s'),
     timeout: duration({ min: 1 }).describe('Maximum time of one request for keys.').prefault('5s'),

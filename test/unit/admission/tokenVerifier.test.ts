@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { exportJWK, exportSPKI, generateKeyPair, importPKCS8, SignJWT, UnsecuredJWT } from 'jose';
 import { RemoteKeySet } from '../../../gateway/admission/authentication/remoteKeySet.ts';
 import { TokenVerifier } from '../../../gateway/admission/authentication/tokenVerifier.ts';
@@ -228,5 +228,54 @@ describe('A verified token', () => {
       await outcomeOf(verifier, await sign('b').sign(stranger.privateKey)),
     ]).toEqual([expect.objectContaining({ sub: 'a' }), 'signature']);
     issuer.answerWith(undefined);
+  });
+});
+
+describe('A key that was replaced without another name', () => {
+  /** Publishes a new key with this `kid`, and returns a function that signs with it. */
+  async function publish(kid: string | undefined) {
+    const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
+    const keys = [{ ...(await exportJWK(publicKey)), ...(kid === undefined ? {} : { kid }) }];
+    issuer.answerWith((response) => response.end(JSON.stringify({ keys })));
+    return (sub: string) =>
+      new SignJWT({ iss: 'https://login.test/', sub })
+        .setProtectedHeader({ alg: 'RS256', ...(kid === undefined ? {} : { kid }) })
+        .sign(privateKey);
+  }
+
+  afterEach(() => issuer.answerWith(undefined));
+
+  test.each([undefined, 'reused'])('is fetched for a token whose kid is %s', async (kid) => {
+    const { verifier, timers } = createVerifier();
+    const signBefore = await publish(kid);
+    expect(await outcomeOf(verifier, await signBefore('a'))).toMatchObject({ sub: 'a' });
+    const signAfter = await publish(kid);
+    const requests = issuer.requests.length;
+    // The cooldown has not passed.
+    expect(await outcomeOf(verifier, await signAfter('b'))).toBe('signature');
+    timers.advance(30_000);
+    const tokens = await Promise.all([signAfter('b'), signAfter('c')]);
+    expect(await Promise.all(tokens.map((token) => outcomeOf(verifier, token)))).toEqual([
+      expect.objectContaining({ sub: 'b' }),
+      expect.objectContaining({ sub: 'c' }),
+    ]);
+    expect(await outcomeOf(verifier, await signBefore('d'))).toBe('signature');
+    expect(issuer.requests.length).toBe(requests + 1);
+    // A token that was verified with the new key is known.
+    expect(verifier.verify(tokens[0] as string)).toMatchObject({ claims: { sub: 'b' } });
+  });
+
+  test('is looked for once for each cooldown, whatever the number of forged tokens', async () => {
+    const { verifier, timers } = createVerifier();
+    const sign = await publish('reused');
+    await outcomeOf(verifier, await sign('a'));
+    const stranger = await generateKeyPair('RS256');
+    const forged = await new SignJWT({ iss: 'https://login.test/' })
+      .setProtectedHeader({ alg: 'RS256', kid: 'reused' })
+      .sign(stranger.privateKey);
+    const requests = issuer.requests.length;
+    timers.advance(30_000);
+    for (let count = 0; count < 5; count += 1) expect(await outcomeOf(verifier, forged)).toBe('signature');
+    expect(issuer.requests.length).toBe(requests + 1);
   });
 });
