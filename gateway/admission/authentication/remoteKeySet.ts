@@ -1,4 +1,11 @@
-import { type CryptoKey, createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import {
+  type CryptoKey,
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type FetchImplementation,
+  type JWTVerifyGetKey,
+} from 'jose';
 import { maskSecrets } from '../../config/addressSecrets.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
@@ -16,6 +23,9 @@ interface RemoteKeySetOptions {
 }
 
 const firstRetryMs = 1_000;
+
+/** Bytes of a response with keys, after decompression. A key has some kilobytes with its certificates. */
+const maxResponseBytes = 1024 ** 2;
 
 /** A key, and the version of the keys that it was found among. */
 interface FoundKey {
@@ -49,6 +59,7 @@ export class RemoteKeySet {
       // Never fetches by itself.
       cacheMaxAge: Number.POSITIVE_INFINITY,
       cooldownDuration: Number.POSITIVE_INFINITY,
+      [customFetch]: fetchWithinLimit,
     });
   }
 
@@ -158,6 +169,24 @@ export class KeysUnavailableError extends Error {
     this.name = 'KeysUnavailableError';
   }
 }
+
+/** `fetch` for jose, which reads the body of a response whatever its size.
+ *  @throws {Error} if the body has more than `maxResponseBytes`. */
+const fetchWithinLimit: FetchImplementation = async (url, options) => {
+  const { status, body } = await fetch(url, options);
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let size = 0;
+  // Leaving the loop cancels the body.
+  for await (const chunk of body ?? []) {
+    size += chunk.length;
+    if (size > maxResponseBytes) {
+      throw new Error(`The response with the keys is larger than ${maxResponseBytes} bytes, the maximum.`);
+    }
+    chunks.push(chunk);
+  }
+  // Statuses such as 204 and 304 may not have a body.
+  return new Response(size === 0 ? null : new Blob(chunks), { status });
+};
 
 /** `fetch` says what failed in the cause of its error. */
 function describeFailure(error: unknown): string {

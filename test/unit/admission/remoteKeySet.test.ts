@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeProtectedHeader } from 'jose';
 import {
@@ -133,6 +134,46 @@ describe('While the endpoint fails', () => {
     issuer.answerWith(undefined);
     timers.advance(1_000);
     expect(await find()).toBe('found');
+  });
+});
+
+describe('A response with keys', () => {
+  const mebibyte = 1024 ** 2;
+
+  /** The keys as JSON of `size` bytes. */
+  const paddedKeys = (size: number) => JSON.stringify({ keys: [issuer.key.jwk] }).padEnd(size);
+
+  test('is read up to 1 MiB', async () => {
+    issuer.answerWith((response) => response.end(paddedKeys(mebibyte)));
+    expect(await find()).toBe('found');
+  });
+
+  test.each<[string, (body: string) => string | Buffer, Record<string, string>]>([
+    ['as sent', (body) => body, {}],
+    ['after decompression', (body) => gzipSync(body), { 'content-encoding': 'gzip' }],
+  ])('is refused, with the reason in the log, if it is larger %s', async (_, encode, headers) => {
+    issuer.answerWith((response) => response.writeHead(200, headers).end(encode(paddedKeys(mebibyte + 1))));
+    expect(await find()).toBe('KeysUnavailableError');
+    expect(logged).toEqual([
+      expect.objectContaining({
+        problem: 'The response with the keys is larger than 1048576 bytes, the maximum.',
+      }),
+    ]);
+  });
+
+  test('that never ends is not read to its end', async () => {
+    const closed = Promise.withResolvers<void>();
+    issuer.answerWith((response) => {
+      response.on('close', closed.resolve);
+      const chunk = Buffer.alloc(64 * 1024, ' ');
+      const write = (): void => {
+        while (!response.destroyed && response.write(chunk));
+      };
+      response.on('drain', write);
+      write();
+    });
+    expect(await find()).toBe('KeysUnavailableError');
+    await closed.promise;
   });
 });
 
