@@ -29,6 +29,13 @@ export function addCallbackRoute(
       // A subgraph whose check gets no answer assumes that the gateway is dead, so checks do not wait for events.
       if (!isCheck(message) && !(await slot.waitForTurn())) throw queueFullError();
       return await callbacks.receive(id, message, size);
+    } catch (error) {
+      if (error instanceof HttpError && error.status === 413) {
+        // Earlier events are delivered before the subscription ends.
+        if (!(await slot.waitForTurn())) throw queueFullError();
+        callbacks.failTooLarge(id);
+      }
+      throw error;
     } finally {
       slot.release();
     }

@@ -15,13 +15,16 @@ export interface CallbackReceiver {
   /** `message`: parsed JSON of `size` bytes. Messages of one id are passed in order, except checks. Returns a promise if
    *  the subgraph should wait before it sends the next event. */
   receive(id: string, message: unknown, size: number): CallbackOutcome | Promise<CallbackOutcome>;
+  /** Ends the subscription with this id, of which a message was too large to be read. Its verifier is not known: the
+   *  unguessable id has to suffice, because the subscription would lose an event otherwise. */
+  failTooLarge(id: string): void;
 }
 
 /** Maximum bytes of a message besides its event. */
 export const callbackEnvelopeBytes = 256;
 
-/** Maximum bytes of a callback body. An event over `maxEventBytes` ends its subscription, but only after the verifier was
- *  read; so bodies up to twice the size are read, and larger ones are refused. */
+/** Maximum bytes of a callback body. An event over `maxEventBytes` ends its subscription. Bodies up to twice the size are
+ *  read, so that the verifier is checked before; larger ones end the subscription unread. */
 export function maxCallbackBodyBytes(maxEventBytes: number): number {
   return 2 * maxEventBytes + callbackEnvelopeBytes;
 }
@@ -37,5 +40,6 @@ export function combineCallbackReceivers(...receivers: readonly CallbackReceiver
   return {
     isKnown: (id) => ownerOf(id) !== undefined,
     receive: (id, message, size) => ownerOf(id)?.receive(id, message, size) ?? 'unknown',
+    failTooLarge: (id) => ownerOf(id)?.failTooLarge(id),
   };
 }

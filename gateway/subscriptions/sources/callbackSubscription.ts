@@ -78,6 +78,13 @@ export class CallbackSubscription implements FlowControl {
       : outcome;
   }
 
+  /** Ends the subscription because of an event over `maxEventBytes`. Returns the problem. */
+  failTooLarge(): Error {
+    const problem = eventTooLargeProblem(this.#options.endpoint.maxEventBytes);
+    this.#lifecycle.failInvalid(problem);
+    return problem;
+  }
+
   /** Until `resume`, the subgraph gets no answer to its next event. */
   pause(): void {
     if (this.#lifecycle.isEnded) return;
@@ -111,13 +118,8 @@ export class CallbackSubscription implements FlowControl {
 
   #onNext(payload: unknown, size: number): CallbackOutcome {
     const { maxEventBytes } = this.#options.endpoint;
-    let problem: Error | undefined;
-    if (size > maxEventBytes + callbackEnvelopeBytes) {
-      problem = eventTooLargeProblem(maxEventBytes);
-      this.#lifecycle.failInvalid(problem);
-    } else {
-      problem = this.#lifecycle.next(payload, size);
-    }
+    const isTooLarge = size > maxEventBytes + callbackEnvelopeBytes;
+    const problem = isTooLarge ? this.failTooLarge() : this.#lifecycle.next(payload, size);
     return problem === undefined
       ? 'accepted'
       : { malformed: `The event cannot be used: ${problem.message}.` };

@@ -94,6 +94,10 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     return this.#verifiers.isValid(id, parsed.verifier) ? subscription.receive(parsed, size) : 'forbidden';
   }
 
+  failTooLarge(id: string): void {
+    this.#byId.get(id)?.failTooLarge();
+  }
+
   close(): Promise<void> {
     for (const subscription of [...this.#subscriptions]) subscription.cancel();
     this.#closed ??= this.#client.close();

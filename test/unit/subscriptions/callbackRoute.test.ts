@@ -16,6 +16,7 @@ type Received = [id: string, message: unknown, size: number];
 /** A receiver that knows the ids that begin with `known`. */
 async function start(outcome: CallbackOutcome | Promise<CallbackOutcome> = 'accepted', bodySize = 100) {
   const received: Received[] = [];
+  const tooLarge: string[] = [];
   const handedOn = new EventCounter();
   const callbacks: CallbackReceiver = {
     isKnown: (id) => id.startsWith('known'),
@@ -24,6 +25,7 @@ async function start(outcome: CallbackOutcome | Promise<CallbackOutcome> = 'acce
       handedOn.increment();
       return isCheck(message[1]) ? 'checked' : outcome;
     },
+    failTooLarge: (id) => tooLarge.push(id),
   };
   const server = fastify({ forceCloseConnections: true });
   addCallbackRoute(server, { callbacks, bodySize, queueLimits: { maxWaiting: 2, maxBytes: 5000 } });
@@ -32,6 +34,8 @@ async function start(outcome: CallbackOutcome | Promise<CallbackOutcome> = 'acce
   return {
     port,
     received,
+    /** The ids of messages that were too large to be read. */
+    tooLarge,
     /** Resolves when `count` messages have been passed to the receiver. */
     handedOn: (count: number) => handedOn.waitForCount(count),
     post: (path: string, body: BodyInit, headers: Record<string, string> = {}) =>
@@ -176,6 +180,22 @@ describe('POST /callback/:id', () => {
       },
     ]);
     expect(server.received).toEqual([['known', 'x'.repeat(98), 100]]);
+    expect(server.tooLarge).toEqual(['known']);
+  });
+
+  test('reports a message that is too large after the earlier ones of its id', async () => {
+    const answer = Promise.withResolvers<CallbackOutcome>();
+    await using server = await start(answer.promise);
+    const first = server.post('/callback/known', '1');
+    await server.handedOn(1);
+    const second = server.post('/callback/known', ' '.repeat(101));
+    // A message of another id that began later is answered.
+    expect((await server.post('/callback/known-2', ' '.repeat(101))).status).toBe(413);
+    expect((await server.post('/callback/other', ' '.repeat(101))).status).toBe(404);
+    expect(server.tooLarge).toEqual(['known-2']);
+    answer.resolve('accepted');
+    expect([(await first).status, (await second).status]).toEqual([200, 413]);
+    expect(server.tooLarge).toEqual(['known-2', 'known']);
   });
 
   test.each([

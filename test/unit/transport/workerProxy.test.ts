@@ -302,7 +302,7 @@ describe('requests about the resources of a worker that is gone', () => {
   ];
 
   async function startWithCallbacks(): Promise<Workers> {
-    const callbacks = { isKnown: () => false, receive: () => 'unknown' as const };
+    const callbacks = { isKnown: () => false, receive: () => 'unknown' as const, failTooLarge: () => {} };
     return startWorkers(undefined, {
       addPublicRoutes: (routes) =>
         addCallbackRoute(routes, {
@@ -446,6 +446,7 @@ describe('a proxied request', () => {
         received.push(`${id} ${JSON.stringify(message)}`);
         return 'checked' as const;
       },
+      failTooLarge: () => {},
     };
     await using workers = await startWorkers(undefined, {
       addPublicRoutes: (routes) =>

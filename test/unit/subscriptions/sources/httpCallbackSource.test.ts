@@ -369,15 +369,15 @@ describe('messages of the subgraph', () => {
     expect(await sendCallback(other, 'check')).toBe(404);
   });
 
-  test('a message over the body limit is not read', async () => {
+  test('a message over the body limit ends its own subscription, and is answered with 413', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
-    const { receiver } = at.subscribe();
-    upstream.enqueueScripts(promise);
-    const subscribed = await accepted(upstream, at);
-    expect(await sendCallback(subscribed, 'next', tick('x'.repeat(3 * maxEventBytes)))).toBe(413);
+    const { subscribed, other, receiver } = await twoSubscriptions(upstream, at);
     expect(await sendCallback(subscribed, 'next', tick(1))).toBe(200);
-    expect(receiver.log).toEqual(['{"tick":1}']);
+    expect(await sendCallback(subscribed, 'next', tick('x'.repeat(3 * maxEventBytes)))).toBe(413);
+    expect(receiver.log).toEqual(['{"tick":1}', 'error SUBGRAPH_INVALID_RESPONSE']);
+    expect(await sendCallback(subscribed, 'next', tick(2))).toBe(404);
+    expect(await sendCallback(other, 'check')).toBe(204);
   });
 
   test('a receiver can cancel within onEvent', async () => {
