@@ -39,6 +39,15 @@ export function attemptTimeoutError(subgraph: string, cause?: Error): GatewayErr
   );
 }
 
+/** An attempt of a subscription was not accepted in time. */
+export function connectTimeoutError(subgraph: string): GatewayError {
+  return new GatewayError(
+    'SUBGRAPH_TIMEOUT',
+    'A subgraph did not accept a subscription within its time limit (subscriptions.connectTimeout).',
+    { subgraph },
+  );
+}
+
 /** The call was dropped from the queue of the subgraph, or before it. */
 export function overloadedError(subgraph: string, reason: DropReason): GatewayError {
   return new GatewayError('OVERLOADED', dropMessages[reason], { subgraph });

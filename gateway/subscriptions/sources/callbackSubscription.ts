@@ -1,6 +1,6 @@
 import type { GatewayError } from '../../errors.ts';
 import {
-  attemptTimeoutError,
+  connectTimeoutError,
   httpStatusOf,
   InvalidResponseError,
   isLostConnection,
@@ -143,7 +143,7 @@ export class CallbackSubscription implements FlowControl {
       }),
       cancelTimer: timers.after(endpoint.connectTimeoutMs, () => {
         attempt.cancelCall();
-        this.#onFailure(attemptTimeoutError(subgraph));
+        this.#onFailure(connectTimeoutError(subgraph));
       }),
     };
     this.#currentAttempt = attempt;

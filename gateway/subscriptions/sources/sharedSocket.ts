@@ -8,7 +8,7 @@ import {
 import { type ClientOptions, type RawData, WebSocket } from 'ws';
 import type { GatewayError } from '../../errors.ts';
 import {
-  attemptTimeoutError,
+  connectTimeoutError,
   InvalidResponseError,
   invalidResponseError,
   statusError,
@@ -118,7 +118,7 @@ export class SharedSocket {
         this.#options.endpoint.connectTimeoutMs,
         () => {
           this.#remove(id);
-          subscription.receiver.error(attemptTimeoutError(this.#subgraph));
+          subscription.receiver.error(connectTimeoutError(this.#subgraph));
         },
       );
     }
@@ -178,7 +178,7 @@ export class SharedSocket {
       headers: handshakeHeaders(firstRequest, endpoint),
     });
     const cancelTimer = timers.after(endpoint.connectTimeoutMs, () =>
-      this.#onConnectionLost(attemptTimeoutError(this.#subgraph)),
+      this.#onConnectionLost(connectTimeoutError(this.#subgraph)),
     );
     this.#state = { kind: 'connecting', socket, cancelTimer };
     this.#options.onSocket(socket);

@@ -1,5 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
-import { attemptTimeoutError, invalidResponseError, unreachableError } from '../../subgraphs/callErrors.ts';
+import { connectTimeoutError, invalidResponseError, unreachableError } from '../../subgraphs/callErrors.ts';
 import type { SubgraphErrorEntry } from '../../subgraphs/subgraphClient.ts';
 import type { Timers } from '../../time/timers.ts';
 import { HeartbeatMonitor, maxMissedHeartbeats } from './heartbeatMonitor.ts';
@@ -136,7 +136,7 @@ export class SubscriptionLifecycle {
 
   /** The current attempt was not accepted in time. */
   timeOut(): void {
-    this.retryOrFail(attemptTimeoutError(this.#options.subgraph));
+    this.retryOrFail(connectTimeoutError(this.#options.subgraph));
   }
 
   failInvalid(problem: Error): void {

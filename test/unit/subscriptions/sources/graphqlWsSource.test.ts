@@ -344,6 +344,7 @@ describe('connections that end at every stage', () => {
     await server.waitForMessages(1);
     at.clock.advance(connectTimeoutMs);
     expect(receiver.log).toEqual(['error SUBGRAPH_TIMEOUT']);
+    expect(receiver.error?.message).toContain('(subscriptions.connectTimeout)');
     await server.closeCode;
     expect(at.clock.activeTimerCount).toBe(0);
   });
@@ -361,6 +362,7 @@ describe('connections that end at every stage', () => {
     socket.on('error', () => {});
     at.clock.advance(connectTimeoutMs);
     expect(receiver.log).toEqual(['error SUBGRAPH_TIMEOUT']);
+    expect(receiver.error?.message).toContain('(subscriptions.connectTimeout)');
     await closed;
     server.close();
   });
@@ -518,6 +520,7 @@ describe('lost connections', () => {
     const late = at.subscribe();
     at.clock.advance(connectTimeoutMs);
     expect(late.receiver.log).toEqual(['error SUBGRAPH_TIMEOUT']);
+    expect(late.receiver.error?.message).toContain('(subscriptions.connectTimeout)');
     expect(server.receiver.log).toEqual(['interrupted SUBGRAPH_UNREACHABLE']);
   });
 

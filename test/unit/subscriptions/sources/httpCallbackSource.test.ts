@@ -245,6 +245,7 @@ describe('the POST to the subgraph', () => {
     await sendCallback(readSubscriptionCallback(upstream.requests[0]), 'check');
     at.clock.advance(connectTimeoutMs);
     expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_TIMEOUT']);
+    expect(receiver.error?.message).toContain('(subscriptions.connectTimeout)');
     expect(at.clock.activeTimerCount).toBe(0);
   });
 

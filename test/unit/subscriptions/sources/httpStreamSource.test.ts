@@ -313,6 +313,7 @@ describe.each(formats)('$name', (format) => {
       }
       at.clock.advance(connectTimeoutMs);
       expect(receiver.log).toEqual(['error SUBGRAPH_TIMEOUT']);
+      expect(receiver.error?.message).toContain('(subscriptions.connectTimeout)');
       await stream.request.connectionClosed;
       expect(at.clock.activeTimerCount).toBe(0);
     });
