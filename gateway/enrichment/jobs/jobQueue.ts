@@ -36,6 +36,10 @@ interface JobQueueOptions {
 const require = createRequire(import.meta.url);
 const loadBullMq = (): typeof import('bullmq') => require('bullmq');
 
+/** Without it, BullMQ sends `INFO`, and a worker whose user may not do so blocks the process in an endless loop. BullMQ then
+ *  assumes the oldest version that it supports, and waits for due runs in whole seconds. */
+const skipVersionCheck = true;
+
 const queueName = 'enrichments';
 const jobName = 'enrichment';
 
@@ -53,6 +57,7 @@ export class JobQueue {
     const { Queue } = loadBullMq();
     this.#queue = new Queue<QueuedJobRun>(queueName, {
       connection: this.#connection.client,
+      skipVersionCheck,
       prefix: options.prefix,
       defaultJobOptions: {
         removeOnComplete: true,
@@ -71,6 +76,7 @@ export class JobQueue {
     const { Worker } = loadBullMq();
     this.#worker = new Worker<QueuedJobRun>(queueName, (job, token) => this.#handle(job, token), {
       connection: this.#connection.client,
+      skipVersionCheck,
       prefix,
       concurrency,
       // A process may die while it handles a run, or lose its lock while Redis hangs.

@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Redis } from 'ioredis';
+import { ada, enqueueJob, jobOf } from '../harness/enrichmentJobsFixture.ts';
+import {
+  closeTimeoutMs,
+  createAnsweringExecutor,
+  createEnrichmentReplica,
+} from '../harness/enrichmentReplica.ts';
+import { startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import { openRedisStore, parseRedisConfig } from '../harness/redisStoreFixture.ts';
+import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
+import { demoSupergraphFile } from '../harness/testGateway.ts';
+
+// The first run on a machine may download redis-server.
+const downloadTimeoutMs = 300_000;
+
+let server: DedicatedRedisServer;
+let operator: Redis;
+beforeAll(async () => {
+  server = await startDedicatedRedis();
+  operator = connectRedis(server.url);
+}, downloadTimeoutMs);
+afterAll(async () => {
+  operator.disconnect();
+  await server[Symbol.asyncDispose]();
+});
+
+const urlOf = (user: string) => server.url.replace('redis://', `redis://${user}:password@`);
+
+/** Creates a user with everything that `rules` do not take away. */
+async function createUser(...rules: string[]): Promise<string> {
+  const user = randomUUID();
+  await operator.call('ACL', 'SETUSER', user, 'on', '>password', '~*', '&*', '+@all', ...rules);
+  return urlOf(user);
+}
+
+test('a gateway whose Redis user may not run INFO answers requests, and ends when it is told to', async () => {
+  await using gateway = await startGatewayProcess({
+    supergraph: { file: demoSupergraphFile, watch: false },
+    redis: { url: await createUser('-@dangerous') },
+    enrichment: { mode: 'always' },
+  });
+  await gateway.waitForOutput(/INFO command/);
+  for (let request = 0; request < 3; request++) {
+    const signal = AbortSignal.timeout(5_000);
+    const response = await fetch(new URL('/health/ready', gateway.adminUrl), { signal });
+    expect(await response.json()).not.toHaveProperty('notes');
+  }
+  expect(await gateway.stop()).toBe(0);
+});
+
+describe('The Redis user of docs/production.md', () => {
+  test('has the permissions for the cache and for enrichment jobs, and no others', async () => {
+    const page = readFileSync(new URL('../../docs/production.md', import.meta.url), 'utf8');
+    const [, rules = ''] = /^ACL SETUSER tributary (.+)$/m.exec(page) ?? [];
+    await operator.call('ACL', 'LOG', 'RESET');
+    await operator.call('ACL', 'SETUSER', 'tributary', ...rules.split(' '));
+    const [url, prefix] = [urlOf('tributary'), 'tributary:'];
+
+    const clock = new TestClock();
+    await using cache = await openRedisStore(parseRedisConfig({ url, keyPrefix: prefix }), clock.now);
+    cache.store.setMany([createCacheWrite(clock, { key: 'a', tags: ['tag'] })], cache.store.beginRead());
+    await cache.waitForWrites();
+    expect(await cache.store.deleteByTags(['tag'])).toEqual({ deleted: 1, isPending: false });
+
+    const one = createEnrichmentReplica(url, prefix);
+    await using other = createEnrichmentReplica(url, prefix, {}, createAnsweringExecutor('other'));
+    const token = await enqueueJob(one.enrichments, jobOf('a'));
+    // The other process resumes the job.
+    await one.enrichments.close(closeTimeoutMs);
+    while ((await other.enrichments.readArrived(token, ada))?.hasNext !== false);
+    while ((await other.enrichments.list({ state: undefined, limit: 10 })).length > 0);
+
+    expect(await operator.call('ACL', 'LOG')).toEqual([]);
+    expect([...one.warned, ...other.warned].filter(({ problem }) => problem !== undefined)).toEqual([]);
+    const user = connectRedis(url);
+    await expect(user.call('FLUSHALL')).rejects.toThrow('NOPERM');
+    await expect(user.call('GET', 'of another program')).rejects.toThrow('NOPERM');
+    user.disconnect();
+  });
+});
