@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
+import { JobQueue } from '../../gateway/enrichment/jobs/jobQueue.ts';
 import { ada, enqueueJob, jobOf } from '../harness/enrichmentJobsFixture.ts';
 import {
   closeTimeoutMs,
@@ -10,7 +12,7 @@ import {
 } from '../harness/enrichmentReplica.ts';
 import { startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
-import { openRedisStore, parseRedisConfig } from '../harness/redisStoreFixture.ts';
+import { longRedisTimeouts, openRedisStore, parseRedisConfig } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
@@ -50,6 +52,45 @@ test('a gateway whose Redis user may not run INFO answers requests, and ends whe
     expect(await response.json()).not.toHaveProperty('notes');
   }
   expect(await gateway.stop()).toBe(0);
+});
+
+test.each([
+  ['is full', async (redis: Redis) => void (await redis.config('SET', 'maxmemory', '1'))],
+  [
+    'refuses scripts',
+    async (redis: Redis) => void (await redis.call('ACL', 'SETUSER', 'default', '-@scripting')),
+  ],
+])('an idle job queue sends few commands while Redis %s', async (_, refuse) => {
+  await using own = await startDedicatedRedis();
+  const redis = connectRedis(own.url);
+  let errors = 0;
+  const queue = new JobQueue({
+    config: parseRedisConfig({ url: own.url, timeouts: longRedisTimeouts }),
+    prefix: '{test}',
+    dueAfterMs: 60_000,
+    concurrency: 10,
+    maxDeadLetters: 1,
+    deadLetterRetentionMs: 60_000,
+    now: Date.now,
+    handle: async () => 'done',
+    onError: () => {
+      errors += 1;
+    },
+  });
+  await queue.list('waiting', 1);
+  await refuse(redis);
+  queue.start();
+  while (errors === 0) await sleep(10);
+  const countErrors = async () =>
+    Number(/total_error_replies:(\d+)/.exec(await redis.info('stats'))?.[1] ?? Number.NaN);
+  const [before, start] = [await countErrors(), performance.now()];
+  await sleep(2_000);
+  const seconds = (performance.now() - start) / 1_000;
+  const errorsPerSecond = ((await countErrors()) - before) / seconds;
+  redis.disconnect();
+  await queue.stop();
+  queue.close();
+  expect(errorsPerSecond).toBeLessThan(20);
 });
 
 describe('The Redis user of docs/production.md', () => {

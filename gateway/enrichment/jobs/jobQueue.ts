@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, Queue, Worker } from 'bullmq';
 import { createQueueConnection, type QueueConnection } from '../../redis/queueConnection.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
@@ -40,8 +41,27 @@ const loadBullMq = (): typeof import('bullmq') => require('bullmq');
  *  assumes the oldest version that it supports, and waits for due runs in whole seconds. */
 const skipVersionCheck = true;
 
+/** The delay before a worker that failed to fetch a run tries again, in milliseconds. */
+const fetchRetryDelayMs = 1_000;
+
 const queueName = 'enrichments';
 const jobName = 'enrichment';
+
+/** Creates a class of workers that wait after each error of fetching a run. BullMQ waits only if the connection failed: a
+ *  Redis that is full, or refuses scripts, would get thousands of commands per second. `stopping` ends the wait. */
+function createPatientWorkerClass(stopping: AbortSignal) {
+  const { Worker } = loadBullMq();
+  return class PatientWorker extends Worker<QueuedJobRun> {
+    protected override async moveToActive(token: string, name?: string) {
+      try {
+        return await super.moveToActive(token, name);
+      } catch (error) {
+        await sleep(fetchRetryDelayMs, undefined, { signal: stopping }).catch(ignoreAbort);
+        throw error;
+      }
+    }
+  };
+}
 
 /** The runs of all processes. A run that is not removed in time is due: a process then finds out whether the run's
  *  owner is dead. The runs themselves are not executed by BullMQ's worker. */
@@ -49,6 +69,7 @@ export class JobQueue {
   readonly #options: JobQueueOptions;
   readonly #connection: QueueConnection;
   readonly #queue: Queue<QueuedJobRun>;
+  readonly #stopping = new AbortController();
   #worker: Worker<QueuedJobRun> | undefined;
 
   constructor(options: JobQueueOptions) {
@@ -73,8 +94,8 @@ export class JobQueue {
   /** Starts handling runs that are due. */
   start(): void {
     const { prefix, dueAfterMs, concurrency, onError } = this.#options;
-    const { Worker } = loadBullMq();
-    this.#worker = new Worker<QueuedJobRun>(queueName, (job, token) => this.#handle(job, token), {
+    const PatientWorker = createPatientWorkerClass(this.#stopping.signal);
+    this.#worker = new PatientWorker(queueName, (job, token) => this.#handle(job, token), {
       connection: this.#connection.client,
       skipVersionCheck,
       prefix,
@@ -83,7 +104,7 @@ export class JobQueue {
       lockDuration: Math.max(1_000, 2 * dueAfterMs),
       stalledInterval: dueAfterMs,
       // The delay after a failed connection.
-      runRetryDelay: 1_000,
+      runRetryDelay: fetchRetryDelayMs,
       maxStalledCount: 1_000,
     });
     this.#worker.on('error', onError);
@@ -91,7 +112,9 @@ export class JobQueue {
 
   /** Resolves when no run is being handled. */
   async stop(): Promise<void> {
-    await this.#worker?.pause();
+    const paused = this.#worker?.pause();
+    this.#stopping.abort();
+    await paused;
   }
 
   /** Does nothing if the queue has the run. */
@@ -157,6 +180,7 @@ export class JobQueue {
   }
 
   close(): void {
+    this.#stopping.abort();
     // Forced at once: BullMQ cannot force a close that already waits for a connection.
     void this.#worker?.close(true).catch(() => {});
     this.#connection.close();
@@ -173,3 +197,5 @@ export class JobQueue {
 
 // `promote` fails for a run that is due already.
 function ignoreAlreadyDue(): void {}
+
+function ignoreAbort(): void {}
