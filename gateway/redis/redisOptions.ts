@@ -40,6 +40,9 @@ function hostAndPortOf(url: string): string {
 // ioredis waits for the server to close the connection too, which never happens after a crash.
 const disconnectTimeoutMs = 200;
 
+/** Longer than the interval of the commands of an idle gateway. */
+const quietPeriodMs = 5_000;
+
 /** Options of a connection that fails fast, drops running commands when it breaks, and reconnects by itself.
  *  @throws {ConfigError} for TLS files that cannot be read. */
 export function connectionOptions(config: RedisConfig): ConnectionSettings {
@@ -52,13 +55,30 @@ export function connectionOptions(config: RedisConfig): ConnectionSettings {
     socketTimeout: timeouts.socket,
     disconnectTimeout: disconnectTimeoutMs,
     retryStrategy: (attempt) => backoffDelayMs(attempt, config.reconnect),
-    // A new connection may reach the new primary after a failover, or succeed after a change of passwords.
-    reconnectOnError: ({ message }) => /^(READONLY|NOAUTH)/.test(message),
+    reconnectOnError: createReconnectRule(config.reconnect),
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     // Otherwise an unanswered write would run again later.
     autoResendUnfulfilledCommands: false,
     ...tlsOptions(config),
+  };
+}
+
+/** Creates the rule for errors after which ioredis connects again: a new connection may reach the new primary after a failover,
+ *  or succeed after a change of passwords. Errors within the growing delay after a reconnection do not reconnect, because
+ *  ioredis starts its own backoff anew with each connection: a replica in place of the primary would get dozens of
+ *  connections per second. The delay starts anew after a time without such errors. */
+function createReconnectRule(limits: RedisConfig['reconnect']): (error: Error) => boolean {
+  let attempt = 0;
+  let allowedAt = 0;
+  return ({ message }) => {
+    if (!/^(READONLY|NOAUTH)/.test(message)) return false;
+    const now = performance.now();
+    if (now < allowedAt) return false;
+    if (now > allowedAt + quietPeriodMs + limits.maxDelay) attempt = 0;
+    attempt += 1;
+    allowedAt = now + backoffDelayMs(attempt, limits);
+    return true;
   };
 }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer } from 'node:tls';
 import { describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -10,10 +11,12 @@ import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { createQueueConnection } from '../../gateway/redis/queueConnection.ts';
+import { RedisClient } from '../../gateway/redis/redisClient.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { connectRedis, startDedicatedRedis, startSentinel } from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
+  EventCounter,
   longRedisTimeouts,
   openRedisStore,
   parseRedisConfig,
@@ -120,6 +123,29 @@ test('after a queue connection was closed, no duplicate of its client connects a
   connection.close();
   await expect(duplicate.connect()).rejects.toThrow('Connection is closed.');
   expect(duplicate.status).toBe('end');
+});
+
+test('a client of a read-only replica reconnects with a growing delay', async () => {
+  await using replica = await startDedicatedRedis();
+  const operator = connectRedis(replica.url);
+  await operator.call('REPLICAOF', '127.0.0.1', '1');
+  const config = parseRedisConfig({
+    url: replica.url,
+    timeouts: longRedisTimeouts,
+    reconnect: { minDelay: '50ms', maxDelay: '2s' },
+  });
+  const readyEvents = new EventCounter();
+  const client = new RedisClient({ config, onReady: readyEvents.increment, onFailure: () => {} });
+  const end = performance.now() + 2_000;
+  while (performance.now() < end) {
+    await client.sendCommand('set', ['key', 'value']);
+    await sleep(5);
+  }
+  client.close();
+  operator.disconnect();
+  // At most one for each of the delays 50, 100, 200, 400, 800 and 1,600 ms, each of which can be half as long.
+  expect(readyEvents.count).toBeGreaterThan(2);
+  expect(readyEvents.count).toBeLessThan(10);
 });
 
 describe('a gateway that cannot use Redis', () => {
