@@ -2,7 +2,8 @@ import type { Logger } from '../telemetry/logger.ts';
 import { toLabelValue } from '../telemetry/registerCounter.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 import { RedisClient } from './redisClient.ts';
-import { isRedisConfigured, type RedisConfig } from './redisOptions.ts';
+import { RedisFailure } from './redisFailure.ts';
+import { describeAddress, isRedisConfigured, type RedisConfig } from './redisOptions.ts';
 
 interface RedisMonitorOptions {
   readonly config: RedisConfig;
@@ -11,60 +12,83 @@ interface RedisMonitorOptions {
 }
 
 /** A connection that hangs is only noticed while a command is in flight. */
-const pingIntervalMs = 1_000;
+const writeIntervalMs = 1_000;
+const keyTtlMs = 5_000;
 
-/** Reports whether this process can use Redis, on a connection of its own: the features that use Redis have connections that
- *  come and go, and reconnect by themselves. */
+/** Reports whether this process can use Redis, by small writes on a connection of its own: the features that use Redis have
+ *  connections that come and go, and reconnect by themselves. */
 export class RedisMonitor {
   readonly #options: RedisMonitorOptions;
   readonly #client: RedisClient;
-  #cancelPing: CancelTimer = () => {};
-  #isReported = false;
+  readonly #address: string;
+  /** The newest failure of the current outage, which ends when a write succeeds. */
+  #outage: RedisFailure | undefined;
+  #cancelWrite: CancelTimer = () => {};
   #isClosed = false;
 
   constructor(options: RedisMonitorOptions) {
     this.#options = options;
-    const { config, log } = options;
+    const { config } = options;
+    this.#address = describeAddress(config);
     this.#client = new RedisClient({
       config,
-      onReady: () => {
-        if (this.#isReported) log.info('Redis can be used again');
-        this.#isReported = false;
-        this.#schedulePing();
-      },
-      onFailure: ({ kind, cause: { message } }) => {
+      onReady: () => void this.#write(),
+      onFailure: (failure) => {
         // A Cluster is connected while one of its nodes fails.
-        if (this.#isReported || this.#client.isReady) return;
-        this.#isReported = true;
-        log.warn(
-          { problem: toLabelValue(kind), message },
-          'Redis cannot be used: nothing is shared with other processes',
-        );
+        if (!this.#client.isReady) this.#reportFailure(failure);
       },
     });
   }
 
   get readinessNotes(): readonly { readonly code: string; readonly message: string }[] {
-    const { disconnection } = this.#client;
-    // Without a report, the first attempt to connect is under way.
-    if (disconnection === undefined || !this.#isReported) return [];
-    const message = `Redis cannot be used, and nothing is shared with other processes: ${disconnection.cause.message}`;
-    return [{ code: 'REDIS_UNAVAILABLE', message }];
+    if (this.#outage === undefined) return [];
+    const { kind, cause } = this.#outage;
+    const problem =
+      kind === 'out of memory'
+        ? 'Redis stores nothing, and nothing new is shared with other processes'
+        : 'Redis cannot be used, and nothing is shared with other processes';
+    return [{ code: 'REDIS_UNAVAILABLE', message: `${problem}: ${cause.message}` }];
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#cancelPing();
+    this.#cancelWrite();
     this.#client.close();
   }
 
-  #schedulePing(): void {
-    this.#cancelPing();
-    this.#cancelPing = this.#options.timers.after(pingIntervalMs, async () => {
-      await this.#client.sendCommand('ping', []);
-      // ioredis is ready until its socket is closed, also after `close`.
-      if (!this.#isClosed && this.#client.isReady) this.#schedulePing();
-    });
+  /** A write, because a server that is full or read only answers PING. */
+  async #write(): Promise<void> {
+    this.#cancelWrite();
+    const key = `${this.#options.config.keyPrefix}monitor`;
+    const reply = await this.#client.sendCommand('set', [key, 1, 'PX', keyTtlMs]);
+    if (this.#isClosed) return;
+    if (!(reply instanceof RedisFailure)) this.#reportSuccess();
+    // Redis refused the write. Failures of a connection, or of one node of a Cluster, are reported by the client.
+    else if (reply.kind !== 'unreachable' && reply.kind !== 'cluster') {
+      this.#reportFailure(new RedisFailure(reply.cause, this.#address));
+    }
+    this.#cancelWrite();
+    // At the next connection, `onReady` writes again.
+    if (!this.#client.isReady) return;
+    this.#cancelWrite = this.#options.timers.after(writeIntervalMs, () => this.#write());
+  }
+
+  #reportSuccess(): void {
+    if (this.#outage !== undefined) this.#options.log.info('Redis can be used again');
+    this.#outage = undefined;
+  }
+
+  #reportFailure(failure: RedisFailure): void {
+    const isNew = this.#outage === undefined;
+    this.#outage = failure;
+    if (!isNew) return;
+    const { kind, cause } = failure;
+    this.#options.log.warn(
+      { problem: toLabelValue(kind), message: cause.message },
+      kind === 'out of memory'
+        ? 'Redis stores nothing: nothing new is shared with other processes'
+        : 'Redis cannot be used: nothing is shared with other processes',
+    );
   }
 }
 

@@ -64,9 +64,9 @@ export function connectionOptions(config: RedisConfig): ConnectionSettings {
   };
 }
 
-/** Creates the rule for errors after which ioredis connects again: a new connection may reach the new primary after a failover,
- *  or succeed after a change of passwords. Errors within the growing delay after a reconnection do not reconnect, because
- *  ioredis starts its own backoff anew with each connection: a replica in place of the primary would get dozens of
+/** Creates the rule for errors after which ioredis connects again: a new connection may reach the new primary after a
+ *  failover, or succeed after a change of passwords. Errors within the growing delay after a reconnection do not reconnect,
+ *  because ioredis starts its own backoff anew with each connection: a replica in place of the primary would get dozens of
  *  connections per second. The delay starts anew after a time without such errors. */
 function createReconnectRule(limits: RedisConfig['reconnect']): (error: Error) => boolean {
   let attempt = 0;

@@ -244,6 +244,53 @@ describe('a gateway that cannot use Redis', () => {
     expect(messages[0]).not.toContain('Retrying');
   });
 
+  test.each([
+    [
+      'is a read-only replica',
+      ['REPLICAOF', '127.0.0.1', '1'],
+      ['REPLICAOF', 'NO', 'ONE'],
+      'READONLY',
+      'read_only',
+    ],
+    [
+      'permits no writes',
+      ['ACL', 'SETUSER', 'gateway', '-@write'],
+      ['ACL', 'SETUSER', 'gateway', '+@write'],
+      'NOPERM',
+      'authentication',
+    ],
+    [
+      'is full',
+      ['CONFIG', 'SET', 'maxmemory', '1'],
+      ['CONFIG', 'SET', 'maxmemory', '0'],
+      'OOM',
+      'out_of_memory',
+    ],
+  ])('has a note while Redis answers but %s', async (_, refuse, allow, error, problem) => {
+    await using server = await startDedicatedRedis();
+    const operator = connectRedis(server.url);
+    await operator.call('ACL', 'SETUSER', 'gateway', 'on', '>password', '~tributary:*', '&*', '+@all');
+    const call = ([command = '', ...args]: readonly string[]) => operator.call(command, ...args);
+    await call(refuse);
+    const url = `redis://gateway:password@127.0.0.1:${server.port}`;
+    await using opened = await startGateway({ url, timeouts: longRedisTimeouts });
+    const start = problem === 'out_of_memory' ? 'Redis stores nothing' : 'Redis cannot be used';
+    const cause = `127.0.0.1:${server.port}: ${error} `;
+    expect(await opened.waitForNotes(true)).toMatchObject({
+      status: 200,
+      notes: [
+        { code: 'REDIS_UNAVAILABLE', message: expect.stringMatching(new RegExp(`^${start}.*: ${cause}`)) },
+      ],
+    });
+    await call(allow);
+    await opened.waitForNotes(false);
+    operator.disconnect();
+    expect([...opened.linesOf('Redis stores'), ...opened.linesOf('Redis can')]).toMatchObject([
+      { level: 40, problem, message: expect.stringContaining(cause), msg: expect.stringContaining(start) },
+      { level: 30, msg: 'Redis can be used again' },
+    ]);
+  });
+
   test('has a note while Redis hangs', async () => {
     await using server = await startDedicatedRedis();
     await using opened = await startGateway({ url: server.url });
