@@ -375,6 +375,10 @@ describe('A job that fails', () => {
     ]);
     const id = failed?.id ?? '';
     expect(await other.enrichments.retry('a.none')).toBe('unknown');
+    // Names of BullMQ's own keys: a hash, a sorted set, and a key of the run.
+    for (const name of ['meta', 'failed', `${id}:lock`]) {
+      expect([name, await other.enrichments.retry(name)]).toEqual([name, 'unknown']);
+    }
     expect(await other.enrichments.retry(id)).toBe('retried');
     await waitUntil(async () => (await other.enrichments.readArrived(token, ada))?.hasNext === false);
     const after = await other.enrichments.readArrived(token, ada);

@@ -47,6 +47,9 @@ const fetchRetryDelayMs = 1_000;
 const queueName = 'enrichments';
 const jobName = 'enrichment';
 
+/** BullMQ's own keys, such as `meta` or `<run id>:lock`, have the form of keys of runs, but their names do not match. */
+const runIdPattern = /^[^.:]+\.[^.:]+$/;
+
 /** Creates a class of workers that wait after each error of fetching a run. BullMQ waits only if the connection failed: a
  *  Redis that is full, or refuses scripts, would get thousands of commands per second. `stopping` ends the wait. */
 function createPatientWorkerClass(stopping: AbortSignal) {
@@ -153,6 +156,7 @@ export class JobQueue {
   }
 
   async get(id: string): Promise<{ readonly run: QueuedJobRun; readonly isFailed: boolean } | undefined> {
+    if (!runIdPattern.test(id)) return undefined;
     await this.evictExpired();
     const job = await this.#queue.getJob(id);
     return job === undefined ? undefined : { run: job.data, isFailed: await job.isFailed() };
