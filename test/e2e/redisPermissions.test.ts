@@ -39,6 +39,21 @@ async function createUser(...rules: string[]): Promise<string> {
   return urlOf(user);
 }
 
+function createQueue(url: string, options: Partial<ConstructorParameters<typeof JobQueue>[0]>): JobQueue {
+  return new JobQueue({
+    config: parseRedisConfig({ url, timeouts: longRedisTimeouts }),
+    prefix: `{${randomUUID()}}`,
+    dueAfterMs: 60_000,
+    concurrency: 10,
+    maxDeadLetters: 1,
+    deadLetterRetentionMs: 60_000,
+    now: Date.now,
+    handle: async () => 'done',
+    onError: () => {},
+    ...options,
+  });
+}
+
 test('a gateway whose Redis user may not run INFO answers requests, and ends when it is told to', async () => {
   await using gateway = await startGatewayProcess({
     supergraph: { file: demoSupergraphFile, watch: false },
@@ -54,6 +69,25 @@ test('a gateway whose Redis user may not run INFO answers requests, and ends whe
   expect(await gateway.stop()).toBe(0);
 });
 
+test('a job queue whose Redis user may not run INFO hands over runs that are due', async () => {
+  let onHandled = (_: string) => {};
+  const handled = new Promise<string>((resolve) => {
+    onHandled = resolve;
+  });
+  const queue = createQueue(await createUser('-@dangerous'), {
+    dueAfterMs: 10,
+    handle: async ({ id }) => {
+      onHandled(id);
+      return 'done';
+    },
+  });
+  queue.start();
+  await queue.add({ id: 'a.1', job: jobOf('a'), createdAt: 0, createdBy: 'any' });
+  expect(await handled).toBe('a.1');
+  await queue.stop();
+  queue.close();
+});
+
 test.each([
   ['is full', async (redis: Redis) => void (await redis.config('SET', 'maxmemory', '1'))],
   [
@@ -64,15 +98,7 @@ test.each([
   await using own = await startDedicatedRedis();
   const redis = connectRedis(own.url);
   let errors = 0;
-  const queue = new JobQueue({
-    config: parseRedisConfig({ url: own.url, timeouts: longRedisTimeouts }),
-    prefix: '{test}',
-    dueAfterMs: 60_000,
-    concurrency: 10,
-    maxDeadLetters: 1,
-    deadLetterRetentionMs: 60_000,
-    now: Date.now,
-    handle: async () => 'done',
+  const queue = createQueue(own.url, {
     onError: () => {
       errors += 1;
     },

@@ -37,10 +37,6 @@ interface JobQueueOptions {
 const require = createRequire(import.meta.url);
 const loadBullMq = (): typeof import('bullmq') => require('bullmq');
 
-/** Without it, BullMQ sends `INFO`, and a worker whose user may not do so blocks the process in an endless loop. BullMQ then
- *  assumes the oldest version that it supports, and waits for due runs in whole seconds. */
-const skipVersionCheck = true;
-
 /** The delay before a worker that failed to fetch a run tries again, in milliseconds. */
 const fetchRetryDelayMs = 1_000;
 
@@ -81,7 +77,6 @@ export class JobQueue {
     const { Queue } = loadBullMq();
     this.#queue = new Queue<QueuedJobRun>(queueName, {
       connection: this.#connection.client,
-      skipVersionCheck,
       prefix: options.prefix,
       defaultJobOptions: {
         removeOnComplete: true,
@@ -100,7 +95,6 @@ export class JobQueue {
     const PatientWorker = createPatientWorkerClass(this.#stopping.signal);
     this.#worker = new PatientWorker(queueName, (job, token) => this.#handle(job, token), {
       connection: this.#connection.client,
-      skipVersionCheck,
       prefix,
       concurrency,
       // A process may die while it handles a run, or lose its lock while Redis hangs.
