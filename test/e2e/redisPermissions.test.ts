@@ -54,7 +54,7 @@ function createQueue(url: string, options: Partial<ConstructorParameters<typeof 
   });
 }
 
-test('a gateway whose Redis user may not run INFO answers requests, and ends when it is told to', async () => {
+test('a gateway whose Redis user may not run INFO answers requests, and ends with SIGTERM', async () => {
   await using gateway = await startGatewayProcess({
     supergraph: { file: demoSupergraphFile, watch: false },
     redis: { url: await createUser('-@dangerous') },
@@ -69,7 +69,7 @@ test('a gateway whose Redis user may not run INFO answers requests, and ends whe
   expect(await gateway.stop()).toBe(0);
 });
 
-test('a job queue whose Redis user may not run INFO hands over runs that are due', async () => {
+test('a job queue whose Redis user may not run INFO starts runs that are due', async () => {
   let onHandled = (_: string) => {};
   const handled = new Promise<string>((resolve) => {
     onHandled = resolve;

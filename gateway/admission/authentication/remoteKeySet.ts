@@ -170,7 +170,7 @@ export class KeysUnavailableError extends Error {
   }
 }
 
-/** `fetch` for jose, which reads the body of a response whatever its size.
+/** `fetch` for jose, which by itself reads the body of a response of any size.
  *  @throws {Error} if the body has more than `maxResponseBytes`. */
 const fetchWithinLimit: FetchImplementation = async (url, options) => {
   const { status, body } = await fetch(url, options);

@@ -265,7 +265,7 @@ describe('A key that was replaced without another name', () => {
     expect(verifier.verify(tokens[0] as string)).toMatchObject({ claims: { sub: 'b' } });
   });
 
-  test('is looked for once for each cooldown, whatever the number of forged tokens', async () => {
+  test('is looked for once for each cooldown, however many forged tokens there are', async () => {
     const { verifier, timers } = createVerifier();
     const sign = await publish('reused');
     await outcomeOf(verifier, await sign('a'));
