@@ -311,8 +311,6 @@ function hasNoOtherContentType({ headers }: AdmissionRequest): boolean {
 function toApolloRequest(request: AdmissionRequest, sent: unknown, body: unknown): AdmissionRequest {
   if (request.method !== 'GET') return body === sent ? request : { ...request, body };
   const isReplaced = body !== sent && isObject(body);
-  return {
-    ...request,
-    search: isReplaced ? writeGetParameters(body) : dropEmptyOperationName(request.search),
-  };
+  const search = isReplaced ? writeGetParameters(body) : dropEmptyOperationName(request.search);
+  return search === request.search ? request : { ...request, search };
 }

@@ -4,7 +4,7 @@ import { Client, fetchExchange } from '@urql/core';
 import { enrichmentLink } from '../../../docs/examples/enrichments/apollo.ts';
 import { showWithUpdates } from '../../../docs/examples/enrichments/urql.ts';
 import type { GatewayOptions } from '../../../gateway/gateway.ts';
-import { startEnrichedShop } from '../../harness/enrichedShop.ts';
+import { type EnrichedShop, startEnrichedShop } from '../../harness/enrichedShop.ts';
 import { ResultLog } from './resultLog.ts';
 
 const query = '{ products { id advice { text } related { name } } }';
@@ -53,12 +53,7 @@ test('Apollo Client with the documented link gets enrichment updates into its ca
 test('urql with the documented function shows the first response and each enrichment update', async () => {
   const { shop, release } = await startHeldShop();
   await using _ = shop;
-  const client = new Client({
-    url: shop.gateway.url,
-    exchanges: [fetchExchange],
-    preferGetMethod: false,
-    fetchSubscriptions: true,
-  });
+  const client = createUrqlClient(shop);
   const log = new ResultLog<unknown>();
   let count = 0;
   const stop = showWithUpdates(client, query, {}, (data) => {
@@ -77,12 +72,7 @@ test('urql gets the updates of a response whose later payloads report something,
   // Every payload has its critical path in `extensions.tributary`.
   const { shop, release } = await startHeldShop({ security: { exposeSubgraphs: true } });
   await using _ = shop;
-  const client = new Client({
-    url: shop.gateway.url,
-    exchanges: [fetchExchange],
-    preferGetMethod: false,
-    fetchSubscriptions: true,
-  });
+  const client = createUrqlClient(shop);
   const log = new ResultLog<unknown>();
   const deferring = '{ top { id advice { text } ... @defer { similar { name } } } }';
   const stop = showWithUpdates(client, deferring, {}, (data) => {
@@ -97,6 +87,15 @@ test('urql gets the updates of a response whose later payloads report something,
   });
   stop();
 });
+
+function createUrqlClient({ gateway }: EnrichedShop): Client {
+  return new Client({
+    url: gateway.url,
+    exchanges: [fetchExchange],
+    preferGetMethod: false,
+    fetchSubscriptions: true,
+  });
+}
 
 /** Apollo Client adds `__typename` to every object. */
 function withoutTypes(data: unknown): unknown {
