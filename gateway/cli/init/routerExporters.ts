@@ -1,6 +1,6 @@
 import { isSection, type Section, sectionOf } from '../../config/isSection.ts';
 import type { ConfigDraft } from './configDraft.ts';
-import { note, section, type Translate, to, unless, unneeded } from './routerOptions.ts';
+import { note, noteKeys, section, type Translate, to, unless, unneeded } from './routerOptions.ts';
 
 const defaultEndpoint = 'http://localhost:4318';
 const endpointPath = ['telemetry', 'otlp', 'endpoint'];
@@ -68,8 +68,8 @@ function readOtlp(value: unknown, source: string, draft: ConfigDraft): OtlpExpor
       `${source}.protocol`,
       draft,
     );
-    section({})(ofHttp, `${source}.http`, draft);
-    section({})(others, source, draft);
+    noteKeys(ofHttp, `${source}.http`, draft);
+    noteKeys(others, source, draft);
   }
   return {
     isEnabled: enabled === true,
@@ -91,7 +91,7 @@ function setCollector({ endpoint, headers }: OtlpExporter, source: string, draft
 /** Translates `telemetry.exporters` of Apollo Router. Traces and metrics have one collector here. */
 export const translateExporters: Translate = (value, source, draft) => {
   const { logging, tracing, metrics, ...others } = sectionOf(value);
-  section({})(others, source, draft);
+  noteKeys(others, source, draft);
   section({
     common: section(resource),
     stdout: section({ enabled: unless([true], 'set telemetry.logLevel: silent'), format: logFormat }),

@@ -61,6 +61,9 @@ export const section =
       (rules[key] ?? note(seeGuide))(child, `${source}.${key}`, draft);
   };
 
+/** Adds a note for each key of a section. */
+export const noteKeys: Translate = section({});
+
 /** `all` and the subgraphs by their names. */
 export const bySubgraph =
   (rulesOf: (name: string) => Readonly<Record<string, Translate>>): Translate =>
