@@ -33,6 +33,14 @@ export function hasFileReference(value: unknown): boolean {
   return JSON.stringify(value ?? null).includes('${file.');
 }
 
+/** A flag of Apollo Router, off by default. Where a variable decides, it is `strict`, with a note. */
+export function readFlag(value: unknown, strict: boolean, source: string, draft: ConfigDraft): boolean {
+  if (typeof value === 'boolean') return value;
+  if (value === undefined || value === null) return false;
+  draft.note(source, `the value ${JSON.stringify(value)} is taken for ${strict}, the stricter one`);
+  return strict;
+}
+
 /** Copies a value to the option at a path. */
 export const to =
   (path: string, convert: (value: unknown) => unknown = (value) => value): Translate =>

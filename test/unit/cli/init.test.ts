@@ -220,7 +220,7 @@ describe('the translation of Apollo Router', () => {
         },
         security: {
           introspection: true,
-          cors: { maxAge: '2h', origins: ['https://a.test', 'https://b.test'] },
+          cors: { maxAge: '2h', origins: ['https://a.test', 'https://b.test'], credentials: false },
           csrf: false,
           trustedDocuments: { mode: 'require', manifest: ['a.json'] },
           jwt: {
@@ -240,7 +240,7 @@ describe('the translation of Apollo Router', () => {
         telemetry: { logFormat: 'pretty', otlp: { endpoint: 'http://otel:4318' } },
       },
       notes: [
-        'cors.policies: all origins have one policy here, which is the first one',
+        'cors.policies: the policies differ in allow_credentials, and all origins have one policy here: security.cors.credentials is false, so that no origin may do more than before',
         'cors.allow_headers: Apollo Router allows all headers that a preflight request names: list those that pages send, such as sentry-trace, in security.cors.allowHeaders',
         'response_cache.subgraph.all: nothing is cached without a rule for a type, field or subgraph: cache.rules, with maxAge 1m',
       ],
@@ -565,6 +565,54 @@ subscription: { mode: { callback: { public_url: 'ftp://g.test/callback', subgrap
   ])('says that other headers of preflight requests are refused with cors {%s}: %s', (yaml, expected) => {
     const { notes } = translate(`cors: { ${yaml} }`);
     expect(notes.some((text) => text.startsWith('cors.allow_headers: '))).toBe(expected);
+  });
+
+  test.each([
+    ['[{ origins: [A], allow_credentials: true }, { origins: [B] }]', { credentials: false }],
+    [
+      '[{ origins: [A] }, { origins: [B], allow_credentials: false }], allow_credentials: true',
+      { credentials: false },
+    ],
+    ['[{ origins: [A], allow_credentials: true }, { match_origins: [^b] }]', { credentials: false }],
+    [
+      '[{ origins: [A], allow_headers: [x-a, x-b] }, { origins: [B] }], allow_headers: [x-b, x-c]',
+      { allowHeaders: ['x-b'] },
+    ],
+    ['[{ origins: [A], allow_headers: [x-a] }, { origins: [B] }]', { allowHeaders: ['x-a'] }],
+    ['[{ origins: [A], expose_headers: [x-a] }, { origins: [B] }]', { exposeHeaders: [] }],
+    ['[{ origins: [A], max_age: 2h }, { origins: [B] }]', { maxAge: '0s' }],
+  ])('lets no origin do more than its own CORS policy did: %s', (policies, expected) => {
+    const { options, notes } = translate(
+      `cors: { policies: ${policies.replaceAll(/[AB]/g, (name) => `https://${name.toLowerCase()}.test`)} }`,
+    );
+    const { origins: _, ...cors } = (options.security as { cors: Record<string, unknown> }).cors;
+    expect(cors).toEqual(expected);
+    expect(notes).toContainEqual(expect.stringMatching(/^cors\.policies: the policies differ in /));
+  });
+
+  test('translates options of CORS that all policies share, or have from the general ones', () => {
+    const { options, notes } = translate(`
+      cors: { allow_credentials: true, allow_headers: [x-a], policies: [
+        { origins: [https://a.test], expose_headers: [x-b] },
+        { origins: [https://b.test], expose_headers: [x-b], allow_credentials: true, allow_headers: [] }] }
+    `);
+    expect(options.security).toEqual({
+      cors: {
+        origins: ['https://a.test', 'https://b.test'],
+        credentials: true,
+        allowHeaders: ['x-a'],
+        exposeHeaders: ['x-b'],
+      },
+    });
+    expect(notes).toEqual([]);
+  });
+
+  test('allows only the origins of the policies when any origin is allowed besides', () => {
+    const { options, notes } = translate(
+      'cors: { allow_any_origin: true, allow_headers: [x-a], policies: [{ origins: [https://a.test] }] }',
+    );
+    expect(options.security).toEqual({ cors: { origins: ['https://a.test'], allowHeaders: ['x-a'] } });
+    expect(notes).toEqual(['cors.allow_any_origin: only the origins of the policies are allowed']);
   });
 
   test('has a note for the expressions of each CORS policy', () => {
