@@ -56,6 +56,11 @@ function translateOperations(
     else if (isSection(remove)) addRemoval(remove);
     else draft.note(source, `is not understood: ${JSON.stringify(operation)}`);
   }
+  for (const { rename, to } of rules) {
+    const matching = rules.find((rule) => rule.forwardMatching !== undefined && adds(rule, rename));
+    if (matching !== undefined)
+      draft.note(source, `propagate matching ${matching.forwardMatching}: ${rename} is sent as ${to} only`);
+  }
   return { forward, rules };
 
   function addPropagation({
@@ -69,8 +74,27 @@ function translateOperations(
     if (fallback !== undefined)
       draft.note(source, `propagate ${named}: a default value is not available; an extension can set it`);
     if (typeof matching === 'string') rules.push({ forwardMatching: withoutTrailingWildcard(matching) });
-    else if (typeof rename === 'string') rules.push({ rename: lower(named), to: lower(rename) });
-    else if (!forward.includes(lower(named))) forward.push(lower(named));
+    else addNamed(lower(named), lower(rename ?? named));
+  }
+
+  /** In Apollo Router, one header may be sent under several names, and several headers under one: the first of them that the
+   *  client sent. Here, the first operation decides. */
+  function addNamed(name: string, to: string): void {
+    const sent = forward.map((header) => ({ rename: header, to: header }));
+    const earlier = [...sent, ...rules].find((rule) => rule.rename === name || rule.to === to);
+    if (earlier !== undefined) {
+      if (earlier.rename !== name || earlier.to !== to)
+        draft.note(
+          source,
+          `propagate ${name} as ${to}: ${earlier.rename} is sent as ${earlier.to}, and only so; an extension with subgraphHeaders can send more`,
+        );
+      return;
+    }
+    // After `remove`, no rule could send the header again.
+    const removal = rules.findIndex(({ remove }) => remove === name);
+    if (removal !== -1) rules.splice(removal, 1);
+    if (name === to) forward.push(name);
+    else rules.push({ rename: name, to });
   }
 
   /** Adds a note for a header that the gateway never sends by a rule. */
@@ -103,7 +127,8 @@ function translateOperations(
   }
 }
 
-function adds({ set, to, forwardMatching }: HeaderRule, name: string): boolean {
+function adds({ set, to, forwardMatching }: HeaderRule, name: string | undefined): boolean {
+  if (name === undefined) return false;
   if (forwardMatching === undefined) return set === name || to === name;
   try {
     return new RegExp(forwardMatching, 'i').test(name);

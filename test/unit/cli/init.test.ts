@@ -282,6 +282,58 @@ describe('the translation of Apollo Router', () => {
   });
 
   test.each([
+    ['{ named: x-a }, { named: x-a, rename: x-b }', ['x-a'], [], 'propagate x-a as x-b: x-a is sent as x-a'],
+    [
+      '{ named: x-a, rename: x-b }, { named: x-a }',
+      [],
+      [{ rename: 'x-a', to: 'x-b' }],
+      'propagate x-a as x-a: x-a is sent as x-b',
+    ],
+    [
+      '{ named: x-a, rename: x-b }, { named: X-A, rename: x-c }',
+      [],
+      [{ rename: 'x-a', to: 'x-b' }],
+      'propagate x-a as x-c: x-a is sent as x-b',
+    ],
+    [
+      '{ named: x-a, rename: x-b }, { named: x-b }',
+      [],
+      [{ rename: 'x-a', to: 'x-b' }],
+      'propagate x-b as x-b: x-a is sent as x-b',
+    ],
+    [
+      '{ named: x-a, rename: b }, { matching: ^x- }',
+      [],
+      [{ rename: 'x-a', to: 'b' }, { forwardMatching: '^x-' }],
+      'propagate matching ^x-: x-a is sent as b only',
+    ],
+    ['{ named: x-a, rename: b }, { named: x-a, rename: b }', [], [{ rename: 'x-a', to: 'b' }], undefined],
+  ])('has a note for a header that is sent under one name only: %s', (operations, forward, rules, reason) => {
+    const request = operations.replaceAll(/\{[^}]*\}/g, '{ propagate: $& }');
+    const { options, notes } = translate(`headers: { all: { request: [${request}] } }`);
+    expect(options).toMatchObject({
+      subgraphs: { all: { headers: { forward, ...(rules.length === 0 ? {} : { rules }) } } },
+    });
+    expect(notes).toEqual(reason === undefined ? [] : [expect.stringContaining(`headers.all: ${reason}`)]);
+  });
+
+  test('sends a header that one subgraph gets although it is removed for all', () => {
+    const { options } = translate(`
+      headers:
+        all: { request: [propagate: { matching: .* }, remove: { named: authorization }] }
+        subgraphs:
+          a: { request: [propagate: { named: authorization }] }
+          b: { request: [propagate: { named: authorization, rename: x-token }] }
+    `);
+    const all = { forwardMatching: '.*' };
+    expect(options.subgraphs).toMatchObject({
+      all: { headers: { forward: [], rules: [all, { remove: 'authorization' }] } },
+      a: { headers: { forward: ['authorization'], rules: [all] } },
+      b: { headers: { rules: [all, { rename: 'authorization', to: 'x-token' }] } },
+    });
+  });
+
+  test.each([
     ['.*', '.*'],
     ['^x-.*', '^x-'],
     [String.raw`^x\.*`, String.raw`^x\.*`],
