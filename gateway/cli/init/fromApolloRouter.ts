@@ -12,6 +12,7 @@ import {
   negated,
   note,
   noteKeys,
+  readFlag,
   section,
   seeGuide,
   type Translate,
@@ -31,26 +32,47 @@ const path: Translate = (value, source, draft) => {
 };
 
 const demandControl: Translate = (value, source, draft) => {
-  const { enabled = false, mode, strategy, ...others } = sectionOf(value);
+  const { enabled, mode, strategy, ...others } = sectionOf(value);
   noteKeys(others, source, draft);
   const { static_estimated: estimated, ...otherStrategies } = sectionOf(strategy);
   noteKeys(otherStrategies, `${source}.strategy`, draft);
   const { max, list_size: listSize, ...unknown } = sectionOf(estimated);
   noteKeys(unknown, `${source}.strategy.static_estimated`, draft);
-  if (enabled !== true) return;
+  if (!readFlag(enabled, true, `${source}.enabled`, draft)) return;
   if (listSize !== undefined) draft.set(['limits', 'cost', 'listSize'], listSize, `${source}.strategy`);
+  unless(['enforce', 'measure'], `the value ${JSON.stringify(mode)} is taken for enforce`)(
+    mode,
+    `${source}.mode`,
+    draft,
+  );
   // 0 measures and refuses nothing.
   if (max !== undefined)
-    draft.set(['limits', 'cost', 'max'], mode === 'enforce' ? max : 0, `${source}.strategy`);
+    draft.set(['limits', 'cost', 'max'], mode === 'measure' ? 0 : max, `${source}.strategy`);
 };
 
 const batching: Translate = (value, source, draft) => {
   const { enabled, maximum_size: size, mode, ...others } = sectionOf(value);
   noteKeys(others, source, draft);
   if (mode !== undefined) unless(['batch_http_link'])(mode, `${source}.mode`, draft);
-  if (enabled !== true) return;
+  if (!readFlag(enabled, false, `${source}.enabled`, draft)) return;
   if (size === undefined) draft.note(source, 'set limits.batchedOperations: without it, arrays are refused');
   else draft.set(['limits', 'batchedOperations'], size, `${source}.maximum_size`);
+};
+
+/** Errors of all subgraphs are exposed, or none. */
+const includeSubgraphErrors: Translate = (value, source, draft) => {
+  const { all, subgraphs, ...others } = sectionOf(value);
+  noteKeys(others, source, draft);
+  const hidden = Object.entries(sectionOf(subgraphs)).filter(([, own]) => own !== true);
+  if (all !== undefined && typeof all !== 'boolean')
+    draft.note(`${source}.all`, 'lists of extension keys are not available');
+  if (subgraphs !== undefined)
+    draft.note(
+      `${source}.subgraphs`,
+      'security.exposeSubgraphErrors is for all subgraphs; onSubgraphResponse of an extension replaces errors of one',
+    );
+  if (typeof all === 'boolean')
+    draft.set(['security', 'exposeSubgraphErrors'], all && hidden.length === 0, `${source}.all`);
 };
 
 /** Rules by the options that docs/migration/apollo-router.md lists. */
@@ -89,8 +111,9 @@ const routerRules: Readonly<Record<string, Translate>> = {
     'the public and the admin listener have /health/live and /health/ready; point your probes there. The admin listener has more routes: keep it off the public network',
   ),
   'sandbox.enabled': (value, source, draft) => {
-    to('security.graphiql')(value, source, draft);
-    if (value === true) draft.set(['security', 'introspection'], true, source);
+    const isOn = readFlag(value, false, source, draft);
+    draft.set(['security', 'graphiql'], isOn, source);
+    if (isOn) draft.set(['security', 'introspection'], true, source);
   },
   'homepage.enabled': unless([false], 'there is no landing page; security.graphiql serves GraphiQL'),
   cors: translateCors,
@@ -103,9 +126,12 @@ const routerRules: Readonly<Record<string, Translate>> = {
   'authorization.require_authentication': translateRequireAuthentication,
   'authorization.directives': section({
     enabled: unless([true], 'the directives are always enforced'),
-    reject_unauthorized: to('security.authorization.onDenied', (value) =>
-      value === true ? 'reject' : 'filter',
-    ),
+    reject_unauthorized: (value, source, draft) =>
+      draft.set(
+        ['security', 'authorization', 'onDenied'],
+        readFlag(value, true, source, draft) ? 'reject' : 'filter',
+        source,
+      ),
   }),
   demand_control: demandControl,
   'limits.http_max_request_bytes': to('limits.bodySize', asSize),
@@ -127,10 +153,7 @@ const routerRules: Readonly<Record<string, Translate>> = {
       draft.set(['subgraphs', name, 'url'], url, `${source}.${name}`);
   },
   headers: (value, _, draft) => translateHeaders(value, draft),
-  'include_subgraph_errors.all': (value, source, draft) =>
-    typeof value === 'boolean'
-      ? draft.set(['security', 'exposeSubgraphErrors'], value, source)
-      : draft.note(source, 'lists of extension keys are not available'),
+  include_subgraph_errors: includeSubgraphErrors,
   traffic_shaping: translateTrafficShaping,
   'subscription.enabled': unless([true], 'subscriptions are always on'),
   'subscription.mode': translateSubscriptionMode,

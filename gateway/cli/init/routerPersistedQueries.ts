@@ -1,6 +1,9 @@
 import { sectionOf } from '../../config/isSection.ts';
-import { asDuration, noteKeys, type Translate, to } from './routerOptions.ts';
+import { asDuration, noteKeys, readFlag, type Translate, to } from './routerOptions.ts';
 import { translateRedis } from './routerRedis.ts';
+
+/** Where the gateway looks for the manifest that Apollo Router fetches from GraphOS. */
+const expectedManifest = 'persisted-query-manifest.json';
 
 /** Translates `persisted_queries` of Apollo Router. */
 export const translatePersistedQueries: Translate = (value, source, draft) => {
@@ -9,16 +12,23 @@ export const translatePersistedQueries: Translate = (value, source, draft) => {
   const { enabled: isSafelist, require_id: requireId } = sectionOf(safelist);
   if (requireId === true)
     draft.note(`${source}.safelist.require_id`, 'texts of the manifest are accepted, too');
-  if (enabled !== true) return;
-  if (!Array.isArray(manifests) || manifests.length === 0) {
+  if (!readFlag(enabled, true, `${source}.enabled`, draft)) return;
+  const isRequired = readFlag(isSafelist, true, `${source}.safelist.enabled`, draft);
+  const isLocal = Array.isArray(manifests) && manifests.length > 0;
+  if (!isLocal)
     draft.note(
       source,
-      'lists of GraphOS are not fetched: let CI download them, and set security.trustedDocuments',
+      isRequired
+        ? `lists of GraphOS are not fetched: let CI write the manifest that it publishes to ${expectedManifest}. The gateway does not start without it, because only its operations may be executed`
+        : 'lists of GraphOS are not fetched: let CI write the manifest that it publishes to a file, and set security.trustedDocuments',
     );
-    return;
-  }
-  draft.set(['security', 'trustedDocuments', 'mode'], isSafelist === true ? 'require' : 'prefer', source);
-  draft.set(['security', 'trustedDocuments', 'manifest'], manifests, `${source}.local_manifests`);
+  if (!isLocal && !isRequired) return;
+  draft.set(['security', 'trustedDocuments', 'mode'], isRequired ? 'require' : 'prefer', source);
+  draft.set(
+    ['security', 'trustedDocuments', 'manifest'],
+    isLocal ? manifests : expectedManifest,
+    `${source}.local_manifests`,
+  );
 };
 
 /** Translates `apq` of Apollo Router. */

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse as parseYaml } from 'yaml';
+import { loadTrustedDocuments } from '../../../gateway/admission/documents/trustedDocumentsFeature.ts';
 import { ConfigDraft } from '../../../gateway/cli/init/configDraft.ts';
 import { translateApolloRouter } from '../../../gateway/cli/init/fromApolloRouter.ts';
 import { suggestedSections } from '../../../gateway/cli/init/printDraft.ts';
 import { routerAddress, routerDurationMs } from '../../../gateway/cli/init/routerValues.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { systemTimers } from '../../../gateway/time/timers.ts';
 import { runCommandInProcess } from '../../harness/commandInProcess.ts';
 import { composeSubgraphs } from '../../harness/composeSubgraphs.ts';
 
@@ -22,6 +24,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const run = (...args: readonly string[]) => runCommandInProcess(args, folder);
 const read = (file = 'tributary.yaml') => readFileSync(join(folder, file), 'utf8');
 const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
+
+const products = { name: 'products', url: 'http://127.0.0.1:1/', sdl: 'type Query { name: String }' };
 
 /** The timeouts of Apollo Router without `traffic_shaping`. */
 const routerTimeouts = { attempt: '30s', deadline: '30s' };
@@ -38,7 +42,6 @@ function translate(yaml: string) {
 
 describe('tributary init', () => {
   test('writes a configuration for a supergraph file with which an operation can be planned', async () => {
-    const products = { name: 'products', url: 'http://127.0.0.1:1/', sdl: 'type Query { name: String }' };
     write('supergraph.graphql', await composeSubgraphs([products]));
     write('operation.graphql', '{ name }');
     expect(await run('init', '--supergraph', 'supergraph.graphql')).toEqual({
@@ -618,6 +621,74 @@ subscription: { mode: { callback: { public_url: 'ftp://g.test/callback', subgrap
     const { notes } = translate(`cors: { ${yaml} }`);
     expect(notes.some((text) => text.startsWith('cors.allow_headers: '))).toBe(expected);
   });
+
+  test('requires a manifest, without which the gateway does not start, in place of a safelist of GraphOS', async () => {
+    write('router.yaml', 'persisted_queries: { enabled: true, safelist: { enabled: true } }');
+    const { code, stdout } = await run('init', '--apollo-router', 'router.yaml');
+    expect(code).toBe(0);
+    expect(stdout).toContain('The gateway does not start without it');
+    expect(parseYaml(read()).security).toEqual({
+      trustedDocuments: { mode: 'require', manifest: 'persisted-query-manifest.json' },
+    });
+    const config = parseConfig(parseYaml(read()));
+    await expect(loadTrustedDocuments({ config, log: console, timers: systemTimers })).rejects.toThrow(
+      'persisted-query-manifest.json does not exist. Name an existing file.',
+    );
+  });
+
+  test('leaves out the list of GraphOS when clients may send other operations, too', () => {
+    const { options, notes } = translate('persisted_queries: { enabled: true }');
+    expect(options.security).toBeUndefined();
+    expect(notes).toEqual([expect.stringMatching(/^persisted_queries: lists of GraphOS are not fetched/)]);
+  });
+
+  // biome-ignore-start lint/suspicious/noTemplateCurlyInString: references of the configuration
+  test.each<[string, string, object]>([
+    [
+      'persisted_queries.enabled',
+      "persisted_queries: { enabled: '${env.A}', safelist: { enabled: true }, local_manifests: [a.json] }",
+      { security: { trustedDocuments: { mode: 'require', manifest: ['a.json'] } } },
+    ],
+    [
+      'persisted_queries.safelist.enabled',
+      "persisted_queries: { enabled: true, safelist: { enabled: '${env.A}' }, local_manifests: [a.json] }",
+      { security: { trustedDocuments: { mode: 'require', manifest: ['a.json'] } } },
+    ],
+    [
+      'demand_control.enabled',
+      "demand_control: { enabled: '${env.A}', mode: enforce, strategy: { static_estimated: { max: 9 } } }",
+      { limits: { cost: { max: 9 } } },
+    ],
+    [
+      'demand_control.mode',
+      "demand_control: { enabled: true, mode: '${env.A}', strategy: { static_estimated: { max: 9 } } }",
+      { limits: { cost: { max: 9 } } },
+    ],
+    ['batching.enabled', "batching: { enabled: '${env.A}', maximum_size: 5 }", {}],
+    [
+      'authorization.directives.reject_unauthorized',
+      "authorization: { directives: { reject_unauthorized: '${env.A}' } }",
+      { security: { authorization: { onDenied: 'reject' } } },
+    ],
+    ['sandbox.enabled', "sandbox: { enabled: '${env.A}' }", { security: { graphiql: false } }],
+    ['cors.allow_any_origin', "cors: { allow_any_origin: '${env.A}' }", {}],
+    [
+      'include_subgraph_errors.subgraphs',
+      'include_subgraph_errors: { all: true, subgraphs: { a: false } }',
+      { security: { exposeSubgraphErrors: false } },
+    ],
+    [
+      'include_subgraph_errors.subgraphs',
+      'include_subgraph_errors: { all: true, subgraphs: { a: true } }',
+      { security: { exposeSubgraphErrors: true } },
+    ],
+  ])('allows clients no more than Apollo Router did, with a note about %s: %s', (subject, yaml, expected) => {
+    const { options, notes } = translate(yaml);
+    const { listen: _, subgraphs: __, ...others } = options;
+    expect(others).toEqual(expected);
+    expect(notes.filter((text) => text.startsWith(subject))).toHaveLength(1);
+  });
+  // biome-ignore-end lint/suspicious/noTemplateCurlyInString: references of the configuration
 
   test.each([
     ['[{ origins: [A], allow_credentials: true }, { origins: [B] }]', { credentials: false }],
