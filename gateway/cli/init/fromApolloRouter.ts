@@ -1,4 +1,5 @@
 import { isSection, type Section, sectionOf } from '../../config/isSection.ts';
+import { CommandError, exitCode } from '../exitCode.ts';
 import type { ConfigDraft } from './configDraft.ts';
 import { translateJwt, translateRequireAuthentication } from './routerAuthentication.ts';
 import { translateCache } from './routerCache.ts';
@@ -134,6 +135,8 @@ const routerRules: Readonly<Record<string, Translate>> = {
       ),
   }),
   demand_control: demandControl,
+  // Newer versions have the limits in a section.
+  'limits.router': (value, _, draft) => translateSection('limits', value, draft),
   'limits.http_max_request_bytes': to('limits.bodySize', asSize),
   'limits.max_depth': to('limits.depth'),
   'limits.max_aliases': to('limits.aliases'),
@@ -168,12 +171,37 @@ const routerRules: Readonly<Record<string, Translate>> = {
   'subscription.enable_deduplication': unless([true], 'equal subscriptions are always shared'),
   experimental_hoist_orphan_errors: unneeded,
   response_cache: translateCache,
+  preview_response_cache: translateCache,
   preview_entity_cache: translateCache,
   'telemetry.exporters': translateExporters,
 };
 
-/** Translates the configuration of Apollo Router 2. What has no counterpart becomes a note. */
+/** Options of Apollo Router 1 that version 2 refuses. */
+const earlierOptions = [
+  'authentication.jwt',
+  'authorization.preview_directives',
+  'experimental_batching',
+  'experimental_entity_cache',
+  'preview_demand_control',
+  'preview_directives',
+  'preview_operation_limits',
+  'preview_persisted_queries',
+  'telemetry.metrics',
+  'telemetry.tracing',
+];
+
+/** Translates the configuration of Apollo Router 2. What has no counterpart becomes a note.
+ *  @throws {CommandError} `usageError` for a configuration of version 1, whose limits and authentication would be lost. */
 export function translateApolloRouter(config: Section, draft: ConfigDraft): void {
+  const earlier = earlierOptions.filter((path) => {
+    const [name = '', key] = path.split('.');
+    return (key === undefined ? config : sectionOf(config[name]))[key ?? name] !== undefined;
+  });
+  if (earlier.length > 0)
+    throw new CommandError(
+      exitCode.usageError,
+      `Nothing was written: the configuration is of Apollo Router 1 (${earlier.join(', ')}). Translate it to version 2 first: router config upgrade FILE`,
+    );
   const translated = sectionOf(replaceRouterVariables(config));
   setDefaultTimeouts(draft);
   for (const [name, value] of Object.entries(translated)) translateSection(name, value, draft);

@@ -29,7 +29,10 @@ export const translateJwt: Translate = (value, source, draft) => {
   if (prefix !== undefined) unless(['Bearer'])(prefix, `${source}.header_value_prefix`, draft);
   for (const [index, entry] of (Array.isArray(sources) ? sources : []).entries())
     tokenSource(entry, `${source}.sources[${index}]`, draft);
-  section({ header_name: to('security.jwt.header', lowerCase) })(others, source, draft);
+  section({
+    header_name: to('security.jwt.header', lowerCase),
+    on_error: unless(['Error'], 'requests with an invalid token are always refused'),
+  })(others, source, draft);
 };
 
 /** Apollo Router reads tokens of `sources` besides those in `header_name`. Here, one cookie can be besides one header. */
@@ -64,7 +67,9 @@ export const translateRequireAuthentication: Translate = (value, source, draft) 
 
 /** The issuers of one key set. Apollo Router accepts several for a key set; here each has an entry. */
 function issuersOf(entry: Section, source: string, draft: ConfigDraft): Section[] {
-  const { url, issuers, audiences, algorithms, headers, poll_interval: pollInterval, ...others } = entry;
+  const { url, issuer: only, audiences, algorithms, headers, poll_interval: pollInterval, ...rest } = entry;
+  // Apollo Router 1 has `issuer`, which version 2 still reads.
+  const { issuers = only, ...others } = rest;
   noteKeys(others, source, draft);
   if (typeof url !== 'string' || url.startsWith('file:')) {
     draft.note(`${source}.url`, 'keys are fetched over HTTP only');

@@ -37,8 +37,11 @@ const strictest: Readonly<
 
 /** Translates `cors` of Apollo Router, where each policy may have options of its own. Here, all origins have the same. */
 export const translateCors: Translate = (value, source, draft) => {
-  const { policies: given, ...general } = sectionOf(value);
-  const policies = (Array.isArray(given) ? given : []).map((policy, index) => {
+  const { policies: given, origins: ofAll, match_origins: matched, ...general } = sectionOf(value);
+  // Apollo Router before 2.4 has one policy, whose origins are beside its options.
+  const isFlat = ofAll !== undefined || matched !== undefined;
+  const listed = isFlat ? [{ origins: ofAll, match_origins: matched }] : given;
+  const policies = (Array.isArray(listed) ? listed : []).map((policy, index) => {
     const { origins, match_origins: expressions, ...options } = sectionOf(policy);
     if (expressions !== undefined)
       draft.note(

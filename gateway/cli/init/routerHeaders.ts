@@ -39,7 +39,11 @@ function readOperations(section: unknown, source: string, draft: ConfigDraft): r
       `${source}.${key}`,
       'headers of responses: see subgraphs.all.headers.respond in docs/headers.md',
     );
-  return Array.isArray(request) ? request : [];
+  // Newer versions have the list in a section.
+  const { operations = request } = sectionOf(request);
+  if (operations !== undefined && !Array.isArray(operations))
+    draft.note(`${source}.request`, 'is not a list of operations');
+  return Array.isArray(operations) ? operations : [];
 }
 
 function translateOperations(
@@ -73,7 +77,7 @@ function translateOperations(
       return;
     if (fallback !== undefined)
       draft.note(source, `propagate ${named}: a default value is not available; an extension can set it`);
-    if (typeof matching === 'string') rules.push({ forwardMatching: withoutTrailingWildcard(matching) });
+    if (typeof matching === 'string') rules.push({ forwardMatching: simplify(matching) });
     else addNamed(lower(named), lower(rename ?? named));
   }
 
@@ -137,9 +141,10 @@ function adds({ set, to, forwardMatching }: HeaderRule, name: string | undefined
   }
 }
 
-/** The expression without a last `.*`, which has no effect after another part, and which counts as a repetition. */
-function withoutTrailingWildcard(expression: string): string {
-  return expression.replace(/(?<=[^\\])\.\*$/, '');
+/** The expression without `(?i)`, because letter case never matters, and without a last `.*`, which has no effect after
+ *  another part and counts as a repetition. */
+function simplify(expression: string): string {
+  return expression.replace(/^\(\?i\)/, '').replace(/(?<=[^\\])\.\*$/, '');
 }
 
 function lower(name: unknown): string {

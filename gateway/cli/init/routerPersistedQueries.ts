@@ -7,7 +7,14 @@ const expectedManifest = 'persisted-query-manifest.json';
 
 /** Translates `persisted_queries` of Apollo Router. */
 export const translatePersistedQueries: Translate = (value, source, draft) => {
-  const { enabled, safelist, local_manifests: manifests, hot_reload: _, ...others } = sectionOf(value);
+  const {
+    enabled,
+    safelist,
+    experimental_local_manifests: earlier,
+    hot_reload: _,
+    ...rest
+  } = sectionOf(value);
+  const { local_manifests: manifests = earlier, ...others } = rest;
   noteKeys(others, source, draft);
   const { enabled: isSafelist, require_id: requireId } = sectionOf(safelist);
   if (requireId === true)

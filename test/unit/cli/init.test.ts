@@ -320,6 +320,50 @@ describe('the translation of Apollo Router', () => {
     expect(notes).toEqual(reason === undefined ? [] : [expect.stringContaining(`headers.all: ${reason}`)]);
   });
 
+  test('reads the options that other versions of Apollo Router 2 have', () => {
+    const { options, notes } = translate(`
+      cors: { allow_headers: [x-a], origins: [https://a.test], match_origins: [^https://b], allow_credentials: true }
+      limits: { router: { max_depth: 7 } }
+      headers: { all: { request: { operations: [propagate: { matching: (?i)^x-.* }] } } }
+      authentication: { router: { jwt: { on_error: Error, jwks: [{ url: https://a.test/jwks, issuer: https://a.test/ }] } } }
+      persisted_queries: { enabled: true, experimental_local_manifests: [a.json] }
+      preview_response_cache: { enabled: true, subgraph: { all: { enabled: false }, subgraphs: { a: { ttl: 1m } } } }
+    `);
+    expect(options).toMatchObject({
+      cache: { rules: { 'subgraph:a': { maxAge: '1m' } } },
+      limits: { depth: 7 },
+      security: {
+        cors: { origins: ['https://a.test'], credentials: true, allowHeaders: ['x-a'] },
+        jwt: { issuers: [{ jwks: 'https://a.test/jwks', issuer: 'https://a.test/' }] },
+        trustedDocuments: { mode: 'prefer', manifest: ['a.json'] },
+      },
+      subgraphs: { all: { headers: { forward: [], rules: [{ forwardMatching: '^x-' }] } } },
+    });
+    expect(notes).toEqual([expect.stringContaining('cors.policies[0].match_origins: expressions are not')]);
+  });
+
+  test.each([
+    ['authentication: { jwt: { jwks: [] } }', 'authentication.jwt'],
+    [
+      'preview_persisted_queries: { enabled: true }\ntelemetry: { tracing: {} }',
+      'preview_persisted_queries, telemetry.tracing',
+    ],
+  ])('writes nothing for a configuration of Apollo Router 1: %s', async (yaml, paths) => {
+    write('router.yaml', yaml);
+    expect(await run('init', '--apollo-router', 'router.yaml')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `Nothing was written: the configuration is of Apollo Router 1 (${paths}). Translate it to version 2 first: router config upgrade FILE\n`,
+    });
+    expect(() => read()).toThrow('ENOENT');
+  });
+
+  test('has a note for a list of operations that is none', () => {
+    expect(translate('headers: { all: { request: { propagate: a } } }').notes).toEqual([
+      'headers.all.request: is not a list of operations',
+    ]);
+  });
+
   test('sends a header that one subgraph gets although it is removed for all', () => {
     const { options } = translate(`
       headers:
