@@ -25,16 +25,21 @@ export interface GatewaySettings {
   readonly planningMemory?: number | undefined;
   /** `limits` of their configuration, as far as they are about the text of an operation. */
   readonly limits: OperationLimits;
+  /** `limits.cost` of their configuration: the maximum estimated cost of an operation, 0 for none. */
+  readonly cost: GatewayConfig['limits']['cost'];
   /** Location of a rule in the configuration file. Undefined when no configuration is known. */
   readonly locate?: ((section: 'cache.rules' | 'enrichment.fields', key: string) => FileLocation) | undefined;
   /** Milliseconds that one fetch takes. Undefined: latencies are not checked. */
   readonly stepLatencyMs?: number | undefined;
 }
 
+const defaultConfig = parseConfig({ supergraph: { file: 'any' } });
+
 /** Settings when nothing is known of the gateways: only what the supergraph says applies. */
 export const defaultGatewaySettings: GatewaySettings = {
   cache: { enabled: true, rules: {} },
   enrichments: { fields: {}, budget: 0 },
   waitsForAll: false,
-  limits: operationLimitsOf(parseConfig({ supergraph: { file: 'any' } })),
+  limits: operationLimitsOf(defaultConfig),
+  cost: defaultConfig.limits.cost,
 };

@@ -305,6 +305,13 @@ const graphRules = {
     advice:
       'Let a subgraph that is fetched earlier serve or @provides what the last fetch gets, defer the field, or agree with the consumer on another `# @slo latency`.',
   },
+  'cost-limit': {
+    severity: ['breaking', 'dangerous'],
+    isContractTerm: true,
+    needs: 'gateway configuration',
+    advice:
+      'Lower its cost with @cost or @listSize, agree with the consumer on a smaller operation, or raise limits.cost.max.',
+  },
   'slo-unmatched': {
     severity: ['dangerous', 'safe'],
     isContractTerm: true,

@@ -6,6 +6,7 @@ import { locateDefinition } from '../graph/locateInContract.ts';
 import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
 import { type RuleId, ruleOf } from '../rules.ts';
 import { evaluateCacheContract } from './evaluateCacheContract.ts';
+import { evaluateCostLimit } from './evaluateCostLimit.ts';
 import { evaluateEnrichmentBudgets } from './evaluateEnrichmentBudgets.ts';
 import { evaluateEnrichmentContract } from './evaluateEnrichmentContract.ts';
 import { evaluateGatewayConfig } from './evaluateGatewayConfig.ts';
@@ -25,7 +26,7 @@ export function isFullyEvaluated(rule: RuleId, { locate, stepLatencyMs }: Gatewa
   }
 }
 
-/** Reports where the graph violates what was agreed on besides the schema: caching, deferral and latency. Violations
+/** Reports where the graph violates what was agreed on besides the schema: caching, deferral, latency and cost. Violations
  *  are `breaking` when the change causes them or nothing is known of the time before. */
 export function evaluateContractTerms({
   changes,
@@ -49,6 +50,7 @@ export function evaluateContractTerms({
     ...evaluateEnrichmentBudgets(before, after, operations),
     ...evaluateMayDefer(after, operations),
     ...evaluateGatewayConfig(before, after),
+    ...evaluateCostLimit(before, after, operations),
     ...evaluateLatencies(gateway, next, gatewaySettings.stepLatencyMs),
   ].map((finding) => withLocation(finding, changes, next));
 }

@@ -80,7 +80,7 @@ async function readGatewayConfig(path: string, namedAt: FileLocation | undefined
 
 function isUsedPath(path: string): boolean {
   return (
-    /^(cache\.(enabled|rules)|enrichment|planning\.memory)\b/.test(path) ||
+    /^(cache\.(enabled|rules)|enrichment|planning\.memory|limits\.cost)\b/.test(path) ||
     operationLimitNames.some((name) => path === `limits.${name}`)
   );
 }
@@ -96,13 +96,14 @@ function gatewaySettingsFrom(options: unknown, yaml: YamlFile): GatewaySettings 
     cache: { enabled, rules },
     enrichment: sections.enrichment,
     planning: { memory },
-    limits: Object.fromEntries(operationLimitNames.map((name) => [name, limits[name]])),
+    limits: Object.fromEntries([...operationLimitNames, 'cost'].map((name) => [name, limits[name]])),
   });
   const { cache, enrichment, planning } = parsed;
   return {
     cache: { enabled: cache.enabled, rules: cache.rules },
     enrichments: { fields: enrichment.fields, budget: enrichment.budget },
     limits: operationLimitsOf(parsed),
+    cost: parsed.limits.cost,
     waitsForAll: enrichment.mode === 'never' || enrichment.shadow,
     ...(memory === undefined ? {} : { planningMemory: planning.memory }),
     locate: (section, key) => yaml.locationAtPath([...section.split('.'), key]),

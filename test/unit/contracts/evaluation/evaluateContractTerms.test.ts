@@ -201,6 +201,60 @@ describe('a gateway configuration', () => {
   });
 });
 
+describe('a cost limit', () => {
+  const shop = (rules: string) =>
+    `type Query { shelves(first: Int, label: String): [Shelf!]! ${rules} } type Shelf { id: ID! }`;
+  const cost = { max: 50, listSize: 10 };
+  const costly = shop('@listSize(assumedSize: 60, requireOneSlicingArgument: false)');
+
+  test.each<[string, { query?: string; now?: string; before?: string; max?: number }, readonly string[]]>([
+    ['is exceeded by a change', { now: costly, before: shop('') }, ['breaking cost-limit shop/Page']],
+    ['is exceeded without a baseline', { now: costly }, ['breaking cost-limit shop/Page']],
+    [
+      'was exceeded before, too',
+      { now: costly, before: costly },
+      ['dangerous cost-limit shop/Page (existed before the change)'],
+    ],
+    ['is not exceeded', { now: costly, max: 60 }, []],
+    ['is not set', { now: costly, max: 0 }, []],
+    [
+      'is not checked for an operation that the graph refuses',
+      { now: costly, query: 'query Page { shelves { name } }' },
+      [],
+    ],
+    [
+      'counts the defaults of variables',
+      {
+        query: 'query Page($first: Int = 51) { shelves(first: $first) { id } }',
+        now: shop('@listSize(slicingArguments: ["first"])'),
+        before: shop(''),
+      },
+      ['breaking cost-limit shop/Page'],
+    ],
+    [
+      'counts integers without a default as 1',
+      {
+        query: 'query Page($first: Int, $label: String) { shelves(first: $first, label: $label) { id } }',
+        now: shop('@listSize(assumedSize: 60, slicingArguments: ["first"])'),
+        before: shop(''),
+      },
+      [],
+    ],
+  ])(
+    'that %s',
+    async (_, { query = 'query Page { shelves { id } }', now = '', before, max = 50 }, expected) => {
+      const findings = await evaluate({
+        query,
+        slo: {},
+        now: [now],
+        ...(before === undefined ? {} : { before: [before] }),
+        gatewaySettings: { cost: { ...cost, max } },
+      });
+      expect(findings).toEqual(expected);
+    },
+  );
+});
+
 describe('a latency objective', () => {
   const slo = { latency: 100 };
   const query = 'query Page { shelf { label room { name } } }';
@@ -282,7 +336,7 @@ describe('a latency objective', () => {
 });
 
 const link = `extend schema
-  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@provides", "@external", "@composeDirective"])
+  @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@provides", "@external", "@composeDirective", "@listSize"])
   @link(url: "https://tributary.dev/spec/v1.0", import: ["@cached", "@enrichment"])
   @composeDirective(name: "@cached") @composeDirective(name: "@enrichment")
 directive @cached(maxAge: String!, staleIfError: String, scope: CacheScope) on FIELD_DEFINITION | OBJECT

@@ -169,6 +169,7 @@ const contractTerms: ReadonlySet<string> = new Set([
   'enrichment-contract',
   'slo-unmatched',
   'gateway-config-outdated',
+  'cost-limit',
 ]);
 
 const refusals: ReadonlySet<string> = new Set(['composition-error', 'supergraph-refused']);

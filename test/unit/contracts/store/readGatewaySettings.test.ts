@@ -81,6 +81,13 @@ describe('readGatewaySettings', () => {
       reported: [],
     });
     expect((await read(config)).gatewaySettings.limits).toEqual(limits);
+    expect((await withLimits('{ cost: { max: 50 } }')).gatewaySettings.cost).toEqual({
+      max: 50,
+      listSize: 10,
+    });
+    expect((await withLimits(`{ cost: { max: "\${NOBODY_SETS_THIS}" } }`)).reported).toEqual([
+      ['gateway-config-invalid', expect.stringContaining('limits.cost.max'), expect.anything()],
+    ]);
     expect((await withLimits(`{ depth: "\${NOBODY_SETS_THIS}" }`)).reported).toEqual([
       ['gateway-config-invalid', expect.stringContaining('limits.depth'), expect.anything()],
     ]);
