@@ -4,35 +4,28 @@ import type { RequestContextFactory } from './admission/requestContextFactory.ts
 import type { TrafficControl } from './admission/trafficControl.ts';
 import { computeGroupUrgencies } from './enrichment/responses/computeGroupUrgencies.ts';
 import type { EnrichmentCoordinator } from './enrichment/responses/enrichmentCoordinator.ts';
-import { RequestEnrichments } from './enrichment/responses/requestEnrichments.ts';
 import { SnapshotExecutor } from './enrichment/responses/snapshotExecutor.ts';
 import { abortReasonOf, GatewayError } from './errors.ts';
-import { Execution, type ExecutionOptions } from './execution/execution.ts';
-import type { ExecutionObserver } from './execution/executionObserver.ts';
-import type { ExecutionQueue } from './execution/executionQueue.ts';
-import { FetchScheduler } from './execution/fetchScheduler.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
-import { LatencyBudget } from './execution/latencyBudget.ts';
-import { isolateRequestContext, type RequestContext } from './execution/requestContext.ts';
-import { TypeConditions } from './execution/typeConditions.ts';
-import type { ExecutionOrigin } from './feature.ts';
+import type { RequestContext } from './execution/requestContext.ts';
 import type { Access } from './operation/authorization/access.ts';
 import type { Authorizer } from './operation/authorization/authorizer.ts';
-import { executeIntrospection } from './operation/introspection.ts';
 import type { OperationRequest } from './operation/operationRequest.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { EnrichmentPolicy, PreparationResult, Preparer } from './operation/preparer.ts';
 import { validateDocument } from './operation/validateDocument.ts';
+import {
+  logFieldsOf,
+  type OperationRun,
+  OperationRunner,
+  type OperationRunnerOptions,
+  type RequestLogFields,
+} from './operationRunner.ts';
 import { createFailedOutcome } from './response/createSingleResponse.ts';
 import { addCursorToOutcome, addCursorToPayload } from './response/cursorExtension.ts';
-import type { ExecutionOutcome, IncrementalOutcome, SingleOutcome } from './response/executionOutcome.ts';
-import type { ErrorPolicy } from './response/formatErrors.ts';
-import type { OperationCost } from './response/measureCost.ts';
+import type { ExecutionOutcome } from './response/executionOutcome.ts';
 import { notifyOnEnd } from './response/notifyOnEnd.ts';
-import { OperationResponse } from './response/operationResponse.ts';
-import { responseKeyOf } from './response/responseKey.ts';
 import { serializeOutcome } from './response/serializeOutcome.ts';
-import type { SharedResponses, StartedResponse } from './response/sharedResponses.ts';
 import type { SubscriptionPayload } from './response/subscriptionEvents.ts';
 import { EventFetchSender } from './subscriptions/eventFetchSender.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
@@ -40,44 +33,15 @@ import type { SubscriptionManager } from './subscriptions/subscriptionManager.ts
 import type { Supergraph } from './supergraph/supergraph.ts';
 import type { SupergraphLease } from './supergraph/supergraphHolder.ts';
 import type { TraceSpan, Tracing } from './telemetry/trace.ts';
-import { traceIdOf } from './telemetry/traceContext.ts';
 
-/** Which request a log line is about. */
-interface RequestLogFields {
-  readonly requestId: string;
-  /** `undefined` without tracing. */
-  readonly traceId: string | undefined;
-}
-
-/** A prepared operation about to be executed for one request. */
-interface OperationRun {
-  readonly operation: PreparedOperation;
-  readonly request: OperationRequest;
-  readonly context: RequestContext;
-  readonly fetches: FetchSender;
-  /** When the request or event began, on `performance.now()`'s clock. */
-  readonly startedAt: number;
-  readonly cost?: OperationCost | undefined;
-}
-
-interface PipelineOptions {
+interface PipelineOptions extends OperationRunnerOptions {
   readonly preparer: Preparer;
   /** Fetches the data of operations on a supergraph. */
   fetchesOf(supergraph: Supergraph): FetchSender;
-  /** `undefined` if no field may be deferred. */
-  readonly enrichment?: EnrichmentCoordinator;
-  /** `undefined` if requests share no responses (`batching.acrossRequests`). */
-  readonly sharedResponses?: SharedResponses | undefined;
-  readonly errorPolicy: ErrorPolicy;
-  /** Largest response, or payload of a response, in bytes. */
-  readonly responseSize: number;
-  readonly executionQueue: ExecutionQueue;
   /** `undefined` if subscriptions are not served. */
   readonly subscriptions?: SubscriptionManager;
   /** See `FeatureContext.openStream`. */
   openStream(clientKey: string): () => void;
-  /** A fault of the gateway failed one fetch. */
-  onInternalError(cause: unknown, request: RequestLogFields): void;
   /** An operation that is valid could not be planned. */
   onPlanningFailed(error: GatewayError, request: RequestLogFields): void;
   readonly requestContexts: Pick<RequestContextFactory, 'create' | 'restart'>;
@@ -91,14 +55,6 @@ interface PipelineOptions {
   readonly traffic?: Pick<TrafficControl, 'checkOperation'>;
   /** `undefined` if tracing is off. */
   readonly tracing?: Tracing | undefined;
-  /** Returns what observes an execution. `undefined` if nothing observes any. */
-  readonly observeExecution?:
-    | ((
-        operation: PreparedOperation,
-        context: RequestContext,
-        origin: ExecutionOrigin,
-      ) => ExecutionObserver | undefined)
-    | undefined;
   /** An operation is prepared and about to be executed. @throws {GatewayError} to refuse it. */
   onPrepared?(request: OperationRequest, operation: PreparedOperation): Promise<void> | undefined;
 }
@@ -106,9 +62,11 @@ interface PipelineOptions {
 /** Runs the operations of all transports: prepare, execute, respond. */
 export class Pipeline {
   readonly #options: PipelineOptions;
+  readonly #runner: OperationRunner;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.#runner = new OperationRunner(options);
   }
 
   /** @throws {GatewayError} if the operation cannot be prepared or its client may not use it, `REQUEST_ABORTED` if the client disconnected, and
@@ -163,8 +121,8 @@ export class Pipeline {
     const run: OperationRun = { operation, request, context, fetches, startedAt, cost };
     // Awaited: an async function that returns a promise waits for it two turns of the microtask queue longer.
     return await (operation.enrichments.length > 0
-      ? this.#respondWithEnrichments(run)
-      : this.#respondShared(run));
+      ? this.#runner.respondWithEnrichments(run)
+      : this.#runner.respondShared(run));
   }
 
   async #subscribeToEnrichment(
@@ -215,73 +173,10 @@ export class Pipeline {
         return prepared.kind === 'prepared' ? prepared.operation : undefined;
       },
       execute: (operation, request, context, resume) =>
-        this.#createExecution(operation, request, context, fetchesOf(operation.supergraph), {
+        this.#runner.createExecution(operation, request, context, fetchesOf(operation.supergraph), {
           resume,
           urgency: computeGroupUrgencies(operation),
         }),
-    });
-  }
-
-  #respondShared(run: OperationRun): Promise<SingleOutcome | IncrementalOutcome> {
-    const { sharedResponses, observeExecution } = this.#options;
-    const { operation, request, context, startedAt } = run;
-    const key = sharedResponses && responseKeyOf(operation, request, context);
-    if (sharedResponses === undefined || key === undefined) return this.#respond(run).outcome;
-    return sharedResponses.respond({
-      key,
-      operation,
-      request,
-      deadline: context.deadline,
-      start: (signal) => this.#respond({ ...run, request: { ...request, signal } }),
-      observe: () => observeExecution?.(operation, context, { request, startedAt, isJoined: true }),
-    });
-  }
-
-  #respond(run: OperationRun): StartedResponse {
-    const { operation, request, context, fetches, startedAt } = run;
-    const execution = this.#createExecution(operation, request, context, fetches, { startedAt });
-    return { execution, outcome: this.#createResponse(run, execution).respond() };
-  }
-
-  #respondWithEnrichments(run: OperationRun): Promise<SingleOutcome | IncrementalOutcome> {
-    const { operation, request, context, fetches, startedAt } = run;
-    const coordinator = this.#options.enrichment as EnrichmentCoordinator;
-    const plan = coordinator.budgetPlanFor(operation, request, context.preferences);
-    const budget = new LatencyBudget();
-    const execution = this.#createExecution(operation, request, context, fetches, {
-      startedAt,
-      urgency: computeGroupUrgencies(operation, { budget, waitsForAll: plan.isShadow }),
-    });
-    const enrichments = new RequestEnrichments({
-      operation,
-      request,
-      requestContext: context,
-      execution,
-      plan,
-      budget,
-      startedAt,
-      coordinator,
-    });
-    return this.#createResponse(run, execution, enrichments).respond();
-  }
-
-  /** `execution`: not started. */
-  #createResponse(
-    { operation, request, context, cost }: OperationRun,
-    execution: Execution,
-    enrichments?: RequestEnrichments,
-  ): OperationResponse {
-    const { errorPolicy: policy, responseSize: maxBytes, executionQueue } = this.#options;
-    return new OperationResponse({
-      operation,
-      request,
-      context,
-      execution,
-      executionQueue,
-      policy,
-      maxBytes,
-      cost,
-      enrichments,
     });
   }
 
@@ -342,7 +237,7 @@ export class Pipeline {
       : restarted;
     const fetches = new EventFetchSender(own, this.#options.fetchesOf(operation.supergraph));
     try {
-      const { outcome: responding } = this.#respond({
+      const { outcome: responding } = this.#runner.respond({
         operation,
         request: isTraced ? { ...request, trace } : request,
         context,
@@ -395,34 +290,6 @@ export class Pipeline {
       supergraph,
     );
   }
-
-  #createExecution(
-    operation: PreparedOperation,
-    request: OperationRequest,
-    ownContext: RequestContext,
-    fetches: FetchSender,
-    { startedAt, ...options }: Pick<ExecutionOptions, 'urgency' | 'resume'> & { startedAt?: number },
-  ): Execution {
-    const context = operation.kind === 'mutation' ? isolateRequestContext(ownContext) : ownContext;
-    const execution = new Execution({
-      program: operation.program,
-      requestContext: context,
-      scheduler: new FetchScheduler(fetches, context),
-      conditions: TypeConditions.forSupergraph(operation.supergraph),
-      ...options,
-      observer: this.#options.observeExecution?.(operation, context, { request, startedAt }),
-      onInternalError: (cause) => this.#options.onInternalError(cause, logFieldsOf(request)),
-    });
-    if (operation.introspection !== undefined) {
-      const { apiSchema } = operation.supergraph;
-      execution.addToTree(executeIntrospection(apiSchema, operation.introspection, request.variables));
-    }
-    return execution;
-  }
-}
-
-function logFieldsOf({ requestId, traceHeaders }: OperationRequest): RequestLogFields {
-  return { requestId, traceId: traceHeaders && traceIdOf(traceHeaders) };
 }
 
 function withCursor(text: string, cursor: string | undefined): SubscriptionPayload {
