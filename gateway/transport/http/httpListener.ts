@@ -20,7 +20,7 @@ import { securityHeaders } from './securityHeaders.ts';
 import { createTlsServer, type TlsOptions, type TlsServer } from './tlsServer.ts';
 
 /** A listening port: a server with the API of node:http, and the Fastify instance behind it. */
-interface HttpListener {
+export interface HttpListener {
   readonly server: Server;
   /** Set if the listener uses TLS. */
   readonly tls: TlsServer | undefined;
@@ -30,7 +30,7 @@ interface HttpListener {
   readonly knownRoutes: ReadonlyMap<string, KnownRoute>;
 }
 
-interface HttpListenerOptions {
+export interface HttpListenerOptions {
   readonly route: (handleOther: RequestListener) => RequestListener;
   readonly isWriting: (socket: Socket) => boolean;
   /** Other upgrade requests are handled as requests without an upgrade. */

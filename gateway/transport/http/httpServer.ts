@@ -1,28 +1,11 @@
 import type { IncomingMessage } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
-import { Admission } from '../../admission/admission.ts';
-import {
-  type ApolloServerPlugin,
-  createApolloPipeline,
-  type ExecuteOperation,
-} from '../../admission/apolloPipeline.ts';
 import { type Authentication, HeaderAuthentication } from '../../admission/authentication/authentication.ts';
-import type { ClientRequest, GatewayContext } from '../../admission/clientRequest.ts';
-import { PersistedQueryStore } from '../../admission/documents/persistedQueryStore.ts';
-import type { SharedPersistedQueries } from '../../admission/documents/sharedPersistedQueries.ts';
-import type { TrustedDocuments } from '../../admission/documents/trustedDocuments.ts';
-import { createErrorFormatter } from '../../admission/errorFormatter.ts';
+import { type AdmissionSettings, createAdmission } from '../../admission/createAdmission.ts';
 import { createIdentityReader } from '../../admission/identity.ts';
-import { createTextLimitCheck, createVariableDepthCheck } from '../../admission/limitChecks.ts';
 import type { TrafficControl } from '../../admission/trafficControl.ts';
-import { ValidatedOperationCache } from '../../admission/validatedOperationCache.ts';
 import { GatewayShutdownError } from '../../errors.ts';
-import type { OperationLimits } from '../../operation/operationLimits.ts';
-import type { SupergraphView } from '../../supergraph/supergraphHolder.ts';
-import type { TransportLog } from '../../telemetry/logger.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
-import type { Tracing } from '../../telemetry/trace.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
 import { EventStreamRequests, readStreamToken } from '../event-streams/eventStreamRequests.ts';
@@ -37,9 +20,10 @@ import { addAdminRoutes } from './adminRoutes.ts';
 import { createClientAddressReader } from './clientAddress.ts';
 import { type CompressionOptions, CompressionPolicy } from './compression.ts';
 import { type CorsOptions, CorsPolicy } from './cors.ts';
+import { drainRequests } from './drainRequests.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
-import { closeListener, closeServer, createHttpListener, startListening } from './httpListener.ts';
+import { closeListener, createHttpListener, startListening } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { createMountedGateway, type MountedGateway } from './mountedGateway.ts';
@@ -49,7 +33,7 @@ import { rewriteToOriginForm } from './requestTarget.ts';
 import { rejectMalformedHeaders } from './respondToMalformedHttp.ts';
 import type { TlsOptions } from './tlsServer.ts';
 
-export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
+export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, AdmissionSettings {
   readonly listen: {
     readonly host: string;
     readonly port: number;
@@ -70,22 +54,15 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly worker?: WorkerIdentity | undefined;
   /** Calls between these processes. */
   readonly workerCalls?: WorkerCalls | undefined;
-  readonly supergraphs: SupergraphView;
-  readonly executeOperation: ExecuteOperation;
   /** Records requests in metrics and the access log. Default: nothing is recorded. */
   readonly recorder?: RequestRecorder | undefined;
   /** Default: clients are distinguished by their addresses only. */
   readonly authentication?: Authentication;
   /** See `TrafficControl.holdBack`. Default: no request waits. */
   readonly holdBack?: TrafficControl['holdBack'];
-  /** See `TrafficControl.checkRequest`. Default: no request is shed. */
-  readonly checkLoad?: (client: Pick<ClientRequest, 'headers' | 'caller'>) => void;
-  /** Default: off. */
-  readonly tracing?: Tracing | undefined;
   readonly explain: (operation: string, overrides: readonly string[]) => Promise<string>;
-  readonly limits: OperationLimits & {
+  readonly limits: AdmissionSettings['limits'] & {
     readonly bodySize: number;
-    readonly batchedOperations: number;
     readonly webSockets: number;
     /** Maximum on one WebSocket or event stream. */
     readonly operationsPerSocket: number;
@@ -93,22 +70,13 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
     readonly eventStreams: number;
     readonly eventStreamsPerClient: number;
   };
-  readonly security: {
-    readonly introspection: boolean;
-    readonly suggestions: boolean;
+  readonly security: AdmissionSettings['security'] & {
     readonly csrf: boolean;
     /** Names of WebSocket connection parameters that are used as headers, in lower case. */
     readonly connectionParams: readonly string[];
     /** Names of WebSocket connection parameters that are forwarded to subgraphs. */
     readonly subgraphParams: readonly string[];
     readonly cors?: CorsOptions;
-  };
-  /** Default: off. */
-  readonly trustedDocuments?: TrustedDocuments | undefined;
-  /** Automatic persisted queries. Default: texts in this process only. */
-  readonly persistedQueries?: {
-    readonly isEnabled: boolean;
-    readonly shared: Pick<SharedPersistedQueries, 'get' | 'set'> | undefined;
   };
   /** Status of an invalid operation in `application/json`. Default: 400. */
   readonly requestErrorStatus?: 400 | 200;
@@ -118,14 +86,11 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   readonly reservationTimeoutMs: number;
   /** Default: real time. */
   readonly timers?: Timers;
-  /** Size in characters of each of three caches of operation texts: checked, parsed, and persisted. */
-  readonly textCacheSize: number;
   /** The output directory of `bundleGraphiql`. When set, a browser's GET of the GraphQL route gets GraphiQL, or a page that
    *  says that the bundle is missing. */
   readonly graphiqlDirectory?: string;
   /** Default: one tab, and no explanations. */
   readonly graphiqlSettings?: GraphiqlSettings;
-  readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   /** Why the gateway should get no requests at present although it has a supergraph. */
   readonly unreadyReasons?: () => readonly UnreadyReason[];
   /** Problems that `/health/ready` reports although the gateway is ready. */
@@ -137,7 +102,6 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'> {
   /** The id in the URL of a feature's route. With several workers, the worker that created the id handles the request. */
   readonly resourceIdOf?: (url: string) => string | undefined;
   readonly addAdminRoutes?: (server: FastifyInstance) => void;
-  readonly log: TransportLog;
 }
 
 export interface HttpServer extends MountedGateway {
@@ -166,9 +130,6 @@ interface HttpAddresses {
   readonly adminUrl: string | undefined;
 }
 
-/** Milliseconds in which aborted requests may write their last payload. */
-const lastPayloadTimeMs = 100;
-
 /** Creates the public listener and the admin listener. On the public listener, node:http serves the GraphQL route, and
  *  Fastify all other routes. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
@@ -187,39 +148,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const clientAddressOf = createClientAddressReader(listen.trustedProxies ?? []);
   let isShuttingDown = false;
   let isDraining = false;
-  const plugins = options.plugins ?? [];
-  const validatedOperations =
-    plugins.length === 0 ? new ValidatedOperationCache(options.textCacheSize) : undefined;
-  supergraphs.onChange(() => validatedOperations?.clear());
-  const checkText = createTextLimitCheck({ limits, textCacheSize: options.textCacheSize });
-  const apollo = createApolloPipeline({
-    supergraphs,
-    executeOperation: options.executeOperation,
-    introspection: security.introspection,
-    suggestions: security.suggestions,
-    isBatchingAllowed: limits.batchedOperations > 0,
-    maxRecursiveSelections: limits.recursiveSelections,
-    plugins,
-    validatedOperations,
-    textCacheSize: options.textCacheSize,
-    persistedQueries: createPersistedQueryStore(options, checkText),
-    tracing: options.tracing,
-    log,
-  });
-  const admission = new Admission({
-    supergraphs,
-    apollo,
-    validatedOperations,
-    trustedDocuments: options.trustedDocuments,
-    executeOperation: options.executeOperation,
-    authentication,
-    checkLoad: options.checkLoad ?? (() => {}),
-    tracing: options.tracing,
-    formatError: createErrorFormatter(security),
-    checkText,
-    checkVariables: createVariableDepthCheck(limits),
-    maxBatchedOperations: limits.batchedOperations,
-  });
+  const { admission, apollo } = createAdmission(options, authentication);
   const eventStreams = new EventStreamRegistry({
     maxStreams: limits.eventStreams,
     maxStreamsPerClient: limits.eventStreamsPerClient,
@@ -377,28 +306,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     announceShutdown();
     isDraining = true;
     draining.abort();
-    inFlight.abortSubscriptions(new GatewayShutdownError());
-    webSockets.drain();
-    eventStreams.drain();
-    workerProxy?.drain();
-    // Until then connections are accepted: a load balancer must be able to read that this process is not ready.
-    const drained = Promise.all([inFlight.waitForEnd(), webSockets.waitForEnd()]).then(async () => {
-      await options.onRequestsEnded?.();
-      const closed = closeServer(publicListener);
-      await inFlight.waitForEnd();
-      await closed;
+    await drainRequests({
+      inFlight,
+      webSockets,
+      eventStreams,
+      workerProxy,
+      publicListener,
+      drainTimeout: listen.drainTimeout,
+      onRequestsEnded: options.onRequestsEnded,
     });
-    const timer = Promise.withResolvers<void>();
-    const timeout = setTimeout(timer.resolve, listen.drainTimeout);
-    await Promise.race([drained, timer.promise]);
-    clearTimeout(timeout);
-    if (inFlight.size > 0 || webSockets.size > 0) {
-      inFlight.abortAll(new GatewayShutdownError());
-      webSockets.abortAll();
-      // Aborted requests write their last payload or error at once, unless it is compressed first.
-      await Promise.race([inFlight.waitForEnd(), sleep(lastPayloadTimeMs, undefined, { ref: false })]);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
     state = 'closed';
     webSockets.terminateAll();
     await closeListener(publicListener);
@@ -447,17 +363,4 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return closing;
     },
   };
-}
-
-/** The store of automatic persisted queries; `undefined` if they are off. */
-function createPersistedQueryStore(
-  { persistedQueries, trustedDocuments, textCacheSize }: HttpServerOptions,
-  checkText: (text: string) => void,
-): PersistedQueryStore | undefined {
-  // A store without a text: only trusted documents are found, and none is registered.
-  if (trustedDocuments?.isRequired === true) {
-    return new PersistedQueryStore({ textCacheSize, shared: undefined, checkText });
-  }
-  if (persistedQueries?.isEnabled === false) return undefined;
-  return new PersistedQueryStore({ textCacheSize, shared: persistedQueries?.shared, checkText });
 }
