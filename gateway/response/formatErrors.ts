@@ -4,7 +4,7 @@ import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import type { Access } from '../operation/authorization/access.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { PathIndex } from './pathIndex.ts';
-import type { ShapeError } from './shapeData.ts';
+import type { ShapeError } from './shapeErrors.ts';
 
 export interface ErrorPolicy {
   /** Clients see the messages and extensions of subgraphs (security.exposeSubgraphErrors). */

@@ -7,7 +7,7 @@ import type { SlicedTask } from '../time/slicedTask.ts';
 import { toClientPath, toInternalPath } from './clientPaths.ts';
 import { type ErrorPolicy, errorsPerSlice, formatExecutionError, formatShapeErrors } from './formatErrors.ts';
 import { PathIndex } from './pathIndex.ts';
-import type { ShapeError } from './shapeData.ts';
+import type { ShapeError } from './shapeErrors.ts';
 
 /** The errors of one execution as the client gets them. The error of a whole fetch is reported at each field that is
  *  missing because of it, as if the field had failed by itself. If no field is missing, the error is reported once, at

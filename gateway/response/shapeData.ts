@@ -10,7 +10,6 @@ import {
   isLeafType,
   isListType,
   isNonNullType,
-  isObjectType,
   isSpecifiedScalarType,
 } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
@@ -24,6 +23,12 @@ import { enrichmentGroupsWithin, selectionSetOfField } from './pendingSelectionS
 import { responseTooLarge } from './responseChunks.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { SentNulls } from './sentNulls.ts';
+import {
+  describeForbiddenNull,
+  describeUnknownType,
+  describeUnknownValue,
+  type ShapeError,
+} from './shapeErrors.ts';
 
 /** A deferred fragment at one object of the response. */
 export interface DeferredInstance {
@@ -32,15 +37,6 @@ export interface DeferredInstance {
   readonly type: RuntimeType;
   readonly path: ResponsePath;
 }
-
-export type ShapeError =
-  /** A value of the response tree that the schema forbids. `unknown`: an object whose type, or an enum value whose name, the
-   *  supergraph does not have at this path. */
-  | { readonly kind: 'null' | 'invalid' | 'unknown'; readonly message: string; readonly path: ResponsePath }
-  /** A field that is missing because a fetch failed. */
-  | { readonly kind: 'missing'; readonly cause: ExecutionError; readonly path: ResponsePath }
-  /** A field or object that the client may not read. */
-  | { readonly kind: 'denied'; readonly path: ResponsePath };
 
 /** Finds the error that explains why a field is missing, by the client's path and the internal name. */
 type FindCause = (path: ResponsePath, internalName: string) => ExecutionError | undefined;
@@ -141,13 +137,6 @@ type Shaped<T> = T | PropagatedNull;
 function leafTypeOf(type: GraphQLOutputType): GraphQLLeafType | undefined {
   const nullable = isNonNullType(type) ? type.ofType : type;
   return isLeafType(nullable) ? nullable : undefined;
-}
-
-/** Messages never contain text of a subgraph, except names. */
-function describeName(kind: string, name: string): string {
-  return /^[_A-Za-z]\w{0,99}$/.test(name)
-    ? `${kind} ${name}`
-    : `${kind === 'type' ? 'a type' : kind} with an invalid name`;
 }
 
 function isPropagatedNull<T>(value: Shaped<T>): value is PropagatedNull {
@@ -424,58 +413,35 @@ class DataShaper {
     if (this.bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
   }
 
-  #reportForbiddenNull(coordinate: string): typeof nullViolation {
-    this.errors.push({
-      kind: 'null',
-      message: coordinate.includes('.')
-        ? `Cannot return null for non-nullable field ${coordinate}.`
-        : `Cannot return null for ${coordinate}, whose elements are non-nullable.`,
-      path: [...this.#path],
-    });
-    return nullViolation;
-  }
-
   #reportDenied(): null {
     this.errors.push({ kind: 'denied', path: [...this.#path] });
     return null;
   }
 
+  #reportForbiddenNull(coordinate: string): typeof nullViolation {
+    this.#report('null', describeForbiddenNull(coordinate));
+    return nullViolation;
+  }
+
   #reportUnknownType(declared: GraphQLAbstractType, typename: unknown): null {
-    if (typeof typename !== 'string') {
-      return this.#reportUnknown(
-        `an object without the name of its type where ${declared.name} is expected. The subgraph must answer __typename.`,
-      );
-    }
-    if (isObjectType(this.#schema.getType(typename))) {
-      return this.#reportUnknown(
-        `an object of type ${typename}, which is no ${declared.name}. Correct how the subgraph resolves the type, or compose the supergraph again.`,
-      );
-    }
-    if (this.#conditions?.().hasCompositeType(typename)) return null;
-    return this.#reportUnknown(
-      `an object of ${describeName('type', typename)}, which the supergraph does not have. Correct how the subgraph resolves the type, or compose the supergraph again.`,
-    );
+    const message = describeUnknownType(declared, typename, this.#schema, this.#conditions);
+    if (message !== undefined) this.#report('unknown', message);
+    return null;
   }
 
   #reportUnknownValue(type: GraphQLEnumType, value: unknown): null {
     if (typeof value !== 'string') return this.#reportInvalid(`a value of type ${type.name}`);
-    if (this.#conditions?.().hasEnumValue(type.name, value)) return null;
-    return this.#reportUnknown(
-      `${describeName('the enum value', value)}, which ${type.name} does not have in the supergraph. Correct the subgraph, or compose the supergraph again.`,
-    );
-  }
-
-  #reportUnknown(found: string): null {
-    this.errors.push({ kind: 'unknown', message: `A subgraph returned ${found}`, path: [...this.#path] });
+    const message = describeUnknownValue(type, value, this.#conditions);
+    if (message !== undefined) this.#report('unknown', message);
     return null;
   }
 
   #reportInvalid(expected: string): null {
-    this.errors.push({
-      kind: 'invalid',
-      message: `A subgraph returned an invalid value: expected ${expected}.`,
-      path: [...this.#path],
-    });
+    this.#report('invalid', `A subgraph returned an invalid value: expected ${expected}.`);
     return null;
+  }
+
+  #report(kind: 'null' | 'invalid' | 'unknown', message: string): void {
+    this.errors.push({ kind, message, path: [...this.#path] });
   }
 }
