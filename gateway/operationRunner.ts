@@ -15,6 +15,7 @@ import type { OperationRequest } from './operation/operationRequest.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { IncrementalOutcome, SingleOutcome } from './response/executionOutcome.ts';
 import type { ErrorPolicy } from './response/formatErrors.ts';
+import { isDataNullBefore } from './response/isDataNullBefore.ts';
 import type { OperationCost } from './response/measureCost.ts';
 import { OperationResponse } from './response/operationResponse.ts';
 import { responseKeyOf } from './response/responseKey.ts';
@@ -149,6 +150,8 @@ export class OperationRunner {
       scheduler: new FetchScheduler(fetches, context),
       conditions: TypeConditions.forSupergraph(operation.supergraph),
       ...options,
+      isDataNullBefore:
+        operation.kind === 'mutation' ? (step, tree) => isDataNullBefore(operation, step, tree) : undefined,
       observer: this.#options.observeExecution?.(operation, context, { request, startedAt }),
       onInternalError: (cause) => this.#options.onInternalError(cause, logFieldsOf(request)),
     });

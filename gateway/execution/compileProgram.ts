@@ -1,4 +1,4 @@
-import { type GraphQLSchema, isNonNullType, Kind } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import type {
   ConditionNode,
   DeferNode,
@@ -7,7 +7,7 @@ import type {
   QueryPlan,
   SubscriptionNode,
 } from '../planning/queryPlan.ts';
-import type { FetchShape, FetchShapeRegistry } from './fetchShape.ts';
+import type { FetchShapeRegistry } from './fetchShape.ts';
 import { createTargetCollector, type FlattenPath, parseFlattenPath } from './flattenPath.ts';
 import { omitTypenames, type ReducedFetch } from './omitTypenames.ts';
 import type { DeliveryGroup, FetchStep, Program } from './program.ts';
@@ -119,8 +119,8 @@ export function compileProgram(options: CompileProgramOptions): Program {
 /** Compiles the parts of a step that depend on the fetch node alone. */
 function compileFetchNode(
   { fetch, objectType }: ReducedFetch,
-  { shapes, conditions, schema }: CompileProgramOptions,
-): Pick<FetchStep, 'shape' | 'requires' | 'representationReader' | 'contextReader' | 'nonNullMutations'> {
+  { shapes, conditions }: CompileProgramOptions,
+): Pick<FetchStep, 'shape' | 'requires' | 'representationReader' | 'contextReader'> {
   const shape = shapes.intern(fetch);
   return {
     shape,
@@ -132,21 +132,7 @@ function compileFetchNode(
       fetch.contextRewrites === undefined || fetch.contextRewrites.length === 0
         ? undefined
         : new ContextReader(fetch.contextRewrites),
-    nonNullMutations: shape.kind === 'mutation' ? nonNullMutationsOf(shape, schema) : [],
   };
-}
-
-function nonNullMutationsOf(
-  { selection: { selections }, outputRewrites }: FetchShape,
-  schema: GraphQLSchema,
-): readonly string[] {
-  // The response tree has other names.
-  if (outputRewrites.length > 0) return [];
-  const fields = schema.getMutationType()?.getFields() ?? {};
-  return selections.flatMap((selection) => {
-    if (selection.kind !== Kind.FIELD || !isNonNullType(fields[selection.name.value]?.type)) return [];
-    return [(selection.alias ?? selection.name).value];
-  });
 }
 
 /** The event is the result of the first step; all other steps wait for it. */

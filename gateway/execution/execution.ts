@@ -13,7 +13,7 @@ import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import { providersByPath } from './providersByPath.ts';
 import type { RequestContext } from './requestContext.ts';
 import type { ResponseObject } from './responseTree.ts';
-import { type GroupUrgency, StepRunner } from './stepRunner.ts';
+import { type DataNullCheck, type GroupUrgency, StepRunner } from './stepRunner.ts';
 import { isTransientFailure } from './subgraphFailure.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
@@ -24,6 +24,8 @@ export interface ExecutionOptions extends FaultListener {
   readonly conditions: TypeConditions;
   /** By delivery group; omitted for an operation without enrichments. */
   readonly urgency?: readonly GroupUrgency[] | undefined;
+  /** Omitted for an operation that is not a mutation. */
+  readonly isDataNullBefore?: DataNullCheck | undefined;
   /** Omitted if the execution is not observed. */
   readonly observer?: ExecutionObserver | undefined;
   /** Omitted for an execution that begins with its first step. */

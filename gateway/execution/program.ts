@@ -23,8 +23,6 @@ export interface FetchStep {
   /** Present for an entity fetch. */
   readonly representationReader: RepresentationReader | undefined;
   readonly contextReader: ContextReader | undefined;
-  /** Response names of the mutation's root fields that must not be null; empty for any other fetch. */
-  readonly nonNullMutations: readonly string[];
   /** Indices of the steps that have to end before this one starts. */
   readonly dependsOn: readonly number[];
   /** The first delivery group that needs the step. The step's errors belong to this group, and the step is batched only

@@ -27,12 +27,17 @@ export interface GroupUrgency {
   readonly budget: LatencyBudget | undefined;
 }
 
+/** Whether the values of a mutation's root fields before those of the step make `data` null. */
+export type DataNullCheck = (step: FetchStep, tree: ResponseObject) => SlicedTask<boolean>;
+
 interface StepRunnerOptions {
   readonly program: Program;
   readonly requestContext: RequestContext;
   readonly scheduler: FetchScheduler;
   readonly conditions: TypeConditions;
   readonly urgency?: readonly GroupUrgency[] | undefined;
+  /** Omitted for an operation that is not a mutation. */
+  readonly isDataNullBefore?: DataNullCheck | undefined;
 }
 
 /** Values of `@fromContext` arguments, with the part of the entity key that they make. */
@@ -106,20 +111,39 @@ export class StepRunner {
   }
 
   #fetchRoot(step: FetchStep): void {
-    const { requestContext, scheduler } = this.#options;
-    const isBelowRoot = step.path.length > 0;
-    if (isBelowRoot && step.collectTargets(this.#tree).length === 0) {
+    if (step.path.length > 0 && step.collectTargets(this.#tree).length === 0) {
       this.#end(step);
       return;
     }
     if (step.shape.kind === 'mutation') {
-      if (this.#hasFailedMutationBefore(step)) {
-        this.#end(step);
-        return;
-      }
-      // Entities that were read before a mutation may have changed with it.
-      this.#entities = new EntityTable();
+      this.#mutate(step);
+      return;
     }
+    this.#sendRoot(step);
+  }
+
+  /** Sends the fetch unless earlier root fields of the mutation make `data` null: clients take it that no later field was
+   *  executed. */
+  #mutate(step: FetchStep): void {
+    const { isDataNullBefore } = this.#options;
+    // Entities that were read before a mutation may have changed with it.
+    this.#entities = new EntityTable();
+    if (step.index === 0 || isDataNullBefore === undefined) {
+      this.#sendRoot(step);
+      return;
+    }
+    this.#inSlices(
+      isDataNullBefore(step, this.#tree),
+      (isDataNull) => {
+        if (isDataNull === false) this.#sendRoot(step);
+        else this.#end(step);
+      },
+      (fault) => this.#fail(step, fault),
+    );
+  }
+
+  #sendRoot(step: FetchStep): void {
+    const { requestContext, scheduler } = this.#options;
     const { priority, budget } = this.#urgencyOf(step);
     const settlement = new Settlement();
     const call: FetchCall = {
@@ -128,7 +152,7 @@ export class StepRunner {
       group: step.group,
       priority,
       budget,
-      isBelowRoot,
+      isBelowRoot: step.path.length > 0,
       representations: [],
       contextVariables: undefined,
       span: undefined,
@@ -139,15 +163,6 @@ export class StepRunner {
     };
     scheduler.load(call, (fault) => settlement.settle(fault));
     this.#endWhen(step, [settlement]);
-  }
-
-  /** Whether an earlier root field of the mutation is null and must not be. Then `data` is null, and clients take it that no
-   *  later field was executed. A null inside of an earlier field is not looked for, although it may reach the root. */
-  #hasFailedMutationBefore({ index }: FetchStep): boolean {
-    const earlier = this.#options.program.steps.slice(0, index);
-    return earlier.some(({ nonNullMutations }) =>
-      nonNullMutations.some((name) => this.#tree[name] === null || this.#tree[name] === undefined),
-    );
   }
 
   *#settleRoot(step: FetchStep, result: FetchResult): SlicedTask {

@@ -40,7 +40,7 @@ describe('several mutations in one operation', () => {
             type Query { reviews: [Review!]! }
             type Mutation { review(text: String!): Review! }
             type Review { text: String author: Account! }
-            type Account @key(fields: "id") { id: ID! latest: Review }
+            type Account @key(fields: "id") { id: ID! latest: Review rating: Int! }
           `,
           resolvers: {
             Mutation: {
@@ -54,6 +54,10 @@ describe('several mutations in one operation', () => {
               latest: () => {
                 log.push('read latest');
                 return { text: 'good' };
+              },
+              rating: () => {
+                log.push('read rating');
+                return null;
               },
             },
             Review: { author },
@@ -162,6 +166,37 @@ describe('several mutations in one operation', () => {
       errors: [expect.objectContaining({ path: ['bad'] })],
     });
     expect(log).toEqual(['rename One', 'review fail']);
+  });
+
+  test('end with the first one whose value has a null that makes data null', async () => {
+    const { body } = await gateway.execute(
+      `mutation {
+        one: review(text: "good") { author { name } }
+        bad: review(text: "good") { author { rating } }
+        two: rename(to: "Two") { name }
+        last: review(text: "last") { author { name } }
+      }`,
+    );
+    expect(body).toEqual({
+      data: null,
+      errors: [expect.objectContaining({ path: ['bad', 'author', 'rating'] })],
+    });
+    expect(log).toEqual(['review good', 'read Nobody', 'review good', 'read rating']);
+  });
+
+  test('continue after one whose value has a null that does not reach data', async () => {
+    const { body } = await gateway.execute(
+      `mutation {
+        one: rename(to: "One") { rating }
+        good: review(text: "good") { text }
+        two: rename(to: "Two") { name }
+      }`,
+    );
+    expect(body).toEqual({
+      data: { one: null, good: { text: 'good' }, two: { name: 'Two' } },
+      errors: [expect.objectContaining({ path: ['one', 'rating'] })],
+    });
+    expect(log).toEqual(['rename One', 'read rating', 'review good', 'rename Two']);
   });
 
   test('continue after one that fails and may be null', async () => {

@@ -45,7 +45,6 @@ export function createCompletionProgram(options: CompletionProgramOptions): Prog
     requires,
     representationReader: new RepresentationReader(requires, [], conditions),
     contextReader: undefined,
-    nonNullMutations: [],
     dependsOn: [0],
     group: first.group,
   };
