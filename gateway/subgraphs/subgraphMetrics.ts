@@ -3,7 +3,8 @@ import { incrementCount, registerCounter, toLabelValue } from '../telemetry/regi
 import { BucketCounts, registerHistogram } from '../telemetry/registerHistogram.ts';
 import type { SubgraphCallEvent } from './httpSubgraphClient.ts';
 import type { CallPolicyObserver, SubgraphState } from './policies/callPolicies.ts';
-import type { WaitEnd } from './policies/callQueue.ts';
+import { type CallPriority, callPriorities } from './policies/callPriority.ts';
+import { type DropReason, dropReasons, type WaitEnd } from './policies/callQueue.ts';
 import type { CircuitState } from './policies/circuitBreaker.ts';
 
 /** Upper bounds of the histogram's buckets, in seconds. */
@@ -15,6 +16,12 @@ const circuitStateValues: Readonly<Record<CircuitState, number>> = { closed: 0, 
 const bucketsSizes = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
 type CallCounts = Pick<CallPolicyObserver, 'onWait' | 'onWaitEnd' | 'onRetry' | 'onHedge' | 'onJoin'>;
+
+interface DroppedLabels {
+  readonly subgraph: string;
+  readonly priority: CallPriority;
+  readonly outcome: DropReason;
+}
 
 /** The calls of one subgraph. */
 interface EndedCalls {
@@ -29,7 +36,7 @@ export class SubgraphMetrics implements CallCounts {
   /** Subgraphs of this supergraph and of earlier ones. */
   readonly #known = new Set<string>();
   readonly #lengths = new Map<string, number>();
-  readonly #dropped = new Map<string, { labels: Omit<WaitEnd, 'waitedMs'>; count: number }>();
+  readonly #dropped = new Map<string, { labels: DroppedLabels; count: number }>();
   readonly #retries = new Map<string, number>();
   readonly #hedges = new Map<string, number>();
   readonly #joins = new Map<string, number>();
@@ -119,6 +126,8 @@ export class SubgraphMetrics implements CallCounts {
       this.#waits.zero({ subgraph });
       for (const counts of [this.#lengths, this.#retries, this.#hedges, this.#joins])
         incrementCount(counts, subgraph, 0);
+      for (const priority of callPriorities)
+        for (const outcome of dropReasons) this.#addDropped({ subgraph, priority, outcome }, 0);
     }
   }
 
@@ -151,15 +160,18 @@ export class SubgraphMetrics implements CallCounts {
     incrementCount(this.#lengths, subgraph, 1);
   }
 
-  onWaitEnd({ waitedMs, ...labels }: WaitEnd): void {
-    const { subgraph, priority, outcome } = labels;
+  onWaitEnd({ subgraph, priority, outcome, waitedMs }: WaitEnd): void {
     incrementCount(this.#lengths, subgraph, -1);
     if (outcome === 'sent') this.#waits.observe({ subgraph }, waitedMs / 1_000);
     if (outcome === 'sent' || outcome === 'left') return;
-    const key = `${priority} ${outcome} ${subgraph}`;
+    this.#addDropped({ subgraph, priority, outcome }, 1);
+  }
+
+  #addDropped(labels: DroppedLabels, count: number): void {
+    const key = Object.values(labels).join(' ');
     const dropped = this.#dropped.get(key);
-    if (dropped === undefined) this.#dropped.set(key, { labels, count: 1 });
-    else dropped.count += 1;
+    if (dropped === undefined) this.#dropped.set(key, { labels, count });
+    else dropped.count += count;
   }
 }
 

@@ -1,7 +1,9 @@
 /** How urgent a call is within its request: the order in which calls go to a subgraph that is short of capacity.
  *  `primary` calls hold up the first response. The others are enrichments, by their own priority; a call for a deferred
  *  fragment is as urgent as a critical enrichment. */
-export type CallPriority = 'primary' | 'critical' | 'normal' | 'background';
+export type CallPriority = (typeof callPriorities)[number];
+
+export const callPriorities = ['primary', 'critical', 'normal', 'background'] as const;
 
 /** How urgent a whole request is, by its `tributary-priority` header. */
 export type RequestPriority = 'critical' | 'normal' | 'background';

@@ -21,7 +21,9 @@ export interface QueuedCall {
 
 /** Why a call was dropped. `full`: the queue was full, and this call was the least urgent. `deadline`: it would have missed
  *  its deadline. `queue time`: it waited longer than `queueTimeMs`. */
-export type DropReason = 'full' | 'deadline' | 'queue time';
+export type DropReason = (typeof dropReasons)[number];
+
+export const dropReasons = ['full', 'deadline', 'queue time'] as const;
 
 /** Observes calls that have to wait. Calls that start at once are not reported. */
 export interface CallQueueObserver {

@@ -59,6 +59,22 @@ test('subgraphs of a new supergraph have series with 0, and those of an earlier 
   ]);
 });
 
+test('the series of dropped calls of a new subgraph are 0 for each priority and reason, and keep their counts', async () => {
+  const { metrics, read } = open();
+  metrics.addSubgraphs(['inventory']);
+  metrics.onWaitEnd({ ...stock, outcome: 'queue time' });
+  metrics.addSubgraphs(['inventory']);
+  expect(await read('tributary_subgraph_queue_dropped_total')).toEqual(
+    ['primary', 'critical', 'normal', 'background'].flatMap((priority) =>
+      ['full', 'deadline', 'queue_time'].map((reason) => {
+        const labels = `subgraph="inventory",priority="${priority}",reason="${reason}"`;
+        const count = priority === 'normal' && reason === 'queue_time' ? 1 : 0;
+        return `tributary_subgraph_queue_dropped_total{${labels}} ${count}`;
+      }),
+    ),
+  );
+});
+
 test('wait times are observed in seconds for calls that were sent', async () => {
   const { metrics, read } = open();
   metrics.onWaitEnd({ ...stock, outcome: 'sent', waitedMs: 30 });
