@@ -14,6 +14,7 @@ export function toListenError(error: unknown, { option, host, port }: ListenerAd
   const otherPort = `choose another port with ${option === 'listen.port' ? 'listen.port or --port' : option}.`;
   const messages: Readonly<Record<string, string>> = {
     EADDRINUSE: `${address} is in use. End the process that listens there, or ${otherPort}`,
+    EADDRNOTAVAIL: `${address} is not an address of this host. Set ${option === 'listen.port' ? 'listen.host or --host' : 'admin.host'} to one of its addresses.`,
     EACCES: `${address} needs permission to listen on ports below 1024. Give the process the capability CAP_NET_BIND_SERVICE, or ${otherPort}`,
   };
   const message = messages[code ?? ''];

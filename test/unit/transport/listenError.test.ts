@@ -14,7 +14,17 @@ test('a port that needs permission is reported with its option and the remedies,
   });
 });
 
+test.each([
+  ['listen.port', 'listen.host or --host'],
+  ['admin.port', 'admin.host'],
+] as const)('an address of another host at %s is reported with the remedy', (option, setting) => {
+  expect(toListenError(errorWith('EADDRNOTAVAIL'), { option, host: '192.0.2.1', port: 80 })).toMatchObject({
+    message: `192.0.2.1:80 is not an address of this host. Set ${setting} to one of its addresses.`,
+    code: 'EADDRNOTAVAIL',
+  });
+});
+
 test('other errors of a listener stay as they are', () => {
-  const error = errorWith('EADDRNOTAVAIL');
+  const error = errorWith('ENOTFOUND');
   expect(toListenError(error, { option: 'listen.port', host: '192.0.2.1', port: 80 })).toBe(error);
 });
