@@ -1,5 +1,6 @@
-import { GatewayError } from '../errors.ts';
-import type { Logger } from '../telemetry/logger.ts';
+import { describeCause, GatewayError } from '../errors.ts';
+import { httpStatusOf } from '../subgraphs/callErrors.ts';
+import { hideQuotedJson, type Logger } from '../telemetry/logger.ts';
 import { reportedErrorsOf } from './sources/reportedErrors.ts';
 
 interface ClientErrorMapperOptions {
@@ -17,8 +18,13 @@ export function createClientErrorMapper({
   return (error) => {
     const { subgraph, code } = error;
     const [reported] = reportedErrorsOf(error) ?? [];
-    const err = reported === undefined || exposeSubgraphErrors ? error.cause : undefined;
-    log.warn({ subgraph, code, err }, 'A subgraph ended a subscription with an error');
+    const reportedMessage = exposeSubgraphErrors ? reported?.message : undefined;
+    const cause = reported === undefined ? describeCause(error) : reportedMessage;
+    const problem = cause && hideQuotedJson(cause);
+    log.warn(
+      { subgraph, code, status: httpStatusOf(error), problem },
+      'A subgraph ended a subscription with an error',
+    );
     if (!exposeSubgraphErrors || reported === undefined) return error;
     const { code: _, ...extensions } = reported.extensions ?? {};
     return new GatewayError(code, reported.message, {

@@ -66,7 +66,7 @@ function toErrorFields(error: unknown): Readonly<Record<string, unknown>> {
   const code = 'code' in error ? error.code : undefined;
   return {
     type: error.name,
-    message: chain.map(messageOf).join(': '),
+    message: chain.map(({ message }) => hideQuotedJson(message)).join(': '),
     stack: chain.map(stackOf).join('\ncaused by: '),
     ...(typeof code === 'string' && { code }),
   };
@@ -92,16 +92,16 @@ function isErrorLike(value: unknown): value is Error {
   );
 }
 
-/** V8 quotes the beginning of a text that is not JSON, which may be data or a body with secrets. */
-const quotedJson = /Unexpected token .+ is not valid JSON/s;
-
-function messageOf({ message }: Error): string {
+/** Hides what V8 quotes of a text that is not JSON: its beginning, which may be data or a body with secrets. */
+export function hideQuotedJson(message: string): string {
   return message.replace(quotedJson, 'Unexpected token: it is not valid JSON');
 }
 
+const quotedJson = /Unexpected token .+ is not valid JSON/s;
+
 function stackOf(error: Error): string {
   const { message, stack = '' } = error;
-  return message === '' ? stack : stack.replace(message, () => messageOf(error));
+  return message === '' ? stack : stack.replace(message, () => hideQuotedJson(message));
 }
 
 let sharedStandardError: BatchedDestination | undefined;

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { GatewayError } from '../../../gateway/errors.ts';
+import { statusError } from '../../../gateway/subgraphs/callErrors.ts';
 import { createClientErrorMapper } from '../../../gateway/subscriptions/clientErrorMapper.ts';
 import { reportedFailure } from '../../../gateway/subscriptions/sources/reportedErrors.ts';
 
@@ -27,12 +28,28 @@ test('clients see the message of a subgraph error only with exposeSubgraphErrors
 
 test('a subgraph error is logged with its message only with exposeSubgraphErrors, and other errors always', () => {
   const fields = { subgraph: 'reviews', code: 'SUBGRAPH_ERROR' };
-  expect(mapError(refused, true).lines).toMatchObject([{ ...fields, err: { message: 'not on Sundays' } }]);
+  expect(mapError(refused, true).lines).toMatchObject([{ ...fields, problem: 'not on Sundays' }]);
   expect(mapError(refused, false).lines).toMatchObject([fields]);
-  expect(mapError(refused, false).lines[0]).not.toHaveProperty('err');
+  expect(mapError(refused, false).lines[0]).not.toHaveProperty('problem');
   const cause = new Error('read ECONNRESET');
   const lost = new GatewayError('SUBGRAPH_UNREACHABLE', 'A subgraph could not be reached.', { cause });
-  expect(mapError(lost, false).lines).toMatchObject([{ err: { message: 'read ECONNRESET' } }]);
+  expect(mapError(lost, false).lines).toMatchObject([{ problem: 'read ECONNRESET' }]);
+});
+
+test('a refused subscription is logged with the status of the response, without a stack and what a message quotes', () => {
+  const cause = new SyntaxError(`Unexpected token 's', "secret" is not valid JSON`);
+  const { lines } = mapError(statusError('reviews', 403, cause), false);
+  expect(lines).toEqual([
+    {
+      level: 40,
+      time: expect.any(Number),
+      subgraph: 'reviews',
+      code: 'SUBGRAPH_ERROR',
+      status: 403,
+      problem: 'Unexpected token: it is not valid JSON',
+      msg: 'A subgraph ended a subscription with an error',
+    },
+  ]);
 });
 
 test('an error of the gateway itself is not changed', () => {
