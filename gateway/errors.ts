@@ -110,6 +110,14 @@ export class GatewayShutdownError extends GatewayError {
   }
 }
 
+/** The message of a thrown value. Does not use `instanceof`, because errors of Node internals and of other threads may not
+ *  be instances of this realm's `Error`. */
+export function messageOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'message' in error
+    ? String(error.message)
+    : String(error);
+}
+
 /** The messages of the cause, in one line for operators; `undefined` without a cause, or if the cause has no message. */
 export function describeCause({ cause }: GatewayError): string | undefined {
   return cause instanceof Error ? joinErrorMessages(cause) || undefined : undefined;

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { messageOf } from '../../gateway/supergraph/messageOf.ts';
+import { messageOf } from '../../gateway/errors.ts';
 import {
   type AccessOfAddress,
   fetchSubgraphSdl,

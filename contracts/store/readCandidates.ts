@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-import { messageOf } from '../../gateway/supergraph/messageOf.ts';
+import { messageOf } from '../../gateway/errors.ts';
 import { fetchSubgraphSdl, type SubgraphAddress } from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { SubgraphContract } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { loadConfig } from '../config/loadConfig.ts';
+import { messageOf } from '../errors.ts';
 import { composeSubgraphs, describeDiagnostic } from './composeSubgraphs.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
@@ -30,7 +31,7 @@ function writeSupergraph(path: string, sdl: string): void {
   try {
     writeFileSync(path, sdl.endsWith('\n') ? sdl : `${sdl}\n`);
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
+    const message = messageOf(cause);
     throw new CommandError(exitCode.usageError, `${path} could not be written: ${message}`, { cause });
   }
 }

@@ -1,6 +1,6 @@
 import { type ConfigOverrides, loadConfig } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, messageOf } from '../errors.ts';
 import { InternalNames } from '../operation/internalNames.ts';
 import { normalizeOperation } from '../operation/normalizeOperation.ts';
 import { createPlannerInput, planOperation } from '../operation/planOperation.ts';
@@ -8,7 +8,6 @@ import { describeUnknownOverride } from '../planning/overrideLabels.ts';
 import type { QueryPlan } from '../planning/queryPlan.ts';
 import { toPlanningLimits } from '../planning/toPlanningLimits.ts';
 import { loadSupergraph } from '../supergraph/loadSupergraph.ts';
-import { messageOf } from '../supergraph/messageOf.ts';
 import { sourceLocationOf } from '../supergraph/sources/createSource.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { composeSubgraphs } from './composeSubgraphs.ts';

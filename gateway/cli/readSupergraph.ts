@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { ComposedSource } from '../config/sections/supergraph.ts';
-import { messageOf } from '../supergraph/messageOf.ts';
+import { messageOf } from '../errors.ts';
 import { fetchSupergraphSdl } from '../supergraph/sources/fetchSupergraphSdl.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import { readText } from './readOperation.ts';

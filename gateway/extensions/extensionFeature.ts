@@ -1,4 +1,5 @@
 import type { ExecuteOperation } from '../admission/apolloPipeline.ts';
+import { messageOf } from '../errors.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
@@ -80,7 +81,7 @@ export class ExtensionFeature implements Feature {
       const admitted = (async () => hook.call(supergraph))();
       const bounds = { timeoutMs: Number.POSITIVE_INFINITY, signal };
       await this.#runner.withinBounds(hook, admitted, bounds).catch((cause: unknown) => {
-        const reason = cause instanceof Error ? cause.message : String(cause);
+        const reason = messageOf(cause);
         const message = `The extension "${hook.extension}" refuses the supergraph: ${reason}`;
         throw new SupergraphRefusedError(message, { cause });
       });

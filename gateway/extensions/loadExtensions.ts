@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ConfigError, type ConfigProblem } from '../config/configError.ts';
 import { findNearestName, suggestName } from '../config/findNearestName.ts';
+import { messageOf } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Extension, ExtensionModule } from './extension.ts';
 import { extensionMembers } from './extensionHooks.ts';
@@ -189,8 +190,4 @@ function isRouteList(value: unknown): boolean {
         typeof route.handle === 'function',
     )
   );
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

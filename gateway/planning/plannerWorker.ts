@@ -1,6 +1,7 @@
 // Entry of the planner thread: loads the supergraph, reports the result, then plans one request at a time.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../errors.ts';
 import {
   type ApolloPlanner,
   createApolloPlanner,
@@ -41,7 +42,7 @@ function handleRequest(loaded: ApolloPlanner, request: PlannerThreadRequest): Pl
   } catch (error) {
     return {
       kind: 'failed',
-      message: error instanceof Error ? error.message : String(error),
+      message: messageOf(error),
       exceeded: describeExceededLimit(error),
     };
   }

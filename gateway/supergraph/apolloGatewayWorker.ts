@@ -1,8 +1,8 @@
 // Entry of a short-lived thread that composes running subgraphs with `@apollo/gateway`.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../errors.ts';
 import { introspectAndCompose, type RunningSubgraph } from './apolloGateway.ts';
-import { messageOf } from './messageOf.ts';
 
 export type ApolloGatewayResult =
   | { readonly kind: 'composed'; readonly sdl: string }

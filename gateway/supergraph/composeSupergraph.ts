@@ -1,7 +1,7 @@
 import { composeServices } from '@apollo/composition';
 import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
 import { maskSecrets } from '../config/addressSecrets.ts';
-import { messageOf } from './messageOf.ts';
+import { messageOf } from '../errors.ts';
 import { type AccessOfAddress, fetchSubgraphSdl } from './sources/fetchSubgraphSdl.ts';
 
 export interface SubgraphInput {

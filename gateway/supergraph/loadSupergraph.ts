@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { buildASTSchema, type DocumentNode, type GraphQLSchema, parse, validateSchema } from 'graphql';
 import { hasCredentials } from '../config/addressSecrets.ts';
+import { messageOf } from '../errors.ts';
 import type { StartPlannerThread } from '../planning/plannerThread.ts';
 import { findCircularDefault, removeUnprintableDefaults } from '../planning/unprintableDefaults.ts';
 import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '../planning/workerPlanner.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
-import { messageOf } from './messageOf.ts';
 import type { SubgraphEntry, Supergraph } from './supergraph.ts';
 import { SupergraphRefusedError } from './supergraphRefusedError.ts';
 

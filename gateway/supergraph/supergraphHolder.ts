@@ -1,7 +1,7 @@
+import { messageOf } from '../errors.ts';
 import { PendingPromises } from '../time/pendingPromises.ts';
 import { systemTimers, type Timers } from '../time/timers.ts';
 import { supergraphId } from './loadSupergraph.ts';
-import { messageOf } from './messageOf.ts';
 import type { SupergraphSource } from './sources/supergraphSource.ts';
 import type { Supergraph } from './supergraph.ts';
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.ts';
 import type { RedisFailure } from '../../redis/redisFailure.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
 import { RedisStreamReader, type StreamEntry, type StreamGap } from '../../redis/redisStreamReader.ts';
@@ -101,7 +102,7 @@ export class EventInvalidations {
     try {
       return await this.#options.parse(JSON.parse(text));
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       return { kind: 'invalid', reasons: [`\`${payloadField}\`: ${reason}`] };
     }
   }

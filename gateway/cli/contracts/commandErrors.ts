@@ -3,7 +3,7 @@ import { CommanderError } from 'commander';
 import type { Finding } from '../../../contracts/finding.ts';
 import type { Severity } from '../../../contracts/severity.ts';
 import { ConfigError } from '../../config/configError.ts';
-import { messageOf } from '../../supergraph/messageOf.ts';
+import { messageOf } from '../../errors.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
 const debug = debuglog('tributary');

@@ -1,5 +1,5 @@
 import { createFinding, type Finding } from '../../../contracts/finding.ts';
-import { messageOf } from '../../supergraph/messageOf.ts';
+import { messageOf } from '../../errors.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
 /** What the admin listener of a running gateway reports. */

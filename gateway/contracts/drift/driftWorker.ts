@@ -6,7 +6,7 @@ import type { LiveSubgraph } from '../../../contracts/drift/fetchLiveSubgraphs.t
 import type { Drift } from '../../../contracts/drift/findDrift.ts';
 import { findDrift } from '../../../contracts/drift/findDrift.ts';
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
-import { messageOf } from '../../supergraph/messageOf.ts';
+import { messageOf } from '../../errors.ts';
 import { supergraphTools } from '../supergraphTools.ts';
 
 export interface DriftTask {

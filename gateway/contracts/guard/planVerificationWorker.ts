@@ -2,8 +2,8 @@
 // Building a schema from a subgraph's SDL would block requests for too long.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../../errors.ts';
 import type { QueryPlan } from '../../planning/queryPlan.ts';
-import { messageOf } from '../../supergraph/messageOf.ts';
 import { type LiveGraph, type LivePlanProblem, PlanVerifier } from './planVerifier.ts';
 
 export type SupergraphRole = 'next' | 'current';

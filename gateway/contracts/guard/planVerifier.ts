@@ -5,8 +5,8 @@ import type { FetchProblem, FetchTarget } from '../../../contracts/graph/fetchPr
 import { fetchTargetOf } from '../../../contracts/graph/fetchTargetOf.ts';
 import { flattenPlan } from '../../../contracts/graph/flattenPlan.ts';
 import { supergraphMetadataOf } from '../../../contracts/graph/supergraphMetadata.ts';
+import { messageOf } from '../../errors.ts';
 import type { QueryPlan } from '../../planning/queryPlan.ts';
-import { messageOf } from '../../supergraph/messageOf.ts';
 
 /** A supergraph and the schemas that its subgraphs serve now. */
 export interface LiveGraph {

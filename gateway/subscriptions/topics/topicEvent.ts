@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.ts';
 import { isNestedDeeperThan } from '../../json/isNestedDeeperThan.ts';
 
 /** An event of a topic. All listeners share the object, so it must not be changed. */
@@ -31,7 +32,7 @@ export function parseTopicEvent(
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { reason: error instanceof Error ? error.message : String(error) };
+    return { reason: messageOf(error) };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { reason: 'it is not an object' };

@@ -1,7 +1,7 @@
 import { maskSecrets } from '../../config/addressSecrets.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import type { LoadSupergraph } from '../../config/sections/supergraph.ts';
-import { messageOf } from '../messageOf.ts';
+import { messageOf } from '../../errors.ts';
 import type { AccessOfAddress } from './fetchSubgraphSdl.ts';
 import { type FetchedSupergraph, fetchSupergraphSdl, type SupergraphAddress } from './fetchSupergraphSdl.ts';
 import { createFileSource } from './fileSource.ts';

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { maskSecrets } from '../../config/addressSecrets.ts';
-import { messageOf } from '../messageOf.ts';
+import { messageOf } from '../../errors.ts';
 import {
   type FetchLimits,
   type HttpResponse,

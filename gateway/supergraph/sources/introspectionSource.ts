@@ -1,7 +1,7 @@
 import { maskSecrets } from '../../config/addressSecrets.ts';
+import { messageOf } from '../../errors.ts';
 import type { Timers } from '../../time/timers.ts';
 import { composeRunningSubgraphs, type RunningSubgraph } from '../composeRunningSubgraphs.ts';
-import { messageOf } from '../messageOf.ts';
 import { SupergraphRefusedError } from '../supergraphRefusedError.ts';
 import { type AccessOfAddress, fetchSubgraphSdl, type SubgraphAddress } from './fetchSubgraphSdl.ts';
 import { pollRepeatedly } from './pollRepeatedly.ts';

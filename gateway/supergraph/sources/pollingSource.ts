@@ -1,6 +1,6 @@
+import { messageOf } from '../../errors.ts';
 import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
 import type { Timers } from '../../time/timers.ts';
-import { messageOf } from '../messageOf.ts';
 import { UnavailableError } from './httpRequest.ts';
 import { pollRepeatedly } from './pollRepeatedly.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';

@@ -14,10 +14,10 @@ import {
   subscribe,
 } from 'graphql';
 import type { ConsumerOperation } from '../../../../contracts/contractStore.ts';
+import { messageOf } from '../../../../gateway/errors.ts';
 import type { Planner } from '../../../../gateway/planning/planner.ts';
 import type { SourceEvent } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { SubscriptionManager } from '../../../../gateway/subscriptions/subscriptionManager.ts';
-import { messageOf } from '../../../../gateway/supergraph/messageOf.ts';
 import type { Supergraph } from '../../../../gateway/supergraph/supergraph.ts';
 import { systemTimers } from '../../../../gateway/time/timers.ts';
 import { loadSupergraphInProcess } from '../../../harness/loadSupergraphInProcess.ts';
