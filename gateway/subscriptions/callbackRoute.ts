@@ -3,7 +3,7 @@ import { HttpError } from '../admission/httpError.ts';
 import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import { isJsonContentType, parseJson, readBody } from '../transport/http/readBody.ts';
 import type { RouteReply, Routes } from '../transport/http/routes.ts';
-import { KeyedQueue, type QueueLimits, type QueueSlot } from './keyedQueue.ts';
+import { KeyedQueue, type QueueLimits } from './keyedQueue.ts';
 import type { CallbackOutcome, CallbackReceiver } from './sources/callbackReceiver.ts';
 
 interface CallbackRouteOptions {
@@ -24,8 +24,12 @@ export function addCallbackRoute(
   const queues = new KeyedQueue(queueLimits);
   const receive = async (id: string, request: IncomingMessage): Promise<CallbackOutcome> => {
     const slot = queues.enqueue(id);
+    let firstChunk: Buffer | undefined;
     try {
-      const { message, size } = await readMessage(request, bodySize, slot);
+      const { message, size } = await readMessage(request, bodySize, (chunk) => {
+        firstChunk ??= chunk;
+        return slot.addBytes(chunk.length) ? undefined : queueFullError();
+      });
       // A subgraph whose check gets no answer assumes that the gateway is dead, so checks do not wait for events.
       if (!isCheck(message) && !(await slot.waitForTurn())) throw queueFullError();
       return await callbacks.receive(id, message, size);
@@ -33,7 +37,7 @@ export function addCallbackRoute(
       if (error instanceof HttpError && error.status === 413) {
         // Earlier events are delivered before the subscription ends.
         if (!(await slot.waitForTurn())) throw queueFullError();
-        callbacks.failTooLarge(id);
+        callbacks.failTooLarge(id, firstChunk?.toString('latin1', 0, maxBeginningBytes) ?? '');
       }
       throw error;
     } finally {
@@ -54,19 +58,20 @@ export function callbackIdOf(url: string): string | undefined {
   return url.startsWith('/callback/') ? /^[^/?]+/.exec(url.slice('/callback/'.length))?.[0] : undefined;
 }
 
+/** Subgraphs send the verifier before the event. */
+const maxBeginningBytes = 1024;
+
 const callbackUsage =
   'Send a JSON object such as {"kind":"subscription","action":"check","id":"…","verifier":"…"}, and the header content-type: application/json.';
 
 async function readMessage(
   request: IncomingMessage,
   bodySize: number,
-  slot: QueueSlot,
+  checkChunk: (chunk: Buffer) => HttpError | undefined,
 ): Promise<{ message: unknown; size: number }> {
   // Also a defence against CSRF: without a preflight, a page of another site cannot make a browser send JSON.
   if (!isJsonContentType(request.headers['content-type'])) throw new HttpError(415, callbackUsage);
-  const bytes = await readBody(request, bodySize, 'by subscriptions.eventSize', (more) =>
-    slot.addBytes(more) ? undefined : queueFullError(),
-  );
+  const bytes = await readBody(request, bodySize, 'by subscriptions.eventSize', checkChunk);
   return { message: parseJson(bytes), size: bytes.length };
 }
 

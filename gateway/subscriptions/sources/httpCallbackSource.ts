@@ -94,8 +94,9 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     return this.#verifiers.isValid(id, parsed.verifier) ? subscription.receive(parsed, size) : 'forbidden';
   }
 
-  failTooLarge(id: string): void {
-    this.#byId.get(id)?.failTooLarge();
+  failTooLarge(id: string, beginning: string): void {
+    const [, verifier = ''] = /"verifier"\s*:\s*"(\w+)"/.exec(beginning) ?? [];
+    if (this.#verifiers.isValid(id, verifier)) this.#byId.get(id)?.failTooLarge();
   }
 
   close(): Promise<void> {

@@ -61,16 +61,18 @@ export function parseJson(bytes: Buffer): unknown {
 }
 
 /** Reads a request's body. `maxBytes` applies to the decompressed body, while it arrives. `limit`: the configuration key of
- *  that limit, for the error. `checkChunk`: called with the size of each chunk; a returned error rejects the request.
+ *  that limit, for the error. `checkChunk`: called with each chunk, also with the first one of a body that is too large; a
+ *  returned error rejects the request.
  *  @throws {HttpError} 400, 413 or 415, or the error of `checkChunk`.
  *  @throws {ClientDisconnectedError} */
 export function readBody(
   request: IncomingMessage,
   maxBytes: number,
   limit = 'limits.bodySize',
-  checkChunk: (bytes: number) => HttpError | undefined = () => undefined,
+  checkChunk?: (chunk: Buffer) => HttpError | undefined,
 ): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) {
+  const isDeclaredTooLarge = Number(request.headers['content-length'] ?? 0) > maxBytes;
+  if (isDeclaredTooLarge && checkChunk === undefined) {
     request.resume();
     return Promise.reject(tooLargeError(maxBytes, limit));
   }
@@ -82,7 +84,8 @@ export function readBody(
 
     const collect = (chunk: Buffer): void => {
       size += chunk.length;
-      const error = size > maxBytes ? tooLargeError(maxBytes, limit) : checkChunk(chunk.length);
+      const problem = checkChunk?.(chunk);
+      const error = isDeclaredTooLarge || size > maxBytes ? tooLargeError(maxBytes, limit) : problem;
       if (error === undefined) chunks.push(chunk);
       else fail(error);
     };

@@ -381,6 +381,20 @@ describe('messages of the subgraph', () => {
     expect(await sendCallback(other, 'check')).toBe(204);
   });
 
+  test.each([
+    ['with another verifier', { verifier: 'f'.repeat(64) }],
+    ['without a verifier', { verifier: undefined }],
+    ['whose event has the name of the verifier alone', { verifier: undefined, payload: { verifier: '' } }],
+  ])('a message over the body limit %s does not end the subscription with its id', async (_, more) => {
+    await using upstream = await startScriptedSubgraph();
+    await using at = await startCallbackSource(upstream.url);
+    const { subscribed, receiver } = await twoSubscriptions(upstream, at);
+    const forged = { ...more, padding: 'x'.repeat(3 * maxEventBytes) };
+    expect(await sendCallback(subscribed, 'next', forged)).toBe(413);
+    expect(await sendCallback(subscribed, 'next', tick(1))).toBe(200);
+    expect(receiver.log).toEqual(['{"tick":1}']);
+  });
+
   test('a receiver can cancel within onEvent', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);
