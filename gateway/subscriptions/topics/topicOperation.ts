@@ -1,4 +1,4 @@
-import type { FieldNode, SelectionSetNode } from 'graphql';
+import { type FieldNode, Kind, type SelectionSetNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { GatewayError } from '../../errors.ts';
 import { FetchShapeRegistry } from '../../execution/fetchShape.ts';
@@ -24,6 +24,8 @@ export class TopicOperation {
   readonly #conditions: TypeConditions;
   readonly #reader: EventReader;
   readonly #numberByNode = new Map<FieldNode, number>();
+  /** By type. */
+  readonly #fieldsOfOtherSubgraphs = new Map<string, ReadonlySet<string>>();
   readonly #variants = new LRUCache<string, PreparedOperation>({ max: maxVariants });
 
   private constructor(operation: PreparedOperation, field: RootField) {
@@ -51,6 +53,35 @@ export class TopicOperation {
     const { node } = this.field;
     const type = this.#schema.fieldTypeOf(this.#operation.rootType.name, node.name.value);
     return type !== undefined && this.#conditions.matches(type, typename);
+  }
+
+  /** The fields that the operation fetches for objects of this type from other subgraphs: values in events are ignored. */
+  fieldsOfOtherSubgraphs(typename: string): ReadonlySet<string> {
+    let names = this.#fieldsOfOtherSubgraphs.get(typename);
+    if (names === undefined) {
+      names = this.#findFieldsOfOtherSubgraphs(typename);
+      this.#fieldsOfOtherSubgraphs.set(typename, names);
+    }
+    return names;
+  }
+
+  #findFieldsOfOtherSubgraphs(typename: string): ReadonlySet<string> {
+    const names = new Set<string>();
+    const add = ({ selections }: SelectionSetNode): void => {
+      for (const selection of selections) {
+        if (selection.kind === Kind.FIELD) names.add(selection.name.value);
+        else if (selection.kind === Kind.INLINE_FRAGMENT) {
+          const condition = selection.typeCondition?.name.value;
+          if (condition === undefined || this.#conditions.matches(condition, typename))
+            add(selection.selectionSet);
+        }
+      }
+    };
+    const { step: ownStep } = this.field;
+    for (const { path, shape } of this.#operation.program.steps)
+      if (path.length === 1 && shape.subgraph !== ownStep.shape.subgraph) add(shape.selection);
+    names.delete('__typename');
+    return names;
   }
 
   /** The event with the operation's response names, and an operation that fetches the fields that the event lacks. */

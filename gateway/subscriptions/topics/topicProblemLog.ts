@@ -1,10 +1,17 @@
 import type { RedisFailureKind } from '../../redis/redisFailure.ts';
 import { ProblemLog, type ProblemLogOptions } from '../../telemetry/problemLog.ts';
 
-type TopicProblemKind = RedisFailureKind | 'malformed event' | 'event of another type' | 'events missed';
+type TopicProblemKind =
+  | RedisFailureKind
+  | 'malformed event'
+  | 'event of another type'
+  | 'events missed'
+  | 'ignored value';
 
 /** Counts problems with topics, and logs the first one of each kind, topic and minute. */
 export class TopicProblemLog {
+  /** By topic and coordinate. */
+  readonly #ignoredValues = new Set<string>();
   readonly #problems: ProblemLog<TopicProblemKind>;
 
   constructor(options: Omit<ProblemLogOptions, 'message'>) {
@@ -18,5 +25,15 @@ export class TopicProblemLog {
   /** `topic`: the name of the stream or topic in the configuration. */
   report(kind: TopicProblemKind, topic: string, message: string): void {
     this.#problems.report(kind, message, { topic });
+  }
+
+  /** Reports that events have values of a field which belongs to another subgraph. Once for each topic and field, because
+   *  events may have them for other readers. */
+  reportIgnoredValue(topic: string, coordinate: string): void {
+    const key = `${topic} ${coordinate}`;
+    if (this.#ignoredValues.has(key)) return;
+    this.#ignoredValues.add(key);
+    const message = `The values of ${coordinate} in events are ignored, because another subgraph resolves the field: clients get that subgraph's value, perhaps an older one from the cache. Delete the cached value before the event (cache.events), or resolve the field in the subgraph of the subscription.`;
+    this.#problems.report('ignored value', message, { topic, coordinate });
   }
 }

@@ -86,12 +86,18 @@ export class TopicSource implements SubscriptionSource {
     { operation: prepared, variables }: SourceRequest,
   ): (event: TopicEvent) => boolean {
     const { problems } = this.#options;
+    const topic = field.stream ?? field.topic ?? '';
     const schema = prepared?.supergraph.apiSchema;
     const matches: EventFilter =
       schema === undefined ? () => true : createEventFilter(field.filter, operation.field, schema, variables);
     return (event) => {
-      if (operation.acceptsType(event)) return matches(event.value);
-      const topic = field.stream ?? field.topic ?? '';
+      if (operation.acceptsType(event)) {
+        if (!matches(event.value)) return false;
+        for (const name of operation.fieldsOfOtherSubgraphs(event.typename))
+          if (Object.hasOwn(event.value, name))
+            problems.reportIgnoredValue(topic, `${event.typename}.${name}`);
+        return true;
+      }
       const { coordinate } = operation.field;
       problems.report(
         'event of another type',

@@ -68,6 +68,30 @@ describe('an event of a topic', () => {
     expect(calls.map(({ subgraph }) => subgraph)).toEqual(['products']);
   });
 
+  test('has its values for fields of other subgraphs ignored, which is logged once for each topic and field', async () => {
+    const shop = open();
+    const event = product({ stock: 5, name: 'new', code: 'c', sku: 's1', at: 'north' });
+    const query = 'subscription { stockChanged { stock name sku } }';
+    for (let sent = 0; sent < 2; sent++) {
+      const { data } = await send(query, event, 'stock', shop);
+      expect(data).toEqual({ stockChanged: { stock: 5, name: 'name of 1', sku: 's1' } });
+    }
+    await send('subscription { stockChanged { name code } }', event, 'stock', shop);
+    await send('subscription { arrived { ... on Product { name } } }', event, 'arrived', shop);
+    const problem = 'ignored_value';
+    expect(shop.lines).toMatchObject([
+      {
+        problem,
+        topic: 'stock',
+        coordinate: 'Product.name',
+        message: expect.stringContaining('Product.name'),
+      },
+      { problem, topic: 'stock', coordinate: 'Product.code' },
+      { problem, topic: 'arrived', coordinate: 'Product.name' },
+    ]);
+    expect(shop.lines).toHaveLength(3);
+  });
+
   test('lacks fields that are fetched from its own subgraph before other subgraphs', async () => {
     const query = 'subscription { stockChanged { stock maker { code country } code } }';
     const { data, calls } = await send(query, product({ stock: 5, maker: { code: 'm2' } }));
