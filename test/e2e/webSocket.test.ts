@@ -251,7 +251,7 @@ describe('the headers of an operation on a WebSocket', () => {
         'x-request-id': 'mine',
         connection: 'close',
         'x-forwarded-for': '1.2.3.4',
-        headers: { 'x-shop': 'inner' },
+        headers: { 'x-shop': 'inner', authorization: null },
       },
       { headers: { authorization: 'from the handshake', cookie: 'a=b', 'x-forwarded-for': '5.6.7.8' } },
     );
@@ -316,6 +316,16 @@ describe('the headers of an operation on a WebSocket', () => {
       'may not be larger than 64 KB in total',
       { unused: 'x'.repeat(65_536) },
       'Connection parameters are too large',
+    ],
+    [
+      'that are used as headers may not be numbers',
+      { authorization: 7 },
+      'The connection parameter "authorization" is not a text',
+    ],
+    [
+      'that are used as headers may not be lists',
+      { headers: { Authorization: ['Bearer a'] } },
+      'The connection parameter "authorization" is not a text',
     ],
     [
       'that are used as headers may not have line breaks',

@@ -32,10 +32,8 @@ export function parameterHeaders(
   allowed: ReadonlySet<string>,
 ): ReadonlyMap<string, string> | string {
   const headers = new Map<string, string>();
-  collect(parameters, allowed, headers);
-  const { headers: inner } = parameters;
-  if (typeof inner === 'object' && inner !== null)
-    collect(inner as Record<string, unknown>, allowed, headers);
+  for (const [name, value] of headerEntries(parameters, allowed))
+    if (typeof value === 'string') headers.set(name, value);
   let size = 0;
   for (const [name, value] of headers) {
     if (!headerValuePattern.test(value))
@@ -45,16 +43,30 @@ export function parameterHeaders(
   return size > maxHeaderSize ? parametersTooLarge : headers;
 }
 
-function collect(
-  from: Readonly<Record<string, unknown>>,
+/** Why a connection parameter that counts as a header is none: its value is neither a text nor null, which counts as no
+ *  value. `parameterHeaders` ignores it, and would make a client that sends a token an anonymous one. */
+export function findParameterProblem(
+  parameters: Readonly<Record<string, unknown>>,
   allowed: ReadonlySet<string>,
-  headers: Map<string, string>,
-): void {
-  for (const [key, value] of Object.entries(from)) {
-    const name = key.toLowerCase();
-    if (typeof value !== 'string') continue;
-    if (name === 'accept' || (allowed.has(name) && !connectionHeaderPattern.test(name)))
-      headers.set(name, value);
+): string | undefined {
+  for (const [name, value] of headerEntries(parameters, allowed))
+    if (typeof value !== 'string' && value !== null)
+      return `The connection parameter "${name}" is not a text`;
+  return undefined;
+}
+
+/** The parameters that count as headers, with names in lower case; those of `headers` last. */
+function* headerEntries(
+  parameters: Readonly<Record<string, unknown>>,
+  allowed: ReadonlySet<string>,
+): Generator<readonly [name: string, value: unknown]> {
+  for (const from of [parameters, parameters.headers]) {
+    if (typeof from !== 'object' || from === null) continue;
+    for (const [key, value] of Object.entries(from)) {
+      const name = key.toLowerCase();
+      if (name === 'accept' || (allowed.has(name) && !connectionHeaderPattern.test(name)))
+        yield [name, value];
+    }
   }
 }
 

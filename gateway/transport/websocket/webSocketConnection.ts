@@ -25,6 +25,7 @@ import { runInRequestScope } from '../http/requestScope.ts';
 import { MultiplexedOperation } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import {
+  findParameterProblem,
   operationHeaders,
   parameterHeaders,
   parametersTooLarge,
@@ -169,7 +170,9 @@ export class WebSocketConnection {
       this.#close(CloseCode.TooManyInitialisationRequests, 'Too many initialisation requests');
       return;
     }
-    const headers = parameterHeaders(parameters, this.#options.connectionParams);
+    const { connectionParams } = this.#options;
+    const headers =
+      findParameterProblem(parameters, connectionParams) ?? parameterHeaders(parameters, connectionParams);
     const forwarded = pickForwardedParameters(parameters, this.#options.subgraphParams);
     if (typeof headers === 'string' || forwarded === undefined) {
       this.#close(CloseCode.BadRequest, typeof headers === 'string' ? headers : parametersTooLarge);
