@@ -29,7 +29,7 @@ const mayImport = {
   extensions: ['execution', 'operation', 'response', 'subgraphs', ...asFeature],
   insights: ['execution', 'operation', 'planning', 'subgraphs', ...asFeature],
   tracing: asFeature,
-  metricsExport: ['tracing/gatewayResource', 'tracing/otlpExporterOptions', ...asFeature],
+  metricsExport: ['tracing/gatewayResource', 'tracing/otlpExporter', 'tracing/partialSuccess', ...asFeature],
   telemetry: ['transport/http/routes'],
   // What everything may import imports nothing.
   config: [],

@@ -1,9 +1,10 @@
-import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
+import { ProtobufMetricsSerializer } from '@opentelemetry/otlp-transformer';
+import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import { maskSecrets } from '../config/addressSecrets.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createGatewayResource, type GatewayIdentity, version } from '../tracing/gatewayResource.ts';
-import { lastExportTimeoutMs, otlpExporterOptions } from '../tracing/otlpExporterOptions.ts';
+import { lastExportTimeoutMs, OtlpExporter } from '../tracing/otlpExporter.ts';
 import { PeriodicMetricsExport } from './periodicMetricsExport.ts';
 import { toMetricData } from './toMetricData.ts';
 
@@ -24,7 +25,11 @@ export class MetricsExportFeature implements Feature {
     const scope = { name: 'tributary', version };
     const startedAt = now();
     this.#export = new PeriodicMetricsExport({
-      exporter: new OTLPMetricExporter(otlpExporterOptions(otlp, 'metrics')),
+      exporter: new OtlpExporter<ResourceMetrics>({
+        otlp,
+        signal: 'metrics',
+        serialize: (collected) => ProtobufMetricsSerializer.serializeRequest(collected),
+      }),
       timers,
       collect: async () => ({
         resource,

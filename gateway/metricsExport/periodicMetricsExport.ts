@@ -1,10 +1,12 @@
 import { context } from '@opentelemetry/api';
-import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core';
-import type { PushMetricExporter, ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import { ExportResultCode, suppressTracing } from '@opentelemetry/core';
+import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import type { CancelTimer, Timers } from '../time/timers.ts';
+import type { OtlpExporter, OtlpExportResult } from '../tracing/otlpExporter.ts';
+import { rejectionError } from '../tracing/partialSuccess.ts';
 
 interface PeriodicMetricsExportOptions {
-  readonly exporter: Pick<PushMetricExporter, 'export' | 'shutdown'>;
+  readonly exporter: Pick<OtlpExporter<ResourceMetrics>, 'export' | 'shutdown'>;
   readonly timers: Timers;
   collect(): Promise<ResourceMetrics>;
   /** The first export since the last success has failed. */
@@ -65,16 +67,15 @@ export class PeriodicMetricsExport {
     if (this.#failed === 1) onOutage(problem);
   }
 
-  /** Resolves to what is wrong; `undefined` if the collector has taken the metrics. */
+  /** Resolves to what is wrong; `undefined` if the collector has taken all of the metrics. */
   async #send(): Promise<Error | undefined> {
     const { exporter, collect } = this.#options;
     const metrics = await collect();
-    const { code, error } = await new Promise<ExportResult>((resolve) => {
+    const { code, error, partialSuccess } = await new Promise<OtlpExportResult>((resolve) => {
       // The application may trace HTTP requests: not those that export metrics.
       context.with(suppressTracing(context.active()), () => exporter.export(metrics, resolve));
     });
-    return code === ExportResultCode.SUCCESS
-      ? undefined
-      : (error ?? new Error('The exporter gives no reason.'));
+    if (code !== ExportResultCode.SUCCESS) return error ?? new Error('The exporter gives no reason.');
+    return partialSuccess && rejectionError(partialSuccess, 'data points');
   }
 }

@@ -1,22 +1,32 @@
 /** What a collector says about an export that it has taken in part. */
 export interface PartialSuccess {
-  readonly rejectedSpans: number;
+  /** Spans or data points. */
+  readonly rejected: number;
   /** Empty without a message. */
   readonly message: string;
 }
 
-/** Decodes an `ExportTraceServiceResponse` (opentelemetry-proto 1.x): the partial success is its field 1, of which field 1
- *  is `rejected_spans`, and field 2 `error_message`. Returns `undefined` if the collector has rejected no span: then a
- *  message is only advice.
+/** Decodes an `ExportTraceServiceResponse` or `ExportMetricsServiceResponse` (opentelemetry-proto 1.x): the partial success
+ *  is its field 1, of which field 1 is `rejected_spans` or `rejected_data_points`, and field 2 `error_message`. Returns
+ *  `undefined` if the collector has rejected nothing: then a message is only advice.
  *  @throws {RangeError} for a truncated response. */
 export function readPartialSuccess(response: Uint8Array): PartialSuccess | undefined {
   const partialSuccess = readFields(response).get(1);
   if (!(partialSuccess instanceof Uint8Array)) return undefined;
   const fields = readFields(partialSuccess);
-  const [rejectedSpans, message] = [fields.get(1), fields.get(2)];
-  if (typeof rejectedSpans !== 'number' || rejectedSpans === 0) return undefined;
-  return { rejectedSpans, message: message instanceof Uint8Array ? Buffer.from(message).toString() : '' };
+  const [rejected, message] = [fields.get(1), fields.get(2)];
+  if (typeof rejected !== 'number' || rejected === 0) return undefined;
+  return { rejected, message: message instanceof Uint8Array ? Buffer.from(message).toString() : '' };
 }
+
+/** `items`: what was exported, such as `data points`. */
+export function rejectionError({ rejected, message }: PartialSuccess, items: string): Error {
+  const reason = message === '' ? '' : ` Its message: ${message.slice(0, maxMessageLength)}`;
+  return new Error(`The collector has rejected ${rejected} ${items}.${reason}`);
+}
+
+/** Collectors choose these texts. */
+const maxMessageLength = 256;
 
 /** The varints and the byte strings of a message, by field number. Of a repeated field, the last one. */
 function readFields(bytes: Uint8Array): Map<number, number | Uint8Array> {

@@ -1,20 +1,16 @@
 import { context } from '@opentelemetry/api';
-import { type ExportResult, ExportResultCode, suppressTracing } from '@opentelemetry/core';
+import { ExportResultCode, suppressTracing } from '@opentelemetry/core';
 import type { CancelTimer, Timers } from '../time/timers.ts';
-import type { PartialSuccess } from './partialSuccess.ts';
+import type { OtlpExportResult } from './otlpExporter.ts';
+import { type PartialSuccess, rejectionError } from './partialSuccess.ts';
 import type { RecordedSpan } from './recordedSpan.ts';
 import type { SpanBatch } from './spanBatch.ts';
-
-export interface SpanExportResult extends ExportResult {
-  /** Of an export that succeeded: the spans of it that the collector has rejected. */
-  readonly partialSuccess?: PartialSuccess | undefined;
-}
 
 /** Sends batches of spans to a collector. */
 export interface SpanBatchExporter {
   createBatch(): SpanBatch;
   /** The batch does not change until `onEnd` is called. */
-  export(batch: SpanBatch, onEnd: (result: SpanExportResult) => void): void;
+  export(batch: SpanBatch, onEnd: (result: OtlpExportResult) => void): void;
   shutdown(): Promise<void>;
 }
 
@@ -158,8 +154,8 @@ export class SpanExportQueue {
       this.#reportRecovery();
       return;
     }
-    this.#reportOutage(rejectionError(partialSuccess, count));
-    const rejected = Math.min(partialSuccess.rejectedSpans, count);
+    this.#reportOutage(rejectionError(partialSuccess, `of ${count} spans`));
+    const rejected = Math.min(partialSuccess.rejected, count);
     this.droppedRejected += rejected;
     this.exported += count - rejected;
   }
@@ -189,14 +185,6 @@ export class SpanExportQueue {
 }
 
 const queueFullError = new Error('The collector is slower than spans are recorded: the queue is full.');
-
-/** Collectors choose these texts. */
-const maxMessageLength = 256;
-
-function rejectionError({ rejectedSpans, message }: PartialSuccess, count: number): Error {
-  const reason = message === '' ? '' : ` Its message: ${message.slice(0, maxMessageLength)}`;
-  return new Error(`The collector has rejected ${rejectedSpans} of ${count} spans.${reason}`);
-}
 
 /** Maximum number of spans that are encoded together. */
 const maxRecent = 32;

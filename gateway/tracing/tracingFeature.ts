@@ -6,7 +6,7 @@ import { ApplicationTracing } from './applicationTracing.ts';
 import { createSpanExporter } from './createSpanExporter.ts';
 import { type GatewayIdentity, version } from './gatewayResource.ts';
 import { OperationDescriptions } from './operationDescriptions.ts';
-import { lastExportTimeoutMs } from './otlpExporterOptions.ts';
+import { lastExportTimeoutMs } from './otlpExporter.ts';
 import { SpanExportQueue } from './spanExportQueue.ts';
 import { SpanRecorder } from './spanRecorder.ts';
 import { registerTracingMetrics } from './tracingMetrics.ts';

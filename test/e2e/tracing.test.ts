@@ -201,7 +201,7 @@ test('Requests do not notice a collector that refuses spans and metrics; one war
   expect(lines.join()).not.toContain('secret');
 });
 
-test('Spans that a collector rejects of a batch that it takes are counted as dropped and reported', async () => {
+test('Spans and data points that a collector rejects of what it takes are reported, and the spans counted as dropped', async () => {
   await using collector = await startOtlpCollector();
   const message = Buffer.from('quota of secret-key');
   const partialSuccess = Buffer.from([8, 3, 18, message.length, ...message]);
@@ -215,7 +215,10 @@ test('Spans that a collector rejects of a batch that it takes are counted as dro
   await using gateway = await startInlineGateway({
     subgraphs,
     config: {
-      telemetry: { otlp: { endpoint: collector.endpoint, headers: { authorization: 'Key secret-key' } } },
+      telemetry: {
+        otlp: { endpoint: collector.endpoint, headers: { authorization: 'Key secret-key' } },
+        metrics: { otlp: true },
+      },
     },
     dependencies: { logger },
   });
@@ -229,6 +232,13 @@ test('Spans that a collector rejects of a batch that it takes are counted as dro
     level: 40,
     msg: 'Spans are dropped: the collector does not take them',
     reason: `The collector has rejected 3 of ${exported + 3} spans. Its message: quota of ***`,
+  });
+  // Exports the final counts.
+  await gateway.close();
+  expect(JSON.parse(lines.find((line) => line.includes('Metrics are')) ?? '')).toMatchObject({
+    level: 40,
+    msg: 'Metrics are not exported: the collector does not take them',
+    reason: 'The collector has rejected 3 data points. Its message: quota of ***',
   });
 });
 

@@ -1,10 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { type ExportResult, ExportResultCode } from '@opentelemetry/core';
+import { ExportResultCode } from '@opentelemetry/core';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import {
   exportIntervalMs,
   PeriodicMetricsExport,
 } from '../../../gateway/metricsExport/periodicMetricsExport.ts';
+import type { OtlpExportResult } from '../../../gateway/tracing/otlpExporter.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -15,7 +16,7 @@ const refused = { code: ExportResultCode.FAILED, error: new Error('status 401') 
 function started() {
   const timers = new FakeTimers();
   const log: string[] = [];
-  const open: ((result: ExportResult) => void)[] = [];
+  const open: ((result: OtlpExportResult) => void)[] = [];
   const metricsExport = new PeriodicMetricsExport({
     exporter: {
       export: (_, end) => {
@@ -33,7 +34,7 @@ function started() {
     timers.advance(ms);
     await waitForTurns();
   };
-  const answer = async (result: ExportResult): Promise<void> => {
+  const answer = async (result: OtlpExportResult): Promise<void> => {
     open.shift()?.(result);
     await waitForTurns();
   };
@@ -59,6 +60,18 @@ test('An outage of the collector is reported once, and its end with the number o
     await answer(result);
   }
   expect(log.filter((line) => line !== 'export')).toEqual(['outage: status 401', 'recovered after 2']);
+});
+
+test('A collector that rejects data points of the metrics that it takes is an outage', async () => {
+  const { log, pass, answer } = started();
+  for (const result of [{ ...taken, partialSuccess: { rejected: 3, message: 'quota' } }, taken]) {
+    await pass(exportIntervalMs);
+    await answer(result);
+  }
+  expect(log.filter((line) => line !== 'export')).toEqual([
+    'outage: The collector has rejected 3 data points. Its message: quota',
+    'recovered after 1',
+  ]);
 });
 
 test('Closing exports the final counts, and gives up in time when the collector does not answer', async () => {

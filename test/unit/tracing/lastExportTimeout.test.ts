@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { lastExportTimeoutMs } from '../../../gateway/tracing/otlpExporterOptions.ts';
+import { lastExportTimeoutMs } from '../../../gateway/tracing/otlpExporter.ts';
 
 test.each([
   [0, 1_000],

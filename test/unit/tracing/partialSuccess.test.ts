@@ -12,12 +12,12 @@ test.each<[string, number[], ReturnType<typeof readPartialSuccess>]>([
   ['without content', [], undefined],
   ['that has an empty partial success', field(1, []), undefined],
   ['that has advice alone', field(1, quota), undefined],
-  ['that has rejected spans', field(1, [8, 3, ...quota]), { rejectedSpans: 3, message: 'quota' }],
-  ['that has many rejected spans', field(1, [8, 0x80, 0x20]), { rejectedSpans: 4_096, message: '' }],
+  ['that has rejected spans', field(1, [8, 3, ...quota]), { rejected: 3, message: 'quota' }],
+  ['that has many rejected spans', field(1, [8, 0x80, 0x20]), { rejected: 4_096, message: '' }],
   [
     'that has unknown fields too',
     [...field(5, [1]), 6 * 8 + 5, 1, 2, 3, 4, ...field(1, [3 * 8 + 1, 1, 2, 3, 4, 5, 6, 7, 8, 8, 1])],
-    { rejectedSpans: 1, message: '' },
+    { rejected: 1, message: '' },
   ],
 ])('A response %s is decoded', (_, bytes, expected) => {
   expect(readPartialSuccess(Buffer.from(bytes))).toEqual(expected);

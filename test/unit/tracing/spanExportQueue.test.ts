@@ -1,13 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { ExportResultCode } from '@opentelemetry/core';
 import { Registry } from 'prom-client';
+import type { OtlpExportResult } from '../../../gateway/tracing/otlpExporter.ts';
 import type { RecordedSpan } from '../../../gateway/tracing/recordedSpan.ts';
 import type { SpanBatch } from '../../../gateway/tracing/spanBatch.ts';
-import {
-  type SpanBatchExporter,
-  SpanExportQueue,
-  type SpanExportResult,
-} from '../../../gateway/tracing/spanExportQueue.ts';
+import { type SpanBatchExporter, SpanExportQueue } from '../../../gateway/tracing/spanExportQueue.ts';
 import { registerTracingMetrics } from '../../../gateway/tracing/tracingMetrics.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
@@ -36,7 +33,7 @@ class NamedBatch {
 class ManualExporter implements SpanBatchExporter {
   readonly batches: {
     readonly names: readonly string[];
-    readonly end: (result: SpanExportResult) => void;
+    readonly end: (result: OtlpExportResult) => void;
   }[] = [];
   isShutDown = false;
 
@@ -44,7 +41,7 @@ class ManualExporter implements SpanBatchExporter {
     return new NamedBatch() as NamedBatch & SpanBatch;
   }
 
-  export({ names }: NamedBatch & SpanBatch, end: (result: SpanExportResult) => void): void {
+  export({ names }: NamedBatch & SpanBatch, end: (result: OtlpExportResult) => void): void {
     this.batches.push({ names: [...names], end });
   }
 
@@ -73,7 +70,7 @@ function started() {
     for (const name of names) queue.add({ name } as unknown as RecordedSpan);
   };
   const names = (): readonly string[] => exporter.batches.map((batch) => batch.names.join());
-  const answer = async (index: number, result: SpanExportResult): Promise<void> => {
+  const answer = async (index: number, result: OtlpExportResult): Promise<void> => {
     exporter.batches[index]?.end(result);
     await waitForTurns();
   };
@@ -149,9 +146,9 @@ describe('The queue of spans', () => {
   test('counts the spans that the collector rejects of a batch, and warns once until it takes all of one', async () => {
     const { queue, log, add, answer } = started();
     add('a', 'b');
-    await answer(0, { ...taken, partialSuccess: { rejectedSpans: 1, message: 'quota' } });
+    await answer(0, { ...taken, partialSuccess: { rejected: 1, message: 'quota' } });
     add('c', 'd');
-    await answer(1, { ...taken, partialSuccess: { rejectedSpans: 3, message: '' } });
+    await answer(1, { ...taken, partialSuccess: { rejected: 3, message: '' } });
     const warning = 'The collector has rejected 1 of 2 spans. Its message: quota';
     expect(log).toEqual([warning]);
     add('e', 'f');
