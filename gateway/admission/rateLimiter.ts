@@ -98,18 +98,20 @@ async function consume(limiter: RateLimiterAbstract, key: string, cost: number):
 }
 
 /** The library passes the key, the cost, the window in whole seconds, and the limit. Returns what is spent with this
- *  operation, even if it is not allowed, and the milliseconds until the window ends. */
+ *  operation, even if it is not allowed, and the milliseconds until the window ends. A key without an expiry is replaced:
+ *  its window would never end. */
 const spendIfAllowed = `
-local spent = tonumber(redis.call('get', KEYS[1]) or '0') + tonumber(ARGV[1])
-local ttl = redis.call('pttl', KEYS[1])
+local spent = tonumber(ARGV[1])
 local windowMs = tonumber(ARGV[2]) * 1000
+local ttl = redis.call('pttl', KEYS[1])
+local isNew = ttl <= 0
+if isNew then ttl = windowMs else spent = spent + tonumber(redis.call('get', KEYS[1]) or '0') end
 if spent <= tonumber(ARGV[3]) then
-  if ttl > 0 then
-    redis.call('incrby', KEYS[1], ARGV[1])
-  else
+  if isNew then
     redis.call('set', KEYS[1], spent, 'PX', windowMs)
+  else
+    redis.call('incrby', KEYS[1], ARGV[1])
   end
 end
-if ttl <= 0 then ttl = windowMs end
 return {spent, ttl}
 `;

@@ -1,9 +1,10 @@
+import { hash } from 'node:crypto';
 import { describe, expect, jest, test } from '@jest/globals';
 import { RateLimiter } from '../../../gateway/admission/rateLimiter.ts';
 import { RateLimitStore } from '../../../gateway/admission/rateLimitStore.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
-import { startDedicatedRedis } from '../../harness/redis.ts';
+import { connectRedis, startDedicatedRedis } from '../../harness/redis.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const minute = 60_000;
@@ -75,6 +76,25 @@ describe('a rate limiter with Redis', () => {
       expect(await first.spend('a', 1)).toMatchObject({ isAllowed: false, remaining: 0 });
       expect(fallbacks).toEqual([]);
     } finally {
+      for (const limiter of limiters) limiter.close();
+    }
+  });
+
+  test('begins a window anew for a client whose key in Redis does not expire', async () => {
+    await using redis = await startDedicatedRedis();
+    const { limiters, fallbacks } = await createShared(redis.url);
+    const [first, second] = limiters;
+    const direct = connectRedis(redis.url);
+    try {
+      await first.spend('a', 10);
+      const [key = ''] = await direct.keys(`*${hash('sha256', 'a', 'base64url')}`);
+      await direct.persist(key);
+      expect(await first.spend('a', 7)).toEqual({ isAllowed: true, remaining: 3, resetMs: minute });
+      expect(await second.spend('a', 4)).toMatchObject({ isAllowed: false, remaining: 3 });
+      expect(await direct.pttl(key)).toBeGreaterThan(0);
+      expect(fallbacks).toEqual([]);
+    } finally {
+      direct.disconnect();
       for (const limiter of limiters) limiter.close();
     }
   });
