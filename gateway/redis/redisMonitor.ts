@@ -1,7 +1,7 @@
 import type { Logger } from '../telemetry/logger.ts';
 import { toLabelValue } from '../telemetry/registerCounter.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
-import { RedisClient } from './redisClient.ts';
+import { createRedisScript, RedisClient } from './redisClient.ts';
 import { RedisFailure } from './redisFailure.ts';
 import { describeAddress, isRedisConfigured, type RedisConfig } from './redisOptions.ts';
 
@@ -14,6 +14,7 @@ interface RedisMonitorOptions {
 /** A connection that hangs is only noticed while a command is in flight. */
 const writeIntervalMs = 1_000;
 const keyTtlMs = 5_000;
+const emptyScript = createRedisScript('return 1');
 
 /** Reports whether this process can use Redis, by small writes on a connection of its own: the features that use Redis have
  *  connections that come and go, and reconnect by themselves. */
@@ -56,14 +57,17 @@ export class RedisMonitor {
     this.#client.close();
   }
 
-  /** A write, because a server that is full or read only answers PING. */
+  /** A write, because a server that is full or read only answers PING. Then a script, which needs a permission of its own:
+   *  every feature with data in Redis has scripts. */
   async #write(): Promise<void> {
     this.#cancelWrite();
     const key = `${this.#options.config.keyPrefix}monitor`;
-    const reply = await this.#client.sendCommand('set', [key, 1, 'PX', keyTtlMs]);
+    const written = await this.#client.sendCommand('set', [key, 1, 'PX', keyTtlMs]);
+    const reply =
+      written instanceof RedisFailure ? written : await this.#client.runScript(emptyScript, [key], []);
     if (this.#isClosed) return;
     if (!(reply instanceof RedisFailure)) this.#reportSuccess();
-    // Redis refused the write. Failures of a connection, or of one node of a Cluster, are reported by the client.
+    // Redis refused the command. Failures of a connection, or of one node of a Cluster, are reported by the client.
     else if (reply.kind !== 'unreachable' && reply.kind !== 'cluster') {
       this.#reportFailure(new RedisFailure(reply.cause, this.#address));
     }

@@ -260,6 +260,13 @@ describe('a gateway that cannot use Redis', () => {
       'authentication',
     ],
     [
+      'permits no scripts',
+      ['ACL', 'SETUSER', 'gateway', '-@scripting'],
+      ['ACL', 'SETUSER', 'gateway', '+@scripting'],
+      "NOPERM User gateway has no permissions to run the 'evalsha' command",
+      'authentication',
+    ],
+    [
       'is full',
       ['CONFIG', 'SET', 'maxmemory', '1'],
       ['CONFIG', 'SET', 'maxmemory', '0'],
@@ -275,7 +282,7 @@ describe('a gateway that cannot use Redis', () => {
     const url = `redis://gateway:password@127.0.0.1:${server.port}`;
     await using opened = await startGateway({ url, timeouts: longRedisTimeouts });
     const start = problem === 'out_of_memory' ? 'Redis stores nothing' : 'Redis cannot be used';
-    const cause = `127.0.0.1:${server.port}: ${error} `;
+    const cause = `127.0.0.1:${server.port}: ${error}`;
     expect(await opened.waitForNotes(true)).toMatchObject({
       status: 200,
       notes: [
