@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { loadIoredis } from './loadIoredis.ts';
+import { isSelectError } from './redisFailure.ts';
 import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
 
 export interface QueueConnection {
@@ -17,10 +18,12 @@ export function createQueueConnection(config: RedisConfig): QueueConnection {
   const client = connect(config, delay);
   const duplicate = client.duplicate.bind(client) as (...args: readonly unknown[]) => Redis | Cluster;
   answerRefusedInfo(client);
+  refuseOtherDatabase(client);
   Object.assign(client, {
     duplicate: (...args: readonly unknown[]) => {
       const copy = duplicate(...args);
       answerRefusedInfo(copy);
+      refuseOtherDatabase(copy);
       // A worker of BullMQ that was paused while Redis did not answer connects its duplicate again after it was closed, and
       // without listeners.
       copy.on('connecting', () => {
@@ -53,6 +56,13 @@ function answerRefusedInfo(client: Redis | Cluster): void {
         return error.message.startsWith('NOPERM') ? 'redis_version:6.2.0' : 'redis_version:5.0.0';
       });
     },
+  });
+}
+
+/** ioredis uses database 0 if the server refuses the configured one. */
+function refuseOtherDatabase(client: Redis | Cluster): void {
+  client.on('error', (error) => {
+    if (isSelectError(error)) client.disconnect(true);
   });
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { loadIoredis } from './loadIoredis.ts';
-import { RedisFailure } from './redisFailure.ts';
+import { isSelectError, RedisFailure } from './redisFailure.ts';
 import {
   connectionOptions,
   describeAddress,
@@ -41,6 +41,8 @@ export class RedisClient {
    *  failed. Created once, because each read of the cache reports it. */
   readonly #notConnected: RedisFailure;
   #failure: RedisFailure | undefined;
+  /** Whether the server refused the configured database. ioredis would use database 0. */
+  #isOtherDatabase = false;
   #wasReady = false;
   #isClosed = false;
 
@@ -50,9 +52,11 @@ export class RedisClient {
     this.#notConnected = new RedisFailure(new Error('Redis is not connected.'), address);
     const fail = (error: unknown): void => {
       this.#failure = new RedisFailure(error, address);
+      if (isSelectError(error)) this.#isOtherDatabase = true;
       onFailure(this.#failure);
     };
     this.#redis.on('ready', () => {
+      if (this.#isOtherDatabase) return;
       this.#failure = undefined;
       this.#wasReady = true;
       onReady();
@@ -62,6 +66,7 @@ export class RedisClient {
       const isUnexplained = !this.#wasReady && this.#failure === undefined && !this.#isClosed;
       if (isUnexplained) fail(new Error('the server closed the connection'));
       this.#wasReady = false;
+      this.#isOtherDatabase = false;
       onClose?.();
     });
     this.#redis.on('error', fail);
@@ -69,7 +74,7 @@ export class RedisClient {
   }
 
   get isReady(): boolean {
-    return this.#redis.status === 'ready';
+    return this.#redis.status === 'ready' && !this.#isOtherDatabase;
   }
 
   /** Why Redis is not connected; `undefined` while it is. The message names the server. */
@@ -81,6 +86,8 @@ export class RedisClient {
   /** Resolves with the reply, strings as buffers, or with a `RedisFailure`; never rejects. Has no timeout: it waits until
    *  Redis answers or the connection ends. */
   async sendCommand(command: string, args: readonly RedisArgument[]): Promise<unknown> {
+    const { disconnection } = this;
+    if (disconnection !== undefined) return disconnection;
     try {
       return await this.#redis.callBuffer(command, ...args);
     } catch (error) {

@@ -46,11 +46,18 @@ export function describeConnectionError(error: Error, address: string | undefine
   return explained.includes(address) ? explained : `${address}: ${explained}`;
 }
 
+/** Whether the server refused the configured database when a connection began. */
+export function isSelectError(error: unknown): boolean {
+  const { name, command } = error as Error & { readonly command?: { readonly name: string } };
+  return name === 'ReplyError' && command?.name === 'select';
+}
+
 /** For nodes of a Cluster and for Sentinels, ioredis hides why a connection could not be established, and has another delay
- *  in each message. */
+ *  in each message. Redis does not say which option has the index. */
 function explainIoredisMessage(message: string): string {
   return message
     .replace(/ Retrying from scratch after \d+ms\./, '')
+    .replace(/DB index is out of range$/, '$& (redis.database, or the number in redis.url)')
     .replace('Connection is closed.', 'the connection was refused, was closed, or timed out');
 }
 

@@ -125,6 +125,22 @@ test('after a queue connection was closed, no duplicate of its client connects a
   expect(duplicate.status).toBe('end');
 });
 
+test('a queue connection sends no command while the configured database does not exist', async () => {
+  await using server = await startDedicatedRedis();
+  const connection = createQueueConnection(parseRedisConfig({ url: server.url, database: 16 }));
+  const errors: string[] = [];
+  const { promise: failedTwice, resolve } = Promise.withResolvers<readonly string[]>();
+  connection.client.on('error', ({ message }) => {
+    if (errors.push(message) === 2) resolve(errors);
+  });
+  const set = connection.client.set('key', 'value').catch(({ message }) => message);
+  expect(await Promise.race([failedTwice, set])).toEqual([
+    'ERR DB index is out of range',
+    'ERR DB index is out of range',
+  ]);
+  connection.close();
+});
+
 test('a client of a read-only replica reconnects with a growing delay', async () => {
   await using replica = await startDedicatedRedis();
   const operator = connectRedis(replica.url);
@@ -296,6 +312,25 @@ describe('a gateway that cannot use Redis', () => {
       { level: 40, problem, message: expect.stringContaining(cause), msg: expect.stringContaining(start) },
       { level: 30, msg: 'Redis can be used again' },
     ]);
+  });
+
+  test('has a note while the configured database does not exist, and stores nothing in another one', async () => {
+    await using server = await startDedicatedRedis();
+    await using opened = await startGateway({ url: server.url, database: 16 });
+    await opened.waitForNotes(true);
+    const operator = connectRedis(server.url);
+    // After INFO, ioredis accepts commands.
+    while (!/cmd=(info|set|evalsha)/.test(String(await operator.client('LIST')))) {
+      await opened.waitForNotes(true);
+    }
+    const message = `Redis cannot be used, and nothing is shared with other processes: 127.0.0.1:${server.port}: ERR DB index is out of range (redis.database, or the number in redis.url)`;
+    expect(await opened.waitForNotes(true)).toEqual({
+      status: 200,
+      notes: [{ code: 'REDIS_UNAVAILABLE', message }],
+    });
+    expect(await operator.dbsize()).toBe(0);
+    expect(opened.linesOf('Redis can be')).toEqual([]);
+    operator.disconnect();
   });
 
   test('has a note while Redis hangs', async () => {
