@@ -1,5 +1,8 @@
+import { Kind, print, specifiedScalarTypes } from 'graphql';
 import { suggestName } from '../../config/findNearestName.ts';
-import type { CacheGraph } from '../rules/cacheGraph.ts';
+import { isObject } from '../../json/isObject.ts';
+import { namedTypeOf } from '../../planning/supergraphDocument.ts';
+import type { CacheGraph, GraphType, KeyFields } from '../rules/cacheGraph.ts';
 
 /** The problem with the name of a type; `undefined` if the type exists. */
 export function findTypeProblem(name: string, graph: CacheGraph): string | undefined {
@@ -24,11 +27,14 @@ export function findEntityProblems(
   if (type.keys.length === 0) return [`${typeName} has no keys; invalidate its type instead`];
   const names = Object.keys(fields).filter((name) => name !== '__typename');
   const objectTypes = type.possibleTypes.flatMap((name) => graph.types.get(name) ?? []);
-  const fieldNames = [...new Set([type, ...objectTypes].flatMap(({ fields: own }) => [...own.keys()]))];
+  const types = [...new Set([type, ...objectTypes])];
+  const fieldNames = [...new Set(types.flatMap(({ fields: own }) => [...own.keys()]))];
   const unknown = names.filter((name) => !fieldNames.includes(name));
   const problems = unknown.map(
     (name) => `${typeName} has no field ${quoteUnlessName(name)}${suggestName(shorten(name), fieldNames)}`,
   );
+  const keyFields = types.flatMap(({ keys }) => keys.map((key) => key.fields));
+  problems.push(...findKeyProblems(types, keyFields, fields, graph));
   if (!isKnown && problems.length === 0) {
     const given = names.length === 0 ? '' : ` ${names.join(' ')}`;
     const keys = type.keys.map(({ text }) => text).join(', ');
@@ -36,6 +42,38 @@ export function findEntityProblems(
   }
   return problems;
 }
+
+/** The problems of the values of key fields in an object with one of these types. Other fields are ignored. */
+function findKeyProblems(
+  types: readonly GraphType[],
+  keys: readonly KeyFields[],
+  object: Readonly<Record<string, unknown>>,
+  graph: CacheGraph,
+  path = '',
+): string[] {
+  return Object.entries(object).flatMap(([name, value]) => {
+    const nestedKeys = keys.flatMap((key) => key.get(name) ?? []);
+    const type = types.find(({ fields }) => fields.has(name))?.fields.get(name)?.type;
+    if (nestedKeys.length === 0 || type === undefined) return [];
+    const problem = (actual: string): string[] => [
+      `the key field ${path}${name} is ${actual}; expected a value of type ${print(type)}`,
+    ];
+    if (value === null) return type.kind === Kind.NON_NULL_TYPE ? problem('null') : [];
+    const typeName = namedTypeOf({ type });
+    const nestedType = graph.types.get(typeName);
+    if (nestedType !== undefined) {
+      if (!isObject(value)) return problem('not an object');
+      const nestedTypes = nestedType.possibleTypes.flatMap((possible) => graph.types.get(possible) ?? []);
+      return findKeyProblems([nestedType, ...nestedTypes], nestedKeys, value, graph, `${path}${name}.`);
+    }
+    // Values of custom scalars may be anything.
+    const isScalar = graph.enumValues.has(typeName) || specifiedScalarNames.has(typeName);
+    if (!isScalar || typeof value !== 'object') return [];
+    return problem(Array.isArray(value) ? 'a list' : 'an object');
+  });
+}
+
+const specifiedScalarNames: ReadonlySet<string> = new Set(specifiedScalarTypes.map(({ name }) => name));
 
 function quoteUnlessName(name: string): string {
   return /^\w{1,100}$/.test(name) ? name : JSON.stringify(shorten(name));

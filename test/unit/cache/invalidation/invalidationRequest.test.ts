@@ -110,6 +110,55 @@ test('an invalid request reports all problems with their locations', () => {
   ]);
 });
 
+test('a key field with a value that its type forbids is reported', async () => {
+  const keyed = readCacheGraph(
+    await composeCachedDocument({
+      stock: withCached(`
+        scalar Code
+        enum Region { EU US }
+        type Query { items: [Item!]! }
+        type Item @key(fields: "id region place { row } code") @key(fields: "sku") {
+          id: ID!
+          region: Region!
+          place: Place!
+          code: Code!
+          sku: String
+          note: String!
+        }
+        type Place { row: Int! }
+      `),
+    }),
+  );
+  const item = { __typename: 'Item', id: '1', region: 'EU', place: { row: 1 }, code: { any: ['value'] } };
+  const read = parseInvalidationRequest(
+    {
+      entities: [
+        item,
+        { __typename: 'Item', sku: null },
+        { ...item, note: null },
+        { ...item, id: null },
+        { ...item, id: {}, region: ['EU'] },
+        { ...item, place: { row: null } },
+        { ...item, place: 1, sku: '1' },
+        { ...item, place: [{ row: 1 }], code: null },
+      ],
+    },
+    keyed,
+  );
+  expect(read).toEqual({
+    kind: 'invalid',
+    reasons: [
+      'entities[3]: the key field id is null; expected a value of type ID!',
+      'entities[4]: the key field id is an object; expected a value of type ID!',
+      'entities[4]: the key field region is a list; expected a value of type Region!',
+      'entities[5]: the key field place.row is null; expected a value of type Int!',
+      'entities[6]: the key field place is not an object; expected a value of type Place!',
+      'entities[7]: the key field place is not an object; expected a value of type Place!',
+      'entities[7]: the key field code is null; expected a value of type Code!',
+    ],
+  });
+});
+
 test('a field that is not a list is reported', () => {
   expect(problemsIn({ types: 'Product', tags: null })).toEqual([
     'types: expected a list',
