@@ -65,7 +65,9 @@ async function rethrowAsHttpError<Answer>(answer: Promise<Answer>): Promise<Answ
   try {
     return await answer;
   } catch (error) {
-    throw error instanceof GatewayError ? new HttpError(error.status, error.message) : error;
+    if (!(error instanceof GatewayError)) throw error;
+    const { status, message, cause } = error;
+    throw new HttpError(status, cause instanceof Error ? `${message} Cause: ${cause.message}` : message);
   }
 }
 

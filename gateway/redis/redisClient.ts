@@ -83,6 +83,11 @@ export class RedisClient {
     return this.#failure ?? this.#notConnected;
   }
 
+  /** Why the last attempt to connect failed; `undefined` while Redis is connected, or may be in a moment. */
+  get failedConnection(): RedisFailure | undefined {
+    return this.isReady ? undefined : this.#failure;
+  }
+
   /** Resolves with the reply, strings as buffers, or with a `RedisFailure`; never rejects. Has no timeout: it waits until
    *  Redis answers or the connection ends. */
   async sendCommand(command: string, args: readonly RedisArgument[]): Promise<unknown> {

@@ -34,6 +34,11 @@ export class RetryingRedisClient {
     return this.#isClosed;
   }
 
+  /** See `RedisClient.failedConnection`. */
+  get failedConnection(): RedisFailure | undefined {
+    return this.#client.failedConnection;
+  }
+
   /** Resolves with the reply, strings as buffers. Resolves with `undefined` when the client is closed, when `signal` is
    *  aborted, or when the command is invalid. Never rejects. */
   sendCommand(command: string, args: readonly RedisArgument[], signal?: AbortSignal): Promise<unknown> {

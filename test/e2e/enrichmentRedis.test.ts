@@ -445,6 +445,45 @@ describe('A job that fails', () => {
     connection.close();
   });
 
+  test('cannot be listed or retried while Redis cannot be reached: an error at once', async () => {
+    await using own = await startDedicatedRedis();
+    await own.kill();
+    const failed = Promise.withResolvers<unknown>();
+    const config = parseRedisConfig({ url: own.url });
+    const connection = new RetryingRedisClient({ config, onFailure: failed.resolve });
+    await failed.promise;
+    const waitForRedis = () => new Promise<never>(() => {});
+    const admin = new RedisJobAdmin({
+      redis: connection,
+      keys: new JobKeys('any'),
+      queue: { get: waitForRedis, retry: waitForRedis, list: waitForRedis },
+      retentionMs: 70_000,
+      now: Date.now,
+    });
+    const expected = {
+      code: 'OVERLOADED',
+      message: expect.stringContaining('(unreachable)'),
+      cause: expect.objectContaining({ message: `connect ECONNREFUSED 127.0.0.1:${own.port}` }),
+    };
+    await expect(admin.list({ state: undefined, limit: 1 })).rejects.toMatchObject(expected);
+    await expect(admin.retry('any')).rejects.toMatchObject(expected);
+    connection.close();
+  });
+
+  test('cannot be listed while Redis hangs: an error for operators after a timeout', async () => {
+    await using own = await startDedicatedRedis();
+    await using one = createManualEnrichmentReplica(own.url, randomUUID(), patientReclaim);
+    await one.enrichments.list({ state: undefined, limit: 1 });
+    own.pause();
+    const listed = expect(one.enrichments.list({ state: undefined, limit: 1 })).rejects.toMatchObject({
+      code: 'OVERLOADED',
+      message: 'Redis did not give access to enrichment jobs within 5 s. Try again when it answers.',
+    });
+    one.advance(5_000);
+    await listed;
+    own.resume();
+  });
+
   test('together with each of its owners becomes a dead letter, and can be retried', async () => {
     const prefix = randomUUID();
     const one = createEnrichmentReplica(server.url, prefix);

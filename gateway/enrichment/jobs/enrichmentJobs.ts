@@ -138,11 +138,11 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
   }
 
   list(query: JobQuery): Promise<readonly JobView[]> {
-    return this.#withReadTimeout(this.#options.store.list(query));
+    return this.#withReadTimeout(this.#options.store.list(query), jobsUnreadableError);
   }
 
   retry(id: string): Promise<RetryResult> {
-    return this.#withReadTimeout(this.#options.store.retry(id));
+    return this.#withReadTimeout(this.#options.store.retry(id), jobsUnreadableError);
   }
 
   /** Stops resuming the jobs of other processes. Resolves when no attempt is running. */
@@ -224,13 +224,21 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
     return found.runId;
   }
 
-  /** Rejects with `jobStoreUnavailableError()` after a timeout: an answer would say whether the token is valid. */
-  #withReadTimeout<Value>(answer: Promise<Value>): Promise<Value> {
+  /** Rejects after a timeout: an answer would say whether the token is valid. */
+  #withReadTimeout<Value>(answer: Promise<Value>, createError = jobStoreUnavailableError): Promise<Value> {
     return new Promise((resolve, reject) => {
-      const cancelTimer = this.#options.timers.after(readTimeoutMs, () => reject(jobStoreUnavailableError()));
+      const cancelTimer = this.#options.timers.after(readTimeoutMs, () => reject(createError()));
       answer.then(resolve, reject).finally(cancelTimer);
     });
   }
+}
+
+/** For operators. */
+function jobsUnreadableError(): GatewayError {
+  return new GatewayError(
+    'OVERLOADED',
+    `Redis did not give access to enrichment jobs within ${readTimeoutMs / 1_000} s. Try again when it answers.`,
+  );
 }
 
 /** @throws {GatewayError} for a malformed cursor. Its client would take all updates for later ones. */

@@ -12,7 +12,7 @@ import { reopenRun } from './jobScripts.ts';
 import type { RedisJobContext } from './redisJobContext.ts';
 
 interface RedisJobAdminOptions extends Pick<RedisJobContext, 'keys' | 'retentionMs' | 'now'> {
-  readonly redis: Pick<RedisJobContext['redis'], 'sendCommand' | 'runScript'>;
+  readonly redis: Pick<RedisJobContext['redis'], 'sendCommand' | 'runScript' | 'failedConnection'>;
   readonly queue: Pick<RedisJobContext['queue'], 'get' | 'list' | 'retry'>;
 }
 
@@ -25,7 +25,7 @@ export class RedisJobAdmin implements JobAdmin {
   }
 
   list({ state, limit }: JobQuery): Promise<readonly JobView[]> {
-    return rejectAsOverloaded(async () => {
+    return this.#rejectAsOverloaded(async () => {
       const waiting = state === 'failed' ? [] : await this.#listWaiting(limit);
       const failed = state === 'waiting' ? [] : await this.#listFailed(limit);
       return newestOfEachState([...waiting, ...failed], { limit });
@@ -33,7 +33,7 @@ export class RedisJobAdmin implements JobAdmin {
   }
 
   retry(id: string): Promise<RetryResult> {
-    return rejectAsOverloaded(() => this.#retry(id));
+    return this.#rejectAsOverloaded(() => this.#retry(id));
   }
 
   async #retry(id: string): Promise<RetryResult> {
@@ -69,20 +69,18 @@ export class RedisJobAdmin implements JobAdmin {
       }),
     );
   }
-}
 
-/** Every error in here is one of Redis, for example a refused password. */
-async function rejectAsOverloaded<Answer>(read: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await read();
-  } catch (error) {
-    const { kind, cause } = new RedisFailure(error);
-    throw new GatewayError(
-      'OVERLOADED',
-      `Redis does not give access to enrichment jobs (${kind}). Try again later.`,
-      {
-        cause,
-      },
-    );
+  /** Every error in here is one of Redis, for example a refused password. */
+  async #rejectAsOverloaded<Answer>(read: () => Promise<Answer>): Promise<Answer> {
+    try {
+      const { failedConnection } = this.#options.redis;
+      // The queue would wait until Redis is connected again.
+      if (failedConnection !== undefined) throw failedConnection.cause;
+      return await read();
+    } catch (error) {
+      const { kind, cause } = new RedisFailure(error);
+      const message = `Redis does not give access to enrichment jobs (${kind}). Try again later.`;
+      throw new GatewayError('OVERLOADED', message, { cause });
+    }
   }
 }

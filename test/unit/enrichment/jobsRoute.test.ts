@@ -42,8 +42,9 @@ async function start(result: RetryResult | Error = 'retried') {
 }
 
 test('both routes answer 503 when the job store is not available', async () => {
-  await using server = await start(new GatewayError('OVERLOADED', 'Ask again.'));
-  const refused = { status: 503, body: { error: 'Ask again.' } };
+  const cause = new Error('connect ECONNREFUSED');
+  await using server = await start(new GatewayError('OVERLOADED', 'Ask again.', { cause }));
+  const refused = { status: 503, body: { error: 'Ask again. Cause: connect ECONNREFUSED' } };
   expect(await server.send('/jobs')).toEqual(refused);
   expect(await server.send('/jobs/a.1/retry', { method: 'POST' })).toEqual(refused);
 });
