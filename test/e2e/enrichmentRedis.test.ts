@@ -651,6 +651,32 @@ describe('A Redis', () => {
     ]);
   });
 
+  test('that has lost all data keeps the subscriptions of other processes', async () => {
+    await using own = await startDedicatedRedis();
+    const prefix = randomUUID();
+    await using one = createManualEnrichmentReplica(own.url, prefix, patientReclaim);
+    await using reader = createManualEnrichmentReplica(own.url, prefix, patientReclaim);
+    const attempt = new ControlledAttempt();
+    const token = await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock']), attempt);
+    attempt.emit(successfulResult('reviews'));
+    const updates = await subscribeToJob(reader.enrichments, token);
+    expect(formatUpdate((await updates.next()).value)).toBe('1-0 reviews "reviews!" …');
+    const rest = collectUpdates(updates);
+    // Longer than the recovery window.
+    for (const { advance } of [one, reader]) advance(10_000);
+    await reader.enrichments.readArrived(token, ada);
+    const operator = connectRedis(own.url);
+    await operator.flushall();
+    reader.advance(5_000);
+    // The reader sends its heartbeat again when it has noticed the loss.
+    await waitUntil(async () => (await operator.keys('*:heartbeat:*')).length === 1);
+    one.advance(5_000);
+    await waitUntil(async () => (await reader.enrichments.readArrived(token, ada))?.hasNext === true);
+    attempt.complete(successfulResult('stock', 1));
+    expect(await rest).toEqual(['2-0 stock 1']);
+    operator.disconnect();
+  });
+
   test('that is full stores no job; the job is finished by its own process', async () => {
     await using own = await startDedicatedRedis();
     const admin = connectRedis(own.url);

@@ -4,13 +4,16 @@ import type { RedisJobContext } from './redisJobContext.ts';
 interface ProcessHeartbeatOptions extends RedisJobContext {
   /** A process without a heartbeat for this long is dead. */
   readonly expireAfterMs: number;
+  /** Redis has lost the key before its expiry, and probably everything else. */
+  onLost(): void;
 }
 
 /** Renews this process's heartbeat key in Redis, and reads the keys of other processes. */
 export class ProcessHeartbeat {
   readonly #options: ProcessHeartbeatOptions;
   #cancelTimer: CancelTimer = () => {};
-  #state: 'idle' | 'beating' | 'stopped' = 'idle';
+  #beating: Promise<void> | undefined;
+  #isStopped = false;
   #lastBeatAt = Number.NEGATIVE_INFINITY;
   #stableSince = Number.POSITIVE_INFINITY;
 
@@ -20,15 +23,23 @@ export class ProcessHeartbeat {
 
   /** Renews the key now, and then at intervals. */
   async beat(): Promise<void> {
-    if (this.#state !== 'idle') return;
-    this.#state = 'beating';
-    const { processId, redis, keys, timers, expireAfterMs } = this.#options;
-    await redis.sendCommand('set', [keys.heartbeat(processId), 1, 'PX', expireAfterMs]);
-    this.#recordBeat();
     if (this.#isStopped) return;
-    this.#state = 'idle';
+    this.#beating ??= this.#renew();
+    await this.#beating;
+  }
+
+  async #renew(): Promise<void> {
+    const { processId, redis, keys, timers, now, expireAfterMs, onLost } = this.#options;
+    const args = [keys.heartbeat(processId), 1, 'PX', expireAfterMs];
+    const isMissing = (await redis.sendCommand('set', [...args, 'XX'])) === null;
+    const isLost = isMissing && now() - this.#lastBeatAt <= this.#maxGapMs;
+    if (isMissing) await redis.sendCommand('set', args);
+    this.#recordBeat();
+    this.#beating = undefined;
+    if (this.#isStopped) return;
     this.#cancelTimer();
     this.#cancelTimer = timers.after(Math.ceil(expireAfterMs / 3), () => void this.beat());
+    if (isLost) onLost();
   }
 
   /** Whether another process has no heartbeat although it could have sent one: false for a while after Redis was
@@ -41,14 +52,10 @@ export class ProcessHeartbeat {
 
   /** Lets other processes reclaim the runs of this one at once. */
   async release(): Promise<void> {
-    this.#state = 'stopped';
+    this.#isStopped = true;
     this.#cancelTimer();
     const { processId, redis, keys } = this.#options;
     await redis.sendCommand('del', [keys.heartbeat(processId)]);
-  }
-
-  get #isStopped(): boolean {
-    return this.#state === 'stopped';
   }
 
   get #isStable(): boolean {

@@ -94,7 +94,11 @@ export class RedisJobStore implements JobStore {
       now,
       onFailure,
     };
-    this.#heartbeat = new ProcessHeartbeat({ ...context, expireAfterMs: reclaimAfter });
+    this.#heartbeat = new ProcessHeartbeat({
+      ...context,
+      expireAfterMs: reclaimAfter,
+      onLost: () => this.#recover(),
+    });
     this.#tokens = new RedisTokens({ ...context, expireAfterMs: expireAfter, maxInFlight: maxRuns });
     this.#replicated = new ReplicatedRuns({
       ...context,
@@ -214,7 +218,10 @@ export class RedisJobStore implements JobStore {
   async read(runId: string, after: string): Promise<LogPage | undefined> {
     if (this.#replicated.isLocalOnly(runId)) return this.#memory.read(runId, after);
     const page = await this.#readLimiter.run(() => readRedisLog(this.#redis, this.#keys, runId, after));
-    return page ?? (this.#isRecovering ? { updates: [], remaining: 1 } : undefined);
+    if (page !== undefined) return page;
+    // Finds out whether Redis has lost its data, also without a new connection (FLUSHALL).
+    await this.#withRedisTimeout(this.#heartbeat.beat());
+    return this.#isRecovering ? { updates: [], remaining: 1 } : undefined;
   }
 
   watch(runId: string, onChange: () => void): () => void {
@@ -240,7 +247,7 @@ export class RedisJobStore implements JobStore {
     return this.#options.now() - this.#recoveredAt < recoveryWindowMs;
   }
 
-  /** Redis answers (again), and may have lost data, or published nothing for a while. */
+  /** Redis has lost data, or answers (again) and may have lost data, or published nothing for a while. */
   #recover(): void {
     this.#recoveredAt = this.#options.now();
     void this.#heartbeat.beat();
@@ -250,6 +257,7 @@ export class RedisJobStore implements JobStore {
 
   #scheduleResync(): void {
     this.#cancelResync = this.#options.timers.after(resyncIntervalMs, () => {
+      void this.#heartbeat.beat();
       this.#notifier.notifyAll();
       void this.#evictDeadLetters();
       this.#scheduleResync();
