@@ -318,6 +318,56 @@ describe('Foreign data under the key of an entry:', () => {
   });
 });
 
+describe('An entry of a process whose clock is ahead', () => {
+  async function openWithClockAhead(aheadMs: number) {
+    const here = await open();
+    const config = parseRedisConfig({
+      url: server.url,
+      keyPrefix: here.keyPrefix,
+      timeouts: longRedisTimeouts,
+    });
+    const there = await openRedisStore(config, () => clock.time + aheadMs);
+    there.store.setMany(
+      [createCacheWrite({ ...clock, time: clock.time + aheadMs }, { value: 'there' })],
+      there.store.beginRead(),
+    );
+    await there.store.awaitWrites();
+    return {
+      here,
+      there,
+      async [Symbol.asyncDispose]() {
+        await Promise.all([here.store.close(), there.store.close()]);
+      },
+    };
+  }
+
+  test('by up to five seconds is read, and is newer than earlier ones', async () => {
+    await using opened = await openWithClockAhead(5_000);
+    const { store, problems } = opened.here;
+    store.setMany([entry({ value: 'here' })], store.beginRead());
+    await store.awaitWrites();
+    expect(await valuesOf(store, 'key')).toEqual(['there']);
+    expect(Object.fromEntries(problems.counts)).toEqual({});
+  });
+
+  test('by more is a miss, is counted, and is replaced by the next answer', async () => {
+    await using opened = await openWithClockAhead(3_600_000);
+    const { store, problems, logLines } = opened.here;
+    expect(await valuesOf(store, 'key')).toEqual([undefined]);
+    expect(Object.fromEntries(problems.counts)).toEqual({ 'clock skew': 1 });
+    expect(logLines).toMatchObject([
+      {
+        problem: 'clock_skew',
+        message:
+          'An entry was stored 3600 s in the future and is not used. Synchronise the clocks of all gateways, for example with NTP.',
+      },
+    ]);
+    store.setMany([entry({ value: 'here' })], store.beginRead());
+    await store.awaitWrites();
+    expect(await valuesOf(store, 'key')).toEqual(['here']);
+  });
+});
+
 test('all keys in Redis expire, and the set of a tag not before its last entry', async () => {
   await using opened = await open();
   const { store, keys } = opened;

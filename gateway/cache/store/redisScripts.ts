@@ -26,10 +26,10 @@ return text
 `);
 
 /** Stores entries, except those whose tags were invalidated since their read began, and those that are older than the
- *  stored entry. Each tag has a sorted set of entry keys, scored by expiry time.
+ *  stored entry, unless that was stored in the future. Each tag has a sorted set of entry keys, scored by expiry time.
  *  KEYS: state, then for each entry its key and the sets of its tags.
- *  ARGV: read version, maximum size of a set, number of entries, then for each entry its bytes, time to live in
- *  milliseconds, `storedAt`, number of tags, tags.
+ *  ARGV: read version, maximum size of a set, latest `storedAt` that is not in the future, number of entries, then for each
+ *  entry its bytes, time to live in milliseconds, `storedAt`, number of tags, tags.
  *  Returns the latest sequence number of the bucket, or '' if its state was lost, and the number of entries that were not
  *  stored because a set is full. */
 export const writeEntries = createRedisScript(`
@@ -38,11 +38,12 @@ if not state[1] or not state[2] then return {'', 0} end
 local floor = tonumber(state[1])
 local since = tonumber(ARGV[1])
 local maxMembers = tonumber(ARGV[2])
+local maxStoredAt = tonumber(ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local rejected = 0
-local key, arg = 2, 4
-for _ = 1, tonumber(ARGV[3]) do
+local key, arg = 2, 5
+for _ = 1, tonumber(ARGV[4]) do
   local entry, bytes = KEYS[key], ARGV[arg]
   local ttl, storedAt, tags = tonumber(ARGV[arg + 1]), tonumber(ARGV[arg + 2]), tonumber(ARGV[arg + 3])
   local isAccepted = since >= floor
@@ -54,7 +55,8 @@ for _ = 1, tonumber(ARGV[3]) do
     local header = redis.pcall('GETRANGE', entry, 0, 19)
     if type(header) == 'string' and #header == 20 and string.sub(header, 1, 3) == 'TC\\1' then
       local oldReadVersion, oldStoredAt = struct.unpack('>dd', header, 5)
-      if oldStoredAt > storedAt or (oldStoredAt == storedAt and oldReadVersion > since) then isAccepted = false end
+      local isNewer = oldStoredAt > storedAt or (oldStoredAt == storedAt and oldReadVersion > since)
+      if isNewer and oldStoredAt <= maxStoredAt then isAccepted = false end
     end
   end
   if isAccepted then

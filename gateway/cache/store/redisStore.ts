@@ -43,6 +43,9 @@ const maxEntriesPerTag = 1_000_000;
 // The nodes of a Cluster connect one after another, and a node can refuse commands for a while.
 const prepareRetryMs = 1_000;
 
+// An entry stays fresh for at most this much longer than its rule allows, if the clock of its writer is ahead.
+const maxClockSkewMs = 5_000;
+
 // Bounds the memory for writes to a Redis that does not answer.
 const maxBytesInFlight = 32 * 1024 ** 2;
 
@@ -222,7 +225,17 @@ export class RedisStore implements CacheStore {
       void this.#buckets.sendCommand('unlink', [this.#keys.entry(bucket, key)]);
       return undefined;
     }
+    if (this.#isFromFuture(entry)) return undefined;
     return this.#isExpired(entry) || this.#invalidations.isInvalidated(entry) ? undefined : entry;
+  }
+
+  /** Whether another process stored the entry by a clock that is ahead of this one. It would be fresh for too long. */
+  #isFromFuture({ storedAt }: StoredEntry): boolean {
+    const aheadMs = storedAt - this.#options.now();
+    if (aheadMs <= maxClockSkewMs) return false;
+    const message = `An entry was stored ${Math.round(aheadMs / 1_000)} s in the future and is not used. Synchronise the clocks of all gateways, for example with NTP.`;
+    this.#options.problems.report('clock skew', { err: new Error(message) });
+    return true;
   }
 
   #isExpired(entry: StoredEntry): boolean {
@@ -237,7 +250,8 @@ export class RedisStore implements CacheStore {
     }
     this.#pendingWrites += 1;
     this.#bytesInFlight += write.size;
-    const args = [since.shared, maxEntriesPerTag, write.count, ...write.args];
+    const maxStoredAt = this.#options.now() + maxClockSkewMs;
+    const args = [since.shared, maxEntriesPerTag, maxStoredAt, write.count, ...write.args];
     const reply = await this.#buckets.runScript(writeEntries, write.keys, args);
     this.#pendingWrites -= 1;
     this.#bytesInFlight -= write.size;

@@ -7,6 +7,7 @@ export type StoreProblemKind =
   | 'timeout'
   | 'too many in flight'
   | 'unreadable entry'
+  | 'clock skew'
   | 'too many entries of a tag'
   | 'invalidation lost'
   | 'unreadable event'
