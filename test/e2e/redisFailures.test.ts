@@ -318,6 +318,60 @@ describe('Foreign data under the key of an entry:', () => {
   });
 });
 
+describe('A damaged key of the state of the cache is deleted and reported:', () => {
+  const cases: Record<string, readonly [key: (keys: RedisKeys) => string, ...command: string[]]> = {
+    'a state of another type': [(keys) => keys.state(0), 'SET', 'text'],
+    'a state with text': [(keys) => keys.state(0), 'HSET', 'latest', 'text'],
+    'a sequence number of another type': [(keys) => keys.sequence, 'HSET', 'field', '1'],
+    'a sequence number that is text': [(keys) => keys.sequence, 'SET', 'text'],
+    'a log of another type': [(keys) => keys.log, 'SET', 'text'],
+    'the set of a tag of another type': [(keys) => keys.tag(0, 'type:Product'), 'SET', 'text'],
+  };
+  for (const [name, [keyOf, command = '', ...args]] of Object.entries(cases)) {
+    test(`${name}; values are stored and invalidated as before`, async () => {
+      await using opened = await open();
+      const { store, keys, problems, logLines } = opened;
+      store.setMany([entry({ value: '1' })], store.beginRead());
+      await store.awaitWrites();
+      const key = keyOf(keys);
+      await operate('DEL', key);
+      await operate(command, key, ...args);
+      expect(await store.deleteByTags(['type:Product'])).toMatchObject({ isPending: false });
+      expect(await valuesOf(store, 'key')).toEqual([undefined]);
+      store.setMany([entry({ value: '2' })], store.beginRead());
+      await store.awaitWrites();
+      expect(await valuesOf(store, 'key')).toEqual(['2']);
+      expect(Object.fromEntries(problems.counts)).toEqual({ 'damaged key': 1 });
+      expect(logLines).toMatchObject([
+        { problem: 'damaged_key', message: expect.stringContaining(`The key ${key} did not contain`) },
+      ]);
+    });
+  }
+
+  test('a state with text, by a write; the next write is stored', async () => {
+    await using opened = await open();
+    const { store, keys, problems, readyEvents } = opened;
+    await operate('HSET', keys.state(0), 'floor', 'text');
+    const isReady = readyEvents.waitForNext();
+    store.setMany([entry({ value: '1' })], store.beginRead());
+    await isReady;
+    store.setMany([entry({ value: '2' })], store.beginRead());
+    await store.awaitWrites();
+    expect(await valuesOf(store, 'key')).toEqual(['2']);
+    expect(Object.fromEntries(problems.counts)).toEqual({ 'damaged key': 1 });
+  });
+
+  test('the set of a tag of another type, by a write, which is stored', async () => {
+    await using opened = await open();
+    const { store, keys, problems } = opened;
+    await operate('SET', keys.tag(0, 'type:Product'), 'text');
+    store.setMany([entry({ value: '1' })], store.beginRead());
+    await store.awaitWrites();
+    expect(await valuesOf(store, 'key')).toEqual(['1']);
+    expect(Object.fromEntries(problems.counts)).toEqual({ 'damaged key': 1 });
+  });
+});
+
 describe('An entry of a process whose clock is ahead', () => {
   async function openWithClockAhead(aheadMs: number) {
     const here = await open();

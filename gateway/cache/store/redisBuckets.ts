@@ -4,6 +4,7 @@ import { RedisFailure } from '../../redis/redisFailure.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { RedisKeys } from './redisKeys.ts';
+import { deleteDamagedKeys } from './redisScripts.ts';
 import type { StoreProblems } from './storeProblems.ts';
 
 interface RedisBucketsOptions {
@@ -15,6 +16,9 @@ interface RedisBucketsOptions {
 }
 
 const maxGraceMs = 10;
+
+/** Errors of commands and scripts that find another type, or a value that is not a number. */
+const damagePattern = /WRONGTYPE|attempt to (compare|perform arithmetic)/;
 
 /** Sends commands to the buckets of the Redis store. Reads wait at most `redis.timeouts.read`; a circuit breaker for each
  *  bucket skips reads that would time out. Reports failures; its promises never reject. */
@@ -113,11 +117,12 @@ export class RedisBuckets {
   }
 
   sendCommand(command: string, args: readonly RedisArgument[]): Promise<unknown> {
-    return this.#trackCommand(this.#options.client.sendCommand(command, args));
+    const { client } = this.#options;
+    return this.#trackCommand([String(args[0])], () => client.sendCommand(command, args));
   }
 
   runScript(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
-    return this.#trackCommand(this.#options.client.runScript(script, keys, args));
+    return this.#trackCommand(keys, () => this.#options.client.runScript(script, keys, args));
   }
 
   /** To be called for a new connection: timeouts of the previous one say nothing about it. */
@@ -161,13 +166,32 @@ export class RedisBuckets {
     return reply !== undefined && !(reply instanceof RedisFailure);
   }
 
-  async #trackCommand(command: Promise<unknown>): Promise<unknown> {
+  /** Sends a command again if it failed because of damaged keys, which are deleted. */
+  async #trackCommand(keys: readonly string[], send: () => Promise<unknown>): Promise<unknown> {
     this.#commandsInFlight += 1;
-    const reply = await command;
+    let reply = await send();
+    if (reply instanceof RedisFailure && damagePattern.test(reply.cause.message)) {
+      if (await this.#deleteDamaged(keys)) reply = await send();
+    }
     this.#commandsInFlight -= 1;
     if (reply instanceof RedisFailure && !this.#isClosed) {
       this.#options.problems.report(reply.kind, { err: reply.cause });
     }
     return reply;
+  }
+
+  /** Whether a key was deleted. */
+  async #deleteDamaged(keys: readonly string[]): Promise<boolean> {
+    const { client, keys: names, problems } = this.#options;
+    const checked = keys.filter((key) => names.formatOf(key) !== undefined);
+    if (checked.length === 0) return false;
+    const formats = checked.map((key) => names.formatOf(key) ?? '');
+    const deleted = await client.runScript(deleteDamagedKeys, checked, formats);
+    if (!Array.isArray(deleted)) return false;
+    for (const key of deleted) {
+      const message = `The key ${key} did not contain what gateways write, and was deleted. Find out what else writes keys that begin with redis.keyPrefix.`;
+      problems.report('damaged key', { err: new Error(message) });
+    }
+    return deleted.length > 0;
   }
 }

@@ -50,6 +50,12 @@ export class RedisKeys {
     return this.#nameIn(0, 'log');
   }
 
+  /** What a key of these names contains, other than the bytes of an entry or claim. */
+  formatOf(key: string): KeyFormat | undefined {
+    const name = key.slice(key.indexOf('}cache:', this.#prefix.length) + '}cache:'.length);
+    return formats.get(name.split(':', 1)[0] ?? '');
+  }
+
   get channel(): string {
     return `${this.#prefix}cache:invalidations`;
   }
@@ -58,6 +64,16 @@ export class RedisKeys {
     return `${this.#prefix}{${this.#slotNames[bucket]}}cache:${name}`;
   }
 }
+
+/** A Redis type. The values of a hash are numbers. */
+type KeyFormat = 'hash' | 'zset' | 'number';
+
+const formats: ReadonlyMap<string, KeyFormat> = new Map([
+  ['state', 'hash'],
+  ['sequence', 'number'],
+  ['log', 'zset'],
+  ['tag', 'zset'],
+]);
 
 const slots = 16_384;
 

@@ -117,6 +117,25 @@ end
 return {deleted, hasMore}
 `);
 
+/** Deletes keys with another type or with values that are not numbers, as if they had been lost.
+ *  KEYS: any. ARGV: the format of each, see `RedisKeys`. Returns the deleted keys. */
+export const deleteDamagedKeys = createRedisScript(`
+local deleted = {}
+for i, key in ipairs(KEYS) do
+  local format, type = ARGV[i], redis.call('TYPE', key).ok
+  local isIntact = type == 'none' or type == format or (format == 'number' and type == 'string')
+  local values = {}
+  if isIntact and type == 'string' then values = {redis.call('GET', key)} end
+  if isIntact and type == 'hash' then values = redis.call('HVALS', key) end
+  for _, value in ipairs(values) do isIntact = isIntact and tonumber(value) ~= nil end
+  if not isIntact then
+    redis.call('UNLINK', key)
+    table.insert(deleted, key)
+  end
+end
+return deleted
+`);
+
 /** Sets claims that no process has.
  *  KEYS: claims. ARGV: token, time to live in milliseconds. Returns 1 for each claim that was set, and 0 for the others. */
 export const acquireClaims = createRedisScript(`

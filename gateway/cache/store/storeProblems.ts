@@ -8,6 +8,7 @@ export type StoreProblemKind =
   | 'too many in flight'
   | 'unreadable entry'
   | 'clock skew'
+  | 'damaged key'
   | 'too many entries of a tag'
   | 'invalidation lost'
   | 'unreadable event'
