@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { SupergraphManager } from '@apollo/gateway';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -16,6 +17,7 @@ import { loadFrom } from '../../docs/examples/embedding/supergraphManager.ts';
 import {
   ConfigError,
   createGateway,
+  defineExtension,
   type Gateway,
   type GatewayOptions,
   type ReadIdentity,
@@ -67,8 +69,18 @@ async function post(url: string, query: string) {
   return { status: response.status, body: await response.json() };
 }
 
-async function overWebSocket(url: string, query: string): Promise<unknown> {
-  const client = createClient({ url: url.replace('http', 'ws'), webSocketImpl: WebSocket, retryAttempts: 0 });
+/** `headers`: those of the handshake. */
+async function overWebSocket(url: string, query: string, headers = {}): Promise<unknown> {
+  class ClientWebSocket extends WebSocket {
+    constructor(address: string, protocols: string[]) {
+      super(address, protocols, { headers });
+    }
+  }
+  const client = createClient({
+    url: url.replace('http', 'ws'),
+    webSocketImpl: ClientWebSocket,
+    retryAttempts: 0,
+  });
   const results: unknown[] = [];
   for await (const result of client.iterate({ query })) results.push(result);
   await client.dispose();
@@ -152,6 +164,50 @@ describe('the example for Fastify', () => {
     await closed;
   });
 });
+
+test('hooks of a Fastify instance run before WebSockets of the gateway, and may refuse them or set headers', async () => {
+  const { headers: received, extension } = recordHeaders();
+  const gateway = await createMounted({ extensions: [extension] });
+  const app = fastify();
+  app.addHook('onRequest', async (request, reply) => {
+    await setImmediate();
+    if (request.headers.authorization !== 'secret') {
+      return reply.code(401).send({ error: 'Send the header authorization.' });
+    }
+    request.headers['x-user'] = 'ann';
+  });
+  await app.register(gateway.fastifyPlugin, { prefix: '/shop' });
+  app.addHook('preClose', () => gateway.close());
+  await gateway.start({ listen: false });
+  const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+  const url = `${origin}/shop/graphql`;
+
+  const headers = { connection: 'upgrade', upgrade: 'websocket' };
+  const refused = await exchange(origin, { method: 'GET', path: '/shop/graphql', headers });
+  expect([refused.status, refused.body]).toEqual([401, '{"error":"Send the header authorization."}']);
+  await expect(overWebSocket(url, '{ name }', { 'x-user': 'forged' })).rejects.toHaveProperty(
+    'message',
+    'Unexpected server response: 401',
+  );
+  expect(received).toEqual([]);
+  const handshake = { authorization: 'secret', 'x-user': 'forged' };
+  expect(await overWebSocket(url, '{ name }', handshake)).toEqual([lamp]);
+  expect(received).toEqual(['ann']);
+  await app.close();
+});
+
+/** An extension that records the header `x-user` of each operation. */
+function recordHeaders() {
+  const headers: (string | undefined)[] = [];
+  const extension = defineExtension({
+    name: 'record-headers',
+    requestContext(request) {
+      headers.push(request.headers.get('x-user'));
+      return {};
+    },
+  });
+  return { headers, extension };
+}
 
 describe('two gateways in one Fastify instance', () => {
   const headers = { connection: 'upgrade', upgrade: 'websocket' };

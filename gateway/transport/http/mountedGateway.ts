@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
@@ -93,14 +93,31 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
     await ready();
     const isOwn = (url: string): boolean =>
       url.startsWith(prefix) && pathOf(url.slice(prefix.length)) === path;
-    addFastifyRoutes(app, [path, ...Array.from(routes(), ({ url }) => url)], handler);
+    const upgrades = new WeakMap<IncomingMessage, { socket: Duplex; head: Buffer }>();
+    addFastifyRoutes(app, [path, ...Array.from(routes(), ({ url }) => url)], (request, response) => {
+      const upgraded = upgrades.get(request);
+      if (upgraded === undefined) return handler(request, response);
+      const { socket, head } = upgraded;
+      response.detachSocket(socket as Socket);
+      handleUpgrade(request, socket, head);
+    });
     const removeMount = addUpgradeMount(app.server, {
       owns: (request) => isOwn(originFormOf(request.url ?? '')),
       handle: (request, socket, head) => {
-        const url = originFormOf(request.url ?? '');
-        rewriteToOriginForm(request);
-        request.url = isOwn(url) ? url.slice(prefix.length) : '';
-        handleUpgrade(request, socket, head);
+        if (!isOwn(originFormOf(request.url ?? ''))) {
+          request.url = '';
+          return handleUpgrade(request, socket, head);
+        }
+        // Fastify's router runs the hooks of the application before the route, which takes the socket. A hook that replies
+        // refuses the WebSocket.
+        upgrades.set(request, { socket, head });
+        const response = new ServerResponse(request);
+        response.shouldKeepAlive = false;
+        response.once('finish', () => (socket as Socket).destroySoon());
+        // The client may disconnect meanwhile. An `error` event without a listener would end the process.
+        socket.on('error', () => undefined);
+        response.assignSocket(socket as Socket);
+        app.routing(request, response);
       },
     });
     app.addHook('onClose', async () => removeMount());
@@ -112,7 +129,7 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
 function addFastifyRoutes(
   app: FastifyInstance,
   urls: Iterable<string>,
-  handler: MountedGateway['handler'],
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
 ): void {
   // The gateway reads request bodies itself. The parsers of the application are not changed: a plugin has its own.
   app.removeAllContentTypeParsers();
