@@ -38,3 +38,8 @@ test('each guide has fewer than 120 lines', () => {
   expect(lengths.filter(([, length]) => length >= 120)).toEqual([]);
   expect(lengths).toHaveLength(7);
 });
+
+test('guides create subgraphs as @apollo/subgraph 2.14 and 2.15 accept them: from a list of modules', () => {
+  const calls = guides.flatMap(({ text }) => text.match(/buildSubgraphSchema\(./g) ?? []);
+  expect(new Set(calls)).toEqual(new Set(['buildSubgraphSchema([']));
+});
