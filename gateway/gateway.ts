@@ -66,7 +66,7 @@ export { ConfigError, errorCodes, GatewayError };
 
 /** The configuration of a gateway. `extensions` has extensions, and modules that the gateway loads. */
 export type GatewayOptions = Omit<ConfigOptions, 'extensions'> & {
-  readonly extensions?: readonly (Extension | ExtensionModule)[] | undefined;
+  readonly extensions?: readonly (Extension<object> | ExtensionModule)[] | undefined;
 };
 
 /** The handlers serve the public routes in a server of the application, after `start({ listen: false })`. */

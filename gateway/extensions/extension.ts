@@ -56,7 +56,7 @@ export interface Extension<Context extends object = Values> {
 export type ExtensionFactory<Options = Values> = (
   options: Options,
   tools: ExtensionTools,
-) => MaybePromise<Extension>;
+) => MaybePromise<Extension<object>>;
 
 export interface ExtensionTools {
   /** The log of the gateway. Each line names the module. */

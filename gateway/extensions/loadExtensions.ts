@@ -11,7 +11,7 @@ import { extensionMembers } from './extensionHooks.ts';
 /** Creates the extensions of a list.
  *  @throws {ConfigError} with every problem. Then the extensions that it has created are closed. */
 export async function loadExtensions(
-  entries: readonly (Extension | ExtensionModule)[],
+  entries: readonly (Extension<object> | ExtensionModule)[],
   log: Logger,
 ): Promise<readonly Extension[]> {
   const problems: ConfigProblem[] = [];
@@ -50,7 +50,7 @@ async function close(extension: Extension, log: Logger): Promise<void> {
 }
 
 /** Whether an entry names a module, as all entries of a configuration file do. */
-export function isModule(entry: Extension | ExtensionModule): entry is ExtensionModule {
+export function isModule(entry: Extension<object> | ExtensionModule): entry is ExtensionModule {
   return typeof entry === 'object' && entry !== null && 'module' in entry;
 }
 

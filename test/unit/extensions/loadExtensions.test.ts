@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { ConfigError } from '../../../gateway/config/configError.ts';
-import type { Extension } from '../../../gateway/extensions/extension.ts';
+import type { Extension, ExtensionFactory } from '../../../gateway/extensions/extension.ts';
 import { loadExtensions } from '../../../gateway/extensions/loadExtensions.ts';
-import { createGateway } from '../../../gateway/gateway.ts';
+import { createGateway, defineExtension, type GatewayOptions } from '../../../gateway/gateway.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 
 const log = pino({ level: 'silent' });
@@ -148,6 +148,20 @@ describe('an extension', () => {
     ],
   ])('that is not valid is refused: %j', async (extension, message, expected) => {
     expect(await problemsOf(extension)).toEqual([['extensions[0]', message, expected]]);
+  });
+
+  test('may have any object type as its context, or none', async () => {
+    // The compiler checks this test. An interface has no index signature.
+    interface TenantContext {
+      readonly tenant: string;
+    }
+    const requestContext = (): TenantContext => ({ tenant: 'acme' });
+    const typed = defineExtension<TenantContext>({ name: 'typed', requestContext });
+    const recorder = defineExtension({ name: 'recorder', requestContext() {} });
+    const factory: ExtensionFactory = () => typed;
+    expect(factory({}, { log })).toBe(typed);
+    const options: GatewayOptions = { supergraph: { file: 'none.graphql' }, extensions: [typed, recorder] };
+    expect(await loadExtensions(options.extensions ?? [], log)).toEqual([typed, recorder]);
   });
 
   test('with the name of another one is refused', async () => {
