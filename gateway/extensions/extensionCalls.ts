@@ -6,25 +6,40 @@ import type { Extension, SubgraphHttpRequest, SubgraphHttpResponse, SubgraphResu
 import { type HookRunner, hooksOf } from './extensionHooks.ts';
 import { checkSubgraphHeader } from './headerEditor.ts';
 
-/** The hooks of extensions for HTTP requests to subgraphs; `undefined` if no extension has them. The attempt timeout of the
- *  subgraph limits how long they may take. */
-export function createCallHooks(extensions: readonly Extension[], runner: HookRunner): CallHooks | undefined {
+interface CallHooksOptions {
+  readonly extensions: readonly Extension[];
+  readonly runner: HookRunner;
+  /** Milliseconds. */
+  attemptTimeoutOf(subgraph: string): number;
+}
+
+/** The hooks of extensions for HTTP requests to subgraphs; `undefined` if no extension has them. Each may take half of the
+ *  subgraph's attempt timeout: with all of it, the subgraph would get the blame for a hook that does not end. */
+export function createCallHooks({
+  extensions,
+  runner,
+  attemptTimeoutOf,
+}: CallHooksOptions): CallHooks | undefined {
   const requestHooks = hooksOf(extensions, 'onSubgraphRequest');
   const responseHooks = hooksOf(extensions, 'onSubgraphResponse');
   if (requestHooks === undefined && responseHooks === undefined) return undefined;
+  const boundsOf = ({ subgraph, requestId }: { subgraph: string; requestId: string }) => {
+    const option = 'half of timeouts.attempt';
+    return { subgraph, requestId, timeoutMs: attemptTimeoutOf(subgraph) / 2, option };
+  };
   return {
     beforeSend:
       requestHooks &&
       (async (call) => {
         const request = new RequestView(call);
-        for (const hook of requestHooks) await runner.run(hook, () => hook.call(request), call);
+        for (const hook of requestHooks) await runner.run(hook, () => hook.call(request), boundsOf(call));
       }),
     afterResponse:
       responseHooks &&
       (async (head, readOriginal) => {
         const response = new ResponseView(head, readOriginal);
         for (const hook of responseHooks)
-          await runner.run(hook, async () => response.replace(await hook.call(response)), head);
+          await runner.run(hook, async () => response.replace(await hook.call(response)), boundsOf(head));
         return response.replacement;
       }),
   };

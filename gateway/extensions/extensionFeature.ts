@@ -35,7 +35,8 @@ export class ExtensionFeature implements Feature {
 
   constructor(extensions: readonly Extension[], context: Pick<FeatureContext, 'config' | 'log' | 'timers'>) {
     const runner = new HookRunner(context);
-    const timeoutMs = context.config.subgraphs.all.timeouts.deadline;
+    const { subgraphs } = context.config;
+    const timeoutMs = subgraphs.all.timeouts.deadline;
     this.#extensions = extensions;
     this.#context = context;
     this.#runner = runner;
@@ -57,7 +58,12 @@ export class ExtensionFeature implements Feature {
     this.extendContext = needsOperations
       ? (requestContext, request) => operations.extendContext(requestContext, request)
       : undefined;
-    this.callHooks = createCallHooks(extensions, runner);
+    this.callHooks = createCallHooks({
+      extensions,
+      runner,
+      attemptTimeoutOf: (subgraph) =>
+        subgraphs[subgraph]?.timeouts?.attempt ?? subgraphs.all.timeouts.attempt,
+    });
     const policyHooks = hooksOf(extensions, 'decidePolicies');
     if (policyHooks === undefined) return;
     const decidePolicies = async (request: PolicyRequest): Promise<readonly string[]> => {

@@ -66,6 +66,9 @@ interface BoundedHookCall extends HookCall {
 
 type Label = Pick<BoundHook<HookName>, 'extension' | 'name'>;
 
+/** A hook has not ended in its time. */
+class HookTimeoutError extends GatewayError {}
+
 interface HookRunnerOptions {
   readonly log: Pick<Logger, 'error'>;
   readonly timers: Timers;
@@ -111,16 +114,19 @@ export class HookRunner {
 
   /** The error that a client gets for what a hook has thrown. The cause is logged, unless the hook refuses the request. */
   toError({ extension, name }: Label, error: unknown, { requestId, subgraph }: HookCall = {}): GatewayError {
-    if (error instanceof GatewayError) return error;
+    const fields = { err: error, extension, hook: name, requestId, subgraph };
+    if (error instanceof GatewayError) {
+      if (error instanceof HookTimeoutError) {
+        this.#options.log.error(fields, 'A hook of an extension did not end in time');
+      }
+      return error;
+    }
     const options = subgraph === undefined ? {} : { subgraph };
     if (isRefusal(error)) {
       const { message, code, status, extensions } = error;
       return new GatewayError('BAD_REQUEST', message, { ...options, extensions, refusal: { code, status } });
     }
-    this.#options.log.error(
-      { err: error, extension, hook: name, requestId, subgraph },
-      'A hook of an extension failed',
-    );
+    this.#options.log.error(fields, 'A hook of an extension failed');
     return new GatewayError('EXTENSION_FAILED', `The extension "${extension}" failed in its hook ${name}.`, {
       ...options,
       cause: error,
@@ -131,14 +137,16 @@ export class HookRunner {
   async withinBounds<Result>(
     { extension, name }: Label,
     result: Promise<Result>,
-    { timeoutMs, signal, option = 'subgraphs.all.timeouts.deadline' }: BoundedHookCall,
+    { timeoutMs, signal, subgraph, option = 'subgraphs.all.timeouts.deadline' }: BoundedHookCall,
   ): Promise<Result> {
     const ended = Promise.withResolvers<never>();
     const onAbort = (): void => ended.reject(abortReasonOf(signal as RequestSignal));
     const message = `The extension "${extension}" did not end its hook ${name} in time (${option}).`;
     const cancelTimer = Number.isFinite(timeoutMs)
       ? this.#options.timers.after(Math.max(0, timeoutMs), () =>
-          ended.reject(new GatewayError('DEADLINE_EXCEEDED', message)),
+          ended.reject(
+            new HookTimeoutError('DEADLINE_EXCEEDED', message, subgraph === undefined ? {} : { subgraph }),
+          ),
         )
       : undefined;
     if (signal?.aborted) onAbort();

@@ -10,7 +10,11 @@ import type { OperationRequest } from '../../../gateway/operation/operationReque
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 
-const config = parseConfig({ supergraph: { file: 'a' }, listen: { drainTimeout: '7s' } });
+const config = parseConfig({
+  supergraph: { file: 'a' },
+  listen: { drainTimeout: '7s' },
+  subgraphs: { reviews: { timeouts: { attempt: '2s' } } },
+});
 
 function featureOf(...extensions: readonly Extension[]) {
   const timers = createManualTimers();
@@ -103,6 +107,33 @@ describe('a hook that does not end', () => {
     timers.fire(deadline);
     await expect(decided).rejects.toMatchObject({ message: message('decidePolicies') });
   });
+
+  test.each(['onSubgraphRequest', 'onSubgraphResponse'] as const)(
+    'fails the call after half of an attempt, before its subgraph is to blame: %s',
+    async (hook) => {
+      const { feature, timers, lines } = featureOf({ name: 'a', [hook]: endless });
+      const call = { subgraph: 'reviews', url: 'http://a', requestId: 'r1', headers: [], body: '' };
+      const ended =
+        hook === 'onSubgraphRequest'
+          ? feature.callHooks?.beforeSend?.(call)
+          : feature.callHooks?.afterResponse?.({ ...call, status: 200, headers: {} }, async () => undefined);
+      timers.fire(1_000);
+      await expect(ended).rejects.toMatchObject({
+        code: 'DEADLINE_EXCEEDED',
+        subgraph: 'reviews',
+        message: `The extension "a" did not end its hook ${hook} in time (half of timeouts.attempt).`,
+      });
+      expect(lines).toMatchObject([
+        {
+          msg: 'A hook of an extension did not end in time',
+          extension: 'a',
+          hook,
+          subgraph: 'reviews',
+          requestId: 'r1',
+        },
+      ]);
+    },
+  );
 
   test('ends when the client disconnects', async () => {
     const { feature, lines } = featureOf({ name: 'a', requestContext: endless });
