@@ -68,9 +68,10 @@ export class ExtensionFeature implements Feature {
     if (policyHooks === undefined) return;
     const decidePolicies = async (request: PolicyRequest): Promise<readonly string[]> => {
       const { requestId } = request;
-      const granted = policyHooks.map((hook) =>
-        runner.run(hook, () => hook.call(request), { requestId, timeoutMs }),
-      );
+      const granted = policyHooks.map(async (hook) => {
+        const returned = await runner.run(hook, () => hook.call(request), { requestId, timeoutMs });
+        return runner.runSync(hook, () => checkPolicies(returned), { requestId });
+      });
       return (await Promise.all(granted)).flat();
     };
     this.decidePolicies = decidePolicies;
@@ -124,7 +125,8 @@ export class ExtensionFeature implements Feature {
 
   #readinessOf(hook: BoundHook<'readiness'>): string | undefined {
     try {
-      return this.#runner.runSync(hook, () => hook.call());
+      const returned = this.#runner.runSync(hook, () => hook.call());
+      return this.#runner.runSync(hook, () => checkReason(returned));
     } catch (error) {
       return (error as Error).message;
     }
@@ -137,6 +139,18 @@ export class ExtensionFeature implements Feature {
       if (routes.length > 0) addExtensionRoutes(listener, { extension, routes, reservedPath, bodySize, log });
     }
   }
+}
+
+/** @throws {TypeError} */
+function checkPolicies(returned: unknown): readonly string[] {
+  if (Array.isArray(returned)) return returned;
+  throw new TypeError('decidePolicies returned something that is not a list of names.');
+}
+
+/** @throws {TypeError} */
+function checkReason(returned: unknown): string | undefined {
+  if (returned === undefined || typeof returned === 'string') return returned;
+  throw new TypeError('readiness returned something that is neither text nor undefined.');
 }
 
 function describeSupergraph({ id, sdl, apiSchema, subgraphs }: Supergraph) {

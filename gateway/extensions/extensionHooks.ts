@@ -113,7 +113,9 @@ export class HookRunner {
   }
 
   /** The error that a client gets for what a hook has thrown. The cause is logged, unless the hook refuses the request. */
-  toError({ extension, name }: Label, error: unknown, { requestId, subgraph }: HookCall = {}): GatewayError {
+  toError(hook: Label, error: unknown, call: HookCall = {}): GatewayError {
+    const { extension, name } = hook;
+    const { requestId, subgraph } = call;
     const fields = { err: error, extension, hook: name, requestId, subgraph };
     if (error instanceof GatewayError) {
       if (error instanceof HookTimeoutError) {
@@ -124,6 +126,8 @@ export class HookRunner {
     const options = subgraph === undefined ? {} : { subgraph };
     if (isRefusal(error)) {
       const { message, code, status, extensions } = error;
+      const problem = findJsonProblem(extensions);
+      if (problem !== undefined) return this.toError(hook, problem, call);
       return new GatewayError('BAD_REQUEST', message, { ...options, extensions, refusal: { code, status } });
     }
     this.#options.log.error(fields, 'A hook of an extension failed');
@@ -167,4 +171,14 @@ function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value
 /** An extension may have its own copy of this package, so that the class is not enough to recognise its errors. */
 function isRefusal(error: unknown): error is RequestRefusedError {
   return error instanceof Error && error.name === 'RequestRefusedError' && 'status' in error;
+}
+
+/** Why a value cannot be sent to the client. */
+function findJsonProblem(value: unknown): TypeError | undefined {
+  try {
+    JSON.stringify(value);
+    return undefined;
+  } catch (cause) {
+    return new TypeError('The extensions of a RequestRefusedError are not JSON.', { cause });
+  }
 }

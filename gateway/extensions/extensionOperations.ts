@@ -42,7 +42,8 @@ export class ExtensionOperations {
     for (const hook of this.#contextHooks) {
       const timeoutMs = context.deadline - performance.now();
       const bounds = { requestId, timeoutMs, signal };
-      Object.assign(view.context, await this.#runner.run(hook, () => hook.call(view), bounds));
+      const returned: unknown = await this.#runner.run(hook, () => hook.call(view), bounds);
+      if (returned !== undefined) this.#runner.runSync(hook, () => addToContext(view, returned), bounds);
     }
     const extended = this.#headerHooks === undefined ? context : this.#withHeaders(context, view);
     this.#active.set(request, { view, context: extended });
@@ -130,6 +131,14 @@ class OperationView implements ClientOperation {
     checkHeaderValue(name, value);
     this.#responseHeaders?.set(lowerCased, value);
   }
+}
+
+/** @throws {TypeError} for a value without properties: a hook that adds nothing returns `undefined`. */
+function addToContext(view: OperationView, returned: unknown): void {
+  if (typeof returned !== 'object' || returned === null || Symbol.iterator in returned) {
+    throw new TypeError('requestContext returned something that is not an object with properties.');
+  }
+  Object.assign(view.context, returned);
 }
 
 function fetchesOf({ program }: PreparedOperation): readonly PlannedFetch[] {

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-ws';
 import { pino } from 'pino';
@@ -322,6 +323,16 @@ describe('a hook that fails', () => {
   test.each([
     ['requestContext', 'requestContext', fail],
     ['requestContext that rejects', 'requestContext', () => Promise.reject(new Error('secret cause'))],
+    ...['text', 1, null, ['ada'], new Map([['user', 'ada']])].map(
+      (value) => [`requestContext that returns ${inspect(value)}`, 'requestContext', () => value] as const,
+    ),
+    [
+      'requestContext whose refusal is not JSON',
+      'requestContext',
+      () => {
+        throw new RequestRefusedError('No.', { code: 'CLOSED', status: 403, extensions: { until: 9n } });
+      },
+    ],
     ['subgraphHeaders', 'subgraphHeaders', fail],
     ['subgraphHeaders that returns a promise', 'subgraphHeaders', () => Promise.reject(new Error('secret'))],
     [
@@ -395,8 +406,11 @@ describe('a hook that fails', () => {
     ]);
   });
 
-  test('makes the gateway not ready: readiness', async () => {
-    actions.set('readiness', fail);
+  test.each([
+    ['throws', fail],
+    ['returns a condition', () => true],
+  ])('makes the gateway not ready: readiness that %s', async (_, action) => {
+    actions.set('readiness', action);
     const response = await fetch(new URL('/health/ready', gateway.adminUrl));
     expect([response.status, await response.json()]).toEqual([
       503,

@@ -198,6 +198,17 @@ describe('decidePolicies', () => {
     expect(await feature.decidePolicies?.(request)).toEqual(['b', 'a']);
   });
 
+  test.each([undefined, true, 'a', new Set(['a'])])(
+    'rejects with EXTENSION_FAILED when an extension returns no list: %p',
+    async (returned) => {
+      const { feature, lines } = featureOf({ name: 'one', decidePolicies: () => returned as never });
+      await expect(feature.decidePolicies?.(request)).rejects.toMatchObject({ code: 'EXTENSION_FAILED' });
+      expect(lines).toMatchObject([
+        { err: { message: 'decidePolicies returned something that is not a list of names.' } },
+      ]);
+    },
+  );
+
   test('rejects with EXTENSION_FAILED when an extension throws', async () => {
     const { feature, lines } = featureOf({
       name: 'one',
