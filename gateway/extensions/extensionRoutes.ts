@@ -18,7 +18,7 @@ interface ExtensionRoutesOptions {
 }
 
 /** Adds routes of an extension to a listener. They are added when the listener starts.
- *  @throws {ConfigError} then, for a route that exists already. */
+ *  @throws {ConfigError} then, for a route that exists already, and for a path that is not valid. */
 export function addExtensionRoutes(
   listener: Routes,
   { extension, routes, reservedPath, bodySize, log }: ExtensionRoutesOptions,
@@ -26,25 +26,32 @@ export function addExtensionRoutes(
   addRawBodyRoutes(listener, 'The header content-type is not valid.', (scope) => {
     for (const route of routes) {
       const { method, path: url } = route;
-      if (url === reservedPath || scope.hasRoute({ method, url }))
-        throw duplicateRouteError(extension, method, url);
-      scope.route({
-        method,
-        url,
-        handler: async (request, reply) => {
-          const body = await readBody(request.raw, bodySize);
-          try {
-            const response = await route.handle(
-              toRequest(request.raw, body),
-              request.params as Record<string, string>,
-            );
-            return await reply.send(response);
-          } catch (err) {
-            log.error({ err, extension, method, path: url }, 'A route of an extension failed');
-            return sendProblem(reply, 500, `The extension "${extension}" failed. The log has the cause.`);
-          }
-        },
-      });
+      const problem = (message: string, expected: string): ConfigError =>
+        routeError(`has the extension "${extension}" with the route ${method} ${url}, ${message}`, expected);
+      let exists: boolean;
+      try {
+        exists = url === reservedPath || scope.hasRoute({ method, url });
+        if (!exists) {
+          scope.route({
+            method,
+            url,
+            handler: async (request, reply) => {
+              const body = await readBody(request.raw, bodySize);
+              try {
+                const params = request.params as Record<string, string>;
+                const response: unknown = await route.handle(toRequest(request.raw, body), params);
+                return await reply.send(checkResponse(response));
+              } catch (err) {
+                log.error({ err, extension, method, path: url }, 'A route of an extension failed');
+                return sendProblem(reply, 500, `The extension "${extension}" failed. The log has the cause.`);
+              }
+            },
+          });
+        }
+      } catch (error) {
+        throw problem(`whose path is not valid: ${(error as Error).message}`, 'a path such as /tenants/:id');
+      }
+      if (exists) throw problem('which exists already', 'another path');
     }
   });
 }
@@ -58,12 +65,16 @@ function toRequest({ method = '', url = '', headers }: IncomingMessage, body: Bu
   });
 }
 
-function duplicateRouteError(extension: string, method: string, path: string): ConfigError {
-  return new ConfigError([
-    {
-      path: 'extensions',
-      message: `has the extension "${extension}" with the route ${method} ${path}, which exists already`,
-      expected: 'another path',
-    },
-  ]);
+/** Responses may be those of another copy of undici. @throws {TypeError} for a value that cannot be sent. */
+function checkResponse(value: unknown): Response {
+  const isResponse = Object.prototype.toString.call(value) === '[object Response]';
+  if (!isResponse) throw new TypeError('The route returned something that is not a Response.');
+  const response = value as Response;
+  if (response.bodyUsed) throw new TypeError('The route returned a Response whose body has been read.');
+  if (response.type === 'error') throw new TypeError('The route returned Response.error().');
+  return response;
+}
+
+function routeError(message: string, expected: string): ConfigError {
+  return new ConfigError([{ path: 'extensions', message, expected }]);
 }

@@ -37,6 +37,7 @@ const probe = defineExtension({
   admitSupergraph: ({ previousId }) => {
     admitted.push(previousId);
   },
+  publicRoutes: [{ method: 'GET', path: '/probe', handle: (request) => act('route', request) }],
   readiness: () => act('readiness', undefined),
   close: () => {
     closed.push('probe');
@@ -403,6 +404,31 @@ describe('a hook that fails', () => {
     ]);
     expect(linesOf('A hook of an extension failed')).toMatchObject([
       { extension: 'probe', hook: 'onPayload' },
+    ]);
+  });
+
+  test.each([
+    ['throws', fail],
+    ['returns nothing', () => undefined],
+    ['returns an object', () => ({ a: 1 })],
+    ['returns Response.error()', () => Response.error()],
+    [
+      'returns a Response that was read',
+      async () => {
+        const response = new Response('a');
+        await response.text();
+        return response;
+      },
+    ],
+  ])('answers with 500 and is in the log: a route that %s', async (_, action) => {
+    actions.set('route', action);
+    const response = await fetch(new URL('/probe', gateway.url));
+    expect([response.status, await response.json()]).toEqual([
+      500,
+      { error: 'The extension "probe" failed. The log has the cause.' },
+    ]);
+    expect(linesOf('A route of an extension failed')).toMatchObject([
+      { extension: 'probe', method: 'GET', path: '/probe', err: { message: expect.any(String) } },
     ]);
   });
 

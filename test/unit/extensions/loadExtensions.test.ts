@@ -170,7 +170,12 @@ describe('an extension', () => {
     ]);
   });
 
-  test.each(['/health/live', '/graphql'])('cannot replace a route of the gateway: %s', async (path) => {
+  test.each([
+    ['/health/live', 'which exists already; expected: another path'],
+    ['/graphql', 'which exists already; expected: another path'],
+    ['/files/*/name', 'whose path is not valid: Wildcard must be the last character in the route'],
+    ['/files/:name(', 'whose path is not valid: Invalid regular expression'],
+  ])('cannot have the route %s, %s', async (path, message) => {
     const gateway = await createGateway({
       supergraph: { file: join(directory, 'none.graphql'), watch: false },
       listen: { port: 0 },
@@ -182,7 +187,7 @@ describe('an extension', () => {
       ],
     });
     await expect(gateway.start()).rejects.toThrow(
-      `extensions has the extension "a" with the route GET ${path}, which exists already; expected: another path`,
+      `extensions has the extension "a" with the route GET ${path}, ${message}`,
     );
     await gateway.close();
   });
