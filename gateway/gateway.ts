@@ -8,6 +8,7 @@ import { loadTrustedDocuments } from './admission/documents/trustedDocumentsFeat
 import type { ReadIdentity } from './admission/identity.ts';
 import type { LoadSource } from './admission/processLoad.ts';
 import { CacheFeature } from './cache/cacheFeature.ts';
+import { checkDependencies } from './checkDependencies.ts';
 import { ConfigError, type ConfigProblem } from './config/configError.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayOptions as ConfigOptions, GatewayConfig } from './config/schema.ts';
@@ -124,11 +125,12 @@ export interface GatewayDependencies {
 
 /** Creates a gateway in this process: the features, and the request path that they extend. `options` has the shape of the
  *  configuration file.
- *  @throws {ConfigError} with every problem in `options`, or with every problem of its extensions. Then nothing stays open. */
+ *  @throws {ConfigError} with every problem in `dependencies`, in `options`, or of the extensions. Then nothing stays open. */
 export async function createGateway(
   options: GatewayOptions,
   dependencies: GatewayDependencies = {},
 ): Promise<Gateway> {
+  checkDependencies<keyof GatewayDependencies>(dependencies);
   const opened = new Set<Feature>();
   try {
     return await assembleGateway(options, dependencies, opened);
@@ -255,7 +257,9 @@ async function assembleGateway(
 function withModulesOnly(options: GatewayOptions): ConfigOptions {
   const { extensions } = options;
   if (!Array.isArray(extensions)) return options as ConfigOptions;
-  const modules = extensions.map((entry) => (isModule(entry) ? entry : { module: String(entry?.name) }));
+  const modules = extensions.map((entry) =>
+    isModule(entry) ? entry : { module: String(entry?.name || 'extension') },
+  );
   return { ...options, extensions: modules };
 }
 

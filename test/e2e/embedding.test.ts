@@ -378,6 +378,21 @@ test('a gateway without options is refused like one with empty options', async (
   }
 });
 
+test.each([
+  [null, 'dependencies is not an object; expected: an object, or nothing'],
+  [
+    { plugin: [] },
+    'dependencies.plugin is not known; did you mean `plugins`?; expected: one of plugins, logger',
+  ],
+  [{ logger: console }, 'dependencies.logger cannot be used; expected: a pino logger'],
+  [{ plugins: [null] }, 'dependencies.plugins cannot be used; expected: a list of Apollo Server plugins'],
+  [{ readIdentity: 'ada' }, 'dependencies.readIdentity cannot be used; expected: a function'],
+])('a gateway with the dependencies %p is refused: %s', async (dependencies, message) => {
+  const creating = createGateway({ supergraph: { file: shop.supergraphFile } }, dependencies as never);
+  await expect(creating).rejects.toBeInstanceOf(ConfigError);
+  await expect(creating).rejects.toThrow(message);
+});
+
 test('an application that reads who sent a request needs no security.jwt to send claims to subgraphs', async () => {
   const options = {
     supergraph: { file: shop.supergraphFile, watch: false },

@@ -202,6 +202,11 @@ describe('an extension', () => {
     await expect(createGateway({ supergraph, extensions: [{ module: '' }, { name: 'a' }] })).rejects.toThrow(
       'extensions[0].module is ""',
     );
+    const factory = (() => counter) as never;
+    for (const entry of [factory, { name: '' }])
+      await expect(createGateway({ supergraph, extensions: [entry] })).rejects.toThrow(
+        /extensions\[0\] gives an? /,
+      );
   });
 
   test('that was created is closed when another one is refused', async () => {
@@ -214,6 +219,11 @@ describe('an extension', () => {
   test('is closed when the gateway cannot be created, as everything else', async () => {
     const closed: string[] = [];
     const timers = createManualTimers();
+    const plugin = {
+      get requestDidStart(): never {
+        throw new Error('no plugin');
+      },
+    };
     const creating = createGateway(
       {
         supergraph: { file: 'none.graphql' },
@@ -221,9 +231,9 @@ describe('an extension', () => {
         contracts: { guard: 'warn', driftInterval: '1m' },
         extensions: [{ name: 'a', close: () => void closed.push('a') }],
       },
-      { plugins: [null as never], timers },
+      { plugins: [plugin], timers },
     );
-    await expect(creating).rejects.toThrow('plugin');
+    await expect(creating).rejects.toThrow('no plugin');
     expect(closed).toEqual(['a']);
     expect(timers.pendingMs()).toEqual([]);
   });
