@@ -38,7 +38,8 @@ export interface Extension<Context extends object = Values> {
    *  denied. */
   decidePolicies?(request: PolicyRequest): MaybePromise<readonly string[]>;
 
-  /** Called when a supergraph is loaded, before it is used. Throws to refuse it, with the reason as the message. */
+  /** Called when a supergraph is loaded, before it is used. Throws to refuse it, with the reason as the message. A promise
+   *  that takes longer than 60 s refuses it, too. */
   admitSupergraph?(supergraph: LoadedSupergraph): MaybePromise<void>;
 
   /** Routes of the public listener. */

@@ -16,6 +16,9 @@ import { ExtensionOperations } from './extensionOperations.ts';
 import { decorateWithResponseHooks } from './extensionResponses.ts';
 import { addExtensionRoutes } from './extensionRoutes.ts';
 
+/** Long enough for checks at a remote registry. Without a limit, the gateway would wait for its first supergraph in silence. */
+const admissionTimeoutMs = 60_000;
+
 /** The extensions of a gateway. Members for hooks that no extension has are `undefined`, so that they cost nothing. */
 export class ExtensionFeature implements Feature {
   /** Returns the context that later stages use instead of the given one. @throws {GatewayError} */
@@ -86,7 +89,7 @@ export class ExtensionFeature implements Feature {
     const supergraph = { ...describeSupergraph(next), previousId: previous?.id, signal };
     for (const hook of hooksOf(this.#extensions, 'admitSupergraph') ?? []) {
       const admitted = (async () => hook.call(supergraph))();
-      const bounds = { timeoutMs: Number.POSITIVE_INFINITY, signal };
+      const bounds = { timeoutMs: admissionTimeoutMs, option: `${admissionTimeoutMs / 1_000} s`, signal };
       await this.#runner.withinBounds(hook, admitted, bounds).catch((cause: unknown) => {
         const reason = messageOf(cause);
         const message = `The extension "${hook.extension}" refuses the supergraph: ${reason}`;

@@ -59,7 +59,7 @@ interface HookCall {
 interface BoundedHookCall extends HookCall {
   /** Milliseconds that a promise of the hook may take. */
   readonly timeoutMs: number;
-  /** The option that limits it; the deadline of requests when omitted. */
+  /** The option that limits it, or the limit; the deadline of requests when omitted. */
   readonly option?: string | undefined;
   readonly signal?: RequestSignal | undefined;
 }

@@ -163,6 +163,15 @@ describe('a hook that does not end', () => {
     ]);
   });
 
+  test('refuses the supergraph after a minute: admitSupergraph', async () => {
+    const { feature, timers } = featureOf({ name: 'a', admitSupergraph: endless });
+    const admitted = feature.admitSupergraph(supergraph, undefined, new AbortController().signal);
+    timers.fire(60_000);
+    await expect(admitted).rejects.toThrow(
+      'The extension "a" refuses the supergraph: The extension "a" did not end its hook admitSupergraph in time (60 s).',
+    );
+  });
+
   test('does not keep a superseded supergraph waiting', async () => {
     const { feature } = featureOf({ name: 'a', admitSupergraph: endless });
     const superseded = new AbortController();
