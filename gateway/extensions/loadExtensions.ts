@@ -8,17 +8,18 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Extension, ExtensionModule } from './extension.ts';
 import { extensionMembers } from './extensionHooks.ts';
 
-/** Creates the extensions of a list.
+/** Creates the extensions of a list. `timeoutMs`: limits each import and each function of a module.
  *  @throws {ConfigError} with every problem. Then the extensions that it has created are closed. */
 export async function loadExtensions(
   entries: readonly (Extension<object> | ExtensionModule)[],
   log: Logger,
+  timeoutMs = 60_000,
 ): Promise<readonly Extension[]> {
   const problems: ConfigProblem[] = [];
   const extensions = new Map<string, { extension: Extension; path: string }>();
   for (const [index, entry] of entries.entries()) {
     const path = `extensions[${index}]`;
-    const created = isModule(entry) ? await createFromModule(entry, log, path) : entry;
+    const created = isModule(entry) ? await createFromModule(entry, { log, path, timeoutMs }) : entry;
     if (created instanceof ExtensionProblem) {
       problems.push(created.problem);
       continue;
@@ -37,13 +38,13 @@ export async function loadExtensions(
   }
   const loaded = Array.from(extensions.values(), ({ extension }) => extension);
   if (problems.length === 0) return loaded;
-  for (const extension of loaded.toReversed()) await close(extension, log);
+  for (const extension of loaded.toReversed()) await close(extension, log, timeoutMs);
   throw new ConfigError(problems);
 }
 
-async function close(extension: Extension, log: Logger): Promise<void> {
+async function close(extension: Extension, log: Logger, timeoutMs: number): Promise<void> {
   try {
-    await extension.close?.();
+    await within(timeoutMs, async () => extension.close?.());
   } catch (err) {
     log.error({ err, extension: extension.name }, 'An extension could not be closed');
   }
@@ -64,14 +65,14 @@ class ExtensionProblem {
 
 async function createFromModule(
   { module, options = {} }: ExtensionModule,
-  log: Logger,
-  entryPath: string,
+  entry: { readonly log: Logger; readonly path: string; readonly timeoutMs: number },
 ): Promise<unknown> {
-  const path = `${entryPath}.module`;
+  const { log, timeoutMs } = entry;
+  const path = `${entry.path}.module`;
   const name = JSON.stringify(module);
   let exported: unknown;
   try {
-    exported = defaultExportOf(await importModule(module));
+    exported = defaultExportOf(await within(timeoutMs, () => importModule(module)));
   } catch (error) {
     const message = `is ${name}, which could not be loaded: ${messageOf(error)}`;
     return new ExtensionProblem({ path, message, expected: '' });
@@ -85,10 +86,22 @@ async function createFromModule(
   }
   if (typeof exported !== 'function') return exported;
   try {
-    return await exported(options, { log: log.child({ extension: module }) });
+    return await within(timeoutMs, async () => exported(options, { log: log.child({ extension: module }) }));
   } catch (error) {
     const message = `is ${name}, whose function failed: ${messageOf(error)}`;
     return new ExtensionProblem({ path, message, expected: '' });
+  }
+}
+
+/** Rejects when the time is over. The timer keeps the process running, which could end without a message otherwise. */
+async function within<Result>(timeoutMs: number, run: () => Promise<Result>): Promise<Result> {
+  const over = Promise.withResolvers<never>();
+  const error = new Error(`it did not end within ${timeoutMs / 1_000} s`);
+  const timer = setTimeout(() => over.reject(error), timeoutMs);
+  try {
+    return await Promise.race([run(), over.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -63,6 +63,29 @@ describe('modules', () => {
     }
   });
 
+  test('that do not end are reported when their time is over, even if a `close` does not end', async () => {
+    const waiting = await writeModule('waiting.mjs', 'await new Promise(() => {});');
+    const endless = await writeModule('endless.mjs', 'export default () => new Promise(() => {});');
+    const entries = [
+      { module: waiting },
+      { module: endless },
+      { name: 'a', close: () => new Promise<void>(() => {}) },
+    ];
+    const error = await loadExtensions(entries, log, 100).catch((thrown: ConfigError) => thrown);
+    expect(error).toMatchObject({
+      problems: [
+        {
+          path: 'extensions[0].module',
+          message: `is "${waiting}", which could not be loaded: it did not end within 0.1 s`,
+        },
+        {
+          path: 'extensions[1].module',
+          message: `is "${endless}", whose function failed: it did not end within 0.1 s`,
+        },
+      ],
+    });
+  });
+
   test('that cannot be used are all reported, each with the reason', async () => {
     const none = await writeModule('none.mjs', 'export const extension = {};');
     const broken = await writeModule('broken.mjs', 'export default {');
