@@ -51,12 +51,20 @@ export function createFunctionReader(
 ): (context: PollContext) => Promise<string | undefined> {
   return async (context) => {
     let sdl: unknown;
+    let hasSupergraph = context.previous !== undefined;
+    const update = (value: string): void => {
+      context.update(checkSdl(value));
+      hasSupergraph = true;
+    };
     try {
-      sdl = await load({ ...context, update: (value) => context.update(checkSdl(value)) });
+      sdl = await load({ ...context, update });
     } catch (error) {
       throw new Error(`supergraph.load failed: ${messageOf(error)}`, { cause: error });
     }
-    return sdl === undefined ? undefined : checkSdl(sdl);
+    if (sdl !== undefined) return checkSdl(sdl);
+    if (hasSupergraph) return undefined;
+    // The function may lack a `return`.
+    throw new TypeError('supergraph.load returned undefined before the first supergraph; expected: its SDL');
   };
 }
 

@@ -320,6 +320,34 @@ describe('supergraph.load', () => {
     expect(await source.poll(1_000, pollIntervalMs)).toEqual([{ sdl: 'one' }]);
   });
 
+  test('is called again with backoff when it returns nothing before the first SDL, and that is reported', async () => {
+    const results = [undefined, undefined, 'one'];
+    const source = await start(
+      createFunctionReader(() => results.shift()),
+      { isPolling: false },
+    );
+    await source.timers.waitForTimer(500);
+    expect(source.drain()).toEqual([
+      { problem: 'supergraph.load returned undefined before the first supergraph; expected: its SDL' },
+    ]);
+    expect(await source.poll(500, 1_000)).toEqual([]);
+    source.timers.fire(1_000);
+    expect(await source.next()).toEqual({ sdl: 'one' });
+    expect(source.timers.pendingMs()).toEqual([]);
+  });
+
+  test('may submit its first SDL by `update`', async () => {
+    const source = await start(
+      createFunctionReader(({ update }) => {
+        update('one');
+        return undefined;
+      }),
+      { isPolling: false },
+    );
+    expect(source.drain()).toEqual([{ sdl: 'one' }]);
+    expect(source.timers.pendingMs()).toEqual([]);
+  });
+
   test('is part of the parsed configuration', () => {
     const load = () => 'sdl';
     expect(parseConfig({ supergraph: { load } }).supergraph).toEqual({ load, pollInterval: undefined });
