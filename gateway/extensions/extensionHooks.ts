@@ -146,12 +146,13 @@ export class HookRunner {
     const ended = Promise.withResolvers<never>();
     const onAbort = (): void => ended.reject(abortReasonOf(signal as RequestSignal));
     const message = `The extension "${extension}" did not end its hook ${name} in time (${option}).`;
+    // A deadline at a call would be the subgraph's failure.
+    const error =
+      subgraph === undefined
+        ? () => new HookTimeoutError('DEADLINE_EXCEEDED', message)
+        : () => new HookTimeoutError('EXTENSION_FAILED', message, { subgraph });
     const cancelTimer = Number.isFinite(timeoutMs)
-      ? this.#options.timers.after(Math.max(0, timeoutMs), () =>
-          ended.reject(
-            new HookTimeoutError('DEADLINE_EXCEEDED', message, subgraph === undefined ? {} : { subgraph }),
-          ),
-        )
+      ? this.#options.timers.after(Math.max(0, timeoutMs), () => ended.reject(error()))
       : undefined;
     if (signal?.aborted) onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });

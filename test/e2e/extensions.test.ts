@@ -114,7 +114,7 @@ beforeAll(async () => {
       subgraphs: {
         all: { headers: { forward: ['authorization'] }, retry: { enabled: false } },
         // Prevents probing for the protocol of subscriptions.
-        reviews: { subscription: { protocol: 'graphql_ws' } },
+        reviews: { subscription: { protocol: 'graphql_ws' }, timeouts: { attempt: '1s' } },
       },
       enrichment: { fields: { 'Product.stock': {} }, jobs: { backoff: { base: '1ms' } } },
       extensions: [
@@ -376,6 +376,20 @@ describe('a hook that fails', () => {
     });
     expect(callsOf('reviews')).toHaveLength(sent);
   });
+
+  test.each(['onSubgraphRequest', 'onSubgraphResponse'])(
+    'fails the fields of the call when it does not end, and the log does not name the subgraph as failing: %s',
+    async (hook) => {
+      actions.set(hook, () => new Promise(() => {}));
+      const { body } = await gateway.execute('{ review }', acme);
+      const message = `The extension "probe" did not end its hook ${hook} in time (half of timeouts.attempt).`;
+      expect(body.errors).toEqual([{ message, path: ['review'], extensions: { code: 'EXTENSION_FAILED' } }]);
+      expect(linesOf('A hook of an extension did not end in time')).toMatchObject([
+        { extension: 'probe', hook, subgraph: 'reviews', requestId: 'r1' },
+      ]);
+      expect(linesOf('A subgraph has begun to fail')).toEqual([]);
+    },
+  );
 
   test.each([
     ['onResponse', fail],

@@ -119,7 +119,7 @@ describe('a hook that does not end', () => {
           : feature.callHooks?.afterResponse?.({ ...call, status: 200, headers: {} }, async () => undefined);
       timers.fire(1_000);
       await expect(ended).rejects.toMatchObject({
-        code: 'DEADLINE_EXCEEDED',
+        code: 'EXTENSION_FAILED',
         subgraph: 'reviews',
         message: `The extension "a" did not end its hook ${hook} in time (half of timeouts.attempt).`,
       });
