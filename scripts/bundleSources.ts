@@ -27,7 +27,7 @@ export async function bundleSources(root: string, out: string): Promise<void> {
     platform: 'node',
     target: 'es2024',
     logLevel: 'warning',
-    plugins: [sourceUrls(root), builtinHttp],
+    plugins: [sourceUrls(root), builtinModules],
   });
   await mkdir(join(out, bundleFolder), { recursive: true });
   for (const { path, text } of outputFiles) {
@@ -85,12 +85,16 @@ function sourceUrls(root: string): Plugin {
   };
 }
 
-/** Reads `node:http` without an import, which reads all of its exports, and so loads Node's own copy of undici for some of
- *  them: 28 ms. */
-const builtinHttp: Plugin = {
-  name: 'node:http',
+/** Reads modules of Node without an import. An import of `node:http` reads all of its exports, and so loads Node's own copy of
+ *  undici for some of them: 28 ms. The others have exports that Node 20 lacks: an import of them fails before
+ *  `requireNode.ts` can report the version. */
+const builtinModules: Plugin = {
+  name: 'builtin modules',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^node:http$/ }, ({ path }) => ({ path, namespace: 'builtin' }));
+    onResolve({ filter: /^node:(http|zlib|worker_threads)$/ }, ({ path }) => ({
+      path,
+      namespace: 'builtin',
+    }));
     onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
       contents: `module.exports = process.getBuiltinModule('${path}');`,
       loader: 'js',

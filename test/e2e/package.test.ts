@@ -235,6 +235,14 @@ describe('the packed package', () => {
     expect(modules.filter((_, i) => !isAscii(texts[i] as Buffer))).toEqual([]);
   });
 
+  test('imports no module of Node whose exports an old Node lacks, so that the library can report its version', async () => {
+    const bundles = packedFiles
+      .map(({ path }) => path)
+      .filter((path) => /^dist\/modules\/.*\.js$/.test(path));
+    const texts = await Promise.all(bundles.map((path) => readFile(join(installed, path), 'utf8')));
+    expect(texts.join('\n')).not.toMatch(/from ["']node:(zlib|worker_threads)["']/);
+  });
+
   test('has the files of the insights page', async () => {
     const files = await readdir(join(installed, 'dist/gateway/insights/page/bundle'));
     expect(files.sort()).toEqual(['app.js', 'style.css', 'version']);
