@@ -15,8 +15,8 @@ export interface Extension<Context extends object = Values> {
   /** Names the extension in errors and in the log. Unique among the extensions of a gateway. */
   readonly name: string;
 
-  /** Called for each valid operation, before it is planned. What it returns is added to `request.context`, which all later
-   *  hooks see, also those of other extensions. Bounded by the deadline of the request. */
+  /** Called for each valid operation, before it is planned. The own properties of what it returns are added to
+   *  `request.context`, which all later hooks see, also those of other extensions. Bounded by the deadline of the request. */
   requestContext?(request: ClientOperation): HookResult<Context>;
   /** Changes the headers that a subgraph gets for this request, after those of the configuration. Called once for each
    *  request and subgraph of its plan, before anything is fetched. The headers are part of what makes two calls equal,

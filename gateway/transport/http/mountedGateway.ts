@@ -16,7 +16,8 @@ export interface MountedGateway {
   readonly handler: (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
   /** Handles the event `upgrade` of `node:http`, for WebSockets. Answers other paths with 404. */
   readonly handleUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
-  /** Adds the gateway's public routes and its WebSockets to a Fastify instance, below the `prefix` of `register`. */
+  /** Adds the gateway's public routes and its WebSockets to a Fastify instance, below the `prefix` of `register`. The hooks
+   *  of the instance run before both. */
   readonly fastifyPlugin: FastifyPluginAsync;
 }
 
