@@ -1,4 +1,5 @@
 import { GatewayError, internalServerError, type ResponsePath } from '../errors.ts';
+import { InvalidResponseError } from '../subgraphs/callErrors.ts';
 import type { SubgraphErrorEntry } from '../subgraphs/subgraphClient.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import type { EntityDiagnostic, EntitySlot } from './entityTable.ts';
@@ -207,8 +208,8 @@ export class ExecutionDiagnostics {
     this.addFailure(step, internalServerError(cause));
   }
 
-  addInvalidResponse(step: FetchStep, cause: string): void {
-    this.addFailure(step, invalidStepResponse(step, cause));
+  addInvalidResponse(step: FetchStep, problem: string): void {
+    this.addFailure(step, invalidStepResponse(step, problem));
   }
 
   #addStaleEntity(step: FetchStep, paths: readonly ResponsePath[], staleness: Staleness): void {
@@ -251,10 +252,10 @@ export class ExecutionDiagnostics {
   }
 }
 
-export function invalidStepResponse(step: FetchStep, cause: string): GatewayError {
+export function invalidStepResponse(step: FetchStep, problem: string): GatewayError {
   return new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph returned an invalid response.', {
     subgraph: step.shape.subgraph,
-    cause,
+    cause: new InvalidResponseError(problem),
   });
 }
 

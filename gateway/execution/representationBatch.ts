@@ -1,4 +1,5 @@
 import { GatewayError, internalServerError } from '../errors.ts';
+import { InvalidResponseError } from '../subgraphs/callErrors.ts';
 import type { SubgraphErrorEntry, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import { type BatchableRequest, settleAll } from './batchableRequest.ts';
@@ -128,7 +129,9 @@ export class RepresentationBatch {
             'A subgraph returned other entities than were requested.',
             {
               subgraph: shape.subgraph,
-              cause: `_entities: ${Array.isArray(entities) ? `${entities.length} for ${expected} representations` : 'no list'}`,
+              cause: new InvalidResponseError(
+                `_entities: ${Array.isArray(entities) ? `${entities.length} for ${expected} representations` : 'no list'}`,
+              ),
             },
           ),
         );

@@ -396,6 +396,30 @@ describe('an invalid response of a subgraph', () => {
     expect(JSON.stringify(body)).not.toMatch(/127\.0\.0\.1|ECONN|node_modules|stack|_entities/);
   });
 
+  test.each<[string, CannedAnswer, string]>([
+    [
+      'too few entities',
+      { kind: 'json', body: { data: { _entities: [] } } },
+      '_entities: 0 for 1 representations',
+    ],
+    ['no list of entities', { kind: 'json', body: { data: {} } }, '_entities: no list'],
+    [
+      'no object',
+      { kind: 'json', body: { data: { _entities: ['x'] } } },
+      'an element of _entities is no object',
+    ],
+  ])('says with `exposeSubgraphErrors` what is wrong: %s', async (_, answer, problem) => {
+    await using own = await startInlineGateway({
+      subgraphs,
+      config: { security: { exposeSubgraphErrors: true } },
+    });
+    own.subgraph('stock').answerWith(() => answer);
+    const { body } = await own.execute('{ product { name stock } }');
+    expect(body).toMatchObject({
+      errors: [{ message: expect.stringContaining(`Cause: ${problem}`), extensions: { code: invalid } }],
+    });
+  });
+
   test.each([
     ['attempt', { attempt: '50ms' }, 'SUBGRAPH_TIMEOUT'],
     ['deadline', { attempt: '600ms', deadline: '600ms' }, 'DEADLINE_EXCEEDED'],
