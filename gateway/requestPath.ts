@@ -23,6 +23,7 @@ import type { RequestPriority } from './subgraphs/policies/callPriority.ts';
 import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
 import type { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
+import { ProblemLog } from './telemetry/problemLog.ts';
 import { createUtilizationReader } from './time/createUtilizationReader.ts';
 
 interface RequestPathOptions {
@@ -98,6 +99,11 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
   });
   const sharedResponses = new SharedResponses();
   registerResponseMetrics(metrics.registry, () => sharedResponses.joinCount);
+  const invalidData = new ProblemLog({
+    log,
+    message: 'A subgraph returned data that does not fit the supergraph',
+    now: Date.now,
+  });
   let observing: readonly Feature[] | undefined;
   const pipeline = new Pipeline({
     preparer,
@@ -108,7 +114,11 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
     enrichment: enrichment.coordinator,
     openStream,
     sharedResponses: config.batching.acrossRequests ? sharedResponses : undefined,
-    errorPolicy: config.security,
+    errorPolicy: {
+      exposeSubgraphErrors: config.security.exposeSubgraphErrors,
+      exposeSubgraphs: config.security.exposeSubgraphs,
+      onInvalidData: (subgraph, problem) => invalidData.report('invalid_data', problem, { subgraph }),
+    },
     responseSize: config.limits.responseSize,
     executionQueue,
     tracing,

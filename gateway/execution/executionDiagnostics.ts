@@ -1,10 +1,10 @@
 import { GatewayError, internalServerError, type ResponsePath } from '../errors.ts';
-import { InvalidResponseError } from '../subgraphs/callErrors.ts';
 import type { SubgraphErrorEntry } from '../subgraphs/subgraphClient.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import type { EntityDiagnostic, EntitySlot } from './entityTable.ts';
 import type { FetchError, Staleness } from './fetchCall.ts';
 import { collectTargetPaths, prefixBeforeLists } from './flattenPath.ts';
+import { InvalidDataError } from './invalidDataError.ts';
 import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import type { ResponseObject } from './responseTree.ts';
@@ -253,10 +253,7 @@ export class ExecutionDiagnostics {
 }
 
 export function invalidStepResponse(step: FetchStep, problem: string): GatewayError {
-  return new GatewayError('SUBGRAPH_INVALID_RESPONSE', 'A subgraph returned an invalid response.', {
-    subgraph: step.shape.subgraph,
-    cause: new InvalidResponseError(problem),
-  });
+  return new InvalidDataError(step.shape.subgraph, 'A subgraph returned an invalid response.', problem);
 }
 
 /** Long lists of errors pause after so many. */

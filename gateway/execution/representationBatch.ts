@@ -1,5 +1,4 @@
-import { GatewayError, internalServerError } from '../errors.ts';
-import { InvalidResponseError } from '../subgraphs/callErrors.ts';
+import { internalServerError } from '../errors.ts';
 import type { SubgraphErrorEntry, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import { type BatchableRequest, settleAll } from './batchableRequest.ts';
@@ -12,6 +11,7 @@ import {
   toFetchResult,
 } from './fetchCall.ts';
 import type { FusedShape } from './fetchShape.ts';
+import { InvalidDataError } from './invalidDataError.ts';
 import { isPlainObject, type ResponseObject } from './responseTree.ts';
 
 /** The representations of one HTTP request: one list per fetch of the fused shape, with the representations of all client
@@ -124,15 +124,10 @@ export class RepresentationBatch {
     if (!Array.isArray(entities) || entities.length !== expected) {
       if (all.length === 0 || Array.isArray(entities)) {
         return toFailedResult(
-          new GatewayError(
-            'SUBGRAPH_INVALID_RESPONSE',
+          new InvalidDataError(
+            shape.subgraph,
             'A subgraph returned other entities than were requested.',
-            {
-              subgraph: shape.subgraph,
-              cause: new InvalidResponseError(
-                `_entities: ${Array.isArray(entities) ? `${entities.length} for ${expected} representations` : 'no list'}`,
-              ),
-            },
+            `_entities: ${Array.isArray(entities) ? `${entities.length} for ${expected} representations` : 'no list'}`,
           ),
         );
       }

@@ -11,6 +11,9 @@ export interface ErrorPolicy {
   readonly exposeSubgraphErrors: boolean;
   /** Clients see which subgraph an error comes from (security.exposeSubgraphs). */
   readonly exposeSubgraphs: boolean;
+  /** A response has data that does not fit the supergraph. `problem`: a message without text of a subgraph, except names.
+   *  Called for each kind of problem in a response. */
+  readonly onInvalidData?: ((subgraph: string, problem: string) => void) | undefined;
 }
 
 /** The error of a fetch as the client gets it. */

@@ -1,7 +1,8 @@
 import type { GraphQLFormattedError } from 'graphql';
-import type { ResponsePath } from '../errors.ts';
+import { describeCause, type ResponsePath } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
+import { InvalidDataError } from '../execution/invalidDataError.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { toClientPath, toInternalPath } from './clientPaths.ts';
@@ -89,6 +90,7 @@ export class ResponseErrors {
 
   format(found: readonly ShapeError[], explained: PathIndex): SlicedTask<GraphQLFormattedError[]> {
     const { access } = this.#operation;
+    this.#reportInvalidData(found);
     return formatShapeErrors(
       found,
       explained,
@@ -98,11 +100,27 @@ export class ResponseErrors {
     );
   }
 
+  #reportInvalidData(found: readonly ShapeError[]): void {
+    const { onInvalidData } = this.#policy;
+    if (onInvalidData === undefined || found.length === 0) return;
+    const known = new Set<string>();
+    for (const error of found) {
+      if ((error.kind !== 'invalid' && error.kind !== 'unknown') || known.has(error.message)) continue;
+      const { message, path } = error;
+      known.add(message);
+      const subgraph = this.#subgraphAt(path);
+      if (subgraph !== undefined)
+        onInvalidData(subgraph, `${message} At: ${this.#internalPathOf(path).slice(0, 200)}`);
+    }
+  }
+
   /** The subgraph that returned the value at a path of the client. */
   #subgraphAt(path: ResponsePath): string | undefined {
-    const { root } = this.#operation;
-    const { tree } = this.#execution;
-    return this.#execution.subgraphOf(toInternalPath(root, tree, path).join('.'));
+    return this.#execution.subgraphOf(this.#internalPathOf(path));
+  }
+
+  #internalPathOf(path: ResponsePath): string {
+    return toInternalPath(this.#operation.root, this.#execution.tree, path).join('.');
   }
 
   /** Reads the execution's new errors. Called before data is shaped, which uses `causeOf`. */
@@ -111,6 +129,9 @@ export class ResponseErrors {
     const { supergraph, root, rootType } = this.#operation;
     while (this.#readCount < errors.length) {
       const error = errors[this.#readCount++] as ExecutionError;
+      const { reason } = error;
+      if (reason instanceof InvalidDataError)
+        this.#policy.onInvalidData?.(error.subgraph, describeCause(reason) ?? reason.message);
       if (this.#readCount % errorsPerSlice === 0) yield;
       const path = toClientPath(supergraph.apiSchema, root, rootType, tree, error.path);
       if (path === undefined) continue;

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { pino } from 'pino';
 import {
   type CannedAnswer,
   type InlineGateway,
@@ -418,6 +419,27 @@ describe('an invalid response of a subgraph', () => {
     expect(body).toMatchObject({
       errors: [{ message: expect.stringContaining(`Cause: ${problem}`), extensions: { code: invalid } }],
     });
+  });
+
+  test('with data that does not fit the supergraph is logged once with the subgraph, the problem and the path', async () => {
+    const lines: Record<string, unknown>[] = [];
+    await using own = await startInlineGateway({
+      subgraphs,
+      dependencies: { logger: pino({ level: 'warn' }, { write: (line) => lines.push(JSON.parse(line)) }) },
+    });
+    own.subgraph('stock').answerWith(() => ({ kind: 'json', body: { data: { _entities: [] } } }));
+    await own.execute('{ product { stock } }');
+    await own.execute('{ product { id stock } }');
+    own.subgraph('products').answerWith(() => ({ kind: 'json', body: { data: { plain: { p: 'x' } } } }));
+    await own.execute('{ plain { p: int } }');
+    const msg = 'A subgraph returned data that does not fit the supergraph';
+    expect(lines.filter((line) => line.msg === msg)).toEqual([
+      expect.objectContaining({ subgraph: 'stock', message: '_entities: 0 for 1 representations' }),
+      expect.objectContaining({
+        subgraph: 'products',
+        message: 'A subgraph returned an invalid value: expected a value of type Int. At: plain.p',
+      }),
+    ]);
   });
 
   test.each([
