@@ -49,7 +49,7 @@ export function formatExecutionError(
 }
 
 /** Which address refused the connection, or what is wrong with a response. Other causes may be details of the gateway. */
-function withCause(error: GatewayError): string {
+export function withCause(error: GatewayError): string {
   const cause = error.code.startsWith('SUBGRAPH_') ? describeCause(error) : undefined;
   return cause === undefined ? error.message : `${error.message} Cause: ${cause}`;
 }

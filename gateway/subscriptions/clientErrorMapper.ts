@@ -1,18 +1,19 @@
 import { describeCause, GatewayError } from '../errors.ts';
+import { type ErrorPolicy, withCause } from '../response/formatErrors.ts';
 import { httpStatusOf } from '../subgraphs/callErrors.ts';
 import { hideQuotedJson, type Logger } from '../telemetry/logger.ts';
 import { reportedErrorsOf } from './sources/reportedErrors.ts';
 
 interface ClientErrorMapperOptions {
-  /** `security.exposeSubgraphErrors`: clients see the subgraph's own message and extensions, and the log has the message. */
-  readonly exposeSubgraphErrors: boolean;
+  /** With `exposeSubgraphErrors`, the log has the subgraph's own message, too. */
+  readonly policy: Pick<ErrorPolicy, 'exposeSubgraphErrors' | 'exposeSubgraphs'>;
   readonly log: Logger;
 }
 
 /** Creates a function that logs the error with which a subgraph ended or refused a subscription, and returns the error
  *  that clients may see. */
 export function createClientErrorMapper({
-  exposeSubgraphErrors,
+  policy: { exposeSubgraphErrors, exposeSubgraphs },
   log,
 }: ClientErrorMapperOptions): (error: GatewayError) => GatewayError {
   return (error) => {
@@ -25,11 +26,13 @@ export function createClientErrorMapper({
       { subgraph, code, status: httpStatusOf(error), problem },
       'A subgraph ended a subscription with an error',
     );
-    if (!exposeSubgraphErrors || reported === undefined) return error;
-    const { code: _, ...extensions } = reported.extensions ?? {};
-    return new GatewayError(code, reported.message, {
-      ...(subgraph === undefined ? {} : { subgraph }),
-      extensions: { ...error.extensions, ...extensions },
+    // The error of an extension's hook has a code of its own.
+    if (subgraph === undefined || error.clientCode !== code) return error;
+    const { code: _, ...extensions } = (exposeSubgraphErrors && reported?.extensions) || {};
+    const message = exposeSubgraphErrors ? (reported?.message ?? withCause(error)) : error.message;
+    return new GatewayError(code, message, {
+      subgraph,
+      extensions: { ...error.extensions, ...extensions, ...(exposeSubgraphs ? { subgraph } : {}) },
       cause: error,
     });
   };

@@ -165,7 +165,7 @@ export class SubscriptionFeature implements Feature {
       queue: { maxEvents: queue.events, maxBytes: queue.size, policy: queue.whenFull },
       reportsInterruptions: interruptions === 'reported',
       toClientError: createClientErrorMapper({
-        exposeSubgraphErrors: config.security.exposeSubgraphErrors,
+        policy: config.security,
         log,
       }),
       openStream,

@@ -1,14 +1,19 @@
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { GatewayError } from '../../../gateway/errors.ts';
-import { statusError } from '../../../gateway/subgraphs/callErrors.ts';
+import { statusError, unreachableError } from '../../../gateway/subgraphs/callErrors.ts';
 import { createClientErrorMapper } from '../../../gateway/subscriptions/clientErrorMapper.ts';
 import { reportedFailure } from '../../../gateway/subscriptions/sources/reportedErrors.ts';
 
-function mapError(error: GatewayError, exposeSubgraphErrors: boolean) {
+function mapError(error: GatewayError, exposeSubgraphErrors: boolean, exposeSubgraphs = false) {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) });
-  return { error: createClientErrorMapper({ exposeSubgraphErrors, log })(error).toFormatted(), lines };
+  return {
+    error: createClientErrorMapper({ policy: { exposeSubgraphErrors, exposeSubgraphs }, log })(
+      error,
+    ).toFormatted(),
+    lines,
+  };
 }
 
 const refused = reportedFailure('reviews', [
@@ -55,4 +60,24 @@ test('a refused subscription is logged with the status of the response, without 
 test('an error of the gateway itself is not changed', () => {
   const error = new GatewayError('SUBGRAPH_UNREACHABLE', 'A subgraph could not be reached.');
   expect(mapError(error, true).error).toEqual(error.toFormatted());
+});
+
+test('clients see the subgraph of an error with exposeSubgraphs', () => {
+  expect(mapError(refused, false, true).error).toEqual({
+    message: 'A subgraph answered with an error.',
+    extensions: { subgraph: 'reviews', code: 'SUBGRAPH_ERROR' },
+  });
+});
+
+test('clients see the cause of a failed call with exposeSubgraphErrors', () => {
+  const lost = unreachableError('reviews', new Error('read ECONNRESET'));
+  expect(mapError(lost, true).error.message).toBe('A subgraph could not be reached. Cause: read ECONNRESET');
+  expect(mapError(lost, false).error.message).toBe('A subgraph could not be reached.');
+});
+
+test('a refusal without a GraphQL response is logged with its status', () => {
+  const refusal = statusError('reviews', 406, new Error('the body is empty'));
+  expect(mapError(refusal, false).lines).toMatchObject([
+    { subgraph: 'reviews', status: 406, err: { message: 'the body is empty' } },
+  ]);
 });
