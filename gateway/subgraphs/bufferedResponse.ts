@@ -78,7 +78,9 @@ export class BufferedResponse {
   /** `text`: what `parseText` has returned for a small body. */
   *#parse(text: unknown): SlicedTask<SubgraphResponse | Error> {
     if (this.#head.status >= 300 && this.#head.status < 400)
-      return new InvalidResponseError('redirects are not followed');
+      return new InvalidResponseError(
+        'redirects are not followed: set the url of the subgraph to the new address',
+      );
     const content = this.#content;
     if (content instanceof Error) return content;
     const json = typeof content === 'string' ? text : yield* parseBytes(content);

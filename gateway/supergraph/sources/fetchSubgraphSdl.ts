@@ -1,3 +1,4 @@
+import { maskSecrets } from '../../config/addressSecrets.ts';
 import type { CertificateContents } from '../../tls/certificateFiles.ts';
 import { type FetchLimits, schemaFetchLimits, sendHttpRequest } from './httpRequest.ts';
 
@@ -40,7 +41,15 @@ export async function fetchSubgraphSdl(
     tls,
   } as const;
   const response = await sendHttpRequest(new URL(url), request, signal, limits);
-  return sdlOf(response.status, response.body.toString('utf8'));
+  const { status, body: received } = response;
+  const { location } = response.headers;
+  if (status >= 300 && status < 400 && location !== undefined && URL.canParse(location, url)) {
+    const target = maskSecrets(new URL(location, url).href);
+    throw new Error(
+      `the response (status ${status}) is a redirect to ${target}. Set the url of the subgraph to that address`,
+    );
+  }
+  return sdlOf(status, new TextDecoder().decode(received));
 }
 
 function sdlOf(status: number, body: string): string {

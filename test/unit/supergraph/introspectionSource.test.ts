@@ -172,6 +172,20 @@ describe('fetchSubgraphSdl', () => {
     ).rejects.toThrow('no response within 50 ms');
   });
 
+  test('reads a response with a byte order mark, as responses to operations are read', async () => {
+    const a = await serve('');
+    a.answer = { status: 200, body: '\ufeff{"data":{"_service":{"sdl":"scalar A"}}}' };
+    await expect(fetchSubgraphSdl({ name: 'a', url: a.url }, signal)).resolves.toBe('scalar A');
+  });
+
+  test('names the address of a redirect, which it does not follow', async () => {
+    const a = await serve('');
+    a.answer = { status: 307, body: '', location: '/graphql/?key=secret' };
+    await expect(fetchSubgraphSdl({ name: 'a', url: a.url }, signal)).rejects.toThrow(
+      `the response (status 307) is a redirect to ${a.url}/?key=***. Set the url of the subgraph to that address`,
+    );
+  });
+
   test('fails when the response is too large', async () => {
     const a = await serve('x'.repeat(1_000));
     await expect(
