@@ -199,12 +199,16 @@ function* readErrors(errors: unknown): SlicedTask<readonly SubgraphErrorEntry[] 
 /** A malformed entry is still an error: something has failed in the subgraph. */
 function readErrorEntry(entry: unknown): SubgraphErrorEntry {
   if (!isObject(entry)) return { message: 'The subgraph reported an error without a message.' };
-  const { message, path, extensions } = entry;
+  const { message, path, extensions, locations } = entry;
   return {
     message: typeof message === 'string' ? message : 'The subgraph reported an error without a message.',
-    ...(isPath(path) ? { path } : {}),
+    ...(isPath(path) ? { path } : isNonEmptyList(locations) ? { isRequestError: true } : {}),
     ...(isObject(extensions) ? { extensions } : {}),
   };
+}
+
+function isNonEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0;
 }
 
 function isPath(path: unknown): path is readonly (string | number)[] {

@@ -301,6 +301,32 @@ describe('an open circuit', () => {
     ]);
   });
 
+  test.each([
+    ['Mercurius', 400, {}],
+    ['Strawberry', 200, { locations: [{ line: 1, column: 7 }] }],
+  ])(
+    'does not come from the invalid variables of one client, as %s reports them',
+    async (_, status, error) => {
+      const refused = { message: 'Variable "$when" got invalid value "never".', ...error };
+      await using own = await startInlineGateway({
+        subgraphs,
+        config: { subgraphs: { opening: opensAfter(3) } },
+      });
+      own
+        .subgraph('opening')
+        .answerWith((call) =>
+          call.variables?.n === -1
+            ? { kind: 'json', status, body: { data: null, errors: [refused] } }
+            : undefined,
+        );
+      const query = 'query ($n: Int) { openingRoot(n: $n) }';
+      for (let i = 0; i < 5; i++) await own.execute(query, { variables: { n: -1 } });
+      expect((await own.execute(query, { variables: { n: 1 } })).body).toEqual({
+        data: { openingRoot: 'opening root' },
+      });
+    },
+  );
+
   test('stays open after a probe that fails, and closes after one that succeeds', async () => {
     const probed = gateway.subgraph('probed');
     await openCircuit(probed, 'probed', 2);

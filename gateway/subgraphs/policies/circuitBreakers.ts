@@ -137,11 +137,15 @@ export function healthOf({ result, status }: AttemptEnd): CallHealth {
         return status === undefined || status === 429 ? 'ignored' : 'success';
     }
   }
-  if (result.failureStatus !== undefined && result.failureStatus >= 500) return 'failure';
+  const { failureStatus } = result;
+  if (failureStatus === 429) return 'ignored';
+  // With a status below 500, the request is at fault: many servers have no code for an invalid variable.
+  if (failureStatus !== undefined) return failureStatus >= 500 ? 'failure' : 'success';
   const isSubgraphLevel =
     (result.data === null || result.data === undefined) &&
     (result.errors ?? []).some(
-      ({ path, extensions }) => path === undefined && !isRefusalCode(extensions?.code),
+      ({ path, extensions, isRequestError }) =>
+        path === undefined && isRequestError !== true && !isRefusalCode(extensions?.code),
     );
   return isSubgraphLevel ? 'failure' : 'success';
 }

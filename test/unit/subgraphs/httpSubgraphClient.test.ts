@@ -172,6 +172,7 @@ describe('a response of a subgraph', () => {
     await using under = createClientFixture(subgraph.url);
     const errors = [
       { message: 'no stock', path: ['a', 0], extensions: { code: 'X' }, locations: [{ line: 1, column: 1 }] },
+      { message: 'no field', locations: [{ line: 1, column: 1 }] },
       { message: 7, path: 'a.b' },
       'boom',
       null,
@@ -182,6 +183,7 @@ describe('a response of a subgraph', () => {
       data: null,
       errors: [
         { message: 'no stock', path: ['a', 0], extensions: { code: 'X' } },
+        { message: 'no field', isRequestError: true },
         { message: 'The subgraph reported an error without a message.' },
         { message: 'The subgraph reported an error without a message.' },
         { message: 'The subgraph reported an error without a message.' },

@@ -196,6 +196,27 @@ test.each([
     end({ ...answered, data: null, errors: [{ message: 'no database' }] }),
     'failure',
   ],
+  [
+    'an error without a path and with status 400',
+    end(
+      { ...answered, data: null, failureStatus: 400, errors: [{ message: 'no', failureStatus: 400 }] },
+      400,
+    ),
+    'success',
+  ],
+  [
+    'a GraphQL response with status 429',
+    end(
+      { ...answered, data: null, failureStatus: 429, errors: [{ message: 'no', failureStatus: 429 }] },
+      429,
+    ),
+    'ignored',
+  ],
+  [
+    'a request error with status 200',
+    end({ ...answered, data: null, errors: [{ message: 'no', isRequestError: true }] }),
+    'success',
+  ],
   ['a field error', end({ ...answered, data: null, errors: [{ message: 'no', path: ['ok'] }] }), 'success'],
   [
     'an invalid operation',
