@@ -75,7 +75,13 @@ export class ContractGuardFeature implements Feature {
   /** Reports validation errors of subgraphs to the drift watch. */
   get sendPolicy(): SendPolicy | undefined {
     const drift = this.#drift;
-    return drift && reportValidationFailures((subgraph, message) => drift.recordRefusal(subgraph, message));
+    return (
+      drift &&
+      reportValidationFailures({
+        onFailure: (subgraph, message) => drift.recordRefusal(subgraph, message),
+        onRequestError: () => drift.checkSoon(),
+      })
+    );
   }
 
   onOperation(request: OperationRequest): void {

@@ -451,6 +451,17 @@ test('a subgraph that refuses a planned fetch is reported as drift immediately a
   expect((await shop.logged(refusesPlans)).length).toBe(1);
 });
 
+test('a validation error without a code starts a check, which finds the drift', async () => {
+  await using shop = await Guarded.start({ guard: 'warn', driftInterval: '1h' }, { source: 'file' });
+  shop.products.hasErrorCodes = false;
+  shop.products.deploy(withoutPrice);
+  await shop.ask('Price');
+  await shop.logged('A subgraph serves another schema than its contract');
+  expect(await shop.admin('/contracts')).toMatchObject({
+    drift: { subgraphs: [{ name: 'products', state: 'drifted' }, { state: 'as agreed' }] },
+  });
+});
+
 test('`contracts drift --gateway` reads the running supergraph, not the refused one', async () => {
   await using shop = await Guarded.start({ guard: 'enforce' });
   const look = async () => {

@@ -20,6 +20,8 @@ export class SwappableSubgraph implements AsyncDisposable {
   });
   #sdl: string;
   #schema: GraphQLSchema;
+  /** False: errors have no code, like those of Mercurius. */
+  hasErrorCodes = true;
   /** The number of requests for its SDL. */
   sdlRequestCount = 0;
 
@@ -62,9 +64,10 @@ export class SwappableSubgraph implements AsyncDisposable {
     const document = parse(query);
     const errors = validate(this.#schema, document);
     if (errors.length > 0) {
-      const responseErrors = errors.map(({ message }) => ({
+      const responseErrors = errors.map(({ message, locations }) => ({
         message,
-        extensions: { code: 'GRAPHQL_VALIDATION_FAILED' },
+        locations,
+        ...(this.hasErrorCodes ? { extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } } : {}),
       }));
       return { status: 400, body: { errors: responseErrors } };
     }

@@ -72,6 +72,11 @@ export class DriftWatch {
     if (isFirst) void this.#reportRefusal(name, message);
   }
 
+  /** Starts a check, at most one in 10 s. */
+  checkSoon(): void {
+    if (!this.#stopped.signal.aborted) this.#startExtraCheck();
+  }
+
   async close(): Promise<void> {
     this.#stopped.abort();
     this.#cancelTimer?.();
@@ -97,8 +102,13 @@ export class DriftWatch {
       };
       this.#subgraphs = new Map([...this.#subgraphs, [name, drifted]]);
     }
-    if (now() - this.#extraCheckAt < minExtraCheckIntervalMs || this.#checking !== undefined) return;
-    this.#extraCheckAt = now();
+    this.#startExtraCheck();
+  }
+
+  #startExtraCheck(): void {
+    const at = this.#options.now();
+    if (at - this.#extraCheckAt < minExtraCheckIntervalMs || this.#checking !== undefined) return;
+    this.#extraCheckAt = at;
     this.#startCheck();
   }
 

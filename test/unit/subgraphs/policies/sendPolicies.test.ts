@@ -48,11 +48,15 @@ test('the first policy of the list is the outermost', async () => {
 
 test('validation failures of a subgraph are reported, and the response still reaches the receiver', async () => {
   const failures: string[] = [];
-  const policy = reportValidationFailures((subgraph, message) => failures.push(`${subgraph}: ${message}`));
+  const policy = reportValidationFailures({
+    onFailure: (subgraph, message) => failures.push(`${subgraph}: ${message}`),
+    onRequestError: () => failures.push('request error'),
+  });
   const invalid = { message: 'no such field', extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } };
-  for (const errors of [[invalid], [{ message: 'other' }], undefined]) {
+  const uncoded = { message: 'no such field', isRequestError: true } as const;
+  for (const errors of [[invalid], [uncoded], [{ message: 'other' }], undefined]) {
     const { outcome } = sendRequest({ send: applySendPolicies(respondWith(errors), [policy]) }, request);
     expect(await outcome).toMatchObject({ errors });
   }
-  expect(failures).toEqual(['reviews: no such field']);
+  expect(failures).toEqual(['reviews: no such field', 'request error']);
 });
