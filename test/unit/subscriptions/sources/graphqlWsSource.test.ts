@@ -80,7 +80,7 @@ describe('with the reference server', () => {
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
     expect(await receiver.waitForLog(1)).toEqual([
-      'error SUBGRAPH_ERROR [{"message":"Cannot query field \\"nonsense\\" on type \\"Subscription\\"."}]',
+      'error SUBGRAPH_ERROR [{"message":"Cannot query field \\"nonsense\\" on type \\"Subscription\\".","isRequestError":true}]',
     ]);
     expect(receiver.error?.message).toBe('A subgraph answered with an error.');
     await upstream.waitForOpenCount(0);
