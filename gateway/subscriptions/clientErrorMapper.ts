@@ -2,6 +2,7 @@ import { describeCause, GatewayError } from '../errors.ts';
 import { type ErrorPolicy, withCause } from '../response/formatErrors.ts';
 import { httpStatusOf } from '../subgraphs/callErrors.ts';
 import { hideQuotedJson, type Logger } from '../telemetry/logger.ts';
+import { ProblemLog } from '../telemetry/problemLog.ts';
 import { reportedErrorsOf } from './sources/reportedErrors.ts';
 
 interface ClientErrorMapperOptions {
@@ -13,27 +14,53 @@ interface ClientErrorMapperOptions {
 /** Creates a function that logs the error with which a subgraph ended or refused a subscription, and returns the error
  *  that clients may see. */
 export function createClientErrorMapper({
-  policy: { exposeSubgraphErrors, exposeSubgraphs },
+  policy,
   log,
 }: ClientErrorMapperOptions): (error: GatewayError) => GatewayError {
   return (error) => {
     const { subgraph, code } = error;
     const [reported] = reportedErrorsOf(error) ?? [];
-    const reportedMessage = exposeSubgraphErrors ? reported?.message : undefined;
+    const reportedMessage = policy.exposeSubgraphErrors ? reported?.message : undefined;
     const cause = reported === undefined ? describeCause(error) : reportedMessage;
     const problem = cause && hideQuotedJson(cause);
     log.warn(
       { subgraph, code, status: httpStatusOf(error), problem },
       'A subgraph ended a subscription with an error',
     );
-    // The error of an extension's hook has a code of its own.
-    if (subgraph === undefined || error.clientCode !== code) return error;
-    const { code: _, ...extensions } = (exposeSubgraphErrors && reported?.extensions) || {};
-    const message = exposeSubgraphErrors ? (reported?.message ?? withCause(error)) : error.message;
-    return new GatewayError(code, message, {
-      subgraph,
-      extensions: { ...error.extensions, ...extensions, ...(exposeSubgraphs ? { subgraph } : {}) },
-      cause: error,
-    });
+    return exposeDetails(error, policy);
   };
+}
+
+/** Creates a function that logs the error with which a subscription was interrupted, at most one a minute for each subgraph,
+ *  and returns the error that clients may see. */
+export function createInterruptionMapper({
+  policy,
+  log,
+  now,
+}: ClientErrorMapperOptions & { now(): number }): (error: GatewayError) => GatewayError {
+  const problems = new ProblemLog({ log, now, message: 'Subscriptions at a subgraph were interrupted' });
+  return (error) => {
+    const { subgraph } = error;
+    const isOwnText = reportedErrorsOf(error) !== undefined && !policy.exposeSubgraphErrors;
+    if (subgraph !== undefined)
+      problems.report('interrupted', isOwnText ? error.message : describeCause(error), { subgraph });
+    return exposeDetails(error, policy);
+  };
+}
+
+function exposeDetails(
+  error: GatewayError,
+  { exposeSubgraphErrors, exposeSubgraphs }: ClientErrorMapperOptions['policy'],
+): GatewayError {
+  const { subgraph, code } = error;
+  // The error of an extension's hook has a code of its own.
+  if (subgraph === undefined || error.clientCode !== code) return error;
+  const [reported] = reportedErrorsOf(error) ?? [];
+  const { code: _, ...extensions } = (exposeSubgraphErrors && reported?.extensions) || {};
+  const message = exposeSubgraphErrors ? (reported?.message ?? withCause(error)) : error.message;
+  return new GatewayError(code, message, {
+    subgraph,
+    extensions: { ...error.extensions, ...extensions, ...(exposeSubgraphs ? { subgraph } : {}) },
+    cause: error,
+  });
 }

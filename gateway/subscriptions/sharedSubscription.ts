@@ -29,6 +29,8 @@ interface SharedSubscriptionOptions {
   onIdle(): void;
   /** The error that clients see when the subscription at the subgraph failed. */
   toClientError(error: GatewayError): GatewayError;
+  /** The same when it was interrupted. Called also without `reportsInterruptions`. */
+  toClientInterruption(error: GatewayError): GatewayError;
   /** Called once, when the last subscriber left or the source ended. */
   onEnd(): void;
 }
@@ -74,7 +76,7 @@ export class SharedSubscription {
       onEvent: (event, feed) => this.#enqueue(toQueuedEvent(event, feed)),
       onCaughtUp: () => options.onCaughtUp(),
       onReplaced: () => this.#enqueueNotice(resubscribedError()),
-      onInterrupted: (cause) => this.#enqueueNotice(cause),
+      onInterrupted: (cause) => this.#enqueueNotice(options.toClientInterruption(cause)),
       onComplete: () => this.#endAfterEvents((subscriber) => subscriber.onComplete()),
       onError: (error) => {
         const clientError = options.toClientError(error);

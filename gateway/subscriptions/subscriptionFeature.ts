@@ -9,7 +9,7 @@ import type { SubgraphEndpoint } from '../subgraphs/subgraphPools.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { addCallbackRoute, callbackIdOf } from './callbackRoute.ts';
-import { createClientErrorMapper } from './clientErrorMapper.ts';
+import { createClientErrorMapper, createInterruptionMapper } from './clientErrorMapper.ts';
 import { findSubscribableSubgraphs } from './findSubscribableSubgraphs.ts';
 import { createAutoSource, type ProtocolDetector } from './sources/autoSource.ts';
 import {
@@ -164,10 +164,8 @@ export class SubscriptionFeature implements Feature {
       source: new TopicSource({ fields: topics, hub, problems, fallback: source }),
       queue: { maxEvents: queue.events, maxBytes: queue.size, policy: queue.whenFull },
       reportsInterruptions: interruptions === 'reported',
-      toClientError: createClientErrorMapper({
-        policy: config.security,
-        log,
-      }),
+      toClientError: createClientErrorMapper({ policy: config.security, log }),
+      toClientInterruption: createInterruptionMapper({ policy: config.security, log, now: Date.now }),
       openStream,
       connectionParamsFor: (subgraph, { connectionParams = {} }) =>
         pick(connectionParams, this.#policyOf(subgraph).subscription.connectionParams),

@@ -30,6 +30,8 @@ export interface SubscriptionManagerOptions {
   readonly reportsInterruptions: boolean;
   /** The error that clients see when a subgraph ended a subscription with an error. Called once for each error. */
   toClientError(error: GatewayError): GatewayError;
+  /** The same for each interruption. */
+  toClientInterruption(error: GatewayError): GatewayError;
   /** See `FeatureContext.openStream`. */
   openStream(clientKey: string): () => void;
   /** The client's connection parameters that are forwarded to a subgraph. */
@@ -182,7 +184,7 @@ export class SubscriptionManager {
   }
 
   #createShared(subscription: SubscriptionRequest, onEnd: () => void): ActiveSubscription {
-    const { queue, reportsInterruptions, toClientError } = this.#options;
+    const { queue, reportsInterruptions, toClientError, toClientInterruption } = this.#options;
     const { resumeAfter } = subscription.request;
     const live: ActiveSubscription = {
       subscription,
@@ -192,6 +194,7 @@ export class SubscriptionManager {
         queue,
         reportsInterruptions,
         toClientError,
+        toClientInterruption,
         isBehind: resumeAfter !== undefined,
         onDropped: () => this.#countDroppedEvent(),
         onCaughtUp: () => {

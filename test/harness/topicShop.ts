@@ -165,6 +165,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     queue: { maxEvents, maxBytes: 100_000_000, policy: whenFull },
     reportsInterruptions: true,
     toClientError: (error) => error,
+    toClientInterruption: (error) => error,
     openStream: () => () => {},
     connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,

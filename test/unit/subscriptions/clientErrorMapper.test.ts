@@ -2,7 +2,10 @@ import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { GatewayError } from '../../../gateway/errors.ts';
 import { statusError, unreachableError } from '../../../gateway/subgraphs/callErrors.ts';
-import { createClientErrorMapper } from '../../../gateway/subscriptions/clientErrorMapper.ts';
+import {
+  createClientErrorMapper,
+  createInterruptionMapper,
+} from '../../../gateway/subscriptions/clientErrorMapper.ts';
 import { reportedFailure } from '../../../gateway/subscriptions/sources/reportedErrors.ts';
 
 function mapError(error: GatewayError, exposeSubgraphErrors: boolean, exposeSubgraphs = false) {
@@ -79,5 +82,32 @@ test('a refusal without a GraphQL response is logged with its status', () => {
   const refusal = statusError('reviews', 406, new Error('the body is empty'));
   expect(mapError(refusal, false).lines).toMatchObject([
     { subgraph: 'reviews', status: 406, err: { message: 'the body is empty' } },
+  ]);
+});
+
+test('interruptions of a subgraph are logged once a minute, and clients see its name with exposeSubgraphs', () => {
+  const lines: Record<string, unknown>[] = [];
+  let now = 0;
+  const toClient = createInterruptionMapper({
+    policy: { exposeSubgraphErrors: false, exposeSubgraphs: true },
+    log: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
+    now: () => now,
+  });
+  const lost = unreachableError('reviews', new Error('the connection ended before the stream did'));
+  for (const at of [0, 1_000, 60_000]) {
+    now = at;
+    expect(toClient(lost).toFormatted()).toEqual({
+      message: 'A subgraph could not be reached.',
+      extensions: { subgraph: 'reviews', code: 'SUBGRAPH_UNREACHABLE' },
+    });
+  }
+  const line = {
+    msg: 'Subscriptions at a subgraph were interrupted',
+    subgraph: 'reviews',
+    message: 'the connection ended before the stream did',
+  };
+  expect(lines).toMatchObject([
+    { ...line, count: 1 },
+    { ...line, count: 3 },
   ]);
 });

@@ -20,6 +20,7 @@ function start(subscriberCount: number, onPayload: (index: number, texts: readon
     onCaughtUp: unexpected,
     onIdle: () => {},
     toClientError: unexpected,
+    toClientInterruption: unexpected,
     onEnd: () => {},
   });
   const leaves = Array.from({ length: subscriberCount }, (_, index) =>

@@ -71,6 +71,7 @@ function start(
     queue,
     reportsInterruptions: true,
     toClientError: (error) => error,
+    toClientInterruption: (error) => error,
     openStream: () => openStreams.open('any'),
     connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,

@@ -227,6 +227,7 @@ async function runMocked(
     queue: { maxEvents: 10, maxBytes: 1_000_000, policy: 'close' },
     reportsInterruptions: false,
     toClientError: (error) => error,
+    toClientInterruption: (error) => error,
     openStream: () => () => {},
     connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,
