@@ -182,9 +182,9 @@ class HttpStream implements FlowControl {
     const { endpoint, format } = this.#options;
     this.#head = head;
     const isSuccess = head.status >= 200 && head.status < 300;
-    const isReadable = isSuccess && isIdentity(head.headers['content-encoding']?.trim().toLowerCase() ?? '');
+    const coding = head.headers['content-encoding']?.trim().toLowerCase() ?? '';
     const contentType = head.headers['content-type'] ?? '';
-    const reader = isReadable
+    const reader = isSuccess
       ? format.createReader(contentType, endpoint.maxEventBytes, {
           onResult: (result, size) => void this.#lifecycle.next(result, size),
           onEnd: (errors) => void this.#lifecycle.end(errors),
@@ -193,6 +193,13 @@ class HttpStream implements FlowControl {
       : undefined;
     // The connect timer keeps running until the whole refusal has arrived.
     if (reader === undefined) return { kind: 'whole', maxBytes: endpoint.maxEventBytes };
+    // A stream may not end for hours, so that its body cannot be decompressed as a whole.
+    if (!isIdentity(coding)) {
+      this.#lifecycle.failInvalid(
+        new InvalidResponseError(`the stream is compressed (${coding}), although identity was requested`),
+      );
+      return { kind: 'chunks' };
+    }
     this.#reader = reader;
     this.#stopConnectTimer();
     this.#lifecycle.markSubscribed();
