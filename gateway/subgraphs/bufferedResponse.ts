@@ -84,7 +84,7 @@ export class BufferedResponse {
     const content = this.#content;
     if (content instanceof Error) return content;
     const json = typeof content === 'string' ? text : yield* parseBytes(content);
-    if (json instanceof Error) return json;
+    if (json instanceof Error) return this.#describeInvalidJson(json);
     const result = yield* readResult(json);
     if (result instanceof Error) return result;
     // A proxy may report a failure as JSON of its own. JSON counts as the subgraph's response only if its media type or its
@@ -100,6 +100,15 @@ export class BufferedResponse {
     const failure = { failureStatus: this.#head.status };
     const errors = result.errors?.map((entry) => ({ ...entry, ...failure }));
     return { ...this.#responseOf(result), errors, ...failure };
+  }
+
+  #describeInvalidJson({ message }: Error): InvalidResponseError {
+    const { contentType = 'none' } = this.#head;
+    // V8 quotes the beginning of a text that is not JSON, which may have secrets.
+    const detail = message.includes('is not valid JSON') ? '' : `: ${message}`;
+    return new InvalidResponseError(
+      `the body is not JSON (content-type: ${contentType.slice(0, 100)})${detail}`,
+    );
   }
 
   #responseOf({ data, errors, extensions }: SubgraphResult): SubgraphResponse {

@@ -278,7 +278,12 @@ describe('a failed call', () => {
   });
 
   test.each([
-    ['invalid JSON', text('{"data":'), expect.stringContaining('JSON')],
+    ['invalid JSON', text('{"data":'), expect.stringContaining('Unexpected end of JSON input')],
+    [
+      'an HTML page',
+      answering(200, '<p>secret</p>', { 'content-type': 'text/html' }),
+      'the body is not JSON (content-type: text/html)',
+    ],
     ['a list', text('[]'), 'the response is not a JSON object'],
     ['null', text('null'), 'the response is not a JSON object'],
     ['a string as data', text('{"data":"x"}'), '`data` is neither an object nor null'],
@@ -768,8 +773,8 @@ describe('the call observer', () => {
 
   test.each([
     ['a connection that is refused', undefined, /connect ECONNREFUSED 127\.0\.0\.1/],
-    ['an HTML page', ({ respond }) => respond({ body: '<html>' }), /is not valid JSON/],
-    ['another status', ({ respond }) => respond({ status: 503, body: 'busy' }), /is not valid JSON/],
+    ['an HTML page', ({ respond }) => respond({ body: '<html>' }), /the body is not JSON/],
+    ['another status', ({ respond }) => respond({ status: 503, body: 'busy' }), /the body is not JSON/],
   ] as readonly (readonly [string, Script | undefined, RegExp])[])(
     'gets the address and the problem of %s',
     async (_, script, problem) => {
