@@ -72,9 +72,9 @@ export class DriftWatch {
     if (isFirst) void this.#reportRefusal(name, message);
   }
 
-  /** Starts a check, at most one in 10 s. */
+  /** Starts a check, at most one a minute: clients can cause request errors, and each check asks all subgraphs. */
   checkSoon(): void {
-    if (!this.#stopped.signal.aborted) this.#startExtraCheck();
+    if (!this.#stopped.signal.aborted) this.#startExtraCheck(minCheckIntervalOfRequestErrorsMs);
   }
 
   async close(): Promise<void> {
@@ -102,12 +102,12 @@ export class DriftWatch {
       };
       this.#subgraphs = new Map([...this.#subgraphs, [name, drifted]]);
     }
-    this.#startExtraCheck();
+    this.#startExtraCheck(minExtraCheckIntervalMs);
   }
 
-  #startExtraCheck(): void {
+  #startExtraCheck(minIntervalMs: number): void {
     const at = this.#options.now();
-    if (at - this.#extraCheckAt < minExtraCheckIntervalMs || this.#checking !== undefined) return;
+    if (at - this.#extraCheckAt < minIntervalMs || this.#checking !== undefined) return;
     this.#extraCheckAt = at;
     this.#startCheck();
   }
@@ -179,6 +179,7 @@ export class DriftWatch {
 
 /** Minimum time between two checks that refusals start. */
 const minExtraCheckIntervalMs = 10_000;
+const minCheckIntervalOfRequestErrorsMs = 60_000;
 
 /** Runs `findDrift` in its own thread.
  *  @throws {Error} when the drift cannot be determined.

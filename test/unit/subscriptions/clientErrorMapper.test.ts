@@ -81,7 +81,7 @@ test('clients see the cause of a failed call with exposeSubgraphErrors', () => {
 test('a refusal without a GraphQL response is logged with its status', () => {
   const refusal = statusError('reviews', 406, new Error('the body is empty'));
   expect(mapError(refusal, false).lines).toMatchObject([
-    { subgraph: 'reviews', status: 406, err: { message: 'the body is empty' } },
+    { subgraph: 'reviews', status: 406, problem: 'the body is empty' },
   ]);
 });
 
