@@ -15,7 +15,11 @@ export function createErrorFormatter({
 function removeSuggestions(error: GraphQLFormattedError): GraphQLFormattedError {
   const code = error.extensions?.code;
   if (code !== 'GRAPHQL_VALIDATION_FAILED' && code !== 'BAD_USER_INPUT') return error;
-  return { ...error, message: error.message.replace(/ ?Did you mean .+\?$/s, '') };
+  const { message } = error;
+  // The last one: a message may quote a long text of the client that has the words many times, for each of which an
+  // expression would read the rest of the message.
+  const at = message.endsWith('?') ? message.lastIndexOf('Did you mean ') : -1;
+  return at === -1 ? error : { ...error, message: message.slice(0, at).trimEnd() };
 }
 
 /** Replaces messages that name an option of Apollo Server, or that do not say what to do. */
