@@ -77,7 +77,8 @@ function findRefusal(text: string, limits: OperationLimits): HttpError | undefin
   return new HttpError(400, message, { code: 'GRAPHQL_VALIDATION_FAILED', locations });
 }
 
-const descriptions: Readonly<Record<keyof OperationLimits, string>> = {
+const descriptions: Readonly<Record<ExceededLimit['limit'], string>> = {
+  nameLength: 'has a name of {value} characters',
   tokens: 'has at least {value} tokens',
   depth: 'is nested at least {value} levels deep',
   literalDepth: 'has a literal that is nested at least {value} levels deep',
@@ -92,13 +93,10 @@ const descriptions: Readonly<Record<keyof OperationLimits, string>> = {
 };
 
 function tooComplex({ limit, value, allowed }: ExceededLimit): HttpError {
+  const option = limit === 'nameLength' ? '' : ` (limits.${limit})`;
   const description = descriptions[limit].replace('{value}', String(value));
-  return new HttpError(
-    400,
-    `The operation ${description}; at most ${allowed} are allowed (limits.${limit}).`,
-    {
-      code: 'OPERATION_TOO_COMPLEX',
-      extensions: { limit, value, allowed },
-    },
-  );
+  return new HttpError(400, `The operation ${description}; at most ${allowed} are allowed${option}.`, {
+    code: 'OPERATION_TOO_COMPLEX',
+    extensions: { limit, value, allowed },
+  });
 }

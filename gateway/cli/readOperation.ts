@@ -9,6 +9,7 @@ import {
   Source,
 } from 'graphql';
 import {
+  describeLimit,
   findExceededLimit,
   findExceededTextLimit,
   type OperationLimits,
@@ -104,6 +105,6 @@ function limitExceededError(
   const { limit, value, allowed } = exceeded;
   return new CommandError(
     exitCode.usageError,
-    `The operation in ${file} exceeds limits.${limit}: ${allowed} are allowed, it has at least ${value}.`,
+    `The operation in ${file} exceeds ${describeLimit(limit)}: ${allowed} are allowed, it has at least ${value}.`,
   );
 }

@@ -5,7 +5,12 @@ import { printPlan } from '../planning/printPlan.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { InternalNames } from './internalNames.ts';
 import { normalizeOperation } from './normalizeOperation.ts';
-import { findExceededLimit, findExceededTextLimit, type OperationLimits } from './operationLimits.ts';
+import {
+  describeLimit,
+  findExceededLimit,
+  findExceededTextLimit,
+  type OperationLimits,
+} from './operationLimits.ts';
 import { createPlannerInput, planOperation } from './planOperation.ts';
 import { validateDocument } from './validateDocument.ts';
 
@@ -59,6 +64,6 @@ function tooComplex({
 }: NonNullable<ReturnType<typeof findExceededLimit>>): GatewayError {
   return new GatewayError(
     'OPERATION_TOO_COMPLEX',
-    `limits.${limit} is ${allowed}, and the operation has at least ${value}.`,
+    `${describeLimit(limit)} is ${allowed}, and the operation has at least ${value}.`,
   );
 }

@@ -8,6 +8,7 @@ import {
   Lexer,
   type SelectionSetNode,
   Source,
+  type Token,
   TokenKind,
   type ValueNode,
 } from 'graphql';
@@ -49,13 +50,23 @@ export const operationLimitNames = [
 
 /** A limit that an operation exceeds. */
 export interface ExceededLimit {
-  readonly limit: keyof OperationLimits;
+  /** `nameLength` has no option. */
+  readonly limit: keyof OperationLimits | 'nameLength';
   /** A lower bound of the actual size: counting stops early where it would be expensive. */
   readonly value: number;
   readonly allowed: number;
 }
 
-/** Checks `tokens`, `depth` and `literalDepth` with the lexer alone. The parser is recursive, so that only a text that
+/** Maximum characters of a name. Many errors quote the name of the same operation, and all objects of a list have the same
+ *  alias: with a long one, a small request would have a response of hundreds of megabytes. */
+export const maxNameLength = 1_000;
+
+/** What an operation exceeds, for messages to operators. */
+export function describeLimit(limit: ExceededLimit['limit']): string {
+  return limit === 'nameLength' ? 'the maximum length of a name' : `limits.${limit}`;
+}
+
+/** Checks `tokens`, `depth`, `literalDepth` and the length of names with the lexer alone. The parser is recursive, so that only a text that
  *  passes this check is safe to parse. The check stops at the first syntax error, which the parser reports. */
 export function findExceededTextLimit(text: string, limits: OperationLimits): ExceededLimit | undefined {
   const lexer = new Lexer(new Source(text));
@@ -65,11 +76,15 @@ export function findExceededTextLimit(text: string, limits: OperationLimits): Ex
   // Directives on variable definitions nest parentheses.
   let parentheses = 0;
   for (;;) {
-    const kind = nextTokenKind(lexer);
-    if (kind === undefined || kind === TokenKind.EOF) return undefined;
+    const token = nextToken(lexer);
+    if (token === undefined || token.kind === TokenKind.EOF) return undefined;
+    const { kind } = token;
     tokens++;
     if (tokens > limits.tokens) return { limit: 'tokens', value: tokens, allowed: limits.tokens };
-    if (kind === TokenKind.PAREN_L || kind === TokenKind.PAREN_R) {
+    if (kind === TokenKind.NAME) {
+      const length = token.end - token.start;
+      if (length > maxNameLength) return { limit: 'nameLength', value: length, allowed: maxNameLength };
+    } else if (kind === TokenKind.PAREN_L || kind === TokenKind.PAREN_R) {
       parentheses += kind === TokenKind.PAREN_L ? 1 : -1;
       valueDepth = 0;
     } else if (kind === TokenKind.BRACE_L || kind === TokenKind.BRACKET_L) {
@@ -84,9 +99,9 @@ export function findExceededTextLimit(text: string, limits: OperationLimits): Ex
   }
 }
 
-function nextTokenKind(lexer: Lexer): TokenKind | undefined {
+function nextToken(lexer: Lexer): Token | undefined {
   try {
-    return lexer.advance().kind;
+    return lexer.advance();
   } catch {
     return undefined;
   }

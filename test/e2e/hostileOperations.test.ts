@@ -17,6 +17,11 @@ const operations: [string, OperationBody, string][] = [
     { query: '{ greeting }', variables: { a: [[[[[[[[[]]]]]]]]] } },
     'OPERATION_TOO_COMPLEX',
   ],
+  [
+    'has a name that is too long',
+    { query: `query ${'x'.repeat(1_001)} { greeting }` },
+    'OPERATION_TOO_COMPLEX',
+  ],
   ['has a syntax error', { query: '{ greeting' }, 'GRAPHQL_PARSE_FAILED'],
   ['is invalid', { query: '{ nothing }' }, 'GRAPHQL_VALIDATION_FAILED'],
   ['introspects', { query: '{ __schema { types { name } } }' }, 'GRAPHQL_VALIDATION_FAILED'],

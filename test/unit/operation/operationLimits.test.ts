@@ -132,6 +132,14 @@ describe('findExceededTextLimit', () => {
     });
   });
 
+  test('reports a name of more than 1,000 characters, but neither a text nor a comment', () => {
+    const [allowed, long] = ['x'.repeat(1_000), 'x'.repeat(1_001)];
+    expect(inText('tokens', 20, `query ${allowed} { a(b: "${long}") } # ${long}`)).toBeUndefined();
+    for (const text of [`query ${long} { a }`, `{ ${long}: a }`, `{ a(b: $${long}) }`, `{ a ...${long} }`]) {
+      expect(inText('tokens', 20, text)).toEqual({ limit: 'nameLength', value: 1_001, allowed: 1_000 });
+    }
+  });
+
   test.each([
     ['{ a { b { c } } }', true],
     ['{ a { b } c { d } }', false],
