@@ -1,5 +1,6 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Claims, ClientIdentity } from '../execution/requestContext.ts';
+import { addressKey } from './addressKey.ts';
 
 export type { ClientIdentity };
 
@@ -37,7 +38,7 @@ export function createIdentityReader({
     const client: ClientIdentity = {
       identity,
       tokenOwner: owner ?? credentialsOf(headers, token),
-      clientKey: owner ?? `address ${address}`,
+      clientKey: owner ?? addressKey(address),
     };
     return token === undefined ? client : { ...client, claims: token.claims, expiresAt: token.expiresAt };
   };

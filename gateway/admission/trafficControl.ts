@@ -8,6 +8,7 @@ import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { OperationCost } from '../response/measureCost.ts';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import { addressKey } from './addressKey.ts';
 import type { AdmissionQueue, WaitingRequest } from './admissionQueue.ts';
 import { readPriority } from './clientPreferences.ts';
 import type { ClientRequest } from './clientRequest.ts';
@@ -173,7 +174,7 @@ function rateKeyOf(
   if (key === 'identity') return context.clientKey;
   const name = key.startsWith('header:') ? key.slice('header:'.length) : '';
   const value = headers.get(name);
-  return value === undefined ? `address ${clientAddress}` : `header ${value}`;
+  return value === undefined ? addressKey(clientAddress) : `header ${value}`;
 }
 
 /** Sets the header fields of the IETF draft "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers-10). */

@@ -95,6 +95,14 @@ describe('one client', () => {
     expect(await statuses(gateway, [{ 'x-user': 'ada' }, { 'x-user': 'ben' }])).toEqual([200, 429]);
   });
 
+  test('is an IPv6 network of 64 bits with `key: address`', async () => {
+    const listen = { host: '127.0.0.1', port: 0, trustedProxies: ['127.0.0.0/8'] };
+    await using gateway = await start({ cost: 1, window: '1h', key: 'address' }, { listen });
+    const addresses = ['2001:db8::1', '2001:db8::2:3:4:5', '2001:db8:0:1::1'];
+    const requests = addresses.map((address) => ({ 'x-forwarded-for': address }));
+    expect(await statuses(gateway, requests)).toEqual([200, 429, 200]);
+  });
+
   test('is the value of a header with `key: header:NAME`, and an address without the header', async () => {
     await using gateway = await start({ cost: 1, window: '1h', key: 'header:X-Api-Key' });
     const one = { 'x-api-key': '1' };

@@ -63,6 +63,15 @@ describe('without an identity', () => {
     });
   });
 
+  test('all addresses of an IPv6 network of 64 bits count for the same limits', () => {
+    const readIdentity = createIdentityReader();
+    const [first, second, other] = ['2001:db8::1', '2001:db8::2:3:4:5', '2001:db8:0:1::1'].map(
+      (address) => readIdentity(new Map(), address).clientKey,
+    );
+    expect(second).toBe(first);
+    expect(other).not.toBe(first);
+  });
+
   test('the verified token owns the tokens of a request, wherever it was read from', () => {
     expect(read(undefined, { cookie: 'session=a.b.c' }, tokenOf({})).tokenOwner).toBe('token a.b.c');
   });
