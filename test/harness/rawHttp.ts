@@ -50,7 +50,7 @@ export class RawConnection implements AsyncDisposable {
     const bytes = typeof body === 'string' ? Buffer.from(body) : Buffer.from(body ?? []);
     const names = new Set(Object.keys(headers).map((name) => name.toLowerCase()));
     const lines = [`${method} ${path} HTTP/1.1`];
-    if (!names.has('host')) lines.push('host: gateway.test');
+    if (!names.has('host')) lines.push('host: gateway.localhost');
     if (body !== undefined && !names.has('content-length') && !names.has('transfer-encoding')) {
       lines.push(`content-length: ${bytes.length}`);
     }

@@ -27,6 +27,7 @@ import { closeListener, createHttpListener, startListening } from './httpListene
 import { InFlightRequests } from './inFlightRequests.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { createMountedGateway, type MountedGateway } from './mountedGateway.ts';
+import { rejectForeignPages } from './rejectForeignPages.ts';
 import { rejectPipelinedRequests } from './rejectPipelinedRequests.ts';
 import { inRequestScope } from './requestScope.ts';
 import { rewriteToOriginForm } from './requestTarget.ts';
@@ -279,7 +280,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           log,
         });
   let unsubscribe: (() => void) | undefined;
-  if (adminListener !== undefined) {
+  if (adminListener !== undefined && options.admin !== undefined) {
+    rejectForeignPages(adminListener.routes, options.admin.host);
     addHealthRoutes(adminListener.routes, health, 'operators');
     unsubscribe = addAdminRoutes(adminListener.routes, { supergraphs, explain: options.explain });
     options.addAdminRoutes?.(adminListener.routes);

@@ -1,0 +1,37 @@
+import { isIP } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import { sendProblem } from './rawBodyRoutes.ts';
+
+/** Refuses what a browser sends to a listener without authentication for the page of another site: requests with another
+ *  `origin`, and, if only this machine can connect (`listenHost`), those whose `host` is a name of the Internet, which an
+ *  attacker can let point to this machine (DNS rebinding). Called before routes are added. */
+export function rejectForeignPages(server: FastifyInstance, listenHost: string): void {
+  const isLocal = isLoopback(listenHost);
+  server.addHook('onRequest', async (request, reply) => {
+    const { host = '', origin } = request.headers;
+    const url = `http://${host}`;
+    const hostname = URL.canParse(url) ? new URL(url).hostname : '';
+    const isOwnPage = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
+    if (isOwnPage && (!isLocal || isLocalName(hostname))) return;
+    return sendProblem(
+      reply.header('cache-control', 'no-store'),
+      403,
+      isOwnPage
+        ? 'The host of the request is neither localhost nor an address, although only this machine can connect (admin.host). A proxy on this machine has to send the host of the listener.'
+        : 'Pages of another origin may not use the admin listener.',
+    );
+  });
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/** `hostname`: of a URL. A browser resolves these names without asking a server. */
+function isLocalName(hostname: string): boolean {
+  return (
+    hostname === 'localhost' ||
+    hostname.endsWith('.localhost') ||
+    isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0
+  );
+}
