@@ -94,10 +94,15 @@ function isErrorLike(value: unknown): value is Error {
 
 /** Hides what V8 quotes of a text that is not JSON: its beginning, which may be data or a body with secrets. */
 export function hideQuotedJson(message: string): string {
-  return message.replace(quotedJson, 'Unexpected token: it is not valid JSON');
+  const start = message.indexOf(quoteStart);
+  // Not by an expression: a subgraph may repeat the words in its message, and each would be compared with the rest of it.
+  const end = start === -1 ? -1 : message.lastIndexOf(quoteEnd);
+  if (end <= start + quoteStart.length) return message;
+  return `${message.slice(0, start)}Unexpected token: it is not valid JSON${message.slice(end + quoteEnd.length)}`;
 }
 
-const quotedJson = /Unexpected token .+ is not valid JSON/s;
+const quoteStart = 'Unexpected token ';
+const quoteEnd = ' is not valid JSON';
 
 function stackOf(error: Error): string {
   const { message, stack = '' } = error;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { GraphQLError, parse } from 'graphql';
 import { type DestinationStream, pino } from 'pino';
-import { createLogger, prettify, protectLogger } from '../../../gateway/telemetry/logger.ts';
+import { createLogger, hideQuotedJson, prettify, protectLogger } from '../../../gateway/telemetry/logger.ts';
 
 test('a pretty log has the time, the level, the message and the fields on one line, and stacks of errors below', async () => {
   const lines: string[] = [];
@@ -78,3 +78,14 @@ function catchError(run: () => unknown): unknown {
     return error;
   }
 }
+
+test('hiding quoted JSON takes time in proportion to a message that repeats its words', () => {
+  const message = 'Unexpected token '.repeat(8_000);
+  const before = process.cpuUsage();
+  expect(hideQuotedJson(message)).toBe(message);
+  // In microseconds. Reading the rest of the message for each of the words takes seconds.
+  expect(process.cpuUsage(before).user).toBeLessThan(500_000);
+  expect(hideQuotedJson(`a: ${message}"b" is not valid JSON, c`)).toBe(
+    'a: Unexpected token: it is not valid JSON, c',
+  );
+});
