@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { maskSecrets } from '../config/addressSecrets.ts';
 import { GatewayError } from '../errors.ts';
 import type { ExecutionObserver } from '../execution/executionObserver.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
@@ -161,7 +162,9 @@ export class InsightsFeature implements Feature {
     ];
     const totals = mergeTotals(summaries);
     const supergraph = supergraphs.current();
-    const urls = new Map(Array.from(supergraph?.subgraphs.values() ?? [], ({ name, url }) => [name, url]));
+    const urls = new Map(
+      Array.from(supergraph?.subgraphs.values() ?? [], ({ name, url }) => [name, maskSecrets(url)]),
+    );
     return {
       workers:
         this.#sources.workers === undefined

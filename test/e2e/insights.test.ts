@@ -16,6 +16,7 @@ beforeAll(async () => {
   gateway = await startInlineGateway({
     config: { security: { exposeSubgraphs: true, graphiql: true } },
     dependencies: { timers, now: () => Date.UTC(2026, 0, 1) + timers.now() },
+    transformSupergraph: (sdl) => sdl.replace(/(name: "stock", url: "[^"]+)"/, '$1?key=secret"'),
     subgraphs: [
       {
         name: 'products',
@@ -53,6 +54,15 @@ interface Reported {
     };
   };
 }
+
+test('addresses of subgraphs are shown without the values of their queries', async () => {
+  const { subgraphs } = await readData();
+  expect(subgraphs.map(({ name, url }) => [name, new URL(String(url)).search])).toEqual([
+    ['products', ''],
+    ['reviews', ''],
+    ['stock', '?key=***'],
+  ]);
+});
 
 describe('the critical path', () => {
   test('is in the response, with the fetch that it waited for', async () => {
