@@ -16,6 +16,10 @@ export class TextSizedCache<Value extends string | DocumentNode> {
     return Promise.resolve(this.#values.get(key));
   }
 
+  has(key: string): boolean {
+    return this.#values.has(key);
+  }
+
   set(key: string, value: Value): Promise<void> {
     this.#values.set(key, value);
     return Promise.resolve();

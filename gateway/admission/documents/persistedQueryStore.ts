@@ -35,7 +35,7 @@ export class PersistedQueryStore extends TextSizedCache<string> {
   }
 
   override set(key: string, text: string): Promise<void> {
-    this.#options.shared?.set(key.slice('apq:'.length), text);
+    this.#options.shared?.set(key.slice('apq:'.length), text, !this.has(key));
     return super.set(key, text);
   }
 

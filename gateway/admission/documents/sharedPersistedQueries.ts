@@ -8,6 +8,9 @@ interface SharedPersistedQueriesOptions {
   readonly config: RedisConfig;
   /** How long a text is stored after its last use by a process that did not know it, in milliseconds. */
   readonly ttlMs: number;
+  /** Characters of new texts that this process stores in `ttlMs`. Clients choose what they register: they could fill Redis,
+   *  which has the jobs and the cache, too. */
+  readonly maxNewCharacters: number;
   readonly timers: Timers;
   readonly log: ProblemLogOptions['log'];
   /** Milliseconds since 1970. */
@@ -16,14 +19,15 @@ interface SharedPersistedQueriesOptions {
 
 /** Creates what all processes share; `undefined` without Redis, or if nothing is registered. */
 export function createSharedPersistedQueries({
-  config: { redis, http, security },
+  config: { redis, http, planning, security },
   ...context
 }: Pick<SharedPersistedQueriesOptions, 'timers' | 'log' | 'now'> & {
   readonly config: GatewayConfig;
 }): SharedPersistedQueries | undefined {
   const { enabled, ttl: ttlMs } = http.persistedQueries;
   if (!enabled || !isRedisConfigured(redis) || security.trustedDocuments.mode === 'require') return undefined;
-  return new SharedPersistedQueries({ ...context, config: redis, ttlMs });
+  const maxNewCharacters = planning.textCacheSize;
+  return new SharedPersistedQueries({ ...context, config: redis, ttlMs, maxNewCharacters });
 }
 
 /** The texts of automatic persisted queries in Redis. While Redis does not answer, no text is found, and clients register
@@ -34,6 +38,9 @@ export class SharedPersistedQueries {
   readonly #problems: ProblemLog<'redis'>;
   /** Whether the current outage of Redis is in the log. */
   #isReported = false;
+  #periodFrom = Number.NEGATIVE_INFINITY;
+  /** Characters of new texts that were stored since `#periodFrom`. */
+  #newCharacters = 0;
 
   constructor(options: SharedPersistedQueriesOptions) {
     const { config, timers, log, now } = options;
@@ -54,8 +61,16 @@ export class SharedPersistedQueries {
     return reply.toString();
   }
 
-  /** Does not wait for Redis. */
-  set(sha256: string, text: string): void {
+  /** Does not wait for Redis. Stores nothing more in this period after the first new text beyond the limit. `isNew`: this
+   *  process did not know the text. */
+  set(sha256: string, text: string, isNew: boolean): void {
+    const { timers, ttlMs, maxNewCharacters } = this.#options;
+    if (timers.now() - this.#periodFrom >= ttlMs) {
+      this.#periodFrom = timers.now();
+      this.#newCharacters = 0;
+    }
+    if (isNew) this.#newCharacters += text.length;
+    if (this.#newCharacters > maxNewCharacters) return;
     void this.#send('set', [this.#keyOf(sha256), text, 'PX', this.#options.ttlMs]);
   }
 

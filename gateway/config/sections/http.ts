@@ -24,7 +24,7 @@ export const httpSection = z
           .prefault(true),
         ttl: duration({ min: 1_000 })
           .describe(
-            'With Redis, which all processes share: how long a text is stored after a process has registered it or read it from there.',
+            'With Redis, which all processes share: how long a text is stored after a process has registered it or read it from there. In this time, each process stores at most `planning.textCacheSize` of new texts.',
           )
           .prefault('1d'),
       })

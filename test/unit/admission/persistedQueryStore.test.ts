@@ -23,12 +23,16 @@ function configOf(url: string, more: Partial<GatewayOptions> = {}) {
 }
 
 /** The store of one process. Its timeouts pass only by `timers`. */
-function createStore(url: string, checkText: (text: string) => void = () => {}) {
+function createStore(
+  url: string,
+  checkText: (text: string) => void = () => {},
+  more: Partial<GatewayOptions> = {},
+) {
   const timers = createManualTimers();
   const warnings: unknown[] = [];
   let calls = 0;
   const shared = createSharedPersistedQueries({
-    config: configOf(url),
+    config: configOf(url, more),
     timers,
     log: { warn: ({ message }) => void warnings.push(message) },
     // No two problems are within one minute.
@@ -104,12 +108,45 @@ describe('automatic persisted queries with Redis', () => {
     }
   });
 
+  test('fill Redis with no more new texts in their time to live than a process has room for', async () => {
+    await using redis = await startDedicatedRedis();
+    const { store, shared, timers } = createStore(redis.url, undefined, {
+      planning: { textCacheSize: '1KB' },
+    });
+    const client = new Redis(redis.url);
+    const register = async (name: string) => {
+      const query = `{ ${name.padEnd(600, name)} }`;
+      await store.set(`apq:${hash('sha256', query)}`, query);
+      return `test:apq:${hash('sha256', query)}`;
+    };
+    try {
+      await until(async () => {
+        const stored = await register('a');
+        return (await client.exists(stored)) === 1 ? true : undefined;
+      });
+      // The second time, the process knows the text.
+      const refused = [await register('b'), await register('b')];
+      // Commands of one connection are executed in their order.
+      await shared.get(hash('sha256', 'anything'));
+      expect(await client.exists(...refused)).toBe(0);
+
+      timers.after(3_600_000, () => undefined);
+      timers.fire(3_600_000);
+      const later = await register('c');
+      await shared.get(hash('sha256', 'anything'));
+      expect(await client.exists(later)).toBe(1);
+    } finally {
+      await shared.close();
+      client.disconnect();
+    }
+  });
+
   test('are not found while Redis hangs, with one warning, and work in the process', async () => {
     await using redis = await startDedicatedRedis();
     const { store, shared, warnings, timers } = createStore(redis.url);
     try {
       await until(() => {
-        shared.set(hash('sha256', 'connected'), 'connected');
+        shared.set(hash('sha256', 'connected'), 'connected', true);
         return shared.get(hash('sha256', 'connected'));
       });
       while (timers.pendingMs().length > 0) await waitForTurns();
