@@ -45,9 +45,12 @@ export function coerceVariables(
   }
   // Error messages quote the invalid value, which may be long.
   const truncated = truncateStrings(copy) as typeof copy;
+  // Each unknown field of an input object is an error that quotes the whole object.
+  const fitting = Math.floor(maxQuotedInErrors / JSON.stringify(truncated).length);
+  const maxErrors = Math.max(1, Math.min(50, fitting));
   return {
     kind: 'refused',
-    errors: getVariableValues(schema, definitions, truncated, { maxErrors: 50 }).errors ?? result.errors,
+    errors: getVariableValues(schema, definitions, truncated, { maxErrors }).errors ?? result.errors,
   };
 }
 
@@ -102,6 +105,9 @@ function truncateStrings(value: unknown): unknown {
 
 /** Maximum number of characters of a string that a message quotes. */
 const maxQuotedLength = 200;
+
+/** Maximum number of characters that all errors quote, if they are several. */
+const maxQuotedInErrors = 1_000_000;
 
 const noValues: Readonly<Record<string, unknown>> = Object.freeze(Object.create(null));
 

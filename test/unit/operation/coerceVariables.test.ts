@@ -45,6 +45,14 @@ describe('coerceVariables', () => {
     expect(reported.at(-1)).toMatch(/Too many errors/);
   });
 
+  test('reports fewer errors if each of them quotes a large object', () => {
+    const unknown = Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`k${n}`, 'x'.repeat(150)]));
+    const reported = messages('$v: In', { v: unknown });
+    expect(reported.join().length).toBeLessThan(1_100_000);
+    expect(reported).toHaveLength(4);
+    expect(reported.at(-1)).toMatch(/Too many errors/);
+  });
+
   test('returns valid values unchanged', () => {
     const text = 'x'.repeat(1000);
     expect(coerce('$v: In, $c: Colour = RED', { v: { text } })).toEqual({
