@@ -88,7 +88,10 @@ export class RespondedHeaders {
   }
 
   /** How long a response without a cache rule may be cached by the client, if the subgraph's `cache-control` is handed on. */
-  cachingOf(subgraph: string, headers: CachingHeaders): CachedContribution | undefined {
+  cachingOf(
+    subgraph: string,
+    headers: CachingHeaders & { readonly hasCookies: boolean | undefined },
+  ): CachedContribution | undefined {
     const { handsOnCacheControl, clientHeaders } = this.#policies.of(subgraph);
     if (!handsOnCacheControl) return undefined;
     const allowed = readCacheControl(headers);
@@ -96,7 +99,8 @@ export class RespondedHeaders {
     const { maxAgeMs, ageMs, isPrivate } = allowed;
     return {
       kind: 'cached',
-      scope: isPrivate ? 'PRIVATE' : 'PUBLIC',
+      // A shared cache would hand the cookie to other clients.
+      scope: isPrivate || headers.hasCookies === true ? 'PRIVATE' : 'PUBLIC',
       ageMs,
       freshForMs: maxAgeMs - ageMs,
       headers: clientHeaders,

@@ -295,6 +295,14 @@ describe('a client', () => {
     expect(gateway.subgraph('reviews').calls).toHaveLength(3);
   });
 
+  test('gets private instead of public with a cookie, which no shared cache may store', async () => {
+    const headers = { 'cache-control': 'public, max-age=60' };
+    respondWith(() => headers);
+    expect(await readLines('{ reviews }', 'cache-control')).toEqual(['public, max-age=60']);
+    respondWith(() => ({ ...headers, 'set-cookie': 'session=1' }));
+    expect(await readLines('{ reviews }', 'cache-control')).toEqual(['private, max-age=60']);
+  });
+
   test.each<[string, string | undefined, string | undefined, string]>([
     ['the shortest lifetime', 'max-age=60', 'public, max-age=20', 'public, max-age=20'],
     ['private, if one is', 'max-age=60', 'private, max-age=90', 'private, max-age=60'],
