@@ -182,6 +182,11 @@ describe('an event stream for several operations', () => {
     expect((await send(server, token, { query: subscription })).status).toBe(202);
     expect(rejectionOf(await send(server, token, { query: subscription }))).toEqual([409, 'BAD_REQUEST']);
     expect(rejectionOf(await send(server, token, { query: subscription }, ''))).toEqual([400, 'BAD_REQUEST']);
+    const longId = 'x'.repeat(1_001);
+    expect(rejectionOf(await send(server, token, { query: subscription }, longId))).toEqual([
+      400,
+      'BAD_REQUEST',
+    ]);
     expect(rejectionOf(await exchange(server.url, { ...endingRequest(token), path: '/graphql' }))).toEqual([
       400,
       'BAD_REQUEST',

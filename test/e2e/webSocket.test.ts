@@ -377,17 +377,23 @@ describe('a WebSocket client that violates the protocol', () => {
       'Unauthorized: send connection_init first',
     ],
     [
+      'an id that is too long',
+      [init, { ...subscribeMessage, id: 'x'.repeat(1_001) }],
+      4400,
+      'Invalid message: the id has more than 1000 characters',
+    ],
+    [
       'an id that is in use',
       [init, subscribeMessage, subscribeMessage],
       4409,
       'Subscriber for 1 already exists',
     ],
     ['a second connection_init', [init, init], 4429, 'Too many initialisation requests'],
-    ['a message that is too large', [init, 'x'.repeat(2000)], 1009, ''],
+    ['a message that is too large', [init, 'x'.repeat(3000)], 1009, ''],
   ];
   test.each(cases)('is closed for %s', async (_, messages, code, reason) => {
     const scripted = new ScriptedEvents();
-    await using server = await startScriptedServer(() => scripted.outcome, { limits: { bodySize: 1000 } });
+    await using server = await startScriptedServer(() => scripted.outcome, { limits: { bodySize: 2000 } });
     await using peer = await Peer.open(server.url);
     for (const message of messages) peer.send(message);
     expect(await peer.closed).toEqual({ code, reason });

@@ -10,7 +10,7 @@ import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import type { RequestSignal } from '../../time/requestAbort.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
 import { type ResponseHeaders, writeResponse } from '../http/writeResponse.ts';
-import type { MultiplexedOperation } from '../streams/multiplexedOperation.ts';
+import { type MultiplexedOperation, maxOperationIdLength } from '../streams/multiplexedOperation.ts';
 import type { EventStream } from './eventStream.ts';
 import type { EventStreamRegistry } from './eventStreamRegistry.ts';
 
@@ -170,10 +170,10 @@ function clientRequestOf(exchange: EventStreamExchange, signal: RequestSignal): 
 function operationIdOf(body: unknown): string {
   const { extensions } = (body ?? {}) as { readonly extensions?: { readonly operationId?: unknown } | null };
   const id = extensions?.operationId;
-  if (typeof id === 'string' && id !== '') return id;
+  if (typeof id === 'string' && id !== '' && id.length <= maxOperationIdLength) return id;
   throw new HttpError(
     400,
-    'An operation on an event stream needs an id, which its events carry: {"query": "…", "extensions": {"operationId": "…"}}.',
+    `An operation on an event stream needs an id of at most ${maxOperationIdLength} characters, which its events carry: {"query": "…", "extensions": {"operationId": "…"}}.`,
   );
 }
 

@@ -15,6 +15,9 @@ import { hasNext } from './payloadEncoding.ts';
 
 export type WireMessage = string | Buffer;
 
+/** Maximum number of characters of an operation's id: it stays in memory with the operation, and is part of each message. */
+export const maxOperationIdLength = 1_000;
+
 /** The outgoing messages of a connection that several operations share. */
 export interface MessageOutbox {
   /** More bytes wait for the client than the buffer may hold. */

@@ -22,7 +22,7 @@ import { InactivityTimer } from '../../time/inactivityTimer.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
 import { runInRequestScope } from '../http/requestScope.ts';
-import { MultiplexedOperation } from '../streams/multiplexedOperation.ts';
+import { MultiplexedOperation, maxOperationIdLength } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import {
   findParameterProblem,
@@ -302,6 +302,13 @@ export class WebSocketConnection {
   #subscribe(id: string, payload: SubscribePayload): void {
     if (this.#initialization !== 'acknowledged') {
       this.#close(CloseCode.Unauthorized, 'Unauthorized: send connection_init first');
+      return;
+    }
+    if (id.length > maxOperationIdLength) {
+      this.#close(
+        CloseCode.BadRequest,
+        `Invalid message: the id has more than ${maxOperationIdLength} characters`,
+      );
       return;
     }
     if (this.#operations.has(id)) {
