@@ -1,7 +1,6 @@
-import { Kind, print, specifiedScalarTypes } from 'graphql';
+import { Kind, print, specifiedScalarTypes, type TypeNode } from 'graphql';
 import { suggestName } from '../../config/findNearestName.ts';
 import { isObject } from '../../json/isObject.ts';
-import { namedTypeOf } from '../../planning/supergraphDocument.ts';
 import type { CacheGraph, GraphType, KeyFields } from '../rules/cacheGraph.ts';
 
 /** The problem with the name of a type; `undefined` if the type exists. */
@@ -55,22 +54,40 @@ function findKeyProblems(
     const nestedKeys = keys.flatMap((key) => key.get(name) ?? []);
     const type = types.find(({ fields }) => fields.has(name))?.fields.get(name)?.type;
     if (nestedKeys.length === 0 || type === undefined) return [];
-    const problem = (actual: string): string[] => [
-      `the key field ${path}${name} is ${actual}; expected a value of type ${print(type)}`,
-    ];
-    if (value === null) return type.kind === Kind.NON_NULL_TYPE ? problem('null') : [];
-    const typeName = namedTypeOf({ type });
-    const nestedType = graph.types.get(typeName);
-    if (nestedType !== undefined) {
-      if (!isObject(value)) return problem('not an object');
-      const nestedTypes = nestedType.possibleTypes.flatMap((possible) => graph.types.get(possible) ?? []);
-      return findKeyProblems([nestedType, ...nestedTypes], nestedKeys, value, graph, `${path}${name}.`);
-    }
-    // Values of custom scalars may be anything.
-    const isScalar = graph.enumValues.has(typeName) || specifiedScalarNames.has(typeName);
-    if (!isScalar || typeof value !== 'object') return [];
-    return problem(Array.isArray(value) ? 'a list' : 'an object');
+    return findValueProblems(type, nestedKeys, value, graph, `${path}${name}`);
   });
+}
+
+/** The problems of a value of a key field, or of an element of its list. */
+function findValueProblems(
+  type: TypeNode,
+  nestedKeys: readonly KeyFields[],
+  value: unknown,
+  graph: CacheGraph,
+  path: string,
+): string[] {
+  const problem = (actual: string): string[] => [
+    `the key field ${path} is ${actual}; expected a value of type ${print(type)}`,
+  ];
+  if (value === null) return type.kind === Kind.NON_NULL_TYPE ? problem('null') : [];
+  const nullable = type.kind === Kind.NON_NULL_TYPE ? type.type : type;
+  if (nullable.kind === Kind.LIST_TYPE) {
+    if (!Array.isArray(value)) return problem('not a list');
+    return value.flatMap((element, index) =>
+      findValueProblems(nullable.type, nestedKeys, element, graph, `${path}[${index}]`),
+    );
+  }
+  const typeName = nullable.name.value;
+  const nestedType = graph.types.get(typeName);
+  if (nestedType !== undefined) {
+    if (!isObject(value)) return problem('not an object');
+    const nestedTypes = nestedType.possibleTypes.flatMap((possible) => graph.types.get(possible) ?? []);
+    return findKeyProblems([nestedType, ...nestedTypes], nestedKeys, value, graph, `${path}.`);
+  }
+  // Values of custom scalars may be anything.
+  const isScalar = graph.enumValues.has(typeName) || specifiedScalarNames.has(typeName);
+  if (!isScalar || typeof value !== 'object') return [];
+  return problem(Array.isArray(value) ? 'a list' : 'an object');
 }
 
 const specifiedScalarNames: ReadonlySet<string> = new Set(specifiedScalarTypes.map(({ name }) => name));

@@ -159,6 +159,60 @@ test('a key field with a value that its type forbids is reported', async () => {
   });
 });
 
+test('a key field with a list is read element by element, and its elements are checked', async () => {
+  const listed = readCacheGraph(
+    await composeCachedDocument({
+      items: withCached(`
+        type Query { item: Item }
+        type Item @key(fields: "id") @key(fields: "tags { name }") @key(fields: "codes") {
+          id: ID!
+          tags: [Tag!]!
+          codes: [[String!]]
+        }
+        type Tag { name: String! }
+      `),
+    }),
+  );
+  const item = {
+    __typename: 'Item',
+    id: '1',
+    tags: [{ name: 'a' }, { name: 'b' }],
+    codes: [['c', 'd'], null],
+  };
+  expect(parseInvalidationRequest({ entities: [item] }, listed)).toEqual({
+    kind: 'tags',
+    tags: [
+      entityTag('Item', { id: '1' }),
+      entityTag('Item', { tags: item.tags }),
+      entityTag('Item', { codes: item.codes }),
+      unknownEntityTag('Item'),
+    ],
+  });
+  expect(
+    parseInvalidationRequest(
+      {
+        entities: [
+          { ...item, tags: { name: 'a' } },
+          { ...item, tags: [{ name: 'a' }, null, 'b', { name: null }] },
+          { ...item, codes: [['c', []], 'd', [null]] },
+        ],
+      },
+      listed,
+    ),
+  ).toEqual({
+    kind: 'invalid',
+    reasons: [
+      'entities[0]: the key field tags is not a list; expected a value of type [Tag!]!',
+      'entities[1]: the key field tags[1] is null; expected a value of type Tag!',
+      'entities[1]: the key field tags[2] is not an object; expected a value of type Tag!',
+      'entities[1]: the key field tags[3].name is null; expected a value of type String!',
+      'entities[2]: the key field codes[0][1] is a list; expected a value of type String!',
+      'entities[2]: the key field codes[1] is not a list; expected a value of type [String!]',
+      'entities[2]: the key field codes[2][0] is null; expected a value of type String!',
+    ],
+  });
+});
+
 test('a field that is not a list is reported', () => {
   expect(problemsIn({ types: 'Product', tags: null })).toEqual([
     'types: expected a list',
