@@ -3,6 +3,7 @@ import {
   GraphQLError,
   type GraphQLSchema,
   getVariableValues,
+  isInputObjectType,
   Kind,
   type OperationDefinitionNode,
   separateOperations,
@@ -35,7 +36,9 @@ export function coerceVariables(
     if (Object.hasOwn(inputs, name)) copy[name] = inputs[name];
   }
   const hasInfinity = checkValues(copy, maxValues);
-  const result = getVariableValues(schema, definitions, copy, { maxErrors: 0 });
+  // graphql-js reads each field of an input object from the value, also one that Object.prototype has.
+  const given = hasInheritedInputNames(schema) ? (withoutPrototypes(copy) as typeof copy) : copy;
+  const result = getVariableValues(schema, definitions, given, { maxErrors: 0 });
   if (result.errors === undefined) {
     if (hasInfinity) {
       const errors = definitions.flatMap((definition) => infinityErrorOf(definition, copy));
@@ -52,6 +55,29 @@ export function coerceVariables(
     kind: 'refused',
     errors: getVariableValues(schema, definitions, truncated, { maxErrors }).errors ?? result.errors,
   };
+}
+
+const inheritedNames = new WeakMap<GraphQLSchema, boolean>();
+
+/** Whether an input object has a field such as `constructor` or `toString`. */
+function hasInheritedInputNames(schema: GraphQLSchema): boolean {
+  let isFound = inheritedNames.get(schema);
+  if (isFound === undefined) {
+    isFound = Object.values(schema.getTypeMap()).some(
+      (type) =>
+        isInputObjectType(type) && Object.keys(type.getFields()).some((name) => name in Object.prototype),
+    );
+    inheritedNames.set(schema, isFound);
+  }
+  return isFound;
+}
+
+function withoutPrototypes(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutPrototypes);
+  if (typeof value !== 'object' || value === null) return value;
+  const copy: Record<string, unknown> = Object.create(null);
+  for (const [key, member] of Object.entries(value)) copy[key] = withoutPrototypes(member);
+  return copy;
 }
 
 /** Returns whether one of the values is infinite: JSON.parse reads a number as infinite that is too large for a double.

@@ -53,6 +53,26 @@ describe('coerceVariables', () => {
     expect(reported.at(-1)).toMatch(/Too many errors/);
   });
 
+  test('does not take members of Object.prototype for fields of an input object', () => {
+    const named = schemaOf(`
+      input Named { constructor: String toString: Int = 3 valueOf: [Named] hasOwnProperty: Anything }
+      scalar Anything
+      type Query { take(named: Named): Int }
+    `);
+    const operation = getOperationAST(
+      parse('query($v: Named) { take(named: $v) }'),
+    ) as OperationDefinitionNode;
+    const read = (given: object) => coerceVariables(named, operation, { v: given }, 100);
+    expect(read({ valueOf: [{ constructor: 'c' }, {}] })).toEqual({
+      kind: 'coerced',
+      values: {
+        v: { toString: 3, valueOf: [{ constructor: 'c', toString: 3 }, { toString: 3 }] },
+      },
+    });
+    expect(read({ hasOwnProperty: JSON.parse('{"__proto__":{"a":1}}') })).toMatchObject({ kind: 'coerced' });
+    expect(read({ constructor: 1 })).toMatchObject({ kind: 'refused' });
+  });
+
   test('returns valid values unchanged', () => {
     const text = 'x'.repeat(1000);
     expect(coerce('$v: In, $c: Colour = RED', { v: { text } })).toEqual({
