@@ -255,17 +255,21 @@ type Variables = Readonly<Record<string, unknown>>;
 function variablesOf({ document }: OperationShape, readVariable: ReadVariable): Variables {
   // No prototype: a variable can be named `toString`.
   const variables: Record<string, unknown> = Object.create(null);
-  for (const { variable } of document.variableDefinitions ?? []) {
+  for (const { variable, defaultValue } of document.variableDefinitions ?? []) {
     const name = variable.name.value;
-    variables[name] = readVariable(name);
+    const value = readVariable(name);
+    // The subgraph applies the default.
+    variables[name] = value === undefined && defaultValue !== undefined ? readLiteral(defaultValue) : value;
   }
   return variables;
 }
 
 function argumentsOf({ arguments: given = [] }: FieldNode, variables: Variables): FieldArguments {
-  return Object.fromEntries(
-    given.map(({ name, value }) => [name.value, valueFromASTUntyped(withExactIntegers(value), variables)]),
-  );
+  return Object.fromEntries(given.map(({ name, value }) => [name.value, readLiteral(value, variables)]));
+}
+
+function readLiteral(node: ValueNode, variables?: Variables): unknown {
+  return valueFromASTUntyped(withExactIntegers(node), variables);
 }
 
 /** Integers that a JavaScript number cannot represent, such as long IDs, become strings. */

@@ -138,6 +138,19 @@ test('templates render integers of any length as the client wrote them', () => {
   ).toEqual(tagsOnly(customTag('9007199254740993 12345678901234567890')));
 });
 
+test('templates render the default of a variable that the client did not send, and no default instead of a null', () => {
+  const configured = { 'Mutation.addReview': { tags: ['{args.productId} {args.input.id}'] } };
+  const operation = `mutation($p: ID = 9007199254740993, $i: ReviewInput = { id: "v" }) {
+    addReview(productId: $p, input: $i) { id }
+  }`;
+  const data = { addReview: null };
+  expect(run(configured, operation, data)).toEqual(tagsOnly(customTag('9007199254740993 v')));
+  expect(run(configured, operation, data, { p: 'p1' })).toEqual(tagsOnly(customTag('p1 v')));
+  expect(run(configured, operation, data, { p: null }).skipped).toEqual([
+    'Mutation.addReview: {args.productId} is null',
+  ]);
+});
+
 test('templates render booleans and enum values as text', () => {
   expect(
     run(
