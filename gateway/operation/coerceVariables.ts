@@ -36,8 +36,7 @@ export function coerceVariables(
     if (Object.hasOwn(inputs, name)) copy[name] = inputs[name];
   }
   const hasInfinity = checkValues(copy, maxValues);
-  // graphql-js reads each field of an input object from the value, also one that Object.prototype has.
-  const given = hasInheritedInputNames(schema) ? (withoutPrototypes(copy) as typeof copy) : copy;
+  const given = withOwnInputFields(schema, copy);
   const result = getVariableValues(schema, definitions, given, { maxErrors: 0 });
   if (result.errors === undefined) {
     if (hasInfinity) {
@@ -59,17 +58,21 @@ export function coerceVariables(
 
 const inheritedNames = new WeakMap<GraphQLSchema, boolean>();
 
-/** Whether an input object has a field such as `constructor` or `toString`. */
-function hasInheritedInputNames(schema: GraphQLSchema): boolean {
-  let isFound = inheritedNames.get(schema);
-  if (isFound === undefined) {
-    isFound = Object.values(schema.getTypeMap()).some(
+/** Prepares variables for graphql-js, which reads each field of an input object from the given value, also a field such
+ *  as `constructor` or `toString` that is only inherited from Object.prototype. */
+export function withOwnInputFields(
+  schema: GraphQLSchema,
+  variables: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  let hasInheritedNames = inheritedNames.get(schema);
+  if (hasInheritedNames === undefined) {
+    hasInheritedNames = Object.values(schema.getTypeMap()).some(
       (type) =>
         isInputObjectType(type) && Object.keys(type.getFields()).some((name) => name in Object.prototype),
     );
-    inheritedNames.set(schema, isFound);
+    inheritedNames.set(schema, hasInheritedNames);
   }
-  return isFound;
+  return hasInheritedNames ? (withoutPrototypes(variables) as Readonly<Record<string, unknown>>) : variables;
 }
 
 function withoutPrototypes(value: unknown): unknown {

@@ -5,6 +5,7 @@ import {
   type GraphQLSchema,
   Kind,
   type OperationDefinitionNode,
+  visit,
 } from 'graphql';
 import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
 
@@ -16,14 +17,20 @@ export function createIntrospectionDocument(
 ): DocumentNode | undefined {
   const fields = root.selections.flatMap(introspectionFieldsOf);
   if (fields.length === 0) return undefined;
+  const selectionSet = { kind: Kind.SELECTION_SET, selections: fields } as const;
+  const used = new Set<string>();
+  visit(selectionSet, { [Kind.VARIABLE]: ({ name }) => void used.add(name.value) });
   return {
     kind: Kind.DOCUMENT,
     definitions: [
       {
         kind: Kind.OPERATION_DEFINITION,
         operation: operation.operation,
-        variableDefinitions: operation.variableDefinitions ?? [],
-        selectionSet: { kind: Kind.SELECTION_SET, selections: fields },
+        // graphql-js would coerce the other variables again, as the client sent them.
+        variableDefinitions: (operation.variableDefinitions ?? []).filter(({ variable }) =>
+          used.has(variable.name.value),
+        ),
+        selectionSet,
       },
     ],
   };

@@ -1,5 +1,6 @@
 import { type GraphQLSchema, getArgumentValues, getVariableValues } from 'graphql';
 import { valueAt } from '../../json/valueAt.ts';
+import { withOwnInputFields } from '../../operation/coerceVariables.ts';
 import type { RootField } from './rootField.ts';
 
 export type EventFilter = (event: Readonly<Record<string, unknown>>) => boolean;
@@ -28,7 +29,11 @@ function argumentsOf(
   const definition = schema.getSubscriptionType()?.getFields()[node.name.value];
   if (definition === undefined) return {};
   const { variableDefinitions = [] } = step.shape.document;
-  const { coerced = {} } = getVariableValues(schema, variableDefinitions, variables);
+  const { coerced = {} } = getVariableValues(
+    schema,
+    variableDefinitions,
+    withOwnInputFields(schema, variables),
+  );
   return getArgumentValues(definition, node, coerced);
 }
 

@@ -1,0 +1,24 @@
+import { expect, test } from '@jest/globals';
+import type { DocumentNode } from 'graphql';
+import {
+  createIntrospectionDocument,
+  executeIntrospection,
+} from '../../../gateway/operation/introspection.ts';
+import { normalizeText, schemaOf } from '../../harness/normalize.ts';
+
+test('introspection reads only its own variables, whatever the others are', () => {
+  const schema = schemaOf(`
+    input Race { constructor: String laps: Int }
+    type Query { finish(race: Race): Int }
+  `);
+  const variables = { race: { laps: 3 }, name: 'Race' };
+  const { operation, root } = normalizeText(
+    schema,
+    'query ($race: Race, $name: String!) { finish(race: $race) __type(name: $name) { kind } }',
+    { variables },
+  );
+  const document = createIntrospectionDocument(operation, root) as DocumentNode;
+  expect(Object.values(executeIntrospection(schema, document, variables))).toEqual([
+    { kind: 'INPUT_OBJECT' },
+  ]);
+});
