@@ -12,14 +12,20 @@ interface KeyFieldReader {
 }
 
 /** JSON text that is equal for equal key values: fields are sorted, and numbers and booleans are written as strings,
- *  because some subgraphs send an ID as a number. */
-export function canonicalText(value: unknown): string {
+ *  because some subgraphs send an ID as a number. Values that differ only below `maxDepth` have equal texts too: an
+ *  invalidation of one then deletes the entries of both. */
+export function canonicalText(value: unknown, depth = 0): string {
   if (value === null || value === undefined) return 'null';
-  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
   if (typeof value !== 'object') return JSON.stringify(String(value));
+  if (depth === maxDepth) return truncatedText;
+  if (Array.isArray(value)) return `[${value.map((element) => canonicalText(element, depth + 1)).join(',')}]`;
   const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonicalText(field)}`).join(',')}}`;
+  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonicalText(field, depth + 1)}`).join(',')}}`;
 }
+
+/** Levels of lists and objects in a key. Subgraphs may send any number, and recursion must end. */
+const maxDepth = 100;
+const truncatedText = '"…"';
 
 /** Creates a reader for objects without aliases, such as representations. */
 export function createKeyReader(fields: KeyFields): KeyReader {
@@ -44,10 +50,11 @@ export function readKey(reader: KeyReader, object: Readonly<Record<string, unkno
   return `{${text}}`;
 }
 
-function readNested(reader: KeyReader, value: unknown): string | undefined {
+function readNested(reader: KeyReader, value: unknown, depth = 0): string | undefined {
   if (value === null) return 'null';
   if (Array.isArray(value)) {
-    const parts = value.map((element) => readNested(reader, element));
+    if (depth === maxDepth) return truncatedText;
+    const parts = value.map((element) => readNested(reader, element, depth + 1));
     return parts.includes(undefined) ? undefined : `[${parts.join(',')}]`;
   }
   return typeof value === 'object' ? readKey(reader, value as Record<string, unknown>) : undefined;

@@ -64,6 +64,19 @@ test('an entity has the tags of its type and of every key in its representation'
   );
 });
 
+test('an entity whose key is nested very deeply is tagged', () => {
+  const deep = JSON.parse(`${'['.repeat(100_000)}1${']'.repeat(100_000)}`);
+  const tagsOf = (representation: object) =>
+    entityTags(
+      entityShape('products', '... on Product { name }'),
+      { __typename: 'Product', ...representation },
+      { name: 'a' },
+    );
+  expect(tagsOf({ id: deep })).toContain(known('{ id }'));
+  expect(tagsOf({ sku: 's', vendor: deep })).toContain(known('{ sku vendor { code } }'));
+  expect(tagsOf({ sku: 's', vendor: { code: { deep } } })).toContain(known('{ sku vendor { code } }'));
+});
+
 test('keys in the answer add tags of the fetched entity', () => {
   expect(
     entityTags(
