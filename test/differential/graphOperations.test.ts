@@ -3,3 +3,4 @@
 import './generatedGraphOperations.ts';
 import './enrichments.ts';
 import './apollo.ts';
+import './cachedOperations.ts';

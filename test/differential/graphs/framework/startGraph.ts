@@ -15,8 +15,11 @@ export interface RunningGraph extends AsyncDisposable {
 }
 
 /** Starts the graph's subgraphs with a gateway, and its monolith. The monolith has the API schema of the gateway. */
-export async function startGraph(graph: Graph, config: Partial<GatewayOptions> = {}): Promise<RunningGraph> {
-  const model = new GraphModel(graph);
+export async function startGraph(
+  graph: Graph,
+  config: Partial<GatewayOptions> = {},
+  model = new GraphModel(graph),
+): Promise<RunningGraph> {
   const gateway = await startInlineGateway({
     subgraphs: graph.subgraphs.map(({ name }) => createSubgraph(model, name)),
     config: {
