@@ -38,6 +38,8 @@ interface StepRunnerOptions {
   readonly urgency?: readonly GroupUrgency[] | undefined;
   /** Omitted for an operation that is not a mutation. */
   readonly isDataNullBefore?: DataNullCheck | undefined;
+  /** Omitted for an execution that begins with its first step. */
+  readonly resume?: { readonly tree: ResponseObject } | undefined;
 }
 
 /** Values of `@fromContext` arguments, with the part of the entity key that they make. */
@@ -202,8 +204,13 @@ export class StepRunner {
   #targetsAt(path: TargetPath): readonly ResponseObject[] {
     let targets = this.#targets[path.index];
     if (targets === undefined) {
-      if (path.inner !== undefined) this.#targetsAt(path.inner);
-      targets = path.collect(this.#tree, this.sharedObjects);
+      if (this.#options.resume !== undefined) {
+        // The pending fields of the first response refer to objects of the tree. An equal object must not replace them.
+        targets = path.collectTargets(this.#tree);
+      } else {
+        if (path.inner !== undefined) this.#targetsAt(path.inner);
+        targets = path.collect(this.#tree, this.sharedObjects);
+      }
       this.#targets[path.index] = targets;
     }
     return targets;

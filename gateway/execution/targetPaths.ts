@@ -1,4 +1,4 @@
-import { pathKeyOf } from './flattenPath.ts';
+import { pathKeyOf, type TargetCollector } from './flattenPath.ts';
 import { createInterningCollector, type FieldsByPath, type InterningCollector } from './internedTargets.ts';
 import type { FetchStep } from './program.ts';
 import { providersByPath } from './providersByPath.ts';
@@ -7,8 +7,10 @@ import { providersByPath } from './providersByPath.ts';
 export interface TargetPath {
   /** Among the paths of the program. */
   readonly index: number;
-  /** Returns the objects at the path, like `FetchStep.collectTargets`. */
+  /** Returns the objects at the path, like `collectTargets`. */
   readonly collect: InterningCollector;
+  /** That of the steps with the path. */
+  readonly collectTargets: TargetCollector;
   /** A longer path. Its objects are collected first, because objects are interned from the inside out. */
   readonly inner: TargetPath | undefined;
 }
@@ -35,7 +37,12 @@ export function indexTargetPaths(steps: readonly FetchStep[], isInterning: boole
     const inner = entitySteps
       .filter((other) => other.dependsOn.join() === dependencies && isBelow(other, key))
       .reduce<FetchStep | undefined>(longerPath, undefined);
-    byKey.set(key, { index: byKey.size, collect, inner: inner && byKey.get(pathKeyOf(inner.path)) });
+    byKey.set(key, {
+      index: byKey.size,
+      collect,
+      collectTargets: step.collectTargets,
+      inner: inner && byKey.get(pathKeyOf(inner.path)),
+    });
   }
   return {
     targetPaths: steps.map(({ path, representationReader }) =>

@@ -17,8 +17,9 @@ import { forceResumes } from './forceResumes.ts';
 import { generateEnrichments } from './generateEnrichments.ts';
 import { generateOperation } from './generateOperation.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
-import type { RunningGraph } from './graphs/framework/startGraph.ts';
+import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
 import { graphs } from './graphs/graphs.ts';
+import { keys } from './graphs/keys.ts';
 import { chooseDefers } from './insertDefers.ts';
 import { startEnrichedGraph } from './startEnrichedGraph.ts';
 import type { Monolith } from './trials.ts';
@@ -169,6 +170,20 @@ describe.each(graphsUnderTest)(
     );
   },
 );
+
+test('equal objects in a resumed execution each get their enrichment', async () => {
+  await using running = await startGraph(keys, {
+    enrichment: {
+      mode: 'always',
+      fields: { 'Seat.of': { budget: '0ms' } },
+      jobs: { attempts: 2, budgetRatio: 1, backoff: { base: '1ms', max: '1ms' } },
+    },
+  });
+  using forced = forceResumes();
+  const trial = { source: '{ users { friends { seat { of { badge } } } } }', variables: {} };
+  expect(await tryEnriched(running.gateway.url, running.monolith, trial, () => {})).toBeUndefined();
+  expect(forced.count).toBe(1);
+});
 
 // A single graph, or few seeds, may have hardly any field that can be deferred.
 if (only === undefined && count >= 4) {
