@@ -135,7 +135,7 @@ describe("the shop's proxy to the gateway", () => {
 
   const handshake = {
     method: 'GET',
-    headers: { connection: 'Upgrade', upgrade: 'websocket', origin: 'http://gateway.test' },
+    headers: { connection: 'Upgrade', upgrade: 'websocket', origin: 'http://gateway.localhost' },
   };
 
   test("passes on the gateway's refusal of a WebSocket, and does not tell it the shop's origin", async () => {
