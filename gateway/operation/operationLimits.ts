@@ -66,8 +66,9 @@ export function describeLimit(limit: ExceededLimit['limit']): string {
   return limit === 'nameLength' ? 'the maximum length of a name' : `limits.${limit}`;
 }
 
-/** Checks `tokens`, `depth`, `literalDepth` and the length of names with the lexer alone. The parser is recursive, so that only a text that
- *  passes this check is safe to parse. The check stops at the first syntax error, which the parser reports. */
+/** Checks `tokens`, `depth`, `literalDepth` and the length of names with the lexer alone. The parser is recursive, so that
+ *  only a text that passes this check is safe to parse. The check stops at the first syntax error, which the parser
+ *  reports. */
 export function findExceededTextLimit(text: string, limits: OperationLimits): ExceededLimit | undefined {
   const lexer = new Lexer(new Source(text));
   let tokens = 0;
