@@ -18,7 +18,7 @@ export function rejectForeignPages(server: FastifyInstance, listenHost: string):
       403,
       isOwnPage
         ? 'The host of the request is neither localhost nor an address, although only this machine can connect (admin.host). A proxy on this machine has to send the host of the listener.'
-        : 'Pages of another origin may not use the admin listener.',
+        : 'Pages of another origin may not use the admin listener. A proxy in front of it has to pass on the host of the browser.',
     );
   });
 }
