@@ -5,8 +5,8 @@ import {
   type GraphQLSchema,
   Kind,
   type OperationDefinitionNode,
-  visit,
 } from 'graphql';
+import { usedVariableDefinitions } from '../planning/usedVariableDefinitions.ts';
 import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
 
 /** A document with the introspection fields at the root of the operation, under their internal names. `undefined` if
@@ -18,8 +18,6 @@ export function createIntrospectionDocument(
   const fields = root.selections.flatMap(introspectionFieldsOf);
   if (fields.length === 0) return undefined;
   const selectionSet = { kind: Kind.SELECTION_SET, selections: fields } as const;
-  const used = new Set<string>();
-  visit(selectionSet, { [Kind.VARIABLE]: ({ name }) => void used.add(name.value) });
   return {
     kind: Kind.DOCUMENT,
     definitions: [
@@ -27,9 +25,7 @@ export function createIntrospectionDocument(
         kind: Kind.OPERATION_DEFINITION,
         operation: operation.operation,
         // graphql-js would coerce the other variables again, as the client sent them.
-        variableDefinitions: (operation.variableDefinitions ?? []).filter(({ variable }) =>
-          used.has(variable.name.value),
-        ),
+        variableDefinitions: usedVariableDefinitions(operation, selectionSet),
         selectionSet,
       },
     ],

@@ -5,10 +5,10 @@ import {
   parse,
   print,
   type SelectionNode,
-  visit,
 } from 'graphql';
 import type { Planner, PlanRequest } from '../planning/planner.ts';
 import type { PlanNode, QueryPlan } from '../planning/queryPlan.ts';
+import { usedVariableDefinitions } from '../planning/usedVariableDefinitions.ts';
 
 /** Plans a mutation such that all data of one root field is read before the next root field is executed. The planner
  *  alone puts root fields of one subgraph into one fetch, and reads further data from other subgraphs after it, when
@@ -66,11 +66,7 @@ function rootFieldsOf(operation: OperationDefinitionNode): RootField[] {
 /** Prints the operation with only these root fields and the variables that they use. */
 function printRootFields(operation: OperationDefinitionNode, fields: readonly RootField[]): string {
   const selectionSet = { kind: Kind.SELECTION_SET, selections: fields.flat() } as const;
-  const used = new Set<string>();
-  visit(selectionSet, { [Kind.VARIABLE]: (variable) => void used.add(variable.name.value) });
-  const variableDefinitions = (operation.variableDefinitions ?? []).filter((definition) =>
-    used.has(definition.variable.name.value),
-  );
+  const variableDefinitions = usedVariableDefinitions(operation, selectionSet);
   return print({ ...operation, variableDefinitions, selectionSet });
 }
 

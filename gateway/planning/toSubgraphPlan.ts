@@ -12,6 +12,7 @@ import {
 import { mapFetches } from './mapFetches.ts';
 import type { FetchNode, QueryPlan, RequiresSelection } from './queryPlan.ts';
 import type { RequiredArguments, RequiredField, RequiredUse } from './requiredArguments.ts';
+import { usedVariableDefinitions } from './usedVariableDefinitions.ts';
 
 /** Whether one object can have both types. */
 type CanOverlap = (left: string, right: string) => boolean;
@@ -279,18 +280,15 @@ function replaceEntitiesSelection(
   entities: FieldNode,
   usages: readonly string[],
 ): Pick<FetchNode, 'operation' | 'variableUsages'> {
-  const used = new Set<string>();
-  visit(entities, { [Kind.VARIABLE]: (variable) => void used.add(variable.name.value) });
-  const variableDefinitions = (operation.variableDefinitions ?? []).filter(({ variable }) =>
-    used.has(variable.name.value),
-  );
+  const variableDefinitions = usedVariableDefinitions(operation, entities);
+  const names = new Set(variableDefinitions.map(({ variable }) => variable.name.value));
   return {
     operation: print({
       ...operation,
       variableDefinitions,
       selectionSet: { kind: Kind.SELECTION_SET, selections: [entities] },
     }),
-    variableUsages: usages.filter((name) => used.has(name)),
+    variableUsages: usages.filter((name) => names.has(name)),
   };
 }
 
