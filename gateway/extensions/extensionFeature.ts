@@ -1,4 +1,5 @@
 import type { ExecuteOperation } from '../admission/apolloPipeline.ts';
+import { subgraphPolicyOf } from '../config/subgraphPolicyOf.ts';
 import { messageOf } from '../errors.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
@@ -38,8 +39,7 @@ export class ExtensionFeature implements Feature {
 
   constructor(extensions: readonly Extension[], context: Pick<FeatureContext, 'config' | 'log' | 'timers'>) {
     const runner = new HookRunner(context);
-    const { subgraphs } = context.config;
-    const timeoutMs = subgraphs.all.timeouts.deadline;
+    const timeoutMs = context.config.subgraphs.all.timeouts.deadline;
     this.#extensions = extensions;
     this.#context = context;
     this.#runner = runner;
@@ -64,8 +64,7 @@ export class ExtensionFeature implements Feature {
     this.callHooks = createCallHooks({
       extensions,
       runner,
-      attemptTimeoutOf: (subgraph) =>
-        subgraphs[subgraph]?.timeouts?.attempt ?? subgraphs.all.timeouts.attempt,
+      attemptTimeoutOf: (subgraph) => subgraphPolicyOf(context.config, subgraph).timeouts.attempt,
     });
     const policyHooks = hooksOf(extensions, 'decidePolicies');
     if (policyHooks === undefined) return;

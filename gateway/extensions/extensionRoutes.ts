@@ -28,26 +28,21 @@ export function addExtensionRoutes(
       const { method, path: url } = route;
       const problem = (message: string, expected: string): ConfigError =>
         routeError(`has the extension "${extension}" with the route ${method} ${url}, ${message}`, expected);
+      const handler: Parameters<typeof scope.route>[0]['handler'] = async (request, reply) => {
+        const body = await readBody(request.raw, bodySize);
+        try {
+          const params = request.params as Record<string, string>;
+          const response: unknown = await route.handle(toRequest(request.raw, body), params);
+          return await reply.send(checkResponse(response));
+        } catch (err) {
+          log.error({ err, extension, method, path: url }, 'A route of an extension failed');
+          return sendProblem(reply, 500, `The extension "${extension}" failed. The log has the cause.`);
+        }
+      };
       let exists: boolean;
       try {
         exists = url === reservedPath || scope.hasRoute({ method, url });
-        if (!exists) {
-          scope.route({
-            method,
-            url,
-            handler: async (request, reply) => {
-              const body = await readBody(request.raw, bodySize);
-              try {
-                const params = request.params as Record<string, string>;
-                const response: unknown = await route.handle(toRequest(request.raw, body), params);
-                return await reply.send(checkResponse(response));
-              } catch (err) {
-                log.error({ err, extension, method, path: url }, 'A route of an extension failed');
-                return sendProblem(reply, 500, `The extension "${extension}" failed. The log has the cause.`);
-              }
-            },
-          });
-        }
+        if (!exists) scope.route({ method, url, handler });
       } catch (error) {
         throw problem(`whose path is not valid: ${(error as Error).message}`, 'a path such as /tenants/:id');
       }
