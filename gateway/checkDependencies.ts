@@ -1,14 +1,14 @@
 import { ConfigError, type ConfigProblem } from './config/configError.ts';
 import { suggestName } from './config/findNearestName.ts';
+import { isObject } from './json/isObject.ts';
 
 type Check = readonly [isValid: (value: unknown) => boolean, expected: string];
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 const hasMethods =
   (...names: readonly string[]) =>
   (value: unknown): boolean =>
-    isObject(value) && names.every((name) => isFunction((value as Record<string, unknown>)[name]));
+    isObject(value) && names.every((name) => isFunction(value[name]));
 
 const checks = {
   plugins: [(value) => Array.isArray(value) && value.every(isObject), 'a list of Apollo Server plugins'],
@@ -34,7 +34,7 @@ export function checkDependencies<Name extends DependencyName>(
     readonly [Key in Name]?: unknown;
   },
 ): void {
-  if (!isObject(dependencies) || Array.isArray(dependencies)) {
+  if (!isObject(dependencies)) {
     const expected = 'an object, or nothing';
     throw new ConfigError([{ path: 'dependencies', message: 'is not an object', expected }]);
   }

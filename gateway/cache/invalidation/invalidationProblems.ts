@@ -25,8 +25,7 @@ export function findEntityProblems(
   if (type === undefined) return [findTypeProblem(typeName, graph) as string];
   if (type.keys.length === 0) return [`${typeName} has no keys; invalidate its type instead`];
   const names = Object.keys(fields).filter((name) => name !== '__typename');
-  const objectTypes = type.possibleTypes.flatMap((name) => graph.types.get(name) ?? []);
-  const types = [...new Set([type, ...objectTypes])];
+  const types = withPossibleTypes(type, graph);
   const fieldNames = [...new Set(types.flatMap(({ fields: own }) => [...own.keys()]))];
   const unknown = names.filter((name) => !fieldNames.includes(name));
   const problems = unknown.map(
@@ -40,6 +39,11 @@ export function findEntityProblems(
     problems.push(`${typeName} has no key {${given} }. Its keys: ${keys}`);
   }
   return problems;
+}
+
+/** An object type, or an abstract type and the object types of its values. */
+function withPossibleTypes(type: GraphType, graph: CacheGraph): readonly GraphType[] {
+  return [...new Set([type, ...type.possibleTypes.flatMap((name) => graph.types.get(name) ?? [])])];
 }
 
 /** The problems of the values of key fields in an object with one of these types. Other fields are ignored. */
@@ -81,8 +85,7 @@ function findValueProblems(
   const nestedType = graph.types.get(typeName);
   if (nestedType !== undefined) {
     if (!isObject(value)) return problem('not an object');
-    const nestedTypes = nestedType.possibleTypes.flatMap((possible) => graph.types.get(possible) ?? []);
-    return findKeyProblems([nestedType, ...nestedTypes], nestedKeys, value, graph, `${path}.`);
+    return findKeyProblems(withPossibleTypes(nestedType, graph), nestedKeys, value, graph, `${path}.`);
   }
   // Values of custom scalars may be anything.
   const isScalar = graph.enumValues.has(typeName) || specifiedScalarNames.has(typeName);
