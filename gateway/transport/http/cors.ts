@@ -127,6 +127,7 @@ export class CorsPolicy {
 /** One label or several. */
 const subdomain = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 
-function isSameHost(origin: string, host: string | undefined): boolean {
+/** Whether a page of this origin was loaded from the host of the request. */
+export function isSameHost(origin: string, host: string | undefined): boolean {
   return host !== undefined && URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { FastifyInstance } from 'fastify';
+import { isSameHost } from './cors.ts';
 import { sendProblem } from './rawBodyRoutes.ts';
 
 /** Refuses what a browser sends to a listener without authentication for the page of another site: requests with another
@@ -11,7 +12,7 @@ export function rejectForeignPages(server: FastifyInstance, listenHost: string):
     const { host = '', origin } = request.headers;
     const url = `http://${host}`;
     const hostname = URL.canParse(url) ? new URL(url).hostname : '';
-    const isOwnPage = origin === undefined || (URL.canParse(origin) && new URL(origin).host === host);
+    const isOwnPage = origin === undefined || isSameHost(origin, host);
     if (isOwnPage && (!isLocal || isLocalName(hostname))) return;
     return sendProblem(
       reply.header('cache-control', 'no-store'),
