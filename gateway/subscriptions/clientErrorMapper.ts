@@ -19,9 +19,7 @@ export function createClientErrorMapper({
 }: ClientErrorMapperOptions): (error: GatewayError) => GatewayError {
   return (error) => {
     const { subgraph, code } = error;
-    const [reported] = reportedErrorsOf(error) ?? [];
-    const reportedMessage = policy.exposeSubgraphErrors ? reported?.message : undefined;
-    const cause = reported === undefined ? describeCause(error) : reportedMessage;
+    const cause = causeForLog(error, policy);
     const problem = cause && hideQuotedJson(cause);
     log.warn(
       { subgraph, code, status: httpStatusOf(error), problem },
@@ -41,11 +39,20 @@ export function createInterruptionMapper({
   const problems = new ProblemLog({ log, now, message: 'Subscriptions at a subgraph were interrupted' });
   return (error) => {
     const { subgraph } = error;
-    const isOwnText = reportedErrorsOf(error) !== undefined && !policy.exposeSubgraphErrors;
     if (subgraph !== undefined)
-      problems.report('interrupted', isOwnText ? error.message : describeCause(error), { subgraph });
+      problems.report('interrupted', causeForLog(error, policy) ?? error.message, { subgraph });
     return exposeDetails(error, policy);
   };
+}
+
+/** The subgraph's own message only with `exposeSubgraphErrors`. `undefined` without a cause. */
+function causeForLog(
+  error: GatewayError,
+  { exposeSubgraphErrors }: ClientErrorMapperOptions['policy'],
+): string | undefined {
+  const [reported] = reportedErrorsOf(error) ?? [];
+  if (reported === undefined) return describeCause(error);
+  return exposeSubgraphErrors ? reported.message : undefined;
 }
 
 function exposeDetails(

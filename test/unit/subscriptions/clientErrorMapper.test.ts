@@ -111,3 +111,18 @@ test('interruptions of a subgraph are logged once a minute, and clients see its 
     { ...line, count: 3 },
   ]);
 });
+
+test('the message of a subgraph is in the line of an interruption once, and only with exposeSubgraphErrors', () => {
+  const messageOfLine = (exposeSubgraphErrors: boolean): unknown => {
+    const lines: Record<string, unknown>[] = [];
+    const toClient = createInterruptionMapper({
+      policy: { exposeSubgraphErrors, exposeSubgraphs: false },
+      log: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
+      now: () => 0,
+    });
+    toClient(refused);
+    return lines[0]?.message;
+  };
+  expect(messageOfLine(true)).toBe('not on Sundays');
+  expect(messageOfLine(false)).toBe('A subgraph answered with an error.');
+});
