@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { createGraphQLProxy } from '../../../storefront/graphqlProxy.ts';
 import { exchange, RawConnection } from '../../harness/rawHttp.ts';
 import { hang, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
@@ -47,7 +47,14 @@ const operation = {
   body: '{"query":"{ a }"}',
 };
 
+// The port of a server that has closed can be another server's a moment later.
+const downUrl = 'http://127.0.0.1:1/graphql';
+
 describe("the shop's proxy to the gateway", () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
   test('forwards the request unchanged, and each chunk of the response when it arrives', async () => {
     await using gateway = await startScriptedSubgraph();
     const second = Promise.withResolvers<void>();
@@ -93,7 +100,6 @@ describe("the shop's proxy to the gateway", () => {
     await gateway.requests[0]?.connectionClosed;
     expect(gateway.openConnections).toBe(0);
     expect(log.mock.calls).toEqual([]);
-    log.mockRestore();
   });
 
   test('breaks off a response that the gateway breaks off, so that it does not look complete', async () => {
@@ -115,10 +121,8 @@ describe("the shop's proxy to the gateway", () => {
   });
 
   test('responds with 502 and a GraphQL error while the gateway is down', async () => {
-    const gateway = await startScriptedSubgraph();
-    await gateway.close();
     const log = jest.spyOn(console, 'error').mockImplementation(() => {});
-    await using proxy = await startProxy(gateway.url);
+    await using proxy = await startProxy(downUrl);
     const { status, headers, body } = await exchange(proxy.url, operation);
     expect([status, headers.get('content-type'), JSON.parse(body)]).toEqual([
       502,
@@ -130,7 +134,6 @@ describe("the shop's proxy to the gateway", () => {
     expect(log.mock.calls).toEqual([
       [expect.stringMatching(/^Storefront: the gateway is unreachable: .*ECONNREFUSED/)],
     ]);
-    log.mockRestore();
   });
 
   const handshake = {
@@ -165,18 +168,14 @@ describe("the shop's proxy to the gateway", () => {
     await browser.waitForClose();
     await gateway.requests[0]?.connectionClosed;
     expect(log.mock.calls).toEqual([]);
-    log.mockRestore();
   });
 
   test('refuses a WebSocket with 502 while the gateway is down', async () => {
-    const gateway = await startScriptedSubgraph();
-    await gateway.close();
     const log = jest.spyOn(console, 'error').mockImplementation(() => {});
-    await using proxy = await startProxy(gateway.url);
+    await using proxy = await startProxy(downUrl);
     expect((await exchange(proxy.url, handshake)).status).toBe(502);
     expect(log.mock.calls).toEqual([
       [expect.stringMatching(/^Storefront: the gateway is unreachable: .*ECONNREFUSED/)],
     ]);
-    log.mockRestore();
   });
 });
