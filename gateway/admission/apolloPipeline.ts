@@ -1,18 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
-import {
-  ApolloServer,
-  type ApolloServerPlugin,
-  type GraphQLRequestListener,
-  HeaderMap,
-  type HTTPGraphQLResponse,
-} from '@apollo/server';
-import {
-  ApolloServerPluginCacheControlDisabled,
-  ApolloServerPluginInlineTraceDisabled,
-  ApolloServerPluginLandingPageDisabled,
-  ApolloServerPluginSchemaReportingDisabled,
-  ApolloServerPluginUsageReportingDisabled,
-} from '@apollo/server/plugin/disabled';
+import { ApolloServer, type ApolloServerPlugin, HeaderMap, type HTTPGraphQLResponse } from '@apollo/server';
 import type {
   GatewayExecutionResult,
   GatewayExecutor,
@@ -20,12 +6,7 @@ import type {
   GatewayInterface,
   GatewaySchemaLoadOrUpdateCallback,
 } from '@apollo/server-gateway-interface';
-import {
-  type FormattedExecutionResult,
-  GraphQLError,
-  type GraphQLFormattedError,
-  type GraphQLSchema,
-} from 'graphql';
+import { type FormattedExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import { GatewayError, internalServerError } from '../errors.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { ExecutionOutcome } from '../response/executionOutcome.ts';
@@ -33,17 +14,21 @@ import { envelopeOf } from '../response/serializeOutcome.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
-import type { RecordedOperation } from '../telemetry/requestRecord.ts';
-import type { SpanName, Tracing } from '../telemetry/trace.ts';
-import type { RequestSignal } from '../time/requestAbort.ts';
+import type { Tracing } from '../telemetry/trace.ts';
+import {
+  disabledDefaults,
+  explainSubscriptionsByGet,
+  observeOperations,
+  traceStages,
+} from './apolloPlugins.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import { DocumentCache } from './documentCache.ts';
 import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
-import { createErrorFormatter } from './errorFormatter.ts';
-import { headersOf, statusOf } from './errorResponse.ts';
+import { createErrorFormatter, formatFailure } from './errorFormatter.ts';
+import { errorWithStatus, FormattedGraphQLError } from './formattedGraphQLError.ts';
 import { errorTypeOf, startRequestTrace } from './operationTrace.ts';
 import { PluginPayloads } from './pluginPayloads.ts';
-import { outcomeOfResult, recordOutcome } from './recordOutcome.ts';
+import { recordOutcome } from './recordOutcome.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
 import { gatewayValidationRules } from './validationRules.ts';
@@ -165,74 +150,6 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
   };
 }
 
-/** Takes the lease on the supergraph of an operation before it is parsed, and records the operations of batches. Apollo
- *  Server calls its first plugin in the same synchronous step in which it reads its schema: the lease is on the supergraph
- *  of that schema.
- *
- *  Then each operation of a batch gets a turn of the event loop of its own, because Apollo Server would parse and validate
- *  all of them in one. */
-function observeOperations(supergraphs: SupergraphView): ApolloServerPlugin<GatewayContext> {
-  const turns = new WeakMap<ClientRequest, Promise<void>>();
-  return {
-    requestDidStart: ({ contextValue: { client }, requestIsBatched }) => {
-      client.acquireSupergraph(supergraphs);
-      if (!requestIsBatched) return Promise.resolve();
-      const listener = client.record && recordItem(client.record.addItem());
-      const turn = turns.get(client)?.then(() => setImmediate()) ?? Promise.resolve();
-      turns.set(client, turn);
-      return turn.then(() => listener);
-    },
-  };
-}
-
-function recordItem(item: RecordedOperation): GraphQLRequestListener<GatewayContext> {
-  return {
-    willSendResponse({ operation, response: { body } }) {
-      item.operationName = operation?.name?.value;
-      item.type = operation?.operation ?? 'unknown';
-      const { data, errors } = body.kind === 'single' ? body.singleResult : {};
-      const executed: unknown = data;
-      item.outcome = outcomeOfResult(executed instanceof ExecutedData ? executed : undefined, errors);
-      return Promise.resolve();
-    },
-  };
-}
-
-/** Replaces Apollo Server's refusal of a subscription by GET, which says that POST is allowed: the client would have to accept
- *  a stream, and could then use GET. */
-const explainSubscriptionsByGet: ApolloServerPlugin<GatewayContext> = {
-  requestDidStart: async ({ request: { http } }) =>
-    http?.method === 'GET'
-      ? {
-          willSendResponse: async ({ operation, response }) => {
-            if (operation?.operation !== 'subscription') return;
-            response.http.status = subscriptionByGet.status;
-            response.http.headers.delete('allow');
-            response.body = { kind: 'single', singleResult: { errors: [subscriptionByGet.toFormatted()] } };
-          },
-        }
-      : undefined,
-};
-
-/** Records parsing and validation. Operations that are known already have neither. */
-const traceStages: ApolloServerPlugin<GatewayContext> = {
-  requestDidStart: async ({ contextValue: { client } }) => {
-    const { trace } = client;
-    if (trace === undefined) return;
-    const trackStage = (name: SpanName) => async () => {
-      const span = trace.root.startChild(name);
-      return async (error?: Error | readonly Error[]) => {
-        const isFailed = Array.isArray(error) ? error.length > 0 : error !== undefined;
-        span.end(isFailed ? 'GraphQLError' : undefined);
-      };
-    };
-    return {
-      parsingDidStart: trackStage('graphql.parse'),
-      validationDidStart: trackStage('graphql.validate'),
-    };
-  },
-};
-
 function createGatewayInterface(
   options: ApolloPipelineOptions,
   payloads: PluginPayloads | undefined,
@@ -327,11 +244,6 @@ const subscriptionNotStreamable = new GatewayError(
   'The response to a subscription is a stream. Accept text/event-stream or multipart/mixed;subscriptionSpec=1.0 and send one operation per request, or connect a WebSocket (graphql-transport-ws).',
 );
 
-const subscriptionByGet = new GatewayError(
-  'BAD_REQUEST',
-  'The response to a subscription is a stream. With GET, accept text/event-stream and nothing else. With POST, accept text/event-stream or multipart/mixed;subscriptionSpec=1.0. Or connect a WebSocket (graphql-transport-ws).',
-);
-
 /** As Apollo Server's, for the GET requests that it gets as POST requests. */
 function mutationByGetError(): GraphQLError {
   return new GraphQLError('GET requests only support query operations, not mutation operations', {
@@ -369,47 +281,11 @@ function asData(data: ExecutedData): Record<string, unknown> {
   return data as unknown as Record<string, unknown>;
 }
 
-/** The error that a client gets for an exception. Details of unexpected exceptions are logged, not sent. */
-export function formatFailure(
-  error: unknown,
-  client: { readonly requestId: string; readonly signal: Pick<RequestSignal, 'aborted'> },
-  log: TransportLog,
-): GraphQLFormattedError {
-  if (error instanceof GatewayError) return error.toFormatted();
-  if (!client.signal.aborted) {
-    log.error({ err: error, requestId: client.requestId }, 'A request failed with an unexpected error');
-  }
-  return internalServerError().toFormatted();
-}
-
 /** Whether a plugin threw something else than a `GraphQLError`, which Apollo Server would show to clients. */
 function isUnexpected(error: unknown): boolean {
   if (!(error instanceof GraphQLError)) return false;
   const { originalError, extensions } = error;
   return originalError !== undefined && !(originalError instanceof GraphQLError) && !extensions.code;
-}
-
-/** An error of a response without data: its code determines the HTTP status. */
-function errorWithStatus(error: GraphQLFormattedError): GraphQLError {
-  return new FormattedGraphQLError(error, statusOf(error));
-}
-
-/** An error in its final form. Apollo Server requires instances of `GraphQLError`, and reads the status of the response from
- *  `extensions.http`, which the gateway uses for the status of a subgraph's response. */
-class FormattedGraphQLError extends GraphQLError {
-  readonly #formatted: GraphQLFormattedError;
-
-  constructor(formatted: GraphQLFormattedError, status: number | undefined) {
-    const extensions: Record<string, unknown> = { ...formatted.extensions };
-    delete extensions.http;
-    if (status !== undefined) extensions.http = { status, headers: new HeaderMap(headersOf(formatted)) };
-    super(formatted.message, { extensions });
-    this.#formatted = formatted;
-  }
-
-  override toJSON(): GraphQLFormattedError {
-    return this.#formatted;
-  }
 }
 
 function unknownOperationError({ request }: GatewayGraphQLRequestContext): GraphQLError {
@@ -426,23 +302,4 @@ function stringifyResult({ errors, data, extensions }: FormattedExecutionResult)
   if (!(executed instanceof ExecutedData)) return JSON.stringify({ errors, data, extensions });
   const { before, after } = envelopeOf(errors, extensions);
   return executed.write(before, after);
-}
-
-/** Disables the default plugins of Apollo Server that cost time for each request or contact Apollo, unless one was passed. */
-function disabledDefaults(
-  plugins: readonly ApolloServerPlugin<GatewayContext>[],
-): ApolloServerPlugin<GatewayContext>[] {
-  const passed = new Set(
-    plugins.map((plugin) => ('__internal_plugin_id__' in plugin ? plugin.__internal_plugin_id__ : undefined)),
-  );
-  const disabled = {
-    CacheControl: ApolloServerPluginCacheControlDisabled,
-    InlineTrace: ApolloServerPluginInlineTraceDisabled,
-    LandingPageDisabled: ApolloServerPluginLandingPageDisabled,
-    SchemaReporting: ApolloServerPluginSchemaReportingDisabled,
-    UsageReporting: ApolloServerPluginUsageReportingDisabled,
-  };
-  return Object.entries(disabled)
-    .filter(([id]) => !passed.has(id))
-    .map(([, plugin]) => plugin());
 }

@@ -1,6 +1,8 @@
 import { ApolloServerValidationErrorCode } from '@apollo/server/errors';
 import type { GraphQLFormattedError } from 'graphql';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, internalServerError } from '../errors.ts';
+import type { TransportLog } from '../telemetry/logger.ts';
+import type { RequestSignal } from '../time/requestAbort.ts';
 
 /** Creates the function that gives errors their final form, whether Apollo Server reports them or the gateway. */
 export function createErrorFormatter({
@@ -36,4 +38,17 @@ function rewriteMessage(error: GraphQLFormattedError): GraphQLFormattedError {
     return new GatewayError('OPERATION_TOO_COMPLEX', message).toFormatted();
   }
   return error;
+}
+
+/** The error that a client gets for an exception. Details of unexpected exceptions are logged, not sent. */
+export function formatFailure(
+  error: unknown,
+  client: { readonly requestId: string; readonly signal: Pick<RequestSignal, 'aborted'> },
+  log: TransportLog,
+): GraphQLFormattedError {
+  if (error instanceof GatewayError) return error.toFormatted();
+  if (!client.signal.aborted) {
+    log.error({ err: error, requestId: client.requestId }, 'A request failed with an unexpected error');
+  }
+  return internalServerError().toFormatted();
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GraphQLFormattedError } from 'graphql';
 import type { CompleteResult, StreamResult } from '../../admission/admissionResult.ts';
-import { formatFailure } from '../../admission/apolloPipeline.ts';
+import { formatFailure } from '../../admission/errorFormatter.ts';
 import { hasOnlyRequestErrors, headersOf, statusOf } from '../../admission/errorResponse.ts';
 import { HttpError } from '../../admission/httpError.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';

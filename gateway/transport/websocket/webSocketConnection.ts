@@ -10,8 +10,8 @@ import {
 } from 'graphql-ws';
 import { type RawData, WebSocket } from 'ws';
 import type { Admission } from '../../admission/admission.ts';
-import { formatFailure } from '../../admission/apolloPipeline.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
+import { formatFailure } from '../../admission/errorFormatter.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { type ClientIdentity, isSameClient } from '../../admission/identity.ts';
 import { type GatewayError, GatewayShutdownError } from '../../errors.ts';

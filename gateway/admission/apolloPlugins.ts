@@ -1,0 +1,107 @@
+import { setImmediate } from 'node:timers/promises';
+import type { ApolloServerPlugin, GraphQLRequestListener } from '@apollo/server';
+import {
+  ApolloServerPluginCacheControlDisabled,
+  ApolloServerPluginInlineTraceDisabled,
+  ApolloServerPluginLandingPageDisabled,
+  ApolloServerPluginSchemaReportingDisabled,
+  ApolloServerPluginUsageReportingDisabled,
+} from '@apollo/server/plugin/disabled';
+import { GatewayError } from '../errors.ts';
+import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
+import type { RecordedOperation } from '../telemetry/requestRecord.ts';
+import type { SpanName } from '../telemetry/trace.ts';
+import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
+import { outcomeOfResult } from './recordOutcome.ts';
+
+/** Takes the lease on the supergraph of an operation before it is parsed, and records the operations of batches. Apollo
+ *  Server calls its first plugin in the same synchronous step in which it reads its schema: the lease is on the supergraph
+ *  of that schema.
+ *
+ *  Then each operation of a batch gets a turn of the event loop of its own, because Apollo Server would parse and validate
+ *  all of them in one. */
+export function observeOperations(supergraphs: SupergraphView): ApolloServerPlugin<GatewayContext> {
+  const turns = new WeakMap<ClientRequest, Promise<void>>();
+  return {
+    requestDidStart: ({ contextValue: { client }, requestIsBatched }) => {
+      client.acquireSupergraph(supergraphs);
+      if (!requestIsBatched) return Promise.resolve();
+      const listener = client.record && recordItem(client.record.addItem());
+      const turn = turns.get(client)?.then(() => setImmediate()) ?? Promise.resolve();
+      turns.set(client, turn);
+      return turn.then(() => listener);
+    },
+  };
+}
+
+function recordItem(item: RecordedOperation): GraphQLRequestListener<GatewayContext> {
+  return {
+    willSendResponse({ operation, response: { body } }) {
+      item.operationName = operation?.name?.value;
+      item.type = operation?.operation ?? 'unknown';
+      const { data, errors } = body.kind === 'single' ? body.singleResult : {};
+      const executed: unknown = data;
+      item.outcome = outcomeOfResult(executed instanceof ExecutedData ? executed : undefined, errors);
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Replaces Apollo Server's refusal of a subscription by GET, which says that POST is allowed: the client would have to accept
+ *  a stream, and could then use GET. */
+export const explainSubscriptionsByGet: ApolloServerPlugin<GatewayContext> = {
+  requestDidStart: async ({ request: { http } }) =>
+    http?.method === 'GET'
+      ? {
+          willSendResponse: async ({ operation, response }) => {
+            if (operation?.operation !== 'subscription') return;
+            response.http.status = subscriptionByGet.status;
+            response.http.headers.delete('allow');
+            response.body = { kind: 'single', singleResult: { errors: [subscriptionByGet.toFormatted()] } };
+          },
+        }
+      : undefined,
+};
+
+/** Records parsing and validation. Operations that are known already have neither. */
+export const traceStages: ApolloServerPlugin<GatewayContext> = {
+  requestDidStart: async ({ contextValue: { client } }) => {
+    const { trace } = client;
+    if (trace === undefined) return;
+    const trackStage = (name: SpanName) => async () => {
+      const span = trace.root.startChild(name);
+      return async (error?: Error | readonly Error[]) => {
+        const isFailed = Array.isArray(error) ? error.length > 0 : error !== undefined;
+        span.end(isFailed ? 'GraphQLError' : undefined);
+      };
+    };
+    return {
+      parsingDidStart: trackStage('graphql.parse'),
+      validationDidStart: trackStage('graphql.validate'),
+    };
+  },
+};
+
+const subscriptionByGet = new GatewayError(
+  'BAD_REQUEST',
+  'The response to a subscription is a stream. With GET, accept text/event-stream and nothing else. With POST, accept text/event-stream or multipart/mixed;subscriptionSpec=1.0. Or connect a WebSocket (graphql-transport-ws).',
+);
+
+/** Disables the default plugins of Apollo Server that cost time for each request or contact Apollo, unless one was passed. */
+export function disabledDefaults(
+  plugins: readonly ApolloServerPlugin<GatewayContext>[],
+): ApolloServerPlugin<GatewayContext>[] {
+  const passed = new Set(
+    plugins.map((plugin) => ('__internal_plugin_id__' in plugin ? plugin.__internal_plugin_id__ : undefined)),
+  );
+  const disabled = {
+    CacheControl: ApolloServerPluginCacheControlDisabled,
+    InlineTrace: ApolloServerPluginInlineTraceDisabled,
+    LandingPageDisabled: ApolloServerPluginLandingPageDisabled,
+    SchemaReporting: ApolloServerPluginSchemaReportingDisabled,
+    UsageReporting: ApolloServerPluginUsageReportingDisabled,
+  };
+  return Object.entries(disabled)
+    .filter(([id]) => !passed.has(id))
+    .map(([, plugin]) => plugin());
+}
