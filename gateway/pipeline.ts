@@ -161,7 +161,6 @@ export class Pipeline {
       responseSize,
       tracing: this.#options.tracing,
       prepare: async (request, context, supergraph, { isFused, overrides, grants }) => {
-        if (validateDocument(supergraph.apiSchema, request.document).length > 0) return undefined;
         const policy = enrichment?.policyFor(supergraph, context.preferences);
         const prepared = await this.#prepareWith(
           request,

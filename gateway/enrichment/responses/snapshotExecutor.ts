@@ -1,4 +1,4 @@
-import { parse } from 'graphql';
+import type { DocumentNode } from 'graphql';
 import { anonymousClient } from '../../admission/identity.ts';
 import type { RequestContextFactory } from '../../admission/requestContextFactory.ts';
 import { GatewayError } from '../../errors.ts';
@@ -18,10 +18,11 @@ import type { EnrichmentJob, FieldResult, JobAttempt, JobExecutor } from '../enr
 import { jobSpanAttributes, responsePathKey } from './createEnrichmentJob.ts';
 import { ExecutionAttempt } from './executionAttempt.ts';
 import { deserializeError, type ExecutionSnapshot } from './executionSnapshot.ts';
+import { JobDocuments } from './jobDocuments.ts';
 
 interface SnapshotExecutorOptions {
   acquireSupergraph(): SupergraphLease | undefined;
-  /** Prepares the operation as for its first response; `undefined` if it is not valid on the supergraph. */
+  /** Prepares the operation as for its first response; `undefined` if its variables are not valid on the supergraph. */
   prepare(
     request: OperationRequest,
     context: RequestContext,
@@ -44,6 +45,7 @@ interface SnapshotExecutorOptions {
 /** Executes enrichment jobs from their snapshots: after a failed attempt, or when the process that had the job has died. */
 export class SnapshotExecutor implements JobExecutor {
   readonly #options: SnapshotExecutorOptions;
+  readonly #documents = new JobDocuments();
 
   constructor(options: SnapshotExecutorOptions) {
     this.#options = options;
@@ -63,23 +65,25 @@ export class SnapshotExecutor implements JobExecutor {
     stop: AbortController,
     onResult: (result: FieldResult) => void,
   ): Promise<void> {
-    const lease = this.#options.acquireSupergraph();
+    const { acquireSupergraph, tracing, requestContexts, prepare } = this.#options;
+    const lease = acquireSupergraph();
     const trace =
       job.traceparent === undefined
         ? undefined
-        : this.#options.tracing?.startLinked(
-            'tributary.enrichment',
-            job.traceparent,
-            jobSpanAttributes(job, true),
-          );
+        : tracing?.startLinked('tributary.enrichment', job.traceparent, jobSpanAttributes(job, true));
     try {
+      const document = lease && this.#documents.find(job.operation.document, lease.supergraph);
+      if (lease === undefined || document === undefined) {
+        reportOutdated(job, onResult);
+        return;
+      }
       const snapshot = job.snapshot as ExecutionSnapshot;
-      const request = requestOf(job, snapshot, stop.signal, trace);
-      const context = withStoredHeaders(this.#options.requestContexts.create(request), job);
-      const operation = lease && (await this.#options.prepare(request, context, lease.supergraph, snapshot));
+      const request = requestOf(job, document, snapshot, stop.signal, trace);
+      const context = withStoredHeaders(requestContexts.create(request), job);
+      const operation = await prepare(request, context, lease.supergraph, snapshot);
       if (stop.signal.aborted) return;
       if (operation === undefined || programFingerprint(operation.program) !== snapshot.fingerprint) {
-        for (const { key, path } of job.fields) onResult(outdatedResult(key, path));
+        reportOutdated(job, onResult);
         return;
       }
       await this.#resume(operation, request, context, snapshot, job, deadlineMs, stop.signal, onResult);
@@ -141,13 +145,14 @@ export class SnapshotExecutor implements JobExecutor {
 
 function requestOf(
   job: EnrichmentJob,
+  document: DocumentNode,
   snapshot: ExecutionSnapshot,
   signal: AbortSignal,
   trace: RequestTrace | undefined,
 ): OperationRequest {
   const headers = new Map(job.headers);
   return {
-    document: parse(job.operation.document, { noLocation: true }),
+    document,
     operationName: job.operation.operationName,
     variables: job.operation.variables,
     headers,
@@ -175,11 +180,13 @@ function capDeadline(context: RequestContext, deadlineMs: number): RequestContex
   };
 }
 
-function outdatedResult(key: string, path: FieldResult['path']): FieldResult {
-  const error = new GatewayError(
-    'SUPERGRAPH_CHANGED',
-    'The schema has changed since the first response, so that this field can no longer be added to it. Send the operation again.',
-    { path },
-  );
-  return { key, path, data: null, errors: [error.toFormatted()], isRetryable: false };
+function reportOutdated({ fields }: EnrichmentJob, onResult: (result: FieldResult) => void): void {
+  for (const { key, path } of fields) {
+    const error = new GatewayError(
+      'SUPERGRAPH_CHANGED',
+      'The schema has changed since the first response, so that this field can no longer be added to it. Send the operation again.',
+      { path },
+    );
+    onResult({ key, path, data: null, errors: [error.toFormatted()], isRetryable: false });
+  }
 }
