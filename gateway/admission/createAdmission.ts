@@ -39,10 +39,11 @@ export interface AdmissionSettings {
 export function createAdmission(options: AdmissionSettings, authentication: Authentication) {
   const { supergraphs, limits, security, log } = options;
   const plugins = options.plugins ?? [];
-  const validatedOperations =
-    plugins.length === 0 ? new ValidatedOperationCache(options.textCacheSize) : undefined;
-  supergraphs.onChange(() => validatedOperations?.clear());
   const checkText = createTextLimitCheck({ limits, textCacheSize: options.textCacheSize });
+  const persistedQueries = createPersistedQueryStore(options, checkText);
+  const validatedOperations =
+    plugins.length === 0 ? new ValidatedOperationCache(options.textCacheSize, persistedQueries) : undefined;
+  supergraphs.onChange(() => validatedOperations?.clear());
   const apollo = createApolloPipeline({
     supergraphs,
     executeOperation: options.executeOperation,
@@ -53,7 +54,7 @@ export function createAdmission(options: AdmissionSettings, authentication: Auth
     plugins,
     validatedOperations,
     textCacheSize: options.textCacheSize,
-    persistedQueries: createPersistedQueryStore(options, checkText),
+    persistedQueries,
     tracing: options.tracing,
     log,
   });

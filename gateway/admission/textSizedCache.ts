@@ -13,7 +13,11 @@ export class TextSizedCache<Value extends string | DocumentNode> {
   }
 
   get(key: string): Promise<Value | undefined> {
-    return Promise.resolve(this.#values.get(key));
+    return Promise.resolve(this.find(key));
+  }
+
+  find(key: string): Value | undefined {
+    return this.#values.get(key);
   }
 
   has(key: string): boolean {

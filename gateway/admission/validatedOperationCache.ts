@@ -2,6 +2,7 @@ import { type DocumentNode, getOperationAST, type OperationTypeNode } from 'grap
 import { LRUCache } from 'lru-cache';
 import { isObject } from '../json/isObject.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 
 /** An operation that can be executed without Apollo Server. */
@@ -16,12 +17,15 @@ export interface ValidatedOperation {
   readonly cursor: string | undefined;
 }
 
-/** Operations that Apollo Server has parsed and validated, each for one supergraph. A plain request for one of them bypasses
+/** Operations that Apollo Server has parsed and validated, each for one supergraph. A request for one of them bypasses
  *  Apollo Server, which would cost as much time as a small operation itself. */
 export class ValidatedOperationCache {
   readonly #entries: LRUCache<string, { readonly document: DocumentNode; readonly supergraph: Supergraph }>;
+  readonly #persistedQueries: Pick<PersistedQueryStore, 'findText'> | undefined;
 
-  constructor(maxCharacters: number) {
+  /** `persistedQueries`: `undefined` if automatic persisted queries are off. */
+  constructor(maxCharacters: number, persistedQueries: Pick<PersistedQueryStore, 'findText'> | undefined) {
+    this.#persistedQueries = persistedQueries;
     this.#entries = new LRUCache({
       maxSize: maxCharacters,
       sizeCalculation: (_, text) => Math.max(1, text.length),
@@ -37,17 +41,24 @@ export class ValidatedOperationCache {
     this.#entries.clear();
   }
 
-  /** The operation of a request body. `undefined` if the operation is not known, or the request uses persisted queries or is
-   *  malformed: Apollo Server handles those. */
+  /** The operation of a request body. `undefined` if the operation is not known, or the request registers a persisted query or
+   *  is malformed: Apollo Server handles those. */
   find(body: unknown, supergraph: Supergraph | undefined): ValidatedOperation | undefined {
-    if (!isObject(body) || typeof body.query !== 'string') return undefined;
-    const known = this.#entries.get(body.query);
+    if (!isObject(body)) return undefined;
+    const { query, operationName, variables, extensions } = body;
+    // Apollo Server ignores other extensions.
+    if (!isAbsent(extensions) && !isObject(extensions)) return undefined;
+    const persistedQuery = extensions?.persistedQuery;
+    const text = isAbsent(persistedQuery)
+      ? query
+      : isAbsent(query)
+        ? this.#persistedTextOf(persistedQuery)
+        : undefined;
+    if (typeof text !== 'string') return undefined;
+    const known = this.#entries.get(text);
     if (known === undefined || known.supergraph !== supergraph) return undefined;
-    const { operationName, variables, extensions } = body;
     if (!isAbsent(operationName) && typeof operationName !== 'string') return undefined;
     if (!isAbsent(variables) && !isObject(variables)) return undefined;
-    // Apollo Server handles persisted queries. It ignores other extensions.
-    if (!isAbsent(extensions) && (!isObject(extensions) || 'persistedQuery' in extensions)) return undefined;
     const operation = getOperationAST(known.document, operationName);
     if (operation == null) return undefined;
     return {
@@ -58,6 +69,12 @@ export class ValidatedOperationCache {
       name: operation.name?.value,
       cursor: resumeCursorOf(extensions),
     };
+  }
+
+  #persistedTextOf(persistedQuery: unknown): string | undefined {
+    if (!isObject(persistedQuery) || persistedQuery.version !== 1) return undefined;
+    const { sha256Hash } = persistedQuery;
+    return typeof sha256Hash === 'string' ? this.#persistedQueries?.findText(sha256Hash) : undefined;
   }
 }
 

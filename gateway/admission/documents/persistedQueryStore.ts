@@ -21,9 +21,14 @@ export class PersistedQueryStore extends TextSizedCache<string> {
     this.#options = options;
   }
 
+  /** A text that this process knows already. */
+  findText(sha256: string): string | undefined {
+    return this.find(`apq:${sha256}`);
+  }
+
   override async get(key: string): Promise<string | undefined> {
     const { shared } = this.#options;
-    const local = await super.get(key);
+    const local = this.find(key);
     if (local !== undefined || shared === undefined) return local;
     const sha256 = key.slice('apq:'.length);
     // Nothing is stored under any other name.

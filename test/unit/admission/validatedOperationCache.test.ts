@@ -9,8 +9,12 @@ const supergraph = { id: 'one' } as Supergraph;
 const text = 'query A { a } query B { b }';
 const document = parse(text);
 
-function knowing(): ValidatedOperationCache {
-  const known = new ValidatedOperationCache(1000);
+const sha256Hash = 'hash of the text';
+const persisted = { persistedQuery: { version: 1, sha256Hash } };
+
+function knowing(hasPersistedQueries = true): ValidatedOperationCache {
+  const findText = (hash: string) => new Map([[sha256Hash, text]]).get(hash);
+  const known = new ValidatedOperationCache(1000, hasPersistedQueries ? { findText } : undefined);
   known.add(text, document, supergraph);
   return known;
 }
@@ -41,6 +45,14 @@ describe('ValidatedOperationCache', () => {
     });
   });
 
+  test('finds a validated operation by the hash of its text, when a client has registered it', () => {
+    const body = { operationName: 'A', variables: { x: 1 }, extensions: persisted };
+    const found = { document, operationName: 'A', name: 'A', variables: { x: 1 }, kind: 'query' };
+    expect(knowing().find(body, supergraph)).toEqual(found);
+    expect(knowing().find({ ...body, query: null }, supergraph)).toEqual(found);
+    expect(knowing(false).find(body, supergraph)).toBeUndefined();
+  });
+
   test('holds no operation after clear, so that it does not keep an old supergraph in memory', () => {
     const known = knowing();
     known.clear();
@@ -50,9 +62,15 @@ describe('ValidatedOperationCache', () => {
   test.each([
     ['an unknown text', { query: '{ a }' }],
     ['no text', { operationName: 'A' }],
+    ['a text with its hash', { query: text, operationName: 'A', extensions: persisted }],
+    ['an empty text with a hash', { query: '', operationName: 'A', extensions: persisted }],
+    ...[undefined, 'other', { toString: () => sha256Hash }].map((hash): [string, object] => [
+      `the hash ${String(hash)}, ${typeof hash}`,
+      { operationName: 'A', extensions: { persistedQuery: { version: 1, sha256Hash: hash } } },
+    ]),
     [
-      'a persisted query',
-      { query: text, operationName: 'A', extensions: { persistedQuery: { version: 1 } } },
+      'a hash of another version',
+      { operationName: 'A', extensions: { persistedQuery: { version: 2, sha256Hash } } },
     ],
     ['an operation name that is not in the text', { query: text, operationName: 'C' }],
     ['several operations without an operation name', { query: text }],
