@@ -114,8 +114,8 @@ function createObserver(metrics: SubgraphMetrics, log: Logger): CallPolicyObserv
     onHedge: (subgraph) => metrics.onHedge(subgraph),
     onCircuitChange(subgraph, { coordinate, breaker: { state } }) {
       const fields = { subgraph, coordinate };
-      if (state === 'open') log.warn(fields, 'A circuit breaker opened: the subgraph is not called');
       if (state === 'closed') log.info(fields, 'A circuit breaker closed: the subgraph is called again');
+      else log.warn(fields, 'A circuit breaker opened: the subgraph is not called');
     },
     onEndpointChange(subgraph, address, change) {
       const fields = { subgraph, url: maskSecrets(address) };

@@ -51,7 +51,7 @@ export interface CallPolicyObserver extends CallQueueObserver {
   onJoin(subgraph: string): void;
   /** A slow call is sent a second time. */
   onHedge(subgraph: string): void;
-  /** A circuit has changed its state. */
+  /** A circuit has opened or closed. */
   onCircuitChange(subgraph: string, circuit: Circuit): void;
   /** One of several endpoints was ejected, or responds again. */
   onEndpointChange(subgraph: string, url: string, change: EndpointChange): void;

@@ -11,6 +11,7 @@ export interface CircuitBreakerSettings {
   readonly openFor: number;
 }
 
+/** `open`: no call is admitted. `half-open`: the next call is a probe, or a probe is under way. */
 export type CircuitState = 'closed' | 'half-open' | 'open';
 
 /** `ignored`: the call says nothing about the subgraph, because no caller waited for its end. */
@@ -39,7 +40,8 @@ export class CircuitBreaker {
   /** Changes with each state, so that outcomes of calls from before the change are ignored. */
   #epoch = 0;
 
-  /** `now`: milliseconds on a monotonic clock. `onChange` is called after the state has changed. */
+  /** `now`: milliseconds on a monotonic clock. `onChange` is called after the circuit has opened or closed; a probe that
+   *  fails keeps it open. */
   constructor(settings: CircuitBreakerSettings, now: () => number, onChange: () => void = () => {}) {
     this.#settings = settings;
     this.#now = now;
@@ -49,7 +51,9 @@ export class CircuitBreaker {
   }
 
   get state(): CircuitState {
-    return this.#state.kind;
+    const { kind } = this.#state;
+    // Without calls there is no probe: the circuit would look open for as long as nothing calls the subgraph.
+    return kind === 'open' && this.admits ? 'half-open' : kind;
   }
 
   /** Whether `acquire` would admit a call now. */
@@ -91,10 +95,10 @@ export class CircuitBreaker {
   }
 
   #change(state: State): void {
-    const hasChanged = state.kind !== this.#state.kind;
+    const wasClosed = this.#state.kind === 'closed';
     this.#state = state;
     this.#epoch += 1;
-    if (!hasChanged) return;
+    if (wasClosed === (state.kind === 'closed')) return;
     this.#failures.reset();
     this.#successes.reset();
     this.#onChange();

@@ -28,7 +28,7 @@ interface CircuitBreakersOptions {
   readonly settings: CircuitBreakersSettings;
   /** Milliseconds on a monotonic clock. */
   now(): number;
-  /** Called after a circuit has changed its state. */
+  /** Called after a circuit has opened or closed. */
   onChange(circuit: Circuit): void;
 }
 

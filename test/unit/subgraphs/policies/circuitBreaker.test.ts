@@ -70,7 +70,7 @@ describe('a circuit breaker', () => {
     const probe = breaker.acquire() as CircuitPermit;
     expect([breaker.state, breaker.acquire()]).toEqual(['half-open', undefined]);
     breaker.record(probe, 'success');
-    expect(states).toEqual(['open', 'half-open', 'closed']);
+    expect(states).toEqual(['open', 'closed']);
     fail(3);
     expect(breaker.state).toBe('closed');
   });
@@ -85,6 +85,27 @@ describe('a circuit breaker', () => {
     expect(breaker.state).toBe('open');
     clock.advance(300);
     expect(breaker.admits).toBe(true);
+  });
+
+  test('is half-open when openFor is over, also if nothing calls the subgraph', () => {
+    const { clock, breaker, fail } = open();
+    fail(4);
+    clock.advance(499);
+    expect(breaker.state).toBe('open');
+    clock.advance(1);
+    expect(breaker.state).toBe('half-open');
+  });
+
+  test('reports that it has opened and closed once, however many probes fail between', () => {
+    const { clock, states, call, fail } = open();
+    fail(4);
+    for (let n = 0; n < 3; n++) {
+      clock.advance(500);
+      call('failure');
+    }
+    clock.advance(500);
+    call('success');
+    expect(states).toEqual(['open', 'closed']);
   });
 
   test('admits another probe at once when no caller waited for the first one', () => {
