@@ -4,7 +4,9 @@ import type { LoadSample, LoadSource } from './processLoad.ts';
 
 /** Why a request is refused, as a value of the metric's label `reason`. `queue_time`: it waited for its execution for longer
  *  than `overload.executionQueueTime`. The others: the limit of the load that was exceeded last. */
-export type ShedReason = 'event_loop' | 'memory' | 'queue_time';
+export type ShedReason = (typeof shedReasons)[number];
+
+export const shedReasons = ['event_loop', 'memory', 'queue_time'] as const;
 
 interface LoadShedderOptions {
   /** `overload` of the configuration. `eventLoopDelay` in milliseconds, 0 for no limit; `memory` as a share of the heap

@@ -1,12 +1,15 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
-import { registerCounter } from '../telemetry/registerCounter.ts';
-import type { ShedReason } from './loadShedder.ts';
+import { incrementCount, registerCounter, zeroCounts } from '../telemetry/registerCounter.ts';
+import { type ShedReason, shedReasons } from './loadShedder.ts';
 
-/** Metrics of the requests that are refused to protect the others. */
+/** Metrics of the requests that are refused to protect the others. All series begin with 0. */
 export class TrafficMetrics {
-  readonly #shed = new Map<string, { priority: RequestPriority; reason: ShedReason; count: number }>();
-
+  readonly #shed: Readonly<Record<RequestPriority, Map<ShedReason, number>>> = {
+    critical: zeroCounts(shedReasons),
+    normal: zeroCounts(shedReasons),
+    background: zeroCounts(shedReasons),
+  };
   #rateLimited = 0;
 
   constructor(registry: Registry) {
@@ -21,7 +24,8 @@ export class TrafficMetrics {
       help: 'Requests that were refused because the process was overloaded.',
       labelNames: ['priority', 'reason'],
       read: (set) => {
-        for (const { priority, reason, count } of this.#shed.values()) set({ priority, reason }, count);
+        for (const [priority, counts] of Object.entries(this.#shed))
+          for (const [reason, count] of counts) set({ priority, reason }, count);
       },
     });
   }
@@ -31,10 +35,7 @@ export class TrafficMetrics {
   }
 
   onShed(priority: RequestPriority, reason: ShedReason): void {
-    const key = `${priority} ${reason}`;
-    const shed = this.#shed.get(key);
-    if (shed === undefined) this.#shed.set(key, { priority, reason, count: 1 });
-    else shed.count += 1;
+    incrementCount(this.#shed[priority], reason, 1);
   }
 }
 

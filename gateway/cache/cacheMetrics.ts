@@ -1,5 +1,5 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
-import { incrementCount, registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
+import { incrementCount, registerCounter, toLabelValue, zeroCounts } from '../telemetry/registerCounter.ts';
 import { BucketCounts, registerHistogram } from '../telemetry/registerHistogram.ts';
 
 /** Counts what the cache does. */
@@ -15,7 +15,7 @@ export interface CacheObserver {
   /** A stale value was served because its fetch missed the budget. */
   onStaleIfBudget(served: ItemLabels): void;
   /** `deleted`: the number of entries. */
-  onInvalidated(invalidated: { readonly by: 'admin' | 'mutation' | 'event'; readonly deleted: number }): void;
+  onInvalidated(invalidated: { readonly by: InvalidationOrigin; readonly deleted: number }): void;
 }
 
 /** `type`: the type of the entity, or the root type. */
@@ -37,6 +37,9 @@ interface CacheLookup extends ItemLabels {
 /** `refused`: by the headers, or because a private value has no identity. `invalid`: headers or tags that cannot be parsed.
  *  `schema violation`: the schema forbids the value. */
 export type NotStoredReason = 'errors' | 'refused' | 'invalid' | 'schema violation' | 'too large';
+
+const invalidationOrigins = ['admin', 'mutation', 'event'] as const;
+type InvalidationOrigin = (typeof invalidationOrigins)[number];
 
 /** How the refresh of a stale value ended. `claimed elsewhere`: another process refreshes it. */
 export type RefreshOutcome = 'stored' | 'not stored' | 'failed' | 'claimed elsewhere';
@@ -62,7 +65,7 @@ const bytesBuckets = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194
  *  Counts are plain numbers that are copied to the registry at each scrape, so that counting costs two map lookups. */
 export class CacheMetrics implements CacheObserver {
   readonly #bySubgraph = new Map<string, SubgraphCounts>();
-  readonly #invalidated = new Map<string, number>();
+  readonly #invalidated = zeroCounts(invalidationOrigins);
   readonly #readSeconds: Histogram<'subgraph'>;
   readonly #entryBytes: Histogram<'subgraph' | 'type'>;
 
@@ -205,7 +208,7 @@ export class CacheMetrics implements CacheObserver {
       help: 'Cache entries deleted by invalidations.',
       labelNames: ['by'],
       read: (set) => {
-        for (const [by, count] of this.#invalidated) set({ by: toLabelValue(by) }, count);
+        for (const [by, count] of this.#invalidated) set({ by }, count);
       },
     });
   }

@@ -1,6 +1,6 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
-import { type DeliveryMode, deliveryModes } from '../operation/enrichmentRule.ts';
-import { incrementCount, registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
+import { type DeliveryMode, deliveryModes, enrichmentPriorities } from '../operation/enrichmentRule.ts';
+import { incrementCount, registerCounter, toLabelValue, zeroCounts } from '../telemetry/registerCounter.ts';
 import type { EnrichmentObserver } from './enrichmentObserver.ts';
 import type { JobObserver } from './jobs/jobObserver.ts';
 
@@ -23,26 +23,35 @@ type Event<Observer, Name extends keyof Observer> = Observer[Name] extends (even
 
 const secondsBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-type OutcomeSet<Event extends { readonly outcome: string }> = Readonly<Record<Event['outcome'], true>>;
+/** The values of a label, of which none is forgotten. */
+type ValueSet<Value extends string> = Readonly<Record<Value, true>>;
 
-const responseOutcomes: OutcomeSet<Event<EnrichmentObserver, 'onFirstResponse'>> = {
+const responseOutcomes: ValueSet<Event<EnrichmentObserver, 'onFirstResponse'>['outcome']> = {
   'in time': true,
   stale: true,
   incremental: true,
   pending: true,
   'shadow pending': true,
 };
-const enqueueOutcomes: OutcomeSet<Event<JobObserver, 'onEnqueued'>> = {
+const enqueueOutcomes: ValueSet<Event<JobObserver, 'onEnqueued'>['outcome']> = {
   created: true,
   joined: true,
   refused: true,
 };
-const jobOutcomes: OutcomeSet<Event<JobObserver, 'onSettled'>> = {
+const jobOutcomes: ValueSet<Event<JobObserver, 'onSettled'>['outcome']> = {
   done: true,
   failed: true,
   'too large': true,
   evicted: true,
   expired: true,
+};
+const resumeOrigins: ValueSet<Event<JobObserver, 'onResumed'>['resumedFrom']> = {
+  'dead process': true,
+  'dead letter': true,
+};
+const notPersistedReasons: ValueSet<Event<JobObserver, 'onNotPersisted'>['reason']> = {
+  'too large': true,
+  redis: true,
 };
 
 /** Metrics of enrichments. Values of the label `coordinate` come from supergraphs, and those of other labels from fixed
@@ -65,9 +74,9 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
       name: string,
       labels: LabelNames,
       help: string,
-      outcomes?: readonly string[],
+      known: KnownValues = {},
     ): LabeledCounter =>
-      new LabeledCounter(registry, `tributary_enrichment_${name}_total`, labels, help, outcomes);
+      new LabeledCounter(registry, `tributary_enrichment_${name}_total`, labels, help, known);
     this.#readySeconds = new Histogram({
       name: 'tributary_enrichment_ready_seconds',
       help: 'Time from the start of a request until an enrichment was ready, within its budget or after it.',
@@ -79,7 +88,7 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
       'answers',
       ['coordinate', 'outcome'],
       'Enrichments in first responses, by how they were delivered.',
-      Object.keys(responseOutcomes),
+      { seconds: Object.keys(responseOutcomes) },
     );
     this.#abandoned = counter(
       'abandoned',
@@ -90,24 +99,28 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
       'jobs_enqueued',
       ['priority', 'outcome'],
       'First responses with pending fields, by whether their job was created, joined an equal one, or was refused.',
-      Object.keys(enqueueOutcomes),
+      { firsts: enrichmentPriorities, seconds: Object.keys(enqueueOutcomes) },
     );
     this.#settled = counter(
       'jobs_settled',
       ['priority', 'outcome'],
       'Enrichment jobs that have ended, by outcome.',
-      Object.keys(jobOutcomes),
+      { firsts: enrichmentPriorities, seconds: Object.keys(jobOutcomes) },
     );
-    this.#retries = counter('job_retries', ['priority'], 'Attempts at enrichment jobs after the first one.');
+    this.#retries = counter('job_retries', ['priority'], 'Attempts at enrichment jobs after the first one.', {
+      firsts: enrichmentPriorities,
+    });
     this.#resumed = counter(
       'jobs_resumed',
       ['priority', 'from'],
       'Enrichment jobs that this process resumed, by origin.',
+      { firsts: enrichmentPriorities, seconds: Object.keys(resumeOrigins) },
     );
     this.#notPersisted = counter(
       'jobs_not_persisted',
       ['reason'],
       'Enrichment jobs that are lost if this process dies, by reason.',
+      { firsts: Object.keys(notPersistedReasons) },
     );
     registerCounter(registry, {
       name: 'tributary_enrichment_unsplit_answers_total',
@@ -165,8 +178,15 @@ export class EnrichmentMetrics implements EnrichmentObserver, JobObserver {
 
 type LabelNames = readonly [string] | readonly [string, string];
 
+/** Values of the labels that are known in advance. */
+interface KnownValues {
+  readonly firsts?: readonly string[];
+  readonly seconds?: readonly string[];
+}
+
 /** A counter with one or two labels. Each value of the first label has a series for all `seconds` from its first count on,
- *  as in the metrics of the cache: the share of an outcome that never happens is 0, and not unknown. */
+ *  as in the metrics of the cache: the share of an outcome that never happens is 0, and not unknown. Those of `firsts` have
+ *  them from the start. */
 class LabeledCounter {
   readonly #counts = new Map<string, Map<string, number>>();
   readonly #seconds: readonly string[];
@@ -176,9 +196,11 @@ class LabeledCounter {
     name: string,
     labelNames: LabelNames,
     help: string,
-    seconds: readonly string[] = [],
+    { firsts = [], seconds = [] }: KnownValues,
   ) {
-    this.#seconds = seconds;
+    // A counter with one label has its counts under an empty second one.
+    this.#seconds = labelNames.length === 1 ? [''] : seconds;
+    for (const first of firsts) this.#counts.set(first, zeroCounts(this.#seconds));
     const [firstLabel, secondLabel] = labelNames;
     registerCounter(registry, {
       name,
@@ -201,7 +223,7 @@ class LabeledCounter {
   increment(first: string, second = ''): void {
     let counts = this.#counts.get(first);
     if (counts === undefined) {
-      counts = new Map(this.#seconds.map((known) => [known, 0]));
+      counts = zeroCounts(this.#seconds);
       this.#counts.set(first, counts);
     }
     incrementCount(counts, second, 1);

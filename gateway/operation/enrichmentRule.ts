@@ -8,7 +8,9 @@ export interface EnrichmentRule {
 }
 
 /** Order in which enrichments are fetched from a subgraph at its concurrency limit. Primary data precedes all of them. */
-export type EnrichmentPriority = 'CRITICAL' | 'NORMAL' | 'BACKGROUND';
+export type EnrichmentPriority = (typeof enrichmentPriorities)[number];
+
+export const enrichmentPriorities = ['CRITICAL', 'NORMAL', 'BACKGROUND'] as const;
 
 /** How the first response treats an enrichment. `inline`: it is fetched with the primary data where that saves requests,
  *  and is then awaited like primary data; an enrichment with a separate fetch is awaited until its budget expires.

@@ -24,8 +24,18 @@ export function registerCounter<Label extends string>(
   });
 }
 
-export function incrementCount(counts: Map<string, number>, name: string, count: number): void {
+export function incrementCount<Name extends string>(
+  counts: Map<Name, number>,
+  name: Name,
+  count: number,
+): void {
   counts.set(name, (counts.get(name) ?? 0) + count);
+}
+
+/** Counts of a label whose values are known. A series that appears with its first count has no rate for it: Prometheus
+ *  sees no increase. */
+export function zeroCounts<Name extends string>(names: readonly Name[]): Map<Name, number> {
+  return new Map(names.map((name) => [name, 0]));
 }
 
 /** Replaces spaces, which make queries harder to write. Log lines spell kinds of problems as the metrics do that count

@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
-import { registerCounter } from './registerCounter.ts';
+import { incrementCount, registerCounter, zeroCounts } from './registerCounter.ts';
 import { BucketCounts, registerHistogram } from './registerHistogram.ts';
-import type { OperationType, RequestOutcome } from './requestRecord.ts';
+import { type OperationType, type RequestOutcome, requestOutcomes } from './requestRecord.ts';
 
 interface RequestMetricsOptions {
   readonly registry: Registry;
@@ -85,7 +85,7 @@ export class RequestMetrics {
     firstPayloadMs: number | undefined,
   ): void {
     const { outcomes, seconds, firstPayloadSeconds } = this.#seriesOf(operation, type);
-    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    incrementCount(outcomes, outcome, 1);
     seconds.observe(durationMs / 1_000);
     if (firstPayloadMs !== undefined) firstPayloadSeconds.observe(firstPayloadMs / 1_000);
   }
@@ -102,7 +102,7 @@ export class RequestMetrics {
         new BucketCounts(bucketsSeconds),
         new BucketCounts(bucketsSeconds),
       ];
-      series = { outcomes: new Map(), seconds, firstPayloadSeconds };
+      series = { outcomes: zeroCounts(requestOutcomes), seconds, firstPayloadSeconds };
       byType.set(type, series);
     }
     return series;

@@ -1,7 +1,9 @@
 /** How a request ended. `ok`: data without errors. `partial`: data with errors. `error`: no data, because the gateway or
  *  a subgraph failed. `refused`: the request is at fault. `shed`: the gateway was overloaded. `limited`: the client has
  *  sent too much. `aborted`: the client left before the end. */
-export type RequestOutcome = 'ok' | 'partial' | 'error' | 'refused' | 'shed' | 'limited' | 'aborted';
+export type RequestOutcome = (typeof requestOutcomes)[number];
+
+export const requestOutcomes = ['ok', 'partial', 'error', 'refused', 'shed', 'limited', 'aborted'] as const;
 
 /** `unknown`: refused before the operation was read. */
 export type OperationType = 'query' | 'mutation' | 'subscription' | 'unknown';

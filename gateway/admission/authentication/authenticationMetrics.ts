@@ -1,11 +1,14 @@
 import type { Registry } from 'prom-client';
-import { incrementCount, registerCounter } from '../../telemetry/registerCounter.ts';
+import { incrementCount, registerCounter, zeroCounts } from '../../telemetry/registerCounter.ts';
 import type { RemoteKeySet } from './remoteKeySet.ts';
-import type { TokenRefusalReason } from './tokenRefusal.ts';
+import { type TokenRefusalReason, tokenRefusalReasons } from './tokenRefusal.ts';
 
 /** Metrics of verifying tokens. */
 export class AuthenticationMetrics {
-  readonly #refused = new Map<string, number>();
+  readonly #refused = zeroCounts<TokenRefusalReason | 'keys_unavailable'>([
+    ...tokenRefusalReasons,
+    'keys_unavailable',
+  ]);
 
   constructor(registry: Registry, keySets: readonly Pick<RemoteKeySet, 'name' | 'failureCount'>[]) {
     registerCounter(registry, {

@@ -19,6 +19,8 @@ const messages = {
 
 export type TokenRefusalReason = keyof typeof messages;
 
+export const tokenRefusalReasons = Object.keys(messages) as TokenRefusalReason[];
+
 /** Refuses a request because of its token, or because it has none. */
 export class TokenRefusal extends GatewayError {
   readonly reason: TokenRefusalReason;

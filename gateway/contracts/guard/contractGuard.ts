@@ -5,6 +5,7 @@ import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../supergraph/supergraphRefusedError.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { incrementCount, zeroCounts } from '../../telemetry/registerCounter.ts';
 import { hasContractStore, readStoreFingerprint } from '../storeProbe.ts';
 import type { BrokenOperation } from './findBrokenOperations.ts';
 import type { LiveCompatibilityCheck, ReachableSubgraph } from './liveCompatibilityCheck.ts';
@@ -35,7 +36,9 @@ export interface LiveSubgraphSource {
 }
 
 /** Result of a check. `undecided`: the contracts could not be read or not be checked. */
-type GuardOutcome = 'fine' | 'broken' | 'refused' | 'undecided';
+type GuardOutcome = (typeof guardOutcomes)[number];
+
+const guardOutcomes = ['fine', 'broken', 'refused', 'undecided'] as const;
 
 export interface GuardCheck {
   readonly at: string;
@@ -75,7 +78,7 @@ interface GuardResult {
  *  the alternative is none; it is checked in the background. */
 export class ContractGuard {
   /** Number of checks by outcome. */
-  readonly counts = new Map<GuardOutcome, number>();
+  readonly counts = zeroCounts(guardOutcomes);
   readonly #options: ContractGuardOptions;
   readonly #checked = new WeakSet<Supergraph>();
   readonly #stopped = new AbortController();
@@ -304,7 +307,7 @@ export class ContractGuard {
   #count(check: GuardCheck | undefined): void {
     if (check === undefined) return;
     this.#lastCheck = check;
-    this.counts.set(check.outcome, (this.counts.get(check.outcome) ?? 0) + 1);
+    incrementCount(this.counts, check.outcome, 1);
   }
 }
 

@@ -117,6 +117,7 @@ test('deleted entries are counted by the source of the invalidation', async () =
   metrics.onInvalidated({ by: 'admin', deleted: 1 });
   expect(await read('tributary_cache_invalidated_entries_total')).toEqual([
     'tributary_cache_invalidated_entries_total{by="admin"} 8',
+    'tributary_cache_invalidated_entries_total{by="mutation"} 0',
     'tributary_cache_invalidated_entries_total{by="event"} 0',
   ]);
 });

@@ -19,7 +19,9 @@ test('gateways in one process have separate metrics', async () => {
   caches[0]?.onInvalidated({ by: 'admin', deleted: 3 });
   caches[1]?.onInvalidated({ by: 'admin', deleted: 5 });
   const texts = await Promise.all(metrics.map(({ text }) => text()));
-  expect(texts.map((text) => samplesOf(text, 'tributary_cache_invalidated'))).toEqual([
+  expect(
+    texts.map((text) => samplesOf(text, 'tributary_cache_invalidated_entries_total{by="admin"}')),
+  ).toEqual([
     ['tributary_cache_invalidated_entries_total{by="admin"} 3'],
     ['tributary_cache_invalidated_entries_total{by="admin"} 5'],
   ]);

@@ -25,9 +25,9 @@ function createRecorder(mode: 'trusted' | 'all' | 'off', level = 'silent', logsR
   };
   const samplesOf = async (name: string): Promise<string[]> => {
     const text = await registry.getSingleMetricAsString(name);
-    return text.split('\n').filter((line) => !line.startsWith('#'));
+    return text.split('\n').filter((line) => !line.startsWith('#') && !line.endsWith('} 0'));
   };
-  return { recorder, lines, run, samplesOf };
+  return { registry, recorder, lines, run, samplesOf };
 }
 
 const label = (operation: string): string => `operation="${operation}",type="query"`;
@@ -54,6 +54,25 @@ test('with the names of all clients, the number of names has a limit, and long n
   expect(samples[0]).toBe(
     `tributary_requests_total{${label('other')},outcome="ok"} ${maxOperationNames + 1}`,
   );
+});
+
+test('an operation has series of all outcomes from its first request on, so that its share of errors is 0 and not unknown', async () => {
+  const { registry, run } = createRecorder('trusted');
+  run('Known');
+  const text = await registry.getSingleMetricAsString('tributary_requests_total');
+  const series = Array.from(text.matchAll(/outcome="(\w+)"\} (\d+)/g), ([, outcome, count]) => [
+    outcome,
+    count,
+  ]);
+  expect(Object.fromEntries(series)).toEqual({
+    ok: '1',
+    partial: '0',
+    error: '0',
+    refused: '0',
+    shed: '0',
+    limited: '0',
+    aborted: '0',
+  });
 });
 
 test('without operation names, every operation is counted as other', async () => {
