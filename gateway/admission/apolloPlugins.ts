@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ApolloServerPlugin, GraphQLRequestListener } from '@apollo/server';
+import { ApolloServerErrorCode } from '@apollo/server/errors';
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginInlineTraceDisabled,
@@ -68,16 +69,16 @@ export const traceStages: ApolloServerPlugin<GatewayContext> = {
   requestDidStart: async ({ contextValue: { client } }) => {
     const { trace } = client;
     if (trace === undefined) return;
-    const trackStage = (name: SpanName) => async () => {
+    const trackStage = (name: SpanName, errorType: ApolloServerErrorCode) => async () => {
       const span = trace.root.startChild(name);
       return async (error?: Error | readonly Error[]) => {
         const isFailed = Array.isArray(error) ? error.length > 0 : error !== undefined;
-        span.end(isFailed ? 'GraphQLError' : undefined);
+        span.end(isFailed ? errorType : undefined);
       };
     };
     return {
-      parsingDidStart: trackStage('graphql.parse'),
-      validationDidStart: trackStage('graphql.validate'),
+      parsingDidStart: trackStage('graphql.parse', ApolloServerErrorCode.GRAPHQL_PARSE_FAILED),
+      validationDidStart: trackStage('graphql.validate', ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED),
     };
   },
 };

@@ -84,9 +84,17 @@ export class FetchSpan {
   }
 
   /** See `TraceSpan.end`. */
-  end(errorType?: string, endedAt?: number): void {
+  end(errorType = this.#failedStatus(), endedAt?: number): void {
     this.#span.setAttributes(this.#endAttributes(errorType));
     this.#span.end(errorType, endedAt);
+  }
+
+  /** A response with data or errors of GraphQL beside such a status is a failed call: by the semantic conventions, its
+   *  status is the error. */
+  #failedStatus(): string | undefined {
+    const status = this.#status;
+    if (status === undefined || status < 400 || this.#outcome === 'stale') return undefined;
+    return String(status);
   }
 
   #endAttributes(errorType: string | undefined): SpanAttributes {

@@ -98,7 +98,8 @@ export function jobSpanAttributes({ id, fields }: EnrichmentJob, isResumed: bool
   return {
     'tributary.enrichment.kind': 'job',
     'tributary.enrichment.job': id,
-    'tributary.enrichment.fields': fields.map(({ coordinate }) => coordinate),
+    // A field of a list is pending once for each element.
+    'tributary.enrichment.fields': [...new Set(fields.map(({ coordinate }) => coordinate))],
     'tributary.enrichment.resumed': isResumed,
   };
 }

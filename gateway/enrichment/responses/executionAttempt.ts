@@ -25,6 +25,7 @@ export class ExecutionAttempt implements JobAttempt {
   readonly #ended = Promise.withResolvers<void>();
   #onResult: ((result: FieldResult) => void) | undefined;
   #shapingCount = 0;
+  #errorType: string | undefined;
   #isEnded = false;
 
   constructor(options: ExecutionAttemptOptions) {
@@ -34,6 +35,11 @@ export class ExecutionAttempt implements JobAttempt {
       if (same === undefined) this.#pendingBySelection.set(field.selectionSet, [field]);
       else same.push(field);
     }
+  }
+
+  /** The code of the first field that failed, for the span of the attempt. */
+  get errorType(): string | undefined {
+    return this.#errorType;
   }
 
   collect(onResult: (result: FieldResult) => void): Promise<void> {
@@ -85,6 +91,7 @@ export class ExecutionAttempt implements JobAttempt {
       for (const [index, field] of fields.entries()) this.#emit(field, shaped.results[index], mayRecover);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
+      this.#errorType ??= error.code;
       for (const { path } of fields) {
         const located = new GatewayError(error.code, error.message, { path });
         this.#onResult?.({
@@ -104,6 +111,7 @@ export class ExecutionAttempt implements JobAttempt {
     mayRecover: boolean,
   ): void {
     const { data = null, errors = [] } = result ?? {};
+    if (errors[0] !== undefined) this.#errorType ??= String(errors[0].extensions?.code);
     this.#onResult?.({
       key: responsePathKey(path),
       path,

@@ -83,11 +83,11 @@ export class RequestEnrichments implements ResponseEnrichments {
   async enqueue(pending: PendingFields, shaper: ResponseShaper): Promise<EnrichmentExtension> {
     const { operation, request, requestContext, execution, coordinator } = this.#options;
     const fields = pending.fields.map(inlineDeferredFragments);
-    const attempt = new ExecutionAttempt({
+    const attempt: ExecutionAttempt = new ExecutionAttempt({
       execution,
       shaper,
       pending: fields,
-      onEnd: () => this.#endJob(),
+      onEnd: () => this.#endJob(attempt.errorType),
     });
     this.#job = { kind: 'preparing', attempt };
     const snapshot = await resolveInSlices(
@@ -152,8 +152,8 @@ export class RequestEnrichments implements ResponseEnrichments {
     this.#releaseIfUnused();
   }
 
-  #endJob(): void {
-    this.#jobSpan?.end();
+  #endJob(errorType: string | undefined): void {
+    this.#jobSpan?.end(errorType);
     const id = this.#job.kind === 'enqueued' ? this.#job.id : undefined;
     this.#job = { kind: 'ended', id };
     if (id !== undefined) this.#learnFromEqualJobs(id);

@@ -71,10 +71,11 @@ export class SnapshotExecutor implements JobExecutor {
       job.traceparent === undefined
         ? undefined
         : tracing?.startLinked('tributary.enrichment', job.traceparent, jobSpanAttributes(job, true));
+    let errorType: string | undefined;
     try {
       const document = lease && this.#documents.find(job.operation.document, lease.supergraph);
       if (lease === undefined || document === undefined) {
-        reportOutdated(job, onResult);
+        errorType = reportOutdated(job, onResult);
         return;
       }
       const snapshot = job.snapshot as ExecutionSnapshot;
@@ -83,16 +84,26 @@ export class SnapshotExecutor implements JobExecutor {
       const operation = await prepare(request, context, lease.supergraph, snapshot);
       if (stop.signal.aborted) return;
       if (operation === undefined || programFingerprint(operation.program) !== snapshot.fingerprint) {
-        reportOutdated(job, onResult);
+        errorType = reportOutdated(job, onResult);
         return;
       }
-      await this.#resume(operation, request, context, snapshot, job, deadlineMs, stop.signal, onResult);
+      errorType = await this.#resume(
+        operation,
+        request,
+        context,
+        snapshot,
+        job,
+        deadlineMs,
+        stop.signal,
+        onResult,
+      );
     } finally {
-      trace?.root.end();
+      trace?.root.end(errorType);
       lease?.release();
     }
   }
 
+  /** Returns `errorType` of the attempt. */
   async #resume(
     operation: PreparedOperation,
     request: OperationRequest,
@@ -102,7 +113,7 @@ export class SnapshotExecutor implements JobExecutor {
     deadlineMs: number,
     signal: AbortSignal,
     onResult: (result: FieldResult) => void,
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     const { policy, responseSize, requestContexts } = this.#options;
     const context = capDeadline(requestContexts.restart(requestContext), deadlineMs);
     const resume = {
@@ -137,6 +148,7 @@ export class SnapshotExecutor implements JobExecutor {
       if (signal.aborted) cancel();
       else execution.start(() => attempt.completeGroup());
       await ended;
+      return attempt.errorType;
     } finally {
       signal.removeEventListener('abort', cancel);
     }
@@ -180,13 +192,16 @@ function capDeadline(context: RequestContext, deadlineMs: number): RequestContex
   };
 }
 
-function reportOutdated({ fields }: EnrichmentJob, onResult: (result: FieldResult) => void): void {
+/** Returns the code of the error. */
+function reportOutdated({ fields }: EnrichmentJob, onResult: (result: FieldResult) => void): string {
+  const code = 'SUPERGRAPH_CHANGED';
   for (const { key, path } of fields) {
     const error = new GatewayError(
-      'SUPERGRAPH_CHANGED',
+      code,
       'The schema has changed since the first response, so that this field can no longer be added to it. Send the operation again.',
       { path },
     );
     onResult({ key, path, data: null, errors: [error.toFormatted()], isRetryable: false });
   }
+  return code;
 }
