@@ -170,7 +170,8 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Circuit breakers',
-        description: 'The worst state of all gateways. An open circuit: the subgraph is not called.',
+        description:
+          'The worst state of all gateways. An open circuit: the subgraph is not called. Half-open for long: its probes hang, or nothing calls it.',
         unit: 'short',
         states: [
           { value: 0, text: 'closed', color: 'green' },
