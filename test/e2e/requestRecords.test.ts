@@ -108,9 +108,10 @@ async function samplesOf(name: string): Promise<Record<string, number>> {
   return Object.fromEntries(Array.from(samples, ([, labels = '', value]) => [labels, Number(value)]));
 }
 
-/** The number of requests by operation, type and outcome. */
+/** The number of requests by operation, type and outcome, without outcomes that did not happen. */
 async function countRequests(): Promise<Record<string, number>> {
-  const samples = Object.entries(await samplesOf('tributary_requests_total'));
+  const all = Object.entries(await samplesOf('tributary_requests_total'));
+  const samples = all.filter(([, count]) => count !== 0);
   return Object.fromEntries(
     samples.map(([labels, count]) => [
       labels.replace(/^.operation="(.*)",type="(.*)",outcome="(.*)".$/, '$1 $2 $3'),

@@ -307,7 +307,7 @@ describe('the admin listener with several workers', () => {
   const scrape = async ({ adminUrl }: GatewayProcess): Promise<Record<string, number>> => {
     const { body } = await exchange(adminUrl, { method: 'GET', path: '/metrics' });
     const samples = body.matchAll(
-      /^tributary_requests_total\{operation="(.*)",type="(.*)",outcome="(.*)"\} (\d+)$/gm,
+      /^tributary_requests_total\{operation="(.*)",type="(.*)",outcome="(.*)"\} ([1-9]\d*)$/gm,
     );
     return Object.fromEntries(
       Array.from(samples, ([, operation, type, outcome, count]) => [
@@ -426,7 +426,9 @@ describe('the admin listener with several workers', () => {
     const exported = collector.points
       .filter(
         ({ name, attributes }) =>
-          name === 'tributary.requests' && attributes['graphql.operation.name'] === 'Own',
+          name === 'tributary.requests' &&
+          attributes['graphql.operation.name'] === 'Own' &&
+          attributes['tributary.outcome'] === 'ok',
       )
       .map(({ resource, value }) => [ownerOf(String(resource['service.instance.id'])), value] as const);
     expect(Object.fromEntries(exported)).toEqual({ 1: 1, 3: 2 });

@@ -23,7 +23,10 @@ interface Alert {
 
 /** A scenario of alerts.test.yaml. */
 interface RuleTest {
-  readonly alert_rule_test?: readonly { readonly alertname: string; readonly exp_alerts: readonly object[] }[];
+  readonly alert_rule_test?: readonly {
+    readonly alertname: string;
+    readonly exp_alerts: readonly object[];
+  }[];
 }
 
 async function readText(path: string): Promise<string> {
