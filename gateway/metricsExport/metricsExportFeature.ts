@@ -37,9 +37,8 @@ export class MetricsExportFeature implements Feature {
           { scope, metrics: toMetricData(await metrics.snapshot(), { startedAt, readAt: now() }) },
         ],
       }),
-      // The message alone: the error has the response of the collector.
-      onOutage: ({ message }) =>
-        log.warn({ endpoint, reason: message }, 'Metrics are not exported: the collector does not take them'),
+      onOutage: (reason) =>
+        log.warn({ endpoint, reason }, 'Metrics are not exported: the collector does not take them'),
       onRecovery: (failed) => log.info({ endpoint, failed }, 'Metrics are exported again'),
     });
   }

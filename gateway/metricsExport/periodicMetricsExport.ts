@@ -1,6 +1,7 @@
 import { context } from '@opentelemetry/api';
 import { ExportResultCode, suppressTracing } from '@opentelemetry/core';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
+import { joinErrorMessages } from '../errors.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 import type { OtlpExporter, OtlpExportResult } from '../tracing/otlpExporter.ts';
 import { rejectionError } from '../tracing/partialSuccess.ts';
@@ -9,8 +10,8 @@ interface PeriodicMetricsExportOptions {
   readonly exporter: Pick<OtlpExporter<ResourceMetrics>, 'export' | 'shutdown'>;
   readonly timers: Timers;
   collect(): Promise<ResourceMetrics>;
-  /** The first export since the last success has failed. */
-  onOutage(reason: Error): void;
+  /** The first export since the last success has failed. `reason`: the messages of the error. */
+  onOutage(reason: string): void;
   /** The collector takes metrics again. `failed`: how many exports it did not take. */
   onRecovery(failed: number): void;
 }
@@ -64,7 +65,8 @@ export class PeriodicMetricsExport {
       return;
     }
     this.#failed += 1;
-    if (this.#failed === 1) onOutage(problem);
+    // The messages alone: the error has the response of the collector.
+    if (this.#failed === 1) onOutage(joinErrorMessages(problem));
   }
 
   /** Resolves to what is wrong; `undefined` if the collector has taken all of the metrics. */

@@ -1,5 +1,6 @@
 import { context } from '@opentelemetry/api';
 import { ExportResultCode, suppressTracing } from '@opentelemetry/core';
+import { joinErrorMessages } from '../errors.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 import type { OtlpExportResult } from './otlpExporter.ts';
 import { type PartialSuccess, rejectionError } from './partialSuccess.ts';
@@ -23,8 +24,8 @@ interface SpanExportQueueOptions {
   readonly maxFullBatches?: number;
   /** How long the first span of a batch that is not full waits, in milliseconds. */
   readonly delayMs?: number;
-  /** The first spans since the last success were lost. `reason` is an error, or that the queue is full. */
-  onOutage(reason: Error): void;
+  /** The first spans since the last success were lost. `reason`: the messages of an error, or that the queue is full. */
+  onOutage(reason: string): void;
   /** Spans are exported again after an outage. `dropped`: how many spans were lost in it. */
   onRecovery(dropped: number): void;
 }
@@ -173,7 +174,8 @@ export class SpanExportQueue {
   #reportOutage(reason: Error): void {
     if (this.#outageSince !== undefined || this.#isClosed) return;
     this.#outageSince = this.#dropped;
-    this.#options.onOutage(reason);
+    // The messages alone: the error has the response of the collector.
+    this.#options.onOutage(joinErrorMessages(reason));
   }
 
   /** The outage of a collector that is too slow ends when the queue is no longer full. */

@@ -54,9 +54,8 @@ function createQueue({
   const queue = new SpanExportQueue({
     exporter: createSpanExporter(otlp, identity),
     timers,
-    // The message alone: the error has the response of the collector.
-    onOutage: ({ message }) =>
-      log.warn({ endpoint, reason: message }, 'Spans are dropped: the collector does not take them'),
+    onOutage: (reason) =>
+      log.warn({ endpoint, reason }, 'Spans are dropped: the collector does not take them'),
     onRecovery: (dropped) => log.info({ endpoint, dropped }, 'Spans are exported again'),
   });
   registerTracingMetrics(metrics.registry, queue);

@@ -12,6 +12,12 @@ import { waitForTurns } from '../../harness/waitForTurns.ts';
 const taken = { code: ExportResultCode.SUCCESS };
 const refused = { code: ExportResultCode.FAILED, error: new Error('status 401') };
 
+// As Node.js reports it for a host name with several addresses, such as `localhost`: without a message of its own.
+const unreachable = {
+  code: ExportResultCode.FAILED,
+  error: new AggregateError([new Error('refused by ::1'), new Error('refused by 127.0.0.1')]),
+};
+
 /** An export to a collector that the test answers for. */
 function started() {
   const timers = new FakeTimers();
@@ -27,7 +33,7 @@ function started() {
     },
     timers,
     collect: async () => ({}) as ResourceMetrics,
-    onOutage: ({ message }) => log.push(`outage: ${message}`),
+    onOutage: (reason) => log.push(`outage: ${reason}`),
     onRecovery: (failed) => log.push(`recovered after ${failed}`),
   });
   const pass = async (ms: number): Promise<void> => {
@@ -60,6 +66,13 @@ test('An outage of the collector is reported once, and its end with the number o
     await answer(result);
   }
   expect(log.filter((line) => line !== 'export')).toEqual(['outage: status 401', 'recovered after 2']);
+});
+
+test('An outage names why each address of the collector cannot be reached', async () => {
+  const { log, pass, answer } = started();
+  await pass(exportIntervalMs);
+  await answer(unreachable);
+  expect(log).toEqual(['export', 'outage: refused by ::1; refused by 127.0.0.1']);
 });
 
 test('A collector that rejects data points of the metrics that it takes is an outage', async () => {

@@ -53,6 +53,12 @@ class ManualExporter implements SpanBatchExporter {
 const taken = { code: ExportResultCode.SUCCESS };
 const refused = { code: ExportResultCode.FAILED, error: new Error('status 401') };
 
+// As Node.js reports it for a host name with several addresses, such as `localhost`: without a message of its own.
+const unreachable = {
+  code: ExportResultCode.FAILED,
+  error: new AggregateError([new Error('refused by ::1'), new Error('refused by 127.0.0.1')]),
+};
+
 function started() {
   const exporter = new ManualExporter();
   const timers = new FakeTimers();
@@ -63,7 +69,7 @@ function started() {
     batchSize: 2,
     maxFullBatches: 2,
     delayMs: 100,
-    onOutage: ({ message }) => log.push(message),
+    onOutage: (reason) => log.push(reason),
     onRecovery: (dropped) => log.push(`recovered after ${dropped}`),
   });
   const add = (...names: string[]): void => {
@@ -141,6 +147,13 @@ describe('The queue of spans', () => {
       'tributary_spans_dropped_total{reason="export_failed"} 6',
       'tributary_spans_dropped_total{reason="rejected"} 0',
     ]);
+  });
+
+  test('warns with what is wrong with each address of a collector that cannot be reached', async () => {
+    const { log, add, answer } = started();
+    add('a', 'b');
+    await answer(0, unreachable);
+    expect(log).toEqual(['refused by ::1; refused by 127.0.0.1']);
   });
 
   test('counts the spans that the collector rejects of a batch, and warns once until it takes all of one', async () => {
