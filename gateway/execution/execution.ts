@@ -10,7 +10,7 @@ import type { FetchScheduler } from './fetchScheduler.ts';
 import type { SharedObjects } from './internedTargets.ts';
 import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
-import { providersByPath } from './providersByPath.ts';
+import { pathText, providersByPath } from './providersByPath.ts';
 import type { RequestContext } from './requestContext.ts';
 import type { ResponseObject } from './responseTree.ts';
 import { type DataNullCheck, type GroupUrgency, StepRunner } from './stepRunner.ts';
@@ -39,6 +39,12 @@ export interface ResumedExecution {
   readonly steps: ReadonlySet<number>;
   /** Errors of the steps that have ended. */
   readonly errors: readonly ExecutionError[];
+}
+
+interface FieldSource {
+  /** Of the field, or of the input that is missing for its fetch. */
+  readonly path: string;
+  readonly subgraph: string;
 }
 
 /** Runs one program: starts each step when the steps that it depends on have ended, and reports each delivery group
@@ -93,12 +99,23 @@ export class Execution {
       this.#openSteps[group] = own.filter(isOpen).length;
   }
 
-  /** The subgraph whose fetch provides the field at a path of internal names, joined by dots; the first one if there are
-   *  several. */
-  subgraphOf(path: string): string | undefined {
+  /** Which subgraph's fetch provides the field at a path of internal names, joined by dots; the first one if there are
+   *  several. `object`: the object that lacks the field. If it also lacks an input of that fetch, the fetch was not sent for
+   *  it, and the source is that of the input. `before`: only steps before this one count. */
+  sourceOf(
+    path: string,
+    object: ResponseObject | undefined,
+    before = this.#program.steps.length,
+  ): FieldSource | undefined {
     this.#programIndex.providers ??= providersByPath(this.#program.steps);
-    const [first] = this.#programIndex.providers.get(path) ?? [];
-    return first === undefined ? undefined : this.#program.steps[first]?.shape.subgraph;
+    const [first = before] = this.#programIndex.providers.get(path) ?? [];
+    const step = first < before ? this.#program.steps[first] : undefined;
+    if (step === undefined) return undefined;
+    const parent = pathText(step.path);
+    const isOfTarget = path.lastIndexOf('.') === parent.length;
+    const input = object && isOfTarget ? step.representationReader?.missingInputOf(object) : undefined;
+    const source = input === undefined ? undefined : this.sourceOf(`${parent}.${input}`, object, first);
+    return source ?? { path, subgraph: step.shape.subgraph };
   }
 
   /** No string of the response tree needs an escape sequence in JSON. */

@@ -66,22 +66,39 @@ export class RepresentationReader {
     return this.#lastRepresentation;
   }
 
+  /** The key of an input that the object lacks; `undefined` for none. Ignores the fields of inputs. */
+  missingInputOf(object: ResponseObject): string | undefined {
+    const inputs = this.#selectionsFor(this.#objectType ?? this.#typenameOf(object)).flatMap((selection) =>
+      selection.kind === 'Field' ? selection : selection.selections,
+    );
+    for (const input of inputs) {
+      if (input.kind !== 'Field' || input.isOptional || input.name === '__typename') continue;
+      const key = input.alias ?? input.name;
+      if (object[key] === undefined) return key;
+    }
+    return undefined;
+  }
+
   #typenameOf({ __typename: typename }: ResponseObject): string | undefined {
     return typeof typename === 'string' ? typename : this.#assumedType;
   }
 
   #compile(typename: string): TypeRepresentation | undefined {
-    const selections = this.#requires.filter(
-      (selection) =>
-        selection.kind === 'Field' ||
-        selection.typeCondition === undefined ||
-        this.#conditions.matches(selection.typeCondition, typename),
-    );
+    const selections = this.#selectionsFor(typename);
     if (selections.length === 0) return undefined;
     const fields = flatFields(selections);
     return fields === undefined || this.#inputRewrites.length > 0
       ? new NestedRepresentation(typename, selections, this.#inputRewrites, this.#conditions)
       : createFlatRepresentation(typename, fields);
+  }
+
+  #selectionsFor(typename: string | undefined): RequiresSelection[] {
+    return this.#requires.filter(
+      (selection) =>
+        selection.kind === 'Field' ||
+        selection.typeCondition === undefined ||
+        (typename !== undefined && this.#conditions.matches(selection.typeCondition, typename)),
+    );
   }
 }
 

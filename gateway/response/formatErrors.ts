@@ -4,7 +4,7 @@ import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import type { Access } from '../operation/authorization/access.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { PathIndex } from './pathIndex.ts';
-import type { ShapeError } from './shapeErrors.ts';
+import type { InvalidValue, ShapeError } from './shapeErrors.ts';
 
 export interface ErrorPolicy {
   /** Clients see the messages and extensions of subgraphs (security.exposeSubgraphErrors). */
@@ -56,24 +56,25 @@ export function withCause(error: GatewayError): string {
 
 /** The errors of missing fields, invalid values and denied parts as the client gets them. A null, or an object of unknown
  *  type, is not reported if another error explains it: an error of a subgraph, or an invalid or denied value at the same
- *  path. `subgraphAt`: the subgraph that returned the value at a path. */
+ *  path. `subgraphOf`: the subgraph that returned the value; called for each error that is reported. */
 export function* formatShapeErrors(
   errors: readonly ShapeError[],
   explained: PathIndex,
   policy: ErrorPolicy,
-  subgraphAt: (path: ResponsePath) => string | undefined,
+  subgraphOf: (error: InvalidValue) => string | undefined,
   denialCode: DenialCode,
 ): SlicedTask<GraphQLFormattedError[]> {
   const formatted: GraphQLFormattedError[] = [];
   const invalid = new PathIndex();
   for (const { kind, path } of errors) {
-    if (kind !== 'invalid' && kind !== 'unknown' && kind !== 'denied') continue;
+    if (kind === 'missing' || kind === 'null' || kind === 'hidden') continue;
     if (invalid.add(path) % errorsPerSlice === 0) yield;
   }
   for (const [index, error] of errors.entries()) {
     if (index % errorsPerSlice === errorsPerSlice - 1) yield;
-    if (error.kind === 'null' && invalid.has(error.path)) continue;
-    if ((error.kind === 'null' || error.kind === 'unknown') && explained.isRelated(error.path)) continue;
+    const isNull = error.kind === 'null' || error.kind === 'hidden';
+    if (isNull && invalid.has(error.path)) continue;
+    if ((isNull || error.kind === 'unknown') && explained.isRelated(error.path)) continue;
     formatted.push(format(error));
   }
   return formatted;
@@ -83,11 +84,12 @@ export function* formatShapeErrors(
     if (kind === 'missing') return formatExecutionError(error.cause, path, policy);
     if (kind === 'denied')
       return { message: denialMessages[denialCode], path, extensions: { code: denialCode } };
-    if (kind === 'null')
-      return { message: error.message, path, extensions: { code: 'INTERNAL_SERVER_ERROR' } };
-    const subgraph = policy.exposeSubgraphs ? subgraphAt(path) : undefined;
-    const named = subgraph === undefined ? {} : { subgraph };
-    return { message: error.message, path, extensions: { ...named, code: 'SUBGRAPH_INVALID_RESPONSE' } };
+    const subgraph = kind === 'hidden' ? undefined : subgraphOf(error);
+    // A null that no subgraph returned is a fault of the gateway, or of a schema that hides the value.
+    const isFault = kind === 'hidden' || (kind === 'null' && subgraph === undefined);
+    const named = subgraph !== undefined && policy.exposeSubgraphs ? { subgraph } : {};
+    const code = isFault ? 'INTERNAL_SERVER_ERROR' : 'SUBGRAPH_INVALID_RESPONSE';
+    return { message: error.message, path, extensions: { ...named, code } };
   }
 }
 

@@ -8,7 +8,7 @@ import type { SlicedTask } from '../time/slicedTask.ts';
 import { toClientPath, toInternalPath } from './clientPaths.ts';
 import { type ErrorPolicy, errorsPerSlice, formatExecutionError, formatShapeErrors } from './formatErrors.ts';
 import { PathIndex } from './pathIndex.ts';
-import type { ShapeError } from './shapeErrors.ts';
+import type { InvalidValue, ShapeError } from './shapeErrors.ts';
 
 /** The errors of one execution as the client gets them. The error of a whole fetch is reported at each field that is
  *  missing because of it, as if the field had failed by itself. If no field is missing, the error is reported once, at
@@ -90,37 +90,27 @@ export class ResponseErrors {
 
   format(found: readonly ShapeError[], explained: PathIndex): SlicedTask<GraphQLFormattedError[]> {
     const { access } = this.#operation;
-    this.#reportInvalidData(found);
+    const reported = new Set<string>();
     return formatShapeErrors(
       found,
       explained,
       this.#policy,
-      (path) => this.#subgraphAt(path),
+      (error) => this.#attribute(error, reported),
       access?.code ?? 'FORBIDDEN',
     );
   }
 
-  #reportInvalidData(found: readonly ShapeError[]): void {
-    const { onInvalidData } = this.#policy;
-    if (onInvalidData === undefined || found.length === 0) return;
-    const known = new Set<string>();
-    for (const error of found) {
-      if ((error.kind !== 'invalid' && error.kind !== 'unknown') || known.has(error.message)) continue;
-      const { message, path } = error;
-      known.add(message);
-      const subgraph = this.#subgraphAt(path);
-      if (subgraph !== undefined)
-        onInvalidData(subgraph, `${message} At: ${this.#internalPathOf(path).slice(0, 200)}`);
+  /** Returns the subgraph that returned the value, or that left it out, and reports the problem to the log unless it is in
+   *  `reported`. */
+  #attribute({ message, path, object }: InvalidValue, reported: Set<string>): string | undefined {
+    const { root } = this.#operation;
+    const internalPath = toInternalPath(root, this.#execution.tree, path).join('.');
+    const source = this.#execution.sourceOf(internalPath, object);
+    if (source !== undefined && !reported.has(message)) {
+      reported.add(message);
+      this.#policy.onInvalidData?.(source.subgraph, `${message} At: ${source.path.slice(0, 200)}`);
     }
-  }
-
-  /** The subgraph that returned the value at a path of the client. */
-  #subgraphAt(path: ResponsePath): string | undefined {
-    return this.#execution.subgraphOf(this.#internalPathOf(path));
-  }
-
-  #internalPathOf(path: ResponsePath): string {
-    return toInternalPath(this.#operation.root, this.#execution.tree, path).join('.');
+    return source?.subgraph;
   }
 
   /** Reads the execution's new errors. Called before data is shaped, which uses `causeOf`. */

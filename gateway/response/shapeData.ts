@@ -27,6 +27,7 @@ import {
   describeForbiddenNull,
   describeUnknownType,
   describeUnknownValue,
+  type InvalidValue,
   type ShapeError,
 } from './shapeErrors.ts';
 
@@ -264,7 +265,9 @@ class DataShaper {
       if (field.selectionSet !== undefined) this.#sentNulls?.add(object, field.internalName, this.#path);
       return null;
     }
-    return value === null ? this.#reportForbiddenNull(`${type.name}.${field.fieldName}`) : value;
+    return value === null
+      ? this.#reportForbiddenNull(`${type.name}.${field.fieldName}`, object[field.internalName], object)
+      : value;
   }
 
   /** Shapes a value as if its type were nullable. The caller handles null violations. */
@@ -311,7 +314,7 @@ class DataShaper {
       else if (leaf !== undefined) element = this.#shapeLeaf(leaf, value[i]);
       else element = yield* this.#shapeValue(elementType, set, value[i], isSent);
       if (element === null && isNonNullType(elementType))
-        element = this.#reportForbiddenNull('an element of the list');
+        element = this.#reportForbiddenNull('an element of the list', value[i]);
       if (isPropagatedNull(element)) {
         const mayBeNull = !isSent && !isNonNullType(elementType);
         if (
@@ -418,8 +421,14 @@ class DataShaper {
     return null;
   }
 
-  #reportForbiddenNull(coordinate: string): typeof nullViolation {
-    this.#report('null', describeForbiddenNull(coordinate));
+  /** `given`: the value in the response tree. */
+  #reportForbiddenNull(coordinate: string, given: unknown, object?: ResponseObject): typeof nullViolation {
+    const isHidden = given !== null && given !== undefined;
+    this.#report(
+      isHidden ? 'hidden' : 'null',
+      describeForbiddenNull(coordinate),
+      given === undefined ? object : undefined,
+    );
     return nullViolation;
   }
 
@@ -441,7 +450,7 @@ class DataShaper {
     return null;
   }
 
-  #report(kind: 'null' | 'invalid' | 'unknown', message: string): void {
-    this.errors.push({ kind, message, path: [...this.#path] });
+  #report(kind: InvalidValue['kind'], message: string, object?: ResponseObject): void {
+    this.errors.push({ kind, message, path: [...this.#path], object });
   }
 }

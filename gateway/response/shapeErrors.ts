@@ -1,12 +1,21 @@
 import { type GraphQLAbstractType, type GraphQLEnumType, type GraphQLSchema, isObjectType } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
+import type { ResponseObject } from '../execution/responseTree.ts';
 import type { TypeConditions } from '../execution/typeConditions.ts';
 
+/** A value of the response tree that the schema forbids. `unknown`: an object whose type, or an enum value whose name, the
+ *  supergraph does not have at this path. `hidden`: a value that only the API schema hides, where it may not be null. */
+export interface InvalidValue {
+  readonly kind: 'null' | 'hidden' | 'invalid' | 'unknown';
+  readonly message: string;
+  readonly path: ResponsePath;
+  /** The object that lacks the field; `undefined` for a value that a subgraph returned. */
+  readonly object: ResponseObject | undefined;
+}
+
 export type ShapeError =
-  /** A value of the response tree that the schema forbids. `unknown`: an object whose type, or an enum value whose name, the
-   *  supergraph does not have at this path. */
-  | { readonly kind: 'null' | 'invalid' | 'unknown'; readonly message: string; readonly path: ResponsePath }
+  | InvalidValue
   /** A field that is missing because a fetch failed. */
   | { readonly kind: 'missing'; readonly cause: ExecutionError; readonly path: ResponsePath }
   /** A field or object that the client may not read. */

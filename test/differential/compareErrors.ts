@@ -80,7 +80,12 @@ export function errorLine({ message, path, extensions }: GraphQLFormattedError):
 }
 
 /** No code, and the codes that the gateway gives to errors without one. */
-const genericCodes: ReadonlySet<unknown> = new Set([undefined, 'SUBGRAPH_ERROR', 'INTERNAL_SERVER_ERROR']);
+const genericCodes: ReadonlySet<unknown> = new Set([
+  undefined,
+  'SUBGRAPH_ERROR',
+  'SUBGRAPH_INVALID_RESPONSE',
+  'INTERNAL_SERVER_ERROR',
+]);
 
 /** The part of the path that ends at a null; the whole path if it meets none. */
 function truncateAtNull(path: Path, data: Json | undefined): Path {

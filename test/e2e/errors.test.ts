@@ -29,7 +29,7 @@ const subgraphs = [
       type Mutation { nullable(n: Int): Int strictly(n: Int): Int! }
       type Product implements Named @key(fields: "id") { id: ID! name: String maker: Maker }
       type Maker @key(fields: "id") { id: ID! }
-      type Plain { int: Int float: Float text: String flag: Boolean id: ID kind: Kind plain: Plain strictInt: Int! }
+      type Plain { int: Int float: Float text: String flag: Boolean id: ID kind: Kind plain: Plain strictInt: Int! strictKind: Kind! }
       enum Kind { ONE TWO HIDDEN @inaccessible }
       union Hit = Plain | Product | Secret
       type Secret @inaccessible { code: Int }
@@ -86,8 +86,14 @@ const subgraphs = [
       Mutation: { count: (_: never, { n }: never) => n },
     },
   },
+  {
+    name: 'shipping',
+    sdl: 'type Product @key(fields: "id") { id: ID! stock: Int @external fee: Int! @requires(fields: "stock") }',
+    resolvers: { Product: { fee: () => 3 } },
+  },
 ];
 
+const invalidDataMessage = 'A subgraph returned data that does not fit the supergraph';
 const masked = { message: 'A subgraph answered with an error.', extensions: { code: 'SUBGRAPH_ERROR' } };
 const failedAt = (...path: (string | number)[]): unknown => ({ ...masked, path });
 
@@ -211,11 +217,79 @@ describe('a null for a non-null field', () => {
         {
           message: `Cannot return null for non-nullable field ${field}.`,
           path,
-          extensions: { code: 'INTERNAL_SERVER_ERROR' },
+          extensions: { code: 'SUBGRAPH_INVALID_RESPONSE' },
         },
       ],
     });
   });
+
+  test('is attributed to the subgraph that did not find the entity, for clients and in the log', async () => {
+    const { body, lines } = await executeLogged('{ product { sure } }', 'stock', { _entities: [null] });
+    expect(body).toMatchObject({
+      data: { product: null },
+      errors: [
+        {
+          message: 'Cannot return null for non-nullable field Product.sure.',
+          path: ['product', 'sure'],
+          extensions: { code: 'SUBGRAPH_INVALID_RESPONSE', subgraph: 'stock' },
+        },
+      ],
+    });
+    expect(lines).toEqual([
+      expect.objectContaining({
+        subgraph: 'stock',
+        message: 'Cannot return null for non-nullable field Product.sure. At: product.sure',
+      }),
+    ]);
+  });
+
+  test('is attributed to the subgraph that left out an input of the fetch, not to the one of the field', async () => {
+    const query = '{ product { fee } }';
+    const { body, lines } = await executeLogged(query, 'stock', { _entities: [null] });
+    expect(body.errors).toEqual([
+      {
+        message: 'Cannot return null for non-nullable field Product.fee.',
+        path: ['product', 'fee'],
+        extensions: { code: 'SUBGRAPH_INVALID_RESPONSE', subgraph: 'stock' },
+      },
+    ]);
+    expect(lines).toEqual([
+      expect.objectContaining({
+        subgraph: 'stock',
+        message: 'Cannot return null for non-nullable field Product.fee. At: product.stock',
+      }),
+    ]);
+  });
+
+  test('is no fault of a subgraph if it returned a value that the API schema hides', async () => {
+    const { body, lines } = await executeLogged('{ plain { strictKind } }', 'products', {
+      plain: { strictKind: 'HIDDEN' },
+    });
+    expect(body).toMatchObject({
+      data: { plain: null },
+      errors: [{ extensions: { code: 'INTERNAL_SERVER_ERROR' } }],
+    });
+    expect(lines).toEqual([]);
+  });
+
+  test('is neither reported nor logged beside the error of the subgraph', async () => {
+    const { body, lines } = await executeLogged('{ product { sure } }', 'stock');
+    expect(body.errors).toEqual([expect.objectContaining({ message: masked.message })]);
+    expect(lines).toEqual([]);
+  });
+
+  /** `lines`: those about data that does not fit the supergraph. */
+  async function executeLogged(query: string, subgraph: string, data?: unknown) {
+    const lines: Record<string, unknown>[] = [];
+    await using own = await startInlineGateway({
+      subgraphs,
+      config: { security: { exposeSubgraphs: true } },
+      dependencies: { logger: pino({ level: 'warn' }, { write: (line) => lines.push(JSON.parse(line)) }) },
+    });
+    if (data !== undefined) own.subgraph(subgraph).answerWith(() => ({ kind: 'json', body: { data } }));
+    const { body } = await own.execute(query);
+    return { body, lines: lines.filter(({ msg }) => msg === invalidDataMessage) };
+  }
 
   function lenientData(received: string): unknown {
     if (received.includes('weather')) return { weather: null };
@@ -432,8 +506,7 @@ describe('an invalid response of a subgraph', () => {
     await own.execute('{ product { id stock } }');
     own.subgraph('products').answerWith(() => ({ kind: 'json', body: { data: { plain: { p: 'x' } } } }));
     await own.execute('{ plain { p: int } }');
-    const msg = 'A subgraph returned data that does not fit the supergraph';
-    expect(lines.filter((line) => line.msg === msg)).toEqual([
+    expect(lines.filter(({ msg }) => msg === invalidDataMessage)).toEqual([
       expect.objectContaining({ subgraph: 'stock', message: '_entities: 0 for 1 representations' }),
       expect.objectContaining({
         subgraph: 'products',

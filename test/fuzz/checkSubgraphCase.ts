@@ -5,7 +5,6 @@ import type { OmittedFields } from './omittedFields.ts';
 
 /** Codes of faults of a subgraph. */
 const codes = new Set(['SUBGRAPH_ERROR', 'SUBGRAPH_UNREACHABLE', 'SUBGRAPH_INVALID_RESPONSE']);
-const forbiddenNull = /^Cannot return null for /;
 
 interface ResponseContext {
   readonly schema: GraphQLSchema;
@@ -53,9 +52,7 @@ function problemOfError(error: unknown): string | undefined {
   const { message, path, extensions } = error as Record<string, unknown>;
   if (typeof message !== 'string' || message === '' || /internal/i.test(message)) return 'no message';
   const code = (extensions as { code?: unknown } | undefined)?.code;
-  const isKnown =
-    codes.has(String(code)) || (code === 'INTERNAL_SERVER_ERROR' && forbiddenNull.test(message));
-  if (!isKnown) return 'a code that does not help';
+  if (!codes.has(String(code))) return 'a code that does not help';
   const isPath =
     path === undefined ||
     (Array.isArray(path) && path.every((part) => typeof part === 'string' || Number.isSafeInteger(part)));
