@@ -70,7 +70,7 @@ export class SubgraphFetchSender implements FetchSender {
           const { clientHeaders } = response;
           if (clientHeaders !== undefined)
             requestContext.respondedHeaders?.collect(shape.subgraph, clientHeaders);
-          onResult(toRootResult(response));
+          onResult(toRootResult(response, shape));
         },
         onError: (error) => onResult(toFailedResult(error)),
       },
@@ -116,13 +116,22 @@ function isCircuitOpen(result: FetchResult): boolean {
   return result.kind === 'failed' && result.error.code === 'CIRCUIT_OPEN';
 }
 
-function toRootResult(response: SubgraphResponse): FetchResult {
-  const errors = response.errors ?? [];
-  return toFetchResult(
-    response,
-    response.data,
-    errors.map((entry) => ({ entry, entityIndex: undefined, path: entry.path ?? [] })),
+function toRootResult(response: SubgraphResponse, { coordinates }: FetchShape): FetchResult {
+  const errors = (response.errors ?? []).map(
+    (entry): FetchError => ({ entry, entityIndex: undefined, path: entry.path ?? [] }),
   );
+  if (errors.length > 0 && !isPlainObject(response.data)) addErrorsOfLostFields(errors, coordinates.keys());
+  return toFetchResult(response, response.data, errors);
+}
+
+/** The error of one root field can make the data of all others null. Without an error of its own, each of them gets it. */
+function addErrorsOfLostFields(errors: FetchError[], names: Iterable<string>): void {
+  const [first] = errors;
+  const explained = new Set(errors.map(({ path }) => path[0]));
+  // An error without a path is about all fields.
+  if (first === undefined || explained.has(undefined)) return;
+  for (const name of names)
+    if (name !== '__typename' && !explained.has(name)) errors.push({ ...first, path: [name] });
 }
 
 /** Merges the results of separate root fetches. The fields of those that failed are null, with an error each. */

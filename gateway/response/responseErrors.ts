@@ -43,13 +43,15 @@ export class ResponseErrors {
     return undefined;
   };
 
-  /** Returns the errors of delivery groups whose data has been shaped. `found`: the errors of the shaping. */
+  /** Returns the errors of delivery groups whose data has been shaped. `found`: the errors of the shaping. `isDataNull`: no
+   *  root field is left, so that the error of several of them is reported at the first one only. */
   *errorsOfGroups(
     groups: ReadonlySet<number>,
     found: readonly ShapeError[],
+    isDataNull: boolean,
   ): SlicedTask<GraphQLFormattedError[]> {
     this.markReported(found);
-    const errors = yield* this.errorsOfFetches(groups);
+    const errors = yield* this.errorsOfFetches(groups, isDataNull);
     for (const error of yield* this.format(found, yield* this.indexPaths(errors))) errors.push(error);
     return errors;
   }
@@ -60,14 +62,17 @@ export class ResponseErrors {
   }
 
   /** Returns the errors of delivery groups' fetches that are not reported at missing fields. */
-  *errorsOfFetches(groups: ReadonlySet<number>): SlicedTask<GraphQLFormattedError[]> {
+  *errorsOfFetches(groups: ReadonlySet<number>, isDataNull = false): SlicedTask<GraphQLFormattedError[]> {
     yield* this.readNew();
     const formatted: GraphQLFormattedError[] = [];
     // Two subgraphs may fail for one field that they share.
     const known = new Set<string>();
+    const reasons = new Set<ExecutionError['reason']>();
     for (const [index, { error, path }] of this.#located.entries()) {
       if (index % errorsPerSlice === errorsPerSlice - 1) yield;
       if (!groups.has(error.group) || this.#reported.has(error)) continue;
+      if (isDataNull && path.length === 1 && reasons.has(error.reason)) continue;
+      reasons.add(error.reason);
       const formattedError = formatExecutionError(error, path, this.#policy);
       const text = JSON.stringify(formattedError);
       if (known.has(text)) continue;

@@ -72,7 +72,7 @@ export class ResponseShaper {
     );
     // The caller shapes the response again: nothing counts as reported.
     if (shaped.isBlockedByPending) return { ...shaped, errors: [], stale: undefined };
-    const errors = yield* this.#errors.errorsOfGroups(groups, found);
+    const errors = yield* this.#errors.errorsOfGroups(groups, found, shaped.data === null);
     const stale = yield* this.#staleFields.extensionOfGroups(groups, [{ path: [], data: shaped.data }]);
     return { ...shaped, errors, stale };
   }

@@ -75,9 +75,39 @@ test('a root fetch that fails as a whole is reported at each of its fields, and 
   });
 });
 
+test.each([false, true])(
+  'an error of one root field that fails the whole fetch is reported once at each of its fields (with a cache: %s)',
+  async (isCached) => {
+    const rule = { maxAge: '1m' };
+    await using own = await startInlineGateway({
+      subgraphs,
+      config: { cache: isCached ? { rules: { 'Query.product': rule, 'Query.other': rule } } : {} },
+    });
+    own.subgraph('products').answerWith(() => ({
+      kind: 'json',
+      body: { data: null, errors: [{ message: 'no', path: ['product', 'name'] }] },
+    }));
+    const { body } = await own.execute('{ __typename product { name } other { name } more: other { id } }');
+    expect(body).toEqual({
+      data: { __typename: 'Query', product: null, other: null, more: null },
+      errors: expect.arrayContaining([at('product', 'name'), at('other'), at('more')]),
+    });
+    expect(body.errors).toHaveLength(3);
+  },
+);
+
 test('a missing non-null root field makes the data null, with an error at its path', async () => {
   gateway.subgraph('stock').answerWith(() => broken);
   const { body } = await gateway.execute('{ shelves count }');
+  expect(body).toEqual({ data: null, errors: [at('shelves')] });
+});
+
+test('the error of a non-null root field that makes the data null is reported at this field only', async () => {
+  gateway.subgraph('stock').answerWith(() => ({
+    kind: 'json',
+    body: { data: null, errors: [{ message: 'no', path: ['shelves'] }] },
+  }));
+  const { body } = await gateway.execute('{ warehouse shelves }');
   expect(body).toEqual({ data: null, errors: [at('shelves')] });
 });
 

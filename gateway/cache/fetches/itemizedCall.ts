@@ -101,7 +101,7 @@ function itemizeEntityFetch(
       const entities = Array.isArray(result.data) ? result.data : [];
       const errors = Map.groupBy(result.errors, ({ entityIndex }) => entityIndex);
       const general = errors.get(undefined) ?? [];
-      const sharedErrors = Array.isArray(result.data) ? [] : errorsForLostData(result, general, []);
+      const sharedErrors = Array.isArray(result.data) ? [] : errorsForLostEntities(result, general);
       return {
         answers: indexes.map((_, position) => ({
           value: entities[position],
@@ -156,7 +156,6 @@ function splitRoot(
       answers: [{ value: readItemValue(result.data, undefined), errors: result.errors }],
       general: [],
     };
-  const isLost = !isPlainObject(result.data);
   const data: ResponseObject = isPlainObject(result.data) ? result.data : {};
   const errors = Map.groupBy(result.errors, ({ path: [name] }) =>
     names.find((known) => known !== undefined && known === name),
@@ -165,21 +164,19 @@ function splitRoot(
   return {
     answers: names.map((name) => ({
       value: readItemValue(data, name),
-      errors:
-        errors.get(name) ?? (isLost && name !== undefined ? errorsForLostData(result, general, [name]) : []),
+      errors: errors.get(name) ?? [],
     })),
     general,
   };
 }
 
-/** The errors of each item when one error, possibly of a single item, made the data of all items null. */
-function errorsForLostData(
+/** The errors of each entity when one error, possibly of a single entity, made the data of all entities null. */
+function errorsForLostEntities(
   { errors }: AnsweredResult,
   general: readonly FetchError[],
-  path: FetchError['path'],
 ): readonly FetchError[] {
   const [first] = errors;
-  return first === undefined || general.length > 0 ? [] : [{ ...first, path }];
+  return first === undefined || general.length > 0 ? [] : [{ ...first, path: [] }];
 }
 
 function readItemValue(data: unknown, name: string | undefined): unknown {
