@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import { maskSecrets } from '../config/addressSecrets.ts';
-import { describeCause, type GatewayError } from '../errors.ts';
+import { describeCause, GatewayError } from '../errors.ts';
 import { TextKey } from '../sharing/textMap.ts';
 import { requestCreationError, unreachableError } from './callErrors.ts';
 import type { CallHooks } from './callHooks.ts';
@@ -27,6 +27,7 @@ import type {
   SubgraphClient,
   SubgraphReceiver,
   SubgraphRequest,
+  SubgraphResponse,
 } from './subgraphClient.ts';
 import { type SubgraphEndpoint, SubgraphPools, type SubgraphTarget } from './subgraphPools.ts';
 
@@ -61,18 +62,31 @@ export interface SubgraphCallEvent {
 /** Why a call failed. Described only where it is logged: many calls may fail, and few of them leave a line. */
 export class CallFailure {
   readonly #call: Pick<HttpCall, 'url'>;
-  readonly #error: GatewayError | undefined;
+  readonly #result: AttemptEnd['result'] | undefined;
 
-  constructor(call: Pick<HttpCall, 'url'>, error?: GatewayError) {
+  /** `result`: of the last attempt. A response has a status outside 2xx. */
+  constructor(call: Pick<HttpCall, 'url'>, result: AttemptEnd['result'] | undefined) {
     this.#call = call;
-    this.#error = error;
+    this.#result = result;
   }
 
   /** `url`: where the call was sent, without the values of query parameters. `problem`: what went wrong, such as
    *  `connect ECONNREFUSED 127.0.0.1:4001`; `undefined` if the outcome says all there is to say. */
   describe(): { readonly url: string; readonly problem: string | undefined } {
-    return { url: maskSecrets(this.#call.url), problem: this.#error && describeCause(this.#error) };
+    const result = this.#result;
+    const problem =
+      result instanceof GatewayError ? describeCause(result) : result && describeReportedErrors(result);
+    return { url: maskSecrets(this.#call.url), problem };
   }
+}
+
+/** Without the text of a subgraph, except the code of the first error. */
+function describeReportedErrors({ errors = [] }: SubgraphResponse): string | undefined {
+  const [first] = errors;
+  if (first === undefined) return undefined;
+  const code = first.extensions?.code;
+  const isName = typeof code === 'string' && /^[A-Z][A-Z\d_]{0,99}$/.test(code);
+  return `GraphQL errors in the response: ${errors.length}${isName ? `, the first one with the code ${code}` : ''}`;
 }
 
 export interface HttpSubgraphClientOptions {
@@ -327,7 +341,7 @@ function failureOf(
 ): CallFailure | undefined {
   const isSuccess = outcome === 'answered' && (call.status ?? 200) < 400;
   if (isSuccess || outcome === 'cancelled') return undefined;
-  return new CallFailure(call, end?.result instanceof Error ? end.result : undefined);
+  return new CallFailure(call, end?.result);
 }
 
 /** Longer bodies are not shared: comparing them takes longer than it is worth. In characters. */

@@ -775,6 +775,24 @@ describe('the call observer', () => {
     ['a connection that is refused', undefined, /connect ECONNREFUSED 127\.0\.0\.1/],
     ['an HTML page', ({ respond }) => respond({ body: '<html>' }), /the body is not JSON/],
     ['another status', ({ respond }) => respond({ status: 503, body: 'busy' }), /the body is not JSON/],
+    [
+      'GraphQL errors with another status',
+      ({ respond }) =>
+        respond({
+          status: 400,
+          body: '{"errors":[{"message":"secret","extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]}',
+        }),
+      /^GraphQL errors in the response: 1, the first one with the code GRAPHQL_VALIDATION_FAILED$/,
+    ],
+    [
+      'GraphQL errors whose code is no name',
+      ({ respond }) =>
+        respond({
+          status: 400,
+          body: '{"errors":[{"message":"secret","extensions":{"code":"a secret"}},{"message":"secret"}]}',
+        }),
+      /^GraphQL errors in the response: 2$/,
+    ],
   ] as readonly (readonly [string, Script | undefined, RegExp])[])(
     'gets the address and the problem of %s',
     async (_, script, problem) => {
