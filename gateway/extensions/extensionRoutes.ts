@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import { HttpError } from '../admission/httpError.ts';
 import { ConfigError } from '../config/configError.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.ts';
+import { addRawBodyRoutes } from '../transport/http/rawBodyRoutes.ts';
 import { readBody } from '../transport/http/readBody.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
@@ -30,13 +31,16 @@ export function addExtensionRoutes(
         routeError(`has the extension "${extension}" with the route ${method} ${url}, ${message}`, expected);
       const handler: Parameters<typeof scope.route>[0]['handler'] = async (request, reply) => {
         const body = await readBody(request.raw, bodySize);
+        const fail = (err: unknown): HttpError => {
+          log.error({ err, extension, method, path: url }, 'A route of an extension failed');
+          return new HttpError(500, `The extension "${extension}" failed. The log has the cause.`);
+        };
         try {
           const params = request.params as Record<string, string>;
-          const response: unknown = await route.handle(toRequest(request.raw, body), params);
-          return await reply.send(checkResponse(response));
+          const response = checkResponse(await route.handle(toRequest(request.raw, body), params));
+          return await reply.send(withBodyErrors(response, fail));
         } catch (err) {
-          log.error({ err, extension, method, path: url }, 'A route of an extension failed');
-          return sendProblem(reply, 500, `The extension "${extension}" failed. The log has the cause.`);
+          throw fail(err);
         }
       };
       let exists: boolean;
@@ -68,6 +72,23 @@ function checkResponse(value: unknown): Response {
   if (response.bodyUsed) throw new TypeError('The route returned a Response whose body has been read.');
   if (response.type === 'error') throw new TypeError('The route returned Response.error().');
   return response;
+}
+
+/** `toError`: called if the body cannot be read to its end. Fastify sends the error if nothing was sent before, and otherwise
+ *  ends the connection. */
+function withBodyErrors(response: Response, toError: (cause: unknown) => Error): Response {
+  const { body } = response;
+  if (body === null) return response;
+  const reader = body.getReader();
+  const pull = async (controller: ReadableStreamDefaultController): Promise<void> => {
+    const { done, value } = await reader.read().catch((error: unknown) => {
+      throw toError(error);
+    });
+    if (done) controller.close();
+    else controller.enqueue(value);
+  };
+  const cancel = (reason: unknown): Promise<void> => reader.cancel(reason);
+  return new Response(new ReadableStream({ pull, cancel }, { highWaterMark: 0 }), response);
 }
 
 function routeError(message: string, expected: string): ConfigError {

@@ -434,6 +434,13 @@ describe('a hook that fails', () => {
         return response;
       },
     ],
+    [
+      'returns a Response whose body fails',
+      () =>
+        new Response(new ReadableStream({ pull: fail }), {
+          headers: { 'content-type': 'text/csv', 'content-length': '10' },
+        }),
+    ],
   ])('answers with 500 and is in the log: a route that %s', async (_, action) => {
     actions.set('route', action);
     const response = await fetch(new URL('/probe', gateway.url));
@@ -444,6 +451,19 @@ describe('a hook that fails', () => {
     expect(linesOf('A route of an extension failed')).toMatchObject([
       { extension: 'probe', method: 'GET', path: '/probe', err: { message: expect.any(String) } },
     ]);
+  });
+
+  test('ends the connection and is in the log: a route whose body fails after its beginning', async () => {
+    const chunks = ['a'];
+    const pull = (controller: ReadableStreamDefaultController) => {
+      const chunk = chunks.pop();
+      if (chunk === undefined) fail();
+      controller.enqueue(Buffer.from(chunk as string));
+    };
+    actions.set('route', () => new Response(new ReadableStream({ pull }, { highWaterMark: 0 })));
+    const text = fetch(new URL('/probe', gateway.url)).then((response) => response.text());
+    await expect(text).rejects.toThrow();
+    expect(linesOf('A route of an extension failed')).toMatchObject([{ extension: 'probe' }]);
   });
 
   test.each([

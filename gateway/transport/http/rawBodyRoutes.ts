@@ -25,7 +25,8 @@ export function addRawBodyRoutes(
 
 export function sendProblem(reply: FastifyReply, status: number, error: string): FastifyReply {
   if (status === 503) reply.headers(retryHeaders);
-  return reply.code(status).send({ error });
+  // An extension may have set another type for the response that failed.
+  return reply.code(status).type('application/json; charset=utf-8').send({ error });
 }
 
 /** Fastify rejects an invalid `content-type` before a parser is called. */
