@@ -21,11 +21,11 @@ interface LoadShedderOptions {
 /** The order in which priorities are shed. */
 const sheddingOrder: readonly RequestPriority[] = ['background', 'normal', 'critical'];
 
-const sampleIntervalMs = 500;
+export const sampleIntervalMs = 500;
 
 /** Consecutive samples below the lower threshold after which one priority is served again. Without them, the gateway
  *  would serve it at the first sign of relief, be overloaded again, and alternate between the two. */
-const calmSamplesPerStep = 4;
+export const calmSamplesPerStep = 4;
 
 /** The lower threshold, as a share of the limit. */
 const calmShare = 0.8;

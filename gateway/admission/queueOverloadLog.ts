@@ -1,5 +1,6 @@
 import type { Logger } from '../telemetry/logger.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
+import { calmSamplesPerStep, sampleIntervalMs } from './loadShedder.ts';
 
 interface QueueOverloadLogOptions {
   readonly log: Logger;
@@ -10,12 +11,8 @@ interface QueueOverloadLogOptions {
   isOverloaded(): boolean;
 }
 
-const sampleIntervalMs = 500;
-/** Consecutive samples without an overload after which it has ended, as in `LoadShedder`: otherwise an overload with short
- *  gaps would write two lines for each gap. */
-const calmSamplesToEnd = 4;
-
-/** Logs when requests begin to fail because they wait too long for their execution, and when that has ended. Without an
+/** Logs when requests begin to fail because they wait too long for their execution, and when that has ended: after as many
+ *  calm samples as in `LoadShedder`, because an overload with short gaps would write two lines for each gap. Without an
  *  overload, there is no timer. */
 export class QueueOverloadLog {
   readonly #options: QueueOverloadLogOptions;
@@ -54,7 +51,7 @@ export class QueueOverloadLog {
     const isCalm = this.#failed === this.#failedBefore && !this.#options.isOverloaded();
     this.#failedBefore = this.#failed;
     this.#calmSamples = isCalm ? this.#calmSamples + 1 : 0;
-    if (this.#calmSamples < calmSamplesToEnd) {
+    if (this.#calmSamples < calmSamplesPerStep) {
       this.#scheduleSample();
       return;
     }
