@@ -14,6 +14,7 @@ const messages = {
   expired: 'The token has expired (exp).',
   not_yet_valid: 'The token is not valid yet (nbf).',
   audience: 'The token is for another audience (aud).',
+  missing_claim: 'The token lacks a required claim.',
   claims: 'A claim of the token has the wrong type.',
 } as const;
 

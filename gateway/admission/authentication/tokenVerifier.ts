@@ -18,6 +18,8 @@ export interface TokenIssuer {
   readonly issuer: string;
   /** One of them must be in `aud`; empty if it is not checked. */
   readonly audiences: readonly string[];
+  /** All of them must be in the token. */
+  readonly requiredClaims: readonly string[];
   readonly algorithms: readonly string[];
 }
 
@@ -71,7 +73,9 @@ export class TokenVerifier {
       return verified;
     } catch (error) {
       const reason = reasonOf(error);
-      throw reason === undefined ? error : new TokenRefusal(reason);
+      if (reason === undefined) throw error;
+      const isMissing = reason === 'missing_claim' && error instanceof errors.JWTClaimValidationFailed;
+      throw new TokenRefusal(reason, isMissing ? ` Required: ${error.claim}.` : '');
     }
   }
 
@@ -86,10 +90,11 @@ export class TokenVerifier {
   }
 
   async #verifyWith(tokenIssuer: TokenIssuer, text: string): Promise<CachedToken> {
-    const { keys, issuer, audiences, algorithms } = tokenIssuer;
+    const { keys, issuer, audiences, requiredClaims, algorithms } = tokenIssuer;
     const { clockToleranceMs, now } = this.#options;
     const options: JWTVerifyOptions = {
       algorithms: [...algorithms],
+      requiredClaims: [...requiredClaims],
       clockTolerance: clockToleranceMs / 1_000,
       currentDate: new Date(now()),
       ...(issuer === '' ? {} : { issuer }),
@@ -165,5 +170,6 @@ function reasonOf(error: unknown): TokenRefusalReason | undefined {
 function reasonOfClaim({ claim, reason }: errors.JWTClaimValidationFailed): TokenRefusalReason {
   if (claim === 'aud') return 'audience';
   if (claim === 'iss') return 'unknown_issuer';
+  if (reason === 'missing') return 'missing_claim';
   return claim === 'nbf' && reason === 'check_failed' ? 'not_yet_valid' : 'claims';
 }

@@ -51,6 +51,18 @@ const issuer = z.strictObject({
       'The claim `aud` must contain one of these values. Empty: not checked, so that a token that the issuer made for another application is accepted.',
     )
     .prefault([]),
+  requiredClaims: z
+    .array(
+      text({
+        title: 'claim',
+        expected: 'the name of a claim, such as exp',
+        isValid: (value) => value !== '',
+      }),
+    )
+    .describe(
+      'Claims that a token must have. Set `[exp]` unless the issuer makes tokens that never expire: without it, a token without `exp` is accepted until the issuer publishes other keys.',
+    )
+    .prefault([]),
   algorithms: z
     .array(algorithm)
     .min(1, { error: 'at least one algorithm, such as [RS256]' })

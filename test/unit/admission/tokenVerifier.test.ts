@@ -24,11 +24,18 @@ const startedAt = 1_800_000_000_000;
 const seconds = startedAt / 1_000;
 
 /** A verifier of the tokens of both issuers, on a clock that the test moves. */
-function createVerifier(options: { readonly issuers?: number; readonly audiences?: readonly string[] } = {}) {
+function createVerifier(
+  options: {
+    readonly issuers?: number;
+    readonly audiences?: readonly string[];
+    readonly requiredClaims?: readonly string[];
+  } = {},
+) {
   const timers = new FakeTimers();
+  const { audiences = [], requiredClaims = [] } = options;
   const issuers = [
-    { server: issuer, issuer: 'https://login.test/', audiences: options.audiences ?? [] },
-    { server: other, issuer: 'https://partner.test/', audiences: [] },
+    { server: issuer, issuer: 'https://login.test/', audiences, requiredClaims },
+    { server: other, issuer: 'https://partner.test/', audiences: [], requiredClaims: [] },
   ].slice(0, options.issuers ?? 2);
   const verifier = new TokenVerifier({
     issuers: issuers.map(({ server, ...rest }) => ({
@@ -174,6 +181,18 @@ describe('A token is refused', () => {
     ['that is encrypted', 'malformed', async () => 'e30.e30.e30.e30.e30'],
   ])('%s', async (_, reason, create) => {
     expect(await verify(await create(), { audiences: reason === 'audience' ? ['graph'] : [] })).toBe(reason);
+  });
+
+  test('without a claim that its issuer has to add, with a message that names it', async () => {
+    const { verifier } = createVerifier({ requiredClaims: ['sub', 'exp'] });
+    const refused = Promise.resolve(verifier.verify(await issuer.sign({ sub: 'a' })));
+    await expect(refused).rejects.toMatchObject({
+      reason: 'missing_claim',
+      message: 'The token lacks a required claim. Required: exp.',
+    });
+    const complete = { sub: 'a', exp: seconds + 60 };
+    expect(await outcomeOf(verifier, await issuer.sign(complete))).toMatchObject(complete);
+    expect(await outcomeOf(verifier, await other.sign({ sub: 'b' }))).toMatchObject({ sub: 'b' });
   });
 
   test('with a message that does not repeat it', async () => {

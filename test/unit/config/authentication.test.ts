@@ -13,7 +13,9 @@ describe('security.jwt', () => {
   test('needs the address of the keys alone', () => {
     expect(parseConfig({ supergraph }).security.jwt).toBeUndefined();
     expect(parseConfig({ supergraph, security: { jwt: { issuers: [{ jwks }] } } }).security.jwt).toEqual({
-      issuers: [{ jwks, issuer: '', audiences: [], algorithms: signatureAlgorithms, headers: {} }],
+      issuers: [
+        { jwks, issuer: '', audiences: [], requiredClaims: [], algorithms: signatureAlgorithms, headers: {} },
+      ],
       required: false,
       header: 'authorization',
       cookie: '',
