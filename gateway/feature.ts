@@ -116,9 +116,10 @@ export interface FeatureContext {
   endpointOf(subgraph: string): SubgraphEndpoint;
   /** How the schema of a subgraph is fetched: with the headers, certificates and signature of its operations. */
   readonly schemaAccessOf: AccessOfAddress;
-  /** Counts a stream of a client as open (`RequestContext.clientKey`). Returns a function that ends it.
+  /** Counts a stream of a client as open (`RequestContext.clientKey`). `weight`: as how many it counts; 1 when omitted.
+   *  Returns a function that ends it.
    *  @throws {GatewayError} `OVERLOADED` beyond the limits. */
-  openStream(clientKey: string): () => void;
+  openStream(clientKey: string, weight?: number): () => void;
   /** For requests that are not operations. Operations have a `RequestContext`. */
   readonly authentication: Authentication;
   /** `undefined` if tracing is off. */

@@ -31,7 +31,7 @@ export async function createFeatureContext(options: FeatureContextOptions): Prom
     supergraphs,
     endpointOf: createSubgraphEndpoints(config, supergraphs, certificates),
     schemaAccessOf: createSchemaAccess(config, certificates),
-    openStream: (clientKey) => openStreams.open(clientKey),
+    openStream: (clientKey, weight) => openStreams.open(clientKey, weight),
     authentication: await createAuthentication(),
     newId: createIdGenerator(worker?.name),
   };

@@ -33,7 +33,7 @@ export interface SubscriptionManagerOptions {
   /** The same for each interruption. */
   toClientInterruption(error: GatewayError): GatewayError;
   /** See `FeatureContext.openStream`. */
-  openStream(clientKey: string): () => void;
+  openStream(clientKey: string, weight: number): () => void;
   /** The client's connection parameters that are forwarded to a subgraph. */
   connectionParamsFor(subgraph: string, request: OperationRequest): Readonly<Record<string, unknown>>;
   /** Milliseconds without an event after which a client's subscription ends; 0 for no limit. */
@@ -96,7 +96,9 @@ export class SubscriptionManager {
     const { queue, source, openStream, idleTimeoutMs, timers, reportsInterruptions } = this.#options;
     const refusal = source.validate?.(this.#sourceRequest(subscription, subscription.request.resumeAfter));
     if (refusal !== undefined) throw refusal;
-    const closeStream = openStream(subscription.requestContext.clientKey);
+    const description = this.#describe(subscription);
+    const weight = 1 + Math.floor(description.length / charactersPerWeight);
+    const closeStream = openStream(subscription.requestContext.clientKey, weight);
     const { signal } = subscription.request;
     let leave: (() => void) | undefined;
     let idle: InactivityTimer | undefined;
@@ -129,7 +131,7 @@ export class SubscriptionManager {
     signal.addEventListener('abort', abort, { once: true });
     try {
       leave = this.#registry.join(
-        this.#keyOf(subscription),
+        isShareable(subscription) ? description : undefined,
         subscriber,
         (onEnd) => this.#createShared(subscription, onEnd),
         (live) => live.shared.start(this.#feedOf(live)),
@@ -251,14 +253,16 @@ export class SubscriptionManager {
     };
   }
 
-  /** Holds everything that can change what a client receives. `undefined`: not shared. */
-  #keyOf({ operation, request, requestContext }: SubscriptionRequest): string | undefined {
-    const text = request.document.loc?.source.body;
-    // Past events are replayed for this client alone.
-    if (text === undefined || request.resumeAfter !== undefined) return undefined;
+  /** `undefined`: not shared. */
+  #keyOf(subscription: SubscriptionRequest): string | undefined {
+    return isShareable(subscription) ? this.#describe(subscription) : undefined;
+  }
+
+  /** Holds everything that can change what a client receives. */
+  #describe({ operation, request, requestContext }: SubscriptionRequest): string {
     return JSON.stringify([
       operation.supergraph.id,
-      text,
+      textOf(request),
       request.operationName ?? null,
       // With `@override` labels, one text can have several plans.
       operation.program.steps.map(({ shape }) => shape.id),
@@ -270,6 +274,19 @@ export class SubscriptionManager {
       this.#options.connectionParamsFor(subscriptionStepOf(operation).shape.subgraph, request),
     ]);
   }
+}
+
+/** A subscription counts once more for so many characters of its operation and variables, which stay in memory until it
+ *  ends. About what any other subscription needs. */
+const charactersPerWeight = 20_000;
+
+/** Past events are replayed for one client alone. */
+function isShareable({ request }: SubscriptionRequest): boolean {
+  return textOf(request) !== undefined && request.resumeAfter === undefined;
+}
+
+function textOf({ document }: OperationRequest): string | undefined {
+  return document.loc?.source.body;
 }
 
 function trackCursor(live: ActiveSubscription, receiver: SourceReceiver): SourceReceiver {

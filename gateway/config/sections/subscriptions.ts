@@ -55,11 +55,13 @@ export const subscriptionsSection = z
       )
       .prefault('reported'),
     total: integer({ min: 1 })
-      .describe('Maximum open subscriptions in one process. Event streams of deferred enrichments count too.')
+      .describe(
+        'Maximum open subscriptions in one process. Event streams of deferred enrichments count too. A subscription counts once more for every 20,000 characters of its operation and variables.',
+      )
       .prefault(50_000),
     perClient: integer({ min: 1 })
       .describe(
-        'Maximum open subscriptions of one client, over all its connections. A client is one `security.identity`, or one address if there is no identity. Behind a proxy, all clients can have the same address.',
+        'Maximum open subscriptions of one client, over all its connections. A client is one `security.identity`, or one address if there is no identity. Behind a proxy, all clients can have the same address. Large subscriptions count several times, as for `total`.',
       )
       .prefault(10_000),
     idleTimeout: duration()

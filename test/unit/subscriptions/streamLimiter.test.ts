@@ -15,6 +15,18 @@ describe('StreamLimiter', () => {
     expect(() => streams.open('ada')).toThrow('subscriptions.total');
   });
 
+  test('counts a large stream as several for the limits, and as one for the size', () => {
+    const streams = new StreamLimiter({ total: 6, perClient: 4 });
+    const close = streams.open('ada', 3);
+    expect(() => streams.open('ada', 2)).toThrow('which counts as 2 of 4');
+    streams.open('ada');
+    expect(() => streams.open('ben', 3)).toThrow('which counts as 3 because of the size');
+    expect(streams.size).toBe(2);
+    close();
+    streams.open('ben', 3);
+    expect(streams.size).toBe(2);
+  });
+
   test('counts a stream as closed once, however often its close function is called', () => {
     const streams = new StreamLimiter({ total: 3, perClient: 2 });
     const close = streams.open('ada');

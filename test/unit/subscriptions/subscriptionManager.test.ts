@@ -72,7 +72,7 @@ function start(
     reportsInterruptions: true,
     toClientError: (error) => error,
     toClientInterruption: (error) => error,
-    openStream: () => openStreams.open('any'),
+    openStream: (_, weight) => openStreams.open('any', weight),
     connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,
     timers,
@@ -848,6 +848,16 @@ describe('failures and limits', () => {
       expect(await fast.next()).toEqual({ data: { stockChanged: { stock: amount } } });
     }
     await expect(slow.next()).rejects.toMatchObject({ code: 'OVERLOADED' });
+  });
+
+  test('a subscription counts once more for 20,000 characters of its operation and variables', async () => {
+    const { subscribe } = start({}, { perClient: 2 });
+    const large = { w: 'n'.repeat(20_000) };
+    const client = await subscribe(whole, large);
+    await expect(subscribe(whole)).rejects.toMatchObject({ code: 'OVERLOADED' });
+    await client.leave();
+    await subscribe(whole);
+    await expect(subscribe(whole, large)).rejects.toThrow('which counts as 2 of 2');
   });
 
   test('clients beyond the stream limits are refused', async () => {
