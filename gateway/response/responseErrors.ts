@@ -8,6 +8,8 @@ import type { SlicedTask } from '../time/slicedTask.ts';
 import { toClientPath, toInternalPath } from './clientPaths.ts';
 import { type ErrorPolicy, errorsPerSlice, formatExecutionError, formatShapeErrors } from './formatErrors.ts';
 import { PathIndex } from './pathIndex.ts';
+import { responseTooLarge } from './responseChunks.ts';
+import type { ShapedData } from './shapeData.ts';
 import type { InvalidValue, ShapeError } from './shapeErrors.ts';
 
 /** The errors of one execution as the client gets them. The error of a whole fetch is reported at each field that is
@@ -23,12 +25,17 @@ export class ResponseErrors {
   readonly #reported = new Set<ExecutionError>();
   /** Errors of inputs that the client did not select: their paths end at the objects that the inputs belong to. */
   readonly #inputErrors = new WeakSet<GraphQLFormattedError>();
+  readonly #maxBytes: number;
+  /** Lower bound of the size of the payload so far. */
+  #bytes = 0;
   #readCount = 0;
 
-  constructor(operation: PreparedOperation, execution: Execution, policy: ErrorPolicy) {
+  /** `maxBytes`: largest payload. */
+  constructor(operation: PreparedOperation, execution: Execution, policy: ErrorPolicy, maxBytes: number) {
     this.#operation = operation;
     this.#execution = execution;
     this.#policy = policy;
+    this.#maxBytes = maxBytes;
   }
 
   /** Finds the error that explains why a field is missing, among those that `readNew` has read. */
@@ -43,15 +50,16 @@ export class ResponseErrors {
     return undefined;
   };
 
-  /** Returns the errors of delivery groups whose data has been shaped. `found`: the errors of the shaping. `isDataNull`: no
-   *  root field is left, so that the error of several of them is reported at the first one only. */
+  /** Returns the errors of delivery groups whose data has been shaped. `found`: the errors of the shaping. If the data is
+   *  null, the error of several root fields is reported at the first one only.
+   *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` for a payload that is too large. */
   *errorsOfGroups(
     groups: ReadonlySet<number>,
     found: readonly ShapeError[],
-    isDataNull: boolean,
+    { data, bytes }: Pick<ShapedData, 'data' | 'bytes'>,
   ): SlicedTask<GraphQLFormattedError[]> {
     this.markReported(found);
-    const errors = yield* this.errorsOfFetches(groups, isDataNull);
+    const errors = yield* this.errorsOfFetches(groups, bytes, data === null);
     for (const error of yield* this.format(found, yield* this.indexPaths(errors))) errors.push(error);
     return errors;
   }
@@ -61,8 +69,15 @@ export class ResponseErrors {
     for (const error of found) if (error.kind === 'missing') this.#reported.add(error.cause);
   }
 
-  /** Returns the errors of delivery groups' fetches that are not reported at missing fields. */
-  *errorsOfFetches(groups: ReadonlySet<number>, isDataNull = false): SlicedTask<GraphQLFormattedError[]> {
+  /** Returns the errors of delivery groups' fetches that are not reported at missing fields. To be called before `format` for
+   *  each payload. `dataBytes`: size of the payload's data.
+   *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` for a payload that is too large. */
+  *errorsOfFetches(
+    groups: ReadonlySet<number>,
+    dataBytes: number,
+    isDataNull = false,
+  ): SlicedTask<GraphQLFormattedError[]> {
+    this.#bytes = dataBytes;
     yield* this.readNew();
     const formatted: GraphQLFormattedError[] = [];
     // Two subgraphs may fail for one field that they share.
@@ -77,6 +92,7 @@ export class ResponseErrors {
       const text = JSON.stringify(formattedError);
       if (known.has(text)) continue;
       known.add(text);
+      this.#countBytes(text);
       if (path.length < error.path.length) this.#inputErrors.add(formattedError);
       formatted.push(formattedError);
     }
@@ -93,16 +109,28 @@ export class ResponseErrors {
     return paths;
   }
 
-  format(found: readonly ShapeError[], explained: PathIndex): SlicedTask<GraphQLFormattedError[]> {
+  /** @throws {GatewayError} `OPERATION_TOO_COMPLEX` for a payload that is too large. */
+  *format(found: readonly ShapeError[], explained: PathIndex): SlicedTask<GraphQLFormattedError[]> {
     const { access } = this.#operation;
     const reported = new Set<string>();
-    return formatShapeErrors(
+    const formatted = yield* formatShapeErrors(
       found,
       explained,
       this.#policy,
       (error) => this.#attribute(error, reported),
       access?.code ?? 'FORBIDDEN',
     );
+    for (const [index, error] of formatted.entries()) {
+      if (index % errorsPerSlice === errorsPerSlice - 1) yield;
+      this.#countBytes(JSON.stringify(error));
+    }
+    return formatted;
+  }
+
+  /** The error of one fetch may be at many fields, with the message and the extensions of the subgraph. */
+  #countBytes({ length }: string): void {
+    this.#bytes += length;
+    if (this.#bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
   }
 
   /** Returns the subgraph that returned the value, or that left it out, and reports the problem to the log unless it is in

@@ -40,9 +40,9 @@ export class ResponseShaper {
   #sentNulls = new SentNulls();
 
   constructor(options: ResponseShaperOptions) {
-    const { operation, execution, policy } = options;
+    const { operation, execution, policy, maxBytes } = options;
     this.#options = options;
-    this.#errors = new ResponseErrors(operation, execution, policy);
+    this.#errors = new ResponseErrors(operation, execution, policy, maxBytes);
     this.#staleFields = new StaleFields(operation, execution);
   }
 
@@ -72,7 +72,7 @@ export class ResponseShaper {
     );
     // The caller shapes the response again: nothing counts as reported.
     if (shaped.isBlockedByPending) return { ...shaped, errors: [], stale: undefined };
-    const errors = yield* this.#errors.errorsOfGroups(groups, found, shaped.data === null);
+    const errors = yield* this.#errors.errorsOfGroups(groups, found, shaped);
     const stale = yield* this.#staleFields.extensionOfGroups(groups, [{ path: [], data: shaped.data }]);
     return { ...shaped, errors, stale };
   }
@@ -156,7 +156,7 @@ export class ResponseShaper {
       shaped.push(data);
       if (shaped.length % positionsPerSlice === 0) yield;
     }
-    const all = yield* errors.errorsOfFetches(groups);
+    const all = yield* errors.errorsOfFetches(groups, maxBytes - remainingBytes);
     const explained = yield* errors.indexPaths(all);
     const byPosition = yield* assignErrors(all, positions);
     const results: DeferredResult<ShapedData['data']>[] = [];

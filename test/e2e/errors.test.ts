@@ -534,6 +534,29 @@ describe('an invalid response of a subgraph', () => {
 
 describe('the message and extensions that a client sees of a subgraph error', () => {
   test.each([
+    ['a whole fetch', undefined],
+    ['a field', ['_entities', 0, 'stock']],
+  ])('count for limits.responseSize at each path: the error of %s', async (_, path) => {
+    await using own = await startInlineGateway({
+      subgraphs,
+      config: { security: { exposeSubgraphErrors: true }, limits: { responseSize: '50KB' } },
+    });
+    const query = '{ products { stock } more: products { stock } again: products { stock } }';
+    const answer = (length: number) =>
+      own.subgraph('stock').answerWith(() => ({
+        kind: 'json',
+        body: { data: null, errors: [{ message: 'x'.repeat(length), path }] },
+      }));
+    answer(1_000);
+    expect((await own.execute(query)).body.errors).toHaveLength(9);
+    answer(10_000);
+    expect((await own.execute(query)).body).toMatchObject({
+      data: null,
+      errors: [{ extensions: { code: 'OPERATION_TOO_COMPLEX', limit: 'responseSize' } }],
+    });
+  });
+
+  test.each([
     [
       { exposeSubgraphErrors: true },
       { message: 'database at 10.0.0.1 is down', extensions: { code: 'SUBGRAPH_ERROR' } },
