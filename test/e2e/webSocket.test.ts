@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
+import { HeaderAuthentication } from '../../gateway/admission/authentication/authentication.ts';
+import { createIdentityReader } from '../../gateway/admission/identity.ts';
 import { GatewayError } from '../../gateway/errors.ts';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import { failCurrentRequest } from '../../gateway/transport/http/requestScope.ts';
@@ -565,6 +567,28 @@ describe('a WebSocket handshake', () => {
     const peer = await Peer.ready(server.url);
     expect(await rejectionOf(server.url)).toEqual([503, 'OVERLOADED']);
     await peer[Symbol.asyncDispose]();
+    await using again = await Peer.ready(server.url);
+    expect(again.socket.readyState).toBe(WebSocket.OPEN);
+  });
+
+  test('is rejected at the limit of WebSockets of one client: an identity, or an address without one', async () => {
+    await using server = await startScriptedServer(undefined, {
+      limits: { webSocketsPerClient: 1 },
+      authentication: new HeaderAuthentication(createIdentityReader({ header: 'x-user', claim: 'sub' })),
+    });
+    const as = (user: string) => ({ headers: { 'x-user': user } });
+    await using _ada = await Peer.ready(server.url, undefined, as('ada'));
+    await using _ben = await Peer.ready(server.url, undefined, as('ben'));
+    const second = await Peer.open(server.url, as('ada'));
+    second.send({ type: 'connection_init' });
+    expect(await second.closed).toEqual({
+      code: 1013,
+      reason:
+        'This client has 1 WebSockets, the maximum (limits.webSocketsPerClient). Close one of them first.',
+    });
+    const anonymous = await Peer.ready(server.url);
+    expect(await rejectionOf(server.url)).toEqual([503, 'OVERLOADED']);
+    await anonymous[Symbol.asyncDispose]();
     await using again = await Peer.ready(server.url);
     expect(again.socket.readyState).toBe(WebSocket.OPEN);
   });

@@ -155,6 +155,7 @@ export async function startScriptedServer(
       fieldComparisons: 10_000_000,
       batchedOperations: 0,
       webSockets: 100,
+      webSocketsPerClient: 100,
       operationsPerSocket: 100,
       eventStreams: 100,
       eventStreamsPerClient: 100,

@@ -70,6 +70,11 @@ export const limitsSection = z
         'Maximum number of client WebSockets in one process. More are refused with 503; 0 refuses all.',
       )
       .prefault(20_000),
+    webSocketsPerClient: integer({ min: 1 })
+      .describe(
+        'Maximum number of WebSockets of one client in one process, identified by `security.identity`, or else by address. Behind a proxy, all clients have one address unless `listen.trustedProxies` lists the proxy.',
+      )
+      .prefault(10_000),
     operationsPerSocket: integer({ min: 1 })
       .describe(
         'Maximum number of concurrent operations on one WebSocket or event stream. More are refused with OVERLOADED.',

@@ -65,6 +65,7 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, Admis
   readonly limits: AdmissionSettings['limits'] & {
     readonly bodySize: number;
     readonly webSockets: number;
+    readonly webSocketsPerClient: number;
     /** Maximum on one WebSocket or event stream. */
     readonly operationsPerSocket: number;
     /** Maximum number of event streams for several operations each; 0 turns them off. */
@@ -186,6 +187,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     clientAddressOf,
     maxMessageBytes: limits.bodySize,
     maxConnections: limits.webSockets,
+    maxConnectionsPerClient: limits.webSocketsPerClient,
     maxOperations: limits.operationsPerSocket,
     ...streamSettings,
     initTimeoutMs: options.initTimeoutMs,

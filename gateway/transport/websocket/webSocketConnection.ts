@@ -56,6 +56,9 @@ interface WebSocketConnectionOptions extends WebSocketConnectionSettings {
   readonly clientAddress: string | undefined;
   /** Names in lower case. */
   readonly handshakeHeaders: ReadonlyMap<string, string>;
+  /** Counts the socket as one of this client (`ClientIdentity.clientKey`) instead of one of its address. Returns the error if
+   *  the client has too many. */
+  readonly admitClient: (clientKey: string) => HttpError | undefined;
 }
 
 /** A client's connection in the protocol `graphql-transport-ws`. Messages and their validation are the library's
@@ -188,11 +191,16 @@ export class WebSocketConnection {
     this.#authenticate(
       headers,
       (client) => this.#acknowledge(client),
-      (error) => this.#closeUnauthenticated(error),
+      (error) => this.#closeRefused(error),
     );
   }
 
   #acknowledge(client: ClientIdentity): void {
+    const refusal = this.#options.admitClient(client.clientKey);
+    if (refusal !== undefined) {
+      this.#closeRefused(refusal);
+      return;
+    }
     this.#initialization = 'acknowledged';
     this.#adoptToken(client);
     this.#outbox.send(JSON.stringify({ type: MessageType.ConnectionAck }));
@@ -242,7 +250,7 @@ export class WebSocketConnection {
         this.#isRenewing = false;
         // The present token is still good.
         if (error.status === 503) this.#sendPong({ errors: [error.toFormatted()] });
-        else this.#closeUnauthenticated(error);
+        else this.#closeRefused(error);
       },
     );
   }
@@ -294,7 +302,7 @@ export class WebSocketConnection {
   }
 
   /** Clients connect again after these codes, with other parameters if they have any. */
-  #closeUnauthenticated({ status, message }: HttpError): void {
+  #closeRefused({ status, message }: HttpError): void {
     if (status === 503) this.#close(1013, message);
     else this.#close(CloseCode.Forbidden, `Forbidden: ${message}`);
   }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { handleProtocols } from 'graphql-ws';
 import { type ServerOptions, WebSocketServer } from 'ws';
+import { addressKey } from '../../admission/addressKey.ts';
 import { HttpError } from '../../admission/httpError.ts';
 import type { ReadClientAddress } from '../http/clientAddress.ts';
 import type { CorsPolicy } from '../http/cors.ts';
@@ -17,6 +18,8 @@ interface WebSocketRegistryOptions extends WebSocketConnectionSettings {
   readonly maxMessageBytes: number;
   /** Maximum number of open sockets. */
   readonly maxConnections: number;
+  /** Maximum number of open sockets of one client. */
+  readonly maxConnectionsPerClient: number;
   /** Whether the origin of a browser's page is checked. */
   readonly csrf: boolean;
   readonly cors: CorsPolicy;
@@ -32,6 +35,7 @@ export class WebSocketRegistry {
   readonly #options: WebSocketRegistryOptions;
   readonly #server: WebSocketServer;
   readonly #open = new Set<WebSocketConnection>();
+  readonly #countByClient = new Map<string, number>();
   #allClosed: PromiseWithResolvers<void> | undefined;
 
   constructor(options: WebSocketRegistryOptions) {
@@ -55,9 +59,11 @@ export class WebSocketRegistry {
 
   /** Accepts an upgrade request, or rejects it with an HTTP status. */
   upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void {
+    const clientAddress = this.#options.clientAddressOf(request);
+    let clientKey = addressKey(clientAddress);
     let credentials: HandshakeCredentials;
     try {
-      credentials = this.#admit(request);
+      credentials = this.#admit(request, clientKey);
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
       // The client may have disconnected. An `error` event without a listener would end the process.
@@ -71,12 +77,22 @@ export class WebSocketRegistry {
         ...this.#options,
         socket,
         connection: connection as Socket,
-        clientAddress: this.#options.clientAddressOf(request),
+        clientAddress,
         handshakeHeaders: handshakeHeaders(request.headers, credentials),
+        admitClient: (key) => {
+          const refusal = key === clientKey ? undefined : this.#findExcessOf(key);
+          if (refusal !== undefined) return refusal;
+          this.#count(clientKey, -1);
+          this.#count(key, 1);
+          clientKey = key;
+          return undefined;
+        },
       });
       this.#open.add(client);
+      this.#count(clientKey, 1);
       socket.once('close', () => {
         this.#open.delete(client);
+        this.#count(clientKey, -1);
         if (this.#open.size === 0) this.#allClosed?.resolve();
       });
       if (this.#options.isDraining()) client.drain();
@@ -104,7 +120,7 @@ export class WebSocketRegistry {
     for (const client of this.#open) client.terminate();
   }
 
-  #admit(request: IncomingMessage): HandshakeCredentials {
+  #admit(request: IncomingMessage, clientKey: string): HandshakeCredentials {
     const { admission, maxConnections, csrf, cors, isDraining } = this.#options;
     if (isDraining()) {
       throw new HttpError(503, 'The gateway is shutting down. Connect again.', { code: 'SHUTTING_DOWN' });
@@ -120,7 +136,26 @@ export class WebSocketRegistry {
         { code: 'OVERLOADED' },
       );
     }
+    const excess = this.#findExcessOf(clientKey);
+    if (excess !== undefined) throw excess;
     return credentials;
+  }
+
+  /** The error for another socket of this client; `undefined` if it may have one. */
+  #findExcessOf(clientKey: string): HttpError | undefined {
+    const { maxConnectionsPerClient: max } = this.#options;
+    if ((this.#countByClient.get(clientKey) ?? 0) < max) return undefined;
+    return new HttpError(
+      503,
+      `This client has ${max} WebSockets, the maximum (limits.webSocketsPerClient). Close one of them first.`,
+      { code: 'OVERLOADED' },
+    );
+  }
+
+  #count(clientKey: string, change: 1 | -1): void {
+    const count = (this.#countByClient.get(clientKey) ?? 0) + change;
+    if (count > 0) this.#countByClient.set(clientKey, count);
+    else this.#countByClient.delete(clientKey);
   }
 }
 

@@ -68,6 +68,7 @@ describe('a configuration', () => {
       responseSize: 128 * 1024 ** 2,
       batchedOperations: 0,
       webSockets: 20_000,
+      webSocketsPerClient: 10_000,
       operationsPerSocket: 100,
       cost: { max: 0, listSize: 10 },
       rate: { cost: 0, window: 60_000, key: 'identity' },
