@@ -2,6 +2,9 @@ import type { ResponseTimings } from '../execution/executionObserver.ts';
 
 // The JSON of `GET /insights/data`. Times are milliseconds, unless their names say otherwise.
 
+/** How many enrichment jobs in each state the data has. The newest ones. */
+export const maxJobs = 100;
+
 export interface InsightsData {
   /** How many workers the data is of, and how many there are: one that does not answer in time is missing. `null` for a
    *  process without others. */
@@ -19,7 +22,7 @@ export interface InsightsData {
   readonly unrecordedRequests: number;
   /** The last 15 minutes, the oldest first. */
   readonly series: readonly SeriesPoint[];
-  /** Enrichment jobs that wait or have failed (`GET /jobs`), or why they cannot be read. */
+  /** Enrichment jobs that wait or have failed (`GET /jobs`), at most `maxJobs` of each, or why they cannot be read. */
   readonly jobs: readonly unknown[] | { readonly error: string };
   /** `GET /contracts`. */
   readonly contracts: unknown;

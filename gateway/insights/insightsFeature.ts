@@ -15,7 +15,7 @@ import type { Routes } from '../transport/http/routes.ts';
 import { AnswerTimes } from './answerTimes.ts';
 import { ExplainedTrace } from './explainedTracing.ts';
 import { explainPayload } from './explainPayload.ts';
-import type { InsightsData, OperationInsights } from './insightsData.ts';
+import { type InsightsData, maxJobs, type OperationInsights } from './insightsData.ts';
 import { addInsightsPage, findInsightsDirectory } from './insightsPage.ts';
 import {
   describeOperation,
@@ -60,7 +60,6 @@ interface DataQuery {
 
 const maxOperations = 1_000;
 const defaultOperations = 100;
-const maxJobs = 100;
 const maxNewDocumentsPerSecond = 100;
 
 /** Parsing an answer of another worker takes one turn of the event loop: about 5 kB for each operation. */

@@ -5,6 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { execute, type GraphQLSchema } from 'graphql';
 import type { Locator, Page } from 'playwright-core';
 import { parse } from 'yaml';
+import type {
+  InsightsData,
+  OperationInsights,
+  SubgraphInsights,
+} from '../../gateway/insights/insightsData.ts';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import type { ExecutionOutcome } from '../../gateway/response/executionOutcome.ts';
 import { ensureGraphiql, ensureInsightsPage } from '../../scripts/bundles.ts';
@@ -535,6 +540,55 @@ describe('the insights page in a browser', () => {
       const response = await fetch(`${adminUrl}/${file}`);
       expect([file, response.status]).toEqual([file, 200]);
       bytes += (await response.arrayBuffer()).byteLength;
+  test('keeps its layout and what is selected with long names, many jobs and old times, and says since when its data is old', async () => {
+    await using shop = await startEnrichedShop();
+    const { adminUrl } = shop.gateway;
+    await shop.execute('query Short { products { name } }');
+    const real = (await (await fetch(`${adminUrl}/insights/data`)).json()) as InsightsData;
+    const [operation] = real.operations as [OperationInsights];
+    const [subgraph] = real.subgraphs as [SubgraphInsights];
+    const name = 'LongName'.repeat(30);
+    const lastUsedAt = '2026-01-30T12:00:00.000Z';
+    const job = { state: 'failed', coordinates: ['Product.advice'], attempts: 1, ageMs: 1 };
+    const data: InsightsData = {
+      ...real,
+      now: '2026-01-31T12:00:00.000Z',
+      subgraphs: [{ ...subgraph, name, callsPerSecond: 12_345.6, failureShare: 0.996 }],
+      operations: [{ ...operation, name, lastUsedAt }, operation],
+      jobs: Array.from({ length: 100 }, (_, id) => ({ ...job, id: `${id}` })),
+    };
+    let served: InsightsData | undefined = data;
+    const page = await (browser as TestBrowser).context.newPage();
+    await page.clock.install({ time: data.now });
+    await page.route('**/insights/data', (route) =>
+      served === undefined ? route.abort() : route.fulfill({ json: served }),
+    );
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.goto(`${adminUrl}/insights`);
+    const details = page.getByRole('article');
+    await details.getByRole('heading', { name }).waitFor();
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+    await page.getByRole('cell', { name: /^Jan (29|30|31), / }).waitFor();
+    await page.getByText('Dead letters: 100 or more').waitFor();
+    await page.getByText('12,345.6').waitFor();
+    await page.getByText('> 99 %').waitFor();
+
+    await details.getByText('The operation, without its values').click();
+    served = { ...data, operations: [...data.operations].reverse() };
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByRole('row').nth(1).getByRole('button', { name: 'Short' }).waitFor();
+    await details.getByRole('heading', { name }).waitFor();
+    await details.locator('pre').waitFor();
+
+    // A status that changes is spoken: it has no time while all is well.
+    const status = page.getByRole('status').first();
+    expect(await status.textContent()).toBe('Paused');
+    served = undefined;
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByText(/^No new data since \d\d:00:00: Failed to fetch$/).waitFor();
+    await page.close();
+  });
+
     }
     expect(bytes).toBeLessThan(200_000);
   });

@@ -7,7 +7,7 @@ import { Jobs } from './Jobs.tsx';
 import { Operations } from './Operations.tsx';
 import { Overview } from './Overview.tsx';
 import { Subgraphs } from './Subgraphs.tsx';
-import { useInsights } from './useInsights.ts';
+import { type Insights, useInsights } from './useInsights.ts';
 
 const sections = [
   ['now', 'Now'],
@@ -19,7 +19,8 @@ const sections = [
 ] as const;
 
 export function App() {
-  const { data, problem, isPaused, setPaused, refresh } = useInsights();
+  const insights = useInsights();
+  const { data, problem, isPaused, setPaused, refresh } = insights;
   return (
     <>
       <header class="top">
@@ -40,14 +41,14 @@ export function App() {
           ))}
         </nav>
         <div class="status">
-          <span role="status">
-            {problem !== undefined
-              ? `No new data: ${problem}`
-              : data === undefined
-                ? 'Loading…'
-                : `${isPaused ? 'Paused' : 'Live'}, ${formatTime(data.now)}`}
-          </span>
-          <button type="button" aria-pressed={isPaused} onClick={() => setPaused(!isPaused)}>
+          <p>
+            {/* Without the time: screen readers would say it every five seconds. */}
+            <span role="status" class={problem === undefined ? '' : 'problem'}>
+              {describeState(insights)}
+            </span>
+            {data !== undefined && problem === undefined && `, ${formatTime(data.now)}`}
+          </p>
+          <button type="button" onClick={() => setPaused(!isPaused)}>
             {isPaused ? 'Resume' : 'Pause'}
           </button>
         </div>
@@ -77,6 +78,15 @@ export function App() {
       )}
     </>
   );
+}
+
+function describeState({ data, problem, isPaused }: Insights): string {
+  if (problem !== undefined)
+    return data === undefined
+      ? `No data: ${problem}`
+      : `No new data since ${formatTime(data.now)}: ${problem}`;
+  if (data === undefined) return 'Loading…';
+  return isPaused ? 'Paused' : 'Live';
 }
 
 function describeWorkers({ answered, running }: NonNullable<InsightsData['workers']>): string {

@@ -167,7 +167,7 @@ function optionsOf({ lines }: ChartDefinition, parent: HTMLElement): uPlot.Optio
     scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
     axes: [
       { ...axis, space: 70, values: (_, times) => times.map(formatClock) },
-      { ...axis, size: 48 },
+      { ...axis, size: 48, values: (_, values) => values.map((value) => compact.format(value)) },
     ],
     series: [
       {},
@@ -181,6 +181,9 @@ function optionsOf({ lines }: ChartDefinition, parent: HTMLElement): uPlot.Optio
     ],
   };
 }
+
+/** `1.5M`: a longer number has no room beside the chart. */
+const compact = new Intl.NumberFormat('en', { notation: 'compact' });
 
 /** Lines differ not only by colour. */
 const dashes: readonly number[][] = [[], [6, 3], [2, 3]];

@@ -1,7 +1,7 @@
 /** @jsxImportSource preact */
 import { useState } from 'preact/hooks';
 import type { JobView } from '../../enrichment/jobs/jobAdmin.ts';
-import type { InsightsData } from '../insightsData.ts';
+import { type InsightsData, maxJobs } from '../insightsData.ts';
 import { formatAge } from './format.ts';
 import { Section, TableFrame } from './Section.tsx';
 
@@ -33,7 +33,7 @@ export function Jobs({ jobs, onRetried }: JobsProps) {
     <Section
       id="enrichments"
       title="Enrichments"
-      note={`Waiting or running: ${list.length - failed.length}. Dead letters: ${failed.length}.`}
+      note={`Waiting or running: ${countOf(list.length - failed.length)}. Dead letters: ${countOf(failed.length)}.`}
     >
       {'error' in jobs && <p class="notice warning">The jobs cannot be read. {jobs.error}</p>}
       <p role="status" class="soft">
@@ -84,4 +84,8 @@ export function Jobs({ jobs, onRetried }: JobsProps) {
       )}
     </Section>
   );
+}
+
+function countOf(shown: number): string {
+  return shown < maxJobs ? `${shown}` : `${shown} or more, of which the newest are shown`;
 }

@@ -1,5 +1,5 @@
 /** @jsxImportSource preact */
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { InsightsData, OperationInsights } from '../insightsData.ts';
 import { formatCount, formatMs, formatShare, formatTime } from './format.ts';
 import { Plan } from './Plan.tsx';
@@ -9,6 +9,9 @@ export function Operations({ data }: { data: InsightsData }) {
   const { operations, operationCount, unrecordedRequests } = data;
   const [selectedKey, setSelectedKey] = useState<string>();
   const selected = operations.find((operation) => keyOf(operation) === selectedKey) ?? operations[0];
+  const shownKey = selected && keyOf(selected);
+  // The details stay when another operation takes the first place.
+  useEffect(() => setSelectedKey(shownKey), [shownKey]);
   if (selected === undefined) {
     return (
       <Section id="operations" title="Operations">

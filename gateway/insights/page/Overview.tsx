@@ -1,6 +1,6 @@
 /** @jsxImportSource preact */
 import type { InsightsData, SeriesPoint } from '../insightsData.ts';
-import { formatCount, formatMs, formatShare } from './format.ts';
+import { formatCount, formatMs, formatRate, formatShare } from './format.ts';
 import { Section } from './Section.tsx';
 
 /** How many points of ten seconds the numbers are about. */
@@ -31,7 +31,7 @@ export function Overview({ data }: { data: InsightsData }) {
   };
   const last = recent.at(-1) as SeriesPoint;
   const tiles = [
-    ['Answers per second', (answers / (recent.length * 10)).toFixed(1), ''],
+    ['Answers per second', formatRate(answers / (recent.length * 10)), ''],
     ['With errors', answers === 0 ? '–' : formatShare(errors / answers), errors > 0 ? 'warm' : ''],
     ['First payload, p95', formatMs(worst((point) => point.firstPayload?.p95)), ''],
     ['Completion, p95', formatMs(worst((point) => point.completion?.p95)), ''],

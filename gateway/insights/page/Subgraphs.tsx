@@ -1,6 +1,6 @@
 /** @jsxImportSource preact */
 import type { SubgraphInsights } from '../insightsData.ts';
-import { formatMs, formatShare } from './format.ts';
+import { formatCount, formatMs, formatRate, formatShare } from './format.ts';
 import { Section } from './Section.tsx';
 
 /** How much a subgraph needs attention: as a word, by its errors, and by how long answers wait for it. */
@@ -57,7 +57,7 @@ export function Subgraphs({ subgraphs }: { subgraphs: readonly SubgraphInsights[
                 </div>
                 <div>
                   <dt>Calls per second</dt>
-                  <dd>{callsPerSecond}</dd>
+                  <dd>{formatRate(callsPerSecond)}</dd>
                 </div>
                 <div class={errors}>
                   <dt>Calls failed</dt>
@@ -82,7 +82,7 @@ export function Subgraphs({ subgraphs }: { subgraphs: readonly SubgraphInsights[
                 <div>
                   <dt>Running / limit, queued</dt>
                   <dd>
-                    {running} / {subgraph.concurrencyLimit ?? '–'}, {queued}
+                    {formatCount(running)} / {subgraph.concurrencyLimit ?? '–'}, {formatCount(queued)}
                   </dd>
                 </div>
               </dl>

@@ -8,15 +8,25 @@ export function formatMs(ms: number | null | undefined): string {
 
 export function formatShare(share: number): string {
   if (share > 0 && share < 0.01) return '< 1 %';
+  if (share > 0.99 && share < 1) return '> 99 %';
   return `${Math.round(share * 100)} %`;
+}
+
+/** Of something per second. */
+export function formatRate(rate: number): string {
+  return rate.toLocaleString('en', { maximumFractionDigits: rate < 10 ? 2 : 1 });
 }
 
 export function formatCount(count: number): string {
   return count.toLocaleString('en');
 }
 
-export function formatTime(iso: string): string {
-  return new Date(iso).toLocaleTimeString('en', { hour12: false });
+/** The time of the day, with the date unless that is today. */
+export function formatTime(iso: string, now = new Date()): string {
+  const time = new Date(iso);
+  const clock = time.toLocaleTimeString('en', { hourCycle: 'h23' });
+  if (time.toDateString() === now.toDateString()) return clock;
+  return `${time.toLocaleDateString('en', { day: 'numeric', month: 'short' })}, ${clock}`;
 }
 
 export function formatAge(ms: number): string {
