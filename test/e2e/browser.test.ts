@@ -426,10 +426,22 @@ describe("GraphiQL with the demo's tabs in a browser", () => {
       .evaluate((plan) => plan.setAttribute('open', ''));
     expect(await findAxeViolations(page)).toEqual([]);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+    // Nothing is below the page: it ends with its container.
+    const bottom = "document.querySelector('.graphiql-container').getBoundingClientRect().bottom + scrollY";
+    expect(await page.evaluate(`document.documentElement.scrollHeight - Math.round(${bottom})`)).toBe(0);
   });
 
   test('writes nothing to the console, and loads nothing from other hosts', () => {
     expect(problems).toEqual([]);
+  });
+
+  test('says nothing about a plan when the gateway does not answer', async () => {
+    await page.route(shop.url, (route) => route.abort());
+    await openTab('Plain');
+    await run();
+    await answer().getByText('Failed to fetch').waitFor();
+    await pane().getByText('Nothing arrived.').waitFor();
+    expect(await pane().getByText('No query plan').count()).toBe(0);
   });
 });
 
@@ -528,18 +540,6 @@ describe('the insights page in a browser', () => {
     await page.close();
   });
 
-  test('has less than 200 kB, and a policy that allows nothing inline and no other host', async () => {
-    await using shop = await startEnrichedShop();
-    const { adminUrl } = shop.gateway;
-    const page = await fetch(`${adminUrl}/insights`);
-    expect(page.headers.get('content-security-policy')).toBe(
-      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    );
-    let bytes = 0;
-    for (const file of ['insights', 'insights/app.js', 'insights/style.css']) {
-      const response = await fetch(`${adminUrl}/${file}`);
-      expect([file, response.status]).toEqual([file, 200]);
-      bytes += (await response.arrayBuffer()).byteLength;
   test('keeps its layout and what is selected with long names, many jobs and old times, and says since when its data is old', async () => {
     await using shop = await startEnrichedShop();
     const { adminUrl } = shop.gateway;
@@ -589,6 +589,18 @@ describe('the insights page in a browser', () => {
     await page.close();
   });
 
+  test('has less than 200 kB, and a policy that allows nothing inline and no other host', async () => {
+    await using shop = await startEnrichedShop();
+    const { adminUrl } = shop.gateway;
+    const page = await fetch(`${adminUrl}/insights`);
+    expect(page.headers.get('content-security-policy')).toBe(
+      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    );
+    let bytes = 0;
+    for (const file of ['insights', 'insights/app.js', 'insights/style.css']) {
+      const response = await fetch(`${adminUrl}/${file}`);
+      expect([file, response.status]).toEqual([file, 200]);
+      bytes += (await response.arrayBuffer()).byteLength;
     }
     expect(bytes).toBeLessThan(200_000);
   });

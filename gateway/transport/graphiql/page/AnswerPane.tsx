@@ -59,7 +59,7 @@ interface QueryPlanProps {
   onToggle(isOpen: boolean): void;
 }
 
-function QueryPlan({ answer: { plan, isRunning }, isOpen, onToggle }: QueryPlanProps) {
+function QueryPlan({ answer: { plan, isRunning, arrivals }, isOpen, onToggle }: QueryPlanProps) {
   if (plan !== undefined) {
     return (
       <details open={isOpen} onToggle={({ currentTarget }) => onToggle(currentTarget.open)}>
@@ -68,7 +68,7 @@ function QueryPlan({ answer: { plan, isRunning }, isOpen, onToggle }: QueryPlanP
       </details>
     );
   }
-  return isRunning ? null : (
+  return isRunning || arrivals.length === 0 ? null : (
     <p className="soft">No query plan: the gateway answered without a subgraph, or refused the operation.</p>
   );
 }
