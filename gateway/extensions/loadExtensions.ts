@@ -74,8 +74,13 @@ async function createFromModule(
   try {
     exported = defaultExportOf(await within(timeoutMs, () => importModule(module)));
   } catch (error) {
-    const message = `is ${name}, which could not be loaded: ${messageOf(error)}`;
-    return new ExtensionProblem({ path, message, expected: '' });
+    const reason = messageOf(error);
+    const expected = moduleInCommonJs.test(reason) ? moduleExpected : '';
+    return new ExtensionProblem({
+      path,
+      message: `is ${name}, which could not be loaded: ${reason}`,
+      expected,
+    });
   }
   if (exported === undefined) {
     return new ExtensionProblem({
@@ -92,6 +97,11 @@ async function createFromModule(
     return new ExtensionProblem({ path, message, expected: '' });
   }
 }
+
+/** What V8 says of an ES module in a package with `"type": "commonjs"`, which `npm init` writes. Node's advice does not
+ *  name the extension of TypeScript. */
+const moduleInCommonJs = /outside a module|^Unexpected token 'export'/;
+const moduleExpected = 'a file named .mts or .mjs, or `"type": "module"` in the package.json of the file';
 
 /** Rejects when the time is over. The timer keeps the process running, which could end without a message otherwise. */
 async function within<Result>(timeoutMs: number, run: () => Promise<Result>): Promise<Result> {

@@ -86,6 +86,21 @@ describe('modules', () => {
     });
   });
 
+  test('with the syntax of ES modules in a CommonJS package, as npm init creates it, are refused with what to do', async () => {
+    await mkdir(join(directory, 'commonjs'), { recursive: true });
+    await writeModule('commonjs/package.json', '{ "type": "commonjs" }');
+    const importing = await writeModule(
+      'commonjs/importing.ts',
+      "import { sep } from 'node:path';\nexport default { name: sep as string };",
+    );
+    const exporting = await writeModule('commonjs/exporting.js', "export default { name: 'a' };");
+    const expected = 'a file named .mts or .mjs, or `"type": "module"` in the package.json of the file';
+    expect(await problemsOf({ module: importing }, { module: exporting })).toEqual([
+      ['extensions[0].module', expect.stringContaining('could not be loaded: '), expected],
+      ['extensions[1].module', expect.stringContaining('could not be loaded: '), expected],
+    ]);
+  });
+
   test('that cannot be used are all reported, each with the reason', async () => {
     const none = await writeModule('none.mjs', 'export const extension = {};');
     const broken = await writeModule('broken.mjs', 'export default {');
