@@ -6,6 +6,8 @@ export interface ConfigProblem {
   readonly message: string;
   /** A description of valid values. Empty if the message is sufficient. */
   readonly expected: string;
+  /** Where the configuration file has the option or its section, such as `tributary.yaml:12:5`. */
+  readonly location?: string | undefined;
 }
 
 /** An invalid configuration, with all its problems. */
@@ -20,9 +22,10 @@ export class ConfigError extends Error {
   }
 }
 
-function describeProblem({ path, message, expected }: ConfigProblem): string {
+function describeProblem({ path, message, expected, location }: ConfigProblem): string {
   const subject = path === '' ? 'it' : path;
-  return `  ${subject} ${message}${expected === '' ? '' : `; expected: ${expected}`}`;
+  const expectation = expected === '' ? '' : `; expected: ${expected}`;
+  return `  ${subject} ${message}${expectation}${location === undefined ? '' : ` (${location})`}`;
 }
 
 /** Formats `['supergraph', 'subgraphs', 0, 'my name']` as `supergraph.subgraphs[0]["my name"]`. */

@@ -4,6 +4,7 @@ import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml
 import { ConfigError, type ConfigProblem } from './configError.ts';
 import { type Environment, expandEnvironment } from './expandEnvironment.ts';
 import { isSection, type Section, sectionOf } from './isSection.ts';
+import { locateOptions } from './locateOptions.ts';
 import { findConfigProblems, parseConfig } from './parseConfig.ts';
 import type { GatewayConfig } from './schema.ts';
 
@@ -33,18 +34,28 @@ export const defaultConfigFile = 'tributary.yaml';
 export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOptions): GatewayConfig {
   const path = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
   if (path === undefined && overrides?.supergraph === undefined) throw missingFileError(overrides);
-  const document = path === undefined ? {} : readDocument(path);
+  const { document, locate } = path === undefined ? noDocument : readDocument(path);
   const { expanded, problems } = expandEnvironment(document, env);
   const options = applyOverrides(
     applyDefaults(resolveRelativePaths(expanded, path), defaults),
     overrides ?? {},
   );
-  if (problems.length === 0) return parseConfig(options);
-  const reportedPaths = new Set(problems.map((problem) => problem.path));
-  throw new ConfigError([
-    ...problems,
-    ...findConfigProblems(options).filter(({ path }) => !reportedPaths.has(path)),
-  ]);
+  try {
+    if (problems.length === 0) return parseConfig(options);
+    const reportedPaths = new Set(problems.map((problem) => problem.path));
+    throw new ConfigError([
+      ...problems,
+      ...findConfigProblems(options).filter(({ path }) => !reportedPaths.has(path)),
+    ]);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const isOverridden = overriddenOptions(overrides ?? {});
+    throw new ConfigError(
+      error.problems.map((problem) =>
+        isOverridden(problem.path) ? problem : { ...problem, location: locate(problem.path) },
+      ),
+    );
+  }
 }
 
 function missingFileError(overrides: ConfigOverrides | undefined): ConfigError {
@@ -55,7 +66,15 @@ function missingFileError(overrides: ConfigOverrides | undefined): ConfigError {
   );
 }
 
-function readDocument(path: string): unknown {
+interface ConfigDocument {
+  readonly document: unknown;
+  /** The file and the line of an option. */
+  locate(path: string): string | undefined;
+}
+
+const noDocument: ConfigDocument = { document: {}, locate: () => undefined };
+
+function readDocument(path: string): ConfigDocument {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -66,7 +85,15 @@ function readDocument(path: string): unknown {
   }
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
-  if (document.errors.length === 0) return toPlainValue(document, path);
+  if (document.errors.length === 0) {
+    return {
+      document: toPlainValue(document, path),
+      locate: (option) => {
+        const position = locateOptions(document, lineCounter)(option);
+        return position === undefined ? path : `${path}:${position}`;
+      },
+    };
+  }
   const { errors } = document;
   throw new ConfigError(
     errors.map(({ code, message, pos: [offset] }): ConfigProblem => {
@@ -173,6 +200,14 @@ function applyDefaults(options: unknown, defaults: Section): unknown {
     return [key, isSection(value) ? applyDefaults(own, value) : (own ?? value)];
   });
   return { ...options, ...Object.fromEntries(applied) };
+}
+
+/** Whether an option has its value from the command line. */
+function overriddenOptions({ supergraph, host, port, workers }: ConfigOverrides): (path: string) => boolean {
+  const paths = Object.entries({ supergraph, 'listen.host': host, 'listen.port': port, workers }).flatMap(
+    ([path, value]) => (value === undefined ? [] : [path]),
+  );
+  return (path) => paths.includes(path);
 }
 
 function applyOverrides(options: unknown, { supergraph, host, port, workers }: ConfigOverrides): unknown {

@@ -22,8 +22,8 @@ subgraphs:
 - **Sizes** have a unit, in steps of 1024: \`512B\`, \`64KB\`, \`1MB\`, \`2GB\`. A number without a unit is in bytes.
 - **Environment variables**: \`\${NAME}\` in any text is replaced by the value of the variable, which must be set.
   \`\${NAME:-default}\` uses the default if the variable is unset or empty. Quote it inside \`{ … }\`.
-- **Errors**: unknown keys are refused. All problems are reported at once, each with its path and the expected
-  value, and the command exits with code 2.
+- **Errors**: unknown keys are refused. All problems are reported at once, each with its path, the expected
+  value and its line, and the command exits with code 2.
 - **Tools**: \`npx tributary init\` writes a commented file for a supergraph, for running subgraphs, or from Apollo Router.
   \`npx tributary config print\` prints the effective configuration, and \`npx tributary config schema\` the JSON Schema
   for editors.

@@ -22,7 +22,7 @@ function problemsOf(act: () => unknown) {
   try {
     act();
   } catch (error) {
-    if (error instanceof ConfigError) return error.problems;
+    if (error instanceof ConfigError) return error.problems.map(({ location: _, ...problem }) => problem);
     throw error;
   }
   throw new Error('The configuration was accepted.');
@@ -186,20 +186,58 @@ supergraph: { watch: true }
   });
 });
 
-test('the message of ConfigError lists every problem', () => {
-  const message = (() => {
+describe('the message of ConfigError', () => {
+  const file = () => join(folder, 'gateway.yaml');
+
+  function messageOf(act: () => unknown): string {
     try {
-      load('listen: { prot: 1, path: x }');
+      act();
     } catch (error) {
       return (error as Error).message;
     }
-  })();
-  expect(message).toBe(
-    [
-      'The configuration is invalid:',
-      '  listen.path is "x"; expected: a path that begins with / and has no ? or #',
-      '  listen.prot is not known; did you mean `port`?',
-      '  supergraph is missing; expected: a section with `file`, `url` or `subgraphs`',
-    ].join('\n'),
-  );
+    throw new Error('The configuration was accepted.');
+  }
+
+  test('lists every problem with its line', () => {
+    expect(messageOf(() => load('listen: { prot: 1,\n  path: x }'))).toBe(
+      [
+        'The configuration is invalid:',
+        `  listen.path is "x"; expected: a path that begins with / and has no ? or # (${file()}:2:3)`,
+        `  listen.prot is not known; did you mean \`port\`? (${file()}:1:11)`,
+        `  supergraph is missing; expected: a section with \`file\`, \`url\` or \`subgraphs\` (${file()})`,
+      ].join('\n'),
+    );
+  });
+
+  test('has the line of list items, of quoted names, of the section of a missing option, and of an alias', () => {
+    const yaml = `supergraph:
+  subgraphs:
+    - name: a
+    - { name: b, url: ftp://b }
+subgraphs:
+  all: &all
+    timeouts: { attempt: x }
+  'two words': *all
+`;
+    const lines = messageOf(() => load(yaml)).split('\n');
+    expect(lines.map((line) => /^ +(\S+).*yaml:(\d+:\d+)\)$/.exec(line)?.slice(1).join(' '))).toEqual([
+      undefined,
+      'supergraph.subgraphs[0].url 3:7',
+      'supergraph.subgraphs[1].url 4:18',
+      'subgraphs.all.timeouts.attempt 7:17',
+      'subgraphs["two 8:3',
+      'subgraphs["two 8:3',
+    ]);
+  });
+
+  test('has no line of an option that the command line overrides', () => {
+    const yaml = 'supergraph: { file: a }\nlisten: { port: 80, host: 0.0.0.0, path: x }\n';
+    expect(messageOf(() => load(yaml, { overrides: { port: 'http' } }))).toBe(
+      [
+        'The configuration is invalid:',
+        '  listen.port is "http"; expected: a whole number from 0 to 65535',
+        `  listen.path is "x"; expected: a path that begins with / and has no ? or # (${file()}:2:36)`,
+      ].join('\n'),
+    );
+  });
 });
