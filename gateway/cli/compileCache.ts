@@ -7,16 +7,27 @@ import { dirname, join } from 'node:path';
  *  takes up to a tenth less CPU time then. The files contain code that later starts run. Hence no directory is used that
  *  another user could change, and none without user ids, as on Windows. Does nothing when Node's own variables already say
  *  where to store it, or that it must not be stored. */
-export function enablePrivateCompileCache(env: NodeJS.ProcessEnv = process.env): void {
+export function enablePrivateCompileCache(
+  env: NodeJS.ProcessEnv = process.env,
+  findHome: () => string = homedir,
+): void {
   if (env.NODE_COMPILE_CACHE !== undefined || env.NODE_DISABLE_COMPILE_CACHE !== undefined) return;
-  const directory = createPrivateDirectory(
-    join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'tributary'),
-    process.getuid?.(),
-  );
+  const cache = env.XDG_CACHE_HOME || userCacheDirectory(findHome);
+  if (cache === undefined) return;
+  const directory = createPrivateDirectory(join(cache, 'tributary'), process.getuid?.());
   if (directory === undefined) return;
   enableCompileCache(directory);
   // For the planner's thread, and for the processes of `--workers`.
   env.NODE_COMPILE_CACHE = directory;
+}
+
+/** `undefined` for a user without a home directory, such as a user id without an entry in `/etc/passwd`. */
+function userCacheDirectory(findHome: () => string): string | undefined {
+  try {
+    return join(findHome(), '.cache');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Creates a directory, unless it exists. Returns its real path; `undefined` when it cannot be created, and when another user

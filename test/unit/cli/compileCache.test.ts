@@ -60,3 +60,11 @@ test.each([[{ NODE_COMPILE_CACHE: '/elsewhere' }], [{ NODE_DISABLE_COMPILE_CACHE
     expect(env).toEqual({ XDG_CACHE_HOME: root, ...configured });
   },
 );
+
+test('nothing is stored for a user without a home directory', () => {
+  const env: NodeJS.ProcessEnv = {};
+  enablePrivateCompileCache(env, () => {
+    throw new Error('uv_os_homedir returned ENOENT (no such file or directory)');
+  });
+  expect(env).toEqual({});
+});
