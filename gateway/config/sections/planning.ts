@@ -44,7 +44,8 @@ export const planningSection = z
         'Time for which an operation that exceeded `timeout` or `memory` is refused without being planned again.',
       )
       .prefault('5m'),
-    cacheSize: integer({ min: 1 })
+    // The cache reserves memory for all of its entries at once.
+    cacheSize: integer({ min: 1, max: 1_000_000 })
       .describe(
         'Maximum number of cached plans, including those of a previous supergraph that is still in use. The least recently used plans are evicted first.',
       )

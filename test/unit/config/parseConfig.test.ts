@@ -190,6 +190,7 @@ describe('an invalid configuration', () => {
           b: { timeouts: { attempt: '5 seconds' }, headers: { forward: ['host', 'x y', 7] } },
         },
         limits: { bodySize: '1 megabyte', depth: 1.5 },
+        planning: { cacheSize: 5_000_000_000 },
         security: { csrf: 'no' },
         telemetry: { logLevel: 'verbose' },
         workers: 0,
@@ -246,6 +247,11 @@ describe('an invalid configuration', () => {
         expected: 'a size such as 64KB, 1MB or 2GB, at least 1B',
       },
       { path: 'limits.depth', message: 'is 1.5', expected: 'a whole number of at least 1' },
+      {
+        path: 'planning.cacheSize',
+        message: 'is 5000000000',
+        expected: 'a whole number from 1 to 1000000',
+      },
       { path: 'security.csrf', message: 'is "no"', expected: 'true or false' },
       {
         path: 'telemetry.logLevel',
