@@ -9,7 +9,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build.ts scripts/bundleSources.ts scripts/bundles.ts scripts/optionDescriptions.ts scripts/
+COPY scripts/build.ts scripts/bundleSources.ts scripts/bundledLicences.ts scripts/bundles.ts scripts/optionDescriptions.ts scripts/
 COPY gateway gateway
 COPY contracts contracts
 COPY storefront storefront

@@ -12,6 +12,7 @@ import { findInsightsDirectory } from '../gateway/insights/insightsPage.ts';
 import { bundleInsightsPage } from '../gateway/insights/page/bundle.ts';
 import { findGraphiqlDirectory } from '../gateway/transport/graphiql/graphiqlFiles.ts';
 import { bundleGraphiql } from '../gateway/transport/graphiql/page/bundle.ts';
+import { bundledLicences } from './bundledLicences.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -20,7 +21,8 @@ interface Bundle {
   readonly directory: string;
   /** Folder of its sources. */
   readonly sources: string;
-  bundle(directory: string): Promise<void>;
+  /** Returns the bundled files, relative to `root`. */
+  bundle(directory: string): Promise<readonly string[]>;
 }
 
 const graphiql: Bundle = {
@@ -58,7 +60,7 @@ async function ensure({ directory, sources, bundle }: Bundle): Promise<string> {
   // Built in a temporary directory and then moved, so that an interrupted build leaves no incomplete bundle.
   const made = await mkdtemp(join(cache, 'bundle-'));
   try {
-    await bundle(made);
+    await writeFile(join(made, 'LICENSES.txt'), await bundledLicences(root, await bundle(made)));
     await writeFile(join(made, 'version'), version);
     // Only its owner can read a temporary directory, but the image runs as another user.
     await chmod(made, 0o755);

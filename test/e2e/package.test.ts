@@ -216,6 +216,8 @@ describe('the packed package', () => {
   test('has neither data of the demo nor source maps, tests or TypeScript sources, has few files to load, and is small', () => {
     const paths = packedFiles.map(({ path }) => path);
     expect(paths).toContain('dist/gateway/gateway.d.ts');
+    for (const page of ['insights', 'transport/graphiql'])
+      expect(paths).toContain(`dist/gateway/${page}/page/bundle/LICENSES.txt`);
     const unwanted = /\.map$|(^|\/)(test|bench|demo|storefront|subgraphs)\/|^(?!docs\/).*(?<!\.d)\.tsx?$/;
     // The stage between admission and response that calls subgraphs.
     const own = /^dist\/gateway\/(subgraphs|subscriptions)\//;

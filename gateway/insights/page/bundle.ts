@@ -1,10 +1,12 @@
 import { fileURLToPath } from 'node:url';
 
-/** Bundles the insights page into `directory`. The build and `npm start` call this; the gateway only serves the files. */
-export async function bundleInsightsPage(directory: string): Promise<void> {
+/** Bundles the insights page into `directory`. The build and `npm start` call this; the gateway only serves the files. Returns
+ *  the bundled source files. */
+export async function bundleInsightsPage(directory: string): Promise<readonly string[]> {
   // A demo imports this file without esbuild.
   const { build } = await import('esbuild');
-  await build({
+  const { metafile } = await build({
+    metafile: true,
     entryPoints: {
       app: fileURLToPath(new URL('./main.tsx', import.meta.url)),
       style: fileURLToPath(new URL('./styles.css', import.meta.url)),
@@ -20,4 +22,5 @@ export async function bundleInsightsPage(directory: string): Promise<void> {
     legalComments: 'none',
     logLevel: 'error',
   });
+  return Object.keys(metafile.inputs);
 }

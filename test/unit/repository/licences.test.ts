@@ -1,6 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { bundledLicences } from '../../../scripts/bundledLicences.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -69,6 +71,35 @@ describe('LICENSE-DEPENDENCIES.md', () => {
     const restricted = [...licences].filter(([, licence]) => !isFree(licence));
     expect(new Map(restricted.sort())).toEqual(await listedLicences());
   });
+});
+
+test('the licences of a bundle are those of the packages of its files, each once, with their texts', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tributary-licences-'));
+  const files = {
+    'node_modules/a/package.json': '{ "name": "a", "version": "1.0.0", "license": "MIT" }',
+    'node_modules/a/LICENSE.md': 'Copyright A',
+    'node_modules/a/ThirdPartyNotices.txt': 'Copyright of others in A',
+    'node_modules/a/node_modules/@s/b/package.json':
+      '{ "name": "@s/b", "version": "2.0.0", "license": "ISC" }',
+    'node_modules/unused/package.json': '{ "name": "unused", "version": "3.0.0", "license": "MIT" }',
+  };
+  for (const [path, text] of Object.entries(files)) {
+    await mkdir(join(folder, dirname(path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
+  const bundled = [
+    'gateway/page/main.tsx',
+    'node_modules/a/index.js',
+    'node_modules/a/lib/more.js',
+    'node_modules/a/node_modules/@s/b/index.js',
+  ];
+  const parts = (await bundledLicences(folder, bundled)).split(/-{80}/).map((part) => part.trim());
+  expect(parts).toEqual([
+    'The files beside this one have code of these packages.',
+    'a 1.0.0: MIT\n\nCopyright A\nCopyright of others in A',
+    '@s/b 2.0.0: ISC',
+  ]);
+  await rm(folder, { recursive: true });
 });
 
 describe('package-lock.json', () => {

@@ -3,11 +3,12 @@ import { fileURLToPath } from 'node:url';
 import type { Plugin } from 'esbuild';
 
 /** Bundles GraphiQL with its editor and workers into `directory`, so that no CDN is needed. The build and `npm start` call
- *  this; the gateway only serves the files. */
-export async function bundleGraphiql(directory: string): Promise<void> {
+ *  this; the gateway only serves the files. Returns the bundled source files. */
+export async function bundleGraphiql(directory: string): Promise<readonly string[]> {
   // A demo imports this file without esbuild.
   const { build } = await import('esbuild');
-  await build({
+  const { metafile } = await build({
+    metafile: true,
     entryPoints: {
       app: fileURLToPath(new URL('./main.tsx', import.meta.url)),
       style: fileURLToPath(new URL('./styles.css', import.meta.url)),
@@ -27,6 +28,7 @@ export async function bundleGraphiql(directory: string): Promise<void> {
     logLevel: 'error',
     plugins: patches.map(createPatch),
   });
+  return Object.keys(metafile.inputs);
 }
 
 /** A change in the text of a dependency, for what it has no option. */
