@@ -83,7 +83,7 @@ async function pack(directory: string): Promise<void> {
   const build = ['scripts/build.ts', '--no-check', '--out', join(directory, 'dist')];
   await runFile(process.execPath, build, { cwd: root });
   const launchers = (await readdir(join(root, 'gateway/cli'))).filter((name) => name.endsWith('.js'));
-  const beside = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs'];
+  const beside = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs', 'deploy'];
   for (const path of [...beside, ...launchers.map((name) => join('gateway/cli', name))])
     await cp(join(root, path), join(directory, path), { recursive: true });
   const { stdout } = await npm(['pack', '--ignore-scripts', '--json'], directory);
@@ -218,6 +218,8 @@ describe('the packed package', () => {
     expect(paths).toContain('dist/gateway/gateway.d.ts');
     for (const page of ['insights', 'transport/graphiql'])
       expect(paths).toContain(`dist/gateway/${page}/page/bundle/LICENSES.txt`);
+    // What docs/production.md says to copy from there.
+    expect(paths).toContain('deploy/systemd/tributary.service');
     const unwanted = /\.map$|(^|\/)(test|bench|demo|storefront|subgraphs)\/|^(?!docs\/).*(?<!\.d)\.tsx?$/;
     // The stage between admission and response that calls subgraphs.
     const own = /^dist\/gateway\/(subgraphs|subscriptions)\//;

@@ -3,6 +3,7 @@ import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { exitCode } from '../../../gateway/cli/exitCode.ts';
 import { expandEnvironment } from '../../../gateway/config/expandEnvironment.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 
@@ -73,6 +74,15 @@ describe('the Kubernetes manifests', () => {
     expect(spec.template.spec.terminationGracePeriodSeconds * 1_000).toBeGreaterThan(drainMs);
     expect(terminationGracePeriodSeconds * 1_000).toBeGreaterThan(drainMs);
     expect(Number(/^TimeoutStopSec=(\d+)s$/m.exec(unit)?.[1]) * 1_000).toBeGreaterThan(drainMs);
+  });
+
+  test("restart a gateway on a machine of one's own however often it fails, except for a wrong configuration", async () => {
+    const unit = await readText('systemd/tributary.service');
+    const section = (name: string) =>
+      new RegExp(`^\\[${name}\\]$([\\s\\S]*?)(?=^\\[|$(?![\\s\\S]))`, 'm').exec(unit)?.[1];
+    expect(section('Unit')).toMatch(/^StartLimitIntervalSec=0$/m);
+    expect(section('Service')).toMatch(/^Restart=on-failure$/m);
+    expect(section('Service')).toMatch(new RegExp(`^RestartPreventExitStatus=${exitCode.usageError}$`, 'm'));
   });
 
   test('select only the pods of the gateway', async () => {
