@@ -1,10 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { type Document, isScalar, LineCounter, parseDocument, visit } from 'yaml';
-import { ConfigError, type ConfigProblem } from './configError.ts';
+import { type ConfigDocument, readConfigDocument } from './configDocument.ts';
+import { ConfigError } from './configError.ts';
 import { type Environment, expandEnvironment } from './expandEnvironment.ts';
 import { isSection, type Section, sectionOf } from './isSection.ts';
-import { locateOptions } from './locateOptions.ts';
 import { findConfigProblems, parseConfig } from './parseConfig.ts';
 import type { GatewayConfig } from './schema.ts';
 
@@ -34,7 +33,7 @@ export const defaultConfigFile = 'tributary.yaml';
 export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOptions): GatewayConfig {
   const path = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
   if (path === undefined && overrides?.supergraph === undefined) throw missingFileError(overrides);
-  const { document, locate } = path === undefined ? noDocument : readDocument(path);
+  const { document, locate } = path === undefined ? noDocument : readConfigDocument(path);
   const { expanded, problems } = expandEnvironment(document, env);
   const options = applyOverrides(
     applyDefaults(resolveRelativePaths(expanded, path), defaults),
@@ -66,81 +65,7 @@ function missingFileError(overrides: ConfigOverrides | undefined): ConfigError {
   );
 }
 
-interface ConfigDocument {
-  readonly document: unknown;
-  /** The file and the line of an option. */
-  locate(path: string): string | undefined;
-}
-
 const noDocument: ConfigDocument = { document: {}, locate: () => undefined };
-
-function readDocument(path: string): ConfigDocument {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    const message = code === 'ENOENT' ? 'does not exist' : `could not be read (${code})`;
-    throw new ConfigError([{ path, message, expected: 'a YAML file' }], `${path} ${message}.`);
-  }
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
-  if (document.errors.length === 0) {
-    return {
-      document: toPlainValue(document, path),
-      locate: (option) => {
-        const position = locateOptions(document, lineCounter)(option);
-        return position === undefined ? path : `${path}:${position}`;
-      },
-    };
-  }
-  const { errors } = document;
-  throw new ConfigError(
-    errors.map(({ code, message, pos: [offset] }): ConfigProblem => {
-      const { line, col } = lineCounter.linePos(offset);
-      const location = `${path}:${line}:${col}`;
-      const first = code === 'DUPLICATE_KEY' ? findFirstOfKey(document, offset) : undefined;
-      if (first === undefined)
-        return { path: location, message: `is not valid YAML: ${message}`, expected: '' };
-      return {
-        path: location,
-        message: `repeats the key \`${first.key}\` of line ${lineCounter.linePos(first.offset).line}`,
-        expected: 'each key once in a section',
-      };
-    }),
-  );
-}
-
-function toPlainValue(document: Document.Parsed, path: string): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 100 }) ?? {};
-  } catch {
-    // The message of the library has the alias, which may be a password without quotes.
-    throw new ConfigError([
-      {
-        path,
-        message:
-          'has an alias (text that begins with `*`) without its anchor (`&`), or more than 100 aliases',
-        expected: 'texts that begin with * in quotes',
-      },
-    ]);
-  }
-}
-
-/** The first occurrence of the key that its map repeats at this offset. */
-function findFirstOfKey(document: Document.Parsed, offset: number) {
-  let first: { readonly key: unknown; readonly offset: number } | undefined;
-  visit(document, {
-    Map(_, { items }) {
-      const keys = items.flatMap(({ key }) =>
-        isScalar(key) && key.range != null ? [{ key: key.value, offset: key.range[0] }] : [],
-      );
-      const repeated = keys.find((key) => key.offset === offset);
-      first ??= repeated && keys.find(({ key }) => key === repeated.key);
-    },
-  });
-  return first;
-}
 
 /** Resolves relative paths in the configuration against the directory of the configuration file. */
 function resolveRelativePaths(options: unknown, configPath: string | undefined): unknown {

@@ -179,6 +179,41 @@ supergraph: { watch: true }
     ]);
   });
 
+  test('with variables without quotes in braces is reported for each of them', () => {
+    const yaml = 'supergraph: { file: ${FILE} }\nlisten:\n  host: ${HOST}\nsubgraphs: { a: [${B}, 1] }\n';
+    const file = join(folder, 'gateway.yaml');
+    const message = 'has a variable without quotes inside { … } or [ … ]';
+    const expected = "it in quotes, such as '${NAME}'";
+    expect(problemsOf(() => load(yaml))).toEqual([
+      { path: `${file}:1:22`, message, expected },
+      { path: `${file}:4:19`, message, expected },
+    ]);
+  });
+
+  test.each([
+    [
+      'an alias inside of what it stands for',
+      'subgraphs: &all { a: { b: *all } }',
+      '',
+      { message: 'has an alias (`*`) inside of what it stands for (`&`)', expected: 'no such alias' },
+    ],
+    [
+      'a second document',
+      'supergraph: { file: a }\n---\nworkers: 2\n',
+      ':2:1',
+      { message: 'begins a second document (`---`)', expected: 'only one' },
+    ],
+  ])('with %s is reported', (_, yaml, position, problem) => {
+    const path = `${join(folder, 'gateway.yaml')}${position}`;
+    expect(problemsOf(() => load(yaml))).toEqual([{ path, ...problem }]);
+  });
+
+  test('without a name is reported for the option of the command', () => {
+    expect(problemsOf(() => loadConfig({ file: '', env: {} }))).toEqual([
+      { path: '--config', message: 'is empty', expected: 'the path of a YAML file' },
+    ]);
+  });
+
   test('that is empty is reported for its missing supergraph', () => {
     expect(problemsOf(() => load('# nothing yet\n'))).toEqual([
       { path: 'supergraph', message: 'is missing', expected: 'a section with `file`, `url` or `subgraphs`' },

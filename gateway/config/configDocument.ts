@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { type Document, isScalar, LineCounter, parseDocument, visit, type YAMLError } from 'yaml';
+import { ConfigError, type ConfigProblem } from './configError.ts';
+import { locateOptions } from './locateOptions.ts';
+
+/** A configuration file, without its variables. */
+export interface ConfigDocument {
+  readonly document: unknown;
+  /** The file and the line of an option or its section, such as `tributary.yaml:12:5`. */
+  locate(path: string): string | undefined;
+}
+
+/** Reads a YAML file.
+ *  @throws {ConfigError} when it cannot be read, or is not YAML that a configuration can have. */
+export function readConfigDocument(path: string): ConfigDocument {
+  const text = readText(path);
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const problems = yamlProblems(document, text, lineCounter);
+  if (problems.length > 0) {
+    throw new ConfigError(
+      problems.map(({ position, ...problem }) => ({ path: `${path}:${position}`, ...problem })),
+    );
+  }
+  return {
+    document: toPlainValue(document, path),
+    locate: (option) => {
+      const position = locateOptions(document, lineCounter)(option);
+      return position === undefined ? path : `${path}:${position}`;
+    },
+  };
+}
+
+function readText(path: string): string {
+  if (path === '') {
+    throw new ConfigError([{ path: '--config', message: 'is empty', expected: 'the path of a YAML file' }]);
+  }
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const message = code === 'ENOENT' ? 'does not exist' : `could not be read (${code})`;
+    throw new ConfigError([{ path, message, expected: 'a YAML file' }], `${path} ${message}.`);
+  }
+}
+
+interface YamlProblem extends Omit<ConfigProblem, 'path'> {
+  /** `line:column` */
+  readonly position: string;
+}
+
+function yamlProblems(document: Document.Parsed, text: string, lines: LineCounter): YamlProblem[] {
+  const isVariable = ({ pos: [offset] }: YAMLError) => text.startsWith('${', offset - 1);
+  const variables = document.errors.filter(isVariable);
+  // Each of them has further errors as a consequence.
+  const errors = variables.length > 0 ? variables : document.errors;
+  return errors.map((error) => {
+    const [offset] = error.pos;
+    const { line, col } = lines.linePos(offset);
+    return { position: `${line}:${col}`, ...describeYamlError(error, document, lines, isVariable(error)) };
+  });
+}
+
+function describeYamlError(
+  { code, message, pos: [offset] }: YAMLError,
+  document: Document.Parsed,
+  lines: LineCounter,
+  isVariable: boolean,
+): Omit<ConfigProblem, 'path'> {
+  if (isVariable) {
+    return {
+      message: 'has a variable without quotes inside { … } or [ … ]',
+      expected: `it in quotes, such as '\${NAME}'`,
+    };
+  }
+  if (code === 'MULTIPLE_DOCS') return { message: 'begins a second document (`---`)', expected: 'only one' };
+  const first = code === 'DUPLICATE_KEY' ? findFirstOfKey(document, offset) : undefined;
+  if (first === undefined) return { message: `is not valid YAML: ${message}`, expected: '' };
+  return {
+    message: `repeats the key \`${first.key}\` of line ${lines.linePos(first.offset).line}`,
+    expected: 'each key once in a section',
+  };
+}
+
+/** The first occurrence of the key that its map repeats at this offset. */
+function findFirstOfKey(document: Document.Parsed, offset: number) {
+  let first: { readonly key: unknown; readonly offset: number } | undefined;
+  visit(document, {
+    Map(_, { items }) {
+      const keys = items.flatMap(({ key }) =>
+        isScalar(key) && key.range != null ? [{ key: key.value, offset: key.range[0] }] : [],
+      );
+      const repeated = keys.find((key) => key.offset === offset);
+      first ??= repeated && keys.find(({ key }) => key === repeated.key);
+    },
+  });
+  return first;
+}
+
+// No message has the name of an alias, which may be a password without quotes.
+function toPlainValue(document: Document.Parsed, path: string): unknown {
+  if (hasCircularAlias(document)) {
+    throw new ConfigError([
+      { path, message: 'has an alias (`*`) inside of what it stands for (`&`)', expected: 'no such alias' },
+    ]);
+  }
+  try {
+    return document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch {
+    throw new ConfigError([
+      {
+        path,
+        message:
+          'has an alias (text that begins with `*`) without its anchor (`&`), or more than 100 aliases',
+        expected: 'texts that begin with * in quotes',
+      },
+    ]);
+  }
+}
+
+function hasCircularAlias(document: Document.Parsed): boolean {
+  let isCircular = false;
+  visit(document, {
+    Alias(_, alias, parents) {
+      const node = alias.resolve(document);
+      isCircular ||= node !== undefined && parents.includes(node);
+    },
+  });
+  return isCircular;
+}
