@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { maxHeaderSize } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { parseSize } from '../../../gateway/config/size.ts';
 import { demoDefinitions } from '../../../subgraphs/demo.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -157,6 +160,18 @@ describe('docker-compose.yml', () => {
       expect(Number.parseInt(stop_grace_period ?? '', 10)).toBeGreaterThanOrEqual(delay + 30 + 5);
     }
   });
+});
+
+test('deploy/nginx/nginx.conf passes on the headers and bodies that the gateway accepts, and has two file descriptors for each connection', async () => {
+  const text = await readFile(join(root, 'deploy/nginx/nginx.conf'), 'utf8');
+  const directiveValue = (directive: string) =>
+    new RegExp(`^ *${directive} (?:\\d+ )?(\\d+[km]?);$`, 'm').exec(text)?.[1] ?? '';
+  const bytesOf = (directive: string) => parseSize(`${directiveValue(directive).toUpperCase()}B`);
+  const { limits } = parseConfig({ supergraph: { file: 'supergraph.graphql' } });
+  expect(bytesOf('client_max_body_size')).toBeGreaterThanOrEqual(limits.bodySize);
+  expect(bytesOf('large_client_header_buffers')).toBeGreaterThanOrEqual(maxHeaderSize);
+  const connections = Number(directiveValue('worker_connections'));
+  expect(Number(directiveValue('worker_rlimit_nofile'))).toBeGreaterThanOrEqual(2 * connections);
 });
 
 describe('Dockerfile', () => {
