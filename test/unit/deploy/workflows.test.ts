@@ -7,12 +7,14 @@ import { parse } from 'yaml';
 const root = join(import.meta.dirname, '../../..');
 
 interface Job {
+  readonly permissions?: Readonly<Record<string, string>>;
   readonly 'timeout-minutes'?: number;
   readonly strategy?: { readonly matrix: { readonly node: readonly (string | number)[] } };
 }
 
 interface Workflow {
   readonly name: string;
+  readonly on: Readonly<Record<string, unknown>>;
   readonly text: string;
   readonly permissions: unknown;
   readonly jobs: Readonly<Record<string, Job>>;
@@ -71,4 +73,12 @@ test('workflows name only files that exist', () => {
   );
   expect(named).toContain('scripts/smokePackage.mjs');
   expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+});
+
+// GitHub starts no workflow for what a workflow does with its own token, unless it is dispatched.
+test('the release starts the workflow that publishes the image', () => {
+  const find = (name: string) => workflows.find((workflow) => workflow.name === name);
+  expect(find('release')?.text).toContain('gh workflow run image.yml --ref "$tag"');
+  expect(find('release')?.jobs.release?.permissions).toMatchObject({ actions: 'write' });
+  expect(Object.keys(find('image')?.on ?? {})).toContain('workflow_dispatch');
 });
