@@ -1,16 +1,18 @@
 #!/usr/bin/env node
 import './requireNode.ts';
-import './cli/ignoreClosedOutputs.ts';
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { enablePrivateCompileCache } from './cli/compileCache.ts';
 import { addContractsCommands } from './cli/contracts/commands.ts';
 import { CommandError, exitCode } from './cli/exitCode.ts';
+import { ignoreClosedOutputs, ignoreOutputErrors } from './cli/outputErrors.ts';
 import { rejectRepeatedOptions } from './cli/rejectRepeatedOptions.ts';
 import { postponeBackgroundWorkOnOneCore } from './cli/singleCore.ts';
 import { restartWithYoungGeneration } from './cli/youngGeneration.ts';
 import { ConfigError } from './config/configError.ts';
+
+ignoreClosedOutputs();
 
 // Each command is imported on demand, because loading the planner and the composer takes longer than most commands.
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
@@ -42,6 +44,7 @@ program
   .action(async (options) => {
     // First, so that the modules of the gateway are loaded once. A supervisor of workers does not need the restart.
     if (options.workers === undefined) restartWithYoungGeneration();
+    ignoreOutputErrors();
     enablePrivateCompileCache();
     const resumeBackgroundWork = postponeBackgroundWorkOnOneCore();
     const { serve } = await import('./cli/serve.ts');
@@ -57,6 +60,7 @@ program
   .option('--host <host>', 'host name or address to listen on')
   .option('-p, --port <port>', 'TCP port; 0 selects a free port')
   .action(async (options) => {
+    ignoreOutputErrors();
     const { dev } = await import('./cli/dev.ts');
     process.exit(await dev(options).catch(report));
   });

@@ -112,9 +112,19 @@ function stackOf(error: Error): string {
 let sharedStandardError: BatchedDestination | undefined;
 
 // One for the process, because it must be flushed before the process exits.
+/** Of lines that wait for space on a full disk. Further ones are dropped. */
+const maxUnwrittenBytes = 8 * 1024 ** 2;
+
 function standardError(): DestinationStream {
   if (sharedStandardError === undefined) {
-    const stream = pino.destination({ dest: 2, sync: true, contentMode: 'buffer' });
+    const stream = pino.destination({
+      dest: 2,
+      sync: true,
+      contentMode: 'buffer',
+      maxLength: maxUnwrittenBytes,
+    });
+    // A full disk must not end the gateway. What could not be written is written before the next line.
+    stream.on('error', () => {});
     // Its type does not know that it takes bytes in this mode.
     const write = (lines: Buffer): void => void stream.write(lines as unknown as string);
     const destination = new BatchedDestination({ write }, systemTimers);

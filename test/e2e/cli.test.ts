@@ -1,7 +1,16 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to environment variables
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,9 +45,18 @@ class RunningCommand {
   #stderr = '';
   readonly #waiting = new Set<() => void>();
 
-  constructor(args: readonly string[], env: Record<string, string> = {}, entry = cli) {
+  constructor(
+    args: readonly string[],
+    env: Record<string, string> = {},
+    entry = cli,
+    stdio: StdioOptions = 'pipe',
+  ) {
     const { NODE_OPTIONS: _, ...inherited } = process.env;
-    this.child = spawn(process.execPath, [entry, ...args], { cwd: folder, env: { ...inherited, ...env } });
+    this.child = spawn(process.execPath, [entry, ...args], {
+      cwd: folder,
+      env: { ...inherited, ...env },
+      stdio,
+    });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text;
       for (const check of this.#waiting) check();
@@ -772,6 +790,28 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     expect(new Set(stderr.trim().split('\n'))).toEqual(
       new Set([`The gateway cannot run: 127.0.0.1:${port} ${inUse} ${remedy}`]),
     );
+  });
+
+  // A device that is full, like a file on a full disk.
+  const testWithFullDevice = existsSync('/dev/full') ? test : test.skip;
+
+  testWithFullDevice.each([
+    [1, 'output'],
+    [2, 'log'],
+  ])('serves and drains although its descriptor %i, for its %s, cannot be written', async (descriptor) => {
+    const stdio: StdioOptions = ['ignore', 'pipe', 'pipe'];
+    const full = openSync('/dev/full', 'w');
+    stdio[descriptor] = full;
+    const logging = write(
+      'logging.yaml',
+      'listen: { port: 0, shutdownDelay: 0s }\nadmin: { port: 0 }\nsupergraph: { file: missing.graphql, watch: false }\n',
+    );
+    await using gateway = new RunningCommand(['serve', '--config', logging], {}, cli, stdio);
+    closeSync(full);
+    if (descriptor === 1) await gateway.printed('stderr', /The supergraph could not be read/g);
+    else expect((await fetch(new URL('/health/live', await gateway.url()))).status).toBe(200);
+    gateway.child.kill('SIGTERM');
+    expect((await gateway.ended).code).toBe(0);
   });
 
   test('does not start with an invalid configuration', async () => {
