@@ -22,10 +22,12 @@ export function readConfigDocument(path: string): ConfigDocument {
       problems.map(({ position, ...problem }) => ({ path: `${path}:${position}`, ...problem })),
     );
   }
+  let positionOf: ReturnType<typeof locateOptions> | undefined;
   return {
     document: toPlainValue(document, path),
     locate: (option) => {
-      const position = locateOptions(document, lineCounter)(option);
+      positionOf ??= locateOptions(document, lineCounter);
+      const position = positionOf(option);
       return position === undefined ? path : `${path}:${position}`;
     },
   };

@@ -91,6 +91,17 @@ describe('a configuration', () => {
     expect(config.workers).toBe(1);
   });
 
+  test('reports an invalid option once, and no conflict of its default', () => {
+    const timeouts = { attempt: '1x', deadline: '2s' };
+    expect(findConfigProblems({ supergraph, subgraphs: { all: { timeouts } } })).toEqual([
+      {
+        path: 'subgraphs.all.timeouts.attempt',
+        message: 'is "1x"',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
+      },
+    ]);
+  });
+
   test('accepts durations and sizes as text with a unit and as numbers', () => {
     const options: GatewayOptions = {
       supergraph,
