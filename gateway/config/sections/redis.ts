@@ -7,7 +7,8 @@ const anyText = (title = 'text') => text({ title, expected: 'text', isValid: () 
 
 const address = text({
   title: 'address',
-  expected: 'a redis:// or rediss:// address such as redis://localhost:6379/0, or nothing',
+  expected:
+    'a redis:// or rediss:// address such as redis://localhost:6379/0, with special characters of a password as %2F, or nothing',
   isValid: (value) => value === '' || isRedisAddress(value),
 });
 

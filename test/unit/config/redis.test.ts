@@ -94,7 +94,7 @@ test('every problem in the section redis is reported with its path and the expec
     }).map(({ path, expected }) => `${path}: ${expected}`),
   ).toEqual([
     'cache.memory.maxSize: a size such as 64KB, 1MB or 2GB, at least 1B',
-    'redis.url: a redis:// or rediss:// address such as redis://localhost:6379/0, or nothing',
+    'redis.url: a redis:// or rediss:// address such as redis://localhost:6379/0, with special characters of a password as %2F, or nothing',
     'redis.cluster.nodes[0]: a host and a port, such as redis-1.internal:6379',
     'redis.cluster.buckets: a whole number from 1 to 1024',
     "redis.sentinel.name: the master's name",
