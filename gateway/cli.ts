@@ -6,13 +6,11 @@ import { Command, CommanderError } from 'commander';
 import { enablePrivateCompileCache } from './cli/compileCache.ts';
 import { addContractsCommands } from './cli/contracts/commands.ts';
 import { CommandError, exitCode } from './cli/exitCode.ts';
-import { ignoreClosedOutputs, ignoreOutputErrors } from './cli/outputErrors.ts';
+import { ignoreOutputErrors } from './cli/outputErrors.ts';
 import { rejectRepeatedOptions } from './cli/rejectRepeatedOptions.ts';
 import { postponeBackgroundWorkOnOneCore } from './cli/singleCore.ts';
 import { restartWithYoungGeneration } from './cli/youngGeneration.ts';
 import { ConfigError } from './config/configError.ts';
-
-ignoreClosedOutputs();
 
 // Each command is imported on demand, because loading the planner and the composer takes longer than most commands.
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
