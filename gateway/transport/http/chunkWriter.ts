@@ -22,12 +22,14 @@ interface EncodedChunk {
  *  `response.write` encodes them for each client, and writes length, text and line end of a chunk as three buffers, which
  *  costs nearly as much CPU again as the system call. Clients for which bytes wait are left to `response.write`. */
 export class ChunkWriter implements DirectWriter {
+  readonly #response: ServerResponse;
   readonly #socket: Socket;
   readonly #options: ChunkWriterOptions;
   /** Whole milliseconds on the clock of `timers`: cheaper to store than a fraction. */
   #writtenAtMs = 0;
 
-  private constructor(socket: Socket, options: ChunkWriterOptions) {
+  private constructor(response: ServerResponse, socket: Socket, options: ChunkWriterOptions) {
+    this.#response = response;
     this.#socket = socket;
     this.#options = options;
   }
@@ -37,7 +39,9 @@ export class ChunkWriter implements DirectWriter {
   static for(response: ServerResponse, options: ChunkWriterOptions): ChunkWriter | undefined {
     const { socket, chunkedEncoding } = response;
     const isChanged = response.write !== ServerResponse.prototype.write;
-    return socket === null || !chunkedEncoding || isChanged ? undefined : new ChunkWriter(socket, options);
+    return socket === null || !chunkedEncoding || isChanged
+      ? undefined
+      : new ChunkWriter(response, socket, options);
   }
 
   /** When a chunk was written, rounded down; 0 for never. */
@@ -46,8 +50,8 @@ export class ChunkWriter implements DirectWriter {
   }
 
   write(broadcast: Broadcast): boolean {
-    // The head, or a heartbeat, may still be corked.
-    if (this.#socket.writableLength > 0) return false;
+    // The head, a heartbeat or an event may wait. Until the end of the turn, the response has its chunks, not the socket.
+    if (this.#response.writableLength > 0) return false;
     const { encoding, record, bufferSize, timers } = this.#options;
     const { bytes, contentLength } = broadcast.encodedAs(encoding, encodeChunk);
     if (bytes.length > bufferSize) return false;

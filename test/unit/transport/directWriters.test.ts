@@ -17,6 +17,8 @@ interface Subscription {
   /** The payloads of each broadcast that was written directly. */
   readonly direct: number[];
   isReading: boolean;
+  /** Set while payloads go the plain way, as when one is larger than the buffer. */
+  isPlain: boolean;
 }
 
 let server: ScriptedServer;
@@ -30,7 +32,7 @@ beforeAll(async () => {
       onDropped: () => {},
       onEnd: () => {},
     });
-    const subscription: Subscription = { queue, direct: [], isReading: false };
+    const subscription: Subscription = { queue, direct: [], isReading: false, isPlain: false };
     subscriptions.push(subscription);
     const events = queue.events();
     const iterator = events[Symbol.asyncIterator]();
@@ -47,7 +49,7 @@ beforeAll(async () => {
         setDirectWriter: (writer) =>
           events.setDirectWriter?.({
             write: (broadcast) => {
-              const isWritten = writer.write(broadcast);
+              const isWritten = !subscription.isPlain && writer.write(broadcast);
               if (isWritten) subscription.direct.push(broadcast.payloads.length);
               return isWritten;
             },
@@ -222,6 +224,22 @@ describe.each(transports)('a direct writer for %s', (_, open) => {
     expect(slow.results).toEqual(sent);
     expect(fast.results).toEqual(sent);
     expect(slowSide.direct.length).toBe(directBefore + 1);
+    closeAll();
+  });
+
+  test('sends a payload after an earlier one that went the plain way in the same turn', async () => {
+    await openAll(['Direct', '1']);
+    const [client] = clients as [Client];
+    const [subscription] = subscriptions as [Subscription];
+    const payloads = [result('the plain way'), result('directly')];
+    for (const payload of payloads) {
+      subscription.isPlain = payload === payloads[0];
+      broadcast([payload]);
+      // The reader writes the payload and waits for the next one, without a turn of the event loop.
+      for (let step = 0; step < 50; step++) await Promise.resolve();
+    }
+    await until(() => client.results.length === payloads.length);
+    expect(client.results).toEqual(payloads.map(({ text }) => text));
     closeAll();
   });
 });
