@@ -95,6 +95,7 @@ export function createListeners({
     heartbeatIntervalMs: delivery.heartbeat,
     initTimeoutMs: delivery.initTimeout,
     reservationTimeoutMs: delivery.reservationTimeout,
+    documentCacheSize: config.planning.cacheSize,
     textCacheSize: config.planning.textCacheSize,
     ...(security.graphiql
       ? {

@@ -50,6 +50,8 @@ interface ApolloPipelineOptions {
   readonly maxRecursiveSelections: number;
   /** Apollo Server plugins. They cannot read `singleResult.data`: it is already serialised. */
   readonly plugins: readonly ApolloServerPlugin<GatewayContext>[];
+  /** Maximum number of parsed documents. */
+  readonly documentCacheSize: number;
   /** Size of the cache of parsed documents in characters of operation text. */
   readonly textCacheSize: number;
   /** Texts of automatic persisted queries; `undefined` if they are off. */
@@ -99,7 +101,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
       ttl: null,
     },
     // Valid documents, by a key that contains a hash of the API schema.
-    documentStore: new DocumentCache(options.textCacheSize),
+    documentStore: new DocumentCache(options.documentCacheSize, options.textCacheSize),
     plugins: [
       observeOperations(options.supergraphs),
       explainSubscriptionsByGet,

@@ -29,6 +29,8 @@ export interface AdmissionSettings {
     readonly isEnabled: boolean;
     readonly shared: Pick<SharedPersistedQueries, 'get' | 'set'> | undefined;
   };
+  /** Maximum number of parsed operations. */
+  readonly documentCacheSize: number;
   /** Size in characters of each of three caches of operation texts: checked, parsed, and persisted. */
   readonly textCacheSize: number;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
@@ -42,7 +44,9 @@ export function createAdmission(options: AdmissionSettings, authentication: Auth
   const checkText = createTextLimitCheck({ limits, textCacheSize: options.textCacheSize });
   const persistedQueries = createPersistedQueryStore(options, checkText);
   const validatedOperations =
-    plugins.length === 0 ? new ValidatedOperationCache(options.textCacheSize, persistedQueries) : undefined;
+    plugins.length === 0
+      ? new ValidatedOperationCache(options.documentCacheSize, options.textCacheSize, persistedQueries)
+      : undefined;
   supergraphs.onChange(() => validatedOperations?.clear());
   const apollo = createApolloPipeline({
     supergraphs,
@@ -53,6 +57,7 @@ export function createAdmission(options: AdmissionSettings, authentication: Auth
     maxRecursiveSelections: limits.recursiveSelections,
     plugins,
     validatedOperations,
+    documentCacheSize: options.documentCacheSize,
     textCacheSize: options.textCacheSize,
     persistedQueries,
     tracing: options.tracing,

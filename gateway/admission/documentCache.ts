@@ -4,8 +4,8 @@ import { TextSizedCache } from './textSizedCache.ts';
 /** Documents that Apollo Server has parsed and validated, without the tokens of their texts, which would be more than a
  *  quarter of their memory. */
 export class DocumentCache extends TextSizedCache<DocumentNode> {
-  constructor(maxCharacters: number) {
-    super(maxCharacters, (document) => document.loc?.source.body.length ?? 1);
+  constructor(maxDocuments: number, maxCharacters: number) {
+    super(maxCharacters, (document) => document.loc?.source.body.length ?? 1, maxDocuments);
   }
 
   override set(key: string, document: DocumentNode): Promise<void> {

@@ -1,12 +1,14 @@
 import type { DocumentNode } from 'graphql';
 import { LRUCache } from 'lru-cache';
 
-/** A cache for Apollo Server, bounded by the characters of the operation texts in it. */
+/** A cache for Apollo Server, bounded by the characters of the operation texts in it, and perhaps by their number. */
 export class TextSizedCache<Value extends string | DocumentNode> {
   readonly #values: LRUCache<string, Value>;
 
-  constructor(maxCharacters: number, lengthOf: (value: Value) => number) {
+  /** `maxEntries`: `undefined` for no other limit. */
+  constructor(maxCharacters: number, lengthOf: (value: Value) => number, maxEntries?: number) {
     this.#values = new LRUCache({
+      ...(maxEntries === undefined ? {} : { max: maxEntries }),
       maxSize: maxCharacters,
       sizeCalculation: (value) => Math.max(1, lengthOf(value)),
     });

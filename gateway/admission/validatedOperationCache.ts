@@ -24,9 +24,14 @@ export class ValidatedOperationCache {
   readonly #persistedQueries: Pick<PersistedQueryStore, 'findText'> | undefined;
 
   /** `persistedQueries`: `undefined` if automatic persisted queries are off. */
-  constructor(maxCharacters: number, persistedQueries: Pick<PersistedQueryStore, 'findText'> | undefined) {
+  constructor(
+    maxOperations: number,
+    maxCharacters: number,
+    persistedQueries: Pick<PersistedQueryStore, 'findText'> | undefined,
+  ) {
     this.#persistedQueries = persistedQueries;
     this.#entries = new LRUCache({
+      max: maxOperations,
       maxSize: maxCharacters,
       sizeCalculation: (_, text) => Math.max(1, text.length),
     });

@@ -40,7 +40,7 @@ import { deferMarker, isAnsweredByGateway } from './printOperation.ts';
 import { overridesToWarm, relevantOverrides } from './relevantOverrides.ts';
 
 interface PrepareOptions {
-  /** Maximum number of cached plans of all supergraphs together. */
+  /** Maximum number of prepared operations, and of cached plans, of all supergraphs together. */
   readonly cacheSize: number;
   /** Maximum number of selections of an operation with expanded fragments. */
   readonly maxSelections: number;
@@ -83,7 +83,7 @@ interface OperationTemplate {
   /** Enrichment rules of all fields in the document, for any values of its conditions. Collected at first use. */
   rules: readonly EnrichmentRule[] | undefined;
   /** By key: incremental delivery, how enrichments are fetched, values of condition variables, active labels, access. */
-  readonly variants: LRUCache<string, PreparedVariant>;
+  readonly variants: Map<string, PreparedVariant>;
 }
 
 interface AppliedEnrichmentPolicy {
@@ -92,6 +92,8 @@ interface AppliedEnrichmentPolicy {
 }
 
 interface PreparedVariant {
+  readonly template: OperationTemplate;
+  readonly key: string;
   readonly operation: PreparedOperation;
   /** `undefined` when the operation needs no subgraph. */
   readonly planned: PlannedOperation | undefined;
@@ -100,11 +102,15 @@ interface PreparedVariant {
 }
 
 /** Prepares operations: folds conditions, expands fragments, plans and compiles. Prepared operations are cached by the
- *  identity of the document. Different documents with equal normalized operations share a plan. */
+ *  identity of the document, the most recently used ones. Different documents with equal normalized operations share a plan. */
 export class Preparer {
   readonly #options: PrepareOptions;
   readonly #plans: PlanCache<PlannedOperation>;
   readonly #templates = new WeakMap<Supergraph, WeakMap<DocumentNode, Map<string, OperationTemplate>>>();
+  /** All variants of all templates. */
+  readonly #variants: LRUCache<PreparedVariant, true>;
+  /** Their variants are not stored, which would keep the supergraph in memory. */
+  readonly #retired = new WeakSet<Supergraph>();
   readonly #shapeRegistries = new WeakMap<Supergraph, FetchShapeRegistry>();
   #lookups = 0;
   #misses = 0;
@@ -115,6 +121,10 @@ export class Preparer {
   constructor(options: PrepareOptions) {
     this.#options = options;
     this.#plans = createPlanCache<PlannedOperation>({ maxEntries: options.cacheSize });
+    this.#variants = new LRUCache({
+      max: options.cacheSize,
+      dispose: (_, { template, key }) => template.variants.delete(key),
+    });
   }
 
   /** `hits`: operations that were prepared without the planner. `misses`: those for which it was called. `size`: cached
@@ -153,11 +163,21 @@ export class Preparer {
       return { kind: 'prepared', operation: known.operation };
     }
     return this.#prepareVariant(request, supergraph, template, variables, overrides, enrichment).then(
-      (prepared) => {
-        template.variants.set(key, prepared);
-        return { kind: 'prepared', operation: prepared.operation };
+      ({ operation, planned }) => {
+        if (!this.#retired.has(supergraph))
+          this.#store({ template, key, operation, planned, unreportedUses: 1 });
+        return { kind: 'prepared', operation };
       },
     );
+  }
+
+  #store(variant: PreparedVariant): void {
+    const { template, key } = variant;
+    // An equal request may have prepared it meanwhile.
+    const replaced = template.variants.get(key);
+    if (replaced !== undefined) this.#variants.delete(replaced);
+    template.variants.set(key, variant);
+    this.#variants.set(variant, true);
   }
 
   /** Plans the `count` most used operations of the previous supergraph before the switch to the next one. Operations that
@@ -179,9 +199,12 @@ export class Preparer {
     }
   }
 
-  /** Drops the plans of a retired supergraph. */
+  /** Drops the plans and the prepared operations of a retired supergraph. */
   evict(supergraph: Supergraph): void {
+    this.#retired.add(supergraph);
     this.#plans.evict(supergraph.id);
+    for (const variant of [...this.#variants.keys()])
+      if (variant.operation.supergraph === supergraph) this.#variants.delete(variant);
   }
 
   #templateOf(request: PrepareRequest, supergraph: Supergraph): OperationTemplate {
@@ -205,7 +228,7 @@ export class Preparer {
         conditionVariables: conditionVariables(request.document, operation),
         overrideLabels: relevantOverrides(supergraph, request.document, operation),
         rules: undefined,
-        variants: new LRUCache({ max: maxVariantsPerDocument }),
+        variants: new Map(),
       };
       ofDocument.set(name, template);
     }
@@ -234,7 +257,7 @@ export class Preparer {
     variables: Readonly<Record<string, unknown>>,
     overrides: readonly string[],
     enrichment: AppliedEnrichmentPolicy | undefined,
-  ): Promise<PreparedVariant> {
+  ): Promise<Pick<PreparedVariant, 'operation' | 'planned'>> {
     const { apiSchema } = supergraph;
     const { access } = request;
     const normalized = normalizeOperation({
@@ -271,7 +294,7 @@ export class Preparer {
       access,
       introspection: createIntrospectionDocument(operation, normalized.root),
     };
-    return { operation: prepared, planned, unreportedUses: 1 };
+    return { operation: prepared, planned };
   }
 
   #compile(
@@ -306,6 +329,7 @@ export class Preparer {
   /** Reports uses of a prepared operation to the plan cache, which is not read for it again. The number of uses decides
    *  which operations the next supergraph is warmed with, and protects plans from eviction by operations sent once. */
   #recordUse(prepared: PreparedVariant, supergraph: Supergraph): void {
+    this.#variants.get(prepared);
     prepared.unreportedUses += 1;
     if (prepared.unreportedUses < usesPerReport || prepared.planned === undefined) return;
     this.#recordPlanUses(supergraph, prepared.planned, prepared.unreportedUses);
@@ -337,6 +361,3 @@ export class Preparer {
 
 /** Reports are batched, because a lookup by text takes as long as all other steps of finding a prepared operation. */
 const usesPerReport = 16;
-
-/** Maximum number of variants of one operation. Clients use few of the 2ⁿ combinations of conditions. */
-const maxVariantsPerDocument = 32;

@@ -134,6 +134,7 @@ export async function startScriptedServer(
     heartbeatIntervalMs: 60_000,
     initTimeoutMs: 60_000,
     reservationTimeoutMs: 60_000,
+    documentCacheSize: 1_000,
     textCacheSize: 1_000_000,
     log: {
       error: (_, message) => logged.push(message),

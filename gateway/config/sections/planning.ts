@@ -47,14 +47,14 @@ export const planningSection = z
     // The cache reserves memory for all of its entries at once.
     cacheSize: integer({ min: 1, max: 1_000_000 })
       .describe(
-        'Maximum number of cached plans, including those of a previous supergraph that is still in use. The least recently used plans are evicted first.',
+        'Maximum number of parsed operations, of operations that are prepared for execution, and of plans, including those of a previous supergraph that is still in use. The least recently used ones are evicted first. A short operation takes about 40 kB in all, a large one several times as much.',
       )
-      .prefault(1_000),
-    textCacheSize: size()
+      .prefault(5_000),
+    textCacheSize: size({ min: 1024 })
       .describe(
-        'Maximum number of characters of operation texts in each of the caches of validated, parsed and persisted (APQ) operations. The least recently used texts are evicted first.',
+        'Maximum number of characters of operation texts in each of the caches of checked, parsed and persisted (APQ) operations. The least recently used texts are evicted first.',
       )
-      .prefault('32MB'),
+      .prefault('8MB'),
     warmOperations: integer()
       .describe(
         'Number of the most used operations that are planned for a new supergraph before the switch to it.',

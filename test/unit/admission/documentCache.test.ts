@@ -9,7 +9,7 @@ query Page($id: ID!) {
 fragment Name on Product { name }`;
 
 async function storeDocument(): Promise<DocumentNode> {
-  const cache = new DocumentCache(1000);
+  const cache = new DocumentCache(10, 1000);
   await cache.set('key', parse(text));
   return (await cache.get('key')) as DocumentNode;
 }
@@ -33,8 +33,10 @@ describe('DocumentCache', () => {
     expect(String(stored)).toBe(String(parsed));
   });
 
-  test('drops the document that was not used for longest when the texts are too long', async () => {
-    const cache = new DocumentCache(2 * text.length);
+  test.each([
+    ['the texts are too long', new DocumentCache(10, 2 * text.length)],
+    ['there are too many', new DocumentCache(2, 10 * text.length)],
+  ])('drops the document that was not used for longest when %s', async (_, cache) => {
     await cache.set('a', parse(text));
     await cache.set('b', parse(text));
     await cache.get('a');

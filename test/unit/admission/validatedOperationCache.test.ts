@@ -14,7 +14,7 @@ const persisted = { persistedQuery: { version: 1, sha256Hash } };
 
 function knowing(hasPersistedQueries = true): ValidatedOperationCache {
   const findText = (hash: string) => new Map([[sha256Hash, text]]).get(hash);
-  const known = new ValidatedOperationCache(1000, hasPersistedQueries ? { findText } : undefined);
+  const known = new ValidatedOperationCache(2, 1000, hasPersistedQueries ? { findText } : undefined);
   known.add(text, document, supergraph);
   return known;
 }
@@ -88,9 +88,12 @@ describe('ValidatedOperationCache', () => {
     expect(knowing().find(body, undefined)).toBeUndefined();
   });
 
-  test('evicts the least recently used operation when the cache is full', () => {
+  test.each([
+    ['the texts are too long', ['x'.repeat(990)]],
+    ['there are too many', ['x', 'y']],
+  ])('evicts the least recently used operation when %s', (_, others) => {
     const known = knowing();
-    known.add('x'.repeat(990), document, supergraph);
+    for (const other of others) known.add(other, document, supergraph);
     expect(known.find({ query: text, operationName: 'A' }, supergraph)).toBeUndefined();
   });
 });

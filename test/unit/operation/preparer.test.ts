@@ -1,5 +1,5 @@
-import { afterEach, expect, test } from '@jest/globals';
-import { parse } from 'graphql';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { type DocumentNode, parse } from 'graphql';
 import type { OverrideDecision } from '../../../gateway/operation/overrideDecision.ts';
 import { Preparer } from '../../../gateway/operation/preparer.ts';
 import type { PlanRequest } from '../../../gateway/planning/planner.ts';
@@ -31,7 +31,8 @@ async function load(priceLabel: string): Promise<{ supergraph: Supergraph; planR
   return { supergraph: { ...supergraph, planner: { ...supergraph.planner, plan } }, planRequests };
 }
 
-const createPreparer = () => new Preparer({ cacheSize: 100, maxSelections: 1_000, maxVariableValues: 1000 });
+const createPreparer = (cacheSize = 100) =>
+  new Preparer({ cacheSize, maxSelections: 1_000, maxVariableValues: 1000 });
 
 async function prepare(
   preparer: Preparer,
@@ -118,4 +119,43 @@ test('warming plans an operation with and without an override label whose percen
   await prepare(preparer, after.supergraph, '{ item { price stock } }', on);
   await prepare(preparer, after.supergraph, '{ item { price stock } }', (label) => label === 'beta');
   expect(after.planRequests).toEqual([]);
+});
+
+describe('prepared operations', () => {
+  async function setUp(cacheSize: number) {
+    const { supergraph } = await load('beta');
+    const preparer = createPreparer(cacheSize);
+    const documents = ['{ item { name } }', '{ item { price } }', '{ item { name price } }'].map((text) =>
+      parse(text),
+    );
+    const prepareAt = async (index: number) => {
+      const request = { document: documents[index] as DocumentNode, operationName: undefined, variables: {} };
+      const preparation = await preparer.prepare(
+        { ...request, acceptsIncremental: false, isOverridden: off },
+        supergraph,
+      );
+      if (preparation.kind === 'refused') throw new Error(preparation.errors[0]?.message);
+      return preparation.operation;
+    };
+    return { supergraph, preparer, prepareAt };
+  }
+
+  test('are evicted when there are too many, also while their documents are in use, the least recently used first', async () => {
+    const { prepareAt } = await setUp(2);
+    const [first, second] = [await prepareAt(0), await prepareAt(1)];
+    expect(await prepareAt(0)).toBe(first);
+    await prepareAt(2);
+    expect(await prepareAt(0)).toBe(first);
+    expect(await prepareAt(1)).not.toBe(second);
+  });
+
+  test('are evicted with their supergraph, and none is stored afterwards', async () => {
+    const { supergraph, preparer, prepareAt } = await setUp(10);
+    const first = await prepareAt(0);
+    const preparing = prepareAt(1);
+    preparer.evict(supergraph);
+    const second = await preparing;
+    expect(await prepareAt(0)).not.toBe(first);
+    expect(await prepareAt(1)).not.toBe(second);
+  });
 });
