@@ -6,19 +6,21 @@ import { enrichmentRulesOf } from './evaluateEnrichmentContract.ts';
 import { operationReference } from './operationFindings.ts';
 import type { ServedGraph } from './servedGraph.ts';
 
-/** Reports fields in `@slo mayDefer` that the graph does not have, and fields that are never deferred. */
+/** Reports fields in `@slo mayDefer` that the graph does not have, and fields that are never deferred, if the configuration of
+ *  the gateways, which may defer them, is known. */
 export function evaluateMayDefer(
   graph: ServedGraph,
   operations: readonly ConsumerOperation[],
 ): readonly Finding[] {
-  const rules = enrichmentRulesOf(graph);
+  const isConfigurationKnown = graph.gatewaySettings.locate !== undefined;
+  const rules = isConfigurationKnown ? enrichmentRulesOf(graph) : undefined;
   const fields = fieldsOf(graph);
   return operations.flatMap((operation) =>
     (operation.slo.mayDefer ?? []).flatMap((coordinate): Finding | readonly Finding[] => {
       if (!fields.has(coordinate)) return absentFieldFinding(operation, coordinate, [...fields]);
       const [typeName = '', fieldName = ''] = coordinate.split('.');
       const isWithout = rules !== undefined && rules.ruleOf(typeName, fieldName) === undefined;
-      return isWithout ? neverDeferredFinding(operation, coordinate, graph) : [];
+      return isWithout ? neverDeferredFinding(operation, coordinate) : [];
     }),
   );
 }
@@ -47,19 +49,12 @@ function absentFieldFinding(
   };
 }
 
-function neverDeferredFinding(
-  operation: ConsumerOperation,
-  coordinate: string,
-  { gatewaySettings }: ServedGraph,
-): Finding {
-  const isKnown = gatewaySettings.locate !== undefined;
+function neverDeferredFinding(operation: ConsumerOperation, coordinate: string): Finding {
   return {
     ...unmatchedFindingOf(operation),
     severity: 'safe',
-    message: `The @slo mayDefer of ${operation.consumer}/${operation.name} names ${coordinate}, which is never deferred${isKnown ? '' : ' in the graph'}.`,
-    advice: isKnown
-      ? 'Remove it, unless a later change will defer the field.'
-      : 'Remove it, unless a later change or `enrichment.fields` of the gateways defers the field (--gateway-config FILE).',
+    message: `The @slo mayDefer of ${operation.consumer}/${operation.name} names ${coordinate}, which is never deferred.`,
+    advice: 'Remove it, unless a later change will defer the field.',
   };
 }
 
