@@ -13,8 +13,7 @@ import type { Admission } from '../../admission/admission.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { formatFailure } from '../../admission/errorFormatter.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
-import { type ClientIdentity, isSameClient } from '../../admission/identity.ts';
-import { type GatewayError, GatewayShutdownError } from '../../errors.ts';
+import { GatewayShutdownError } from '../../errors.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
@@ -24,9 +23,9 @@ import { negotiateFormats } from '../http/negotiateFormats.ts';
 import { runInRequestScope } from '../http/requestScope.ts';
 import { MultiplexedOperation, maxOperationIdLength } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
+import { ConnectionClient } from './connectionClient.ts';
 import {
   findParameterProblem,
-  operationHeaders,
   parameterHeaders,
   parametersTooLarge,
   pickForwardedParameters,
@@ -68,17 +67,12 @@ export class WebSocketConnection {
   readonly #options: WebSocketConnectionOptions;
   readonly #operations = new Map<string, MultiplexedOperation>();
   readonly #outbox: WebSocketOutbox;
+  readonly #client: ConnectionClient;
   readonly #heartbeat: InactivityTimer;
   #cancelInitTimer: CancelTimer | undefined;
   #initialization: 'none' | 'started' | 'acknowledged' = 'none';
   #isPingPending = false;
   #isDraining = false;
-  #parameters: ReadonlyMap<string, string> = new Map();
-  #client: ClientIdentity | undefined;
-  #stopWatchingExpiry: CancelTimer | undefined;
-  /** Set while the token of the connection has expired. */
-  #expired: GatewayError | undefined;
-  #isRenewing = false;
   #forwardedParameters: Readonly<Record<string, unknown>> = {};
   #initPayload: Readonly<Record<string, unknown>> = {};
   #incremental: IncrementalFormat | undefined = 'deferSpec=20220824';
@@ -93,6 +87,26 @@ export class WebSocketConnection {
       bufferSize,
       readTimeoutMs,
       onReadTimeout: () => this.#close(1013, 'The client reads too slowly'),
+    });
+    const { admission, handshakeHeaders, clientAddress, log, admitClient } = options;
+    this.#client = new ConnectionClient({
+      authentication: admission.authentication,
+      handshakeHeaders,
+      clientAddress,
+      log,
+      admitClient,
+      isOpen: () => this.#isOpen,
+      onAuthenticated: () => {
+        this.#initialization = 'acknowledged';
+        this.#outbox.send(JSON.stringify({ type: MessageType.ConnectionAck }));
+      },
+      onExpired: (error) => {
+        for (const operation of [...this.#operations.values()])
+          if (operation.isStream) operation.abort(error);
+      },
+      sendPong: (payload) =>
+        this.#outbox.send(JSON.stringify({ type: MessageType.Pong, ...(payload && { payload }) })),
+      close: (code, reason) => this.#close(code, reason),
     });
     this.#heartbeat = new InactivityTimer({
       timers,
@@ -151,7 +165,7 @@ export class WebSocketConnection {
         else this.#initialize(message.payload ?? {});
         return;
       case MessageType.Ping:
-        this.#answerPing(message.payload);
+        this.#client.onPing(message.payload);
         return;
       case MessageType.Pong:
         return;
@@ -183,128 +197,11 @@ export class WebSocketConnection {
     }
     this.#initialization = 'started';
     this.#stopInitTimer();
-    this.#parameters = headers;
     this.#forwardedParameters = forwarded;
     this.#initPayload = parameters;
     const accept = headers.get('accept');
     if (accept !== undefined) this.#incremental = negotiateFormats(accept).incremental;
-    this.#authenticate(
-      headers,
-      (client) => this.#acknowledge(client),
-      (error) => this.#closeRefused(error),
-    );
-  }
-
-  #acknowledge(client: ClientIdentity): void {
-    const refusal = this.#options.admitClient(client.clientKey);
-    if (refusal !== undefined) {
-      this.#closeRefused(refusal);
-      return;
-    }
-    this.#initialization = 'acknowledged';
-    this.#adoptToken(client);
-    this.#outbox.send(JSON.stringify({ type: MessageType.ConnectionAck }));
-  }
-
-  /** A ping whose payload has the token's header renews the token of the connection. */
-  #answerPing(payload: Readonly<Record<string, unknown>> | undefined): void {
-    const { tokenHeader } = this.#options.admission.authentication;
-    const headers =
-      tokenHeader === undefined || payload === undefined
-        ? undefined
-        : parameterHeaders(payload, new Set([tokenHeader]));
-    if (typeof headers === 'string') {
-      this.#close(CloseCode.BadRequest, headers);
-      return;
-    }
-    const renewed = tokenHeader === undefined ? undefined : headers?.get(tokenHeader);
-    if (tokenHeader === undefined || renewed === undefined || this.#initialization !== 'acknowledged') {
-      this.#sendPong(payload);
-      return;
-    }
-    if (this.#isRenewing) {
-      this.#close(
-        CloseCode.BadRequest,
-        'Invalid message: the token of the last ping is still being verified',
-      );
-      return;
-    }
-    this.#isRenewing = true;
-    this.#renew(new Map(this.#parameters).set(tokenHeader, renewed));
-  }
-
-  #renew(parameters: ReadonlyMap<string, string>): void {
-    this.#authenticate(
-      parameters,
-      (client) => {
-        this.#isRenewing = false;
-        if (this.#client === undefined || !isSameClient(this.#client, client)) {
-          this.#close(CloseCode.Forbidden, 'Forbidden: the new token is of another client');
-          return;
-        }
-        this.#parameters = parameters;
-        this.#adoptToken(client);
-        this.#sendPong({ renewed: true });
-      },
-      (error) => {
-        this.#isRenewing = false;
-        // The present token is still good.
-        if (error.status === 503) this.#sendPong({ errors: [error.toFormatted()] });
-        else this.#closeRefused(error);
-      },
-    );
-  }
-
-  #sendPong(payload: Readonly<Record<string, unknown>> | undefined): void {
-    this.#outbox.send(JSON.stringify({ type: MessageType.Pong, ...(payload && { payload }) }));
-  }
-
-  /** Calls one of the functions: at once, unless a token has to be verified. */
-  #authenticate(
-    parameters: ReadonlyMap<string, string>,
-    onAuthenticated: (client: ClientIdentity) => void,
-    onRefused: (error: HttpError) => void,
-  ): void {
-    const { admission, clientAddress, log } = this.#options;
-    const refuse = (error: unknown): void => {
-      if (error instanceof HttpError) {
-        onRefused(error);
-        return;
-      }
-      log.error({ err: error }, 'The authentication of a WebSocket failed with an unexpected error');
-      this.#close(CloseCode.InternalServerError, 'Internal server error');
-    };
-    try {
-      const headers = this.#headersWith(parameters, '');
-      const client = admission.authentication.authenticate(headers, clientAddress);
-      if (client instanceof Promise) {
-        void client.then(
-          (verified) => this.#isOpen && onAuthenticated(verified),
-          (error: unknown) => this.#isOpen && refuse(error),
-        );
-      } else onAuthenticated(client);
-    } catch (error) {
-      refuse(error);
-    }
-  }
-
-  /** Operations run with this token from now on, and end when it expires. */
-  #adoptToken(client: ClientIdentity): void {
-    this.#client = client;
-    this.#expired = undefined;
-    this.#stopWatchingExpiry?.();
-    this.#stopWatchingExpiry = this.#options.admission.authentication.watchExpiry(client, (error) => {
-      this.#expired = error;
-      for (const operation of [...this.#operations.values()]) {
-        if (operation.isStream) operation.abort(error);
-      }
-    });
-  }
-
-  /** Clients connect again after these codes, with other parameters if they have any. */
-  #closeRefused({ status, message }: HttpError): void {
-    if (status === 503) this.#close(1013, message);
-    else this.#close(CloseCode.Forbidden, `Forbidden: ${message}`);
+    this.#client.authenticate(headers);
   }
 
   #subscribe(id: string, payload: SubscribePayload): void {
@@ -326,7 +223,7 @@ export class WebSocketConnection {
     const { maxOperations, recorder, log, socket, connection, bufferSize } = this.#options;
     const messages = operationMessagesOf(id);
     const requestId = randomUUID();
-    const headers = this.#headersWith(this.#parameters, requestId);
+    const headers = this.#client.headersOf(requestId);
     const record = recorder?.start(requestId, headers);
     if (this.#operations.size >= maxOperations) {
       const error = new HttpError(
@@ -386,7 +283,8 @@ export class WebSocketConnection {
       admission.checkReady();
       const request = { method: 'POST', search: '', body, headers, acceptsArrays: false };
       const result = await admission.admit(request, client);
-      if (result.kind === 'stream' && this.#expired !== undefined) operation.abort(this.#expired);
+      const { expired } = this.#client;
+      if (result.kind === 'stream' && expired !== undefined) operation.abort(expired);
       await operation.deliver(result);
     } catch (error) {
       operation.fail(error);
@@ -397,10 +295,6 @@ export class WebSocketConnection {
 
   get #isOpen(): boolean {
     return this.#options.socket.readyState === WebSocket.OPEN;
-  }
-
-  #headersWith(parameters: ReadonlyMap<string, string>, requestId: string): ReadonlyMap<string, string> {
-    return operationHeaders(this.#options.handshakeHeaders, parameters, requestId);
   }
 
   #checkLiveness(): void {
@@ -441,7 +335,7 @@ export class WebSocketConnection {
   #onClose(): void {
     this.#heartbeat.stop();
     this.#stopInitTimer();
-    this.#stopWatchingExpiry?.();
+    this.#client.release();
     this.#endOperations();
     this.#outbox.close();
   }
