@@ -8,6 +8,7 @@ import {
 } from '../operation/operationLimits.ts';
 import { findConditionalRootFields } from '../operation/validateDocument.ts';
 import { HttpError } from './httpError.ts';
+import { textSizeOf } from './textSizedCache.ts';
 
 interface TextLimitCheckOptions {
   readonly limits: OperationLimits;
@@ -23,7 +24,7 @@ export function createTextLimitCheck(options: TextLimitCheckOptions): (text: str
   const { limits } = options;
   const accepted = new LRUCache<string, true>({
     maxSize: options.textCacheSize,
-    sizeCalculation: (_, text) => Math.max(1, text.length),
+    sizeCalculation: (_, text) => textSizeOf(text.length),
   });
   return (text) => {
     if (accepted.get(text) === true) return;

@@ -10,7 +10,7 @@ export class TextSizedCache<Value extends string | DocumentNode> {
     this.#values = new LRUCache({
       ...(maxEntries === undefined ? {} : { max: maxEntries }),
       maxSize: maxCharacters,
-      sizeCalculation: (value) => Math.max(1, lengthOf(value)),
+      sizeCalculation: (value) => textSizeOf(lengthOf(value)),
     });
   }
 
@@ -35,3 +35,10 @@ export class TextSizedCache<Value extends string | DocumentNode> {
     return Promise.resolve(this.#values.delete(key));
   }
 }
+
+/** What a text counts in a cache: its characters, but a short one at least as much as its entry takes. */
+export function textSizeOf(characters: number): number {
+  return Math.max(minTextSize, characters);
+}
+
+const minTextSize = 100;

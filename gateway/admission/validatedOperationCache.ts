@@ -4,6 +4,7 @@ import { isObject } from '../json/isObject.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
+import { textSizeOf } from './textSizedCache.ts';
 
 /** An operation that can be executed without Apollo Server. */
 export interface ValidatedOperation {
@@ -33,7 +34,7 @@ export class ValidatedOperationCache {
     this.#entries = new LRUCache({
       max: maxOperations,
       maxSize: maxCharacters,
-      sizeCalculation: (_, text) => Math.max(1, text.length),
+      sizeCalculation: (_, text) => textSizeOf(text.length),
     });
   }
 

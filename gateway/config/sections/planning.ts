@@ -52,7 +52,7 @@ export const planningSection = z
       .prefault(5_000),
     textCacheSize: size({ min: 1024 })
       .describe(
-        'Maximum number of characters of operation texts in each of the caches of checked, parsed and persisted (APQ) operations. The least recently used texts are evicted first.',
+        'Maximum number of characters of operation texts in each of the caches of checked, parsed and persisted (APQ) operations; a shorter text counts as 100. The least recently used texts are evicted first.',
       )
       .prefault('8MB'),
     warmOperations: integer()

@@ -34,7 +34,8 @@ describe('DocumentCache', () => {
   });
 
   test.each([
-    ['the texts are too long', new DocumentCache(10, 2 * text.length)],
+    // Each counts as 100 characters.
+    ['the texts are too long', new DocumentCache(10, 200)],
     ['there are too many', new DocumentCache(2, 10 * text.length)],
   ])('drops the document that was not used for longest when %s', async (_, cache) => {
     await cache.set('a', parse(text));
