@@ -168,10 +168,9 @@ class SupergraphEnrichmentRules implements EnrichmentRules {
   }
 
   #add(type: TypeWithFields, fieldNames: ReadonlySet<string>): void {
-    const fields = type.getFields();
     const rules = new Map<string, EnrichmentRule>();
-    for (const name of fieldNames) {
-      const found = Object.hasOwn(fields, name) ? this.#find(type, name) : undefined;
+    for (const name of Object.keys(type.getFields())) {
+      const found = fieldNames.has(name) ? this.#find(type, name) : undefined;
       if (found === undefined) continue;
       const { budgetMs, priority = 'NORMAL' } = found;
       rules.set(name, { coordinate: `${type.name}.${name}`, budgetMs, priority });

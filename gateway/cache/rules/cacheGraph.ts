@@ -21,7 +21,8 @@ import {
 
 /** The part of a supergraph that cache rules and tags depend on. */
 export interface CacheGraph {
-  readonly types: ReadonlyMap<string, GraphType>;
+  /** Each type is read when it is looked up first: a large graph has thousands that no operation selects. */
+  readonly types: Pick<ReadonlyMap<string, GraphType>, 'get' | 'has' | 'keys'>;
   readonly subgraphs: ReadonlySet<string>;
   readonly roots: ReadonlyMap<OperationTypeNode, string>;
   readonly enumValues: ReadonlyMap<string, ReadonlySet<string>>;
@@ -86,50 +87,70 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
     }
   }
   const implementers = new Map<string, string[]>();
-  for (const { kind, name, interfaces = [] } of composites.values()) {
+  // In the order of their names, so that each list is sorted.
+  for (const { kind, name, interfaces = [] } of [...composites.values()].sort(byName)) {
     if (kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
     for (const { name: implemented } of interfaces) {
       const known = implementers.get(implemented.value) ?? [];
-      implementers.set(implemented.value, [...known, name.value].sort());
+      implementers.set(implemented.value, known);
+      known.push(name.value);
+    }
+  }
+  const unionsByMember = new Map<string, string[]>();
+  for (const [union, members] of unions) {
+    for (const member of members) {
+      const known = unionsByMember.get(member) ?? [];
+      unionsByMember.set(member, known);
+      known.push(union);
     }
   }
 
   const roots = rootTypesOf(document);
   const rootNames = [...roots.values()];
-  const keySets = new Map([...composites].map(([name, composite]) => [name, keySetsOf(composite)]));
-  const types = new Map<string, GraphType>();
-  for (const { kind, name, interfaces = [], fields = [] } of composites.values()) {
-    const keys = keySets.get(name.value) ?? [];
-    const inheritedKeys = interfaces.flatMap((implemented) => keySets.get(implemented.name.value) ?? []);
+  const readComposite = ({ kind, name, interfaces = [], fields = [], directives }: CompositeDefinition) => {
+    const keys = keySetsOf(directives);
+    const inheritedKeys = interfaces.flatMap((implemented) =>
+      keySetsOf(composites.get(implemented.name.value)?.directives),
+    );
     const isAbstract = kind === Kind.INTERFACE_TYPE_DEFINITION;
-    types.set(name.value, {
+    return {
       name: name.value,
       isAbstract,
       possibleTypes: isAbstract ? (implementers.get(name.value) ?? []) : [name.value],
       supertypes: [
         ...interfaces.map((implemented) => implemented.name.value),
-        ...[...unions].flatMap(([union, members]) => (members.includes(name.value) ? [union] : [])),
+        ...(unionsByMember.get(name.value) ?? []),
       ],
       isValueType: keys.length === 0 && !rootNames.includes(name.value),
       fields: new Map(fields.map((field) => [field.name.value, readField(field, subgraphNames)])),
       keyFields: keyFieldsOf(keys),
       keys: entityKeysOf([...keys, ...inheritedKeys]),
-    });
-  }
-  for (const [name, objectTypes] of unions) {
-    types.set(name, {
-      name,
-      isAbstract: true,
-      possibleTypes: objectTypes,
-      supertypes: [],
-      isValueType: true,
-      fields: new Map(),
-      keyFields: noKeyFields,
-      keys: [],
-    });
-  }
+    };
+  };
+  const readUnion = (name: string, possibleTypes: readonly string[]): GraphType => ({
+    name,
+    isAbstract: true,
+    possibleTypes,
+    supertypes: [],
+    isValueType: true,
+    fields: new Map(),
+    keyFields: noKeyFields,
+    keys: [],
+  });
+  const types = new Map<string, GraphType>();
+  const readType = (name: string): GraphType | undefined => {
+    const composite = composites.get(name);
+    const members = unions.get(name);
+    const type = composite === undefined ? members && readUnion(name, members) : readComposite(composite);
+    if (type !== undefined) types.set(name, type);
+    return type;
+  };
   return {
-    types,
+    types: {
+      get: (name) => types.get(name) ?? readType(name),
+      has: (name) => composites.has(name) || unions.has(name),
+      keys: () => [...composites.keys(), ...unions.keys()].values(),
+    },
     subgraphs: new Set(subgraphNames.values()),
     roots,
     enumValues: new Map(
@@ -141,6 +162,10 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
     ),
     describeType: (name) => describe(name, enumsAndInputs, new Set()),
   };
+}
+
+function byName(a: CompositeDefinition, b: CompositeDefinition): number {
+  return a.name.value < b.name.value ? -1 : 1;
 }
 
 function readField(field: FieldDefinitionNode, subgraphNames: ReadonlyMap<string, string>): GraphField {
@@ -172,7 +197,7 @@ function printInput({ name, type, defaultValue }: InputValue): string {
   return `${name.value}: ${print(type)}${defaultValue === undefined ? '' : ` = ${print(defaultValue)}`}`;
 }
 
-function keySetsOf({ directives = [] }: CompositeDefinition): SelectionSetNode[] {
+function keySetsOf(directives: CompositeDefinition['directives'] = []): SelectionSetNode[] {
   const joins = directives.filter((directive) => directive.name.value === 'join__type');
   return joins.flatMap((join) => parseFieldSet(argumentOf(join, 'key')) ?? []);
 }

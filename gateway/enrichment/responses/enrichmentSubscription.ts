@@ -39,8 +39,9 @@ export function addEnrichmentSubscription(
   if (schema.getType(updateType) !== undefined) return { conflict: updateType };
   const json = schema.getType('JSON');
   if (json !== undefined && !isScalarType(json)) return { conflict: 'JSON' };
+  // Both are valid. Without `assumeValid`, the first operation would wait for the validation of the whole schema.
   const extended = extendSchema(schema, parse(subscriptionSdl(rootName, root != null, json !== undefined)), {
-    assumeValidSDL: true,
+    assumeValid: true,
   });
   const field = extended.getSubscriptionType()?.getFields()[fieldName];
   if (field === undefined) throw new Error(`The extended schema has no ${rootName}.${fieldName}.`);
