@@ -1,11 +1,8 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { ComposedSource } from '../config/sections/supergraph.ts';
 import { readSchemaAccess } from '../subgraphs/schemaAccess.ts';
-import {
-  type CompositionDiagnostic,
-  type CompositionResult,
-  composeSupergraph,
-} from '../supergraph/composeSupergraph.ts';
+import { composeInThread } from '../supergraph/composeInThread.ts';
+import type { CompositionDiagnostic, CompositionResult } from '../supergraph/composeSupergraph.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
 /** Fetches the schemas of the configured subgraphs and composes them.
@@ -14,7 +11,7 @@ export async function composeSubgraphs(
   { subgraphs }: ComposedSource,
   config: GatewayConfig,
 ): Promise<Extract<CompositionResult, { readonly sdl: string }>> {
-  const result = await composeSupergraph(subgraphs, await readSchemaAccess(config));
+  const result = await composeInThread(subgraphs, await readSchemaAccess(config));
   if ('sdl' in result) return result;
   const isUnreachable = result.errors.some(({ code }) => code === 'SUBGRAPH_UNREACHABLE');
   throw new CommandError(

@@ -3,6 +3,7 @@ import type { OverrideLabels } from './overrideLabels.ts';
 import type { PlannerThreadData, PlannerThreadMessage, PlannerThreadRequest } from './plannerMessages.ts';
 import type { QueryPlan } from './queryPlan.ts';
 import type { SupergraphNames } from './supergraphNames.ts';
+import { threadStackSizeMb } from './threadStack.ts';
 import { workerEntryUrl } from './workerEntryUrl.ts';
 
 /** Visible in the operating system's thread list. */
@@ -94,6 +95,7 @@ export function startPlannerThread(
       resourceLimits: {
         maxOldGenerationSizeMb: Math.ceil((memoryBytes * heapHeadroomFactor) / 1024 ** 2),
         maxYoungGenerationSizeMb,
+        stackSizeMb: threadStackSizeMb,
       },
     });
     let lossReason: ThreadLossReason | undefined;

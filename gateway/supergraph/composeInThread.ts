@@ -1,19 +1,28 @@
 import { workerEntryUrl } from '../planning/workerEntryUrl.ts';
-import { type CompositionResult, composeSupergraph, type SubgraphInput } from './composeSupergraph.ts';
+import {
+  type CompositionResult,
+  composeFetched,
+  fetchSchemas,
+  type SubgraphInput,
+} from './composeSupergraph.ts';
 import { runInThread } from './runInThread.ts';
+import type { AccessOfAddress } from './sources/fetchSubgraphSdl.ts';
 
 /** Characters of SDL below which composition takes less time than starting a thread. */
 const minCharactersForThread = 50_000;
 
-/** Runs `composeSupergraph` in a worker thread for large graphs. Several compositions can then run in parallel, and the
- *  memory of a composition, hundreds of megabytes, is released. */
-export function composeInThread(subgraphs: readonly SubgraphInput[]): Promise<CompositionResult> {
-  const characters = subgraphs.reduce((sum, { sdl = '' }) => sum + sdl.length, 0);
-  if (characters < minCharactersForThread) return composeSupergraph(subgraphs);
-  const task = subgraphs.map(({ name, url, sdl }) => ({ name, url, ...(sdl === undefined ? {} : { sdl }) }));
+/** `composeSupergraph` that composes large graphs in a worker thread. Several compositions can then run in parallel, the
+ *  memory of a composition, hundreds of megabytes, is released, and the stack is large enough. */
+export async function composeInThread(
+  subgraphs: readonly SubgraphInput[],
+  accessOf?: AccessOfAddress,
+): Promise<CompositionResult> {
+  const fetched = await fetchSchemas(subgraphs, accessOf);
+  const characters = fetched.reduce((sum, entry) => sum + ('sdl' in entry ? entry.sdl.length : 0), 0);
+  if (characters < minCharactersForThread) return composeFetched(fetched);
   return runInThread({
     entry: workerEntryUrl('composeWorker', import.meta.url),
     name: 'tributary-comp',
-    task,
+    task: fetched,
   });
 }

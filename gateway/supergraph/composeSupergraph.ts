@@ -38,7 +38,40 @@ export async function composeSupergraph(
   subgraphs: readonly SubgraphInput[],
   accessOf?: AccessOfAddress,
 ): Promise<CompositionResult> {
-  const read = await Promise.all(subgraphs.map((subgraph) => readSubgraph(subgraph, accessOf)));
+  return composeFetched(await fetchSchemas(subgraphs, accessOf));
+}
+
+/** A subgraph with its SDL, or why it has none. */
+export type FetchedSchema =
+  | (SubgraphInput & { readonly sdl: string })
+  | { readonly error: CompositionDiagnostic };
+
+/** Fetches the schemas of the subgraphs that have none. */
+export function fetchSchemas(
+  subgraphs: readonly SubgraphInput[],
+  accessOf?: AccessOfAddress,
+): Promise<readonly FetchedSchema[]> {
+  return Promise.all(subgraphs.map((subgraph) => fetchSchema(subgraph, accessOf)));
+}
+
+async function fetchSchema(
+  { name, url, sdl }: SubgraphInput,
+  accessOf: AccessOfAddress | undefined,
+): Promise<FetchedSchema> {
+  if (sdl !== undefined) return { name, url, sdl };
+  try {
+    const { signal } = new AbortController();
+    return { name, url, sdl: await fetchSubgraphSdl({ name, url }, signal, accessOf?.({ name, url })) };
+  } catch (error) {
+    const reason = messageOf(error);
+    const message = `[${name}] The schema could not be fetched from ${maskSecrets(url)}: ${reason}`;
+    return { error: { code: 'SUBGRAPH_UNREACHABLE', message, locations: [] } };
+  }
+}
+
+/** The second half of `composeSupergraph`. */
+export function composeFetched(fetched: readonly FetchedSchema[]): CompositionResult {
+  const read = fetched.map((entry) => ('error' in entry ? entry : parseSchema(entry)));
   const errors = read.flatMap((entry) => ('error' in entry ? [entry.error] : []));
   if (errors.length > 0) return { errors };
 
@@ -60,20 +93,9 @@ type ReadSubgraph =
   | { readonly name: string; readonly url: string; readonly typeDefs: DocumentNode }
   | { readonly error: CompositionDiagnostic };
 
-async function readSubgraph(
-  { name, url, sdl }: SubgraphInput,
-  accessOf: AccessOfAddress | undefined,
-): Promise<ReadSubgraph> {
-  let text = sdl;
+function parseSchema({ name, url, sdl }: SubgraphInput & { readonly sdl: string }): ReadSubgraph {
   try {
-    text ??= await fetchSubgraphSdl({ name, url }, new AbortController().signal, accessOf?.({ name, url }));
-  } catch (error) {
-    const reason = messageOf(error);
-    const message = `[${name}] The schema could not be fetched from ${maskSecrets(url)}: ${reason}`;
-    return { error: { code: 'SUBGRAPH_UNREACHABLE', message, locations: [] } };
-  }
-  try {
-    return { name, url, typeDefs: parse(new Source(text, name)) };
+    return { name, url, typeDefs: parse(new Source(sdl, name)) };
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
     const locations = (error.locations ?? []).map((location) => ({ subgraph: name, ...location }));

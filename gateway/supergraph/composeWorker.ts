@@ -1,6 +1,6 @@
 // Entry of a short-lived thread that composes a supergraph.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { composeSupergraph, type SubgraphInput } from './composeSupergraph.ts';
+import { composeFetched, type FetchedSchema } from './composeSupergraph.ts';
 
-parentPort?.postMessage(await composeSupergraph(workerData as readonly SubgraphInput[]));
+parentPort?.postMessage(composeFetched(workerData as readonly FetchedSchema[]));

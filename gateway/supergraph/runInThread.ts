@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { threadStackSizeMb } from '../planning/threadStack.ts';
 
 interface ThreadTask {
   /** Entry file of the thread, see `workerEntryUrl`. It posts one message with the result. */
@@ -18,7 +19,12 @@ interface ThreadTask {
  *  @throws {unknown} what the thread threw, or the signal's reason. */
 export async function runInThread<Result>({ entry, name, task, env, signal }: ThreadTask): Promise<Result> {
   signal?.throwIfAborted();
-  const worker = new Worker(entry, { name, workerData: task, ...(env === undefined ? {} : { env }) });
+  const worker = new Worker(entry, {
+    name,
+    workerData: task,
+    resourceLimits: { stackSizeMb: threadStackSizeMb },
+    ...(env === undefined ? {} : { env }),
+  });
   const end = (): void => void worker.terminate();
   signal?.addEventListener('abort', end, { once: true });
   let result: { readonly value: Result } | undefined;

@@ -20,6 +20,7 @@ import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { runCommandInProcess } from '../harness/commandInProcess.ts';
 import { exchange, type RawResponse } from '../harness/rawHttp.ts';
 import { json, runAfter, type ScriptedSubgraph, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+import { serveSdl } from '../harness/serveSdl.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -314,6 +315,14 @@ describe('tributary config print', () => {
 });
 
 describe('tributary compose', () => {
+  test('composes a chain of thousands of types, which the composer follows recursively', async () => {
+    const types = Array.from({ length: 4_000 }, (_, index) => `type T${index} { next: T${index + 1} }`);
+    await using chain = await serveSdl(`type Query { first: T0 } ${types.join('\n')} type T4000 { id: ID }`);
+    const config = write('chain.yaml', `supergraph: { subgraphs: [{ name: chain, url: '${chain.url}' }] }`);
+    const { code, stdout } = await runInProcess(['compose', '--config', config]);
+    expect([code, stdout.includes('type T4000')]).toEqual([0, true]);
+  });
+
   test('composes running subgraphs into a file that the gateway can load', async () => {
     const subgraphs = await startDemoSubgraphs({ ports: 0 });
     try {

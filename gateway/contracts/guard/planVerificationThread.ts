@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { QueryPlan } from '../../planning/queryPlan.ts';
+import { threadStackSizeMb } from '../../planning/threadStack.ts';
 import { workerEntryUrl } from '../../planning/workerEntryUrl.ts';
 import type {
   PlanVerificationReply,
@@ -21,7 +22,11 @@ export class PlanVerificationThread {
 
   constructor(task: PlanVerificationTask) {
     const entry = workerEntryUrl('planVerificationWorker', import.meta.url);
-    this.#worker = new Worker(entry, { name: 'tributary-verify', workerData: task });
+    this.#worker = new Worker(entry, {
+      name: 'tributary-verify',
+      workerData: task,
+      resourceLimits: { stackSizeMb: threadStackSizeMb },
+    });
     this.#worker.on('message', (answer: PlanVerificationReply) => {
       const reply = this.#pending.get(answer.id);
       this.#pending.delete(answer.id);

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { composeInThread } from '../../../gateway/supergraph/composeInThread.ts';
 import { composeRunningSubgraphs } from '../../../gateway/supergraph/composeRunningSubgraphs.ts';
 import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
+import { runInThread } from '../../../gateway/supergraph/runInThread.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
 import { federationLink } from '../../harness/composeSubgraphs.ts';
 import { people } from '../../harness/peopleSubgraphs.ts';
@@ -172,5 +173,25 @@ describe('composeInThread', () => {
       subgraph('b', long(`type Query { b: Box }\n${box}`)),
     ];
     expect(await composeInThread(subgraphs)).toEqual(await composeSupergraph(subgraphs));
+  });
+
+  test('fetches the SDL of running subgraphs itself', async () => {
+    await using server = await serveSdl(long(`${federationLink} type Query { a: Int }`));
+    const result = await composeInThread([{ name: 'a', url: server.url }], () => ({
+      headers: { 'x-key': 'one' },
+    }));
+    expect(result).toMatchObject({ sdl: expect.stringContaining(`url: "${server.url}"`), hints: [] });
+    expect(server.requests).toHaveLength(1);
+  });
+
+  test('follows chains of more types than the default stack of a thread has room for', async () => {
+    const recurse = 'const depth = (n) => (n === 0 ? 0 : 1 + depth(n - 1));';
+    const entry = `import { parentPort } from 'node:worker_threads'; ${recurse} parentPort.postMessage(depth(200_000));`;
+    const task = {
+      entry: new URL(`data:text/javascript,${encodeURIComponent(entry)}`),
+      name: 'deep',
+      task: {},
+    };
+    expect(await runInThread(task)).toBe(200_000);
   });
 });
