@@ -35,8 +35,8 @@ export async function bootGateway(
   startGateway: StartGateway,
   { limits, planningMemory }: Pick<GatewaySettings, 'limits' | 'planningMemory'> = defaultGatewaySettings,
 ): Promise<readonly Finding[]> {
-  const start: StartGateway = (options, scopes) =>
-    startGateway({ ...options, limits, planning: { memory: planningMemory } }, scopes);
+  const planning = { memory: planningMemory, timeout: canaryTimeoutMs };
+  const start: StartGateway = (options, scopes) => startGateway({ ...options, limits, planning }, scopes);
   const cleanups: (() => Promise<void>)[] = [];
   try {
     return await bootGatewayOn(graph, operations, start, cleanups);
@@ -45,13 +45,18 @@ export async function bootGateway(
   }
 }
 
+/** Long, because the rest of the check keeps the same event loop busy for seconds: no answer may depend on how busy the
+ *  machine that checks is. */
+const canaryTimeoutMs = 60_000;
+
 async function bootGatewayOn(
   graph: ContractGraph,
   operations: readonly ConsumerOperation[],
   startGateway: StartGateway,
   cleanups: (() => Promise<void>)[],
 ): Promise<readonly Finding[]> {
-  const subgraphs: Record<string, { readonly url: string }> = {};
+  const timeouts = { attempt: canaryTimeoutMs, deadline: canaryTimeoutMs };
+  const subgraphs: NonNullable<GatewayOptions['subgraphs']> = { all: { timeouts } };
   for (const contract of graph.contracts.values()) {
     const mock = await startMockSubgraph(subgraphSchemaOf(contract), graph.supergraph.apiSchema);
     cleanups.push(() => mock.close());
@@ -66,6 +71,12 @@ async function bootGatewayOn(
     admin: { port: 0 },
     supergraph: { file, watch: false },
     subgraphs,
+    overload: {
+      eventLoopDelay: 0,
+      memory: 1,
+      queueTime: canaryTimeoutMs,
+      executionQueueTime: canaryTimeoutMs,
+    },
     // A guard would check the same graph again.
     contracts: { guard: 'off' },
     security: { introspection: true, exposeSubgraphErrors: true },

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { defaultGatewaySettings } from '../../../../contracts/gatewaySettings.ts';
-import { bootGateway } from '../../../../contracts/graph/bootGateway.ts';
+import { bootGateway, type StartGateway } from '../../../../contracts/graph/bootGateway.ts';
 import { chooseCanaries } from '../../../../contracts/graph/chooseCanaries.ts';
 import { startMockSubgraph } from '../../../../contracts/graph/mockSubgraph.ts';
 import { subgraphSchemaOf } from '../../../../contracts/graph/subgraphSchema.ts';
 import { startGateway } from '../../../../gateway/cli/contracts/checkSetup.ts';
+import { createGateway } from '../../../../gateway/gateway.ts';
 import { ComposedGraphs, operationsOf } from './testContracts.ts';
 
 const products = `
@@ -34,6 +35,33 @@ describe('bootGateway', () => {
       query Refused { gone }
     `);
     expect(await bootGateway(graph, operations, startGateway)).toEqual([]);
+  });
+
+  test('finds nothing when the machine that checks is busy', async () => {
+    const graph = await graphs.compose({ products, stock });
+    const operations = operationsOf('query Node { node { __typename id } }');
+    const samples = Promise.withResolvers<void>();
+    let sampleCount = 0;
+    let isMeasured = false;
+    const load = {
+      start: () => {
+        isMeasured = true;
+      },
+      readSample: () => {
+        sampleCount += 1;
+        // Each sample sheds one more priority.
+        if (sampleCount > 3) samples.resolve();
+        return { eventLoopDelayMs: 10_000, memory: 0.99 };
+      },
+      stop: () => {},
+    };
+    const startBusyGateway: StartGateway = async (options) => {
+      const gateway = await createGateway(options, { load });
+      const { url, adminUrl } = await gateway.start();
+      if (isMeasured) await samples.promise;
+      return { url, adminUrl: adminUrl as string, close: () => gateway.close() };
+    };
+    expect(await bootGateway(graph, operations, startBusyGateway)).toEqual([]);
   });
 
   test('finds nothing for the demo, whose operations select interfaces', async () => {
@@ -93,7 +121,7 @@ describe('bootGateway', () => {
     const memory = 96 * 1024 ** 2;
     const settings = { limits, planningMemory: memory };
     expect(await bootGateway(graph, operations, startAndRecord, settings)).toEqual([]);
-    expect(planning).toEqual([{ memory }]);
+    expect(planning).toMatchObject([{ memory }]);
   });
 
   test('reports boot-failed when the gateway does not become ready', async () => {
