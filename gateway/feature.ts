@@ -85,7 +85,7 @@ export interface ExecutionOrigin {
 
 export interface SupergraphReading {
   readonly supergraph: Supergraph;
-  /** The SDL without locations, parsed at the first use and once for all features. */
+  /** The SDL without locations, parsed once for all features. */
   readonly document: DocumentNode;
 }
 

@@ -1,11 +1,11 @@
-import { type DocumentNode, parse } from 'graphql';
 import type { GatewayConfig } from './config/schema.ts';
-import type { Feature, SupergraphReading } from './feature.ts';
+import type { Feature, SupergraphFindings } from './feature.ts';
 import type { Preparer } from './operation/preparer.ts';
 import type { StartPlannerThread } from './planning/plannerThread.ts';
 import { toPlanningLimits } from './planning/toPlanningLimits.ts';
 import { configuredUrlsOf } from './subgraphs/subgraphEndpoints.ts';
 import { loadSupergraph } from './supergraph/loadSupergraph.ts';
+import { parseSchemaInSlices } from './supergraph/readSchemaInSlices.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
 import {
   createSupergraphHolder,
@@ -14,6 +14,8 @@ import {
 } from './supergraph/supergraphHolder.ts';
 import { SupergraphRefusedError } from './supergraph/supergraphRefusedError.ts';
 import type { Logger } from './telemetry/logger.ts';
+import { resolveInSlices } from './time/slicedTask.ts';
+import { yieldToEventLoop } from './time/yieldToEventLoop.ts';
 
 interface SupergraphLoaderOptions {
   readonly config: GatewayConfig;
@@ -51,7 +53,7 @@ function createSupergraphLoader(options: SupergraphLoaderOptions): SupergraphHol
       onThreadFailure: (err) => log.error({ err }, 'A planner thread failed; another one is started'),
     });
     try {
-      const supergraph = readFeatures(loaded, previous === undefined, options);
+      const supergraph = await readFeatures(loaded, previous === undefined, options);
       for (const feature of features) await feature.admitSupergraph?.(supergraph, previous, signal);
       return supergraph;
     } catch (error) {
@@ -61,13 +63,19 @@ function createSupergraphLoader(options: SupergraphLoaderOptions): SupergraphHol
   };
 }
 
-function readFeatures(
+/** Yields to the event loop between the features, each of which may read every type of the supergraph. */
+async function readFeatures(
   loaded: Supergraph,
   isFirst: boolean,
   { features, log }: SupergraphLoaderOptions,
-): Supergraph {
-  const reading = new LazyReading(loaded);
-  const findings = features.flatMap((feature) => feature.readSupergraph?.(reading) ?? []);
+): Promise<Supergraph> {
+  const document = await resolveInSlices(parseSchemaInSlices(loaded.sdl));
+  const findings: SupergraphFindings[] = [];
+  for (const feature of features) {
+    const finding = feature.readSupergraph?.({ supergraph: loaded, document });
+    if (finding !== undefined) findings.push(finding);
+    await yieldToEventLoop();
+  }
   const unknown = findings.flatMap(({ unknownNames = [] }) => unknownNames);
   const problems = findings.flatMap((finding) => finding.problems ?? []);
   if (isFirst) problems.push(...unknown);
@@ -77,19 +85,10 @@ function readFeatures(
   }
   const warnings = findings.flatMap((finding) => finding.warnings ?? []);
   if (warnings.length > 0) log.warn({ warnings }, 'The supergraph has rules without effect');
-  return findings.reduce((supergraph, { attach }) => attach?.(supergraph) ?? supergraph, loaded);
-}
-
-class LazyReading implements SupergraphReading {
-  readonly supergraph: Supergraph;
-  #document: DocumentNode | undefined;
-
-  constructor(supergraph: Supergraph) {
-    this.supergraph = supergraph;
+  let supergraph = loaded;
+  for (const { attach } of findings) {
+    supergraph = attach?.(supergraph) ?? supergraph;
+    await yieldToEventLoop();
   }
-
-  get document(): DocumentNode {
-    this.#document ??= parse(this.supergraph.sdl, { noLocation: true });
-    return this.#document;
-  }
+  return supergraph;
 }

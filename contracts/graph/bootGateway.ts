@@ -56,7 +56,7 @@ async function bootGatewayOn(
   cleanups: (() => Promise<void>)[],
 ): Promise<readonly Finding[]> {
   const timeouts = { attempt: canaryTimeoutMs, deadline: canaryTimeoutMs };
-  const subgraphs: NonNullable<GatewayOptions['subgraphs']> = { all: { timeouts } };
+  const subgraphs: Record<string, NonNullable<GatewayOptions['subgraphs']>[string]> = { all: { timeouts } };
   for (const contract of graph.contracts.values()) {
     const mock = await startMockSubgraph(subgraphSchemaOf(contract), graph.supergraph.apiSchema);
     cleanups.push(() => mock.close());

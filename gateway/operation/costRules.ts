@@ -44,26 +44,27 @@ export function readCostRules(document: DocumentNode): CostRules {
   const listSizeNames = linkedDirectiveNames(document, 'listSize', costSpec);
   const weights = new Map<string, number>();
   const listSizes = new Map<string, ListSizeRule>();
-  const read = (coordinate: string, directives: readonly ConstDirectiveNode[] = []): void => {
+  // The coordinate is a function, because few of the elements of a graph have one of the directives.
+  const read = (coordinate: () => string, directives: readonly ConstDirectiveNode[] = []): void => {
     for (const directive of directives) {
       if (costNames.has(directive.name.value)) {
         const weight = readWeight(nonNullArgumentsOf(directive).get('weight'));
-        if (weight !== undefined) weights.set(coordinate, weight);
+        if (weight !== undefined) weights.set(coordinate(), weight);
       }
-      if (listSizeNames.has(directive.name.value)) listSizes.set(coordinate, readListSize(directive));
+      if (listSizeNames.has(directive.name.value)) listSizes.set(coordinate(), readListSize(directive));
     }
   };
   for (const definition of document.definitions) {
     if (!('name' in definition) || definition.name === undefined) continue;
     const type = definition.name.value;
-    read(type, (definition as TypeDefinitionNode).directives);
+    read(() => type, (definition as TypeDefinitionNode).directives);
     if (!('fields' in definition)) continue;
     for (const field of definition.fields ?? []) {
-      const coordinate = `${type}.${field.name.value}`;
+      const coordinate = () => `${type}.${field.name.value}`;
       read(coordinate, field.directives);
       if (field.kind !== Kind.FIELD_DEFINITION) continue;
       for (const argument of field.arguments ?? []) {
-        read(`${coordinate}(${argument.name.value}:)`, argument.directives);
+        read(() => `${coordinate()}(${argument.name.value}:)`, argument.directives);
       }
     }
   }

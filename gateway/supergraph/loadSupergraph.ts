@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import { buildASTSchema, type DocumentNode, type GraphQLSchema, parse, validateSchema } from 'graphql';
+import { type DocumentNode, type GraphQLSchema, parse, validateSchema } from 'graphql';
 import { hasCredentials } from '../config/addressSecrets.ts';
 import { messageOf } from '../errors.ts';
 import type { StartPlannerThread } from '../planning/plannerThread.ts';
 import { findCircularDefault, removeUnprintableDefaults } from '../planning/unprintableDefaults.ts';
 import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '../planning/workerPlanner.ts';
+import { resolveInSlices } from '../time/slicedTask.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
+import { buildSchemaInSlices, parseSchemaInSlices } from './readSchemaInSlices.ts';
 import type { SubgraphEntry, Supergraph } from './supergraph.ts';
 import { SupergraphRefusedError } from './supergraphRefusedError.ts';
 
@@ -76,11 +78,10 @@ async function createSnapshot(
   }
 }
 
-/** Yields to the event loop between the steps, each of which blocks for a long time with a large schema. */
+/** Yields to the event loop, because each step takes a long time with a large schema. */
 async function buildApiSchema(apiSchemaSdl: string): Promise<GraphQLSchema> {
-  const document = parse(apiSchemaSdl, { noLocation: true });
-  await yieldToEventLoop();
-  const schema = buildSchema(document);
+  const document = await resolveInSlices(parseSchemaInSlices(apiSchemaSdl));
+  const schema = await buildSchema(document);
   await yieldToEventLoop();
   // The schema caches the result. Otherwise the first operation would wait for this validation.
   const [problem] = validateSchema(schema);
@@ -89,10 +90,11 @@ async function buildApiSchema(apiSchemaSdl: string): Promise<GraphQLSchema> {
   return schema;
 }
 
-function buildSchema(document: DocumentNode): GraphQLSchema {
+async function buildSchema(document: DocumentNode): Promise<GraphQLSchema> {
   try {
-    // The SDL comes from a valid supergraph. Validating the SDL again would double the blocking time.
-    const schema = buildASTSchema(document, { assumeValidSDL: true });
+    // The SDL comes from a valid supergraph, so that it is not validated again.
+    const schema = await resolveInSlices(buildSchemaInSlices(document));
+    await yieldToEventLoop();
     removeUnprintableDefaults(schema);
     return schema;
   } catch (error) {

@@ -1,13 +1,20 @@
 import {
   type DocumentNode,
   type ExecutionResult,
-  extendSchema,
   type FragmentDefinitionNode,
-  type GraphQLSchema,
+  GraphQLBoolean,
+  type GraphQLFieldConfig,
+  GraphQLID,
+  GraphQLList,
+  GraphQLNonNull,
+  GraphQLObjectType,
+  type GraphQLOutputType,
+  GraphQLScalarType,
+  GraphQLSchema,
+  GraphQLString,
   getOperationAST,
   isScalarType,
   Kind,
-  parse,
   type SelectionSetNode,
   subscribe,
 } from 'graphql';
@@ -28,7 +35,8 @@ export type SubscribeWithToken = (
 const fieldName = 'enrichment';
 const updateType = 'EnrichmentUpdate';
 
-/** Adds `Subscription.enrichment` to the API schema; returns the name in conflict if the graph uses it for something else. */
+/** Returns the API schema with `Subscription.enrichment`, or the name in conflict if the graph uses it for something else. The
+ *  given schema must not be used any more, because both share the subscription type. */
 export function addEnrichmentSubscription(
   schema: GraphQLSchema,
 ): { readonly schema: GraphQLSchema } | { readonly conflict: string } {
@@ -39,15 +47,43 @@ export function addEnrichmentSubscription(
   if (schema.getType(updateType) !== undefined) return { conflict: updateType };
   const json = schema.getType('JSON');
   if (json !== undefined && !isScalarType(json)) return { conflict: 'JSON' };
-  // Both are valid. Without `assumeValid`, the first operation would wait for the validation of the whole schema.
-  const extended = extendSchema(schema, parse(subscriptionSdl(rootName, root != null, json !== undefined)), {
-    assumeValid: true,
+  const field = createField(json ?? new GraphQLScalarType({ name: 'JSON', description: 'Any JSON value.' }));
+  const added = new GraphQLObjectType({ name: rootName, fields: { [fieldName]: field } });
+  // The other types remain the same objects: copying them, as `extendSchema` does, and validating the copies would take
+  // longer than a large graph may block the event loop. Other types may refer to the root type, so that it gets the field.
+  if (root != null) Object.assign(root.getFields(), added.getFields());
+  return {
+    schema: new GraphQLSchema({ ...schema.toConfig(), subscription: root ?? added, assumeValid: true }),
+  };
+}
+
+function createField(json: GraphQLScalarType): GraphQLFieldConfig<unknown, SubscriptionContext> {
+  const required = (type: GraphQLOutputType) => new GraphQLNonNull(type);
+  const update = new GraphQLObjectType({
+    name: updateType,
+    description: 'The value of a field that was pending in the first response.',
+    fields: {
+      path: {
+        type: required(new GraphQLList(required(json))),
+        description: 'Path of the field in the response.',
+      },
+      label: { type: GraphQLString },
+      data: { type: json },
+      errors: { type: new GraphQLList(required(json)) },
+      hasNext: { type: required(GraphQLBoolean), description: 'Whether more updates will follow.' },
+      cursor: {
+        type: required(GraphQLString),
+        description: 'To resume after this update, send the cursor as `Last-Event-ID`.',
+      },
+    },
   });
-  const field = extended.getSubscriptionType()?.getFields()[fieldName];
-  if (field === undefined) throw new Error(`The extended schema has no ${rootName}.${fieldName}.`);
-  field.subscribe = subscribeToUpdates;
-  field.resolve = identity;
-  return { schema: extended };
+  return {
+    type: required(update),
+    description: 'The pending fields of a response, by the token in its extensions.',
+    args: { token: { type: new GraphQLNonNull(GraphQLID) } },
+    subscribe: subscribeToUpdates,
+    resolve: identity,
+  };
 }
 
 async function subscribeToUpdates(
@@ -67,28 +103,6 @@ function identity(update: unknown): unknown {
 interface SubscriptionContext {
   readonly subscribeWithToken: SubscribeWithToken;
   readonly cursor: string | undefined;
-}
-
-function subscriptionSdl(rootName: string, hasRoot: boolean, hasJson: boolean): string {
-  return `
-${hasJson ? '' : '"Any JSON value." scalar JSON'}
-"The value of a field that was pending in the first response."
-type ${updateType} {
-  "Path of the field in the response."
-  path: [JSON!]!
-  label: String
-  data: JSON
-  errors: [JSON!]
-  "Whether more updates will follow."
-  hasNext: Boolean!
-  "To resume after this update, send the cursor as \`Last-Event-ID\`."
-  cursor: String!
-}
-${hasRoot ? 'extend ' : ''}type ${rootName} {
-  "The pending fields of a response, by the token in its extensions."
-  ${fieldName}(token: ID!): ${updateType}!
-}
-${hasRoot ? '' : `extend schema { subscription: ${rootName} }`}`;
 }
 
 /** Whether an operation that is valid against an extended API schema subscribes to pending enrichments. */

@@ -27,7 +27,8 @@ const none: readonly Requirement[] = [];
 export class AuthorizationRules {
   readonly #requirements: ReadonlyMap<string, readonly Requirement[]>;
   readonly #types: ReadonlyMap<string, CompositeDefinition>;
-  readonly #fields = new Map<string, FieldDefinitionNode>();
+  /** By type and field name, of the types that were looked up: a large graph has thousands that no operation selects. */
+  readonly #fields = new Map<string, ReadonlyMap<string, FieldDefinitionNode>>();
   /** Object types by the name of an interface or union. */
   readonly #possibleTypes = new Map<string, string[]>();
   /** Types by the name of the context that they set. */
@@ -59,8 +60,7 @@ export class AuthorizationRules {
         append(this.#contextTypes, argumentOf(directive, 'name') ?? '', definition.name.value);
       }
     }
-    for (const [type, { kind, fields = [], interfaces = [] }] of this.#types) {
-      for (const field of fields) this.#fields.set(`${type}.${field.name.value}`, field);
+    for (const [type, { kind, interfaces = [] }] of this.#types) {
       if (kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
       for (const { name } of interfaces) append(this.#possibleTypes, name.value, type);
     }
@@ -102,7 +102,7 @@ export class AuthorizationRules {
 
   /** Name of the type of a field, without list and non-null; `undefined` for an unknown field. */
   returnTypeOf(type: string, field: string): string | undefined {
-    const definition = this.#fields.get(`${type}.${field}`);
+    const definition = this.#fieldOf(type, field);
     return definition && namedTypeOf(definition);
   }
 
@@ -130,6 +130,15 @@ export class AuthorizationRules {
       this.#around.set(coordinate, found);
     }
     return found;
+  }
+
+  #fieldOf(type: string, field: string): FieldDefinitionNode | undefined {
+    let fields = this.#fields.get(type);
+    if (fields === undefined) {
+      fields = new Map(this.#types.get(type)?.fields?.map((node) => [node.name.value, node]));
+      this.#fields.set(type, fields);
+    }
+    return fields.get(field);
   }
 
   #interfacesOf(type: string): readonly string[] {
@@ -170,7 +179,7 @@ export class AuthorizationRules {
    *  inputs of its interfaces, because an `@interfaceObject` may resolve the field. */
   #ofInputs(type: string, field: string): readonly Requirement[] {
     return [type, ...this.#interfacesOf(type)].flatMap((owner) =>
-      (this.#fields.get(`${owner}.${field}`)?.directives ?? []).flatMap((directive) => {
+      (this.#fieldOf(owner, field)?.directives ?? []).flatMap((directive) => {
         if (directive.name.value !== 'join__field') return [];
         return [
           ...this.#ofSelections(type, parseFieldSet(argumentOf(directive, 'requires'))),

@@ -1,6 +1,7 @@
 import { type DocumentNode, parse, type SelectionSetNode } from 'graphql';
 import {
   argumentOf,
+  type CompositeDefinition,
   compositesOf,
   namedTypeOf,
   parseFieldSet,
@@ -8,25 +9,18 @@ import {
 } from '../../planning/supergraphDocument.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 
-/** The entity keys and field types of a supergraph, for completing events. */
+/** The entity keys and field types of a supergraph, for completing events. A type is read when it is looked up first. */
 export class TopicSchema {
+  readonly #subgraphs: ReadonlyMap<string, string>;
+  readonly #types: ReadonlyMap<string, CompositeDefinition>;
   /** By `subgraph Type`; only keys that the subgraph can resolve. */
-  readonly #keys = new Map<string, SelectionSetNode[]>();
+  readonly #keys = new Map<string, readonly SelectionSetNode[]>();
   /** By `Type.field`. */
   readonly #fieldTypes = new Map<string, string>();
 
   constructor(document: DocumentNode) {
-    const subgraphs = subgraphNamesOf(document);
-    for (const [typeName, { directives = [], fields = [] }] of compositesOf(document)) {
-      for (const field of fields) this.#fieldTypes.set(`${typeName}.${field.name.value}`, namedTypeOf(field));
-      for (const directive of directives) {
-        if (directive.name.value !== 'join__type') continue;
-        const key = parseFieldSet(argumentOf(directive, 'key'));
-        if (key === undefined || argumentOf(directive, 'resolvable') === 'false') continue;
-        const location = `${subgraphs.get(argumentOf(directive, 'graph') ?? '')} ${typeName}`;
-        this.#keys.set(location, [...(this.#keys.get(location) ?? []), key]);
-      }
-    }
+    this.#subgraphs = subgraphNamesOf(document);
+    this.#types = compositesOf(document);
   }
 
   /** Reads the supergraph in advance, so that its first event does not wait. `document`: the parsed SDL. */
@@ -46,12 +40,29 @@ export class TopicSchema {
 
   /** The keys with which a subgraph can resolve entities of the type, in schema order. */
   keysOf(subgraph: string, typeName: string): readonly SelectionSetNode[] {
-    return this.#keys.get(`${subgraph} ${typeName}`) ?? [];
+    const location = `${subgraph} ${typeName}`;
+    let keys = this.#keys.get(location);
+    if (keys === undefined) {
+      keys = (this.#types.get(typeName)?.directives ?? []).flatMap((directive) => {
+        if (directive.name.value !== 'join__type') return [];
+        if (this.#subgraphs.get(argumentOf(directive, 'graph') ?? '') !== subgraph) return [];
+        if (argumentOf(directive, 'resolvable') === 'false') return [];
+        return parseFieldSet(argumentOf(directive, 'key')) ?? [];
+      });
+      this.#keys.set(location, keys);
+    }
+    return keys;
   }
 
   /** The name of the field's type, without list and non-null wrappers. */
   fieldTypeOf(typeName: string, fieldName: string): string | undefined {
-    return this.#fieldTypes.get(`${typeName}.${fieldName}`);
+    const coordinate = `${typeName}.${fieldName}`;
+    const known = this.#fieldTypes.get(coordinate);
+    if (known !== undefined) return known;
+    const field = this.#types.get(typeName)?.fields?.find(({ name }) => name.value === fieldName);
+    // Names from events that the graph lacks are not stored: there may be any number of them.
+    if (field !== undefined) this.#fieldTypes.set(coordinate, namedTypeOf(field));
+    return field && namedTypeOf(field);
   }
 }
 
