@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Routes } from '../transport/http/routes.ts';
 import type { MetricsSnapshot } from './metricsDirectory.ts';
 import { type OtherWorkers, WorkerMetrics } from './workerMetrics.ts';
+import { writeMetrics } from './writeMetrics.ts';
 
 /** The Prometheus metrics of one gateway. Several gateways in a process do not share counts. */
 export interface Metrics {
@@ -30,7 +31,7 @@ export function createMetrics(otherWorkers?: OtherWorkers): Metrics {
     contentType: registry.contentType,
     async text() {
       if (workers !== undefined) return workers.text();
-      const [gatewayText, processText] = await Promise.all([registry.metrics(), processRegistry().metrics()]);
+      const [gatewayText, processText] = await Promise.all([registry, processRegistry()].map(writeMetrics));
       return `${gatewayText}\n${processText}`;
     },
     close: async () => workers?.close(),

@@ -1,4 +1,5 @@
 import { MetricsDirectory, type MetricsSnapshot, mergeMetrics } from './metricsDirectory.ts';
+import { writeMetrics } from './writeMetrics.ts';
 
 /** The other processes that share the port of this one. */
 export interface OtherWorkers {
@@ -42,7 +43,7 @@ export class WorkerMetrics {
     await Promise.all(Array.from(snapshots, ([worker, snapshot]) => this.#store(worker, snapshot)));
     const others = await this.#directory.read(new Set(snapshots.keys()));
     const merged = mergeMetrics([...Array.from(snapshots.values(), ({ metrics }) => metrics), ...others]);
-    return merged.metrics();
+    return writeMetrics(merged);
   }
 
   /** Stores the final counts of this worker. */
