@@ -1,3 +1,4 @@
+import { yieldToEventLoop } from '../../gateway/time/yieldToEventLoop.ts';
 import type { ConsumerOperation, ContractStore, SubgraphContract } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
 import { displayPath } from './displayPath.ts';
@@ -22,12 +23,22 @@ export async function readContractStore(directory: string, revision?: StoreRevis
   const files = await readFiles(directory, revision);
   if ('message' in files) return emptyStoreOf(displayed, files);
   if ('missing' in files) return emptyStoreOf(displayed, missingStore(displayed, revision));
+  const store = await parseStoreFiles(files);
+  const hasSchemas = [...files.texts.keys()].some((path) => path.startsWith('schemas/'));
+  const problems = hasSchemas ? store.problems : [...store.problems, missingStore(displayed, revision)];
+  return { directory: displayed, ...store, problems };
+}
+
+/** Parses the files of a store, and yields to the event loop between them: a gateway reads its store at each new supergraph,
+ *  while it serves requests. */
+export async function parseStoreFiles(files: StoreFiles): Promise<Omit<ContractStore, 'directory'>> {
   const schemas = new Map<string, SubgraphContract>();
   const operations: ConsumerOperation[] = [];
   const problems = [...files.unreadable].map(([path, reason]) =>
     unreadableFile(path, files.displayPathOf(path), reason),
   );
   for (const [path, text] of files.texts) {
+    await yieldToEventLoop();
     const file = files.displayPathOf(path);
     const [folder, ...subpath] = path.split('/');
     const name = subgraphOf(path);
@@ -48,11 +59,7 @@ export async function readContractStore(directory: string, revision?: StoreRevis
     files.displayPathOf('environments.yaml'),
   );
   problems.push(...waivers.problems, ...environments.problems);
-  if (![...files.texts.keys()].some((path) => path.startsWith('schemas/'))) {
-    problems.push(missingStore(displayed, revision));
-  }
   return {
-    directory: displayed,
     schemas,
     operations,
     waivers: waivers.waivers,

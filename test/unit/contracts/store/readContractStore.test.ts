@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { print } from 'graphql';
 import type { ContractStore } from '../../../../contracts/contractStore.ts';
-import { readContractStore } from '../../../../contracts/store/readContractStore.ts';
+import { parseStoreFiles, readContractStore } from '../../../../contracts/store/readContractStore.ts';
 import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
 
 const schema = { 'contracts/schemas/products.graphql': 'type Query { a: Int }' };
@@ -24,6 +24,27 @@ async function problemsWith(files: Readonly<Record<string, string | Uint8Array>>
 }
 
 describe('readContractStore', () => {
+  test('lets other tasks run between the files', async () => {
+    const texts = Array.from(
+      { length: 300 },
+      (_, index) => [`operations/shop/${index}.graphql`, `query Operation${index} { a }`] as const,
+    );
+    let turns = 0;
+    const countTurn = (): void => {
+      turns += 1;
+      next = setImmediate(countTurn);
+    };
+    let next = setImmediate(countTurn);
+    const { operations } = await parseStoreFiles({
+      texts: new Map(texts),
+      unreadable: new Map(),
+      displayPathOf: (path) => path,
+    });
+    clearImmediate(next);
+    expect(operations).toHaveLength(300);
+    expect(turns).toBeGreaterThanOrEqual(299);
+  });
+
   test('reads schemas, operations, waivers and environments', async () => {
     using disk = new TemporaryContractStore({
       'contracts/schemas/products.graphql': '# @url http://products.test/graphql\ntype Query { a: Int }\n',
