@@ -47,6 +47,8 @@ export class EntityFetchBatcher implements EntityCallObserver {
     if (loader === undefined) {
       loader = new DataLoader<BatchableRequest, undefined>(
         async (requests) => {
+          // A loader keeps its last batch, and with it the executions and their supergraph.
+          this.#loaders.delete(subgraph);
           this.#sendTogether(requests);
           return requests.map(() => undefined);
         },

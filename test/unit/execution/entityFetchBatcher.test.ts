@@ -1,3 +1,4 @@
+import { queryObjects } from 'node:v8';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
 import { EntityFetchBatcher } from '../../../gateway/execution/entityFetchBatcher.ts';
@@ -77,6 +78,21 @@ describe('entity fetches of several clients in one event loop turn', () => {
       ),
     ]);
     expect(sent.map(({ isDone }) => isDone)).toEqual([true, true]);
+  });
+
+  test('are not kept in memory after their response', async () => {
+    class Execution {}
+    const { client, requests } = started();
+    const fetchOnce = async (): Promise<void> => {
+      send(requests, Object.assign(createFetchCall(['1']), { execution: new Execution() }));
+      await waitForTurns(2);
+      client.calls.pop()?.answer({ data: { _entities: [{ stock: 1 }] } });
+      await waitForTurns(2);
+    };
+    await fetchOnce();
+    expect(queryObjects(Execution, { format: 'count' })).toBe(0);
+    // The batcher itself is still in use.
+    await fetchOnce();
   });
 
   test('get an error that failed all data at their own entities, or of the whole fetch', async () => {
