@@ -6,7 +6,7 @@ import type {
   GatewayInterface,
   GatewaySchemaLoadOrUpdateCallback,
 } from '@apollo/server-gateway-interface';
-import { type FormattedExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
+import { buildSchema, type FormattedExecutionResult, GraphQLError, type GraphQLSchema } from 'graphql';
 import { GatewayError, internalServerError } from '../errors.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { ExecutionOutcome } from '../response/executionOutcome.ts';
@@ -86,8 +86,9 @@ export type { ApolloServerPlugin };
 export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipeline {
   const formatError = createErrorFormatter(options);
   const payloads = options.plugins.length === 0 ? undefined : new PluginPayloads(options.log);
+  const gateway = createGatewayInterface(options, payloads);
   const server = new ApolloServer<GatewayContext>({
-    gateway: createGatewayInterface(options, payloads),
+    gateway,
     introspection: options.introspection,
     // The transports prevent it, with what they know of the client's page.
     csrfPrevention: false,
@@ -135,7 +136,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
   return {
     async execute(request, client) {
       if (!isStarted) {
-        started ??= server.start();
+        started ??= server.start().then(() => gateway.announceCurrent());
         await started;
         isStarted = true;
       }
@@ -152,25 +153,35 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
   };
 }
 
+const startSchema = buildSchema('type Query { start: Boolean }');
+
 function createGatewayInterface(
   options: ApolloPipelineOptions,
   payloads: PluginPayloads | undefined,
-): GatewayInterface {
-  const { supergraphs, log } = options;
+): GatewayInterface & { announceCurrent(): void } {
+  const { supergraphs, log, plugins } = options;
   // Apollo Server passes the schema that it validated against to the executor. Looking the supergraph up by schema keeps an
   // operation on one supergraph if another one is loaded meanwhile.
   const supergraphOf = new WeakMap<GraphQLSchema, Supergraph>();
+  let announce: ((supergraph: Supergraph) => void) | undefined;
+  const announceCurrent = (): void => {
+    const current = supergraphs.current();
+    if (current !== undefined) announce?.(current);
+  };
   return {
+    announceCurrent,
     onSchemaLoadOrUpdate(callback: GatewaySchemaLoadOrUpdateCallback) {
-      const announce = (supergraph: Supergraph): void => {
+      announce = (supergraph) => {
         supergraphOf.set(supergraph.apiSchema, supergraph);
         callback({ apiSchema: supergraph.apiSchema, coreSupergraphSdl: supergraph.sdl });
       };
-      const current = supergraphs.current();
-      if (current !== undefined) announce(current);
+      // Apollo Server keeps the schema that it starts with until it stops, and with it the whole supergraph. Only plugins see
+      // that schema, because no operation is executed before the current one is announced.
+      if (plugins.length > 0) announceCurrent();
+      else callback({ apiSchema: startSchema, coreSupergraphSdl: '' });
       return supergraphs.onChange((supergraph) => {
         try {
-          announce(supergraph);
+          announce?.(supergraph);
         } catch (error) {
           log.error({ err: error, supergraph: supergraph.id }, 'Apollo Server refused the new API schema');
         }

@@ -164,6 +164,8 @@ test(`${switches} consecutive supergraph switches fail no request and leak nothi
     for (let number = warmUpSwitches + 1; number <= switches; number++) await switchTo(number);
     // Some are released with a delay. A leak would be one for each switch.
     expect(TrackedThread.count()).toBeLessThan(before + (switches - warmUpSwitches) / 2);
+    // No replaced supergraph is kept, not even the first one.
+    expect(TrackedThread.count()).toBe(1);
     expect(TrackedThread.aliveCount).toBe(1);
     expect(warnings).toEqual([]);
   } finally {
