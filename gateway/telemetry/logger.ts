@@ -111,10 +111,10 @@ function stackOf(error: Error): string {
 
 let sharedStandardError: BatchedDestination | undefined;
 
-// One for the process, because it must be flushed before the process exits.
 /** Of lines that wait for space on a full disk. Further ones are dropped. */
 const maxUnwrittenBytes = 8 * 1024 ** 2;
 
+// One for the process, because it must be flushed before the process exits.
 function standardError(): DestinationStream {
   if (sharedStandardError === undefined) {
     const stream = pino.destination({
