@@ -208,7 +208,10 @@ export class Pipeline {
     await this.#options.subscriptions?.replan(supergraph, async (request, context) => {
       const { document } = request;
       if (!areValid.has(document)) {
-        areValid.set(document, validateDocument(supergraph.apiSchema, document).length === 0);
+        const { apiSchema } = supergraph;
+        // Validation reports nothing for a missing root type.
+        const hasType = apiSchema.getSubscriptionType() != null;
+        areValid.set(document, hasType && validateDocument(apiSchema, document).length === 0);
       }
       if (areValid.get(document) !== true) return undefined;
       const prepared = await this.#prepare(request, context, supergraph);

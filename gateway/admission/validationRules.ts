@@ -1,9 +1,11 @@
 import { DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule } from './deferDirectiveRules.ts';
 import { FloatLiteralsRule } from './floatLiteralsRule.ts';
+import { OperationTypeRule } from './operationTypeRule.ts';
 
-/** What the gateway requires of an operation besides the rules of the GraphQL specification. */
+/** What the gateway requires of an operation besides the rules of graphql-js. */
 export const gatewayValidationRules = [
   DeferDirectiveLabelRule,
   DeferDirectiveOnRootFieldRule,
   FloatLiteralsRule,
+  OperationTypeRule,
 ];

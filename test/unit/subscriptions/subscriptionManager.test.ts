@@ -606,6 +606,14 @@ describe('a new supergraph', () => {
     started.source.at(1).send(changed('1', 5));
     expect(await other.next()).toEqual({ data: { stockChanged: { stock: 5 } } });
   });
+
+  test('ends subscriptions when it has no subscription type', async () => {
+    const started = start();
+    const client = await started.subscribe('subscription { stockChanged { id } }');
+    await replan({ stock: stock.replace(/type Subscription .*/, ''), products }, started);
+    await expect(client.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+    expect(started.timers.pendingCount).toBe(0);
+  });
 });
 
 describe('idle timeout', () => {
