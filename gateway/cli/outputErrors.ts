@@ -8,7 +8,7 @@ for (const output of outputs) {
   });
 }
 
-/** Lets a server run whatever happens to its outputs, such as a full disk below a file. */
+/** Keeps a server running when its outputs fail, for example because the disk below a file is full. */
 export function ignoreOutputErrors(): void {
   for (const output of outputs) output.removeAllListeners('error').on('error', () => {});
 }
