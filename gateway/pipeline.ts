@@ -11,6 +11,7 @@ import type { RequestContext } from './execution/requestContext.ts';
 import type { Access } from './operation/authorization/access.ts';
 import type { Authorizer } from './operation/authorization/authorizer.ts';
 import type { OperationRequest } from './operation/operationRequest.ts';
+import { executableRules } from './operation/operationTypeRule.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { EnrichmentPolicy, PreparationResult, Preparer } from './operation/preparer.ts';
 import { validateDocument } from './operation/validateDocument.ts';
@@ -208,10 +209,8 @@ export class Pipeline {
     await this.#options.subscriptions?.replan(supergraph, async (request, context) => {
       const { document } = request;
       if (!areValid.has(document)) {
-        const { apiSchema } = supergraph;
-        // Validation reports nothing for a missing root type.
-        const hasType = apiSchema.getSubscriptionType() != null;
-        areValid.set(document, hasType && validateDocument(apiSchema, document).length === 0);
+        const errors = validateDocument(supergraph.apiSchema, document, executableRules);
+        areValid.set(document, errors.length === 0);
       }
       if (areValid.get(document) !== true) return undefined;
       const prepared = await this.#prepare(request, context, supergraph);

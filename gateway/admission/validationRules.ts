@@ -1,6 +1,6 @@
+import { OperationTypeRule } from '../operation/operationTypeRule.ts';
 import { DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule } from './deferDirectiveRules.ts';
 import { FloatLiteralsRule } from './floatLiteralsRule.ts';
-import { OperationTypeRule } from './operationTypeRule.ts';
 
 /** What the gateway requires of an operation besides the rules of graphql-js. */
 export const gatewayValidationRules = [

@@ -11,6 +11,7 @@ import {
   findExceededTextLimit,
   type OperationLimits,
 } from './operationLimits.ts';
+import { executableRules } from './operationTypeRule.ts';
 import { createPlannerInput, planOperation } from './planOperation.ts';
 import { validateDocument } from './validateDocument.ts';
 
@@ -38,7 +39,7 @@ export async function explainOperation(
   // Before validation, whose time is quadratic in the number of fields with one response name.
   const exceeded = findExceededLimit(document, limits);
   if (exceeded !== undefined) throw tooComplex(exceeded);
-  const [problem] = validateDocument(supergraph.apiSchema, document);
+  const [problem] = validateDocument(supergraph.apiSchema, document, executableRules);
   if (problem !== undefined) throw problem;
   const operation = getOperationAST(document);
   if (operation == null) throw new GraphQLError('The document must contain exactly one operation.');

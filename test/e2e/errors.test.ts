@@ -223,41 +223,23 @@ describe('a null for a non-null field', () => {
     });
   });
 
-  test('is attributed to the subgraph that did not find the entity, for clients and in the log', async () => {
-    const { body, lines } = await executeLogged('{ product { sure } }', 'stock', { _entities: [null] });
-    expect(body).toMatchObject({
-      data: { product: null },
-      errors: [
-        {
-          message: 'Cannot return null for non-nullable field Product.sure.',
-          path: ['product', 'sure'],
-          extensions: { code: 'SUBGRAPH_INVALID_RESPONSE', subgraph: 'stock' },
-        },
-      ],
-    });
-    expect(lines).toEqual([
-      expect.objectContaining({
-        subgraph: 'stock',
-        message: 'Cannot return null for non-nullable field Product.sure. At: product.sure',
-      }),
-    ]);
-  });
-
-  test('is attributed to the subgraph that left out an input of the fetch, not to the one of the field', async () => {
-    const query = '{ product { fee } }';
+  test.each([
+    ['that did not find the entity', 'sure', 'product.sure'],
+    ['that left out an input of the fetch, not to the one of the field', 'fee', 'product.stock'],
+  ])('is attributed to the subgraph %s, for clients and in the log', async (_, field, source) => {
+    const query = `{ product { ${field} } }`;
     const { body, lines } = await executeLogged(query, 'stock', { _entities: [null] });
+    const message = `Cannot return null for non-nullable field Product.${field}.`;
+    expect(body).toMatchObject({ data: { product: null } });
     expect(body.errors).toEqual([
       {
-        message: 'Cannot return null for non-nullable field Product.fee.',
-        path: ['product', 'fee'],
+        message,
+        path: ['product', field],
         extensions: { code: 'SUBGRAPH_INVALID_RESPONSE', subgraph: 'stock' },
       },
     ]);
     expect(lines).toEqual([
-      expect.objectContaining({
-        subgraph: 'stock',
-        message: 'Cannot return null for non-nullable field Product.fee. At: product.stock',
-      }),
+      expect.objectContaining({ subgraph: 'stock', message: `${message} At: ${source}` }),
     ]);
   });
 

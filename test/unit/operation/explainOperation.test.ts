@@ -33,3 +33,9 @@ test('explainOperation refuses an operation beyond the limits before validation 
   });
   await expect(explain('{ nobody }')).rejects.toThrow('Cannot query field "nobody" on type "Query".');
 });
+
+test('explainOperation refuses an operation whose kind the schema does not have, as the gateway does', async () => {
+  await expect(explain('mutation { rename }')).rejects.toThrow(
+    'The mutation operation is not supported by the schema.',
+  );
+});
