@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ConfigProblem } from '../../gateway/config/configError.ts';
 import { maxDurationMs, parseDuration } from '../../gateway/config/duration.ts';
-import { expandEnvironment } from '../../gateway/config/expandEnvironment.ts';
+import { expandReferences, referenceValues } from '../../gateway/config/expandReferences.ts';
 import { isSection, sectionOf } from '../../gateway/config/isSection.ts';
 import { findConfigProblems, parseConfig } from '../../gateway/config/parseConfig.ts';
 import { operationLimitNames } from '../../gateway/operation/operationLimits.ts';
@@ -55,8 +55,9 @@ export function parseStepLatency(text: string): number | undefined {
   return ms !== undefined && ms > 0 && ms <= maxDurationMs ? ms : undefined;
 }
 
-/** Reads the settings of a configuration file the way a gateway reads them, or what is wrong with it. Unset environment
- *  variables are a mistake only where a setting needs them, because a check does not run where the gateway runs. */
+/** Reads the settings of a configuration file the way a gateway reads them, or what is wrong with it. Environment
+ *  variables and files without a value are a mistake only where a setting needs them, because a check does not run where the
+ *  gateway runs. */
 async function readGatewayConfig(path: string, namedAt: FileLocation | undefined): Promise<ConfigResult> {
   const file = displayPath(path);
   const text = await readText(path);
@@ -64,7 +65,10 @@ async function readGatewayConfig(path: string, namedAt: FileLocation | undefined
   const read = readYaml(text, file, 'gateway-config-unreadable');
   if ('problems' in read) return read;
   const { yaml } = read;
-  const { expanded, problems: unset } = expandEnvironment(yaml.toJS() ?? {}, process.env);
+  const { expanded, problems: unset } = expandReferences(
+    yaml.toJS() ?? {},
+    referenceValues(process.env, dirname(path)),
+  );
   const options =
     isSection(expanded) && expanded.supergraph === undefined
       ? { ...expanded, supergraph: { file: 'checked' } }
@@ -85,7 +89,7 @@ function isUsedPath(path: string): boolean {
   );
 }
 
-/** The configuration has no mistakes except unset environment variables outside these sections. */
+/** The configuration has no mistakes except references without a value outside these sections. */
 function gatewaySettingsFrom(options: unknown, yaml: YamlFile): GatewaySettings {
   const sections = sectionOf(options);
   const { enabled, rules } = sectionOf(sections.cache);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type ConfigDocument, readConfigDocument } from './configDocument.ts';
 import { ConfigError } from './configError.ts';
-import { type Environment, expandEnvironment } from './expandEnvironment.ts';
+import { type Environment, expandReferences, referenceValues } from './expandReferences.ts';
 import { isSection, type Section, sectionOf } from './isSection.ts';
 import { findConfigProblems, parseConfig } from './parseConfig.ts';
 import type { GatewayConfig } from './schema.ts';
@@ -34,7 +34,7 @@ export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOp
   const path = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
   if (path === undefined && overrides?.supergraph === undefined) throw missingFileError(overrides);
   const { document, locate } = path === undefined ? noDocument : readConfigDocument(path);
-  const { expanded, problems } = expandEnvironment(document, env);
+  const { expanded, problems } = expandReferences(document, referenceValues(env, dirname(path ?? '')));
   const options = applyOverrides(
     applyDefaults(resolveRelativePaths(expanded, path), defaults),
     overrides ?? {},

@@ -1,5 +1,5 @@
 import { type ConfigProblem, formatConfigPath } from '../../config/configError.ts';
-import { type Environment, expandEnvironment } from '../../config/expandEnvironment.ts';
+import { expandReferences, type ReferenceValues, referenceValues } from '../../config/expandReferences.ts';
 import { isSection } from '../../config/isSection.ts';
 import { findConfigProblems } from '../../config/parseConfig.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
@@ -17,8 +17,11 @@ interface DraftOption {
   readonly source: string | undefined;
 }
 
-/** An environment in which every variable has a value. */
-const everyVariable: Environment = new Proxy({}, { get: () => 'value' });
+/** A value for every variable and every file. */
+const everyReference: ReferenceValues = {
+  environment: new Proxy({}, { get: () => 'value' }),
+  readFile: () => 'value',
+};
 
 /** A list without which the configuration would be less safe than the one that it is translated from. */
 interface RequiredList {
@@ -81,9 +84,12 @@ export class ConfigDraft {
     for (;;) {
       this.#checkRequired();
       const options = this.toOptions();
-      const { problems: malformed } = expandEnvironment(options, everyVariable);
-      // Variables may have no value here. Their references are not checked.
-      const { expanded, problems: unexpanded } = expandEnvironment(options, process.env);
+      const { problems: malformed } = expandReferences(options, everyReference);
+      // Variables and files may be missing here. Texts that refer to them are not checked.
+      const { expanded, problems: unexpanded } = expandReferences(
+        options,
+        referenceValues(process.env, process.cwd()),
+      );
       const unchecked = new Set(unexpanded.map(({ path }) => path));
       const problems = [
         ...malformed,

@@ -1,7 +1,6 @@
 import { isSection, sectionOf } from '../../config/isSection.ts';
 import { reasonNotToSend } from '../../config/sections/headerName.ts';
 import type { ConfigDraft } from './configDraft.ts';
-import { hasFileReference, noFileReference } from './routerOptions.ts';
 
 type HeaderRule = Readonly<Record<string, string>>;
 
@@ -115,7 +114,6 @@ function translateOperations(
         source,
         `insert ${name}: a value from context or body needs an extension with subgraphHeaders`,
       );
-    else if (hasFileReference(value)) draft.note(source, `insert ${name}: ${noFileReference}`);
     else rules.push({ set: lower(name), value: String(value) });
   }
 

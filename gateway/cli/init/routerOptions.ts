@@ -26,13 +26,6 @@ export const note =
 /** An option of which nothing depends, because the gateway always behaves so. */
 export const unneeded: Translate = () => {};
 
-export const noFileReference = 'a value from a file is not available: use an environment variable';
-
-/** Whether a value has a text such as `${file./run/secrets/key}`. */
-export function hasFileReference(value: unknown): boolean {
-  return JSON.stringify(value ?? null).includes('${file.');
-}
-
 /** A flag of Apollo Router, off by default. Where a variable decides, it is `strict`, with a note. */
 export function readFlag(value: unknown, strict: boolean, source: string, draft: ConfigDraft): boolean {
   if (typeof value === 'boolean') return value;
@@ -48,7 +41,6 @@ export const to =
     const converted = convert(value);
     if (converted === undefined)
       draft.note(source, `the value ${JSON.stringify(value)} cannot be translated`);
-    else if (hasFileReference(converted)) draft.note(source, noFileReference);
     else draft.set(path.split('.'), converted, source);
   };
 

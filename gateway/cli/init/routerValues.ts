@@ -48,14 +48,18 @@ export function routerAddress(text: string): { readonly host: string; readonly p
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port };
 }
 
-/** The path of `${file./etc/key.pem}`, or a text as it is. */
+/** The path of `${file:/etc/key.pem}`, or a text as it is. */
 export function routerFile(text: string): string {
-  return /^\$\{file\.(.*)\}$/.exec(text)?.[1] ?? text;
+  return /^\$\{file:(.*)\}$/.exec(text)?.[1] ?? text;
 }
 
-/** Replaces `${env.NAME}` by `${NAME}` in all texts. */
+/** Replaces `${env.NAME}` by `${NAME}` and `${file.PATH}` by `${file:PATH}` in all texts. */
 export function replaceRouterVariables(value: unknown): unknown {
-  if (typeof value === 'string') return value.replaceAll(/\$\{env\.(?=[A-Za-z_]\w*(?::-[^}]*)?\})/g, '$${');
+  if (typeof value === 'string') {
+    return value
+      .replaceAll(/\$\{env\.(?=[A-Za-z_]\w*(?::-[^}]*)?\})/g, '$${')
+      .replaceAll(/\$\{file\.(?=[^}])/g, '$${file:');
+  }
   if (Array.isArray(value)) return value.map(replaceRouterVariables);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(

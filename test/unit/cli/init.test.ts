@@ -493,7 +493,7 @@ describe('the translation of Apollo Router', () => {
     });
   });
 
-  test('writes no reference that is not one of an environment variable', () => {
+  test('translates references to environment variables and files, and writes no others', () => {
     const { options, notes } = translate(`
       headers: { all: { request: [insert: { name: x-a, value: '\${file./run/a}' }, insert: { name: x-b, value: '\${b.c}' }, insert: { name: x-c, value: '\${env.UNSET_C}' }] } }
       override_subgraph_url: { a: '\${file./run/a}', b: '\${env.UNSET_B}' }
@@ -501,17 +501,22 @@ describe('the translation of Apollo Router', () => {
     expect(options.subgraphs).toEqual({
       // biome-ignore-start lint/suspicious/noTemplateCurlyInString: references of the configuration
       all: {
-        headers: { forward: [], rules: [{ set: 'x-c', value: '${UNSET_C}' }] },
+        headers: {
+          forward: [],
+          rules: [
+            { set: 'x-a', value: '${file:/run/a}' },
+            { set: 'x-c', value: '${UNSET_C}' },
+          ],
+        },
         timeouts: routerTimeouts,
       },
+      a: { url: '${file:/run/a}' },
       b: { url: '${UNSET_B}' },
       // biome-ignore-end lint/suspicious/noTemplateCurlyInString: references of the configuration
     });
     expect(notes).toEqual(
       expect.arrayContaining([
-        'headers.all: insert x-a: a value from a file is not available: use an environment variable',
-        expect.stringContaining('headers.all: subgraphs.all.headers.rules[0].value has $ and braces'),
-        expect.stringContaining('override_subgraph_url.a: subgraphs.a.url has $ and braces'),
+        expect.stringContaining('headers.all: subgraphs.all.headers.rules[1].value has $ and braces'),
       ]),
     );
   });

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to environment variables
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -135,10 +135,58 @@ security:
       },
       {
         path: 'listen.host',
-        message: 'has $ and braces with something else in them than the name of an environment variable',
-        expected: 'a name of letters, digits and _, as in `$NAME` with braces',
+        message: 'has $ and braces with something else in them than an environment variable or a file',
+        expected: 'a name of letters, digits and _, as in `$NAME` with braces, or `file:` and a path',
       },
       { path: 'listen.paht', message: 'is not known; did you mean `path`?', expected: '' },
+    ]);
+  });
+});
+
+describe('files in the configuration', () => {
+  const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+
+  test('are replaced by their text, without one line break at the end', () => {
+    write('key', 'p:-}w\r\n');
+    write('password', 'a\n\n');
+    const config = load(`
+supergraph: { url: 'https://registry/graph', headers: { x-key: 'Bearer \${file:./key}' } }
+redis: { url: 'redis://redis:6379', password: '\${file:${folder}/password}' }
+`);
+    expect(config.redis.password).toBe('a\n');
+    expect(config.supergraph).toMatchObject({ headers: { 'x-key': 'Bearer p:-}w' } });
+  });
+
+  test('that are missing or empty have the default', () => {
+    write('empty', '\n');
+    const config = load(`
+supergraph: { file: a.graphql }
+listen: { host: '\${file:nowhere:-127.0.0.2}', port: '\${file:empty:-4002}' }
+redis: { password: '\${file:nowhere:-}' }
+`);
+    expect(config.listen).toMatchObject({ host: '127.0.0.2', port: 4002 });
+    expect(config.redis.password).toBe('');
+  });
+
+  test('that cannot be read are reported with the reason', () => {
+    mkdirSync(join(folder, 'directory'));
+    const yaml = `
+supergraph: { file: a.graphql }
+redis: { username: '\${file:directory}', password: '\${file:nowhere}' }
+listen: { host: '\${file:}' }
+`;
+    expect(problemsOf(() => load(yaml))).toEqual([
+      {
+        path: 'redis.username',
+        message: 'needs the file directory, which could not be read (EISDIR)',
+        expected: 'a file with the value, or a default as in ${file:directory:-default}',
+      },
+      {
+        path: 'redis.password',
+        message: 'needs the file nowhere, which does not exist',
+        expected: 'a file with the value, or a default as in ${file:nowhere:-default}',
+      },
+      expect.objectContaining({ path: 'listen.host' }),
     ]);
   });
 });

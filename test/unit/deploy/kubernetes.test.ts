@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { exitCode } from '../../../gateway/cli/exitCode.ts';
-import { expandEnvironment } from '../../../gateway/config/expandEnvironment.ts';
+import { expandReferences, referenceValues } from '../../../gateway/config/expandReferences.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 
 const deploy = join(import.meta.dirname, '../../../deploy');
@@ -18,7 +18,9 @@ async function readYaml(path: string) {
   return parse(await readText(path));
 }
 
-const configuration = parseConfig(expandEnvironment(await readYaml(`${base}/tributary.yaml`), {}).expanded);
+const configuration = parseConfig(
+  expandReferences(await readYaml(`${base}/tributary.yaml`), referenceValues({}, base)).expanded,
+);
 const drainMs = configuration.listen.shutdownDelay + configuration.listen.drainTimeout;
 
 describe('the Kubernetes manifests', () => {

@@ -6,7 +6,7 @@ import { transform } from 'esbuild';
 import { parse as parseGraphql } from 'graphql';
 import { parse } from 'yaml';
 import { createConfigJsonSchema } from '../../../gateway/config/configJsonSchema.ts';
-import { expandEnvironment } from '../../../gateway/config/expandEnvironment.ts';
+import { expandReferences } from '../../../gateway/config/expandReferences.ts';
 import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { hasContractStore } from '../../../gateway/contracts/storeProbe.ts';
 import { codeBlocksOf, fileNameOf, type Page, readPages } from '../../harness/documentation.ts';
@@ -136,8 +136,8 @@ describe('YAML examples in the documentation', () => {
     'are valid configurations: %s',
     (_, yaml) => {
       // Secrets of examples have no defaults.
-      const env = { GATEWAY_KEY: 'key', SIGNING_SECRET: 'secret' };
-      const { expanded, problems } = expandEnvironment(parse(yaml), env);
+      const environment = { GATEWAY_KEY: 'key', SIGNING_SECRET: 'secret' };
+      const { expanded, problems } = expandReferences(parse(yaml), { environment, readFile: () => 'value' });
       expect([...problems, ...findConfigProblems(expanded)]).toEqual([]);
     },
   );

@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type ConfigProblem, formatConfigPath } from './configError.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the references in a configuration stand for. */
+export interface ReferenceValues {
+  readonly environment: Environment;
+  /** The text of a file. @throws {NodeJS.ErrnoException} when it cannot be read. */
+  readonly readFile: (path: string) => string;
+}
+
+/** The values for a configuration file in this directory, from which relative paths start. */
+export function referenceValues(environment: Environment, directory: string): ReferenceValues {
+  return { environment, readFile: (path) => readFileSync(resolve(directory, path), 'utf8') };
+}
+
+/** Replaces `${NAME}` by an environment variable and `${file:PATH}` by the text of a file, in every string of a parsed
+ *  document. The default of `${NAME:-default}` or `${file:PATH:-default}` also replaces an empty value. A reference without
+ *  a value and a default is reported with the path of its string, and is not changed. */
+export function expandReferences(document: unknown, values: ReferenceValues) {
+  const problems: ConfigProblem[] = [];
+  return { expanded: expandValue(document, [], values, problems), problems };
+}
+
+function expandValue(
+  value: unknown,
+  path: readonly PropertyKey[],
+  values: ReferenceValues,
+  problems: ConfigProblem[],
+): unknown {
+  if (typeof value === 'string') return expandText(value, path, values, problems);
+  if (Array.isArray(value)) {
+    return value.map((item, index) => expandValue(item, [...path, index], values, problems));
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, child]) => [key, expandValue(child, [...path, key], values, problems)]),
+  );
+}
+
+function expandText(
+  text: string,
+  path: readonly PropertyKey[],
+  values: ReferenceValues,
+  problems: ConfigProblem[],
+): string {
+  return text.replace(/\$\{([^}]*)\}/g, (reference: string, inside: string) => {
+    const [, file, variable, fallback] = /^(?:file:(.+?)|([A-Za-z_]\w*))(?::-(.*))?$/s.exec(inside) ?? [];
+    const result = file !== undefined ? readFileValue(file, values) : readVariable(variable, values);
+    if (fallback !== undefined && (result.value === undefined || result.value === '')) return fallback;
+    if (result.value !== undefined) return result.value;
+    problems.push({ path: formatConfigPath(path), message: result.message, expected: result.expected });
+    return reference;
+  });
+}
+
+type ReferenceResult =
+  | { readonly value: string }
+  | { readonly value?: undefined; readonly message: string; readonly expected: string };
+
+function readVariable(name: string | undefined, { environment }: ReferenceValues): ReferenceResult {
+  if (name === undefined) {
+    return {
+      // Not quoted: it may be a part of a password.
+      message: 'has $ and braces with something else in them than an environment variable or a file',
+      expected: 'a name of letters, digits and _, as in `$NAME` with braces, or `file:` and a path',
+    };
+  }
+  const value = environment[name];
+  if (value !== undefined) return { value };
+  return {
+    message: `needs the environment variable ${name}, which is not set`,
+    expected: `a value, or a default as in \${${name}:-default}`,
+  };
+}
+
+/** The text of a file without the line break at its end, which editors and `echo` add. */
+function readFileValue(path: string, { readFile }: ReferenceValues): ReferenceResult {
+  try {
+    return { value: readFile(path).replace(/\r?\n$/, '') };
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    return {
+      message: `needs the file ${path}, which ${code === 'ENOENT' ? 'does not exist' : `could not be read (${code})`}`,
+      expected: `a file with the value, or a default as in \${file:${path}:-default}`,
+    };
+  }
+}
