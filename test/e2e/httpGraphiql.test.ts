@@ -45,6 +45,19 @@ describe('GraphiQL', () => {
     ]);
   });
 
+  test('has a HEAD with the headers of its GET', async () => {
+    await using server = await startScriptedServer(undefined, { graphiqlDirectory: directory });
+    const [get, head] = await Promise.all(
+      ['GET', 'HEAD'].map((method) => fetch(server.url, { ...browser, method })),
+    );
+    // fetch closes the connection of a HEAD.
+    const ofTheExchange = ['connection', 'date', 'keep-alive', 'x-request-id'];
+    const headersOf = (response: Response | undefined) =>
+      [...(response?.headers ?? [])].filter(([name]) => !ofTheExchange.includes(name));
+    expect([head?.status, await head?.text(), headersOf(head)]).toEqual([200, '', headersOf(get)]);
+    expect((await fetch(server.url, { method: 'HEAD' })).status).toBe(405);
+  });
+
   test('finds its files from a GraphQL route with several segments', () => {
     expect(createBrowserPage(directory, '/api/v1/graphql').html).toContain('src="../../graphiql/app.js"');
   });

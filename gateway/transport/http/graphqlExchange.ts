@@ -85,7 +85,14 @@ export class GraphQLExchange {
       this.#respondToPreflight();
       return undefined;
     }
-    if (method !== 'POST' && !/^(GET|PUT|DELETE)$/.test(method)) throw methodNotAllowedError();
+    const search = queryStringOf(this.#request.url ?? '');
+    const token = readStreamToken(this.#request, search);
+    const { single, incremental, subscription, prefersEvents, prefersHtml } = this.#response.accepted;
+    const page = token === undefined && prefersHtml ? browserPage : undefined;
+    // Only the page has a HEAD: that of an operation would be as expensive as its GET.
+    const isHeadOfPage = method === 'HEAD' && page !== undefined;
+    if (method !== 'POST' && !/^(GET|PUT|DELETE)$/.test(method) && !isHeadOfPage)
+      throw methodNotAllowedError();
     // Before the check against CSRF, whose message would not help.
     if (isMultipartForm(this.#request.headers['content-type'])) {
       this.#request.resume();
@@ -94,9 +101,6 @@ export class GraphQLExchange {
         'The gateway accepts no file uploads (multipart/form-data). Upload the file to a signed URL of your storage, and send the URL or a key in application/json (docs/uploads.md).',
       );
     }
-    const search = queryStringOf(this.#request.url ?? '');
-    const token = readStreamToken(this.#request, search);
-    const { single, incremental, subscription, prefersEvents, prefersHtml } = this.#response.accepted;
     // A stream holds only results of the client that knows its token. An operation names the stream that gets its result,
     // which could be another client's.
     const opensStream = method === 'GET' && token !== undefined && prefersEvents;
@@ -105,9 +109,9 @@ export class GraphQLExchange {
       this.#isRecordedElsewhere = !isOperation;
       return this.#handleEventStream(method, search, token, isOperation);
     }
-    if (method === 'GET' && browserPage !== undefined && prefersHtml) {
+    if (page !== undefined && (method === 'GET' || isHeadOfPage)) {
       this.#isRecordedElsewhere = true;
-      return this.#response.writePage(browserPage);
+      return this.#response.writePage(page);
     }
     if (single === undefined && incremental === undefined && subscription === undefined) {
       throw new HttpError(
