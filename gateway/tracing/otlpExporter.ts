@@ -1,5 +1,7 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { type ClientRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { ExportResult } from '@opentelemetry/core';
-import type { IOtlpExportDelegate } from '@opentelemetry/otlp-exporter-base';
+import { type IOtlpExportDelegate, OTLPExporterError } from '@opentelemetry/otlp-exporter-base';
 import {
   convertLegacyHttpOptions,
   createOtlpHttpExportDelegate,
@@ -13,7 +15,7 @@ export interface OtlpExportResult extends ExportResult {
 }
 
 interface OtlpExporterOptions<Batch> {
-  readonly otlp: GatewayConfig['telemetry']['otlp'];
+  readonly otlp: Pick<GatewayConfig['telemetry']['otlp'], 'endpoint' | 'headers'>;
   readonly signal: 'traces' | 'metrics';
   /** Encodes a request in protobuf. */
   serialize(batch: Batch): Uint8Array | undefined;
@@ -21,14 +23,16 @@ interface OtlpExporterOptions<Batch> {
 
 /** Sends one signal to the collector at `telemetry.otlp.endpoint`, with OpenTelemetry's transport. */
 export class OtlpExporter<Batch> {
+  readonly #url: URL;
   readonly #delegate: IOtlpExportDelegate<Batch>;
   /** Of the response to the export that is about to end. */
   #partialSuccess: PartialSuccess | undefined;
 
   constructor({ otlp, signal, serialize }: OtlpExporterOptions<Batch>) {
     const { endpoint, headers } = otlp;
+    this.#url = new URL(`${endpoint.replace(/\/+$/, '')}/v1/${signal}`);
     const options = {
-      url: `${endpoint.replace(/\/+$/, '')}/v1/${signal}`,
+      url: this.#url.href,
       headers: { ...headers },
       timeoutMillis: exportTimeoutMs,
     };
@@ -57,16 +61,43 @@ export class OtlpExporter<Batch> {
 
   /** One export at a time. */
   export(batch: Batch, onEnd: (result: OtlpExportResult) => void): void {
+    const stopObserving = this.#observeStatus();
     this.#delegate.export(batch, (result) => {
       const partialSuccess = this.#partialSuccess;
       this.#partialSuccess = undefined;
-      onEnd({ ...result, partialSuccess });
+      const status = stopObserving();
+      const isRefused = result.error instanceof OTLPExporterError && status !== undefined;
+      onEnd({ ...result, ...(isRefused ? { error: refusalError(status) } : {}), partialSuccess });
     });
+  }
+
+  /** Observes the status of the collector's responses, which the errors of the SDK do not have in their messages. Returns a
+   *  function that stops it and returns the last status. */
+  #observeStatus(): () => number | undefined {
+    const { host, pathname, search } = this.#url;
+    let status: number | undefined;
+    const onResponse = (message: unknown): void => {
+      const { request, response } = message as { request: ClientRequest; response: IncomingMessage };
+      if (request.getHeader('host') === host && request.path === `${pathname}${search}`)
+        status = response.statusCode;
+    };
+    subscribe(responseChannel, onResponse);
+    return () => {
+      unsubscribe(responseChannel, onResponse);
+      return status;
+    };
   }
 
   async shutdown(): Promise<void> {
     await this.#delegate.shutdown();
   }
+}
+
+/** Of node:http, which sends the exports. */
+const responseChannel = 'http.client.response.finish';
+
+function refusalError(status: number): Error {
+  return new Error(`The collector responds with status ${status} (${STATUS_CODES[status] ?? 'unknown'}).`);
 }
 
 /** Including repeated attempts. */

@@ -1,0 +1,48 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from '@jest/globals';
+import { ExportResultCode } from '@opentelemetry/core';
+import { OtlpExporter, type OtlpExportResult } from '../../../gateway/tracing/otlpExporter.ts';
+
+/** Exports once to a collector with this behaviour. */
+async function exportTo(respond: RequestListener): Promise<OtlpExportResult> {
+  const collector = createServer((request, response) => {
+    request.resume();
+    respond(request, response);
+  });
+  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+  const { port } = collector.address() as AddressInfo;
+  const exporter = new OtlpExporter<string>({
+    otlp: { endpoint: `http://127.0.0.1:${port}/`, headers: {} },
+    signal: 'metrics',
+    serialize: (batch) => Buffer.from(batch),
+  });
+  const result = await new Promise<OtlpExportResult>((resolve) => exporter.export('batch', resolve));
+  await exporter.shutdown();
+  collector.closeAllConnections();
+  await new Promise((resolve) => collector.close(resolve));
+  return result;
+}
+
+// A retry after an hour would be later than the end of the export.
+test.each([
+  [503, { 'retry-after': '3600' }, 'The collector responds with status 503 (Service Unavailable).'],
+  [429, { 'retry-after': '3600' }, 'The collector responds with status 429 (Too Many Requests).'],
+  [401, {}, 'The collector responds with status 401 (Unauthorized).'],
+  [499, {}, 'The collector responds with status 499 (unknown).'],
+])(
+  'An export that the collector refuses with %i has the status in its error',
+  async (status, headers, message) => {
+    const { code, error } = await exportTo((_, response) => response.writeHead(status, '', headers).end());
+    expect([code, error?.message]).toEqual([ExportResultCode.FAILED, message]);
+  },
+);
+
+test('An export whose connection is closed has the error of the connection, and one that succeeds has none', async () => {
+  const lost = await exportTo(({ socket }, response) => {
+    response.writeHead(400, { 'content-length': '10' }).write('1', () => socket.destroy());
+  });
+  expect([lost.code, lost.error?.message]).toEqual([ExportResultCode.FAILED, 'aborted']);
+  const { code, error } = await exportTo((_, response) => response.end());
+  expect([code, error]).toEqual([ExportResultCode.SUCCESS, undefined]);
+});
