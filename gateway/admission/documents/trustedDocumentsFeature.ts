@@ -20,7 +20,7 @@ import { TrustedDocuments } from './trustedDocuments.ts';
 
 interface TrustedDocumentsOptions {
   readonly config: GatewayConfig;
-  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly log: Pick<Logger, 'debug' | 'info' | 'warn' | 'error'>;
   readonly timers: Timers;
 }
 
@@ -114,16 +114,42 @@ export class TrustedDocumentsFeature {
       ...(config.security.introspection ? [] : [NoSchemaIntrospectionCustomRule]),
       ...gatewayValidationRules,
     ];
+    const reports = new Map<string, ProblemReport>();
+    let invalid = 0;
     for (const { id, name, text, file } of documents) {
       yield;
       const problems = problemsOf(supergraph, text, rules, checkText);
       if (problems.length === 0) continue;
-      log.warn(
-        { document: id, operation: name, file, problems, supergraph: supergraph.id },
-        'A trusted document is invalid, so that requests for it are refused',
-      );
+      invalid += 1;
+      const document = { document: id, operation: name, file };
+      log.debug({ ...document, problems, supergraph: supergraph.id }, 'A trusted document is invalid');
+      for (const problem of new Set(problems)) {
+        const report = reports.get(problem);
+        if (report === undefined) reports.set(problem, { problem, documents: 1, first: document });
+        else report.documents += 1;
+      }
     }
+    if (invalid === 0) return;
+    log.warn(
+      {
+        invalid,
+        documents: documents.length,
+        problems: [...reports.values()]
+          .sort((a, b) => b.documents - a.documents)
+          .slice(0, maxReportedProblems),
+        supergraph: supergraph.id,
+      },
+      'Trusted documents are invalid, so that requests for them are refused',
+    );
   }
+}
+
+/** A problem that documents have in common. */
+interface ProblemReport {
+  readonly problem: string;
+  /** How many have it. */
+  documents: number;
+  readonly first: Pick<TrustedDocument, 'file'> & { document: string; operation: string | undefined };
 }
 
 function problemsOf(
@@ -160,7 +186,7 @@ function areEqual({ documents }: DocumentManifest, other: DocumentManifest): boo
   return JSON.stringify(documents) === JSON.stringify(other.documents);
 }
 
-/** A broken manifest may have a problem with each of its documents. */
+/** Each of the documents may have a problem of its own. */
 const maxReportedProblems = 20;
 
 function describe(problems: readonly ManifestProblem[]): readonly string[] {

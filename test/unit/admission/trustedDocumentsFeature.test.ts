@@ -34,13 +34,19 @@ async function load() {
   let seen = 0;
   const write = (level: string) => (fields: object, message: string) =>
     void lines.push([level, message, fields]);
+  const details: object[] = [];
   feature = await loadTrustedDocuments({
     config: parseConfig({
       supergraph: { file: 'supergraph.graphql' },
       security: { trustedDocuments: { mode: 'require', manifest: file } },
       limits: { depth: 3 },
     }),
-    log: { info: write('info'), warn: write('warn'), error: write('error') } as never,
+    log: {
+      debug: (fields: object) => void details.push(fields),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+    } as never,
     timers,
   });
   if (feature === undefined) throw new Error('The option is off.');
@@ -52,7 +58,7 @@ async function load() {
     }
     return lines[seen++];
   };
-  return { feature, lines, nextLine };
+  return { feature, lines, details, nextLine };
 }
 
 /** Replaces the file in one step, as tools that deploy it do. */
@@ -116,47 +122,78 @@ describe('the manifest of trusted documents', () => {
     expect(idsOf(feature)).toEqual(['v2']);
   });
 
-  test('has a warning for each document that a supergraph refuses, again for each supergraph', async () => {
+  test('has one warning with the problems that a supergraph has with its documents, again for each supergraph', async () => {
     await replaceFile({
       valid: '{ greeting }',
       unknown: 'query Nothing { nothing node { nope } }',
       introspecting: '{ __schema { queryType { name } } }',
       deep: '{ node { node { node { id } } } }',
       labelled: 'query ($l: String) { ... @defer(label: $l) { greeting } }',
+      alike: '{ a: nothing b: nothing }',
     });
-    const { feature, nextLine, lines } = await load();
+    const { feature, nextLine, lines, details } = await load();
     feature.onSupergraph(supergraphOf(testSdl, 'first'));
-    const message = 'A trusted document is invalid, so that requests for it are refused';
-    const warning = (document: string, problems: readonly unknown[], operation?: string) => [
-      'warn',
-      message,
-      { document, operation, file, problems, supergraph: 'first' },
-    ];
-    expect([await nextLine(), await nextLine(), await nextLine(), await nextLine()]).toEqual([
-      warning(
-        'unknown',
-        [
-          'Cannot query field "nothing" on type "Query".',
-          'Cannot query field "nope" on type "Node". Did you mean "node" or "name"?',
-        ],
-        'Nothing',
-      ),
-      warning('introspecting', [
-        expect.stringContaining('introspection'),
-        expect.stringContaining('introspection'),
-      ]),
-      warning('deep', [
+    const report = (problem: unknown, documents: number, document: string, operation?: string) => ({
+      problem,
+      documents,
+      first: { document, operation, file },
+    });
+    const nope = 'Cannot query field "nope" on type "Node". Did you mean "node" or "name"?';
+    const ofEverySupergraph = [
+      report(expect.stringMatching(/introspection.*"__schema"/), 1, 'introspecting'),
+      report(expect.stringMatching(/introspection.*"queryType"/), 1, 'introspecting'),
+      report(
         'The operation is nested at least 4 levels deep; at most 3 are allowed (limits.depth).',
-      ]),
-      warning('labelled', [expect.stringContaining('label')]),
+        1,
+        'deep',
+      ),
+      report(expect.stringContaining('label'), 1, 'labelled'),
+    ];
+    expect(await nextLine()).toEqual([
+      'warn',
+      'Trusted documents are invalid, so that requests for them are refused',
+      {
+        invalid: 5,
+        documents: 6,
+        problems: [
+          report('Cannot query field "nothing" on type "Query".', 2, 'unknown', 'Nothing'),
+          report(nope, 1, 'unknown', 'Nothing'),
+          ...ofEverySupergraph,
+        ],
+        supergraph: 'first',
+      },
     ]);
+    expect(details).toHaveLength(5);
+    expect(details[0]).toEqual({
+      document: 'unknown',
+      operation: 'Nothing',
+      file,
+      problems: ['Cannot query field "nothing" on type "Query".', nope],
+      supergraph: 'first',
+    });
     feature.onSupergraph(
       supergraphOf(`${testSdl} extend type Query { nothing: Int } extend type Node { nope: Int }`, 'second'),
     );
-    for (const document of ['introspecting', 'deep', 'labelled']) {
-      expect((await nextLine())?.[2]).toMatchObject({ document, supergraph: 'second' });
-    }
-    expect(lines).toHaveLength(7);
+    expect((await nextLine())?.[2]).toEqual({
+      invalid: 3,
+      documents: 6,
+      problems: ofEverySupergraph,
+      supergraph: 'second',
+    });
+    expect(lines).toHaveLength(2);
+  });
+
+  test('has a warning with the most frequent problems only', async () => {
+    const names = Array.from({ length: 30 }, (_, index) => `field${index}`);
+    await replaceFile({
+      ...Object.fromEntries(names.map((name) => [name, `{ ${name} }`])),
+      again: `{ ${names.at(-1)} }`,
+    });
+    const { feature, nextLine } = await load();
+    feature.onSupergraph(supergraphOf(testSdl));
+    const [, , fields] = (await nextLine()) ?? [];
+    const { invalid, problems } = fields as { invalid: number; problems: { documents: number }[] };
+    expect([invalid, problems.length, problems[0]?.documents]).toEqual([31, 20, 2]);
   });
 
   test('of ten thousand documents is validated in slices of the event loop', async () => {
@@ -164,14 +201,14 @@ describe('the manifest of trusted documents', () => {
       Array.from({ length: 10_000 }, (_, index) => [`${index}`, `{ a${index}: nothing }`]),
     );
     await replaceFile(documents);
-    const { feature, lines } = await load();
+    const { feature, details } = await load();
     feature.onSupergraph(supergraphOf(testSdl));
     // One slice is over when this returns; the others let everything else run in between.
-    expect(lines.length).toBeLessThan(10_000);
+    expect(details.length).toBeLessThan(10_000);
     await feature.stop();
-    const written = lines.length;
+    const validated = details.length;
     await waitForTurns(3);
-    expect(lines.length).toBe(written);
+    expect(details.length).toBe(validated);
   });
 });
 
