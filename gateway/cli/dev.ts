@@ -18,6 +18,7 @@ export interface DevOptions extends Omit<ConfigOverrides, 'workers'> {
 export const developmentDefaults = {
   listen: { drainTimeout: '2s' },
   security: {
+    checkHost: true,
     introspection: true,
     graphiql: true,
     suggestions: true,

@@ -233,6 +233,8 @@ describe('tributary dev', () => {
     };
     const first = await command.url();
     expect([new URL(first).pathname, await typeName(first)]).toEqual(['/first', 'Query']);
+    const ofForeignPage = { path: '/first', headers: { host: 'attacker.example' } };
+    expect((await exchange(first, ofForeignPage)).body).toContain('security.checkHost');
     writeConfig('prot: 1');
     await command.printed('stderr', /listen\.prot is not known; .*\nThe gateway continues with the last/g);
     expect(await typeName(first)).toBe('Query');

@@ -60,6 +60,11 @@ export const securitySection = z
         'Refuses GET and POST requests that a browser would send for the page of another origin without a preflight request, unless the browser says that the page is of the same origin (`sec-fetch-site`, `origin`) or of one in `cors.origins`.',
       )
       .prefault(true),
+    checkHost: flag()
+      .describe(
+        'Refuses requests to the public listener whose `host` is neither `localhost`, nor an address, nor the host of `listen.publicUrl`: no page reaches the listener by DNS rebinding. Has an effect only if `listen.host` is a loopback address, without `listen.tls`. `tributary dev` turns it on.',
+      )
+      .prefault(false),
     cors: z
       .strictObject({
         origins: z

@@ -23,15 +23,17 @@ import { type CorsOptions, CorsPolicy } from './cors.ts';
 import { drainRequests } from './drainRequests.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
+import { createHostCheck } from './hostCheck.ts';
 import { closeListener, createHttpListener, startListening } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
+import { findMalformedHeaders } from './malformedHeaders.ts';
 import { createMountedGateway, type MountedGateway } from './mountedGateway.ts';
 import { rejectForeignPages } from './rejectForeignPages.ts';
 import { rejectPipelinedRequests } from './rejectPipelinedRequests.ts';
 import { inRequestScope } from './requestScope.ts';
 import { rewriteToOriginForm } from './requestTarget.ts';
-import { rejectMalformedHeaders } from './respondToMalformedHttp.ts';
+import { rejectRequest } from './respondToMalformedHttp.ts';
 import type { TlsOptions } from './tlsServer.ts';
 
 export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, AdmissionSettings {
@@ -39,6 +41,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, Admis
     readonly host: string;
     readonly port: number;
     readonly path: string;
+    /** An address whose host is allowed by `security.checkHost`. */
+    readonly publicUrl?: string;
     readonly timeouts: ListenerTimeouts;
     /** Ranges of addresses. Default: none. */
     readonly trustedProxies?: readonly string[];
@@ -74,6 +78,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, Admis
   };
   readonly security: AdmissionSettings['security'] & {
     readonly csrf: boolean;
+    /** Whether the `host` of requests is checked. Default: no. */
+    readonly checkHost?: boolean;
     /** Names of WebSocket connection parameters that are used as headers, in lower case. */
     readonly connectionParams: readonly string[];
     /** Names of WebSocket connection parameters that are forwarded to subgraphs. */
@@ -181,6 +187,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     isDraining: () => isDraining,
     log,
   });
+  const checkHost = security.checkHost ? createHostCheck(listen) : () => undefined;
   const webSockets = new WebSocketRegistry({
     admission,
     recorder: options.recorder,
@@ -198,6 +205,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     subgraphParams: new Set(security.subgraphParams),
     csrf: security.csrf,
     cors,
+    checkHost,
     isDraining: () => isDraining,
     log,
   });
@@ -237,7 +245,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const handle =
         workerProxy === undefined ? handlePublic : workerProxy.createRequestListener(handlePublic);
       return (request, response) => {
-        if (rejectPipelinedRequests(request, response) || rejectMalformedHeaders(request, response)) return;
+        if (rejectPipelinedRequests(request, response)) return;
+        const problem = findMalformedHeaders(request) ?? checkHost(request.headers);
+        if (problem !== undefined) return rejectRequest(request, response, problem);
         rewriteToOriginForm(request);
         handle(request, response);
       };

@@ -1,6 +1,6 @@
-import { isIP } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { isSameHost } from './cors.ts';
+import { isLocalHost, isLoopback } from './localHosts.ts';
 import { sendProblem } from './rawBodyRoutes.ts';
 
 /** Refuses what a browser sends to a listener without authentication for the page of another site: requests with another
@@ -10,10 +10,8 @@ export function rejectForeignPages(server: FastifyInstance, listenHost: string):
   const isLocal = isLoopback(listenHost);
   server.addHook('onRequest', async (request, reply) => {
     const { host = '', origin } = request.headers;
-    const url = `http://${host}`;
-    const hostname = URL.canParse(url) ? new URL(url).hostname : '';
     const isOwnPage = origin === undefined || isSameHost(origin, host);
-    if (isOwnPage && (!isLocal || isLocalName(hostname))) return;
+    if (isOwnPage && (!isLocal || isLocalHost(host))) return;
     return sendProblem(
       reply.header('cache-control', 'no-store'),
       403,
@@ -22,17 +20,4 @@ export function rejectForeignPages(server: FastifyInstance, listenHost: string):
         : 'Pages of another origin may not use the admin listener. A proxy in front of it has to pass on the host of the browser.',
     );
   });
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-}
-
-/** `hostname`: of a URL. A browser resolves these names without asking a server. */
-function isLocalName(hostname: string): boolean {
-  return (
-    hostname === 'localhost' ||
-    hostname.endsWith('.localhost') ||
-    isIP(hostname.replace(/^\[(.*)\]$/, '$1')) !== 0
-  );
 }

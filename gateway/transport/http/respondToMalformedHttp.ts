@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { HttpError } from '../../admission/httpError.ts';
 import { connectionEnd } from './http2Messages.ts';
-import { findMalformedHeaders, headersTooLargeError } from './malformedHeaders.ts';
+import { headersTooLargeError } from './malformedHeaders.ts';
 import { securityHeaders } from './securityHeaders.ts';
 import { writeErrorResponse, writeHttpError } from './writeResponse.ts';
 
@@ -59,12 +59,9 @@ function httpErrorOf({ code, reason, message }: HttpParserError): HttpError {
   return new HttpError(400, `The request is not valid HTTP: ${reason ?? message}.`);
 }
 
-/** Responds to a request whose headers are malformed, and closes its connection. Returns false for all others. */
-export function rejectMalformedHeaders(request: IncomingMessage, response: ServerResponse): boolean {
-  const error = findMalformedHeaders(request);
-  if (error === undefined) return false;
+/** Responds to a request before anything else reads it, and closes its connection. */
+export function rejectRequest(request: IncomingMessage, response: ServerResponse, error: HttpError): void {
   request.resume();
   const headers = { 'cache-control': 'no-store', ...securityHeaders, ...connectionEnd(response) };
   writeErrorResponse(response, error.status, undefined, headers, [error.toFormatted()]);
-  return true;
 }

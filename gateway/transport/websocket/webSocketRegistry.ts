@@ -7,6 +7,7 @@ import { addressKey } from '../../admission/addressKey.ts';
 import { HttpError } from '../../admission/httpError.ts';
 import type { ReadClientAddress } from '../http/clientAddress.ts';
 import type { CorsPolicy } from '../http/cors.ts';
+import type { CheckHost } from '../http/hostCheck.ts';
 import { findMalformedHeaders } from '../http/malformedHeaders.ts';
 import { writeHttpError } from '../http/writeResponse.ts';
 import { checkOrigin, type HandshakeCredentials } from './checkOrigin.ts';
@@ -23,6 +24,7 @@ interface WebSocketRegistryOptions extends WebSocketConnectionSettings {
   /** Whether the origin of a browser's page is checked. */
   readonly csrf: boolean;
   readonly cors: CorsPolicy;
+  readonly checkHost: CheckHost;
   readonly clientAddressOf: ReadClientAddress;
   readonly isDraining: () => boolean;
 }
@@ -121,12 +123,12 @@ export class WebSocketRegistry {
   }
 
   #admit(request: IncomingMessage, clientKey: string): HandshakeCredentials {
-    const { admission, maxConnections, csrf, cors, isDraining } = this.#options;
+    const { admission, maxConnections, csrf, cors, checkHost, isDraining } = this.#options;
     if (isDraining()) {
       throw new HttpError(503, 'The gateway is shutting down. Connect again.', { code: 'SHUTTING_DOWN' });
     }
-    const malformed = findMalformedHeaders(request);
-    if (malformed !== undefined) throw malformed;
+    const problem = findMalformedHeaders(request) ?? checkHost(request.headers);
+    if (problem !== undefined) throw problem;
     const credentials = csrf ? checkOrigin(request.headers, cors) : 'used';
     admission.checkReady();
     if (this.#open.size >= maxConnections) {

@@ -80,6 +80,7 @@ describe('a configuration', () => {
       graphiql: false,
       graphiqlTabs: [],
       csrf: true,
+      checkHost: false,
       authorization: { onDenied: 'filter' },
       connectionParams: ['authorization', 'accept-language'],
       cors: { origins: [], credentials: false, allowHeaders: [], exposeHeaders: [], maxAge: 86_400_000 },
