@@ -7,7 +7,7 @@ import {
   type Histogram,
   type MetricData,
 } from '@opentelemetry/sdk-metrics';
-import type { MetricsSnapshot } from '../telemetry/metricsDirectory.ts';
+import type { MetricsSnapshot } from '../telemetry/metricsSnapshot.ts';
 
 type SnapshotMetric = MetricsSnapshot[number];
 

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import type { Routes } from '../transport/http/routes.ts';
-import type { MetricsSnapshot } from './metricsDirectory.ts';
+import type { MetricsSnapshot } from './metricsSnapshot.ts';
 import { type OtherWorkers, WorkerMetrics } from './workerMetrics.ts';
 import { writeMetrics } from './writeMetrics.ts';
 
@@ -21,8 +22,8 @@ export interface Metrics {
 export function createMetrics(otherWorkers?: OtherWorkers): Metrics {
   const registry = new Registry();
   const snapshot = async (): Promise<MetricsSnapshot> => [
-    ...(await registry.getMetricsAsJSON()),
-    ...(await processRegistry().getMetricsAsJSON()),
+    ...(await readMetrics(registry)),
+    ...(await readMetrics(processRegistry())),
   ];
   const workers = otherWorkers && new WorkerMetrics(otherWorkers, snapshot);
   return {
@@ -36,6 +37,21 @@ export function createMetrics(otherWorkers?: OtherWorkers): Metrics {
     },
     close: async () => workers?.close(),
   };
+}
+
+/** A metric with more samples takes more than a millisecond to read. */
+const maxSamplesAtOnce = 1_000;
+
+/** `registry.getMetricsAsJSON()`, which yields to the event loop after a large metric. */
+async function readMetrics(registry: Registry): Promise<MetricsSnapshot> {
+  const metrics: MetricsSnapshot = [];
+  for (const { name } of registry.getMetricsAsArray()) {
+    const metric = (await registry.getSingleMetric(name)?.get()) as MetricsSnapshot[number] | undefined;
+    if (metric === undefined) continue;
+    metrics.push(metric);
+    if (metric.values.length > maxSamplesAtOnce) await yieldToEventLoop();
+  }
+  return metrics;
 }
 
 /** Adds `GET /metrics`. */
@@ -57,6 +73,9 @@ const abortingMetrics = [
   'nodejs_active_requests_total',
 ];
 
+/** The limit holds for each process: the sum would hide a worker that is near it behind others that are not. */
+const metricsOfOneProcess = ['process_open_fds', 'process_max_fds'];
+
 let sharedRegistry: Registry | undefined;
 
 // One for the process, created at the first use: the observers of garbage collection and of the event loop cannot be
@@ -66,6 +85,11 @@ function processRegistry(): Registry {
     sharedRegistry = new Registry();
     collectDefaultMetrics({ register: sharedRegistry });
     for (const name of abortingMetrics) sharedRegistry.removeSingleMetric(name);
+    for (const name of metricsOfOneProcess) {
+      const metric = sharedRegistry.getSingleMetric(name) as { aggregator?: string } | undefined;
+      // On Linux only.
+      if (metric !== undefined) metric.aggregator = 'max';
+    }
   }
   return sharedRegistry;
 }

@@ -1,24 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AggregatorRegistry, type Registry } from 'prom-client';
+import { resolveInSlices } from '../time/slicedTask.ts';
+import { mergeMetrics } from './mergeMetrics.ts';
+import { type MetricsSnapshot, parseMetrics, stringifyMetrics } from './metricsSnapshot.ts';
 
-/** Metrics as JSON. */
-export type MetricsSnapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
-
-/** The counts of one worker. */
-interface WorkerFile {
+/** The metrics of one worker. */
+export interface WorkerSnapshot {
+  /** Greater for newer counts. */
+  readonly sequence: number;
   readonly metrics: MetricsSnapshot;
 }
 
 /** The counts of workers that have ended, together. */
-interface EndedWorkersFile extends WorkerFile {
+interface EndedWorkers {
   readonly workers: readonly string[];
-}
-
-/** Merges metrics of several processes: counts are added up, gauges by the `aggregator` of each. */
-export function mergeMetrics(snapshots: readonly MetricsSnapshot[]): Registry {
-  return AggregatorRegistry.aggregate(snapshots.map((snapshot) => [...snapshot]));
+  readonly metrics: MetricsSnapshot;
 }
 
 /** The last known counts of each worker, in files of a directory that all workers share: they stay in the sum when the
@@ -30,9 +27,9 @@ export class MetricsDirectory {
     this.#directory = directory;
   }
 
-  /** Stores the counts of a worker. `sequence`: greater for newer counts. */
-  async write(worker: string, sequence: number, metrics: MetricsSnapshot): Promise<void> {
-    await this.#write(`worker-${worker}-${sequence}.json`, { metrics: countsOf(metrics) });
+  /** Stores the counts of a worker. `snapshot`: the text of its `WorkerSnapshot` with this `sequence`. */
+  async write(worker: string, sequence: number, snapshot: string): Promise<void> {
+    await this.#write(`worker-${worker}-${sequence}.json`, snapshot);
     const older = (await this.#list()).workers.filter(
       (file) => file.worker === worker && file.sequence < sequence,
     );
@@ -47,8 +44,8 @@ export class MetricsDirectory {
         const together = await this.#readEnded(ended?.name);
         const skipped = new Set([...except, ...together.workers]);
         const latest = latestOf(workers.filter(({ worker }) => !skipped.has(worker)));
-        const files = await Promise.all(latest.map(({ name }) => this.#read<WorkerFile>(name)));
-        return [together, ...files].map(({ metrics }) => metrics);
+        const files = await Promise.all(latest.map(({ name }) => this.#readWorker(name)));
+        return [together.metrics, ...files];
       } catch (error) {
         // A file was replaced meanwhile.
         if (attempt === 3 || (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
@@ -62,11 +59,10 @@ export class MetricsDirectory {
     const together = await this.#readEnded(ended?.name);
     const [latest] = latestOf(workers.filter((file) => file.worker === worker));
     if (latest === undefined || together.workers.includes(worker)) return;
-    const { metrics } = await this.#read<WorkerFile>(latest.name);
-    await this.#write(`ended-${(ended?.sequence ?? 0) + 1}.json`, {
-      workers: [...together.workers, worker],
-      metrics: await mergeMetrics([together.metrics, metrics]).getMetricsAsJSON(),
-    });
+    const merging = mergeMetrics([together.metrics, await this.#readWorker(latest.name)]);
+    const metrics = await (await resolveInSlices(merging)).getMetricsAsJSON();
+    const content: EndedWorkers = { workers: [...together.workers, worker], metrics };
+    await this.#write(`ended-${(ended?.sequence ?? 0) + 1}.json`, await stringifyMetrics(content));
     // Readers that have listed the files before read them again.
     const old = workers.filter((file) => file.worker === worker).map(({ name }) => name);
     await Promise.all(
@@ -87,18 +83,22 @@ export class MetricsDirectory {
     return { workers, ended: ended.sort((a, b) => b.sequence - a.sequence)[0] };
   }
 
-  async #readEnded(name: string | undefined): Promise<EndedWorkersFile> {
-    return name === undefined ? { workers: [], metrics: [] } : this.#read<EndedWorkersFile>(name);
+  async #readEnded(name: string | undefined): Promise<EndedWorkers> {
+    return name === undefined ? { workers: [], metrics: [] } : ((await this.#read(name)) as EndedWorkers);
   }
 
-  async #read<Content>(name: string): Promise<Content> {
-    return JSON.parse(await readFile(join(this.#directory, name), 'utf8')) as Content;
+  async #readWorker(name: string): Promise<MetricsSnapshot> {
+    return countsOf(((await this.#read(name)) as WorkerSnapshot).metrics);
+  }
+
+  async #read(name: string): Promise<unknown> {
+    return parseMetrics(await readFile(join(this.#directory, name)));
   }
 
   /** No reader sees a part of the file. */
-  async #write(name: string, content: WorkerFile | EndedWorkersFile): Promise<void> {
+  async #write(name: string, content: string): Promise<void> {
     const temporary = join(this.#directory, `${randomUUID()}.tmp`);
-    await writeFile(temporary, JSON.stringify(content));
+    await writeFile(temporary, content);
     await rename(temporary, join(this.#directory, name));
   }
 

@@ -1,4 +1,7 @@
-import { MetricsDirectory, type MetricsSnapshot, mergeMetrics } from './metricsDirectory.ts';
+import { resolveInSlices } from '../time/slicedTask.ts';
+import { mergeMetrics } from './mergeMetrics.ts';
+import { MetricsDirectory, type WorkerSnapshot } from './metricsDirectory.ts';
+import { type MetricsSnapshot, parseMetrics, stringifyMetrics } from './metricsSnapshot.ts';
 import { writeMetrics } from './writeMetrics.ts';
 
 /** The other processes that share the port of this one. */
@@ -15,11 +18,6 @@ export interface WorkerAnswers {
   readonly silent: number;
 }
 
-interface NumberedSnapshot {
-  readonly sequence: number;
-  readonly metrics: MetricsSnapshot;
-}
-
 /** The metrics of all workers together. What a scrape has counted is stored, so that no later scrape, of whichever worker,
  *  counts less. */
 export class WorkerMetrics {
@@ -32,33 +30,38 @@ export class WorkerMetrics {
     this.#workers = workers;
     this.#readOwn = readOwn;
     this.#directory = new MetricsDirectory(workers.worker.directory);
-    workers.handle('metrics', async () => JSON.stringify(await this.#take()));
+    workers.handle('metrics', async () => stringifyMetrics(await this.#take()));
   }
 
   /** The metrics of all workers in Prometheus' text format. */
   async text(): Promise<string> {
     const [own, { answers }] = await Promise.all([this.#take(), this.#workers.callOthers('metrics')]);
-    const snapshots = new Map([[this.#workers.worker.name, own]]);
-    for (const [worker, answer] of answers) snapshots.set(worker, JSON.parse(answer) as NumberedSnapshot);
-    await Promise.all(Array.from(snapshots, ([worker, snapshot]) => this.#store(worker, snapshot)));
+    const { name } = this.#workers.worker;
+    const snapshots = new Map([[name, own]]);
+    const stored = [this.#directory.write(name, own.sequence, await stringifyMetrics(own))];
+    for (const [worker, answer] of answers) {
+      const snapshot = (await parseMetrics(Buffer.from(answer))) as WorkerSnapshot;
+      snapshots.set(worker, snapshot);
+      stored.push(this.#directory.write(worker, snapshot.sequence, answer));
+    }
+    await Promise.all(stored);
     const others = await this.#directory.read(new Set(snapshots.keys()));
-    const merged = mergeMetrics([...Array.from(snapshots.values(), ({ metrics }) => metrics), ...others]);
-    return writeMetrics(merged);
+    const all = [...Array.from(snapshots.values(), ({ metrics }) => metrics), ...others];
+    return writeMetrics(await resolveInSlices(mergeMetrics(all)));
   }
 
   /** Stores the final counts of this worker. */
   async close(): Promise<void> {
+    const own = await this.#take();
     // The supervisor was killed, and the directory is removed.
-    await this.#store(this.#workers.worker.name, await this.#take()).catch(() => undefined);
+    await this.#directory
+      .write(this.#workers.worker.name, own.sequence, await stringifyMetrics(own))
+      .catch(() => undefined);
   }
 
-  async #take(): Promise<NumberedSnapshot> {
+  async #take(): Promise<WorkerSnapshot> {
     const metrics = await this.#readOwn();
     this.#sequence += 1;
     return { sequence: this.#sequence, metrics };
-  }
-
-  #store(worker: string, { sequence, metrics }: NumberedSnapshot): Promise<void> {
-    return this.#directory.write(worker, sequence, metrics);
   }
 }

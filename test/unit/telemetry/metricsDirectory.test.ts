@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Counter, Gauge, Registry } from 'prom-client';
-import {
-  MetricsDirectory,
-  type MetricsSnapshot,
-  mergeMetrics,
-} from '../../../gateway/telemetry/metricsDirectory.ts';
+import { mergeMetrics } from '../../../gateway/telemetry/mergeMetrics.ts';
+import { MetricsDirectory } from '../../../gateway/telemetry/metricsDirectory.ts';
+import { type MetricsSnapshot, stringifyMetrics } from '../../../gateway/telemetry/metricsSnapshot.ts';
 import { BucketCounts, registerHistogram } from '../../../gateway/telemetry/registerHistogram.ts';
+import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
 
 let path = '';
 beforeEach(async () => {
@@ -36,8 +35,12 @@ async function snapshotOf(count: number): Promise<MetricsSnapshot> {
   return registry.getMetricsAsJSON();
 }
 
+/** Stores a snapshot of a worker. */
+const store = async (directory: MetricsDirectory, worker: string, sequence: number, count: number) =>
+  directory.write(worker, sequence, await stringifyMetrics({ metrics: await snapshotOf(count) }));
+
 const samplesOf = async (snapshots: readonly MetricsSnapshot[]): Promise<readonly string[]> =>
-  (await mergeMetrics(snapshots).metrics())
+  (await runToCompletion(mergeMetrics(snapshots)).metrics())
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'));
 
@@ -54,11 +57,50 @@ test('counters and histograms of processes are added up, and gauges too unless t
   ]);
 });
 
+test('gauges of processes that cannot be added up are those of the worst process', async () => {
+  const loop = (aggregator: string, value: number): MetricsSnapshot[number] =>
+    ({
+      name: `lag_${aggregator}`,
+      help: '',
+      type: 'gauge',
+      aggregator,
+      values: [{ value, labels: {} }],
+    }) as never;
+  const aggregators = ['average', 'max', 'min', 'first', 'omit'];
+  const snapshots = [4, 1, 9].map((value) => aggregators.map((aggregator) => loop(aggregator, value)));
+  expect(await samplesOf(snapshots)).toEqual(['lag_average 9', 'lag_max 9', 'lag_min 1', 'lag_first 4']);
+});
+
+test('samples of processes that set their labels in another order are added up', async () => {
+  const counter = (labels: object): MetricsSnapshot[number] =>
+    ({
+      name: 'calls',
+      help: '',
+      type: 'counter',
+      aggregator: 'sum',
+      values: [{ value: 1, labels }],
+    }) as never;
+  const snapshots = [[counter({ a: 1, b: 2 })], [counter({ b: 2, a: 1 })], [counter({ a: 2, b: 1 })]];
+  expect(await samplesOf(snapshots)).toEqual(['calls{a="1",b="2"} 2', 'calls{a="2",b="1"} 1']);
+});
+
+test('thousands of series are merged in slices of the event loop', () => {
+  const values = Array.from({ length: 10_000 }, (_, index) => ({
+    value: 1,
+    labels: { operation: `${index}` },
+  }));
+  const counter = { name: 'calls', help: '', type: 'counter', aggregator: 'sum', values } as never;
+  const task = mergeMetrics([[counter], [counter]]);
+  let slices = 1;
+  while (task.next().done !== true) slices += 1;
+  expect(slices).toBe(201);
+});
+
 test('the newest counts of a worker are kept, in any order of writing, and none of its gauges', async () => {
   const directory = new MetricsDirectory(path);
-  await directory.write('1', 2, await snapshotOf(4));
-  await directory.write('1', 1, await snapshotOf(2));
-  await directory.write('2', 1, await snapshotOf(1));
+  await store(directory, '1', 2, 4);
+  await store(directory, '1', 1, 2);
+  await store(directory, '2', 1, 1);
   expect(await samplesOf(await directory.read(new Set(['2'])))).toEqual([
     'calls_total{kind="a"} 4',
     'seconds_bucket{kind="a",le="1"} 2',
@@ -71,13 +113,13 @@ test('the newest counts of a worker are kept, in any order of writing, and none 
 
 test('workers that have ended share one file, and count once even if their counts are stored again', async () => {
   const directory = new MetricsDirectory(path);
-  for (const worker of ['1', '2', '3']) await directory.write(worker, 5, await snapshotOf(1));
+  for (const worker of ['1', '2', '3']) await store(directory, worker, 5, 1);
   const before = await samplesOf(await directory.read(new Set()));
   await directory.fold('1');
   await directory.fold('2');
   await directory.fold('2');
   await directory.fold('9');
   expect((await readdir(path)).sort()).toEqual(['ended-2.json', 'worker-3-5.json']);
-  await directory.write('1', 6, await snapshotOf(1));
+  await store(directory, '1', 6, 1);
   expect(await samplesOf(await directory.read(new Set()))).toEqual(before);
 });
