@@ -54,6 +54,12 @@ export class RetryingRedisClient {
     return this.#retryUntilDone(() => this.#client.runScript(script, keys, args), signal);
   }
 
+  /** Resolves when Redis has answered, or is not connected: then `failedConnection` may say why. A connection that hangs is
+   *  closed after `redis.timeouts.socket`, which happens only while a command is in flight. */
+  async probe(): Promise<void> {
+    await this.#client.sendCommand('ping', []);
+  }
+
   /** Resolves when Redis is not connected, at once if it is not connected now, or when a command has found no server. A
    *  connection that hangs is only noticed while a command is in flight. */
   whenUnreachable(): Promise<void> {

@@ -470,6 +470,24 @@ describe('A job that fails', () => {
     connection.close();
   });
 
+  test('cannot be listed or retried while Redis hangs: an error with the reason after redis.timeouts.socket', async () => {
+    await using own = await startDedicatedRedis();
+    await using one = createManualEnrichmentReplica(own.url, randomUUID(), patientReclaim, {
+      timeouts: shortSocketTimeout,
+    });
+    await one.enrichments.list({ state: undefined, limit: 1 });
+    own.pause();
+    const expected = {
+      code: 'OVERLOADED',
+      message: 'Redis does not give access to enrichment jobs (unreachable). Try again later.',
+      cause: expect.objectContaining({ message: expect.stringContaining('Socket timeout') }),
+    };
+    // No timer of the jobs is due.
+    await expect(one.enrichments.list({ state: undefined, limit: 1 })).rejects.toMatchObject(expected);
+    await expect(one.enrichments.retry('any')).rejects.toMatchObject(expected);
+    own.resume();
+  });
+
   test('cannot be listed while Redis hangs: an error for operators after a timeout', async () => {
     await using own = await startDedicatedRedis();
     await using one = createManualEnrichmentReplica(own.url, randomUUID(), patientReclaim);

@@ -12,7 +12,7 @@ import { reopenRun } from './jobScripts.ts';
 import type { RedisJobContext } from './redisJobContext.ts';
 
 interface RedisJobAdminOptions extends Pick<RedisJobContext, 'keys' | 'retentionMs' | 'now'> {
-  readonly redis: Pick<RedisJobContext['redis'], 'sendCommand' | 'runScript' | 'failedConnection'>;
+  readonly redis: Pick<RedisJobContext['redis'], 'sendCommand' | 'runScript' | 'probe' | 'failedConnection'>;
   readonly queue: Pick<RedisJobContext['queue'], 'get' | 'list' | 'retry'>;
 }
 
@@ -73,8 +73,10 @@ export class RedisJobAdmin implements JobAdmin {
   /** Every error in here is one of Redis, for example a refused password. */
   async #rejectAsOverloaded<Answer>(read: () => Promise<Answer>): Promise<Answer> {
     try {
-      const { failedConnection } = this.#options.redis;
-      // The queue would wait until Redis is connected again.
+      const { redis } = this.#options;
+      // The queue has a connection without timeouts, and would wait until Redis answers again.
+      await redis.probe();
+      const { failedConnection } = redis;
       if (failedConnection !== undefined) throw failedConnection.cause;
       return await read();
     } catch (error) {
