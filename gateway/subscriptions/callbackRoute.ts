@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import { finished } from 'node:stream/promises';
 import { HttpError } from '../admission/httpError.ts';
 import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import { isJsonContentType, parseJson, readBody } from '../transport/http/readBody.ts';
 import type { RouteReply, Routes } from '../transport/http/routes.ts';
+import { BodyExcerpt } from './bodyExcerpt.ts';
 import { KeyedQueue, type QueueLimits } from './keyedQueue.ts';
 import type { CallbackOutcome, CallbackReceiver } from './sources/callbackReceiver.ts';
 
@@ -24,10 +26,13 @@ export function addCallbackRoute(
   const queues = new KeyedQueue(queueLimits);
   const receive = async (id: string, request: IncomingMessage): Promise<CallbackOutcome> => {
     const slot = queues.enqueue(id);
-    let firstChunk: Buffer | undefined;
+    const excerpt = new BodyExcerpt();
+    const isCompressed = request.headers['content-encoding'] !== undefined;
+    // Also of what is discarded: subgraphs that sort the members of a message send the verifier after the event.
+    if (!isCompressed) request.on('data', (chunk: Buffer) => excerpt.add(chunk));
     try {
       const { message, size } = await readMessage(request, bodySize, (chunk) => {
-        firstChunk ??= chunk;
+        if (isCompressed) excerpt.add(chunk);
         return slot.addBytes(chunk.length) ? undefined : queueFullError();
       });
       // A subgraph whose check gets no answer assumes that the gateway is dead, so checks do not wait for events.
@@ -37,7 +42,8 @@ export function addCallbackRoute(
       if (error instanceof HttpError && error.status === 413) {
         // Earlier events are delivered before the subscription ends.
         if (!(await slot.waitForTurn())) throw queueFullError();
-        callbacks.failTooLarge(id, firstChunk?.toString('latin1', 0, maxBeginningBytes) ?? '');
+        await finished(request).catch(() => undefined);
+        callbacks.failTooLarge(id, excerpt.text);
       }
       throw error;
     } finally {
@@ -57,9 +63,6 @@ export function addCallbackRoute(
 export function callbackIdOf(url: string): string | undefined {
   return url.startsWith('/callback/') ? /^[^/?]+/.exec(url.slice('/callback/'.length))?.[0] : undefined;
 }
-
-/** Subgraphs send the verifier before the event. */
-const maxBeginningBytes = 1024;
 
 const callbackUsage =
   'Send a JSON object such as {"kind":"subscription","action":"check","id":"…","verifier":"…"}, and the header content-type: application/json.';

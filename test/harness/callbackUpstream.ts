@@ -88,7 +88,7 @@ export async function startCallbackSource(
         return isKnown;
       },
       receive: async (id, message, size) => say((await source?.receive(id, message, size)) ?? 'unknown'),
-      failTooLarge: (id, beginning) => source?.failTooLarge(id, beginning),
+      failTooLarge: (id, excerpt) => source?.failTooLarge(id, excerpt),
     },
     bodySize: maxCallbackBodyBytes(more.maxEventBytes ?? maxEventBytes),
     queueLimits: { maxWaiting: 1000, maxBytes: 1_000_000 },

@@ -16,16 +16,16 @@ export interface CallbackReceiver {
    *  the subgraph should wait before it sends the next event. */
   receive(id: string, message: unknown, size: number): CallbackOutcome | Promise<CallbackOutcome>;
   /** Ends the subscription with this id, of which a message was too large to be read, because it would lose an event
-   *  otherwise. `beginning`: of the message. Does nothing if the verifier is not in it: ids are in URLs, which logs and
-   *  proxies have, so they prove nothing. */
-  failTooLarge(id: string, beginning: string): void;
+   *  otherwise. `excerpt`: the beginning and the end of the message. Does nothing if the verifier is not in it: ids are in
+   *  URLs, which logs and proxies have, so they prove nothing. */
+  failTooLarge(id: string, excerpt: string): void;
 }
 
 /** Maximum bytes of a message besides its event. */
 export const callbackEnvelopeBytes = 256;
 
 /** Maximum bytes of a callback body. An event over `maxEventBytes` ends its subscription. Bodies up to twice the size are
- *  read, so that the verifier is checked before; of larger ones, only the beginning is. */
+ *  read, so that the verifier is checked before; of larger ones, the beginning and the end are. */
 export function maxCallbackBodyBytes(maxEventBytes: number): number {
   return 2 * maxEventBytes + callbackEnvelopeBytes;
 }
@@ -41,6 +41,6 @@ export function combineCallbackReceivers(...receivers: readonly CallbackReceiver
   return {
     isKnown: (id) => ownerOf(id) !== undefined,
     receive: (id, message, size) => ownerOf(id)?.receive(id, message, size) ?? 'unknown',
-    failTooLarge: (id, beginning) => ownerOf(id)?.failTooLarge(id, beginning),
+    failTooLarge: (id, excerpt) => ownerOf(id)?.failTooLarge(id, excerpt),
   };
 }

@@ -94,9 +94,10 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     return this.#verifiers.isValid(id, parsed.verifier) ? subscription.receive(parsed, size) : 'forbidden';
   }
 
-  failTooLarge(id: string, beginning: string): void {
-    const [, verifier = ''] = /"verifier"\s*:\s*"(\w+)"/.exec(beginning) ?? [];
-    if (this.#verifiers.isValid(id, verifier)) this.#byId.get(id)?.failTooLarge();
+  failTooLarge(id: string, excerpt: string): void {
+    // The event may have a member of this name, too.
+    for (const [, verifier = ''] of excerpt.matchAll(/"verifier"\s*:\s*"(\w+)"/g))
+      if (this.#verifiers.isValid(id, verifier)) this.#byId.get(id)?.failTooLarge();
   }
 
   close(): Promise<void> {

@@ -35,7 +35,7 @@ function auto(mayCallBack = true) {
       close: () => source.close(),
       isKnown: (id) => callbacks.some((one) => one.isKnown(id)),
       receive: (...message) => callbacks[0]?.receive(...message) ?? 'unknown',
-      failTooLarge: (id, beginning) => callbacks[0]?.failTooLarge(id, beginning),
+      failTooLarge: (id, excerpt) => callbacks[0]?.failTooLarge(id, excerpt),
     };
   };
   return { create, chosen, find: () => finder.find() };

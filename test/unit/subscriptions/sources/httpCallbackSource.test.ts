@@ -381,6 +381,23 @@ describe('messages of the subgraph', () => {
     expect(await sendCallback(other, 'check')).toBe(204);
   });
 
+  test('a message over the body limit ends its own subscription if the verifier is after the event', async () => {
+    await using upstream = await startScriptedSubgraph();
+    await using at = await startCallbackSource(upstream.url);
+    const { subscribed, receiver } = await twoSubscriptions(upstream, at);
+    // A member of the event has the name of the verifier.
+    const payload = { data: { tick: 'x'.repeat(10 * maxEventBytes), verifier: 'x' } };
+    const message = { action: 'next', id: subscribed.subscriptionId, kind: 'subscription', payload };
+    const response = await fetch(subscribed.callbackUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...message, verifier: subscribed.verifier }),
+    });
+    expect(response.status).toBe(413);
+    expect(receiver.log).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+    expect(await sendCallback(subscribed, 'next', tick(2))).toBe(404);
+  });
+
   test.each([
     ['with another verifier', { verifier: 'f'.repeat(64) }],
     ['without a verifier', { verifier: undefined }],
