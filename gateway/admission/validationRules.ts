@@ -1,3 +1,4 @@
+import { OneOfVariablesRule } from '../operation/oneOfVariablesRule.ts';
 import { OperationTypeRule } from '../operation/operationTypeRule.ts';
 import { DeferDirectiveLabelRule, DeferDirectiveOnRootFieldRule } from './deferDirectiveRules.ts';
 import { FloatLiteralsRule } from './floatLiteralsRule.ts';
@@ -7,5 +8,6 @@ export const gatewayValidationRules = [
   DeferDirectiveLabelRule,
   DeferDirectiveOnRootFieldRule,
   FloatLiteralsRule,
+  OneOfVariablesRule,
   OperationTypeRule,
 ];

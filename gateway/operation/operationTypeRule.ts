@@ -1,4 +1,5 @@
-import { type ASTVisitor, GraphQLError, specifiedRules, type ValidationContext } from 'graphql';
+import { type ASTVisitor, GraphQLError, type ValidationContext } from 'graphql';
+import { specificationRules } from './validateDocument.ts';
 
 /** Validation rule: the schema has the root type of each operation. The GraphQL specification demands it, and graphql-js 16
  *  does not check it. The message is that of graphql-js 17. */
@@ -13,4 +14,4 @@ export function OperationTypeRule(context: ValidationContext): ASTVisitor {
 }
 
 /** For `validateDocument`: what an operation needs in order to be executed or planned. */
-export const executableRules = [...specifiedRules, OperationTypeRule];
+export const executableRules = [...specificationRules, OperationTypeRule];

@@ -6,15 +6,20 @@ import {
   Kind,
   OperationTypeNode,
   type SelectionSetNode,
+  specifiedRules,
   type ValidationRule,
   validate,
 } from 'graphql';
+import { OneOfVariablesRule } from './oneOfVariablesRule.ts';
+
+/** The rules of the GraphQL specification for a document. */
+export const specificationRules: readonly ValidationRule[] = [...specifiedRules, OneOfVariablesRule];
 
 /** graphql-js's `validate`, which throws for a document that `findConditionalRootFields` finds errors in. */
 export function validateDocument(
   schema: GraphQLSchema,
   document: DocumentNode,
-  rules?: readonly ValidationRule[],
+  rules = specificationRules,
   options?: { readonly maxErrors?: number },
 ): readonly GraphQLError[] {
   const errors = findConditionalRootFields(document);
