@@ -1,8 +1,5 @@
-import type {
-  CompositionDiagnostic,
-  CompositionResult,
-  SubgraphInput,
-} from '../../gateway/supergraph/composeSupergraph.ts';
+import type { CompositionResult, SubgraphInput } from '../../gateway/supergraph/composeSupergraph.ts';
+import type { CompositionDiagnostic } from '../../gateway/supergraph/compositionDiagnostic.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../gateway/supergraph/supergraphRefusedError.ts';
 import type { Contracts } from '../contractStore.ts';

@@ -2,7 +2,8 @@ import type { GatewayConfig } from '../config/schema.ts';
 import type { ComposedSource } from '../config/sections/supergraph.ts';
 import { readSchemaAccess } from '../subgraphs/schemaAccess.ts';
 import { composeInThread } from '../supergraph/composeInThread.ts';
-import type { CompositionDiagnostic, CompositionResult } from '../supergraph/composeSupergraph.ts';
+import type { CompositionResult } from '../supergraph/composeSupergraph.ts';
+import type { CompositionDiagnostic } from '../supergraph/compositionDiagnostic.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
 /** Fetches the schemas of the configured subgraphs and composes them.

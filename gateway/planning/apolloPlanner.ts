@@ -15,6 +15,7 @@ import { type DocumentNode, GraphQLError, parse } from 'graphql';
 import { InputChecker } from './inputChecker.ts';
 import { loadChangedSupergraph, loadOriginalSupergraph } from './loadApolloSupergraph.ts';
 import { mapFetches } from './mapFetches.ts';
+import { defineOneOf, readInputObjects, setOneOfTypes } from './oneOfDirective.ts';
 import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
 import { protectLiterals } from './protectLiterals.ts';
@@ -52,13 +53,14 @@ export interface ApolloPlanner {
 /** Loads a supergraph and creates its planner.
  *  @throws {Error} with the loader's message when the supergraph is invalid, or when it needs an unsupported feature. */
 export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanner {
-  const document = parse(options.sdl, { noLocation: true });
-  const original = loadOriginalSupergraph(document, options.sdl, checkFeatures);
+  const sdl = defineOneOf(options.sdl);
+  const document = parse(sdl, { noLocation: true });
+  const original = loadOriginalSupergraph(document, sdl, checkFeatures);
   const {
     document: plannerDocument,
     requiredArguments,
     restore,
-  } = toPlannerSupergraph(relaxNonNullInputs(document, options.sdl));
+  } = toPlannerSupergraph(relaxNonNullInputs(document, sdl));
   const defaultPlanner = createRawPlanner(
     plannerDocument === document ? original : loadChangedSupergraph(plannerDocument),
     plannerDocument,
@@ -69,9 +71,9 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   let separatedPlanner: RawPlanner | undefined;
 
   return {
-    apiSchemaSdl: printApiSchema(original),
+    apiSchemaSdl: printApiSchema(original, document),
     subgraphs: [...original.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
-    overrides: readOverrideLabels(options.sdl, document),
+    overrides: readOverrideLabels(sdl, document),
     names: readSupergraphNames(document),
     plan: (request) =>
       restore(toSubgraphPlan(keys.complete(planWithInputs(request)), requiredArguments, canOverlap)),
@@ -104,10 +106,13 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   }
 }
 
-function printApiSchema(supergraph: Supergraph): string {
+function printApiSchema(supergraph: Supergraph, document: DocumentNode): string {
   const schema = supergraph.apiSchema();
-  const text = printSchema(schema, { ...defaultPrintOptions, mergeTypesAndExtensions: true });
-  return `${printDirectiveDefinition(schema.deferDirective())}\n\n${text}`;
+  const types = printSchema(schema, { ...defaultPrintOptions, mergeTypesAndExtensions: true });
+  const text = `${printDirectiveDefinition(schema.deferDirective())}\n\n${types}`;
+  const oneOfTypes = readInputObjects(document).filter(({ isOneOf }) => isOneOf);
+  // An API schema loses `@oneOf` when the supergraph links to it, as `@composeDirective` needs it.
+  return oneOfTypes.length === 0 ? text : setOneOfTypes(text, new Set(oneOfTypes.map(({ name }) => name)));
 }
 
 function missingInputsError(coordinate: string): Error {

@@ -2,6 +2,9 @@
 // thread, because the import takes half a second and composition blocks its thread.
 
 import { IntrospectAndCompose } from '@apollo/gateway';
+import { parse } from 'graphql';
+import { defineOneOf, findInvalidOneOfFields } from '../planning/oneOfDirective.ts';
+import { composeOneOf } from './composeOneOf.ts';
 
 export interface RunningSubgraph {
   readonly name: string;
@@ -14,7 +17,7 @@ export interface RunningSubgraph {
  *  by a failing subgraph treats changes as known that it has never composed.
  *  @throws {Error} with the composer's message. */
 export async function introspectAndCompose(subgraphs: readonly RunningSubgraph[]): Promise<string> {
-  const sdls = new Map(subgraphs.map(({ name, sdl }) => [name, sdl]));
+  const sdls = new Map(subgraphs.map(({ name, sdl }) => [name, defineOneOf(sdl)]));
   const manager = new IntrospectAndCompose({ subgraphs: subgraphs.map(({ name, url }) => ({ name, url })) });
   const { supergraphSdl, cleanup } = await manager.initialize({
     update: () => {},
@@ -24,5 +27,11 @@ export async function introspectAndCompose(subgraphs: readonly RunningSubgraph[]
     }),
   });
   await cleanup?.();
-  return supergraphSdl;
+  if (!subgraphs.some(({ sdl }) => sdl.includes('@oneOf'))) return supergraphSdl;
+  const parsed = subgraphs.map(({ name, sdl }) => ({ name, typeDefs: parse(sdl) }));
+  const errors = parsed.flatMap(({ name, typeDefs }) =>
+    findInvalidOneOfFields(typeDefs).map(({ message }) => `[${name}] ${message}`),
+  );
+  if (errors.length > 0) throw new Error(errors.join('\n'));
+  return composeOneOf(supergraphSdl, parsed).sdl;
 }

@@ -2,6 +2,9 @@ import { composeServices } from '@apollo/composition';
 import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
 import { maskSecrets } from '../config/addressSecrets.ts';
 import { messageOf } from '../errors.ts';
+import { defineOneOf, findInvalidOneOfFields } from '../planning/oneOfDirective.ts';
+import { composeOneOf } from './composeOneOf.ts';
+import { type CompositionDiagnostic, locationsOf } from './compositionDiagnostic.ts';
 import { type AccessOfAddress, fetchSubgraphSdl } from './sources/fetchSubgraphSdl.ts';
 
 export interface SubgraphInput {
@@ -9,22 +12,6 @@ export interface SubgraphInput {
   /** Address in the supergraph. The SDL is fetched from it when `sdl` is omitted. */
   readonly url: string;
   readonly sdl?: string;
-}
-
-/** An error or hint of the composer. */
-export interface CompositionDiagnostic {
-  /** The composer's code, for example `INVALID_FIELD_SHARING`. */
-  readonly code: string;
-  readonly message: string;
-  /** Schema coordinate that the diagnostic is about, for example `Product.price`. */
-  readonly coordinate?: string;
-  readonly locations: readonly SubgraphLocation[];
-}
-
-interface SubgraphLocation {
-  readonly subgraph: string;
-  readonly line: number;
-  readonly column: number;
 }
 
 export type CompositionResult =
@@ -77,15 +64,23 @@ export function composeFetched(fetched: readonly FetchedSchema[]): CompositionRe
 
   const services = read.flatMap((entry) => ('typeDefs' in entry ? [entry] : []));
   const result = composeServices(services);
-  if (result.errors !== undefined) return { errors: result.errors.map(diagnosticOf) };
+  const invalidFields = services.flatMap(({ name, typeDefs }) =>
+    findInvalidOneOfFields(typeDefs).map((error) => invalidSchema(name, error)),
+  );
+  if (result.errors !== undefined || invalidFields.length > 0)
+    return { errors: [...(result.errors ?? []).map(diagnosticOf), ...invalidFields] };
+  const { sdl, hints } = composeOneOf(result.supergraphSdl, services);
   return {
-    sdl: result.supergraphSdl,
-    hints: result.hints.map((hint) => ({
-      code: hint.definition.code,
-      message: hint.message,
-      ...(hint.coordinate === undefined ? {} : { coordinate: hint.coordinate }),
-      locations: locationsOf(hint.nodes),
-    })),
+    sdl,
+    hints: [
+      ...result.hints.map((hint) => ({
+        code: hint.definition.code,
+        message: hint.message,
+        ...(hint.coordinate === undefined ? {} : { coordinate: hint.coordinate }),
+        locations: locationsOf(hint.nodes),
+      })),
+      ...hints,
+    ],
   };
 }
 
@@ -95,12 +90,19 @@ type ReadSubgraph =
 
 function parseSchema({ name, url, sdl }: SubgraphInput & { readonly sdl: string }): ReadSubgraph {
   try {
-    return { name, url, typeDefs: parse(new Source(sdl, name)) };
+    return { name, url, typeDefs: parse(new Source(defineOneOf(sdl), name)) };
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
-    const locations = (error.locations ?? []).map((location) => ({ subgraph: name, ...location }));
-    return { error: { code: 'INVALID_GRAPHQL', message: `[${name}] ${error.message}`, locations } };
+    return { error: invalidSchema(name, error) };
   }
+}
+
+function invalidSchema(subgraph: string, { message, locations = [] }: GraphQLError): CompositionDiagnostic {
+  return {
+    code: 'INVALID_GRAPHQL',
+    message: `[${subgraph}] ${message}`,
+    locations: locations.map((location) => ({ subgraph, ...location })),
+  };
 }
 
 function diagnosticOf(error: GraphQLError): CompositionDiagnostic {
@@ -110,18 +112,4 @@ function diagnosticOf(error: GraphQLError): CompositionDiagnostic {
     message: error.message,
     locations: locationsOf(error.nodes),
   };
-}
-
-interface SubgraphNode {
-  readonly subgraph?: string;
-  readonly loc?: { readonly startToken: { readonly line: number; readonly column: number } } | undefined;
-}
-
-/** Locations of the composer's AST nodes, which carry the name of their subgraph. */
-function locationsOf(nodes: readonly SubgraphNode[] | undefined): SubgraphLocation[] {
-  return (nodes ?? []).flatMap(({ subgraph, loc }) =>
-    subgraph === undefined || loc === undefined
-      ? []
-      : [{ subgraph, line: loc.startToken.line, column: loc.startToken.column }],
-  );
 }

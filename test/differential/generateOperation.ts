@@ -7,8 +7,10 @@ import {
   type GraphQLField,
   type GraphQLInputField,
   type GraphQLInputType,
+  GraphQLNonNull,
   type GraphQLSchema,
   getNamedType,
+  getNullableType,
   isAbstractType,
   isCompositeType,
   isEnumType,
@@ -342,6 +344,10 @@ class Generator {
 
   #inputFields(type: Extract<GraphQLInputType, { getFields(): unknown }>): readonly GraphQLInputField[] {
     const fields = Object.values(type.getFields()) as GraphQLInputField[];
+    if (isInputObjectType(type) && type.isOneOf) {
+      const field = this.#random.pick(fields);
+      return [{ ...field, type: new GraphQLNonNull(getNullableType(field.type)) }];
+    }
     return fields.filter((field) => isRequiredInputField(field) || this.#random.chance(0.4));
   }
 }

@@ -15,7 +15,12 @@ export const differingInputs: Graph = {
     {
       name: 'lots',
       sdl: `
-        type Query @shareable { cars(filter: Filter, order: Order = NAME, extra: Int): [Car!]! }
+        directive @oneOf on INPUT_OBJECT
+        type Query @shareable {
+          cars(filter: Filter, order: Order = NAME, extra: Int): [Car!]!
+          pick(by: Pick!): Car
+        }
+        input Pick @oneOf { doors: Int range: Range orders: [Order!] own: String }
         enum Order { NAME PRICE AGE }
         enum Colour { RED GREEN }
         enum Mood { CALM LOUD }
@@ -32,7 +37,9 @@ export const differingInputs: Graph = {
     {
       name: 'paint',
       sdl: `
+        directive @oneOf on INPUT_OBJECT
         type Query @shareable { cars(filter: Filter, order: Order = NAME): [Car!]! }
+        input Pick @oneOf { doors: Int range: Range orders: [Order!] other: Int }
         enum Order { NAME PRICE }
         enum Colour { GREEN BLUE RED }
         enum Mood { LOUD SAD }
@@ -44,6 +51,7 @@ export const differingInputs: Graph = {
           colour: Colour @shareable
           tint(range: Range! = { low: 3, unit: PRICE }, moods: [[Order]]): String
           payload(any: Any = 3): Any
+          picks(by: Pick = { doors: 2 }, all: [Pick!]): String
         }
       `,
     },
@@ -51,6 +59,7 @@ export const differingInputs: Graph = {
   entities: { Car: cars },
   resolvers: {
     'Query.cars': (_, { filter, order }) => cars.slice(filter?.doors?.length ?? 0, order === 'PRICE' ? 2 : 3),
+    'Query.pick': (_, { by }) => cars[by.doors ?? by.orders?.length ?? 0],
     'Car.mood': () => 'LOUD',
     'Car.payload': ({ id }, { any }) => ({ id, any: any ?? null }),
   },

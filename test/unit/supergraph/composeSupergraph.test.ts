@@ -36,21 +36,6 @@ describe('composeSupergraph', () => {
     });
   });
 
-  test('loses @oneOf, which docs/federation.md says', async () => {
-    const result = await composeSupergraph([
-      subgraph(
-        'a',
-        'directive @oneOf on INPUT_OBJECT\ninput By @oneOf { id: ID name: String }\ntype Query { a(by: By!): ID }',
-      ),
-    ]);
-    expect(result).toEqual({ sdl: expect.not.stringContaining('oneOf'), hints: [] });
-    expect(
-      await composeSupergraph([subgraph('a', 'input By @oneOf { id: ID }\ntype Query { a(by: By): ID }')]),
-    ).toEqual({
-      errors: [expect.objectContaining({ message: '[a] Unknown directive "@oneOf".' })],
-    });
-  });
-
   test('returns every composition error with its code and locations', async () => {
     const result = await composeSupergraph([
       subgraph('a', 'type Query { a: Box }\ntype Box @key(fields: "id") { size: Int }'),

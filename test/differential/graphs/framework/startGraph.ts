@@ -30,7 +30,7 @@ export async function startGraph(
     },
   });
   try {
-    const { body } = await gateway.execute(getIntrospectionQuery());
+    const { body } = await gateway.execute(getIntrospectionQuery({ oneOf: true }));
     const introspection = body.data as IntrospectionQuery;
     const monolith = new GraphMonolith(model, () => buildClientSchema(introspection));
     return { graph, gateway, monolith, model, [Symbol.asyncDispose]: () => gateway.close() };
