@@ -160,6 +160,8 @@ const subgraphRules = {
   'input-field-removed': { severity: byDetails, severityFrom: 'api', advice: 'Keep the input field and ignore it until no operation passes it.' },
   'input-field-type-changed': { severity: byDetails, severityFrom: 'api', advice: 'Add an input field of another name with the new type.' },
   'input-field-default-changed': { severity: byDetails, severityFrom: 'api', advice: 'Check what clients expect that omit the input field.' },
+  'one-of-added': { severity: 'breaking', severityFrom: 'api', advice: 'Add an input type of another name, and move clients to it that pass several fields, null or nullable variables.' },
+  'one-of-removed': { severity: 'safe', severityFrom: 'api', direction: 'gain', advice: subgraphFirst },
   'enum-value-added': { severity: byDetails, severityFrom: 'api', advice: 'Make sure that clients can handle an unknown value.' },
   'enum-value-removed': { severity: byDetails, severityFrom: 'api', advice: 'Keep the value until no operation passes it.' },
   'union-member-added': { severity: byDetails, severityFrom: 'api', advice: 'Make sure that clients can handle an unknown type.' },

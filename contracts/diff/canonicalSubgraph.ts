@@ -15,6 +15,7 @@ import {
   type TypeExtensionNode,
   visit,
 } from 'graphql';
+import { defineOneOf } from '../../gateway/planning/oneOfDirective.ts';
 import { argumentValueOf, type Link, schemaDirectives, textValueOf } from './links.ts';
 import { isKnownDirective, readSpecificationNames } from './specificationNames.ts';
 
@@ -22,7 +23,7 @@ import { isKnownDirective, readSpecificationNames } from './specificationNames.t
  *  names, directives have their canonical names (see `SpecificationNames`), and what federation adds by itself is
  *  removed. Nodes keep their locations in the SDL. */
 export interface CanonicalSubgraph {
-  /** The SDL with default names for the root types, otherwise unchanged. */
+  /** The SDL with default names for the root types and a definition of `@oneOf` if needed, otherwise unchanged. */
   readonly document: DocumentNode;
   /** Types by name. */
   readonly types: ReadonlyMap<string, TypeDefinitionNode>;
@@ -42,7 +43,7 @@ export interface CanonicalSubgraph {
 /** Reads a subgraph's SDL into its canonical form.
  *  @throws {GraphQLError} when the SDL does not parse. */
 export function readCanonicalSubgraph(sdl: string): CanonicalSubgraph {
-  const document = withDefaultRootNames(parse(sdl));
+  const document = withDefaultRootNames(parse(defineOneOf(sdl)));
   const names = readSpecificationNames(document);
   const renamed = withCanonicalDirectiveNames(document, names.canonicalDirectiveName);
   const needed = typesOfKnownDirectives(renamed);

@@ -1,5 +1,6 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { GraphQLError, type GraphQLSchema } from 'graphql';
+import { findInvalidOneOfFields } from '../../gateway/planning/oneOfDirective.ts';
 import type { SubgraphContract } from '../contractStore.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 import { findSubject, locateFromMessage } from '../graph/locateInContract.ts';
@@ -29,6 +30,9 @@ export function readSubgraphVersion(contract: SubgraphContract): SubgraphVersion
   const parsed = attempt('subgraph-unparseable', () => readCanonicalSubgraph(contract.sdl));
   if ('findings' in parsed) return parsed.findings;
   const subgraph = parsed.value;
+  const invalidFields = findInvalidOneOfFields(subgraph.document);
+  if (invalidFields.length > 0)
+    return invalidFields.map((error) => invalidVersionFinding(contract, 'subgraph-invalid', error));
   const built = attempt('subgraph-invalid', () => buildSubgraphSchema(subgraph.document));
   if ('findings' in built) return built.findings;
   return { subgraph, elements: elementsOf(subgraph), schema: built.value };

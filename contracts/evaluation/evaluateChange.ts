@@ -119,11 +119,16 @@ function breakagesOf({
   operation,
   subgraph,
   oldPlanProblems,
+  lastingProblems,
   newPlanProblems,
 }: PlanCompatibility): readonly Breakage[] {
   const breakages = (phase: Breakage['phase'], problems: PlanCompatibility['oldPlanProblems']) =>
     problems.map(({ message, coordinates }) => ({ operation, subgraph, phase, message, coordinates }));
-  return [...breakages('old gateways', oldPlanProblems), ...breakages('new gateways', newPlanProblems)];
+  return [
+    ...breakages('after rollout', lastingProblems),
+    ...breakages('old gateways', oldPlanProblems),
+    ...breakages('new gateways', newPlanProblems),
+  ];
 }
 
 function deploymentOf(

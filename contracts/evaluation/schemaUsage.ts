@@ -149,5 +149,6 @@ function describeType(schema: GraphQLSchema, type: GraphQLNamedType): string {
   const interfaces = isObjectType(type) || isInterfaceType(type) ? type.getInterfaces() : [];
   const members = isUnionType(type) ? schema.getPossibleTypes(type) : [];
   const names = [...interfaces, ...members].map(({ name }) => name).sort();
-  return JSON.stringify([type.constructor.name, names]);
+  const isOneOf = isInputObjectType(type) && type.isOneOf;
+  return JSON.stringify([type.constructor.name, names, isOneOf]);
 }

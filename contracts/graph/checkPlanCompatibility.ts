@@ -13,6 +13,9 @@ export interface PlanCompatibility {
   readonly subgraph: string;
   /** Why plans of gateways with the old supergraph fail on the new subgraph. */
   readonly oldPlanProblems: readonly FetchProblem[];
+  /** Those of `oldPlanProblems` that plans of the new supergraph have as well: the new subgraph refuses values that the
+   *  new supergraph accepts, because other subgraphs do. */
+  readonly lastingProblems: readonly FetchProblem[];
   /** Why plans of gateways with the new supergraph fail on the old subgraph. */
   readonly newPlanProblems: readonly FetchProblem[];
   readonly deployment: Deployment;
@@ -33,6 +36,7 @@ export function checkPlanCompatibility(
   if (names.length === 0) return [];
   const oldPlans = new CrossVersionPlanCheck(gateway.graph, next.graph);
   const newPlans = new CrossVersionPlanCheck(next.graph, running);
+  const ownPlans = new CrossVersionPlanCheck(next.graph, next.graph);
   return pairOperations(gateway, next).flatMap(({ operation, before, after }) => {
     const isRefused = before?.kind === 'planned' && after?.kind === 'failed';
     const oldFetches = fetchesOf(before);
@@ -46,8 +50,18 @@ export function checkPlanCompatibility(
       const newPlanProblems = changed.has(subgraph)
         ? newPlans.check(newFetches, subgraph).filter(({ kind }) => kind !== 'input')
         : [];
-      const deployment = determineDeployment({ subgraph, oldPlanProblems, newPlanProblems, isRefused });
-      return { operation, subgraph, oldPlanProblems, newPlanProblems, deployment };
+      const refusals = oldPlanProblems.filter(({ kind }) => kind === 'invalid' || kind === 'input');
+      const own = new Set(
+        (refusals.length === 0 ? [] : ownPlans.check(newFetches, subgraph)).map(({ message }) => message),
+      );
+      const lastingProblems = refusals.filter(({ message }) => own.has(message));
+      const deployment = determineDeployment({
+        subgraph,
+        oldPlanProblems,
+        newPlanProblems,
+        isRefused: isRefused || lastingProblems.length > 0,
+      });
+      return { operation, subgraph, oldPlanProblems, lastingProblems, newPlanProblems, deployment };
     });
   });
 }

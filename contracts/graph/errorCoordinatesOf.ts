@@ -29,7 +29,7 @@ export function errorCoordinatesOf(
   for (const { nodes = [] } of errors) for (const node of nodes) coordinatesByNode.set(node, []);
   visitInputs(document, schema, (node, types, input) => {
     const coordinates = coordinatesAt(node, types, input);
-    coordinatesByNode.get(node)?.push(...coordinates);
+    coordinatesByNode.get(node)?.push(...coordinates, ...oneOfTypeAt(node, types));
     // An error about a selection set that the field's type does not allow is reported at the field: inside it, the
     // type is unknown.
     if (node.kind === Kind.FIELD && node.selectionSet !== undefined) {
@@ -39,6 +39,13 @@ export function errorCoordinatesOf(
   return errors.map(({ nodes = [] }) => [
     ...new Set(nodes.flatMap((node) => coordinatesByNode.get(node) ?? [])),
   ]);
+}
+
+/** The `@oneOf` type that a node is an object of, or a variable for a field of. */
+function oneOfTypeAt({ kind }: ASTNode, types: TypeInfo): readonly string[] {
+  const given = kind === Kind.OBJECT ? types.getInputType() : undefined;
+  const type = getNamedType(kind === Kind.VARIABLE ? types.getParentInputType() : given);
+  return isInputObjectType(type) && type.isOneOf ? [type.name] : [];
 }
 
 /** Required arguments that a field omits. */

@@ -72,6 +72,8 @@ export function findVariableDifferences(
   }
 
   function compareFields(from: GraphQLInputObjectType, to: GraphQLInputObjectType): void {
+    if (to.isOneOf && !from.isOneOf)
+      add(false, `${to.name} is @oneOf, but several fields or null may be passed`, to.name);
     for (const field of Object.values(to.getFields())) {
       const same = from.getFields()[field.name];
       const coordinate = `${to.name}.${field.name}`;

@@ -1,6 +1,7 @@
 import {
   type ASTNode,
   type DocumentNode,
+  type GraphQLInputObjectType,
   type GraphQLInputType,
   type GraphQLSchema,
   getNamedType,
@@ -41,6 +42,10 @@ export function findInvalidUses(
       if (isMissing(next, coordinate)) add(coordinate, `there is no ${coordinate}`);
     }
     for (const coordinate of omissionsAt(node, types, next)) add(coordinate, `${coordinate} is required`);
+    if (node.kind === Kind.OBJECT && node.fields.length !== 1) {
+      const type = inputObjectAt(types, next);
+      if (type?.isOneOf) add(type.name, `${type.name} takes exactly one field`);
+    }
     if (!isInputNode(node) || input === undefined) return;
     const [before, after] = [old, next].map((schema) => inputTypeAt(schema, input));
     if (before === undefined || after === undefined || String(before) === String(after)) return;
@@ -80,8 +85,14 @@ function omissionsAt(node: ASTNode, types: TypeInfo, schema: GraphQLSchema): rea
     return omittedArguments(node, element.field).map((name) => `${coordinate}(${name}:)`);
   }
   if (node.kind !== Kind.OBJECT) return [];
+  const type = inputObjectAt(types, schema);
+  return type === undefined ? [] : omittedFields(node, type).map((name) => `${type.name}.${name}`);
+}
+
+/** The input type that the schema has under the name of the type here. */
+function inputObjectAt(types: TypeInfo, schema: GraphQLSchema): GraphQLInputObjectType | undefined {
   const type = schema.getType(getNamedType(types.getInputType())?.name ?? '');
-  return isInputObjectType(type) ? omittedFields(node, type).map((name) => `${type.name}.${name}`) : [];
+  return isInputObjectType(type) ? type : undefined;
 }
 
 function inputTypeAt(schema: GraphQLSchema, coordinate: string): GraphQLInputType | undefined {

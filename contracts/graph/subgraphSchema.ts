@@ -1,5 +1,6 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { type GraphQLSchema, parse } from 'graphql';
+import { defineOneOf } from '../../gateway/planning/oneOfDirective.ts';
 import type { SubgraphContract } from '../contractStore.ts';
 
 const schemas = new WeakMap<SubgraphContract, GraphQLSchema>();
@@ -9,7 +10,7 @@ const schemas = new WeakMap<SubgraphContract, GraphQLSchema>();
 export function subgraphSchemaOf(contract: SubgraphContract): GraphQLSchema {
   let schema = schemas.get(contract);
   if (schema === undefined) {
-    schema = buildSubgraphSchema({ typeDefs: parse(contract.sdl, { noLocation: true }) });
+    schema = buildSubgraphSchema({ typeDefs: parse(defineOneOf(contract.sdl), { noLocation: true }) });
     schemas.set(contract, schema);
   }
   return schema;

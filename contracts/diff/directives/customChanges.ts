@@ -40,6 +40,7 @@ export function customChanges(pair: ElementPair): readonly SubgraphChange[] {
 
 const comparedElsewhere: ReadonlySet<string> = new Set([
   'deprecated',
+  'oneOf',
   ...[
     'authenticated',
     'context',

@@ -7,6 +7,7 @@ import { createChange, type FixedChangeRuleId, type SubgraphChange } from '../su
 import { type ElementPair, singleApplicationsOf } from './elementPair.ts';
 
 interface Marker {
+  /** Its canonical name. */
   readonly directive: string;
   readonly added: SubgraphRuleId;
   readonly removed: FixedChangeRuleId;
@@ -17,32 +18,39 @@ interface Marker {
 
 const markers: readonly Marker[] = [
   {
-    directive: 'shareable',
+    directive: 'federation__shareable',
     added: 'shareable-added',
     removed: 'shareable-removed',
     severityWhenAdded: 'safe',
     severityWhenNew: undefined,
   },
   {
-    directive: 'external',
+    directive: 'federation__external',
     added: 'external-added',
     removed: 'external-removed',
     severityWhenAdded: 'breaking',
     severityWhenNew: undefined,
   },
   {
-    directive: 'inaccessible',
+    directive: 'federation__inaccessible',
     added: 'inaccessible-added',
     removed: 'inaccessible-removed',
     severityWhenAdded: 'breaking',
     severityWhenNew: 'safe',
   },
   {
-    directive: 'authenticated',
+    directive: 'federation__authenticated',
     added: 'authenticated-added',
     removed: 'authenticated-removed',
     severityWhenAdded: 'breaking',
     severityWhenNew: 'dangerous',
+  },
+  {
+    directive: 'oneOf',
+    added: 'one-of-added',
+    removed: 'one-of-removed',
+    severityWhenAdded: 'breaking',
+    severityWhenNew: undefined,
   },
 ];
 
@@ -53,17 +61,18 @@ export function markerChanges(pair: ElementPair): readonly SubgraphChange[] {
 
 function markerChange(pair: ElementPair, marker: Marker): readonly SubgraphChange[] {
   const { coordinate } = pair;
-  const [old, next] = singleApplicationsOf(pair, `federation__${marker.directive}`);
+  const [old, next] = singleApplicationsOf(pair, marker.directive);
+  const name = marker.directive.replace('federation__', '');
   if (old === undefined && next !== undefined) {
     const { added: rule, severityWhenAdded, severityWhenNew } = marker;
     const severityOfExisting =
       rule === 'external-added' && isPartOfKey(pair) ? 'dangerous' : severityWhenAdded;
     const severity = pair.old === undefined ? severityWhenNew : severityOfExisting;
-    const message = `${coordinate} is @${marker.directive} now`;
+    const message = `${coordinate} is @${name} now`;
     return severity === undefined ? [] : [{ rule, severity, message, coordinate, node: next }];
   }
   if (old !== undefined && next === undefined) {
-    const message = `${coordinate} is no longer @${marker.directive}`;
+    const message = `${coordinate} is no longer @${name}`;
     return [createChange(marker.removed, { message, coordinate })];
   }
   return [];

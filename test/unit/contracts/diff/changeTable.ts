@@ -345,6 +345,24 @@ const federationRows: readonly Row[] = [
     'argument-added safe Query.ping(b:) 3',
     'inaccessible-added safe Query.ping(b:) 3',
   ],
+  [
+    'an input type becomes a @oneOf type',
+    `${query} input I { a: Int b: Int }`,
+    `${query} input I\n@oneOf { a: Int b: Int }`,
+    'one-of-added breaking I 3',
+  ],
+  [
+    'an input type is no longer a @oneOf type',
+    `${query} directive @oneOf on INPUT_OBJECT input I @oneOf { a: Int b: Int }`,
+    `${query}\ninput I { a: Int b: Int }`,
+    'one-of-removed safe I 3',
+  ],
+  ['a @oneOf type is added', query, `${query}\ninput I @oneOf { a: Int b: Int }`, 'type-added safe I 3'],
+  [
+    'the definition of @oneOf is removed',
+    `${query} directive @oneOf on INPUT_OBJECT input I @oneOf { a: Int b: Int }`,
+    `${query} input I @oneOf { a: Int b: Int }`,
+  ],
   ...fieldRows('', '@authenticated', 'authenticated-added breaking T.f 4'),
   ...fieldRows('@authenticated', '', 'authenticated-removed dangerous T.f 4'),
   [

@@ -77,6 +77,12 @@ const wholeTable: readonly (Omit<ChangeRow, 'old' | 'next'> & {
     findings: ['subgraph-invalid breaking T 3'],
   },
   {
+    title: 'a field of a @oneOf type must not be omitted',
+    old: federation2(types),
+    next: federation2('type Query { ping(i: I): Int }\ninput I @oneOf {\n id: ID! }'),
+    findings: ['subgraph-invalid breaking I.id 4'],
+  },
+  {
     title: 'an SDL that was no subgraph is put right',
     old: federation2('type Query { ping: Int }\ntype T @key(fields: "nothing") {\n id: ID! }'),
     next: federation2(types),

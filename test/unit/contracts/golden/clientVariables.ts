@@ -43,7 +43,7 @@ export function clientVariables(schema: GraphQLSchema, document: DocumentNode): 
 function minimalValue(type: GraphQLInputType): unknown {
   if (isNonNullType(type)) return minimalValue(type.ofType);
   if (isListType(type)) return [];
-  if (!isInputObjectType(type)) return completeValue(type, 0);
+  if (!isInputObjectType(type) || type.isOneOf) return completeValue(type, 0);
   const required = Object.values(type.getFields()).filter(
     (field) => isNonNullType(field.type) && field.defaultValue === undefined,
   );
@@ -53,7 +53,7 @@ function minimalValue(type: GraphQLInputType): unknown {
 function nullableValue(type: GraphQLInputType): unknown {
   if (!isNonNullType(type)) return null;
   const inner = type.ofType;
-  if (!isInputObjectType(inner)) return completeValue(inner, 0);
+  if (!isInputObjectType(inner) || inner.isOneOf) return completeValue(inner, 0);
   return Object.fromEntries(
     Object.values(inner.getFields()).map((field) => [field.name, nullableValue(field.type)]),
   );
@@ -64,7 +64,8 @@ function completeValue(type: GraphQLInputType, index: number): unknown {
   if (isListType(type)) return [completeValue(type.ofType, index)];
   if (isInputObjectType(type)) {
     const fields = Object.values(type.getFields());
-    return Object.fromEntries(fields.map((field) => [field.name, completeValue(field.type, index)]));
+    const passed = type.isOneOf ? fields.slice(0, 1) : fields;
+    return Object.fromEntries(passed.map((field) => [field.name, completeValue(field.type, index)]));
   }
   if (isEnumType(type)) return type.getValues()[index % type.getValues().length]?.name;
   return { Int: 3, Float: 1.5, Boolean: true, ID: 'id-1' }[type.name] ?? 'text';

@@ -14,6 +14,18 @@ function flyerFrom(required: string): readonly Edit[] {
   return [replace('tickets', '  projector: String', `${fields}  projector: String`)];
 }
 
+const lookup = replace(
+  'films',
+  'type Query {\n',
+  'input Lookup {\n  id: ID\n  code: String\n}\n\ntype Query {\n  lookup(by: Lookup!): Film\n',
+);
+
+const lookupOfReviews = replace(
+  'reviews',
+  'type Query {\n',
+  'input Lookup {\n  id: ID\n  code: String\n}\n\ntype Query {\n  reviewed(by: Lookup!): Review\n',
+);
+
 const shelves = add(
   'shelves',
   `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@context", "@fromContext"])
@@ -39,6 +51,74 @@ type Book @key(fields: "id") {
 /** Changes with several breakages of one operation, of root types, and of values that are still returned; and changes of
  *  graphs or operations that the base does not have. With all findings of a check. */
 export const goldenScenarios: readonly GoldenRow[] = [
+  // @oneOf
+  {
+    name: 'an input type becomes a @oneOf type, where a nullable variable is its only field',
+    before: [replace('films', 'from: Int = 1895', 'from: Int')],
+    edits: [replace('films', 'input Years {', 'input Years @oneOf {')],
+    findings: [breaking('one-of-added', 'films', 'Years', ['web/Archive'], 'expand and contract')],
+  },
+  {
+    name: 'an input type becomes a @oneOf type, where clients send the object in a variable',
+    before: [replace('films', 'minMinutes: Int = 0', 'minMinutes: Int')],
+    edits: [replace('films', 'input FilmFilter {', 'input FilmFilter @oneOf {')],
+    findings: [
+      breaking(
+        'one-of-added',
+        'films',
+        'FilmFilter',
+        ['kiosk/Dramas', 'web/FilmList'],
+        'expand and contract',
+      ),
+    ],
+  },
+  {
+    name: 'an input type becomes a @oneOf type, where clients write one field out',
+    before: [lookup],
+    operations: 'query Found($id: ID!) { lookup(by: { id: $id }) { title } }',
+    edits: [replace('films', 'input Lookup {', 'input Lookup @oneOf {')],
+    findings: [dangerous('one-of-added', 'films', 'Lookup', ['more/Found'])],
+  },
+  {
+    name: 'an input type becomes a @oneOf type, and the field that takes it is removed',
+    before: [lookup],
+    operations: 'query Found { lookup(by: { id: 1, code: "a" }) { title } featured { title } }',
+    edits: [
+      replace('films', 'input Lookup {', 'input Lookup @oneOf {'),
+      replace('films', 'lookup(by: Lookup!)', 'other(by: Lookup!)'),
+    ],
+    findings: [
+      safe('field-added', 'films', 'Query.other'),
+      breaking('field-removed', 'films', 'Query.lookup', ['more/Found'], 'expand and contract'),
+      breaking('one-of-added', 'films', 'Lookup', ['more/Found'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'an input type is no longer a @oneOf type',
+    before: [lookup, replace('films', 'input Lookup {', 'input Lookup @oneOf {')],
+    operations: 'query Found($by: Lookup!) { lookup(by: $by) { title } }',
+    edits: [replace('films', 'input Lookup @oneOf {', 'input Lookup {')],
+    findings: [safe('one-of-removed', 'films', 'Lookup')],
+  },
+  {
+    name: 'an input type becomes a @oneOf type in one of its subgraphs',
+    before: [lookup, lookupOfReviews],
+    operations:
+      'query Found { lookup(by: { id: 1, code: "a" }) { title } } query FoundBy($by: Lookup!) { lookup(by: $by) { title } } query Reviewed($by: Lookup!) { reviewed(by: $by) { text } }',
+    edits: [replace('films', 'input Lookup {', 'input Lookup @oneOf {')],
+    findings: [
+      breaking('one-of-added', 'films', 'Lookup', ['more/Found', 'more/FoundBy'], 'expand and contract'),
+      dangerous('composition-hint', 'reviews', 'Lookup'),
+    ],
+  },
+  {
+    name: 'an input type becomes a @oneOf type in the last of its subgraphs',
+    before: [lookup, lookupOfReviews, replace('films', 'input Lookup {', 'input Lookup @oneOf {')],
+    operations:
+      'query Found($id: ID!) { lookup(by: { id: $id }) { title } reviewed(by: { id: $id }) { text } }',
+    edits: [replace('reviews', 'input Lookup {', 'input Lookup @oneOf {')],
+    findings: [dangerous('one-of-added', 'reviews', 'Lookup', ['more/Found'])],
+  },
   // a second breakage of an operation
   {
     name: 'a selected field is removed, and another of the same operation gets another type',

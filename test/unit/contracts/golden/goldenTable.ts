@@ -306,6 +306,11 @@ export const goldenTable: readonly GoldenRow[] = [
     edits: [replace('reviews', 'stars: Int! = 3', 'stars: Int! = 5')],
     findings: [dangerous('input-field-default-changed', 'reviews', 'ReviewInput.stars', ['web/AddReview'])],
   },
+  {
+    name: 'an input type becomes a @oneOf type, where clients write several fields out',
+    edits: [replace('films', 'input ArchiveFilter {', 'input ArchiveFilter @oneOf {')],
+    findings: [breaking('one-of-added', 'films', 'ArchiveFilter', ['web/Archive'], 'expand and contract')],
+  },
   // enums
   {
     name: 'a value that is only sent by clients is removed',

@@ -20,6 +20,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { defineOneOf } from '../../../../gateway/planning/oneOfDirective.ts';
 
 export interface MockOptions {
   /** Coordinates that resolve to null; `Type.field[]` for a null in the list. */
@@ -60,7 +61,7 @@ interface Mock {
 const mocks = new LRUCache<string, Mock>({ max: 50 });
 
 function buildMock(sdl: string): Mock {
-  const document = parse(sdl);
+  const document = parse(defineOneOf(sdl));
   const source = readSource(document);
   type Modules = Parameters<typeof buildSubgraphSchema>[0];
   const schema = buildSubgraphSchema({

@@ -85,6 +85,7 @@ describe('checkPlanCompatibility', () => {
             coordinates: ['Product.shipping'],
           },
         ],
+        lastingProblems: [],
         newPlanProblems: [],
         deployment: {
           order: 'gateway first',
@@ -109,6 +110,23 @@ describe('checkPlanCompatibility', () => {
         newPlanProblems: [
           { kind: 'missing input', message: expect.stringContaining('other values of Product.price(in:)') },
         ],
+      },
+    ]);
+  });
+
+  test('demands expand and contract when the new subgraph refuses values that its own supergraph accepts', async () => {
+    const shared = `${reviews} enum State { NEW OLD } input By { name: String state: State }`;
+    const old = { ...base, reviews: shared.replace('top: Review', 'top(by: By): Review') };
+    const next = { ...old, products: products.replace('input By {', 'input By @oneOf {') };
+    const found = await contracts(old, next, 'query P { products(by: { name: "a", state: NEW }) { id } }');
+    const message =
+      'subgraph "products" refuses the request: OneOf Input Object "By" must specify exactly one key.';
+    expect(found).toMatchObject([
+      {
+        deployment: { order: 'expand and contract' },
+        oldPlanProblems: [{ kind: 'invalid', message, coordinates: ['By'] }],
+        lastingProblems: [{ message }],
+        newPlanProblems: [],
       },
     ]);
   });
