@@ -57,7 +57,7 @@ export function createFunctionReader(
       hasSupergraph = true;
     };
     try {
-      sdl = await load({ ...context, update });
+      sdl = await untilAborted(async () => load({ ...context, update }), context.signal);
     } catch (error) {
       throw new Error(`supergraph.load failed: ${messageOf(error)}`, { cause: error });
     }
@@ -66,6 +66,18 @@ export function createFunctionReader(
     // The function may lack a `return`.
     throw new TypeError('supergraph.load returned undefined before the first supergraph; expected: its SDL');
   };
+}
+
+/** Rejects when the signal is aborted, so that a function that ignores it cannot keep the gateway from closing. */
+async function untilAborted<Result>(run: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([run(), aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 function checkSdl(sdl: unknown): string {

@@ -348,6 +348,24 @@ describe('supergraph.load', () => {
     expect(source.timers.pendingMs()).toEqual([]);
   });
 
+  test('does not keep the source from stopping when it ignores the signal and never ends', async () => {
+    const loading = Promise.withResolvers<void>();
+    const source = createPollingSource({
+      read: createFunctionReader(() => {
+        loading.resolve();
+        return new Promise(() => {});
+      }),
+      pollIntervalMs,
+      timers: createManualTimers(),
+    });
+    const recorded = recordSource(source);
+    const started = source.start(recorded);
+    await loading.promise;
+    await source.stop();
+    await started;
+    expect(recorded.drain()).toEqual([]);
+  });
+
   test('is part of the parsed configuration', () => {
     const load = () => 'sdl';
     expect(parseConfig({ supergraph: { load } }).supergraph).toEqual({ load, pollInterval: undefined });
