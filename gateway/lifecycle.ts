@@ -7,6 +7,9 @@ import { createSource } from './supergraph/sources/createSource.ts';
 import type { HttpServer, StartOptions } from './transport/http/httpServer.ts';
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
+/** The longest that Node allows. */
+const longestIntervalMs = 2 ** 31 - 1;
+
 interface LifecycleOptions {
   readonly context: Pick<FeatureContext, 'config' | 'supergraphs' | 'schemaAccessOf'>;
   readonly features: readonly Feature[];
@@ -75,6 +78,16 @@ export class Lifecycle {
   }
 
   async close(): Promise<void> {
+    // What is waited for, such as a promise of an extension, may hold nothing that keeps the process running.
+    const keepRunning = setInterval(() => {}, longestIntervalMs);
+    try {
+      await this.#close();
+    } finally {
+      clearInterval(keepRunning);
+    }
+  }
+
+  async #close(): Promise<void> {
     const { context, features, server, client } = this.#options;
     const { config, supergraphs } = context;
     // One deadline for all steps.

@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { type ClientOperation, defineExtension, RequestRefusedError } from '../../gateway/gateway.ts';
 import { readExtensionExamples, writeExtensionExamples } from '../harness/extensionExamples.ts';
+import { startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { readEvents } from '../harness/readEvents.ts';
 
@@ -602,6 +603,34 @@ test('a retried enrichment job sends the headers of its own client, and clients 
   expect(updates.map(({ data }) => data)).toEqual([1, 2]);
   const users = callsOf('stock').map(({ headers }) => `${headers['x-user']} ${headers['x-tenant-id']}`);
   expect(users.toSorted()).toEqual(['anonymous a', 'anonymous a', 'anonymous b', 'anonymous b']);
+});
+
+test('the process ends when every extension is closed, although one of them does not end', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'tributary-extensions-'));
+  const files = {
+    other: "() => console.log('The other extension is closed')",
+    stuck: '() => new Promise(() => {})',
+  };
+  const extensions = await Promise.all(
+    Object.entries(files).map(async ([name, close]) => {
+      const module = join(directory, `${name}.mjs`);
+      await writeFile(module, `export default { name: '${name}', close: ${close} };`);
+      return { module };
+    }),
+  );
+  try {
+    await using running = await startGatewayProcess({
+      supergraph: { file: join(directory, 'missing.graphql') },
+      listen: { drainTimeout: '10ms' },
+      extensions,
+    });
+    const closed = running.waitForOutput(
+      /"stuck\\" did not end its hook close[\s\S]*other extension is closed/,
+    );
+    expect(await Promise.race([running.stop(), closed.then(() => 'closed')])).toBe('closed');
+  } finally {
+    await rm(directory, { recursive: true });
+  }
 });
 
 // The last one, because it closes the gateway.
