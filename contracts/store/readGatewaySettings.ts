@@ -65,17 +65,18 @@ async function readGatewayConfig(path: string, namedAt: FileLocation | undefined
   const read = readYaml(text, file, 'gateway-config-unreadable');
   if ('problems' in read) return read;
   const { yaml } = read;
-  const { expanded, problems: unset } = expandReferences(
-    yaml.toJS() ?? {},
-    referenceValues(process.env, dirname(path)),
-  );
+  const {
+    expanded,
+    problems: unset,
+    ...context
+  } = expandReferences(yaml.toJS() ?? {}, referenceValues(process.env, dirname(path)));
   const options =
     isSection(expanded) && expanded.supergraph === undefined
       ? { ...expanded, supergraph: { file: 'checked' } }
       : expanded;
   const unsetPaths = new Set(unset.map((problem) => problem.path));
   const mistakes = [
-    ...findConfigProblems(options).filter((problem) => !unsetPaths.has(problem.path)),
+    ...findConfigProblems(options, context).filter((problem) => !unsetPaths.has(problem.path)),
     ...unset.filter((problem) => isUsedPath(problem.path)),
   ];
   if (mistakes.length > 0) return { problems: mistakes.map((problem) => invalidConfig(problem, yaml)) };

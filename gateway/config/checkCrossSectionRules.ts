@@ -13,6 +13,8 @@ import { reconnectDefaults } from './sections/redis.ts';
 export interface ConfigContext {
   /** The application reads who sent a request, with claims of its own (`GatewayDependencies.readIdentity`). */
   readonly readsIdentity?: boolean;
+  /** Paths of options with the text of a file, which no message quotes. */
+  readonly textsFromFiles?: ReadonlySet<string>;
 }
 
 /** Checks the rules that concern several options. It reads the unparsed configuration and ignores values of the wrong

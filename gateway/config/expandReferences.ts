@@ -7,52 +7,54 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** What the references in a configuration stand for. */
 export interface ReferenceValues {
   readonly environment: Environment;
-  /** The text of a file. @throws {NodeJS.ErrnoException} when it cannot be read. */
+  /** The text of a file. @throws {NodeJS.ErrnoException} when it cannot be read, or is not UTF-8. */
   readonly readFile: (path: string) => string;
 }
 
 /** The values for a configuration file in this directory, from which relative paths start. */
 export function referenceValues(environment: Environment, directory: string): ReferenceValues {
-  return { environment, readFile: (path) => readFileSync(resolve(directory, path), 'utf8') };
+  const readFile = (path: string): string =>
+    new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(resolve(directory, path)));
+  return { environment, readFile };
+}
+
+interface Expansion {
+  readonly values: ReferenceValues;
+  readonly problems: ConfigProblem[];
+  readonly textsFromFiles: Set<string>;
 }
 
 /** Replaces `${NAME}` by an environment variable and `${file:PATH}` by the text of a file, in every string of a parsed
  *  document. The default of `${NAME:-default}` or `${file:PATH:-default}` also replaces an empty value. A reference without
- *  a value and a default is reported with the path of its string, and is not changed. */
+ *  a value and a default is reported with the path of its string, and is not changed. `textsFromFiles`: the paths of the
+ *  strings that have the text of a file, which may be secret. */
 export function expandReferences(document: unknown, values: ReferenceValues) {
   const problems: ConfigProblem[] = [];
-  return { expanded: expandValue(document, [], values, problems), problems };
+  const textsFromFiles = new Set<string>();
+  const expanded = expandValue(document, [], { values, problems, textsFromFiles });
+  return { expanded, problems, textsFromFiles };
 }
 
-function expandValue(
-  value: unknown,
-  path: readonly PropertyKey[],
-  values: ReferenceValues,
-  problems: ConfigProblem[],
-): unknown {
-  if (typeof value === 'string') return expandText(value, path, values, problems);
-  if (Array.isArray(value)) {
-    return value.map((item, index) => expandValue(item, [...path, index], values, problems));
-  }
+function expandValue(value: unknown, path: readonly PropertyKey[], expansion: Expansion): unknown {
+  if (typeof value === 'string') return expandText(value, formatConfigPath(path), expansion);
+  if (Array.isArray(value)) return value.map((item, index) => expandValue(item, [...path, index], expansion));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, child]) => [key, expandValue(child, [...path, key], values, problems)]),
+    Object.entries(value).map(([key, child]) => [key, expandValue(child, [...path, key], expansion)]),
   );
 }
 
-function expandText(
-  text: string,
-  path: readonly PropertyKey[],
-  values: ReferenceValues,
-  problems: ConfigProblem[],
-): string {
+function expandText(text: string, path: string, { values, problems, textsFromFiles }: Expansion): string {
   return text.replace(/\$\{([^}]*)\}/g, (reference: string, inside: string) => {
     const [, file, variable, fallback] = /^(?:file:(.+?)|([A-Za-z_]\w*))(?::-(.*))?$/s.exec(inside) ?? [];
     const result = file !== undefined ? readFileValue(file, values) : readVariable(variable, values);
     if (fallback !== undefined && (result.value === undefined || result.value === '')) return fallback;
-    if (result.value !== undefined) return result.value;
-    problems.push({ path: formatConfigPath(path), message: result.message, expected: result.expected });
-    return reference;
+    if (result.value === undefined) {
+      problems.push({ path, message: result.message, expected: result.expected });
+      return reference;
+    }
+    if (file !== undefined) textsFromFiles.add(path);
+    return result.value;
   });
 }
 
@@ -76,14 +78,19 @@ function readVariable(name: string | undefined, { environment }: ReferenceValues
   };
 }
 
+const unreadableReasons: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ERR_ENCODING_INVALID_ENCODED_DATA: 'is not UTF-8 text',
+};
+
 /** The text of a file without the line break at its end, which editors and `echo` add. */
 function readFileValue(path: string, { readFile }: ReferenceValues): ReferenceResult {
   try {
     return { value: readFile(path).replace(/\r?\n$/, '') };
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
+    const { code = '' } = cause as NodeJS.ErrnoException;
     return {
-      message: `needs the file ${path}, which ${code === 'ENOENT' ? 'does not exist' : `could not be read (${code})`}`,
+      message: `needs the file ${path}, which ${unreadableReasons[code] ?? `could not be read (${code})`}`,
       expected: `a file with the value, or a default as in \${file:${path}:-default}`,
     };
   }

@@ -34,17 +34,20 @@ export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOp
   const path = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
   if (path === undefined && overrides?.supergraph === undefined) throw missingFileError(overrides);
   const { document, locate } = path === undefined ? noDocument : readConfigDocument(path);
-  const { expanded, problems } = expandReferences(document, referenceValues(env, dirname(path ?? '')));
+  const { expanded, problems, ...context } = expandReferences(
+    document,
+    referenceValues(env, dirname(path ?? '')),
+  );
   const options = applyOverrides(
     applyDefaults(resolveRelativePaths(expanded, path), defaults),
     overrides ?? {},
   );
   try {
-    if (problems.length === 0) return parseConfig(options);
+    if (problems.length === 0) return parseConfig(options, context);
     const reportedPaths = new Set(problems.map((problem) => problem.path));
     throw new ConfigError([
       ...problems,
-      ...findConfigProblems(options).filter(({ path }) => !reportedPaths.has(path)),
+      ...findConfigProblems(options, context).filter(({ path }) => !reportedPaths.has(path)),
     ]);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

@@ -14,7 +14,7 @@ export function parseConfig(options: unknown, context?: ConfigContext): GatewayC
 /** All problems in these options. */
 export function findConfigProblems(options: unknown, context?: ConfigContext): ConfigProblem[] {
   const { error } = gatewaySchema.safeParse(options);
-  const problems = toConfigProblems(error?.issues ?? [], options);
+  const problems = toConfigProblems(error?.issues ?? [], options, context?.textsFromFiles);
   const reportedPaths = new Set(problems.map(({ path }) => path));
   // A rule about several options takes the default of one that is invalid.
   const conflicts = checkCrossSectionRules(options, context).filter(({ path }) => !reportedPaths.has(path));

@@ -10,12 +10,21 @@ const shapeNames: Readonly<Record<string, string>> = {
   array: 'a list',
 };
 
-/** Converts the issues of the schema to problems with messages for users. `input`: the checked configuration. */
-export function toConfigProblems(issues: readonly z.core.$ZodIssue[], input: unknown): ConfigProblem[] {
-  return issues.flatMap((issue) => problemsOfIssue(issue, input));
+/** Converts the issues of the schema to problems with messages for users. `input`: the checked configuration.
+ *  `textsFromFiles`: paths whose values are not quoted. */
+export function toConfigProblems(
+  issues: readonly z.core.$ZodIssue[],
+  input: unknown,
+  textsFromFiles: ReadonlySet<string> = new Set(),
+): ConfigProblem[] {
+  return issues.flatMap((issue) => problemsOfIssue(issue, input, textsFromFiles));
 }
 
-function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): ConfigProblem[] {
+function problemsOfIssue(
+  issue: z.core.$ZodIssue,
+  input: unknown,
+  textsFromFiles: ReadonlySet<string>,
+): ConfigProblem[] {
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeysAt(issue.path);
     return issue.keys.map((key) => {
@@ -36,10 +45,11 @@ function problemsOfIssue(issue: z.core.$ZodIssue, input: unknown): ConfigProblem
       },
     ];
   }
+  const path = formatConfigPath(issue.path);
   return [
     {
-      path: formatConfigPath(issue.path),
-      message: problemOf(issue) ?? describeValue(valueAt(input, issue.path), issue),
+      path,
+      message: problemOf(issue) ?? describeValue(valueAt(input, issue.path), issue, textsFromFiles.has(path)),
       expected: expectationOf(issue),
     },
   ];
@@ -56,16 +66,16 @@ function expectationOf(issue: z.core.$ZodIssue): string {
 }
 
 /** Describes a value briefly. Does not quote what may be a secret or contain one: addresses with a password or a key, lines
- *  of headers, the content of a file instead of its path, and texts in the place of a section, such as the secret itself in
- *  the place of `{ secret: … }`. */
-function describeValue(value: unknown, { code, path }: z.core.$ZodIssue): string {
+ *  of headers, the content of a file instead of its path or by a reference, and texts in the place of a section, such as the
+ *  secret itself in the place of `{ secret: … }`. */
+function describeValue(value: unknown, { code, path }: z.core.$ZodIssue, isFromFile: boolean): string {
   if (value === undefined) return 'is missing';
   if (value === null) return 'is empty';
   if (Array.isArray(value)) return 'is a list';
   if (typeof value === 'object') return 'is a section';
   if (code !== 'custom') return 'is a single value';
   const text = JSON.stringify(value);
-  const isSecret = schemaAt(path)?.title === 'secret';
+  const isSecret = isFromFile || schemaAt(path)?.title === 'secret';
   if (isSecret && String(value).trim() === '') return 'is empty';
   const mayHaveSecret = isSecret || /[@?#]|: |-----BEGIN/.test(text);
   return mayHaveSecret || text.length > 60 ? 'is invalid' : `is ${text}`;

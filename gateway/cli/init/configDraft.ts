@@ -86,14 +86,15 @@ export class ConfigDraft {
       const options = this.toOptions();
       const { problems: malformed } = expandReferences(options, everyReference);
       // Variables and files may be missing here. Texts that refer to them are not checked.
-      const { expanded, problems: unexpanded } = expandReferences(
-        options,
-        referenceValues(process.env, process.cwd()),
-      );
+      const {
+        expanded,
+        problems: unexpanded,
+        ...context
+      } = expandReferences(options, referenceValues(process.env, process.cwd()));
       const unchecked = new Set(unexpanded.map(({ path }) => path));
       const problems = [
         ...malformed,
-        ...findConfigProblems(expanded).filter(({ path }) => !unchecked.has(path)),
+        ...findConfigProblems(expanded, context).filter(({ path }) => !unchecked.has(path)),
       ];
       const invalid = Map.groupBy(problems, ({ path }) => this.#translatedOptionAt(path));
       invalid.delete(undefined);

@@ -63,7 +63,7 @@ const rule = z
       .optional(),
     value: headerValue
       .describe(
-        'With `set`: the value. It may contain environment variables. `config print` does not show it.',
+        'With `set`: the value. It may contain environment variables and texts of files. `config print` does not show it.',
       )
       .optional(),
     claim: nonBlankText('the name of a claim')

@@ -170,10 +170,12 @@ redis: { password: '\${file:nowhere:-}' }
 
   test('that cannot be read are reported with the reason', () => {
     mkdirSync(join(folder, 'directory'));
+    writeFileSync(join(folder, 'bytes'), new Uint8Array([0xff, 0x00]));
     const yaml = `
 supergraph: { file: a.graphql }
 redis: { username: '\${file:directory}', password: '\${file:nowhere}' }
 listen: { host: '\${file:}' }
+subgraphs: { all: { signing: { secret: '\${file:bytes}' } } }
 `;
     expect(problemsOf(() => load(yaml))).toEqual([
       {
@@ -187,7 +189,35 @@ listen: { host: '\${file:}' }
         expected: 'a file with the value, or a default as in ${file:nowhere:-default}',
       },
       expect.objectContaining({ path: 'listen.host' }),
+      {
+        path: 'subgraphs.all.signing.secret',
+        message: 'needs the file bytes, which is not UTF-8 text',
+        expected: 'a file with the value, or a default as in ${file:bytes:-default}',
+      },
     ]);
+  });
+
+  test('lose the byte order mark of an editor', () => {
+    write('password', '\uFEFFsecret\n');
+    const { redis } = load("supergraph: { file: a.graphql }\nredis: { password: '${file:password}' }");
+    expect(redis.password).toBe('secret');
+  });
+
+  test('are not quoted when they are invalid, because they may be secret', () => {
+    write('password', 'canary');
+    const yaml = `
+supergraph: { file: a.graphql }
+redis: { url: '\${file:password}' }
+listen: { port: '\${file:password}', host: '\${file:nowhere}' }
+telemetry: { logLevel: '\${LEVEL}' }
+`;
+    const described = (text: string) =>
+      problemsOf(() => load(text, { env: { LEVEL: 'loud' } })).map(
+        ({ path, message }) => `${path} ${message}`,
+      );
+    const invalid = ['listen.port is invalid', 'redis.url is invalid', 'telemetry.logLevel is "loud"'];
+    expect(described(yaml.replace('nowhere', 'nowhere:-localhost'))).toEqual(invalid);
+    expect(described(yaml)).toEqual(['listen.host needs the file nowhere, which does not exist', ...invalid]);
   });
 });
 
