@@ -28,7 +28,8 @@ import { limitAttempts, setDefaultTimeouts, translateTrafficShaping } from './ro
 import { replaceRouterVariables } from './routerValues.ts';
 
 const path: Translate = (value, source, draft) => {
-  if (typeof value === 'string' && /^\/[\w\-./]*$/.test(value)) draft.set(['listen', 'path'], value, source);
+  const isFixed = /^(?=\/|\$\{)(?:[\w\-./]|\$\{[^}]+\})*$/.test(String(value));
+  if (isFixed) draft.set(['listen', 'path'], value, source);
   else draft.note(source, 'placeholders and wildcards are not available');
 };
 

@@ -497,7 +497,10 @@ describe('the translation of Apollo Router', () => {
     const { options, notes } = translate(`
       headers: { all: { request: [insert: { name: x-a, value: '\${file./run/a}' }, insert: { name: x-b, value: '\${b.c}' }, insert: { name: x-c, value: '\${env.UNSET_C}' }] } }
       override_subgraph_url: { a: '\${file./run/a}', b: '\${env.UNSET_B}' }
+      supergraph: { path: '\${env.UNSET_PATH:-/graphql}' }
     `);
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the configuration
+    expect(options.listen).toMatchObject({ path: '${UNSET_PATH:-/graphql}' });
     expect(options.subgraphs).toEqual({
       // biome-ignore-start lint/suspicious/noTemplateCurlyInString: references of the configuration
       all: {
