@@ -19,6 +19,7 @@ import {
   createGateway,
   defineExtension,
   type Gateway,
+  type GatewayDependencies,
   type GatewayOptions,
   type ReadIdentity,
 } from '../../gateway/gateway.ts';
@@ -41,7 +42,10 @@ beforeAll(async () => {
 });
 afterAll(() => shop.close());
 
-function createMounted(options: Partial<GatewayOptions> = {}): Promise<Gateway> {
+function createMounted(
+  options: Partial<GatewayOptions> = {},
+  dependencies: GatewayDependencies = {},
+): Promise<Gateway> {
   return createGateway(
     {
       supergraph: { file: shop.supergraphFile, watch: false },
@@ -50,7 +54,7 @@ function createMounted(options: Partial<GatewayOptions> = {}): Promise<Gateway> 
       contracts: { guard: 'off' },
       ...options,
     },
-    { startPlannerThread: planInProcess },
+    { startPlannerThread: planInProcess, ...dependencies },
   );
 }
 
@@ -196,6 +200,45 @@ test('hooks of a Fastify instance run before WebSockets of the gateway, and may 
   await app.close();
 });
 
+test('headers that a hook of a Fastify instance assigns replace those of the client', async () => {
+  const { headers: received, extension } = recordHeaders();
+  const gateway = await createMounted({ extensions: [extension] });
+  const app = fastify();
+  app.addHook('onRequest', async (request) => {
+    request.headers = { ...request.headers, 'x-user': 'ann' };
+  });
+  await app.register(gateway.fastifyPlugin);
+  await gateway.start({ listen: false, admin: false });
+  const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+  const { status } = await exchange(origin, {
+    path: '/graphql',
+    headers: { 'content-type': 'application/json', 'x-user': 'forged' },
+    body: '{"query":"{ name }"}',
+  });
+  expect(await overWebSocket(`${origin}/graphql`, '{ name }', { 'x-user': 'forged' })).toEqual([lamp]);
+  expect([status, received]).toEqual([200, ['ann', 'ann']]);
+  await gateway.close();
+  await app.close();
+});
+
+test('a request that a test injects into a Fastify instance is answered, and logs no error', async () => {
+  const log: string[] = [];
+  const logger = createLogger('warn', { write: (line) => void log.push(line) });
+  const gateway = await createMounted({}, { logger });
+  const app = fastify();
+  await app.register(gateway.fastifyPlugin);
+  await gateway.start({ listen: false, admin: false });
+  const response = await app.inject({
+    method: 'POST',
+    url: '/graphql',
+    headers: { 'content-type': 'application/json' },
+    payload: { query: '{ name }' },
+  });
+  expect([response.statusCode, response.json(), log]).toEqual([200, lamp, []]);
+  await gateway.close();
+  await app.close();
+});
+
 /** An extension that records the header `x-user` of each operation. */
 function recordHeaders() {
   const headers: (string | undefined)[] = [];
@@ -317,6 +360,21 @@ describe('a mounted gateway', () => {
           ],
         },
       ]);
+    });
+    await gateway.close();
+  });
+
+  test('keeps the `vary` of middleware in a response that caches may store', async () => {
+    const gateway = await createMounted({ cache: { rules: { 'subgraph:products': { maxAge: '1m' } } } });
+    await gateway.start({ listen: false, admin: false });
+    const app: RequestListener = (request, response) => {
+      response.setHeader('vary', ['Origin', 'X-Region']);
+      gateway.handler(request, response);
+    };
+    await serving(app, async (origin) => {
+      const { headers } = await exchange(origin, nameAt('/graphql'));
+      expect(headers.get('cache-control')).toBe('public, max-age=60');
+      expect(headers.get('vary')).toMatch(/^origin, x-region, /);
     });
     await gateway.close();
   });

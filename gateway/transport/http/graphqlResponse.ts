@@ -107,6 +107,8 @@ export class GraphQLResponse {
       addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [
         vary,
         headers.vary?.toString(),
+        // Middleware in front of a mounted gateway, such as for CORS.
+        this.#response.getHeader('vary')?.toString(),
         this.#options.compression.vary,
       ]);
     }

@@ -70,8 +70,9 @@ export function connectionEnd(response: ServerResponse): { readonly connection?:
 export function setReadTimeout(response: ServerResponse, timeoutMs: number): void {
   const version2 = asHttp2(response);
   if (version2 !== undefined) version2.setReadTimeout(timeoutMs);
-  // The HTTP server destroys a connection whose timeout fires.
-  else response.socket?.setTimeout(timeoutMs);
+  // The HTTP server destroys a connection whose timeout fires. The socket of a request that a test injects (`inject` of
+  // Fastify) is a stream without timeouts.
+  else response.socket?.setTimeout?.(timeoutMs);
 }
 
 /** The stream of a request over HTTP/2. */

@@ -141,6 +141,8 @@ function addFastifyRoutes(
       const { raw } = request;
       rewriteToOriginForm(raw);
       raw.url = (raw.url ?? '').slice(app.prefix.length);
+      // Headers that a hook has assigned (`request.headers = …`) are not in the raw request. Those of the client would count.
+      Object.assign(raw.headers, request.headers);
       handler(raw, reply.raw);
     });
   }
