@@ -12,7 +12,7 @@ const hasMethods =
 
 const checks = {
   plugins: [(value) => Array.isArray(value) && value.every(isObject), 'a list of Apollo Server plugins'],
-  logger: [hasMethods('child', 'debug', 'info', 'warn', 'error'), 'a pino logger'],
+  logger: [hasMethods('child', 'isLevelEnabled', 'debug', 'info', 'warn', 'error'), 'a pino logger'],
   tracerProvider: [hasMethods('getTracer'), "OpenTelemetry's `TracerProvider`"],
   random: [isFunction, 'a function'],
   readIdentity: [isFunction, 'a function'],

@@ -443,6 +443,8 @@ test.each([
     'dependencies.plugin is not known; did you mean `plugins`?; expected: one of plugins, logger',
   ],
   [{ logger: console }, 'dependencies.logger cannot be used; expected: a pino logger'],
+  // It has the methods for lines, and does nothing.
+  [{ logger: fastify().log }, 'dependencies.logger cannot be used; expected: a pino logger'],
   [{ plugins: [null] }, 'dependencies.plugins cannot be used; expected: a list of Apollo Server plugins'],
   [{ readIdentity: 'ada' }, 'dependencies.readIdentity cannot be used; expected: a function'],
 ])('a gateway with the dependencies %p is refused: %s', async (dependencies, message) => {

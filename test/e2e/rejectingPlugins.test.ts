@@ -45,3 +45,27 @@ describe.each(hooks)('a plugin that refuses when %s', (_, plugin, code) => {
     expect(server.receivedOperations).toHaveLength(0);
   });
 });
+
+test.each<[string, Plugin]>([
+  [
+    'fails to stop',
+    { serverWillStart: async () => ({ drainServer: async () => Promise.reject(new Error('not now')) }) },
+  ],
+  [
+    'does not end stopping',
+    { serverWillStart: async () => ({ serverWillStop: () => new Promise(() => {}) }) },
+  ],
+])('a plugin that %s does not keep the server from closing, and is in the log', async (_, plugin) => {
+  const server = await startScriptedServer(() => singleOutcome('{}'), {
+    plugins: [plugin],
+    drainTimeout: 10,
+  });
+  // Apollo Server starts with the first request.
+  await fetch(server.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"query":"{ greeting }"}',
+  });
+  await server.close();
+  expect(server.logLines).toEqual(['Apollo Server plugins could not be stopped']);
+});

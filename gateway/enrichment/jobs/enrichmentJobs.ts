@@ -3,6 +3,7 @@ import { GatewayError } from '../../errors.ts';
 import { firstStreamId, isStreamId } from '../../redis/streamIds.ts';
 import { RatioBudget } from '../../time/ratioBudget.ts';
 import type { Timers } from '../../time/timers.ts';
+import { withTimeout } from '../../time/withTimeout.ts';
 import type {
   ArrivedUpdates,
   Caller,
@@ -21,7 +22,6 @@ import type { ResumableJobRun } from './jobRun.ts';
 import type { JobStore, TokenRecord } from './jobStore.ts';
 import { jobStoreUnavailableError } from './readLimiter.ts';
 import { UpdateSubscription, updatesOf } from './updateSubscription.ts';
-import { withTimeout } from './withTimeout.ts';
 
 interface JobLogger {
   error(fields: Readonly<Record<string, unknown>>, message: string): void;

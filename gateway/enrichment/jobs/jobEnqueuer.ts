@@ -1,9 +1,9 @@
+import { withTimeout } from '../../time/withTimeout.ts';
 import { joinRun } from './jobScripts.ts';
 import type { TokenRecord } from './jobStore.ts';
 import type { RedisJobContext } from './redisJobContext.ts';
 import type { RedisTokens } from './redisTokens.ts';
 import type { ReplicatedRun, ReplicatedRuns } from './replicatedRuns.ts';
-import { withTimeout } from './withTimeout.ts';
 
 interface JobEnqueuerOptions extends RedisJobContext {
   readonly tokens: RedisTokens;

@@ -4,6 +4,7 @@ import type { RedisConfig } from '../../redis/redisOptions.ts';
 import { RedisSubscriber } from '../../redis/redisSubscriber.ts';
 import { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
 import type { CancelTimer } from '../../time/timers.ts';
+import { withTimeout } from '../../time/withTimeout.ts';
 import type { FieldResult } from '../enrichmentJob.ts';
 import { type JobQuery, type JobView, newestOfEachState, type RetryResult } from './jobAdmin.ts';
 import { JobEnqueuer } from './jobEnqueuer.ts';
@@ -23,7 +24,6 @@ import { RedisTokens } from './redisTokens.ts';
 import { ReplicatedRuns } from './replicatedRuns.ts';
 import type { LogPage } from './updateLog.ts';
 import { UpdateNotifier } from './updateNotifier.ts';
-import { withTimeout } from './withTimeout.ts';
 
 interface RedisJobStoreOptions extends MemoryJobStoreOptions {
   readonly config: RedisConfig;

@@ -7,6 +7,7 @@ import type { TrafficControl } from '../../admission/trafficControl.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
+import { withTimeout } from '../../time/withTimeout.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
 import { EventStreamRequests, readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import { addGraphiqlRoutes, createBrowserPage, hasGraphiqlBundle } from '../graphiql/graphiqlFiles.ts';
@@ -335,7 +336,21 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     await workerProxy?.close();
     unsubscribe?.();
     if (adminListener !== undefined) await closeListener(adminListener);
-    await apollo.stop();
+    await stopPlugins();
+  };
+
+  // Plugins are code of the application: what they fail to end must not stay open with everything else.
+  const stopPlugins = async (): Promise<void> => {
+    try {
+      const hasStopped = await withTimeout(
+        listen.drainTimeout,
+        apollo.stop().then(() => true),
+        streamSettings.timers,
+      );
+      if (!hasStopped) throw new Error('A plugin did not end in time (listen.drainTimeout).');
+    } catch (err) {
+      log.error({ err }, 'Apollo Server plugins could not be stopped');
+    }
   };
 
   const isPortShared = options.worker !== undefined;

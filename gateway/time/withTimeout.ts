@@ -1,4 +1,4 @@
-import type { Timers } from '../../time/timers.ts';
+import type { Timers } from './timers.ts';
 
 /** Resolves with `undefined` if `pending` takes longer than `ms`. Does not cancel it. */
 export function withTimeout<Value>(
