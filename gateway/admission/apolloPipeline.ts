@@ -164,6 +164,7 @@ function createGatewayInterface(
   // operation on one supergraph if another one is loaded meanwhile.
   const supergraphOf = new WeakMap<GraphQLSchema, Supergraph>();
   let announce: ((supergraph: Supergraph) => void) | undefined;
+  let announced: Supergraph | undefined;
   const announceCurrent = (): void => {
     const current = supergraphs.current();
     if (current !== undefined) announce?.(current);
@@ -172,8 +173,11 @@ function createGatewayInterface(
     announceCurrent,
     onSchemaLoadOrUpdate(callback: GatewaySchemaLoadOrUpdateCallback) {
       announce = (supergraph) => {
+        // Plugins would see an update that is none.
+        if (supergraph === announced) return;
         supergraphOf.set(supergraph.apiSchema, supergraph);
         callback({ apiSchema: supergraph.apiSchema, coreSupergraphSdl: supergraph.sdl });
+        announced = supergraph;
       };
       // Apollo Server keeps the schema that it starts with until it stops, and with it the whole supergraph. Only plugins see
       // that schema, because no operation is executed before the current one is announced.

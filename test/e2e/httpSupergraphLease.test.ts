@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { ApolloServerPlugin, GatewayContext } from '../../gateway/gateway.ts';
 import { exchange, MultipartReader, RawConnection } from '../harness/rawHttp.ts';
 import {
   FakeSupergraphView,
@@ -136,4 +137,18 @@ describe('the lease on the supergraph of an operation', () => {
     while (!text.includes('one')) text += (await connection.readChunk()) ?? '';
     expect(Object.fromEntries(supergraphs.leases)).toEqual({ first: 0 });
   });
+});
+
+test('plugins see each supergraph once', async () => {
+  const seen: string[] = [];
+  const plugin: ApolloServerPlugin<GatewayContext> = {
+    serverWillStart: async () => ({
+      schemaDidLoadOrUpdate: ({ coreSupergraphSdl }) => void seen.push(coreSupergraphSdl as string),
+    }),
+  };
+  await using server = await startScriptedServer(() => singleOutcome('{}'), { plugins: [plugin] });
+  await exchange(server.url, operation);
+  server.supergraphs.set(next);
+  await exchange(server.url, operation);
+  expect(seen).toEqual([testSdl, next.sdl]);
 });
