@@ -2,6 +2,7 @@ import { isAbstractType, isObjectType } from 'graphql';
 import type { CacheRule } from '../../gateway/cache/rules/cacheRule.ts';
 import { type CacheRules, readCacheRules } from '../../gateway/cache/rules/cacheRules.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
+import { fetchesOf } from '../graph/checkPlanCompatibility.ts';
 import { subgraphSchemaOf } from '../graph/subgraphSchema.ts';
 import { type SelectedField, selectedFieldsOf } from './selectedFieldsOf.ts';
 import type { ServedGraph } from './servedGraph.ts';
@@ -28,6 +29,9 @@ class GraphCachedValues implements CachedValues {
   readonly #graph: ServedGraph;
   readonly #rules: CacheRules;
   readonly #hasSubgraphRules: boolean;
+  /** By the coordinate of the value, for all operations. */
+  readonly #rulesByValue = new Map<string, ValueRules>();
+  readonly #fetchedSubgraphs = new Map<ConsumerOperation, ReadonlySet<string>>();
 
   constructor(graph: ServedGraph) {
     const { enabled, rules } = graph.gatewaySettings.cache;
@@ -49,11 +53,23 @@ class GraphCachedValues implements CachedValues {
   }
 
   rulesOf(operation: ConsumerOperation, typeName: string, fieldName: string): ValueRules {
+    const coordinate = `${typeName}.${fieldName}`;
+    let rules = this.#rulesByValue.get(coordinate);
+    if (rules === undefined) {
+      rules = this.#readRules(typeName, fieldName);
+      this.#rulesByValue.set(coordinate, rules);
+    }
+    if (!this.#hasSubgraphRules || rules.size === 0) return rules;
+    const fetched = this.#fetchedSubgraphsOf(operation);
+    return new Map([...rules].filter(([subgraph]) => fetched.has(subgraph)));
+  }
+
+  #readRules(typeName: string, fieldName: string): ValueRules {
     const type = this.#rules.graph.types.get(typeName);
     if (type === undefined || !this.#graph.gatewaySettings.cache.enabled) return new Map();
     // Key fields identify their object, so its rules for other values do not apply to them.
     if (type.keyFields.has(fieldName) && !this.#rules.hasFieldRule(type, fieldName)) return new Map();
-    const subgraphs = this.#hasSubgraphRules ? this.#subgraphsOf(operation, typeName, fieldName) : [''];
+    const subgraphs = this.#hasSubgraphRules ? this.#resolversOf(typeName, fieldName) : [''];
     return new Map(
       subgraphs.flatMap((subgraph): [string, CacheRule][] => {
         const rule = this.#rules.ruleForField(type, fieldName, subgraph);
@@ -62,17 +78,10 @@ class GraphCachedValues implements CachedValues {
     );
   }
 
-  /** Subgraphs that the operation's plans fetch from and that resolve the field. */
-  #subgraphsOf(operation: ConsumerOperation, typeName: string, fieldName: string): readonly string[] {
-    const { graph, metadata, plans } = this.#graph;
-    const plan = plans.get(operation);
-    const fetched = new Set(
-      plan?.kind === 'planned'
-        ? plan.variants.flatMap(({ fetches }) => fetches.map(({ subgraph }) => subgraph))
-        : [],
-    );
+  /** Subgraphs that resolve the field. */
+  #resolversOf(typeName: string, fieldName: string): readonly string[] {
+    const { graph, metadata } = this.#graph;
     return [...graph.contracts.values()].flatMap((contract) => {
-      if (!fetched.has(contract.name)) return [];
       const type = subgraphSchemaOf(contract).getType(typeName);
       const isThere = isObjectType(type) && type.getFields()[fieldName] !== undefined;
       const isExternal = metadata.subgraphs
@@ -80,5 +89,15 @@ class GraphCachedValues implements CachedValues {
         ?.fields.get(`${typeName}.${fieldName}`)?.isExternal;
       return isThere && isExternal !== true ? [contract.name] : [];
     });
+  }
+
+  /** Subgraphs that the operation's plans fetch from. */
+  #fetchedSubgraphsOf(operation: ConsumerOperation): ReadonlySet<string> {
+    let fetched = this.#fetchedSubgraphs.get(operation);
+    if (fetched === undefined) {
+      fetched = new Set(fetchesOf(this.#graph.plans.get(operation)).map(({ subgraph }) => subgraph));
+      this.#fetchedSubgraphs.set(operation, fetched);
+    }
+    return fetched;
   }
 }

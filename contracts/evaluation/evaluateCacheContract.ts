@@ -21,7 +21,9 @@ export function evaluateCacheContract(
       const was = before?.rulesOf(operation, typeName, fieldName);
       const is = after.rulesOf(operation, typeName, fieldName);
       if (was !== undefined && becamePublic(was, is)) {
-        published.set(coordinate, [...(published.get(coordinate) ?? []), operation]);
+        const users = published.get(coordinate);
+        if (users === undefined) published.set(coordinate, [operation]);
+        else users.push(operation);
       }
       const allowed = operation.slo.staleness;
       const staleness = stalenessOf(is);
