@@ -1,4 +1,4 @@
-import { GraphQLError, type Location, type NameNode } from 'graphql';
+import { GraphQLError, type Location } from 'graphql';
 import type { SubgraphContract } from '../contractStore.ts';
 import type { FileLocation } from '../finding.ts';
 import { readCanonicalSubgraph } from './canonicalSubgraph.ts';
@@ -11,7 +11,7 @@ export function locateCoordinate(contract: SubgraphContract, coordinate: string)
   const index = indexOf(contract);
   for (const candidate of [coordinate, ...ancestorsOf(coordinate)]) {
     const location = index.get(candidate);
-    if (location !== undefined) return fileLocationAt(contract, location);
+    if (location !== undefined) return location;
   }
   return startOfFile(contract);
 }
@@ -30,30 +30,31 @@ export function startOfFile({ file }: SubgraphContract): FileLocation {
   return { file, line: 1, column: 1 };
 }
 
-const indexByContract = new WeakMap<SubgraphContract, ReadonlyMap<string, Location>>();
+const indexByContract = new WeakMap<SubgraphContract, ReadonlyMap<string, FileLocation>>();
 
-function indexOf(contract: SubgraphContract): ReadonlyMap<string, Location> {
+function indexOf(contract: SubgraphContract): ReadonlyMap<string, FileLocation> {
   const known = indexByContract.get(contract);
   if (known !== undefined) return known;
-  const index = buildIndex(contract.sdl);
+  const index = buildIndex(contract);
   indexByContract.set(contract, index);
   return index;
 }
 
-function buildIndex(sdl: string): ReadonlyMap<string, Location> {
-  const index = new Map<string, Location>();
-  const add = (coordinate: string, { name }: { readonly name: NameNode }): void => {
-    if (name.loc !== undefined) index.set(coordinate, name.loc);
+/** Locations in the file, because those of nodes would keep all tokens of the SDL in memory. */
+function buildIndex(contract: SubgraphContract): ReadonlyMap<string, FileLocation> {
+  const index = new Map<string, FileLocation>();
+  const add = (coordinate: string, location: Location | undefined): void => {
+    if (location !== undefined) index.set(coordinate, fileLocationAt(contract, location));
   };
   try {
-    const subgraph = readCanonicalSubgraph(sdl);
-    for (const [coordinate, element] of elementsOf(subgraph)) add(coordinate, element);
+    const subgraph = readCanonicalSubgraph(contract.sdl);
+    for (const [coordinate, { name }] of elementsOf(subgraph)) add(coordinate, name.loc);
     for (const [name, directive] of subgraph.directives) {
-      add(`@${name}`, directive);
-      for (const argument of directive.arguments ?? []) add(`@${name}(${argument.name.value}:)`, argument);
+      add(`@${name}`, directive.name.loc);
+      for (const { name: argument } of directive.arguments ?? [])
+        add(`@${name}(${argument.value}:)`, argument.loc);
     }
-    const link = (subgraph.federation ?? subgraph.links[0])?.node.loc;
-    if (link !== undefined) index.set('schema', link);
+    add('schema', (subgraph.federation ?? subgraph.links[0])?.node.loc);
   } catch (error) {
     // Reading the store reports that the contract does not parse.
     if (!(error instanceof GraphQLError)) throw error;

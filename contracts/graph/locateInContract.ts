@@ -11,15 +11,35 @@ export function locateDefinition(
   which: 'first' | 'last' = 'first',
 ): FileLocation | undefined {
   const [typeName, member] = coordinate.replace(/\(.*/, '').split('.');
-  const types = parse(contract.sdl).definitions.filter(
-    (definition) => 'name' in definition && definition.name?.value === typeName,
+  const locations = definitionsOf(contract).get(
+    member === undefined ? `${typeName}` : `${typeName}.${member}`,
   );
-  const nodes =
-    member === undefined
-      ? types
-      : types.flatMap(membersOf).filter((node) => 'name' in node && node.name?.value === member);
-  const node = which === 'first' ? nodes[0] : nodes.at(-1);
-  return node && locationOf(node, contract);
+  return which === 'first' ? locations?.[0] : locations?.at(-1);
+}
+
+const definitionsByContract = new WeakMap<SubgraphContract, ReadonlyMap<string, readonly FileLocation[]>>();
+
+/** The locations of every `Type` and `Type.member`, in the order of the SDL. Read once per contract. Nodes would keep all
+ *  tokens of the SDL in memory. */
+function definitionsOf(contract: SubgraphContract): ReadonlyMap<string, readonly FileLocation[]> {
+  const known = definitionsByContract.get(contract);
+  if (known !== undefined) return known;
+  const locations = new Map<string, FileLocation[]>();
+  const add = (coordinate: string, node: ASTNode): void => {
+    const others = locations.get(coordinate);
+    if (others === undefined) locations.set(coordinate, [locationOf(node, contract)]);
+    else others.push(locationOf(node, contract));
+  };
+  for (const definition of parse(contract.sdl).definitions) {
+    if (!('name' in definition) || definition.name === undefined) continue;
+    const type = definition.name.value;
+    add(type, definition);
+    for (const member of membersOf(definition)) {
+      if ('name' in member && member.name !== undefined) add(`${type}.${member.name.value}`, member);
+    }
+  }
+  definitionsByContract.set(contract, locations);
+  return locations;
 }
 
 function membersOf(type: ASTNode): readonly ASTNode[] {
