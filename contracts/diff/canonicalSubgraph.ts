@@ -25,6 +25,8 @@ import { isKnownDirective, readSpecificationNames } from './specificationNames.t
 export interface CanonicalSubgraph {
   /** The SDL with default names for the root types and a definition of `@oneOf` if needed, otherwise unchanged. */
   readonly document: DocumentNode;
+  /** Whether the SDL has default names for the root types, too. */
+  readonly hasDefaultRootNames: boolean;
   /** Types by name. */
   readonly types: ReadonlyMap<string, TypeDefinitionNode>;
   /** Definitions of the subgraph's own directives, by name. */
@@ -43,7 +45,8 @@ export interface CanonicalSubgraph {
 /** Reads a subgraph's SDL into its canonical form.
  *  @throws {GraphQLError} when the SDL does not parse. */
 export function readCanonicalSubgraph(sdl: string): CanonicalSubgraph {
-  const document = withDefaultRootNames(parse(defineOneOf(sdl)));
+  const original = parse(defineOneOf(sdl));
+  const document = withDefaultRootNames(original);
   const names = readSpecificationNames(document);
   const renamed = withCanonicalDirectiveNames(document, names.canonicalDirectiveName);
   const needed = typesOfKnownDirectives(renamed);
@@ -51,6 +54,7 @@ export function readCanonicalSubgraph(sdl: string): CanonicalSubgraph {
 
   return {
     document,
+    hasDefaultRootNames: document === original,
     types: readTypes(renamed, isSpecificationType),
     directives: new Map(
       renamed.definitions.flatMap((definition) =>

@@ -4,6 +4,7 @@ import { findInvalidOneOfFields } from '../../gateway/planning/oneOfDirective.ts
 import type { SubgraphContract } from '../contractStore.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 import { findSubject, locateFromMessage } from '../graph/locateInContract.ts';
+import { subgraphSchemaOf } from '../graph/subgraphSchema.ts';
 import { type CanonicalSubgraph, readCanonicalSubgraph } from './canonicalSubgraph.ts';
 import { type ElementNode, elementsOf } from './elements.ts';
 import { startOfFile } from './locateCoordinate.ts';
@@ -33,9 +34,22 @@ export function readSubgraphVersion(contract: SubgraphContract): SubgraphVersion
   const invalidFields = findInvalidOneOfFields(subgraph.document);
   if (invalidFields.length > 0)
     return invalidFields.map((error) => invalidVersionFinding(contract, 'subgraph-invalid', error));
-  const built = attempt('subgraph-invalid', () => buildSubgraphSchema(subgraph.document));
+  const built = attempt('subgraph-invalid', () => schemaOf(contract, subgraph));
   if ('findings' in built) return built.findings;
   return { subgraph, elements: elementsOf(subgraph), schema: built.value };
+}
+
+function schemaOf(
+  contract: SubgraphContract,
+  { document, hasDefaultRootNames }: CanonicalSubgraph,
+): GraphQLSchema {
+  if (!hasDefaultRootNames) return buildSubgraphSchema(document);
+  try {
+    return subgraphSchemaOf(contract);
+  } catch {
+    // The shared schema has no locations, and messages of errors need them.
+    return buildSubgraphSchema(document);
+  }
 }
 
 /** The composer's library throws several errors as the causes of one. */

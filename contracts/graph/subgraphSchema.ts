@@ -6,7 +6,8 @@ import type { SubgraphContract } from '../contractStore.ts';
 const schemas = new WeakMap<SubgraphContract, GraphQLSchema>();
 
 /** The schema that a subgraph with this contract serves, including `_entities` and `_service`, without resolvers.
- *  Built once per contract. The contract must compose. */
+ *  Built once per contract.
+ *  @throws {GraphQLError} without locations, for a contract that no subgraph can serve. */
 export function subgraphSchemaOf(contract: SubgraphContract): GraphQLSchema {
   let schema = schemas.get(contract);
   if (schema === undefined) {
