@@ -146,20 +146,21 @@ async function evaluateDrift(
   tools: SupergraphTools,
 ): Promise<readonly Finding[]> {
   const { operations, schemas } = store;
+  const statements = supergraphSdl === undefined ? undefined : readSubgraphStatements(supergraphSdl);
   onProgress(`composing ${next.size} running subgraphs`);
   const composed = await composeGraph(next, tools);
-  const running = 'graph' in composed ? await planAll(composed.graph, operations) : undefined;
   const differences =
-    supergraphSdl === undefined || running === undefined
+    statements === undefined || 'findings' in composed
       ? new Map<string, readonly string[]>()
-      : diffSubgraphStatements(
-          readSubgraphStatements(supergraphSdl),
-          readSubgraphStatements(running.graph.sdl),
-        );
+      : diffSubgraphStatements(statements, readSubgraphStatements(composed.graph.sdl));
   const outdated = new Map([...differences].filter(([name]) => only === undefined || only.has(name)));
   const reported = Array.from(outdated, ([name, coordinates]) => supergraphDriftFinding(name, coordinates));
-  if (running !== undefined && changes.length === 0 && reported.length === 0) return [];
+  if ('graph' in composed && changes.length === 0 && reported.length === 0) {
+    await composed.graph.supergraph.planner.close();
+    return [];
+  }
   onProgress('planning operations for what runs');
+  const running = 'graph' in composed ? await planAll(composed.graph, operations) : undefined;
   const [old, gateway] = await Promise.all([
     planContracts(schemas, operations, tools),
     supergraphSdl === undefined
