@@ -1,4 +1,4 @@
-import { type DocumentNode, type GraphQLSchema, parse } from 'graphql';
+import type { DocumentNode, GraphQLSchema } from 'graphql';
 import type { GatewaySettings } from '../gatewaySettings.ts';
 import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
 import { type SupergraphMetadata, supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
@@ -14,11 +14,12 @@ export interface ServedGraph extends PlannedGraph {
 
 export function createServedGraph(planned: PlannedGraph, serving: GatewaySettings): ServedGraph {
   const { graph } = planned;
+  const metadata = supergraphMetadataOf(graph);
   return {
     ...planned,
-    document: parse(graph.sdl, { noLocation: true }),
+    document: metadata.document,
     apiSchema: graph.supergraph.apiSchema,
-    metadata: supergraphMetadataOf(graph),
+    metadata,
     gatewaySettings: serving,
   };
 }

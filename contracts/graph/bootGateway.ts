@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse, print } from 'graphql';
+import { print } from 'graphql';
 import type { GatewayOptions } from '../../gateway/config/schema.ts';
 import { readRequirements } from '../../gateway/operation/authorization/requirements.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
@@ -13,6 +13,7 @@ import { createMockVariables } from './createMockVariables.ts';
 import { startMockSubgraph } from './mockSubgraph.ts';
 import { operationOf } from './operationOf.ts';
 import { subgraphSchemaOf } from './subgraphSchema.ts';
+import { supergraphMetadataOf } from './supergraphMetadata.ts';
 
 /** Starts a gateway in this process. Resolves when it accepts connections, whether or not it loaded its supergraph. Every
  *  request is that of a client with these scopes and all policies. */
@@ -96,8 +97,8 @@ async function bootGatewayOn(
 }
 
 /** All scopes that some element requires: a canary is no test of what its client may read. */
-function requiredScopes({ sdl }: ContractGraph): readonly string[] {
-  const { requirements } = readRequirements(parse(sdl, { noLocation: true }));
+function requiredScopes(graph: ContractGraph): readonly string[] {
+  const { requirements } = readRequirements(supergraphMetadataOf(graph).document);
   return [...requirements.values()].flat().flatMap(({ kind, alternatives }) => {
     return kind === 'scopes' ? alternatives.flat() : [];
   });

@@ -1,4 +1,4 @@
-import { OperationTypeNode, parse } from 'graphql';
+import { OperationTypeNode } from 'graphql';
 import { type EnrichmentRules, readEnrichmentRules } from '../../gateway/enrichment/enrichmentRules.ts';
 import { collectEnrichmentRules } from '../../gateway/operation/collectEnrichmentRules.ts';
 import type { QueryPlan } from '../../gateway/planning/queryPlan.ts';
@@ -90,7 +90,7 @@ class ConsumerPlanner {
     this.#gatewaySettings = settings;
     if (waitsForAll || stepLatencyMs === undefined) return;
     const { apiSchema } = graph.supergraph;
-    const document = parse(graph.sdl, { noLocation: true });
+    const { document } = supergraphMetadataOf(graph);
     this.#enrichmentRules = readEnrichmentRules({ document, apiSchema, configured: enrichments }).rules;
   }
 

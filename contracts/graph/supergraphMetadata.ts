@@ -56,6 +56,8 @@ export function createContextValue(types: Iterable<string>, text: string): Conte
 
 /** The metadata of each subgraph, and the schema that the planner uses, including elements that clients do not see. */
 export interface SupergraphMetadata {
+  /** The supergraph, without locations. */
+  readonly document: DocumentNode;
   readonly subgraphs: ReadonlyMap<string, SubgraphMetadata>;
   readonly schema: GraphQLSchema;
 }
@@ -125,7 +127,7 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
       }
     }
   }
-  return { subgraphs, schema: schemaOfSupergraph(document) };
+  return { document, subgraphs, schema: schemaOfSupergraph(document) };
 }
 
 /** The schema of a supergraph, including elements that clients do not see. */

@@ -177,6 +177,14 @@ test('chooseCanaries chooses at most 20 operations and covers every kind and sub
   expect(chosen.slice(0, 3)).toEqual(['Stock', 'M', 'Q0']);
 });
 
+test('chooseCanaries skips subscriptions and operations that the graph refuses', async () => {
+  const graph = await graphs.compose({ products, stock });
+  const operations = operationsOf(
+    'query Refused { missing { ... on Product { shipping } } node { ... on Product { shipping } } } query Fine { node { id } } subscription S { changed }',
+  );
+  expect(chooseCanaries(graph, operations).map(({ name }) => name)).toEqual(['Fine']);
+});
+
 test('a mock subgraph always returns the same values, and the fields of a representation as given', async () => {
   const graph = await graphs.compose({ products, stock });
   const contract = graph.contracts.get('products');
