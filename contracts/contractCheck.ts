@@ -72,7 +72,7 @@ export class ContractCheck {
     this.#baselines.add(baseline);
     // A graph that lacks one of its subgraphs would be full of false findings.
     const [oldContracts, gatewayContracts] = unreadableBefore.size > 0 ? [] : [old, gateway];
-    // Composition runs in other threads while this thread computes the diff.
+    // Large graphs are composed in other threads while this thread computes the diff.
     if (unreadable.size === 0) {
       this.#graphFactory.startComposition(next, candidateName);
       this.#graphFactory.startComposition(oldContracts ?? new Map(), baseline);

@@ -22,6 +22,8 @@ export class GraphFactory {
   readonly #gatewaySettings: GatewaySettings;
   readonly #onProgress: (message: string) => void;
   readonly #composed = new Map<string, Promise<ComposedContracts>>();
+  /** Settles with the composition that was started last, and never rejects. */
+  #lastComposition: Promise<unknown> | undefined;
   readonly #built = new Map<string, Promise<BuiltGraph>>();
   readonly #booted = new Map<ContractGraph, Promise<readonly Finding[]>>();
 
@@ -32,10 +34,11 @@ export class GraphFactory {
     this.#onProgress = onProgress;
   }
 
-  /** Starts a composition in the background, so that several run at the same time. */
+  /** Starts a composition in the background, after those that were started before. One runs while the graph of another one
+   *  is planned. Several at the same time would take gigabytes each. */
   startComposition(contracts: Contracts, name: string): void {
     // The caller of `build` gets the error.
-    if (contracts.size > 0) this.#compose(contracts, name).catch(() => {});
+    if (contracts.size > 0) void this.#compose(contracts, name);
   }
 
   /** Composes a graph and plans the operations on it. `name` names the graph in progress messages. Planners take the
@@ -64,10 +67,20 @@ export class GraphFactory {
     const key = keyOf(contracts);
     const known = this.#composed.get(key);
     if (known !== undefined) return known;
-    this.#onProgress(`composing ${name}: ${contracts.size} subgraphs`);
-    const composing = this.#dependencies.composeContracts(contracts);
+    const composing = this.#composeAfter(this.#lastComposition, contracts, name);
     this.#composed.set(key, composing);
+    this.#lastComposition = composing.catch(() => {});
     return composing;
+  }
+
+  async #composeAfter(
+    previous: Promise<unknown> | undefined,
+    contracts: Contracts,
+    name: string,
+  ): Promise<ComposedContracts> {
+    if (previous !== undefined) await previous;
+    this.#onProgress(`composing ${name}: ${contracts.size} subgraphs`);
+    return this.#dependencies.composeContracts(contracts);
   }
 
   async #build(contracts: Contracts, name: string): Promise<BuiltGraph> {

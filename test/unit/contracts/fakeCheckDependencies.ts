@@ -17,6 +17,9 @@ export class FakeCheckDependencies implements CheckDependencies {
   /** Contracts with this text do not compose. */
   uncomposable = 'nothing';
   openPlanners = 0;
+  runningCompositions = 0;
+  /** The largest number of compositions that ran at the same time. */
+  maxCompositions = 0;
   /** `planningMemory` of each loaded graph and each started gateway. */
   readonly planningMemory: (number | undefined)[] = [];
 
@@ -32,6 +35,10 @@ export class FakeCheckDependencies implements CheckDependencies {
 
   async composeContracts(contracts: ReadonlyMap<string, SubgraphContract>): Promise<ComposedContracts> {
     this.calls.push(`compose ${describe(contracts)}`);
+    this.runningCompositions += 1;
+    this.maxCompositions = Math.max(this.maxCompositions, this.runningCompositions);
+    await undefined;
+    this.runningCompositions -= 1;
     if ([...contracts.values()].some(({ sdl }) => sdl.includes(this.uncomposable))) {
       const finding: Finding = { rule: 'composition-error', severity: 'breaking', message: 'No.' };
       return { findings: [finding] };
