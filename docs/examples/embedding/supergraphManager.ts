@@ -11,7 +11,9 @@ export function loadFrom(manager: SupergraphManager): LoadSupergraph {
         throw new Error('This gateway sends the requests to subgraphs itself.');
       },
     });
-    signal.addEventListener('abort', () => void cleanup?.());
+    // The gateway no longer waits for a call that took longer than a minute.
+    if (signal.aborted) await cleanup?.();
+    else signal.addEventListener('abort', () => void cleanup?.());
     return supergraphSdl;
   };
 }

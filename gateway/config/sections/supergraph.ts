@@ -50,7 +50,7 @@ export type LoadSupergraph = (
 export interface LoadSupergraphContext {
   /** The last SDL of this function or `update`; `undefined` at first. */
   readonly previous: string | undefined;
-  /** Aborted when the gateway closes. */
+  /** Aborted when the gateway closes, or the call takes longer than a minute. */
   readonly signal: AbortSignal;
   /** Submits an SDL at any time until the gateway closes, for sources that send updates. */
   readonly update: (sdl: string) => void;

@@ -2,6 +2,7 @@ import { maskSecrets } from '../../config/addressSecrets.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import type { LoadSupergraph } from '../../config/sections/supergraph.ts';
 import { messageOf } from '../../errors.ts';
+import { systemTimers, type Timers } from '../../time/timers.ts';
 import type { AccessOfAddress } from './fetchSubgraphSdl.ts';
 import { type FetchedSupergraph, fetchSupergraphSdl, type SupergraphAddress } from './fetchSupergraphSdl.ts';
 import { createFileSource } from './fileSource.ts';
@@ -45,9 +46,13 @@ export function createUrlReader(
   };
 }
 
+/** A call of `supergraph.load` that takes longer has failed. Long enough for a manager that tries several servers. */
+const loadTimeoutMs = 60_000;
+
 /** Returns a function that calls `load` and checks what it returns. */
 export function createFunctionReader(
   load: LoadSupergraph,
+  timers: Timers = systemTimers,
 ): (context: PollContext) => Promise<string | undefined> {
   return async (context) => {
     let sdl: unknown;
@@ -56,10 +61,17 @@ export function createFunctionReader(
       context.update(checkSdl(value));
       hasSupergraph = true;
     };
+    const limit = new AbortController();
+    const cancelTimer = timers.after(loadTimeoutMs, () =>
+      limit.abort(new Error('no result within a minute')),
+    );
+    const signal = AbortSignal.any([context.signal, limit.signal]);
     try {
-      sdl = await untilAborted(async () => load({ ...context, update }), context.signal);
+      sdl = await untilAborted(async () => load({ ...context, signal, update }), signal);
     } catch (error) {
       throw new Error(`supergraph.load failed: ${messageOf(error)}`, { cause: error });
+    } finally {
+      cancelTimer();
     }
     if (sdl !== undefined) return checkSdl(sdl);
     if (hasSupergraph) return undefined;
@@ -68,7 +80,7 @@ export function createFunctionReader(
   };
 }
 
-/** Rejects when the signal is aborted, so that a function that ignores it cannot keep the gateway from closing. */
+/** Rejects when the signal is aborted, because the function may ignore it. */
 async function untilAborted<Result>(run: () => Promise<Result>, signal: AbortSignal): Promise<Result> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason);

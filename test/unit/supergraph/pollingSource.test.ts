@@ -11,7 +11,7 @@ import {
 } from '../../../gateway/supergraph/sources/createSource.ts';
 import { fetchSupergraphSdl } from '../../../gateway/supergraph/sources/fetchSupergraphSdl.ts';
 import { UnavailableError } from '../../../gateway/supergraph/sources/httpRequest.ts';
-import { createPollingSource } from '../../../gateway/supergraph/sources/pollingSource.ts';
+import { createPollingSource, type PollContext } from '../../../gateway/supergraph/sources/pollingSource.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 import { recordSource } from '../../harness/recordSource.ts';
 
@@ -364,6 +364,40 @@ describe('supergraph.load', () => {
     await source.stop();
     await started;
     expect(recorded.drain()).toEqual([]);
+  });
+
+  test('fails after a minute, is called again, and may still submit by `update`', async () => {
+    const timers = createManualTimers();
+    const calls: PollContext[] = [];
+    const source = createPollingSource({
+      read: createFunctionReader((context) => {
+        calls.push(context);
+        return calls.length === 1 ? new Promise(() => {}) : 'two';
+      }, timers),
+      pollIntervalMs,
+      timers,
+      random: () => 1,
+    });
+    const recorded = recordSource(source);
+    const started = source.start(recorded);
+    await timers.waitForTimer(60_000);
+    calls[0]?.update('one');
+    timers.fire(60_000);
+    await started;
+    expect(calls.map(({ signal }) => signal.aborted)).toEqual([true]);
+    await timers.waitForTimer(pollIntervalMs);
+    timers.fire(pollIntervalMs);
+    await timers.waitForTimer(pollIntervalMs);
+    expect(recorded.drain()).toEqual([
+      { sdl: 'one' },
+      { problem: 'supergraph.load failed: no result within a minute' },
+      { sdl: 'two' },
+    ]);
+    calls[0]?.update('three');
+    expect(recorded.drain()).toEqual([{ sdl: 'three' }]);
+    await source.stop();
+    expect(calls.map(({ signal }) => signal.aborted)).toEqual([true, true]);
+    expect(timers.pendingMs()).toEqual([]);
   });
 
   test('is part of the parsed configuration', () => {
