@@ -4,11 +4,9 @@ import { GatewayShutdownError } from './errors.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
 import { createSource } from './supergraph/sources/createSource.ts';
+import { keepRunning } from './time/keepRunning.ts';
 import type { HttpServer, StartOptions } from './transport/http/httpServer.ts';
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
-
-/** The longest that Node allows. */
-const longestIntervalMs = 2 ** 31 - 1;
 
 interface LifecycleOptions {
   readonly context: Pick<FeatureContext, 'config' | 'supergraphs' | 'schemaAccessOf'>;
@@ -77,14 +75,9 @@ export class Lifecycle {
     return addresses;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     // What is waited for, such as a promise of an extension, may hold nothing that keeps the process running.
-    const keepRunning = setInterval(() => {}, longestIntervalMs);
-    try {
-      await this.#close();
-    } finally {
-      clearInterval(keepRunning);
-    }
+    return keepRunning(() => this.#close());
   }
 
   async #close(): Promise<void> {

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '../config/configError.ts';
-import { maxDurationMs } from '../config/duration.ts';
 import { type ConfigOverrides, defaultConfigFile, loadConfig } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { messageOf } from '../errors.ts';
 import { FileWatcher } from '../files/fileWatcher.ts';
+import { keepRunning } from '../time/keepRunning.ts';
 import { printAddresses } from './addresses.ts';
 import { type ExitCode, exitCode } from './exitCode.ts';
 import { runGateway } from './runGateway.ts';
@@ -46,13 +46,13 @@ export async function dev({ config: file, ...overrides }: DevOptions): Promise<n
     read: async () => gateways.reload(load),
   });
   const removeSignalListeners = shutDownAtStopSignals(stop, () => process.exit(exitCode.failed));
-  // A watcher does not keep the process running, and there may be no gateway until the next change.
-  const keepRunning = setInterval(() => {}, maxDurationMs);
   try {
-    await watcher.start();
-    return await gateways.run();
+    // A watcher does not keep the process running, and there may be no gateway until the next change.
+    return await keepRunning(async () => {
+      await watcher.start();
+      return gateways.run();
+    });
   } finally {
-    clearInterval(keepRunning);
     await watcher.stop();
     removeSignalListeners();
   }

@@ -1,7 +1,9 @@
+import { maxTimerMs } from '../time/timers.ts';
+
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** Node timers store a signed 32-bit number of milliseconds, and fire immediately for longer durations. */
-export const maxDurationMs = 2 ** 31 - 1;
+/** The longest duration of an option, in milliseconds. */
+export const maxDurationMs = maxTimerMs;
 
 /** Parses `250ms`, `2s`, `1.5m`, `1h` or `1d` to milliseconds; `undefined` for anything else. */
 export function parseDuration(text: string): number | undefined {

@@ -1,3 +1,5 @@
+import { maxTimerMs } from './timers.ts';
+
 export interface TimedTask {
   /** Milliseconds, on the clock of the timer. */
   readonly dueAt: number;
@@ -13,9 +15,6 @@ interface SharedTimerOptions {
   /** Returns a function that stops the timer. */
   setTimer(fire: () => void, delayMs: number): () => void;
 }
-
-// Longer delays make setTimeout fire at once.
-const maxDelayMs = 2 ** 31 - 1;
 
 /** One timer for many tasks that nearly always end before they are due, such as calls with a timeout. A timer for each of
  *  them would cost more than the rest of its bookkeeping; here, a task that comes and goes costs a few assignments. The timer
@@ -68,7 +67,7 @@ export class SharedTimer<Task extends TimedTask> {
   #start(firesAt: number): void {
     this.#stop?.();
     this.#firesAt = firesAt;
-    const delayMs = Math.min(Math.max(0, Math.ceil(firesAt - this.#options.now())), maxDelayMs);
+    const delayMs = Math.min(Math.max(0, Math.ceil(firesAt - this.#options.now())), maxTimerMs);
     this.#stop = this.#options.setTimer(this.#fire, delayMs);
   }
 

@@ -3,7 +3,7 @@ import type { ClientIdentity } from '../../execution/requestContext.ts';
 import type { ResponseCaching } from '../../response/responseCaching.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import type { CancelTimer, Timers } from '../../time/timers.ts';
+import { type CancelTimer, maxTimerMs, type Timers } from '../../time/timers.ts';
 import type { ReadIdentity } from '../identity.ts';
 import { type Authentication, watchNothing } from './authentication.ts';
 import { AuthenticationMetrics } from './authenticationMetrics.ts';
@@ -21,9 +21,6 @@ interface TokenAuthenticationOptions {
   readonly log: Logger;
   readonly metrics: Pick<Metrics, 'registry'>;
 }
-
-/** The longest delay of a timer of Node: longer ones fire at once. */
-const maxTimerMs = 2 ** 31 - 1;
 
 /** Authentication by tokens that issuers have signed (`security.jwt`). */
 export class TokenAuthentication implements Authentication {

@@ -9,7 +9,7 @@ test('a version of a subgraph has the schema that plans are checked with', () =>
   expect('schema' in version && version.schema === subgraphSchemaOf(contract)).toBe(true);
 });
 
-test('a version of a subgraph has default names for the root types, whatever their names in the SDL', () => {
+test('a version of a subgraph has default names for the root types, also if the SDL has other names', () => {
   const contract = contractOf('schema { query: Root } type Root { a: Int }');
   const version = readSubgraphVersion(contract);
   expect('schema' in version && version.schema.getQueryType()?.name).toBe('Query');
