@@ -4,7 +4,10 @@ import { promisify } from 'node:util';
 import { expect, jest, test } from '@jest/globals';
 import { register } from 'prom-client';
 import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
+import { mergeMetrics } from '../../../gateway/telemetry/mergeMetrics.ts';
 import { addMetricsRoute, createMetrics } from '../../../gateway/telemetry/metrics.ts';
+import type { MetricsSnapshot } from '../../../gateway/telemetry/metricsSnapshot.ts';
+import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
 import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
 const emptySources = { problems: () => new Map(), memory: () => ({ bytes: 0, entries: 0 }) };
@@ -42,6 +45,17 @@ test('reading the metrics calls no function of Node.js that can abort the proces
   expect(calls.map((call) => call.mock.calls.length)).toEqual([0, 0]);
   expect(text).toContain('# TYPE nodejs_active_resources ');
   jest.restoreAllMocks();
+});
+
+test('file descriptors of several processes are those of the worst one', async () => {
+  const snapshot = await createMetrics().snapshot();
+  const withValue = (value: number): MetricsSnapshot =>
+    ['process_open_fds', 'process_max_fds'].map(
+      (name) =>
+        ({ ...snapshot.find((metric) => metric.name === name), values: [{ value, labels: {} }] }) as never,
+    );
+  const merged = await runToCompletion(mergeMetrics([withValue(7), withValue(3)])).metrics();
+  expect(samplesOf(merged, 'process_')).toEqual(['process_open_fds 7', 'process_max_fds 7']);
 });
 
 test('no metric is registered in the global registry of prom-client', async () => {
