@@ -23,7 +23,8 @@ const downloadTimeoutMs = 300_000;
 let server: DedicatedRedisServer;
 let redis: Redis;
 beforeAll(async () => {
-  server = await startDedicatedRedis(['--appendonly', 'yes']);
+  // Otherwise a Redis that is killed while the disk is busy may lose entries, which is a gap.
+  server = await startDedicatedRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
   redis = connectRedis(server.url);
 }, downloadTimeoutMs);
 afterAll(async () => {
