@@ -3,6 +3,9 @@ import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
 
+/** How long events may put off a read. */
+const maxSettleMs = 1_000;
+
 interface FileWatcherOptions {
   /** Absolute paths, or relative to the working directory. */
   readonly files: readonly string[];
@@ -23,6 +26,8 @@ export class FileWatcher {
   #isStarted = false;
   #watchers: FSWatcher[] = [];
   #cancelSettle: CancelTimer | undefined;
+  /** The first event since the last read, on the clock of the timers. */
+  #changedAtMs: number | undefined;
   #cancelPoll: CancelTimer | undefined;
   #reading: Promise<void> = Promise.resolve();
   #lastFingerprint: string | undefined;
@@ -58,10 +63,18 @@ export class FileWatcher {
   };
 
   readonly #readSoon = (): void => {
-    this.#cancelSettle?.();
     if (!this.#isStarted) return;
+    const nowMs = this.#timers.now();
+    this.#changedAtMs ??= nowMs;
+    // The timer is left to fire: another file of the directory, such as a log, may change all the time.
+    if (this.#cancelSettle !== undefined && nowMs - this.#changedAtMs >= maxSettleMs) return;
+    this.#cancelSettle?.();
     this.#cancelSettle = this.#timers.after(this.#options.settleMs ?? 100, () => {
-      this.#reading = this.#reading.then(this.#read);
+      this.#cancelSettle = undefined;
+      this.#changedAtMs = undefined;
+      this.#reading = this.#reading.then(async () => {
+        if ((await this.#fingerprint()) !== this.#lastFingerprint) await this.#read();
+      });
     });
   };
 
