@@ -39,7 +39,7 @@ export class CacheFeature implements Feature {
   readonly #usages: RuleUsages;
   readonly #events: EventInvalidations | undefined;
   readonly #rules = new WeakMap<Supergraph, SupergraphRules>();
-  readonly #firstRules = Promise.withResolvers<void>();
+  readonly #firstRules = Promise.withResolvers<CacheRules>();
   #current: SupergraphRules | undefined;
 
   constructor(context: FeatureContext) {
@@ -61,11 +61,21 @@ export class CacheFeature implements Feature {
   }
 
   readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
-    const { enabled, rules: configured, mutations, ignoreSubgraphNoStore } = this.#context.config.cache;
-    // Decides without parsing the SDL, for supergraphs that have no rules.
-    const mayHaveRules =
-      Object.keys(configured).length > 0 || reading.supergraph.sdl.includes('://tributary.dev/spec/');
-    if (!enabled || !mayHaveRules) return undefined;
+    const {
+      enabled,
+      rules: configured,
+      mutations,
+      ignoreSubgraphNoStore,
+      events,
+    } = this.#context.config.cache;
+    // Decides without parsing the SDL, for supergraphs that have no rules. Invalidations need the graph also while none are in
+    // use: the entries of an earlier supergraph are served again when that one is, or by another process.
+    const isNeeded =
+      reading.supergraph.sdl.includes('://tributary.dev/spec/') ||
+      [configured, mutations].some((section) => Object.keys(section).length > 0) ||
+      events.stream !== '' ||
+      this.#current !== undefined;
+    if (!enabled || !isNeeded) return undefined;
     const { rules, problems, unknown } = readCacheRules(reading.document, configured);
     const compiled = compileMutationInvalidations(mutations, rules.graph);
     return {
@@ -87,7 +97,7 @@ export class CacheFeature implements Feature {
 
   onSupergraph(supergraph: Supergraph): void {
     this.#current = this.#rules.get(supergraph);
-    if (this.#current !== undefined) this.#firstRules.resolve();
+    if (this.#current !== undefined) this.#firstRules.resolve(this.#current.rules);
   }
 
   decorateFetches(fetches: FetchSender, supergraph: Supergraph): FetchSender {
@@ -142,19 +152,15 @@ export class CacheFeature implements Feature {
       config: config.redis,
       stream,
       problems: this.#problems,
-      parse: async (body) => {
-        await this.#firstRules.promise;
-        const current = this.#current;
-        if (current !== undefined) return parseInvalidationRequest(body, current.rules.graph);
-        // The new supergraph has no cache rules: nothing stored can be served.
-        return { kind: 'tags', tags: [] };
-      },
+      parse: async (body) => parseInvalidationRequest(body, (await this.#currentRules()).graph),
       invalidate: (tags) => this.#invalidate(tags),
-      onGap: async () => {
-        await this.#firstRules.promise;
-        return this.#invalidate([...(this.#current?.rules.graph.subgraphs ?? [])].map(subgraphTag));
-      },
+      onGap: async () => this.#invalidate([...(await this.#currentRules()).graph.subgraphs].map(subgraphTag)),
     });
+  }
+
+  /** Those of the first supergraph while there is none yet. With events, every supergraph has some. */
+  async #currentRules(): Promise<CacheRules> {
+    return this.#current?.rules ?? this.#firstRules.promise;
   }
 
   async #invalidate(tags: readonly string[]): Promise<InvalidationResult> {

@@ -2,8 +2,36 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { type CachedShop, startCachedShop } from '../harness/cachedShop.ts';
+import { withCached } from '../harness/cachedSubgraphs.ts';
+import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 
 const query = '{ top { name stock } }';
+
+/** Notices when a gateway uses another supergraph. */
+class SupergraphSwitch {
+  #taken = (): void => {};
+  readonly logger = pino(
+    { level: 'info' },
+    {
+      write: (line: string): void => {
+        if (line.includes('A new supergraph is in use')) this.#taken();
+      },
+    },
+  );
+
+  /** Changes the supergraph of a gateway that watches its file. Resolves when the gateway uses it. */
+  async change({ supergraphFile: file }: InlineGateway, change: (sdl: string) => string): Promise<void> {
+    const sdl = await readFile(file, 'utf8');
+    const changed = change(sdl);
+    expect(changed).not.toBe(sdl);
+    const isTaken = new Promise<void>((resolve) => {
+      this.#taken = resolve;
+    });
+    await writeFile(`${file}.next`, changed);
+    await rename(`${file}.next`, file);
+    await isTaken;
+  }
+}
 
 interface SwitchingShop extends AsyncDisposable {
   readonly shop: CachedShop;
@@ -12,30 +40,16 @@ interface SwitchingShop extends AsyncDisposable {
 }
 
 async function startSwitching(): Promise<SwitchingShop> {
-  let taken = (): void => {};
-  const write = (line: string): void => {
-    if (line.includes('A new supergraph is in use')) taken();
-  };
+  const supergraphSwitch = new SupergraphSwitch();
   const shop = await startCachedShop({
     cache: { rules: { 'subgraph:catalog': { maxAge: '1m' }, 'subgraph:stock': { maxAge: '1m' } } },
     config: { security: { introspection: true } },
     isWatching: true,
-    dependencies: { logger: pino({ level: 'info' }, { write }) },
+    dependencies: { logger: supergraphSwitch.logger },
   });
-  const file = shop.gateway.supergraphFile;
   return {
     shop,
-    async change(change) {
-      const sdl = await readFile(file, 'utf8');
-      const changed = change(sdl);
-      expect(changed).not.toBe(sdl);
-      const isTaken = new Promise<void>((resolve) => {
-        taken = resolve;
-      });
-      await writeFile(`${file}.next`, changed);
-      await rename(`${file}.next`, file);
-      await isTaken;
-    },
+    change: (change) => supergraphSwitch.change(shop.gateway, change),
     [Symbol.asyncDispose]: () => shop[Symbol.asyncDispose](),
   };
 }
@@ -72,5 +86,56 @@ describe('A new supergraph', () => {
     shop.data.stock = 8;
     await change((sdl) => sdl.replace('stock: Int ', 'stock(at: String = "all"): Int '));
     expect((await shop.execute(query)).body).toEqual({ data: { top: { name: 'Product 1', stock: 8 } } });
+  });
+});
+
+describe('A supergraph without cache rules', () => {
+  const restock = 'mutation { restock(id: "1") { id } }';
+  const invalidate = (gateway: InlineGateway) =>
+    fetch(new URL('/cache/invalidate', gateway.adminUrl), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ types: ['Product'] }),
+    });
+
+  test.each<[string, (gateway: InlineGateway) => Promise<unknown>]>([
+    ['a mutation', (gateway) => gateway.execute(restock)],
+    ['a request', invalidate],
+  ])('is no reason to ignore an invalidation by %s: the entries are served again later', async (_by, act) => {
+    const supergraphSwitch = new SupergraphSwitch();
+    let stock = 3;
+    await using gateway = await startInlineGateway({
+      subgraphs: [
+        {
+          name: 'shop',
+          link: '',
+          sdl: withCached(
+            `type Query { product: Product @cached(maxAge: "1h") }
+             type Mutation { restock(id: ID!): Product }
+             type Product @key(fields: "id") @cached(maxAge: "1h") { id: ID! stock: Int }`,
+          ),
+          resolvers: {
+            Query: { product: () => ({ id: '1', stock }) },
+            Mutation: { restock: () => ({ id: '1' }) },
+          },
+        },
+      ],
+      config: {
+        cache: {
+          mutations: { 'Mutation.restock': { entities: [{ __typename: 'Product', id: '{args.id}' }] } },
+        },
+      },
+      isWatching: true,
+      dependencies: { logger: supergraphSwitch.logger },
+    });
+    const read = async () => (await gateway.execute('{ product { stock } }')).body.data;
+    expect(await read()).toEqual({ product: { stock: 3 } });
+    stock = 8;
+    expect(await read()).toEqual({ product: { stock: 3 } });
+    const [own, other] = ['https://tributary.dev/spec/', 'https://example.com/spec/'];
+    await supergraphSwitch.change(gateway, (sdl) => sdl.replaceAll(own, other));
+    await act(gateway);
+    await supergraphSwitch.change(gateway, (sdl) => sdl.replaceAll(other, own));
+    expect(await read()).toEqual({ product: { stock: 8 } });
   });
 });
