@@ -239,5 +239,7 @@ export class RedisInvalidations {
     this.#failedTags.clear();
     await this.#deleteAll(tags, { deleted: 0 });
     this.#isRetrying = false;
+    // The timer for invalidations that have failed meanwhile found this retry under way.
+    if (this.#failedTags.size > 0) this.#scheduleRetry();
   }
 }
