@@ -51,7 +51,8 @@ interface OperationProblem {
 
 /** Validates and plans an operation as a gateway with these limits does, with every condition on a variable being true.
  *  Validation blocks this thread; planning happens in the planner's threads. `enrichmentOf`: rules of fields that the
- *  plans defer. Omitted: the plans fetch everything that the client does not defer. */
+ *  plans defer. Omitted: the plans fetch everything that the client does not defer.
+ *  @throws {GatewayError} `OVERLOADED` when too many operations wait for the planner. */
 export async function planOnSupergraph(
   operation: ConsumerOperation,
   supergraph: Supergraph,
@@ -82,7 +83,8 @@ export async function planOnSupergraph(
     );
     return { kind: 'planned', normalized, variants };
   } catch (error) {
-    if (!(error instanceof GatewayError)) throw error;
+    // A planner that has too much to do says nothing about the operation.
+    if (!(error instanceof GatewayError) || error.code === 'OVERLOADED') throw error;
     return { kind: 'failed', problems: [planningProblem(error, operation)] };
   }
 }

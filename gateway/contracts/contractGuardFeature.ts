@@ -54,7 +54,7 @@ export class ContractGuardFeature implements Feature {
     registerContractMetrics({
       registry: metrics.registry,
       supergraphs: () => guard.counts,
-      brokenOperations: () => guard.lastCheck?.broken.length ?? 0,
+      brokenOperations: () => this.#countBrokenOperations(guard),
       subgraphs: () =>
         this.#watchedSubgraphs.map(({ name, state }) => ({ name, hasDrifted: state === 'drifted' })),
     });
@@ -148,6 +148,13 @@ export class ContractGuardFeature implements Feature {
   get #refused(): RefusedSupergraph | undefined {
     const refused = this.#guard?.refused;
     return refused?.message === this.#context.supergraphs.problem() ? refused : undefined;
+  }
+
+  /** Of the newest supergraph. */
+  #countBrokenOperations({ lastCheck }: ContractGuard): number {
+    // The one in use was offered again instead of the refused one, without another check.
+    if (lastCheck?.outcome === 'refused' && this.#refused === undefined) return 0;
+    return lastCheck?.broken.length ?? 0;
   }
 
   get #watchedSubgraphs(): readonly WatchedSubgraph[] {

@@ -308,6 +308,7 @@ describe('contracts.guard: enforce', () => {
     await shop.logged(driftIsOver);
     await shop.becomes<SupergraphAnswer>('/supergraph', ({ lastRefusal }) => lastRefusal === null);
     expect(await shop.admin('/health/ready')).toEqual({ status: 'ready', supergraph: before.supergraph?.id });
+    expect(await shop.metric('tributary_contract_broken_operations')).toBe('0');
     const back = load(shop);
     await shop.ask('Price');
     expect(await back.stop()).toEqual(new Set());
@@ -375,6 +376,16 @@ describe('contracts.guard: enforce', () => {
     shop.disk.remove('contracts/operations/shop/Price.graphql');
     await shop.logged(inUse, 2);
     expect(await shop.admin<SupergraphAnswer>('/supergraph')).toMatchObject({ lastRefusal: null });
+  });
+
+  test('accepts a refused supergraph after the contracts are gone', async () => {
+    const timers = new ManualInterval(3_600_000);
+    await using shop = await Guarded.start({ guard: 'enforce', driftInterval: '1h' }, { parts: { timers } });
+    shop.products.deploy(withoutPrice);
+    await shop.logged(refused);
+    shop.disk.remove('contracts');
+    await timers.fire();
+    await shop.logged(inUse, 2);
   });
 
   test('accepts a supergraph whose breakage is waived', async () => {

@@ -21,7 +21,7 @@ interface DriftWatchOptions {
   addresses(): readonly SubgraphAddress[];
   /** How the SDL of a protected subgraph is fetched. */
   readonly accessOf?: AccessOfAddress;
-  /** Called after each check. */
+  /** Called after each check, also one that failed or found no contracts. */
   onChecked(): Promise<void>;
 }
 
@@ -132,13 +132,24 @@ export class DriftWatch {
   }
 
   async #checkOnce(): Promise<void> {
-    const { directory, current, addresses, accessOf, onChecked, log, now } = this.#options;
+    const { current, onChecked } = this.#options;
     const supergraph = current();
-    if (!(await hasContractStore(directory)) || supergraph === undefined) {
+    if (supergraph === undefined) return;
+    const { signal } = this.#stopped;
+    try {
+      await this.#compare(supergraph, signal);
+    } finally {
+      // What it does with the contracts depends neither on this comparison nor on whether there are still contracts.
+      if (!signal.aborted) await onChecked();
+    }
+  }
+
+  async #compare(supergraph: Supergraph, signal: AbortSignal): Promise<void> {
+    const { directory, addresses, accessOf, log, now } = this.#options;
+    if (!(await hasContractStore(directory))) {
       this.#subgraphs = new Map();
       return;
     }
-    const { signal } = this.#stopped;
     const refusals = this.#refusals;
     this.#refusals = new Map();
     const live = await fetchLiveSubgraphs(addresses(), { signal, accessOf });
@@ -150,7 +161,6 @@ export class DriftWatch {
     this.#lastCheckAt = new Date(now()).toISOString();
     this.#applyDrift(this.#found.drift, refusals);
     log.debug({ subgraphs: live.length }, 'The running subgraphs were compared with the contracts');
-    await onChecked();
   }
 
   #applyDrift({ subgraphs }: Drift, refusals: ReadonlyMap<string, string>): void {

@@ -88,6 +88,8 @@ export class ContractGuard {
   #refusals: readonly GuardCheck[] = [];
   #refused: RefusedSupergraph | undefined;
   #background: Promise<void> = Promise.resolve();
+  /** Ends the check of the first supergraph when another one comes into use. */
+  #superseded: AbortController | undefined;
 
   constructor(options: ContractGuardOptions) {
     this.#options = options;
@@ -161,9 +163,14 @@ export class ContractGuard {
 
   /** Must be called for every supergraph that comes into use. */
   onSupergraph(supergraph: Supergraph): void {
+    // Its planner ends with its last operation, and what could not be planned would count as broken.
+    this.#superseded?.abort();
+    this.#superseded = undefined;
     if (this.#checked.has(supergraph)) return;
     this.#checked.add(supergraph);
-    this.#background = this.#checkInitialSupergraph(supergraph);
+    this.#superseded = new AbortController();
+    const signal = AbortSignal.any([this.#stopped.signal, this.#superseded.signal]);
+    this.#background = this.#checkInitialSupergraph(supergraph, signal);
   }
 
   async close(): Promise<void> {
@@ -172,8 +179,7 @@ export class ContractGuard {
   }
 
   /** The planner also serves requests, so operations are planned one at a time. */
-  async #checkInitialSupergraph(supergraph: Supergraph): Promise<void> {
-    const { signal } = this.#stopped;
+  async #checkInitialSupergraph(supergraph: Supergraph, signal: AbortSignal): Promise<void> {
     try {
       const result = await this.#check(supergraph, undefined, 1, signal);
       this.#count(result?.check);

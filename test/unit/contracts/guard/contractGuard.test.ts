@@ -11,6 +11,7 @@ import { planInProcess } from '../../../harness/inProcessPlanner.ts';
 import { composeOnce } from '../../../harness/shared/compositions.ts';
 import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
 import { testPlanningLimits } from '../../../harness/testPlanningLimits.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
 
 const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
 const products = `${link}
@@ -35,7 +36,11 @@ let before: Supergraph;
 /** Fetches `product.price` from stock. */
 let after: Supergraph;
 
-async function load(sdls: Readonly<Record<string, string>>, host = 'test'): Promise<Supergraph> {
+async function load(
+  sdls: Readonly<Record<string, string>>,
+  host = 'test',
+  startThread = planInProcess,
+): Promise<Supergraph> {
   const subgraphs = Object.entries(sdls).map(([name, sdl]) => ({
     name,
     url: `http://${name}.${host}/`,
@@ -47,7 +52,7 @@ async function load(sdls: Readonly<Record<string, string>>, host = 'test'): Prom
     sdl: composed.sdl,
     urls: new Map(),
     planning: testPlanningLimits,
-    startThread: planInProcess,
+    startThread,
   });
   loaded.push(supergraph);
   return supergraph;
@@ -273,6 +278,24 @@ test('the contract guard stops a check when a newer supergraph arrives although 
   stop.abort(new Error('overtaken'));
   expect(await admitted).toBe('overtaken');
   expect(Object.fromEntries(shop.guard.counts)).toEqual({ fine: 0, broken: 0, refused: 0, undecided: 0 });
+});
+
+test('the contract guard ends the check of the first supergraph when another one comes into use', async () => {
+  await using shop = new Shop({});
+  const planning = new Gate();
+  const first = await load({ products, stock }, 'first', async (options) => {
+    const thread = await planInProcess(options, undefined);
+    return { ...thread, plan: (request) => planning.pass().then(() => thread.plan(request)) };
+  });
+  shop.guard.onSupergraph(first);
+  await planning.waitForArrivals();
+  shop.guard.onSupergraph(before);
+  // As the switch does when no operation uses the first one any more.
+  await first.planner.close();
+  planning.open();
+  while (shop.guard.lastCheck?.supergraph !== before.id) await waitForTurns();
+  expect(shop.lines).toEqual([]);
+  expect(Object.fromEntries(shop.guard.counts)).toEqual({ fine: 1, broken: 0, refused: 0, undecided: 0 });
 });
 
 describe('the contract guard, for a first supergraph without a subgraph of the contracts,', () => {
