@@ -337,7 +337,8 @@ const driftRules = {
   },
   'gateway-unreachable': {
     severity: 'undecided',
-    advice: 'Start the gateway, or correct the URL of its admin listener (--gateway).',
+    advice:
+      'Start the gateway, correct the URL of its admin listener (--gateway), or make the configured supergraph readable again.',
   },
 } as const satisfies Rules;
 

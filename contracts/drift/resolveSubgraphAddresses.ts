@@ -1,5 +1,5 @@
 import type { GatewayConfig } from '../../gateway/config/schema.ts';
-import { subgraphPolicyOf } from '../../gateway/config/subgraphPolicyOf.ts';
+import { configuredUrlsOf } from '../../gateway/subgraphs/subgraphEndpoints.ts';
 import type { SubgraphAddress } from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { ContractStore } from '../contractStore.ts';
 import { placeholderUrl } from '../store/schemaFile.ts';
@@ -27,10 +27,7 @@ export function resolveSubgraphAddresses({
     if (url !== placeholderUrl(name)) addresses.set(name, url);
   for (const [name, url] of gateway) addresses.set(name, url);
   if (config !== undefined) {
-    for (const name of Object.keys(config.subgraphs)) {
-      const url = name === 'all' ? undefined : subgraphPolicyOf(config, name).url;
-      if (url !== undefined) addresses.set(name, url);
-    }
+    for (const [name, url] of configuredUrlsOf(config)) addresses.set(name, url);
     if ('subgraphs' in config.supergraph) {
       for (const { name, url } of config.supergraph.subgraphs) addresses.set(name, url);
     }

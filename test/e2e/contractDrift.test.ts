@@ -1,3 +1,4 @@
+import { renameSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { DriftCommand, runDrift, summarizeFindings } from '../harness/driftCommand.ts';
@@ -140,6 +141,16 @@ describe('contracts drift', () => {
     expect(await protectedDrift(`products=${other}`)).toEqual([0, undefined]);
   });
 
+  test('fetches the schema of a subgraph with several addresses from the first one', async () => {
+    disk.write({
+      'several.yaml': `supergraph: { subgraphs: [{ name: products, url: '${productsServer.url}' }] }
+subgraphs: { shipping: { urls: ['${shippingServer.url}', 'http://other.test/'] } }\n`,
+    });
+    const before = shippingServer.requests.length;
+    const { code } = await runDrift(disk.root, '--subgraph', 'shipping', '--config', 'several.yaml');
+    expect([code, shippingServer.requests.length]).toEqual([0, before + 1]);
+  });
+
   test('is about the named subgraphs only', async () => {
     await using gone = await startScriptedSubgraph();
     gone.setDefaultScript((exchange) => exchange.reset());
@@ -226,6 +237,21 @@ describe('contracts drift', () => {
     expect(watching.stdout).toBe(before);
     watching.child.kill('SIGINT');
     expect(await watching.exitCode).toBe(1);
+  });
+
+  test('continues with --watch while the supergraph cannot be read', async () => {
+    serve(productsServer, products);
+    const sdl = await supergraphOf(products, shipping);
+    disk.write({ 'watched.graphql': sdl, 'watched.yaml': 'supergraph: { file: watched.graphql }\n' });
+    const args = [...where(), '--config', 'watched.yaml', '--watch', '--interval', '100ms'];
+    await using watching = new DriftCommand(disk.root, ...args);
+    await watching.waitForOutput(/1 operation checked/);
+    renameSync(disk.path('watched.graphql'), disk.path('away.graphql'));
+    await watching.waitForOutput(/gateway-unreachable/);
+    renameSync(disk.path('away.graphql'), disk.path('watched.graphql'));
+    await watching.waitForOutput(/: 0 new, 1 resolved\n/);
+    watching.child.kill('SIGINT');
+    expect(await watching.exitCode).toBe(0);
   });
 
   test.each([

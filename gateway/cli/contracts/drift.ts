@@ -4,6 +4,7 @@ import type { ContractStore } from '../../../contracts/contractStore.ts';
 import { fetchLiveSubgraphs } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
 import { findDrift } from '../../../contracts/drift/findDrift.ts';
 import { resolveSubgraphAddresses } from '../../../contracts/drift/resolveSubgraphAddresses.ts';
+import { createFinding } from '../../../contracts/finding.ts';
 import type { CheckReport } from '../../../contracts/report/checkReport.ts';
 import { createReport } from '../../../contracts/report/createReport.ts';
 import { ruleOf } from '../../../contracts/rules.ts';
@@ -47,7 +48,8 @@ export async function contractsDrift(
   const selected = readSelection(options.subgraph ?? []);
   const config = readConfig(options.config);
   const stopped = new AbortController();
-  const checkOnce = () => checkDriftOnce(options, selected, config, stopped.signal);
+  const checkOnce = (isRepeated = false) =>
+    checkDriftOnce(options, selected, config, isRepeated, stopped.signal);
   if (options.watch !== true) {
     const report = await checkOnce();
     writeReport(report, outputs);
@@ -62,7 +64,7 @@ export async function contractsDrift(
   let last: CheckReport | undefined;
   try {
     for (;;) {
-      const report = await checkOnce();
+      const report = await checkOnce(last !== undefined);
       reportChanges(last, report, outputs);
       last = report;
       await wait(intervalMs, undefined, { signal: stopped.signal });
@@ -80,10 +82,11 @@ async function checkDriftOnce(
   { directory, gateway: adminUrl, strict = false, watch = false }: ContractsDriftOptions,
   selected: Selection,
   config: GatewayConfig | undefined,
+  isRepeated: boolean,
   signal: AbortSignal,
 ): Promise<CheckReport> {
   const store = await readContractStore(directory);
-  const gateway = await readGateway(adminUrl, config, signal);
+  const gateway = await readGateway(adminUrl, config, isRepeated, signal);
   const known = resolveSubgraphAddresses({
     store,
     config,
@@ -124,13 +127,21 @@ function checkScopeOf({ directory, operations }: ContractStore, subgraphs: numbe
 async function readGateway(
   adminUrl: string | undefined,
   config: GatewayConfig | undefined,
+  isRepeated: boolean,
   signal: AbortSignal,
 ): Promise<RunningGateway> {
   if (adminUrl !== undefined) return readRunningGateway(adminUrl, signal);
   const source = config?.supergraph;
-  const sdl =
-    source === undefined || 'subgraphs' in source ? undefined : await readSupergraph(source, signal);
-  return { sdl, subgraphs: new Map(), findings: [] };
+  const subgraphs = new Map<string, string>();
+  if (source === undefined || 'subgraphs' in source) return { subgraphs, findings: [] };
+  try {
+    return { sdl: await readSupergraph(source, signal), subgraphs, findings: [] };
+  } catch (error) {
+    // The first check shows that the configuration is right. Later, the source may be readable again at the next one.
+    if (!isRepeated || !(error instanceof CommandError)) throw error;
+    const finding = createFinding('gateway-unreachable', { message: error.message });
+    return { subgraphs, findings: [finding] };
+  }
 }
 
 /** No configuration is needed when arguments name the subgraphs and the gateway. */
