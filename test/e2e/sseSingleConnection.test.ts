@@ -301,7 +301,7 @@ describe('the limits of event streams', () => {
 
   test('turn event streams off when limits.eventStreams is 0', async () => {
     await using server = await startScriptedServer(undefined, { limits: { eventStreams: 0 } });
-    expect(rejectionOf(await exchange(server.url, { method: 'PUT' }))).toEqual([503, 'OVERLOADED']);
+    expect(rejectionOf(await exchange(server.url, { method: 'PUT' }))).toEqual([403, 'FORBIDDEN']);
   });
 
   test('apply to the operations on one stream', async () => {

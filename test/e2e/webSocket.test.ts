@@ -571,6 +571,11 @@ describe('a WebSocket handshake', () => {
     expect(again.socket.readyState).toBe(WebSocket.OPEN);
   });
 
+  test('is refused for good where none are allowed', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { webSockets: 0 } });
+    expect(await rejectionOf(server.url)).toEqual([403, 'FORBIDDEN']);
+  });
+
   test('is rejected at the limit of WebSockets of one client: an identity, or an address without one', async () => {
     await using server = await startScriptedServer(undefined, {
       limits: { webSocketsPerClient: 1 },
@@ -584,7 +589,7 @@ describe('a WebSocket handshake', () => {
     expect(await second.closed).toEqual({
       code: 1013,
       reason:
-        'This client has 1 WebSockets, the maximum (limits.webSocketsPerClient). Close one of them first.',
+        "The number of this client's WebSockets is at its maximum, 1 (limits.webSocketsPerClient). Close one of them first.",
     });
     const anonymous = await Peer.ready(server.url);
     expect(await rejectionOf(server.url)).toEqual([503, 'OVERLOADED']);

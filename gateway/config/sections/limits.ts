@@ -67,7 +67,7 @@ export const limitsSection = z
       .prefault(0),
     webSockets: integer()
       .describe(
-        'Maximum number of client WebSockets in one process. More are refused with 503; 0 refuses all.',
+        'Maximum number of client WebSockets in one process. More are refused with 503. 0 refuses all, with 403.',
       )
       .prefault(20_000),
     webSocketsPerClient: integer({ min: 1 })
@@ -82,7 +82,7 @@ export const limitsSection = z
       .prefault(100),
     eventStreams: integer()
       .describe(
-        "Maximum number of event streams in graphql-sse's single connection mode in one process, reserved ones included. More are refused with 503; 0 refuses all.",
+        "Maximum number of event streams in graphql-sse's single connection mode in one process, reserved ones included. More are refused with 503. 0 refuses all, with 403.",
       )
       .prefault(20_000),
     cost: z

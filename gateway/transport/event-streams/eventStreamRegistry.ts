@@ -83,9 +83,16 @@ export class EventStreamRegistry {
 }
 
 function limitReachedError(limit: number, option: string): HttpError {
-  const message =
-    limit === 0
-      ? `Event streams for several operations are turned off (${option}). Accept text/event-stream for each operation.`
-      : `There are ${limit} event streams, the maximum (${option}). Close a stream, or try again.`;
-  return new HttpError(503, message, { code: 'OVERLOADED' });
+  if (limit === 0) {
+    return new HttpError(
+      403,
+      `Event streams for several operations are turned off (${option} is 0). Accept text/event-stream for each operation.`,
+      { code: 'FORBIDDEN' },
+    );
+  }
+  return new HttpError(
+    503,
+    `The number of event streams is at its maximum, ${limit} (${option}). Close a stream, or try again.`,
+    { code: 'OVERLOADED' },
+  );
 }

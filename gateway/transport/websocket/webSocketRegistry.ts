@@ -131,10 +131,17 @@ export class WebSocketRegistry {
     if (problem !== undefined) throw problem;
     const credentials = csrf ? checkOrigin(request.headers, cors) : 'used';
     admission.checkReady();
+    if (maxConnections === 0) {
+      throw new HttpError(
+        403,
+        'WebSockets are turned off (limits.webSockets is 0). Send operations over HTTP, and accept text/event-stream for subscriptions.',
+        { code: 'FORBIDDEN' },
+      );
+    }
     if (this.#open.size >= maxConnections) {
       throw new HttpError(
         503,
-        `There are ${maxConnections} WebSockets, the maximum (limits.webSockets). Try again.`,
+        `The number of WebSockets is at its maximum, ${maxConnections} (limits.webSockets). Try again.`,
         { code: 'OVERLOADED' },
       );
     }
@@ -149,7 +156,7 @@ export class WebSocketRegistry {
     if ((this.#countByClient.get(clientKey) ?? 0) < max) return undefined;
     return new HttpError(
       503,
-      `This client has ${max} WebSockets, the maximum (limits.webSocketsPerClient). Close one of them first.`,
+      `The number of this client's WebSockets is at its maximum, ${max} (limits.webSocketsPerClient). Close one of them first.`,
       { code: 'OVERLOADED' },
     );
   }
