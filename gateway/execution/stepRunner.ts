@@ -457,9 +457,12 @@ export class StepRunner {
   }
 
   #recordCacheContribution(step: FetchStep, result: FetchResult): void {
-    const contribution =
+    let contribution =
       (result.kind === 'answered' ? (result.caching ?? this.#respondedCachingOf(step, result)) : undefined) ??
       uncachedContribution;
+    // What an extension has computed headers from cannot be named in `Vary`.
+    if (this.#options.requestContext.hasComputedHeaders && contribution.kind === 'cached')
+      contribution = { ...contribution, headers: [...contribution.headers, '*'] };
     const ofGroup = this.cacheContributions[step.group];
     if (ofGroup === undefined) this.cacheContributions[step.group] = [contribution];
     else ofGroup.push(contribution);

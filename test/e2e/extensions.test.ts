@@ -583,6 +583,34 @@ describe('a hook of a request', () => {
   });
 });
 
+test('a response that caches may store varies by everything if an extension computes headers for subgraphs', async () => {
+  const tenants = defineExtension({
+    name: 'tenants',
+    subgraphHeaders: ({ headers, request }) => {
+      headers.set('x-tenant-id', request.headers.get('x-tenant') ?? 'none');
+    },
+  });
+  await using cached = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'greetings',
+        sdl: 'type Query { greeting: String }',
+        resolvers: { Query: { greeting: (_, __, { headers }) => `Hello ${headers['x-tenant-id']}` } },
+      },
+    ],
+    config: { cache: { rules: { 'Query.greeting': { maxAge: '1m' } } }, extensions: [tenants] },
+  });
+  const headers = { 'content-type': 'application/json', 'x-tenant': 'acme' };
+  const response = await fetch(cached.url, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ query: '{ greeting }' }),
+  });
+  expect(await response.json()).toEqual({ data: { greeting: 'Hello acme' } });
+  expect(response.headers.get('cache-control')).toBe('public, max-age=60');
+  expect(response.headers.get('vary')?.split(', ')).toContain('*');
+});
+
 test('a retried enrichment job sends the headers of its own client, and clients with different headers share none', async () => {
   let failures = 2;
   gateway.subgraph('stock').answerWith(() => {
