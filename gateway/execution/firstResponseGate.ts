@@ -146,6 +146,7 @@ export class FirstResponseGate implements ResponseGate {
     budget.expire();
     const turns = budget.mayServeStale ? staleLookupTurns : 1;
     for (let turn = 0; turn < turns && this.#pending.size > 0; turn++) await yieldToEventLoop();
+    budget.end();
     this.#readyToSend.resolve();
   }
 }

@@ -3,28 +3,33 @@
 export class LatencyBudget {
   /** A fetch with this budget looks for stale values. Set by the cache. */
   mayServeStale = false;
-  #isExpired = false;
+  #state: 'running' | 'expired' | 'over' = 'running';
   readonly #listeners = new Set<() => void>();
   readonly #staleFallbacks = new Map<number, StaleFallbacks>();
 
+  /** Whether a stale value is better than to wait longer. */
   get isExpired(): boolean {
-    return this.#isExpired;
+    return this.#state === 'expired';
   }
 
   expire(): void {
-    if (this.#isExpired) return;
-    this.#isExpired = true;
+    if (this.#state !== 'running') return;
+    this.#state = 'expired';
     const listeners = [...this.#listeners];
     this.#listeners.clear();
     for (const listener of listeners) listener();
   }
 
+  /** The first response is sent: what is fetched from now on is for updates, which wait for fresh values. */
+  end(): void {
+    this.#state = 'over';
+    this.#listeners.clear();
+  }
+
   /** Calls the listener when the budget expires, or at once if it has expired. Returns a function that removes the listener. */
   onExpire(listener: () => void): () => void {
-    if (this.#isExpired) {
-      listener();
-      return () => {};
-    }
+    if (this.#state === 'expired') listener();
+    if (this.#state !== 'running') return () => {};
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }

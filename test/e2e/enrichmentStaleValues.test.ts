@@ -85,6 +85,28 @@ describe('A stale value at the end of a budget', () => {
   });
 });
 
+test('a stale value is not in an update: nothing waits for the end of a budget any more', async () => {
+  const clock = new ShopClock();
+  await using shop = await startEnrichedShop({
+    config: { cache: { rules: { 'subgraph:catalog': { maxAge: '5s', staleIfError: '60s' } } } },
+    dependencies: { now: clock.now },
+  });
+  const related = '{ top { id related { name } } }';
+  await shop.execute(related, longBudget);
+  clock.advanceSeconds(10);
+  shop.catalog.answerWith(({ variables }) =>
+    variables.representations === undefined
+      ? undefined
+      : { kind: 'json', body: { data: { _entities: [{ __typename: 'Product', name: 'New Pot' }] } } },
+  );
+  const gate = shop.advice.hold('Product.related');
+  const first = await shop.execute(related);
+  gate.open();
+  expect(await shop.fetchUpdates(enrichmentOf(first)?.token)).toMatchObject([
+    { path: ['top', 'related'], data: [{ name: 'New Pot' }] },
+  ]);
+});
+
 test('a fresh cached value is in the first response of a request with a budget of 0 ms', async () => {
   await using shop = await startEnrichedShop({
     config: {
