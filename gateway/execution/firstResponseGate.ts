@@ -37,6 +37,8 @@ export class PrimaryDataGate implements ResponseGate {
   }
 
   cancel(reason: unknown): void {
+    // No caller awaits it while the execution waits for its turn.
+    this.#complete.promise.catch(() => {});
     this.#complete.reject(reason);
   }
 }

@@ -6,6 +6,7 @@ import { yieldToEventLoop } from '../../../gateway/time/yieldToEventLoop.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { rootFetch } from '../../harness/fetchNodes.ts';
 import { createLocalPipeline } from '../../harness/localPipeline.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const sampleMs = 20;
 function createQueue() {
@@ -186,12 +187,10 @@ describe('the queue of executions', () => {
   });
 });
 
-test('an operation calls no subgraph until it is its turn, and leaves its turn to others when it has ended', async () => {
-  const { queue, fill, end, enter, log } = createQueue();
-  await fill();
+function createPipeline(queue: ExecutionQueue) {
   const sdl = 'type Query { answer: Int }';
   const schema = buildSchema(sdl);
-  const pipeline = createLocalPipeline({
+  return createLocalPipeline({
     planner: {
       plan: async () => ({
         kind: 'QueryPlan',
@@ -204,9 +203,19 @@ test('an operation calls no subgraph until it is its turn, and leaves its turn t
     subgraphs: new Map([['only', schema]]),
     executionQueue: queue,
   });
-  const answer = pipeline.execute('{ answer }');
+}
+
+async function untilWaiting(queue: ExecutionQueue): Promise<void> {
   for (let n = 0; n < 100 && queue.length === 0; n++) await yieldToEventLoop();
   expect(queue.length).toBe(1);
+}
+
+test('an operation calls no subgraph until it is its turn, and leaves its turn to others when it has ended', async () => {
+  const { queue, fill, end, enter, log } = createQueue();
+  await fill();
+  const pipeline = createPipeline(queue);
+  const answer = pipeline.execute('{ answer }');
+  await untilWaiting(queue);
   expect(pipeline.calls).toEqual([]);
   enter('next', { deadline: Number.POSITIVE_INFINITY });
   await end();
@@ -214,4 +223,23 @@ test('an operation calls no subgraph until it is its turn, and leaves its turn t
   expect(pipeline.calls).toHaveLength(1);
   await settle();
   expect(log).toEqual(['next']);
+});
+
+test('an operation whose client disconnects while it waits for its turn leaves no rejected promise behind', async () => {
+  const { queue, fill } = createQueue();
+  await fill();
+  const client = new AbortController();
+  const unhandled: unknown[] = [];
+  const record = (reason: unknown): number => unhandled.push(reason);
+  process.on('unhandledRejection', record);
+  try {
+    const answer = createPipeline(queue).respond('{ answer }', {}, undefined, undefined, client.signal);
+    await untilWaiting(queue);
+    client.abort();
+    await expect(answer).rejects.toMatchObject({ code: 'REQUEST_ABORTED' });
+    await waitForTurns(2);
+    expect(unhandled).toEqual([]);
+  } finally {
+    process.off('unhandledRejection', record);
+  }
 });
