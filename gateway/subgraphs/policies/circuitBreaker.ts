@@ -27,9 +27,10 @@ type State =
   | { readonly kind: 'half-open'; readonly probeSentAt: number | undefined };
 
 /** A circuit breaker that samples: it opens when too large a part of the calls in a sliding window failed. Open, it admits
- *  no call for `openFor`, and then one probe, whose outcome closes or opens it again. A probe without an outcome after
- *  `openFor` counts as lost, and the next one is admitted: otherwise a probe that hangs would keep the circuit open after
- *  the subgraph has recovered. */
+ *  no call for `openFor`, and then one probe, whose outcome closes or opens it again. After another
+ *  `openFor` without an outcome, the next probe is admitted: otherwise a probe that hangs would keep the circuit open after
+ *  the subgraph has recovered. The success of any of these probes closes the circuit: otherwise it would stay open while a
+ *  subgraph takes longer than `openFor`. */
 export class CircuitBreaker {
   readonly #settings: CircuitBreakerSettings;
   readonly #now: () => number;
@@ -39,6 +40,8 @@ export class CircuitBreaker {
   #state: State = { kind: 'closed' };
   /** Changes with each state, so that outcomes of calls from before the change are ignored. */
   #epoch = 0;
+  /** The epoch in which the circuit opened for the last time: permits of later ones are those of probes. */
+  #openedEpoch = 0;
 
   /** `now`: milliseconds on a monotonic clock. `onChange` is called after the circuit has opened or closed; a probe that
    *  fails keeps it open. */
@@ -72,8 +75,12 @@ export class CircuitBreaker {
   }
 
   record(permit: CircuitPermit, health: CallHealth, now = this.#now()): void {
-    if (permit !== this.#epoch) return;
     const state = this.#state;
+    if (permit !== this.#epoch) {
+      const isLateProbe = state.kind === 'half-open' && permit > this.#openedEpoch;
+      if (isLateProbe && health === 'success') this.#change({ kind: 'closed' });
+      return;
+    }
     if (state.kind === 'half-open') {
       if (health === 'ignored') this.#change({ kind: 'half-open', probeSentAt: undefined });
       else if (health === 'success') this.#change({ kind: 'closed' });
@@ -92,6 +99,7 @@ export class CircuitBreaker {
 
   #open(since: number): void {
     this.#change({ kind: 'open', until: since + this.#settings.openFor });
+    this.#openedEpoch = this.#epoch;
   }
 
   #change(state: State): void {

@@ -116,7 +116,7 @@ describe('a circuit breaker', () => {
     expect(breaker.acquire()).toBeDefined();
   });
 
-  test('admits another probe when the first one hangs for openFor, and ignores the end of the first', () => {
+  test('admits another probe when the first one hangs for openFor, and ignores the failure of the first', () => {
     const { clock, breaker, fail } = open();
     fail(4);
     clock.advance(500);
@@ -127,6 +127,34 @@ describe('a circuit breaker', () => {
     expect(breaker.state).toBe('half-open');
     breaker.record(second, 'success');
     expect(breaker.state).toBe('closed');
+  });
+
+  test('closes when a probe succeeds after another one was sent, so that responses may take longer than openFor', () => {
+    const { clock, breaker, states, fail } = open();
+    fail(4);
+    clock.advance(500);
+    const slow = breaker.acquire() as CircuitPermit;
+    clock.advance(500);
+    const second = breaker.acquire() as CircuitPermit;
+    clock.advance(100);
+    breaker.record(slow, 'success');
+    expect(states).toEqual(['open', 'closed']);
+    // The circuit has closed already.
+    breaker.record(second, 'success');
+    expect(breaker.state).toBe('closed');
+  });
+
+  test('ignores the success of a probe from before a later probe failed', () => {
+    const { clock, breaker, fail } = open();
+    fail(4);
+    clock.advance(500);
+    const slow = breaker.acquire() as CircuitPermit;
+    clock.advance(500);
+    breaker.record(breaker.acquire() as CircuitPermit, 'failure');
+    clock.advance(500);
+    breaker.acquire();
+    breaker.record(slow, 'success');
+    expect(breaker.state).toBe('half-open');
   });
 
   test('ignores the ends of calls that were sent before it opened', () => {
