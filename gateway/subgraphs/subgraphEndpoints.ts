@@ -53,6 +53,7 @@ export function createSubgraphEndpoints(
         isAdaptive: policy.concurrency.adaptive,
         urls: policy.urls.length > 1 ? policy.urls : undefined,
         maxConnectionAgeMs: policy.maxConnectionAge,
+        pingIntervalMs: pingIntervalOf(policy),
         tls: certificates.tlsOf(name),
         respond: respondedNamesOf(policy),
         signing: signingOf(policy),
@@ -68,6 +69,16 @@ export function createSubgraphEndpoints(
     if (endpoint === undefined) throw new Error(`No supergraph has a subgraph "${subgraph}".`);
     return endpoint;
   };
+}
+
+const minPingIntervalMs = 1_000;
+const maxPingIntervalMs = 60_000;
+
+/** A call that times out closes its connection over HTTP/1.1, but only its stream over HTTP/2: without pings, a connection
+ *  that was lost without notice would get further calls, and each would time out. A slow response does not delay the answer
+ *  to a ping, but a blocked event loop of the subgraph does. So the interval is no shorter than a call may take. */
+function pingIntervalOf({ timeouts: { attempt } }: SubgraphPolicy): number {
+  return Math.min(Math.max(attempt, minPingIntervalMs), maxPingIntervalMs);
 }
 
 /** `cache-control` is read of every response, and merged with what the cache rules say. */

@@ -14,6 +14,9 @@ export interface SubgraphEndpoint extends CallCapacity, CallPolicySettings {
   /** Connections older than this take no more requests, so that new ones resolve the host name again. Milliseconds; no limit
    *  when omitted. */
   readonly maxConnectionAgeMs?: number | undefined;
+  /** An HTTP/2 connection is closed when a ping of this interval has no answer before the next one. Milliseconds; undici's
+   *  default, a minute, when omitted. */
+  readonly pingIntervalMs?: number | undefined;
   /** Largest body that is accepted, before and after decompression. */
   readonly maxResponseBytes: number;
   /** Accept compressed responses. When omitted, unless the subgraph has a loopback address. */
@@ -140,7 +143,7 @@ export class SubgraphPools {
 
   #poolOf(url: URL, endpoint: SubgraphEndpoint, isDeferred: boolean): Pool {
     const allowH2 = endpoint.http2 && url.protocol === 'https:';
-    const { attemptTimeoutMs, tls, maxConnectionAgeMs } = endpoint;
+    const { attemptTimeoutMs, tls, maxConnectionAgeMs, pingIntervalMs } = endpoint;
     const limits = callLimitsOf(endpoint);
     // A connection becomes free slightly later than its call ends. Without this limit, the next call would open another
     // connection instead of waiting.
@@ -157,6 +160,7 @@ export class SubgraphPools {
         // Each call has a timer of its own for all of its phases.
         headersTimeout: 0,
         bodyTimeout: 0,
+        ...(pingIntervalMs === undefined ? {} : { h2Options: { pingInterval: pingIntervalMs } }),
         factory: (origin, options) =>
           new PooledClient(origin, {
             ...(options as ClientOptions),

@@ -1,6 +1,7 @@
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { loopbackCertificate } from '../../harness/loopbackCertificate.ts';
+import { startPausableProxy } from '../../harness/pausableProxy.ts';
 import { createClientFixture, describeFailure } from './clientFixture.ts';
 
 const tls = { ca: loopbackCertificate.cert };
@@ -69,6 +70,21 @@ describe('HTTP/2', () => {
     expect(await describeFailure(late)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect(await dataOf(under.send({ body: 'a' }))).toEqual({ body: 'a' });
     expect(sessions.size).toBe(1);
+  });
+
+  test('uses another connection when one has been lost without notice', async () => {
+    const { port } = new URL(url);
+    await using proxy = await startPausableProxy(Number(port));
+    await using under = createClientFixture(url.replace(port, String(proxy.port)), {
+      at: { http2: true, connections: 1, tls, pingIntervalMs: 250 },
+    });
+    expect(await dataOf(under.send({ body: 'a' }))).toEqual({ body: 'a' });
+    const lost = proxy.pauseAt('');
+    const answer = dataOf(under.send({ body: 'b' }));
+    await lost;
+
+    expect(await answer).toEqual({ body: 'b' });
+    expect(proxy.acceptedConnections).toBe(2);
   });
 
   test('is not used if it is switched off', async () => {
