@@ -82,8 +82,8 @@ class PooledClient extends Client {
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     (options as CallDispatchOptions).connection = this;
-    // The last request of an old connection: the next one connects again. undici's own limit (`clientTtl`) looks at the clock
-    // for every connection of the pool at every request.
+    // The last request of an old connection: the next one connects again. undici ignores it over HTTP/2, and its own limit
+    // (`clientTtl`) looks at the clock at every request, for every connection of the pool up to the one that is used.
     if (this.#isOld) options.reset = true;
     return super.dispatch(options, handler);
   }
@@ -160,11 +160,12 @@ export class SubgraphPools {
         // Each call has a timer of its own for all of its phases.
         headersTimeout: 0,
         bodyTimeout: 0,
+        ...(allowH2 && maxConnectionAgeMs !== undefined ? { clientTtl: maxConnectionAgeMs } : {}),
         ...(pingIntervalMs === undefined ? {} : { h2Options: { pingInterval: pingIntervalMs } }),
         factory: (origin, options) =>
           new PooledClient(origin, {
             ...(options as ClientOptions),
-            maxAgeMs: maxConnectionAgeMs,
+            maxAgeMs: allowH2 ? undefined : maxConnectionAgeMs,
             connecting: this.#connecting,
           }),
       });

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { loopbackCertificate } from '../../harness/loopbackCertificate.ts';
 import { startPausableProxy } from '../../harness/pausableProxy.ts';
+import { json, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
 import { createClientFixture, describeFailure } from './clientFixture.ts';
 
 const tls = { ca: loopbackCertificate.cert };
@@ -9,17 +11,21 @@ const tls = { ca: loopbackCertificate.cert };
 let server: Http2SecureServer;
 let url: string;
 let sessions: Set<ServerHttp2Session>;
+/** How many connections with HTTP/2 there were. */
+let sessionCount: number;
 let seen: { readonly version: string; readonly body: string }[];
-/** Requests with the body `hang` are never answered; this resolves when one is there. */
-let hanging: PromiseWithResolvers<void>;
+/** Requests with the body `hang` are not answered; this resolves when one is there, with what answers it. */
+let hanging: PromiseWithResolvers<() => unknown>;
 
 beforeEach(async () => {
   sessions = new Set();
+  sessionCount = 0;
   seen = [];
   hanging = Promise.withResolvers();
   server = createSecureServer({ ...loopbackCertificate, allowHTTP1: true });
   server.on('session', (session) => {
     sessions.add(session);
+    sessionCount += 1;
     session.on('close', () => sessions.delete(session));
   });
   server.on('request', (request, response) => {
@@ -28,8 +34,9 @@ beforeEach(async () => {
     request.on('end', () => {
       const body = Buffer.concat(chunks).toString();
       seen.push({ version: request.httpVersion, body });
-      if (body === 'hang') hanging.resolve();
-      else response.end(JSON.stringify({ data: { body } }));
+      const answer = (): unknown => response.end(JSON.stringify({ data: { body } }));
+      if (body === 'hang') hanging.resolve(answer);
+      else answer();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -70,6 +77,34 @@ describe('HTTP/2', () => {
     expect(await describeFailure(late)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect(await dataOf(under.send({ body: 'a' }))).toEqual({ body: 'a' });
     expect(sessions.size).toBe(1);
+  });
+
+  test('uses another connection when the last one is older than its limit, which ends after its calls', async () => {
+    await using under = createClientFixture(url, {
+      at: { http2: true, connections: 1, tls, maxConnectionAgeMs: 1 },
+    });
+    const slow = under.send({ body: 'hang' });
+    const answer = await hanging.promise;
+    const [old] = sessions;
+    const closed = once(old as ServerHttp2Session, 'close');
+
+    // The age is measured by the real clock.
+    while (sessionCount < 2) expect(await dataOf(under.send({ body: 'a' }))).toEqual({ body: 'a' });
+
+    answer();
+    expect(await dataOf(slow)).toEqual({ body: 'hang' });
+    await closed;
+  });
+
+  test('is offered to a server that has only HTTP/1.1, whose connections also end at their limit', async () => {
+    await using subgraph = await startScriptedSubgraph(loopbackCertificate);
+    subgraph.setDefaultScript(json({ data: { ok: true } }));
+    await using under = createClientFixture(subgraph.url, {
+      at: { http2: true, connections: 1, tls, maxConnectionAgeMs: 1 },
+    });
+
+    while (subgraph.requests.at(-1)?.connection !== 2)
+      expect(await dataOf(under.send())).toEqual({ ok: true });
   });
 
   test('uses another connection when one has been lost without notice', async () => {
