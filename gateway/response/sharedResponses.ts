@@ -1,4 +1,4 @@
-import { abortReasonOf } from '../errors.ts';
+import { abortReasonOf, GatewayError } from '../errors.ts';
 import type { Execution } from '../execution/execution.ts';
 import type { ExecutionObserver } from '../execution/executionObserver.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
@@ -47,14 +47,16 @@ export class SharedResponses {
   async respond(shareable: ShareableRequest): Promise<Outcome> {
     const { key, request } = shareable;
     const flights = this.#flightsOf(shareable.operation);
+    let isRetried = false;
     for (let flight = flights.find(key); flight !== undefined; flight = flights.find(key)) {
       this.#joinCount += 1;
-      const waiter = new Waiter(shareable, flight);
+      const waiter = new Waiter(shareable, flight, isRetried);
       waiter.observer = shareable.observe();
       request.record?.startFetch(performance.now());
       flight.join(waiter);
       const outcome = await waiter.outcome.finally(() => request.record?.endFetch(performance.now()));
       if (outcome !== undefined) return outcome;
+      isRetried = true;
     }
     return new SharedResponse(flights, shareable).outcome;
   }
@@ -74,6 +76,8 @@ const noGroups: ReadonlySet<number> = new Set();
 /** One request that waits for a shared response. */
 class Waiter {
   readonly deadline: number;
+  /** Whether the request has waited for another response before. */
+  readonly isRetried: boolean;
   /** `undefined` if the request has to try again. */
   readonly outcome: Promise<Outcome | undefined>;
   observer: ExecutionObserver | undefined;
@@ -81,9 +85,10 @@ class Waiter {
   readonly #settled = Promise.withResolvers<Outcome | undefined>();
   readonly #flight: Flight<Waiter, TextKey>;
 
-  constructor({ request, deadline }: ShareableRequest, flight: Flight<Waiter, TextKey>) {
+  constructor({ request, deadline }: ShareableRequest, flight: Flight<Waiter, TextKey>, isRetried = false) {
     this.#signal = request.signal;
     this.deadline = deadline;
+    this.isRetried = isRetried;
     this.#flight = flight;
     this.outcome = this.#settled.promise;
     this.#signal.addEventListener('abort', this.#leave, { once: true });
@@ -138,9 +143,7 @@ class SharedResponse implements Leader<Waiter> {
     this.#started = shareable.start(this.#abandoned);
     this.#started.outcome.then(
       (result) => this.#deliver(result),
-      (error: unknown) => {
-        for (const joiner of this.#flight.settle()) joiner.reject(error);
-      },
+      (error: unknown) => this.#fail(error),
     );
   }
 
@@ -152,6 +155,18 @@ class SharedResponse implements Leader<Waiter> {
 
   onLeave({ signal }: Waiter): void {
     if (this.#flight.joiners.length === 0) this.#abandoned.abort(signal.reason as Error);
+  }
+
+  /** The execution could not start, perhaps because it waited too long. Later requests try again. They share the next
+   *  execution, however many they are: the first one starts it before another one looks for it. */
+  #fail(error: unknown): void {
+    const code = error instanceof GatewayError ? error.code : undefined;
+    for (const waiter of this.#flight.settle()) {
+      // Once at most: a request waits no longer than twice overload.executionQueueTime.
+      const mayRetry = code === 'DEADLINE_EXCEEDED' || (code === 'OVERLOADED' && !waiter.isRetried);
+      if (mayRetry && waiter.deadline > this.#deadline) waiter.retry();
+      else waiter.reject(error);
+    }
   }
 
   #deliver(outcome: Outcome): void {

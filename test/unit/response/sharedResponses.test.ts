@@ -11,6 +11,7 @@ import {
 import { SharedResponses } from '../../../gateway/response/sharedResponses.ts';
 import { TextKey } from '../../../gateway/sharing/textMap.ts';
 import { RequestAbort, type RequestSignal } from '../../../gateway/time/requestAbort.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 type Outcome = SingleOutcome | IncrementalOutcome;
 
@@ -146,6 +147,60 @@ describe('equal requests', () => {
     executions[1]?.answer('2');
     expect(await textOf(later.response)).toBe('2');
     expect(await textOf(last.response)).toBe('2');
+  });
+});
+
+describe('equal requests that wait for their turn', () => {
+  const tooLong = new GatewayError('OVERLOADED', 'Try again later.');
+  const tooLate = new GatewayError('DEADLINE_EXCEEDED', 'Too late.');
+
+  test.each([tooLong, tooLate])('try again together, all but the first one: $code', async (error) => {
+    const { send, executions } = createSharing();
+    const first = send();
+    const later = Array.from({ length: 100 }, (_, n) => send({ deadline: 1_010 + n }));
+    executions[0]?.ended.reject(error);
+    await expect(first.response).rejects.toBe(error);
+    await waitForTurns();
+    expect(executions).toHaveLength(2);
+    executions[1]?.answer('2');
+    for (const { response } of later) expect(await textOf(response)).toBe('2');
+    expect(executions).toHaveLength(2);
+  });
+
+  test('try again once in an overloaded queue', async () => {
+    const { send, executions } = createSharing();
+    const [first, second, third] = [send(), send({ deadline: 1_010 }), send({ deadline: 1_020 })];
+    executions[0]?.ended.reject(tooLong);
+    await expect(first.response).rejects.toBe(tooLong);
+    await waitForTurns();
+    const last = send({ deadline: 1_030 });
+    executions[1]?.ended.reject(tooLong);
+    await expect(second.response).rejects.toBe(tooLong);
+    await expect(third.response).rejects.toBe(tooLong);
+    await waitForTurns();
+    executions[2]?.answer('3');
+    expect(await textOf(last.response)).toBe('3');
+  });
+
+  test('try again until their own deadline', async () => {
+    const { send, executions } = createSharing();
+    const [first, second, third] = [send(), send({ deadline: 1_010 }), send({ deadline: 1_020 })];
+    executions[0]?.ended.reject(tooLate);
+    await expect(first.response).rejects.toBe(tooLate);
+    await waitForTurns();
+    executions[1]?.ended.reject(tooLate);
+    await expect(second.response).rejects.toBe(tooLate);
+    await waitForTurns();
+    executions[2]?.answer('3');
+    expect(await textOf(third.response)).toBe('3');
+  });
+
+  test('do not try again after another failure', async () => {
+    const { send, executions } = createSharing();
+    const sent = [send(), send({ deadline: 1_010 })];
+    executions[0]?.ended.reject(new Error('A fault.'));
+    for (const { response } of sent) await expect(response).rejects.toThrow('A fault.');
+    expect(executions).toHaveLength(1);
   });
 });
 
