@@ -1,5 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql';
-import type { ResponsePath } from '../errors.ts';
+import { GatewayError, type ResponsePath } from '../errors.ts';
 import type { PayloadTimes } from '../execution/executionObserver.ts';
 import type { DeferredFragment } from '../operation/selection.ts';
 import type { TraceSpan } from '../telemetry/trace.ts';
@@ -115,7 +115,7 @@ export class IncrementalPublisher {
     const instances = this.#pending.get(group) ?? [];
     this.#pending.delete(group);
     const fragment = (instances[0] as PendingInstance).fragment;
-    const { results, stale } = yield* this.#options.shape(fragment, instances);
+    const { results, stale } = yield* this.#shape(fragment, instances);
     const delivered = instances.map((instance, index): DeliveredFragment => {
       const { data, errors } = results[index] as DeferredResult;
       this.#hasErrors ||= errors.length > 0;
@@ -133,6 +133,22 @@ export class IncrementalPublisher {
     this.#spans?.get(group)?.end();
     this.#spans?.delete(group);
     return payload;
+  }
+
+  /** The results of a fragment. One that is too large is null with an error, and the others still follow. */
+  *#shape(fragment: DeferredFragment, instances: readonly DeferredInstance[]): SlicedTask<DeferredResults> {
+    try {
+      return yield* this.#options.shape(fragment, instances);
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      const formatted = error.toFormatted();
+      const results = instances.map(({ path }) => ({
+        data: null,
+        errors: [{ ...formatted, path }],
+        deferred: [],
+      }));
+      return { results, stale: undefined };
+    }
   }
 
   #repeatEarlier(extensions: ResponseExtensions | undefined): ResponseExtensions | undefined {

@@ -124,7 +124,7 @@ export class IncrementalResponse {
           if (this.#state === 'ended') return done;
           // Requested before the payloads are made: a group that completes meanwhile must not be missed.
           const changed = this.#nextChange();
-          const ready = await resolveInSlices(this.#publisher.takeReady());
+          const ready = await this.#takeReady();
           if (this.#state !== 'open') {
             // The payloads may have been made from data that was released meanwhile.
             firstBatch = batch[0];
@@ -145,6 +145,15 @@ export class IncrementalResponse {
       [Symbol.asyncIterator]: () => iterator,
     };
     return iterator;
+  }
+
+  async #takeReady(): Promise<readonly string[]> {
+    try {
+      return await resolveInSlices(this.#publisher.takeReady());
+    } catch (error) {
+      this.#end('ended');
+      throw error;
+    }
   }
 
   #nextChange(): Promise<void> {

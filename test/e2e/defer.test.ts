@@ -459,3 +459,56 @@ describe('a deferred fragment that fails', () => {
     ]);
   });
 });
+
+describe('a deferred fragment beyond limits.responseSize', () => {
+  const tooLarge = {
+    message: expect.stringContaining('(limits.responseSize)'),
+    path: ['product'],
+    extensions: { code: 'OPERATION_TOO_COMPLEX', limit: 'responseSize', allowed: 1024 },
+  };
+  const large = 'x'.repeat(2_000);
+  let limited: InlineGateway;
+  beforeAll(async () => {
+    limited = await startInlineGateway({ subgraphs, config: { limits: { responseSize: '1KB' } } });
+  });
+  afterAll(() => limited.close());
+  afterEach(() => {
+    for (const { name } of subgraphs) limited.subgraph(name).reset();
+  });
+
+  test.each<[IncrementalFormat, unknown]>([
+    ['deferSpec=20220824', { incremental: [{ data: null, path: ['product'], errors: [tooLarge] }] }],
+    ['incrementalSpec=v0.2', { completed: [{ id: '0', errors: [tooLarge] }] }],
+  ])('has null data and an error after the first payload, as %s', async (format, last) => {
+    limited.subgraph('products').answerWith(() => ({
+      kind: 'json',
+      body: { data: { product: { __typename: 'Product', id: '1', name: large } } },
+    }));
+    const query = '{ product(id: "1") { id ... @defer { name } } }';
+    await using answer = await limited.executeIncrementally(query, { format });
+    expect(await answer.remaining()).toEqual([
+      expect.objectContaining({ data: { product: { id: '1' } }, hasNext: true }),
+      { ...(last as object), hasNext: false },
+    ]);
+  });
+
+  test('leaves the other fragments as they are', async () => {
+    limited.subgraph('slow').answerWith(() => ({
+      kind: 'json',
+      body: { data: { _entities: [{ note: large }] } },
+    }));
+    await using answer = await limited.executeIncrementally(
+      '{ product(id: "1") { name ... @defer(label: "large") { note } ... @defer(label: "small") { reviews { body } } } }',
+    );
+    const [first, ...others] = await answer.remaining();
+    expect(first).toEqual({ data: { product: { name: 'Pan' } }, hasNext: true });
+    const parts = others.flatMap((payload) => (payload as { incremental: unknown[] }).incremental);
+    expect(parts).toHaveLength(2);
+    expect(parts).toEqual(
+      expect.arrayContaining([
+        { data: null, path: ['product'], label: 'large', errors: [tooLarge] },
+        { data: { reviews: [{ body: 'review of 1' }] }, path: ['product'], label: 'small' },
+      ]),
+    );
+  });
+});

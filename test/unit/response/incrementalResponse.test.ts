@@ -152,6 +152,20 @@ test('a stream that is cut while its last payload is shaped ends with hasNext: f
   expect(started.ends).toBe(1);
 });
 
+test('a stream whose payload cannot be created throws, and ends', async () => {
+  const started = await start();
+  await started.bring('a');
+  const payloads = await started.payloads();
+  await payloads.next();
+  started.shaper.shapeFragment = () => {
+    throw new Error('A fault.');
+  };
+  await started.bring('b');
+  await expect(payloads.next()).rejects.toThrow('A fault.');
+  expect(started.ends).toBe(1);
+  expect(await payloads.next()).toEqual({ done: true, value: undefined });
+});
+
 describe('a reader that calls return()', () => {
   test('while next() is pending ends the wait and the stream, once', async () => {
     const started = await start();
