@@ -62,6 +62,7 @@ export class StreamingClient {
     const { connectTimeoutMs, url, http2 = false, tls, signing } = endpoint;
     const target = this.#pools.targetOf(
       {
+        subgraph: request.subgraph,
         url,
         http2,
         tls,

@@ -41,6 +41,7 @@ export function createSubgraphEndpoints(
     for (const { name, url } of supergraph.subgraphs.values()) {
       const policy = subgraphPolicyOf(config, name);
       endpoints.set(name, {
+        subgraph: name,
         url,
         attemptTimeoutMs: policy.timeouts.attempt,
         maxResponseBytes: policy.maxResponseSize,

@@ -7,6 +7,9 @@ import type { RequestSigning } from './requestSignature.ts';
 import { createConnector, openSocket } from './socketMemory.ts';
 
 export interface SubgraphEndpoint extends CallCapacity, CallPolicySettings {
+  /** The name. Subgraphs of one origin share no connections: each has limits of its own, and one that hangs must not delay
+   *  the calls of another. */
+  readonly subgraph: string;
   /** Absolute, `http:` or `https:`. */
   readonly url: string;
   /** How long one attempt may take, in milliseconds, including connecting and waiting for a free connection. */
@@ -99,7 +102,7 @@ class PooledClient extends Client {
 
 type Targets = Map<string, { readonly endpoint: SubgraphEndpoint; readonly target: SubgraphTarget }>;
 
-/** One connection pool for each origin and kind of connection, and another one for its deferred calls. Pools are created when
+/** One connection pool for each origin of a subgraph and kind of connection, and another one for its deferred calls. Pools are created when
  *  first used. When one is created, pools without connections are dropped: the addresses of subgraphs change with supergraphs,
  *  and pools of former addresses would stay in memory. */
 export class SubgraphPools {
@@ -143,12 +146,12 @@ export class SubgraphPools {
 
   #poolOf(url: URL, endpoint: SubgraphEndpoint, isDeferred: boolean): Pool {
     const allowH2 = endpoint.http2 && url.protocol === 'https:';
-    const { attemptTimeoutMs, tls, maxConnectionAgeMs, pingIntervalMs } = endpoint;
+    const { subgraph, attemptTimeoutMs, tls, maxConnectionAgeMs, pingIntervalMs } = endpoint;
     const limits = callLimitsOf(endpoint);
     // A connection becomes free slightly later than its call ends. Without this limit, the next call would open another
     // connection instead of waiting.
     const connections = Math.min(endpoint.connections, isDeferred ? limits.deferred : limits.primary);
-    const key = JSON.stringify([url.origin, connections, allowH2, tlsKey(tls), isDeferred]);
+    const key = JSON.stringify([subgraph, url.origin, connections, allowH2, tlsKey(tls), isDeferred]);
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       this.#dropDisconnectedPools();
@@ -191,6 +194,7 @@ export class SubgraphPools {
 
 function hasSameTarget(a: SubgraphEndpoint, b: SubgraphEndpoint): boolean {
   return (
+    a.subgraph === b.subgraph &&
     a.connections === b.connections &&
     a.concurrency?.max === b.concurrency?.max &&
     a.http2 === b.http2 &&

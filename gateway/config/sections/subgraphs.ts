@@ -23,7 +23,7 @@ const deadline = duration({ min: 1 }).describe(
   'Maximum time from the start of a client request that it waits for this subgraph. The value of `all` is the deadline of the whole request, including deferred parts. The subgraph receives the remaining time in the header `tributary-deadline-ms`.',
 );
 const connections = integer({ min: 1 }).describe(
-  'Maximum number of open connections to one origin (HTTP/1.1). Deferred fetches have the same number of separate connections.',
+  'Maximum number of open connections of a subgraph to one origin (HTTP/1.1). Deferred fetches have the same number of separate connections.',
 );
 const maxConnectionAge = duration({ min: 1_000 }).describe(
   'Connections that are older take no more calls. New ones resolve the host name of the subgraph again.',

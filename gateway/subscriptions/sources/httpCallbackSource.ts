@@ -46,7 +46,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     this.#options = options;
     this.#timers = options.timers ?? systemTimers;
     this.#client = createHttpSubgraphClient({
-      endpointOf: (subgraph) => toPostEndpoint(options.endpoint(subgraph)),
+      endpointOf: (subgraph) => toPostEndpoint(subgraph, options.endpoint(subgraph)),
       sharesInFlightCalls: false,
       // Each subscription has its own timer.
       setTimer: () => () => {},
@@ -152,15 +152,12 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
 /** Subgraphs answer the POST after their first callback, so few connections serve many subscriptions. */
 const maxConnections = 64;
 
-function toPostEndpoint({
-  url,
-  connectTimeoutMs,
-  maxEventBytes,
-  http2 = false,
-  tls,
-  signing,
-}: SourceEndpoint): SubgraphEndpoint {
+function toPostEndpoint(
+  subgraph: string,
+  { url, connectTimeoutMs, maxEventBytes, http2 = false, tls, signing }: SourceEndpoint,
+): SubgraphEndpoint {
   return {
+    subgraph,
     url,
     attemptTimeoutMs: connectTimeoutMs,
     maxResponseBytes: maxEventBytes,

@@ -38,6 +38,7 @@ export function createClientFixture(
   const clock = new ManualClock();
   const { at, ...clientOptions } = options;
   const endpoint: SubgraphEndpoint = {
+    subgraph: 'reviews',
     url,
     attemptTimeoutMs,
     maxResponseBytes: 100_000,

@@ -10,7 +10,8 @@ afterEach(async () => {
   pools = new SubgraphPools();
 });
 
-const endpoint = (url: string): SubgraphEndpoint => ({
+const endpoint = (url: string, subgraph = 'reviews'): SubgraphEndpoint => ({
+  subgraph,
   url,
   attemptTimeoutMs: 10_000,
   maxResponseBytes: 1_000,
@@ -47,6 +48,21 @@ describe('a connection pool', () => {
     target('http://127.0.0.1:1/');
     expect(target(gone.url)).not.toBe(first);
   });
+});
+
+test('subgraphs of one origin share no connections, so that one that hangs does not delay the other', async () => {
+  await using shared = await startScriptedSubgraph();
+  shared.enqueueScripts(hang, json({}));
+  const [reviews, stock] = ['reviews', 'stock'].map((name) =>
+    pools.targetOf({ ...endpoint(shared.url, name), connections: 1 }, false),
+  ) as [ReturnType<typeof target>, ReturnType<typeof target>];
+  const waiting = ask(reviews).catch((reason: unknown) => reason);
+  await shared.waitForRequests(1);
+
+  await ask(stock);
+
+  await pools.destroy(new Error('the test is over'));
+  expect(await waiting).toEqual(new Error('the test is over'));
 });
 
 test('connections that are not established yet are closed with their pool', async () => {
