@@ -54,7 +54,8 @@ export class RespondPolicies {
   }
 }
 
-/** Further headers are dropped: clients and proxies refuse responses with more than about this many bytes of headers. */
+/** A header that makes those of a response larger is dropped: clients and proxies refuse responses with more than about this
+ *  many bytes of headers. */
 const maxBytes = 16_384;
 
 let lastNumber = 0;
@@ -65,7 +66,6 @@ export class RespondedHeaders {
   readonly #policies: RespondPolicies;
   readonly #target: ResponseHeaderMap;
   readonly #partition = `cookies ${++lastNumber}`;
-  #bytes = 0;
 
   constructor(policies: RespondPolicies, target: ResponseHeaderMap) {
     this.#policies = policies;
@@ -109,16 +109,36 @@ export class RespondedHeaders {
 
   #add(name: string, value: string, merge: HeaderMerge): void {
     const known = this.#target.get(name);
-    if (merge === 'first' && known !== undefined) return;
-    const size = name.length + value.length;
-    if (this.#bytes + size > maxBytes) return;
-    this.#bytes += size;
-    if (name === 'set-cookie') {
-      const lines = Array.isArray(known) ? known : [];
-      if (!lines.includes(value)) this.#target.set(name, [...lines, value]);
-      return;
-    }
-    const values = merge === 'append' && typeof known === 'string' ? known.split(', ') : [];
-    if (!values.includes(value)) this.#target.set(name, [...values, value].join(', '));
+    const merged = mergeHeader(name, known, value, merge);
+    if (merged === known) return;
+    const size = sizeOf(this.#target) - sizeOfHeader(name, known) + sizeOfHeader(name, merged);
+    if (size <= maxBytes) this.#target.set(name, merged);
   }
+}
+
+type HeaderText = string | string[];
+
+/** Returns `known` if the value changes nothing. */
+function mergeHeader(
+  name: string,
+  known: HeaderText | undefined,
+  value: string,
+  merge: HeaderMerge,
+): HeaderText {
+  if (merge === 'first' && known !== undefined) return known;
+  if (name === 'set-cookie') {
+    const lines = Array.isArray(known) ? known : [];
+    return lines.includes(value) ? lines : [...lines, value];
+  }
+  if (merge !== 'append' || typeof known !== 'string') return value;
+  // A value may contain the separator.
+  return `, ${known}, `.includes(`, ${value}, `) ? known : `${known}, ${value}`;
+}
+
+function sizeOf(headers: ResponseHeaderMap): number {
+  return [...headers].reduce((size, [name, value]) => size + sizeOfHeader(name, value), 0);
+}
+
+function sizeOfHeader(name: string, value: HeaderText | undefined = []): number {
+  return [value].flat().reduce((size, line) => size + name.length + line.length, 0);
 }

@@ -60,6 +60,16 @@ describe('the headers of several subgraph responses', () => {
       { 'x-all': '1, 2' },
     ],
     [
+      'append, of values that contain the separator',
+      [
+        ['x-all', 'a, b'],
+        ['x-all', 'a, b'],
+        ['x-all', 'a'],
+        ['x-all', 'b, c'],
+      ],
+      { 'x-all': 'a, b, b, c' },
+    ],
+    [
       'cookies',
       [
         ['set-cookie', 'a=1', 'set-cookie', 'b=2'],
@@ -79,6 +89,25 @@ describe('the headers of several subgraph responses', () => {
       'set-cookie': [`a=${large}`],
       'x-last': '1',
     });
+  });
+
+  test('count for this limit as they are sent: without replaced values and repeated ones', () => {
+    const [cookie, one, two] = [`a=${'x'.repeat(5_000)}`, '1'.repeat(10_000), '2'.repeat(10_000)];
+    const repeated = Array.from({ length: 4 }, () => ['set-cookie', cookie]);
+    expect(collect(...repeated, ['x-last', one], ['x-last', two], ['x-all', '1'])).toEqual({
+      'set-cookie': [cookie],
+      'x-last': two,
+      'x-all': '1',
+    });
+  });
+
+  test('count for this limit together with those of the other operations of a batch', () => {
+    const target: ResponseHeaderMap = new Map();
+    for (const name of ['a', 'b']) {
+      const cookie = `${name}=${'x'.repeat(10_000)}`;
+      new RespondedHeaders(policies, target).collect('reviews', ['set-cookie', cookie]);
+    }
+    expect(target.get('set-cookie')).toHaveLength(1);
   });
 
   test('keep the calls of requests apart only where cookies are handed on', () => {
