@@ -11,7 +11,6 @@ interface PlanCacheKey {
 
 /** An LRU cache of one value for each operation and supergraph, with single flight for loads. */
 export interface PlanCache<Value extends object> {
-  get(key: PlanCacheKey): Value | undefined;
   /** The cached value, or the result of `load`. Concurrent calls with one key share one `load`. A failed load rejects
    *  for all of them and stores nothing. */
   getOrLoad(key: PlanCacheKey, load: () => Promise<Value>): Promise<Value>;
@@ -45,13 +44,6 @@ export function createPlanCache<Value extends object>(options: {
   const entries = new LRUCache<string, Entry<Value>>({ max: options.maxEntries });
   const loading = new Map<string, InFlightLoad<Value>>();
 
-  const use = (text: string): Value | undefined => {
-    const entry = entries.get(text);
-    if (entry === undefined) return undefined;
-    entry.uses += 1;
-    return entry.value;
-  };
-
   const load = (text: string, key: PlanCacheKey, create: () => Promise<Value>): Promise<Value> => {
     const started: InFlightLoad<Value> = { key, promise: Promise.resolve().then(create) };
     loading.set(text, started);
@@ -68,12 +60,12 @@ export function createPlanCache<Value extends object>(options: {
   };
 
   return {
-    get: (key) => use(keyText(key)),
     getOrLoad: (key, create) => {
       const text = keyText(key);
-      const cached = use(text);
-      if (cached !== undefined) return Promise.resolve(cached);
-      return loading.get(text)?.promise ?? load(text, key, create);
+      const cached = entries.get(text);
+      if (cached === undefined) return loading.get(text)?.promise ?? load(text, key, create);
+      cached.uses += 1;
+      return Promise.resolve(cached.value);
     },
     mostUsed: (supergraphId, count) =>
       [...entries.values()]
