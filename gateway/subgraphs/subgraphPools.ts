@@ -25,7 +25,7 @@ export interface SubgraphEndpoint extends CallCapacity, CallPolicySettings {
   /** Accept compressed responses. When omitted, unless the subgraph has a loopback address. */
   readonly acceptCompressed?: boolean | undefined;
   /** Trusted authorities and the gateway's client certificate; Node's defaults when omitted. */
-  readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'servername'> | undefined;
+  readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key'> | undefined;
   /** Names of the response headers that are handed to clients, in lower case; omitted for none. */
   readonly respond?: readonly string[] | undefined;
   /** How the bodies of requests are signed; unsigned when omitted. */
@@ -204,7 +204,7 @@ function hasSameTarget(a: SubgraphEndpoint, b: SubgraphEndpoint): boolean {
 }
 
 function tlsKey(tls: SubgraphEndpoint['tls']): unknown {
-  return tls === undefined ? null : [tls.ca, tls.cert, tls.key, tls.servername].map(String);
+  return tls === undefined ? null : [tls.ca, tls.cert, tls.key].map(String);
 }
 
 function isLoopback(hostname: string): boolean {
