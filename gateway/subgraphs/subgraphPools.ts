@@ -22,8 +22,6 @@ export interface SubgraphEndpoint extends CallCapacity, CallPolicySettings {
   readonly pingIntervalMs?: number | undefined;
   /** Largest body that is accepted, before and after decompression. */
   readonly maxResponseBytes: number;
-  /** Accept compressed responses. When omitted, unless the subgraph has a loopback address. */
-  readonly acceptCompressed?: boolean | undefined;
   /** Trusted authorities and the gateway's client certificate; Node's defaults when omitted. */
   readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key'> | undefined;
   /** Names of the response headers that are handed to clients, in lower case; omitted for none. */
@@ -39,6 +37,7 @@ export interface SubgraphTarget {
   /** Path and query of the URL. */
   readonly path: string;
   readonly isEncrypted: boolean;
+  /** Not for a loopback address: compressing costs more time than it saves. */
   readonly acceptsCompressed: boolean;
 }
 
@@ -127,7 +126,7 @@ export class SubgraphPools {
       origin: url.origin,
       path: url.pathname + url.search,
       isEncrypted: url.protocol === 'https:',
-      acceptsCompressed: endpoint.acceptCompressed ?? !isLoopback(url.hostname),
+      acceptsCompressed: !isLoopback(url.hostname),
     };
     targets.set(endpointUrl, { endpoint, target });
     return target;
@@ -198,7 +197,6 @@ function hasSameTarget(a: SubgraphEndpoint, b: SubgraphEndpoint): boolean {
     a.connections === b.connections &&
     a.concurrency?.max === b.concurrency?.max &&
     a.http2 === b.http2 &&
-    a.acceptCompressed === b.acceptCompressed &&
     a.tls === b.tls
   );
 }
