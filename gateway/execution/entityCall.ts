@@ -1,4 +1,5 @@
 import type { GatewayError } from '../errors.ts';
+import { isObject } from '../json/isObject.ts';
 import {
   type CallPriority,
   mostUrgent,
@@ -17,7 +18,6 @@ import { toFailedResult } from './fetchCall.ts';
 import type { FusedShape } from './fetchShape.ts';
 import { RepresentationBatch } from './representationBatch.ts';
 import { sharingKeyFor } from './requestContext.ts';
-import { isPlainObject } from './responseTree.ts';
 
 export interface EntityCallObserver {
   /** The call has ended. `size`: its representations. */
@@ -93,7 +93,7 @@ export class EntityCall implements SubgraphReceiver, SentBatch {
     // One `_entities` that fails as a whole fails the others of the request. Sent separately, these succeed, unless
     // the status says that the subgraph itself has failed: it would only get more calls.
     const hasFailed = (response.failureStatus ?? 0) >= 500;
-    if (this.#fused.shapes.length > 1 && !isPlainObject(response.data) && !hasFailed) {
+    if (this.#fused.shapes.length > 1 && !isObject(response.data) && !hasFailed) {
       this.#sendSeparately();
       return;
     }

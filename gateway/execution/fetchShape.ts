@@ -7,15 +7,10 @@ import {
   type SelectionSetNode,
   visit,
 } from 'graphql';
+import { isObject } from '../json/isObject.ts';
 import type { FetchDataRewrite, FetchNode } from '../planning/queryPlan.ts';
 import type { RequestCoordinates } from '../subgraphs/subgraphClient.ts';
-import {
-  createObjectMerger,
-  isPlainObject,
-  type ObjectMerger,
-  type ResponseObject,
-  setKey,
-} from './responseTree.ts';
+import { createObjectMerger, type ObjectMerger, type ResponseObject, setKey } from './responseTree.ts';
 
 /** A fetch without its values: fetch nodes of the same shape fetch the same fields. Shapes are interned, so that equal
  *  shapes are identical. */
@@ -272,7 +267,7 @@ function copySelected(
   extraKeys: readonly string[],
 ): unknown {
   if (Array.isArray(value)) return value.map((element) => copySelected(element, sets, extraKeys));
-  if (!isPlainObject(value)) return value;
+  if (!isObject(value)) return value;
   const copy: ResponseObject = {};
   for (const set of sets) {
     for (const [key, inner] of responseKeys(set)) {

@@ -1,4 +1,5 @@
 import { internalServerError } from '../errors.ts';
+import { isObject } from '../json/isObject.ts';
 import type { SubgraphErrorEntry, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import { type BatchableRequest, settleAll } from './batchableRequest.ts';
@@ -12,7 +13,7 @@ import {
 } from './fetchCall.ts';
 import type { FusedShape } from './fetchShape.ts';
 import { InvalidDataError } from './invalidDataError.ts';
-import { isPlainObject, type ResponseObject } from './responseTree.ts';
+import type { ResponseObject } from './responseTree.ts';
 
 /** The representations of one HTTP request: one list per fetch of the fused shape, with the representations of all client
  *  requests. */
@@ -88,7 +89,7 @@ export class RepresentationBatch {
 
   /** Creates all results before the first one is settled, because the receiver modifies the objects. */
   #createResults(fused: FusedShape, response: SubgraphResponse, errors: GroupedErrors): FetchResult[][] {
-    const data: ResponseObject = isPlainObject(response.data) ? response.data : {};
+    const data: ResponseObject = isObject(response.data) ? response.data : {};
     const taken = this.#indices === undefined ? noneTaken : new Set<unknown>();
     return this.#requests.map((request, r) =>
       request.calls.map((call, n) => {
@@ -142,7 +143,7 @@ export class RepresentationBatch {
     }
     const requested = indices.map((index) => {
       const entity: unknown = entities[index];
-      if (!isPlainObject(entity)) return entity;
+      if (!isObject(entity)) return entity;
       // The first request gets the object itself and modifies it; others get a copy.
       if (!taken.has(entity)) {
         taken.add(entity);

@@ -1,6 +1,7 @@
 import { generateFunction, isPlainName } from '../json/generateFunction.ts';
+import { isObject } from '../json/isObject.ts';
 import type { FetchDataRewrite, RequiresSelection } from '../planning/queryPlan.ts';
-import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
+import { type ResponseObject, setKey } from './responseTree.ts';
 import { applyRewrites } from './rewrites.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
@@ -243,7 +244,7 @@ class NestedRepresentation implements TypeRepresentation {
       const elements = value.map((element) => this.#read(element, selections));
       return elements.includes(undefined) ? undefined : elements;
     }
-    if (!isPlainObject(value)) return value;
+    if (!isObject(value)) return value;
     const into: ResponseObject = {};
     const typename = typeof value.__typename === 'string' ? value.__typename : undefined;
     return this.#fill(into, value, selections, typename) ? into : undefined;

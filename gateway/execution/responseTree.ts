@@ -1,4 +1,5 @@
 import { generateFunction, isPlainName } from '../json/generateFunction.ts';
+import { isObject } from '../json/isObject.ts';
 
 /** An object of the response tree: a parsed object of a subgraph's response, into which later fetches are merged. Keys are
  *  internal names of the prepared operation, and fields that the plan added. */
@@ -73,7 +74,7 @@ function mergePresent(
  *  two lists must not be mixed. */
 function mergeValues(present: unknown, value: unknown, isObjectType: IsObjectType): void {
   if (present === value) return;
-  if (isPlainObject(present) && isPlainObject(value)) {
+  if (isObject(present) && isObject(value)) {
     mergeKeys(present, value, Object.keys(value), isObjectType);
   } else if (Array.isArray(present) && Array.isArray(value) && present.length === value.length) {
     for (let i = 0; i < value.length; i++) {
@@ -81,10 +82,6 @@ function mergeValues(present: unknown, value: unknown, isObjectType: IsObjectTyp
       else mergeValues(present[i], value[i], isObjectType);
     }
   }
-}
-
-export function isPlainObject(value: unknown): value is ResponseObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Sets a key. `__proto__` is an ordinary key in JSON, but an assignment to it would set the prototype. */

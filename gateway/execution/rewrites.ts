@@ -1,6 +1,7 @@
+import { isObject } from '../json/isObject.ts';
 import type { FetchDataRewrite, KeyRenamer } from '../planning/queryPlan.ts';
 import { collectTargets, type FlattenPath } from './flattenPath.ts';
-import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
+import { type ResponseObject, setKey } from './responseTree.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
 /** Applies the input or output rewrites of a plan to an object, in place. `typename`: type of an object without
@@ -25,7 +26,7 @@ function rewriteAt(
     for (const element of value) rewriteAt(rewrite, element, path, typename, conditions);
     return;
   }
-  if (!isPlainObject(value)) return;
+  if (!isObject(value)) return;
   const [part, ...rest] = path;
   if (part === undefined) return;
   if (part.startsWith(typeConditionPrefix)) {
@@ -115,7 +116,7 @@ export class ContextReader {
 function valueAt(object: ResponseObject, path: readonly string[], conditions: TypeConditions): unknown {
   let value: unknown = object;
   for (const part of path) {
-    if (!isPlainObject(value)) return value;
+    if (!isObject(value)) return value;
     if (part.startsWith(typeConditionPrefix)) {
       const own = value.__typename;
       if (typeof own === 'string' && !conditions.matches(part.slice(typeConditionPrefix.length), own))

@@ -1,3 +1,4 @@
+import { isObject } from '../json/isObject.ts';
 import type { CallPriority } from '../subgraphs/policies/callPriority.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import type { CachingContribution } from './cachingContribution.ts';
@@ -15,7 +16,7 @@ import type { LatencyBudget } from './latencyBudget.ts';
 import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import type { RequestContext } from './requestContext.ts';
-import { isPlainObject, type ResponseObject } from './responseTree.ts';
+import type { ResponseObject } from './responseTree.ts';
 import { applyRewrites } from './rewrites.ts';
 import { Settlement, waitForAll } from './settlement.ts';
 import type { TargetPath } from './targetPaths.ts';
@@ -178,7 +179,7 @@ export class StepRunner {
     this.isEscapeFree &&= result.isEscapeFree;
     if (result.errors.length > 0) yield* diagnostics.addRootErrors(step, result.errors);
     if (result.stale !== undefined) yield* diagnostics.addStaleFields(step, result.stale);
-    if (isPlainObject(result.data)) {
+    if (isObject(result.data)) {
       const { data } = result;
       applyRewrites(step.shape.outputRewrites, data, undefined, conditions);
       const targets = step.collectTargets(this.#tree);
@@ -348,7 +349,7 @@ export class StepRunner {
       untilPause--;
       const slot = slots[i] as EntitySlot;
       const entity: unknown = entities[i];
-      if (!isPlainObject(entity)) {
+      if (!isObject(entity)) {
         if (entity === null || entity === undefined) slot.isSettled = isClean;
         else {
           const reason = invalidStepResponse(step, 'an element of _entities is no object');

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isObject } from '../json/isObject.ts';
 import type { SubgraphClient, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import { EntityFetchBatcher, type EntityFetchBatcherOptions } from './entityFetchBatcher.ts';
 import {
@@ -12,7 +13,7 @@ import {
 import type { CancelFetch, EntityRequest, FetchSender, RootRequest } from './fetchSender.ts';
 import type { FetchShape } from './fetchShape.ts';
 import { sharingKeyFor } from './requestContext.ts';
-import { isPlainObject, type ResponseObject, setKey } from './responseTree.ts';
+import { type ResponseObject, setKey } from './responseTree.ts';
 import { RootFetchPartition } from './rootFetchPartition.ts';
 
 type AnsweredResult = Extract<FetchResult, { kind: 'answered' }>;
@@ -120,7 +121,7 @@ function toRootResult(response: SubgraphResponse, { coordinates }: FetchShape): 
   const errors = (response.errors ?? []).map(
     (entry): FetchError => ({ entry, entityIndex: undefined, path: entry.path ?? [] }),
   );
-  if (errors.length > 0 && !isPlainObject(response.data)) addErrorsOfLostFields(errors, coordinates.keys());
+  if (errors.length > 0 && !isObject(response.data)) addErrorsOfLostFields(errors, coordinates.keys());
   return toFetchResult(response, response.data, errors);
 }
 
@@ -144,7 +145,7 @@ function mergeResults(shapes: readonly FetchShape[], results: readonly FetchResu
   for (const [n, { coordinates }] of shapes.entries()) {
     const result = results[n] as FetchResult;
     const names = [...coordinates.keys()];
-    const own = result.kind === 'answered' && isPlainObject(result.data) ? result.data : undefined;
+    const own = result.kind === 'answered' && isObject(result.data) ? result.data : undefined;
     for (const name of names) setKey(data, name, own?.[name] ?? null);
     const ownErrors =
       result.kind === 'answered'

@@ -1,6 +1,7 @@
 import { type GraphQLSchema, getNamedType, isAbstractType, isObjectType } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
-import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
+import type { ResponseObject } from '../execution/responseTree.ts';
+import { isObject } from '../json/isObject.ts';
 import type { CollectedField, FieldSelection, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 
@@ -37,7 +38,7 @@ export function toClientPath(
     setsOfAnyType = ofAnyType.flatMap((field) => field.selectionSet ?? []);
     client.push(declared.responseName);
     sets = found.flatMap((field) => field.selectionSet ?? []);
-    value = isPlainObject(value) ? value[part] : undefined;
+    value = isObject(value) ? value[part] : undefined;
   }
   return client;
 }
@@ -56,7 +57,7 @@ export function toInternalPath(
       value = Array.isArray(value) ? value[part] : undefined;
       continue;
     }
-    const object: ResponseObject = isPlainObject(value) ? value : {};
+    const object: ResponseObject = isObject(value) ? value : {};
     const fields = fieldsOfAnyType(sets, ({ responseName }) => responseName === part);
     // Fields of different types may have one response name and different internal ones.
     const name = (fields.find((field) => Object.hasOwn(object, field.internalName)) ?? fields[0])
@@ -72,7 +73,7 @@ export function toInternalPath(
 function objectTypeOf(schema: GraphQLSchema, field: CollectedField, value: unknown): RuntimeType | undefined {
   const declared = getNamedType(field.type);
   if (isObjectType(declared)) return declared;
-  if (!isAbstractType(declared) || !isPlainObject(value)) return undefined;
+  if (!isAbstractType(declared) || !isObject(value)) return undefined;
   return runtimeTypeOf(schema, declared, field.selectionSet, value.__typename);
 }
 

@@ -1,5 +1,6 @@
 import { getNullableType, isAbstractType, isCompositeType, isListType } from 'graphql';
-import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
+import type { ResponseObject } from '../execution/responseTree.ts';
+import { isObject } from '../json/isObject.ts';
 import { mutationCost } from '../operation/compileCost.ts';
 import type { CostRules } from '../operation/costRules.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
@@ -65,7 +66,7 @@ export function* measureCost(
     const own = weight ?? weights.get(type.name) ?? (isCompositeType(type) ? 1 : 0);
     const set = field.selectionSet;
     if (set === undefined || !isCompositeType(type)) return own;
-    if (!isPlainObject(value)) return 0;
+    if (!isObject(value)) return 0;
     if (!isAbstractType(type)) return own + (yield* ofObject(set, type, value));
     const runtimeType = runtimeTypeOf(schema, type, set, value.__typename);
     if (runtimeType === undefined) return 0;

@@ -7,7 +7,8 @@ import {
   isNonNullType,
 } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
-import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
+import type { ResponseObject } from '../execution/responseTree.ts';
+import { isObject } from '../json/isObject.ts';
 import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import { enrichmentGroupsWithin, selectionSetOfField } from './pendingSelectionSets.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
@@ -87,7 +88,7 @@ class OmissionSearch implements OmittedFields {
       }
       return;
     }
-    if (!isPlainObject(value) || !isCompositeType(nullable)) return;
+    if (!isObject(value) || !isCompositeType(nullable)) return;
     const runtimeType = isAbstractType(nullable)
       ? runtimeTypeOf(this.#schema, nullable, set, value.__typename)
       : nullable;

@@ -14,9 +14,10 @@ import {
 } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
-import { isPlainObject, type ResponseObject } from '../execution/responseTree.ts';
+import type { ResponseObject } from '../execution/responseTree.ts';
 import type { TypeConditions } from '../execution/typeConditions.ts';
 import { isNestedDeeperThan } from '../json/isNestedDeeperThan.ts';
+import { isObject } from '../json/isObject.ts';
 import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { enrichmentGroupsWithin, selectionSetOfField } from './pendingSelectionSets.ts';
@@ -281,7 +282,7 @@ class DataShaper {
     if (value === undefined || value === null) return null;
     if (isListType(nullable)) return yield* this.#shapeList(nullable.ofType, set, value, isSent);
     if (isLeafType(nullable)) return this.#shapeLeaf(nullable, value);
-    if (!isPlainObject(value)) return this.#reportInvalid('an object');
+    if (!isObject(value)) return this.#reportInvalid('an object');
     const runtimeType = isAbstractType(nullable)
       ? runtimeTypeOf(this.#schema, nullable, set, value.__typename)
       : nullable;
@@ -382,7 +383,7 @@ class DataShaper {
   ): boolean {
     const named = isNonNullType(elementType) ? elementType.ofType : elementType;
     // A list inside a list has no object that a payload could be delivered for.
-    if (this.#keepsListsWhole || !isPlainObject(value) || set === undefined || !isCompositeType(named))
+    if (this.#keepsListsWhole || !isObject(value) || set === undefined || !isCompositeType(named))
       return false;
     const type = isAbstractType(named) ? runtimeTypeOf(this.#schema, named, set, value.__typename) : named;
     if (type === undefined) return false;

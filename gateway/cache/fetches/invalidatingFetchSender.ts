@@ -1,6 +1,6 @@
 import type { FetchCall } from '../../execution/fetchCall.ts';
 import type { CancelFetch, EntityRequest, FetchSender, RootRequest } from '../../execution/fetchSender.ts';
-import { isPlainObject } from '../../execution/responseTree.ts';
+import { isObject } from '../../json/isObject.ts';
 import { clientVariableName } from '../../operation/variableNames.ts';
 import { runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
 import type { Timers } from '../../time/timers.ts';
@@ -78,7 +78,7 @@ export class InvalidatingFetchSender implements FetchSender {
       return Object.hasOwn(variables, clientName) ? variables[clientName] : undefined;
     };
     const { invalidations, onSkipped } = this.#options;
-    return invalidations.tagsOf(shape, readVariable, isPlainObject(data) ? data : undefined, onSkipped);
+    return invalidations.tagsOf(shape, readVariable, isObject(data) ? data : undefined, onSkipped);
   }
 
   #deleteTags(tags: readonly string[], proceed: () => void): void {

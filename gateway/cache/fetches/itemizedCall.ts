@@ -1,8 +1,9 @@
 import type { CacheScope } from '../../execution/cachingContribution.ts';
 import type { FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
 import type { FetchShape } from '../../execution/fetchShape.ts';
-import { isPlainObject, type ResponseObject, setKey } from '../../execution/responseTree.ts';
+import { type ResponseObject, setKey } from '../../execution/responseTree.ts';
 import type { RootFetchPartition } from '../../execution/rootFetchPartition.ts';
+import { isObject } from '../../json/isObject.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import { type CacheKeyTarget, FetchKeys } from './cacheKey.ts';
 import type { CachePlan, CachePlans } from './cachePlans.ts';
@@ -156,7 +157,7 @@ function splitRoot(
       answers: [{ value: readItemValue(result.data, undefined), errors: result.errors }],
       general: [],
     };
-  const data: ResponseObject = isPlainObject(result.data) ? result.data : {};
+  const data: ResponseObject = isObject(result.data) ? result.data : {};
   const errors = Map.groupBy(result.errors, ({ path: [name] }) =>
     names.find((known) => known !== undefined && known === name),
   );
@@ -180,8 +181,8 @@ function errorsForLostEntities(
 }
 
 function readItemValue(data: unknown, name: string | undefined): unknown {
-  if (name === undefined) return isPlainObject(data) ? data : undefined;
-  return isPlainObject(data) && Object.hasOwn(data, name) ? data[name] : undefined;
+  if (name === undefined) return isObject(data) ? data : undefined;
+  return isObject(data) && Object.hasOwn(data, name) ? data[name] : undefined;
 }
 
 /** The data of a root fetch. The value of an item is `undefined` if it is missing. */

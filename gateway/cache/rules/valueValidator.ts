@@ -7,7 +7,7 @@ import {
   specifiedScalarTypes,
   type TypeNode,
 } from 'graphql';
-import { isPlainObject } from '../../execution/responseTree.ts';
+import { isObject } from '../../json/isObject.ts';
 import { namedTypeOf } from '../../planning/supergraphDocument.ts';
 import { type CacheGraph, fieldTypeIn, type GraphType } from './cacheGraph.ts';
 import type { OperationShape } from './visitSelections.ts';
@@ -79,7 +79,7 @@ export function createValueValidator(shape: OperationShape, graph: CacheGraph): 
       return compileObject(compileFields(type, sets));
     const checks = new Map<unknown, Check>();
     return (value) => {
-      if (!isPlainObject(value)) return false;
+      if (!isObject(value)) return false;
       const { __typename: runtimeName } = value;
       let check = checks.get(runtimeName);
       if (check === undefined) {
@@ -97,7 +97,7 @@ export function createValueValidator(shape: OperationShape, graph: CacheGraph): 
 
   function compileObject(fields: readonly FieldCheck[]): Check {
     return (value) => {
-      if (!isPlainObject(value)) return false;
+      if (!isObject(value)) return false;
       for (const { key, isOnPrototype, isOptional, check, coordinate } of fields) {
         const field = isOnPrototype && !Object.hasOwn(value, key) ? undefined : value[key];
         if (field === undefined ? isOptional : check(field)) continue;

@@ -1,4 +1,5 @@
-import { isPlainObject, type ResponseObject } from '../../execution/responseTree.ts';
+import type { ResponseObject } from '../../execution/responseTree.ts';
+import { isObject } from '../../json/isObject.ts';
 
 /** The parsed JSON text of an entry that is read repeatedly. A copy costs a quarter of parsing the text again. Readers get
  *  copies, because later fetches are merged into what they get. */
@@ -79,7 +80,7 @@ class Template {
 }
 
 function isContainer(value: unknown): value is Container {
-  return isPlainObject(value) || Array.isArray(value);
+  return isObject(value) || Array.isArray(value);
 }
 
 /** V8 stores a string with one byte per character, or with two if a single character needs them. */

@@ -1,5 +1,6 @@
 import { Kind, type SelectionSetNode } from 'graphql';
-import { isPlainObject, type ResponseObject, setKey } from '../../execution/responseTree.ts';
+import { type ResponseObject, setKey } from '../../execution/responseTree.ts';
+import { isObject } from '../../json/isObject.ts';
 import type { RequiresSelection } from '../../planning/queryPlan.ts';
 
 /** Whether an object has a value for every field of a key. */
@@ -12,7 +13,7 @@ export function hasKey(key: SelectionSetNode, value: Readonly<Record<string, unk
     const { selectionSet: inner } = selection;
     if (inner === undefined) return true;
     const objects = Array.isArray(field) ? field : [field];
-    return objects.every((object) => isPlainObject(object) && hasKey(inner, object));
+    return objects.every((object) => isObject(object) && hasKey(inner, object));
   });
 }
 
@@ -39,8 +40,8 @@ function copyField(set: SelectionSetNode | undefined, value: unknown, existing: 
       copyField(set, element, Array.isArray(existing) ? existing[index] : undefined),
     );
   }
-  if (!isPlainObject(value)) return value;
-  const target: ResponseObject = isPlainObject(existing) ? existing : {};
+  if (!isObject(value)) return value;
+  const target: ResponseObject = isObject(existing) ? existing : {};
   copyKey(set, value, target);
   return target;
 }

@@ -1,6 +1,7 @@
 import { type FieldNode, Kind, type SelectionSetNode } from 'graphql';
-import { isPlainObject, type ResponseObject, setKey } from '../../execution/responseTree.ts';
+import { type ResponseObject, setKey } from '../../execution/responseTree.ts';
 import type { TypeConditions } from '../../execution/typeConditions.ts';
+import { isObject } from '../../json/isObject.ts';
 import { responseNameOf } from './rootField.ts';
 import type { TopicSchema } from './topicSchema.ts';
 
@@ -97,8 +98,8 @@ export class EventReader {
       });
       return elements.includes(undefined) ? undefined : elements;
     }
-    if (!isPlainObject(value)) return undefined;
-    const target: ResponseObject = isPlainObject(existing) ? existing : {};
+    if (!isObject(value)) return undefined;
+    const target: ResponseObject = isObject(existing) ? existing : {};
     this.#readSelections(target, set, value, this.#typenameOf(value, fieldType), path, missing);
     return target;
   }
