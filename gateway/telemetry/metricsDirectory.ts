@@ -22,6 +22,8 @@ interface EndedWorkers {
  *  worker has ended. The name of a file has a number that grows, so that no writer replaces newer counts by older ones. */
 export class MetricsDirectory {
   readonly #directory: string;
+  /** Ends with the last call of `fold`. Never rejects. */
+  #folding = Promise.resolve();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -54,7 +56,14 @@ export class MetricsDirectory {
   }
 
   /** Adds the counts of a worker that has ended to those of all others that have. To be called by one process only. */
-  async fold(worker: string): Promise<void> {
+  fold(worker: string): Promise<void> {
+    // Each call replaces the file of the one before.
+    const folded = this.#folding.then(() => this.#fold(worker));
+    this.#folding = folded.catch(() => {});
+    return folded;
+  }
+
+  async #fold(worker: string): Promise<void> {
     const { ended, workers } = await this.#list();
     const together = await this.#readEnded(ended?.name);
     const [latest] = latestOf(workers.filter((file) => file.worker === worker));

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -121,5 +121,17 @@ test('workers that have ended share one file, and count once even if their count
   await directory.fold('9');
   expect((await readdir(path)).sort()).toEqual(['ended-2.json', 'worker-3-5.json']);
   await store(directory, '1', 6, 1);
+  expect(await samplesOf(await directory.read(new Set()))).toEqual(before);
+});
+
+test('workers that have ended at the same time are all counted, although the counts of one cannot be read', async () => {
+  const directory = new MetricsDirectory(path);
+  for (const worker of ['1', '2', '4']) await store(directory, worker, 1, 1);
+  const before = await samplesOf(await directory.read(new Set()));
+  await writeFile(join(path, 'worker-3-1.json'), 'nonsense');
+  const folded = await Promise.allSettled(['1', '2', '3', '4'].map((worker) => directory.fold(worker)));
+  expect(folded.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+  await rm(join(path, 'worker-3-1.json'));
+  expect(await readdir(path)).toEqual(['ended-3.json']);
   expect(await samplesOf(await directory.read(new Set()))).toEqual(before);
 });
