@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { GatewayConfig } from '../config/schema.ts';
+import { messageOf } from '../errors.ts';
 import { MetricsDirectory } from '../telemetry/metricsDirectory.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { type Addresses, printAddresses } from './addresses.ts';
@@ -20,7 +21,7 @@ const killGraceMs = 5_000;
 
 interface WorkerStatus {
   readonly startedAt: number;
-  /** How many workers in this one's place have exited early, one after the other. */
+  /** How many workers in this one's place have exited early or could not be started, one after the other. */
   readonly earlyExits: number;
   /** Set while the worker accepts connections. */
   addresses: Addresses | undefined;
@@ -33,7 +34,7 @@ interface WorkerStatus {
 }
 
 /** Runs `count` worker processes that share the listeners. A worker that exits is replaced. Resolves with the exit code
- *  when the last one has exited: after a stop signal, or when a worker exits before all have started.
+ *  when the last one has exited: after a stop signal, or when a worker exits or cannot be started before all have started.
  *  @throws {CommandError} when the directory for the workers' sockets cannot be created, and when a port is not
  *  available. */
 export async function superviseWorkers(count: number, config: GatewayConfig): Promise<number> {
@@ -90,7 +91,6 @@ class WorkerSupervisor {
 
   #startWorker(earlyExits: number): void {
     if (this.#shutdown.isRequested) return;
-    const worker = cluster.fork(this.#environment);
     const status: WorkerStatus = {
       startedAt: performance.now(),
       earlyExits,
@@ -99,12 +99,24 @@ class WorkerSupervisor {
       isWaiting: false,
       isRetired: false,
     };
+    let worker: Worker;
+    try {
+      worker = cluster.fork(this.#environment);
+    } catch (error) {
+      // Without memory, for example. With too many processes or open files, the worker emits `error`.
+      this.#onStartFailure(status, error);
+      return;
+    }
     this.#workers.set(worker, status);
     worker.on('message', (message: unknown) => {
       if (isWorkerMessage(message)) this.#onMessage(status, message);
     });
-    // Sending to a worker that has just ended fails. Its `exit` event follows.
-    worker.on('error', () => {});
+    worker.on('error', (error) => {
+      // Sending to a worker that has just ended fails, and its `exit` event follows. Without a process id, the process was
+      // never created, and no `exit` event follows.
+      if (worker.process.pid !== undefined || !this.#workers.delete(worker)) return;
+      this.#onStartFailure(status, error);
+    });
     worker.on('exit', (code, signal) => this.#onExit(worker, status, code, signal));
   }
 
@@ -151,23 +163,34 @@ class WorkerSupervisor {
     this.#workers.delete(worker);
     const fold = () => this.#metricsDirectory.fold(String(worker.id)).catch(() => {});
     setTimeout(fold, foldDelayMs).unref();
+    const message = `Worker ${worker.process.pid} exited (${signal ?? `exit code ${code}`})`;
+    this.#onEnd(status, message, code ?? exitCode.failed);
+  }
+
+  #onStartFailure(status: WorkerStatus, error: unknown): void {
+    const message = `A worker could not be started (${messageOf(error)})`;
+    if (!this.#hasStarted) console.error(`${message}.`);
+    this.#onEnd(status, message, exitCode.failed);
+  }
+
+  #onEnd(status: WorkerStatus, message: string, code: number): void {
     if (this.#shutdown.isRequested) this.#endWithoutWorkers();
     else if (status.isRetired) this.#startWorker(0);
-    else if (this.#hasStarted) this.#replace(worker, status, signal ?? `exit code ${code}`);
-    else this.#stopAll(code ?? exitCode.failed);
+    else if (this.#hasStarted) this.#replace(status, message);
+    else this.#stopAll(code);
     this.#chooseListeners();
   }
 
-  #replace({ process }: Worker, { startedAt, earlyExits }: WorkerStatus, reason: string): void {
+  #replace({ startedAt, earlyExits }: WorkerStatus, message: string): void {
     const exits = performance.now() - startedAt < earlyExitMs ? earlyExits + 1 : 0;
     if (exits <= 1) {
-      console.error(`Worker ${process.pid} exited (${reason}); starting a new one.`);
+      console.error(`${message}; starting a new one.`);
       this.#startWorker(exits);
       return;
     }
     const delayMs = backoffDelayMs(exits - 1, restartBackoff);
     console.error(
-      `Worker ${process.pid} exited (${reason}); starting a new one in ${delayMs} ms, because ${exits} workers in a row exited within a minute of their start.`,
+      `${message}; starting a new one in ${delayMs} ms, because ${exits} workers in a row ran for less than a minute.`,
     );
     setTimeout(() => this.#startWorker(exits), delayMs);
   }

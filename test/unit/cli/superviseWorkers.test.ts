@@ -1,0 +1,110 @@
+import cluster, { type Worker } from 'node:cluster';
+import { EventEmitter } from 'node:events';
+import { afterEach, expect, jest, test } from '@jest/globals';
+import { superviseWorkers } from '../../../gateway/cli/superviseWorkers.ts';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+const config = parseConfig({
+  supergraph: { file: 'supergraph.graphql' },
+  listen: { port: 0, shutdownDelay: '0s' },
+  admin: { port: 0 },
+  workers: 2,
+});
+
+/** Emits what a worker of `node:cluster` emits. */
+class FakeWorker extends EventEmitter {
+  readonly process: { readonly pid: number | undefined };
+
+  private constructor(pid: number | undefined) {
+    super();
+    this.process = { pid };
+  }
+
+  static listening(pid: number): FakeWorker {
+    const worker = new FakeWorker(pid);
+    process.nextTick(() => {
+      worker.emit('message', { kind: 'tributary:ready' });
+      worker.emit('message', { kind: 'tributary:listening', url: 'http://a', adminUrl: 'http://b' });
+    });
+    return worker;
+  }
+
+  /** Node.js emits no `exit` for a process that it could not create. */
+  static failing(): FakeWorker {
+    const worker = new FakeWorker(undefined);
+    process.nextTick(() => worker.emit('error', new Error('spawn node EAGAIN')));
+    return worker;
+  }
+
+  isConnected(): boolean {
+    return this.process.pid !== undefined;
+  }
+
+  send({ kind }: { readonly kind: string }): void {
+    if (kind === 'tributary:drain') this.emit('exit', 0, null);
+  }
+}
+
+function failWithoutMemory(): never {
+  throw new Error('spawn ENOMEM');
+}
+
+/** The supervisor with these workers, in the order in which it starts them. */
+function supervise(...forks: readonly (() => FakeWorker)[]) {
+  const workers: FakeWorker[] = [];
+  const errors: unknown[] = [];
+  const started = Promise.withResolvers<void>();
+  const allForked = Promise.withResolvers<void>();
+  const remaining = [...forks];
+  jest.spyOn(cluster, 'setupPrimary').mockImplementation(() => {});
+  jest.spyOn(cluster, 'fork').mockImplementation(() => {
+    const fork = remaining.shift() as () => FakeWorker;
+    if (remaining.length === 0) allForked.resolve();
+    const worker = fork();
+    workers.push(worker);
+    return worker as unknown as Worker;
+  });
+  jest.spyOn(console, 'log').mockImplementation(() => started.resolve());
+  jest.spyOn(console, 'error').mockImplementation((line: unknown) => void errors.push(line));
+  const code = superviseWorkers(2, config);
+  return { workers, errors, code, started: started.promise, allForked: allForked.promise };
+}
+
+test('a worker that cannot be started is started again with backoff, and does not hold up the end', async () => {
+  const { workers, errors, code, started, allForked } = supervise(
+    () => FakeWorker.listening(1),
+    () => FakeWorker.listening(2),
+    FakeWorker.failing,
+    failWithoutMemory,
+    () => FakeWorker.listening(3),
+  );
+  await started;
+  workers[0]?.emit('exit', null, 'SIGKILL');
+  await allForked;
+  process.emit('SIGTERM', 'SIGTERM');
+  expect(await code).toBe(0);
+  const retry = (reason: string, count: number) =>
+    expect.stringMatching(
+      new RegExp(
+        `^A worker could not be started \\(${reason}\\); starting a new one in \\d+ ms, because ${count} workers in a row ran for less than a minute\\.$`,
+      ),
+    );
+  expect(errors).toEqual([
+    'Worker 1 exited (SIGKILL); starting a new one.',
+    retry('spawn node EAGAIN', 2),
+    retry('spawn ENOMEM', 3),
+  ]);
+});
+
+test.each([
+  ['the system has too many processes', FakeWorker.failing, 'spawn node EAGAIN'],
+  ['there is no memory', failWithoutMemory, 'spawn ENOMEM'],
+])('all workers end when one cannot be started at first, because %s', async (_, fork, reason) => {
+  const { errors, code } = supervise(() => FakeWorker.listening(1), fork);
+  expect(await code).toBe(1);
+  expect(errors).toEqual([`A worker could not be started (${reason}).`]);
+});
