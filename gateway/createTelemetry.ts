@@ -34,8 +34,8 @@ interface Telemetry {
 
 /** Creates what reports about a gateway, besides its log. */
 export async function createTelemetry(options: TelemetryOptions): Promise<Telemetry> {
-  const { log, timers, workerCalls } = options;
-  const metrics = createMetrics(workerCalls);
+  const { log, timers, now = Date.now, workerCalls } = options;
+  const metrics = createMetrics(workerCalls && { workers: workerCalls, log, now });
   const logLevel = new LogLevel({ log, timers, workers: workerCalls });
   return {
     metrics,

@@ -2,7 +2,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import type { MetricsSnapshot } from './metricsSnapshot.ts';
-import { type OtherWorkers, WorkerMetrics } from './workerMetrics.ts';
+import { WorkerMetrics, type WorkerMetricsOptions } from './workerMetrics.ts';
 import { writeMetrics } from './writeMetrics.ts';
 
 /** The Prometheus metrics of one gateway. Several gateways in a process do not share counts. */
@@ -19,13 +19,14 @@ export interface Metrics {
   close(): Promise<void>;
 }
 
-export function createMetrics(otherWorkers?: OtherWorkers): Metrics {
+/** `ofWorkers`: for a process that shares its port with others. */
+export function createMetrics(ofWorkers?: WorkerMetricsOptions): Metrics {
   const registry = new Registry();
   const snapshot = async (): Promise<MetricsSnapshot> => [
     ...(await readMetrics(registry)),
     ...(await readMetrics(processRegistry())),
   ];
-  const workers = otherWorkers && new WorkerMetrics(otherWorkers, snapshot);
+  const workers = ofWorkers && new WorkerMetrics(ofWorkers, snapshot);
   return {
     registry,
     snapshot,

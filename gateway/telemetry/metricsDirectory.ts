@@ -107,8 +107,13 @@ export class MetricsDirectory {
   /** No reader sees a part of the file. */
   async #write(name: string, content: string): Promise<void> {
     const temporary = join(this.#directory, `${randomUUID()}.tmp`);
-    await writeFile(temporary, content);
-    await rename(temporary, join(this.#directory, name));
+    try {
+      await writeFile(temporary, content);
+      await rename(temporary, join(this.#directory, name));
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => {});
+      throw error;
+    }
   }
 
   #remove(name: string): Promise<void> {

@@ -1,7 +1,9 @@
+import { messageOf } from '../errors.ts';
 import { resolveInSlices } from '../time/slicedTask.ts';
 import { mergeMetrics } from './mergeMetrics.ts';
 import { MetricsDirectory, type WorkerSnapshot } from './metricsDirectory.ts';
 import { type MetricsSnapshot, parseMetrics, stringifyMetrics } from './metricsSnapshot.ts';
+import { ProblemLog, type ProblemLogOptions } from './problemLog.ts';
 import { writeMetrics } from './writeMetrics.ts';
 
 /** The other processes that share the port of this one. */
@@ -18,18 +20,25 @@ export interface WorkerAnswers {
   readonly silent: number;
 }
 
+export interface WorkerMetricsOptions extends Pick<ProblemLogOptions, 'log' | 'now'> {
+  readonly workers: OtherWorkers;
+}
+
 /** The metrics of all workers together. What a scrape has counted is stored, so that no later scrape, of whichever worker,
  *  counts less. */
 export class WorkerMetrics {
   readonly #workers: OtherWorkers;
   readonly #readOwn: () => Promise<MetricsSnapshot>;
   readonly #directory: MetricsDirectory;
+  readonly #problems: ProblemLog<'metrics'>;
   #sequence = 0;
 
-  constructor(workers: OtherWorkers, readOwn: () => Promise<MetricsSnapshot>) {
+  constructor({ workers, log, now }: WorkerMetricsOptions, readOwn: () => Promise<MetricsSnapshot>) {
     this.#workers = workers;
     this.#readOwn = readOwn;
     this.#directory = new MetricsDirectory(workers.worker.directory);
+    const message = 'The metrics of the workers cannot be stored: the counts of a worker that ends are lost';
+    this.#problems = new ProblemLog({ log, now, message });
     workers.handle('metrics', async () => stringifyMetrics(await this.#take()));
   }
 
@@ -38,11 +47,11 @@ export class WorkerMetrics {
     const [own, { answers }] = await Promise.all([this.#take(), this.#workers.callOthers('metrics')]);
     const { name } = this.#workers.worker;
     const snapshots = new Map([[name, own]]);
-    const stored = [this.#directory.write(name, own.sequence, await stringifyMetrics(own))];
+    const stored = [this.#store(name, own.sequence, await stringifyMetrics(own))];
     for (const [worker, answer] of answers) {
       const snapshot = (await parseMetrics(Buffer.from(answer))) as WorkerSnapshot;
       snapshots.set(worker, snapshot);
-      stored.push(this.#directory.write(worker, snapshot.sequence, answer));
+      stored.push(this.#store(worker, snapshot.sequence, answer));
     }
     await Promise.all(stored);
     const others = await this.#directory.read(new Set(snapshots.keys()));
@@ -57,6 +66,14 @@ export class WorkerMetrics {
     await this.#directory
       .write(this.#workers.worker.name, own.sequence, await stringifyMetrics(own))
       .catch(() => undefined);
+  }
+
+  /** Never rejects: without space on the disk, a scrape still has the counts of the workers that run. */
+  #store(worker: string, sequence: number, snapshot: string): Promise<void> {
+    const { directory } = this.#workers.worker;
+    return this.#directory
+      .write(worker, sequence, snapshot)
+      .catch((error: unknown) => this.#problems.report('metrics', messageOf(error), { directory }));
   }
 
   async #take(): Promise<WorkerSnapshot> {

@@ -1,12 +1,14 @@
 import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, jest, test } from '@jest/globals';
-import { register } from 'prom-client';
+import { Counter, register } from 'prom-client';
 import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
 import { mergeMetrics } from '../../../gateway/telemetry/mergeMetrics.ts';
 import { addMetricsRoute, createMetrics } from '../../../gateway/telemetry/metrics.ts';
-import type { MetricsSnapshot } from '../../../gateway/telemetry/metricsSnapshot.ts';
+import { type MetricsSnapshot, stringifyMetrics } from '../../../gateway/telemetry/metricsSnapshot.ts';
 import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
 import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
@@ -96,4 +98,45 @@ test('GET /metrics returns the metrics on the admin listener and 404 on the publ
   expect(await response.text()).toMatch(/^process_resident_memory_bytes \d+$/m);
   const outside = await fetch(new URL('/metrics', server.url));
   expect(outside.status).toBe(404);
+});
+
+test('GET /metrics returns the metrics of all workers although they cannot be stored, which one warning says', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'tributary-metrics-'));
+  // Files cannot replace directories.
+  for (const name of ['1-1', '1-2', '2-1', '2-2']) await mkdir(join(directory, `worker-${name}.json`));
+  const other = createMetrics();
+  const warnings: unknown[] = [];
+  let sequence = 0;
+  const metrics = createMetrics({
+    workers: {
+      worker: { name: '1', directory },
+      handle: () => {},
+      callOthers: async () => {
+        sequence += 1;
+        const answer = { sequence, metrics: await other.snapshot() };
+        return { answers: new Map([['2', await stringifyMetrics(answer)]]), silent: 0 };
+      },
+    },
+    log: { warn: (fields, message) => warnings.push([message, fields]) },
+    now: Date.now,
+  });
+  for (const { registry } of [metrics, other])
+    new Counter({ name: 'calls_total', help: 'Calls.', registers: [registry] }).inc(2);
+  await using server = await startScriptedServer(undefined, {
+    addAdminRoutes: (routes) => addMetricsRoute(routes, metrics),
+  });
+  for (let scrapes = 0; scrapes < 2; scrapes++) {
+    const response = await fetch(`${server.adminUrl}/metrics`);
+    expect([response.status, samplesOf(await response.text(), 'calls_total')]).toEqual([
+      200,
+      ['calls_total 4'],
+    ]);
+  }
+  expect(warnings).toEqual([
+    [
+      'The metrics of the workers cannot be stored: the counts of a worker that ends are lost',
+      expect.objectContaining({ directory, message: expect.stringContaining('EISDIR') }),
+    ],
+  ]);
+  await rm(directory, { recursive: true });
 });

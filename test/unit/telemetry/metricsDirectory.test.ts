@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -134,4 +134,11 @@ test('workers that have ended at the same time are all counted, although the cou
   await rm(join(path, 'worker-3-1.json'));
   expect(await readdir(path)).toEqual(['ended-3.json']);
   expect(await samplesOf(await directory.read(new Set()))).toEqual(before);
+});
+
+test('counts that cannot be stored leave no part of a file behind', async () => {
+  // A file cannot replace a directory.
+  await mkdir(join(path, 'worker-1-1.json'));
+  await expect(store(new MetricsDirectory(path), '1', 1, 1)).rejects.toThrow('EISDIR');
+  expect(await readdir(path)).toEqual(['worker-1-1.json']);
 });
