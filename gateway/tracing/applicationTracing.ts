@@ -3,6 +3,7 @@ import {
   type Context,
   createTraceState,
   type HrTime,
+  isSpanContextValid,
   ROOT_CONTEXT,
   type Span,
   type SpanContext,
@@ -20,7 +21,12 @@ import type {
   TraceStart,
   Tracing,
 } from '../telemetry/trace.ts';
-import { readTraceparent, readValidTraceHeaders, type TraceHeaders } from '../telemetry/traceContext.ts';
+import {
+  readTraceHeaders,
+  readTraceparent,
+  readValidTraceHeaders,
+  type TraceHeaders,
+} from '../telemetry/traceContext.ts';
 import type { OperationDescriptions } from './operationDescriptions.ts';
 
 interface SpanStart {
@@ -59,7 +65,8 @@ export class ApplicationTracing implements Tracing {
       clock,
     });
     return {
-      headers: headersOf(span),
+      // Without an SDK, the provider creates spans without ids.
+      headers: isSpanContextValid(span.spanContext()) ? headersOf(span) : readTraceHeaders(headers),
       trace: span.isRecording() ? this.#traceOf(span, clock) : undefined,
     };
   }

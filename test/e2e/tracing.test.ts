@@ -403,3 +403,29 @@ describe('With a tracer provider of the application, the gateway', () => {
     ]);
   });
 });
+
+test('Without an SDK behind its tracer provider, the gateway passes on the trace of the client, and starts none', async () => {
+  const lines: { readonly msg: string; readonly traceId?: string }[] = [];
+  await using gateway = await startInlineGateway({
+    subgraphs,
+    config: { telemetry: { accessLog: true } },
+    dependencies: {
+      tracerProvider: trace.getTracerProvider(),
+      logger: createLogger('info', { write: (line: string) => void lines.push(JSON.parse(line)) } as never),
+    },
+  });
+  const traceId = '0af7651916cd43dd8448eb211c80319c';
+  const sent = { traceparent: `00-${traceId}-b7ad6b7169203331-01`, tracestate: 'rojo=1' };
+  for (const headers of [{}, sent]) {
+    const { body } = await gateway.execute('{ top { id } }', { headers });
+    expect(body).toEqual({ data: { top: { id: '1' } } });
+  }
+  // The gateway sends checks of its own, too.
+  const calls = gateway.subgraph('catalog').calls.filter(({ query }) => query.includes('top'));
+  expect(calls.map(({ headers: { traceparent, tracestate } }) => ({ traceparent, tracestate }))).toEqual([
+    { traceparent: undefined, tracestate: undefined },
+    sent,
+  ]);
+  const logged = lines.filter(({ msg }) => msg === 'request');
+  expect(logged.map((line) => line.traceId)).toEqual([undefined, traceId]);
+});
