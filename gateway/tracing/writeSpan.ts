@@ -36,8 +36,8 @@ const tag = {
   arrayItem: 0x0a,
 } as const;
 
-/** Takes two bytes. */
-const spanFlagsTag = 0x185;
+/** Takes two bytes as a varint: the number of the field is 16. */
+const spanFlagsTag = 0x85;
 
 /** Flags of spans and links: that of W3C Trace Context, and where the parent of a span is. */
 const flags = { sampled: 1, localParent: 0x100, remoteParent: 0x300 } as const;

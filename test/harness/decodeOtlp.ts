@@ -13,6 +13,7 @@ export interface ExportedSpan {
   readonly attributes: Readonly<Record<string, unknown>>;
   readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
   readonly isError: boolean;
+  readonly flags: number;
   /** Attributes of the resource, which is the gateway. */
   readonly resource: Readonly<Record<string, unknown>>;
 }
@@ -172,6 +173,7 @@ function decodeSpan(span: Message, resource: ExportedSpan['resource']): Exported
     attributes: attributesOf(span.messages(9)),
     links: span.messages(13).map((link) => ({ traceId: link.hex(1), spanId: link.hex(2) })),
     isError: span.messages(15)[0]?.number(3) === 2n,
+    flags: Number(span.number(16)),
     resource,
   };
 }

@@ -85,9 +85,13 @@ test('a continued trace is exported with its ids, its state, its attributes, its
     },
     links: [{ traceId: 'f'.repeat(32), spanId: 'e'.repeat(16) }],
     isError: true,
+    // Sampled, with a parent in this process.
+    flags: 0x101,
     resource,
   });
-  expect(operation).toMatchObject({ traceId, parentSpanId, kind: 'server', links: [], isError: false });
+  // Sampled, with a remote parent.
+  expect(operation).toMatchObject({ traceId, parentSpanId, kind: 'server', links: [], flags: 0x301 });
+  expect(operation.isError).toBe(false);
   expect(operation.attributes).toEqual({
     'graphql.operation.name': 'Page',
     'graphql.operation.type': 'query',
@@ -130,6 +134,7 @@ test('a trace that another one has caused has a trace of its own, which links to
   expect(event).toMatchObject({
     kind: 'internal',
     parentSpanId: '',
+    flags: 0x101,
     attributes: { 'tributary.subgraph': 'stock' },
   });
   expect(event.links).toEqual([{ traceId: operation.traceId, spanId: operation.spanId }]);
