@@ -10,8 +10,10 @@ import { RecentWindow } from './recentWindow.ts';
 /** Half of what counts as recent. */
 const windowMs = 5 * 60_000;
 
-/** Further plans of an operation replace the one that was used longest ago. */
+/** Further plans of an operation replace the one that was used longest ago, but at most one in `minReplacementGapMs`: plans
+ *  that are replaced all the time would say little. */
 const maxPlansPerOperation = 4;
+const minReplacementGapMs = 10_000;
 
 const maxTextLength = 10_000;
 
@@ -36,8 +38,9 @@ export class OperationRecord {
   uses = 0;
   readonly #options: OperationRecordOptions;
   readonly #window: RecentWindow<OperationAnswers>;
-  /** By signature, the one used longest ago first. */
+  /** By signature, the newest last. */
   readonly #plans = new Map<string, PlanRecord>();
+  #planReplacedAt = Number.NEGATIVE_INFINITY;
   #lastUsedAt: number;
 
   constructor(options: OperationRecordOptions) {
@@ -66,25 +69,25 @@ export class OperationRecord {
     for (const plan of this.#plans.values()) plan.evict();
   }
 
+  /** The record for the answers of a plan. While there is no room for one more plan, they count for the operation only. */
   planOf(operation: DescribedOperation): PlanRecord {
     const { now } = this.#options;
     const plan = describePlan(operation);
     const signature = signatureOf(plan);
-    let record = this.#plans.get(signature);
-    if (record === undefined) {
-      record = new PlanRecord(operation, {
-        plan,
-        windowMs,
-        now,
-        onAnswer: (timings, end, at) => this.#addAnswer(timings, end, at),
-      });
-    } else this.#plans.delete(signature);
-    // At the end again: it is the one that was used last.
-    this.#plans.set(signature, record);
-    if (this.#plans.size > maxPlansPerOperation) {
-      const [oldest] = this.#plans.keys();
-      this.#plans.delete(oldest as string);
-    }
+    const known = this.#plans.get(signature);
+    if (known !== undefined) return known;
+    const isShown = this.#makeRoom(now());
+    const record = new PlanRecord(operation, {
+      plan,
+      windowMs,
+      now,
+      onAnswer: (timings, end, at) => {
+        this.#addAnswer(timings, end, at);
+        // The next request of the plan gets a record that is shown.
+        if (!isShown && this.#hasRoom(at)) record.evict();
+      },
+    });
+    if (isShown) this.#plans.set(signature, record);
     return record;
   }
 
@@ -105,6 +108,22 @@ export class OperationRecord {
       answers,
       plans: [...this.#plans.values()].reverse().map((plan) => plan.state(samples)),
     };
+  }
+
+  #hasRoom(now: number): boolean {
+    return this.#plans.size < maxPlansPerOperation || now - this.#planReplacedAt >= minReplacementGapMs;
+  }
+
+  /** Evicts a plan, if there are too many. Returns false while none may be replaced. */
+  #makeRoom(now: number): boolean {
+    if (!this.#hasRoom(now)) return false;
+    if (this.#plans.size < maxPlansPerOperation) return true;
+    const [signature, record] = [...this.#plans].reduce((one, other) =>
+      other[1].lastUsedAt < one[1].lastUsedAt ? other : one,
+    );
+    this.#planReplacedAt = now;
+    record.evict();
+    return this.#plans.delete(signature);
   }
 
   #addAnswer(timings: AnswerTimings, end: ResponseEnd, at: number): void {

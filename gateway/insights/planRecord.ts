@@ -30,6 +30,8 @@ export class PlanRecord implements AnswerRecorder {
   readonly plan: PlanDescription;
   readonly now: () => number;
   readonly reference: RecordReference<PlanRecord> = { record: this };
+  /** On the clock of `now`. */
+  lastUsedAt: number;
   readonly #options: PlanRecordOptions;
   readonly #operation: WeakRef<DescribedOperation>;
   readonly #window: RecentWindow<PlanAnswers>;
@@ -46,7 +48,8 @@ export class PlanRecord implements AnswerRecorder {
     this.now = options.now;
     this.#options = options;
     this.#operation = new WeakRef(operation);
-    this.#window = new RecentWindow(options.windowMs, options.now(), () => new PlanAnswers(options.plan));
+    this.lastUsedAt = options.now();
+    this.#window = new RecentWindow(options.windowMs, this.lastUsedAt, () => new PlanAnswers(options.plan));
   }
 
   /** The record makes room for another one. */
@@ -65,6 +68,7 @@ export class PlanRecord implements AnswerRecorder {
   }
 
   onEnd(timings: AnswerTimings, end: ResponseEnd, sample: AnswerSample | undefined, endedAt: number): void {
+    this.lastUsedAt = endedAt;
     this.#options.onAnswer(timings, end, endedAt);
     const answers = this.#window.at(endedAt);
     answers.count(end.failedSteps);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type DocumentNode, parse } from 'graphql';
 import { AnswerTimes } from '../../../gateway/insights/answerTimes.ts';
+import type { OperationInsights } from '../../../gateway/insights/insightsData.ts';
 import {
   describeOperation,
   mergeOperationStates,
@@ -21,6 +22,15 @@ function createPrepared(): PreparedOperation {
     root: new SelectionSet([]),
     enrichments: [],
     program: { steps: [], groups: [{ steps: [], dataSteps: [] }] },
+  } as unknown as PreparedOperation;
+}
+
+/** A plan with one fetch, from this subgraph. */
+function preparedWith(subgraph: string): PreparedOperation {
+  const step = { shape: { subgraph, keys: ['a'] }, path: [], dependsOn: [], group: 0 };
+  return {
+    ...createPrepared(),
+    program: { steps: [step], groups: [{ steps: [0], dataSteps: [0] }] },
   } as unknown as PreparedOperation;
 }
 
@@ -199,5 +209,42 @@ describe('the table of operations', () => {
     expect(described()[0]).toMatchObject({ count: 1, completion: { p50: 500 } });
     answer(planOf(document), 5);
     expect(described()[0]).toMatchObject({ count: 1, completion: { p50: 5 } });
+  });
+
+  describe('with more than four plans of one operation', () => {
+    const document = parse('query Page { a }');
+    const prepared = ['busy', 'b', 'c', 'd', 'e', 'f'].map(preparedWith);
+    const createPage = () => {
+      const { clock, planOf, answer, described } = createTable();
+      const use = (index: number) => answer(planOf(document, 'Page', prepared[index]), 1);
+      /** The answers of the operation, and of each plan that is shown. */
+      const counts = () => {
+        const { count, plans } = described()[0] as OperationInsights;
+        return [count, plans.map(({ fetches, recorded }) => `${fetches[0]?.subgraph} ${recorded}`)];
+      };
+      return { clock, planOf, use, counts };
+    };
+
+    test('replaces the plan that was used longest ago, which returns when it is used again', () => {
+      const { clock, use, counts } = createPage();
+      for (const index of [0, 1, 2, 3, 0, 4, 0]) use(index);
+      expect(counts()).toEqual([7, ['e 1', 'd 1', 'c 1', 'busy 3']]);
+      clock.advance(10_000);
+      for (const index of [0, 1]) use(index);
+      expect(counts()).toEqual([9, ['b 1', 'e 1', 'd 1', 'busy 4']]);
+    });
+
+    test('replaces one in ten seconds at most, and counts the answers of the others for the operation', () => {
+      const { clock, planOf, use, counts } = createPage();
+      for (const index of [0, 1, 2, 3, 4, 5, 0]) use(index);
+      const unshown = planOf(document, 'Page', prepared[5]);
+      for (const index of [5, 1, 5]) use(index);
+      expect(counts()).toEqual([10, ['e 1', 'd 1', 'c 1', 'b 2']]);
+      // Nothing is created for each request.
+      expect(planOf(document, 'Page', prepared[5])).toBe(unshown);
+      clock.advance(10_000);
+      for (const index of [5, 5]) use(index);
+      expect(counts()).toEqual([12, ['f 1', 'e 1', 'd 1', 'b 2']]);
+    });
   });
 });
