@@ -49,7 +49,8 @@ export interface Extension<Context extends object = Values> {
   /** Why the gateway should get no requests at present, for `GET /health/ready`; `undefined` if it may get some.
    *  Synchronous. */
   readiness?(): string | undefined;
-  /** Called when everything that uses the extension has ended. An error is logged. Bounded by `listen.drainTimeout`. */
+  /** Called when everything that uses the extension has ended. An error is logged. Bounded by what is left of
+   *  `listen.drainTimeout`, and at least a second of it. */
   close?(): MaybePromise<void>;
 }
 

@@ -8,6 +8,7 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { CallHooks } from '../subgraphs/callHooks.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../supergraph/supergraphRefusedError.ts';
+import { shutdownStepMs } from '../time/shutdownStepMs.ts';
 import type { UnreadyReason } from '../transport/http/healthRoutes.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import type { Extension, PolicyRequest } from './extension.ts';
@@ -114,11 +115,14 @@ export class ExtensionFeature implements Feature {
     });
   }
 
-  async close(): Promise<void> {
-    const { config, log } = this.#context;
+  async close(withinMs: number): Promise<void> {
+    const { config, log, timers } = this.#context;
+    const { drainTimeout } = config.listen;
+    const deadline = timers.now() + withinMs;
     for (const hook of hooksOf(this.#extensions.toReversed(), 'close') ?? []) {
       const closed = (async () => hook.call())();
-      const bounds = { timeoutMs: config.listen.drainTimeout, option: 'listen.drainTimeout' };
+      const timeoutMs = Math.min(shutdownStepMs(deadline - timers.now()), drainTimeout);
+      const bounds = { timeoutMs, option: 'listen.drainTimeout' };
       await this.#runner.withinBounds(hook, closed, bounds).catch((err: unknown) => {
         log.error({ err, extension: hook.extension }, 'An extension could not be closed');
       });

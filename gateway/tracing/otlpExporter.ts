@@ -7,6 +7,7 @@ import {
   createOtlpHttpExportDelegate,
 } from '@opentelemetry/otlp-exporter-base/node-http';
 import type { GatewayConfig } from '../config/schema.ts';
+import { shutdownStepMs } from '../time/shutdownStepMs.ts';
 import { type PartialSuccess, readPartialSuccess } from './partialSuccess.ts';
 
 export interface OtlpExportResult extends ExportResult {
@@ -114,9 +115,8 @@ function maskHeaderValues(message: string, headers: Readonly<Record<string, stri
   return secrets.reduce((masked, secret) => masked.replaceAll(secret, '***'), message);
 }
 
-/** How long the last export of a process may take, of the `withinMs` that are left to end it; both in milliseconds. All
- *  time may have gone to the last requests: the export gets a second anyway. A collector that hangs must not take all of
- *  the time, because orchestrators and operators wait for the end. */
+/** How long the last export of a process may take, of the `withinMs` that are left to end it; both in milliseconds. A
+ *  collector that hangs must not take all of the time, because orchestrators and operators wait for the end. */
 export function lastExportTimeoutMs(withinMs: number): number {
-  return Math.min(Math.max(withinMs, 1_000), 5_000);
+  return Math.min(shutdownStepMs(withinMs), 5_000);
 }

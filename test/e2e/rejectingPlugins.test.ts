@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import type { ApolloServerPlugin, GatewayContext } from '../../gateway/gateway.ts';
+import { Gate } from '../harness/gate.ts';
+import { createManualTimers } from '../harness/manualTimers.ts';
 import { singleOutcome, startScriptedServer } from '../harness/scriptedServer.ts';
 import { transports } from '../harness/transports.ts';
 
@@ -67,5 +69,36 @@ test.each<[string, Plugin]>([
     body: '{"query":"{ greeting }"}',
   });
   await server.close();
+  expect(server.logLines).toEqual(['Apollo Server plugins could not be stopped']);
+});
+
+test('a plugin that does not end stopping has what the running requests have left of the drain timeout', async () => {
+  const running = new Gate();
+  const timers = createManualTimers();
+  const server = await startScriptedServer(
+    async () => {
+      await running.pass();
+      return singleOutcome('{}');
+    },
+    {
+      plugins: [{ serverWillStart: async () => ({ serverWillStop: () => new Promise(() => {}) }) }],
+      drainTimeout: 60_000,
+      timers,
+    },
+  );
+  const answered = fetch(server.url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"query":"{ greeting }"}',
+  });
+  await running.waitForArrivals();
+  const closed = server.close();
+  timers.after(20_000, () => {});
+  timers.fire(20_000);
+  running.open();
+  await answered;
+  await timers.waitForTimer(40_000);
+  timers.fire(40_000);
+  await closed;
   expect(server.logLines).toEqual(['Apollo Server plugins could not be stopped']);
 });

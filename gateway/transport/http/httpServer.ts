@@ -6,6 +6,7 @@ import { createIdentityReader } from '../../admission/identity.ts';
 import type { TrafficControl } from '../../admission/trafficControl.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
+import { shutdownStepMs } from '../../time/shutdownStepMs.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import { withTimeout } from '../../time/withTimeout.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
@@ -318,6 +319,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   });
 
   const close = async (): Promise<void> => {
+    const deadline = streamSettings.timers.now() + listen.drainTimeout;
     announceShutdown();
     isDraining = true;
     draining.abort();
@@ -336,16 +338,17 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     await workerProxy?.close();
     unsubscribe?.();
     if (adminListener !== undefined) await closeListener(adminListener);
-    await stopPlugins();
+    await stopPlugins(deadline);
   };
 
   // Plugins are code of the application: what they fail to end must not stay open with everything else.
-  const stopPlugins = async (): Promise<void> => {
+  const stopPlugins = async (deadline: number): Promise<void> => {
+    const { timers } = streamSettings;
     try {
       const hasStopped = await withTimeout(
-        listen.drainTimeout,
+        Math.min(shutdownStepMs(deadline - timers.now()), listen.drainTimeout),
         apollo.stop().then(() => true),
-        streamSettings.timers,
+        timers,
       );
       if (!hasStopped) throw new Error('A plugin did not end in time (listen.drainTimeout).');
     } catch (err) {

@@ -144,18 +144,19 @@ describe('a hook that does not end', () => {
     expect(lines).toEqual([]);
   });
 
-  test('does not keep the gateway from closing, in reverse order', async () => {
+  test('does not keep the gateway from closing, in reverse order, and leaves a second to the others', async () => {
     const closed: string[] = [];
     const { feature, timers, lines } = featureOf(
       { name: 'first', close: () => void closed.push('first') },
       { name: 'a', close: endless },
       { name: 'last', close: async () => void closed.push('last') },
     );
-    const end = feature.close();
+    const end = feature.close(6_000);
     // One for the last extension, which closes, and one for the extension that does not.
-    await timers.waitForTimer(7_000);
-    await timers.waitForTimer(7_000);
-    timers.fire(7_000);
+    await timers.waitForTimer(6_000);
+    await timers.waitForTimer(6_000);
+    timers.fire(6_000);
+    await timers.waitForTimer(1_000);
     await end;
     expect(closed).toEqual(['last', 'first']);
     expect(lines).toMatchObject([
