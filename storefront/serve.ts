@@ -31,8 +31,9 @@ export async function startStorefront(options: StorefrontOptions): Promise<Store
   const proxy = createGraphQLProxy(gatewayUrl);
 
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://storefront');
-    if (pathname === '/graphql') proxy.forward(request, response);
+    const pathname = pathOf(request);
+    if (pathname === undefined) response.writeHead(400).end();
+    else if (pathname === '/graphql') proxy.forward(request, response);
     else if (pathname.startsWith('/enrichments/')) proxy.forward(request, response, pathname);
     else if (demo !== undefined && /^\/demo(?:\/|$)/.test(pathname)) demo(request, response);
     // Tells the page that there is no fault panel. Browsers report a 404 as an error of the page.
@@ -40,8 +41,7 @@ export async function startStorefront(options: StorefrontOptions): Promise<Store
     else serveAsset(assets, pathname, request, response);
   });
   server.on('upgrade', (request, socket, head) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://storefront');
-    if (pathname === '/graphql') proxy.upgrade(request, socket, head);
+    if (pathOf(request) === '/graphql') proxy.upgrade(request, socket, head);
     else socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
   });
   await new Promise<void>((resolve, reject) => {
@@ -60,6 +60,11 @@ export async function startStorefront(options: StorefrontOptions): Promise<Store
       await closed;
     },
   };
+}
+
+/** `undefined` for a target that is no URL, such as `//`. */
+function pathOf({ url = '/' }: IncomingMessage): string | undefined {
+  return URL.parse(url, 'http://storefront')?.pathname;
 }
 
 const loopbackHosts = new Set(['127.0.0.1', '::1', 'localhost']);
