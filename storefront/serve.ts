@@ -41,6 +41,8 @@ export async function startStorefront(options: StorefrontOptions): Promise<Store
     else serveAsset(assets, pathname, request, response);
   });
   server.on('upgrade', (request, socket, head) => {
+    // Node.js leaves the socket without a listener.
+    socket.on('error', () => socket.destroy());
     if (pathOf(request) === '/graphql') proxy.upgrade(request, socket, head);
     else socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
   });
