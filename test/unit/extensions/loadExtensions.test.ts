@@ -51,6 +51,14 @@ describe('modules', () => {
     expect(extensions.map(({ name }) => name)).toEqual(['plain', '[{"a":1},"object"]', 'common', 'compiled']);
   });
 
+  test('get a log whose level changes with that of the gateway', async () => {
+    const ofGateway = pino({ level: 'info' });
+    const code = "export default (_, { log }) => ({ name: 'level', readiness: () => log.level });";
+    const [extension] = await loadExtensions([{ module: await writeModule('level.mjs', code) }], ofGateway);
+    ofGateway.level = 'debug';
+    expect(extension?.readiness?.()).toBe('debug');
+  });
+
   test('of a package are found in the working directory', async () => {
     const cwd = process.cwd();
     await mkdir(join(directory, 'node_modules/acme-extension'), { recursive: true });
