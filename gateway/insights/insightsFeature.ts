@@ -8,6 +8,7 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SubgraphCallEvent } from '../subgraphs/httpSubgraphClient.ts';
 import type { SubgraphState } from '../subgraphs/policies/callPolicies.ts';
 import type { OtherWorkers } from '../telemetry/workerMetrics.ts';
+import { createUtilizationReader } from '../time/createUtilizationReader.ts';
 import type { CancelTimer } from '../time/timers.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import { sendProblem } from '../transport/http/rawBodyRoutes.ts';
@@ -80,7 +81,7 @@ export class InsightsFeature implements Feature {
   readonly #startedAt: number;
   /** Every answer is recorded step by step, because it reports its critical path. */
   readonly #recordsAll: boolean;
-  #eventLoop = performance.eventLoopUtilization();
+  readonly #readUtilization = createUtilizationReader();
   #cancelTimer: CancelTimer | undefined;
   #isStopped = false;
 
@@ -274,14 +275,11 @@ export class InsightsFeature implements Feature {
     try {
       const { backlog, ...counts } = await readCounts(this.#context.metrics.registry);
       const states = this.#sources.subgraphStates();
-      const eventLoop = performance.eventLoopUtilization();
-      const { utilization } = performance.eventLoopUtilization(eventLoop, this.#eventLoop);
-      this.#eventLoop = eventLoop;
       this.#series.closePoint(this.#context.now(), counts, {
         queued: states.reduce((sum, { queued }) => sum + queued, 0),
         openBreakers: states.flatMap(({ circuit, subgraph }) => (circuit === 'open' ? [subgraph] : [])),
         backlog,
-        eventLoop: Math.round(utilization * 1_000) / 1_000,
+        eventLoop: Math.round(this.#readUtilization() * 1_000) / 1_000,
       });
     } catch (err) {
       this.#context.log.error(
