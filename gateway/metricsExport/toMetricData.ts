@@ -7,16 +7,7 @@ import {
   type Histogram,
   type MetricData,
 } from '@opentelemetry/sdk-metrics';
-import type { MetricsSnapshot } from '../telemetry/metricsSnapshot.ts';
-
-type SnapshotMetric = MetricsSnapshot[number];
-
-interface Sample {
-  /** Of a histogram: the name of the metric with `_bucket`, `_sum` or `_count`. */
-  readonly metricName?: string;
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-}
+import type { MetricSample, MetricsSnapshot, SnapshotMetric } from '../telemetry/metricsSnapshot.ts';
 
 /** When the counts began and when they were read, in milliseconds since 1970. */
 interface CountedPeriod {
@@ -28,7 +19,7 @@ interface CountedPeriod {
 export function toMetricData(metrics: MetricsSnapshot, { startedAt, readAt }: CountedPeriod): MetricData[] {
   const times = { startTime: millisToHrTime(startedAt), endTime: millisToHrTime(readAt) };
   return metrics.map((metric): MetricData => {
-    const samples = metric.values as readonly Sample[];
+    const samples = metric.values as readonly MetricSample[];
     const common = {
       descriptor: descriptorOf(metric),
       aggregationTemporality: AggregationTemporality.CUMULATIVE,
@@ -71,7 +62,7 @@ function descriptorOf(metric: SnapshotMetric): MetricData['descriptor'] {
 
 /** Labels with the same meaning as in the semantic conventions for GraphQL get their names; the others are named as the
  *  attributes of spans are. */
-function toAttributes(metricName: string, labels: Sample['labels']): Attributes {
+function toAttributes(metricName: string, labels: MetricSample['labels']): Attributes {
   if (!metricName.startsWith('tributary_')) return { ...labels };
   const isOfOperation = labels.operation !== undefined;
   return Object.fromEntries(
@@ -88,7 +79,7 @@ const operationAttributes: Readonly<Record<string, string>> = {
 };
 
 interface Series {
-  readonly labels: Sample['labels'];
+  readonly labels: MetricSample['labels'];
   readonly boundaries: number[];
   /** Observations up to each boundary, and of all. */
   readonly cumulative: number[];
@@ -97,7 +88,7 @@ interface Series {
 
 function toHistogramPoints(
   name: string,
-  samples: readonly Sample[],
+  samples: readonly MetricSample[],
   times: { readonly startTime: HrTime; readonly endTime: HrTime },
 ): DataPoint<Histogram>[] {
   const all = new Map<string, Series>();
@@ -127,7 +118,7 @@ function toHistogramPoints(
 }
 
 /** Equal for the samples of one series, which have their labels in the same order. */
-function keyOf(labels: Sample['labels']): string {
+function keyOf(labels: MetricSample['labels']): string {
   let key = '';
   for (const name in labels) if (name !== 'le') key += `${labels[name]}\0`;
   return key;

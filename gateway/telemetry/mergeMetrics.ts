@@ -1,14 +1,6 @@
 import { Registry } from 'prom-client';
 import type { SlicedTask } from '../time/slicedTask.ts';
-import type { MetricsSnapshot } from './metricsSnapshot.ts';
-
-type SnapshotMetric = MetricsSnapshot[number];
-
-interface Sample {
-  readonly metricName?: string;
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-}
+import type { MetricSample, MetricsSnapshot, SnapshotMetric } from './metricsSnapshot.ts';
 
 /** Merges metrics of several processes, as a sliced task: counts are added up, gauges by the `aggregator` of each. */
 export function* mergeMetrics(snapshots: readonly MetricsSnapshot[]): SlicedTask<Registry> {
@@ -34,10 +26,10 @@ function* mergeMetric(metrics: readonly SnapshotMetric[]): SlicedTask<SnapshotMe
   if (aggregator === 'omit') return undefined;
   const combine = combinations[aggregator];
   if (combine === undefined) throw new Error(`The metric ${first.name} has the aggregator ${aggregator}.`);
-  const merged = new Map<string, { -readonly [Key in keyof Sample]: Sample[Key] }>();
+  const merged = new Map<string, { -readonly [Key in keyof MetricSample]: MetricSample[Key] }>();
   let count = 0;
   for (const { values } of metrics) {
-    for (const sample of values as readonly Sample[]) {
+    for (const sample of values as readonly MetricSample[]) {
       const key = keyOf(sample);
       const other = merged.get(key);
       if (other === undefined) merged.set(key, { ...sample });
@@ -59,7 +51,7 @@ const combinations: Readonly<Record<string, (one: number, other: number) => numb
 };
 
 /** Equal for the samples of one series. Processes may have set the labels in another order. */
-function keyOf({ metricName, labels }: Sample): string {
+function keyOf({ metricName, labels }: MetricSample): string {
   let key = metricName ?? '';
   for (const name of Object.keys(labels).sort()) key += `\0${name}\0${labels[name]}`;
   return key;

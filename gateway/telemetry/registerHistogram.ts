@@ -1,4 +1,5 @@
 import type { Histogram, Registry } from 'prom-client';
+import type { MetricSample } from './metricsSnapshot.ts';
 
 /** The counts of one series of a histogram, as plain numbers: an observation allocates nothing. */
 export class BucketCounts {
@@ -29,12 +30,6 @@ interface HistogramOptions<Label extends string> {
   readonly read: (add: (labels: Readonly<Record<Label, string>>, counts: BucketCounts) => void) => void;
 }
 
-interface Sample {
-  readonly metricName: string;
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-}
-
 /** Registers a histogram whose counts are plain numbers elsewhere. `read` adds its series for each scrape. prom-client's
  *  own histogram hashes the labels of every observation. */
 export function registerHistogram<Label extends string>(
@@ -42,7 +37,7 @@ export function registerHistogram<Label extends string>(
   { name, help, labelNames, read }: HistogramOptions<Label>,
 ): void {
   const get = (): Promise<object> => {
-    const values: Sample[] = [];
+    const values: MetricSample[] = [];
     read((labels, counts) => values.push(...samplesOf(name, labels, counts)));
     return Promise.resolve({ name, help, type: 'histogram', aggregator: 'sum', values });
   };
@@ -63,7 +58,7 @@ function* samplesOf(
   name: string,
   labels: Readonly<Record<string, string>>,
   { bounds, counts, sum }: BucketCounts,
-): Generator<Sample> {
+): Generator<MetricSample> {
   let count = 0;
   for (const [index, own] of counts.entries()) {
     count += own;
