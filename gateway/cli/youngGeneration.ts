@@ -24,7 +24,7 @@ export function restartWithYoungGeneration(): void {
   if (hasYoungGenerationFlag([...execArgv, env.NODE_OPTIONS ?? '']) || process.execve === undefined) return;
   if (process.platform === 'win32' || process.send !== undefined) return;
   process.execve(execPath, [execPath, ...flagsWithYoungGeneration(), ...argv.slice(1)], {
-    ...definedEnvironment(),
+    ...env,
     ...memoryEnvironment,
   });
 }
@@ -44,11 +44,4 @@ export function limitYoungGenerationOfThreads(setFlags = setFlagsFromString): vo
 
 function hasYoungGenerationFlag(flags: readonly string[]): boolean {
   return flags.some((text) => /--max[-_]semi[-_]space[-_]size/.test(text));
-}
-
-function definedEnvironment(): Record<string, string> {
-  const set = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined,
-  );
-  return Object.fromEntries(set);
 }
