@@ -40,10 +40,6 @@ export class OperationTable {
     this.#secondBeganAt = options.now();
   }
 
-  get size(): number {
-    return this.#records.size;
-  }
-
   /** Requests whose operation was not recorded. */
   get unrecorded(): number {
     return this.#unrecorded;

@@ -132,7 +132,7 @@ describe('the table of operations', () => {
         for (const document of steady) for (let i = 0; i < 3; i++) answer(planOf(document), 1);
       answer(planOf(parse(`{ field${n} }`)), 1);
     }
-    expect(table.size).toBe(100);
+    expect(table.operations.size).toBe(100);
     const counts = new Map(described().map(({ name, count }) => [name, count]));
     expect([counts.get('Steady'), counts.get('Other')]).toEqual([375, 375]);
   });
@@ -149,7 +149,7 @@ describe('the table of operations', () => {
         answer(plan, 5);
       }
     }
-    expect(table.size).toBe(100);
+    expect(table.operations.size).toBe(100);
     // 20 rounds of half a second and more.
     expect(plans.size).toBeGreaterThan(105);
     expect(plans.size).toBeLessThan(115);
@@ -185,10 +185,10 @@ describe('the table of operations', () => {
   test('records a bounded number of new documents per second, and counts the other requests', () => {
     const { table, clock, planOf } = createTable({ maxNewDocumentsPerSecond: 10 });
     for (let n = 0; n < 25; n++) planOf(parse(`{ field${n} }`));
-    expect([table.size, table.unrecorded]).toEqual([10, 15]);
+    expect([table.operations.size, table.unrecorded]).toEqual([10, 15]);
     clock.advance(1_000);
     planOf(parse('{ another }'));
-    expect([table.size, table.unrecorded]).toEqual([11, 15]);
+    expect([table.operations.size, table.unrecorded]).toEqual([11, 15]);
   });
 
   test('records the first answers of a plan step by step, and then each sixteenth, but at most one in 20 ms', () => {
