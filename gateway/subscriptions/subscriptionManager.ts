@@ -145,15 +145,20 @@ export class SubscriptionManager {
     return { kind: 'subscription', events: subscriber.events() };
   }
 
-  /** Moves all subscriptions to a new supergraph. A subscription for which `prepare` returns `undefined` ends. A
-   *  subscription whose text for the subgraph changes is sent to the subgraph again. While planning fails temporarily, a
-   *  subscription continues with its old plan, and planning is retried. */
+  /** Moves all subscriptions to a new supergraph. A subscription for which `prepare` returns `undefined` ends, and a shared
+   *  one whose clients may not all be equal any more. A subscription whose text for the subgraph changes is sent to the
+   *  subgraph again. While planning fails temporarily, a subscription continues with its old plan, and planning is retried. */
   replan(supergraph: Supergraph, prepare: ReprepareOperation): Promise<void> {
     return this.#replanner.replanAll(supergraph, prepare);
   }
 
   #switchOperation(live: ActiveSubscription, operation: PreparedOperation): void {
     if (live.shared.subscriberCount === 0) return;
+    // It was prepared for the first client, and the others are equal to that one in what decided the previous operation only.
+    if (live.shared.wasShared && mayTellClientsApart(live.subscription.operation, operation)) {
+      live.shared.fail(supergraphChangedError());
+      return;
+    }
     live.subscription = { ...live.subscription, operation };
     this.#registry.rekey(live, this.#keyOf(live.subscription));
     const [old, next] = [live.upstream.operation, operation].map((it) => subscriptionStepOf(it).shape);
@@ -306,6 +311,11 @@ function subscriptionStepOf({ program }: PreparedOperation): FetchStep {
   return first;
 }
 
+/** Whether clients that were equal for an operation may not be for the one that replaces it. */
+function mayTellClientsApart(previous: PreparedOperation, next: PreparedOperation): boolean {
+  return next.access !== undefined && !next.access.equals(previous.access);
+}
+
 function idleTimeoutError(timeoutMs: number): GatewayError {
   return new GatewayError(
     'SUBSCRIPTION_IDLE',
@@ -316,7 +326,7 @@ function idleTimeoutError(timeoutMs: number): GatewayError {
 function supergraphChangedError(): GatewayError {
   return new GatewayError(
     'SUPERGRAPH_CHANGED',
-    'The schema changed, and this subscription is no longer valid. Subscribe with an operation for the new schema.',
+    'The schema changed, and this subscription cannot continue. Subscribe again, with an operation that is valid for the new schema.',
   );
 }
 

@@ -1,3 +1,4 @@
+import { rename, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type ProtectedShop, startProtectedShop } from '../harness/protectedShop.ts';
 import { readEvents } from '../harness/readEvents.ts';
@@ -371,8 +372,8 @@ describe('A cached value', () => {
 });
 
 describe('A subscription', () => {
-  const subscribe = (query: string, client?: string): Promise<Response> =>
-    fetch(shop.gateway.url, {
+  const subscribe = (query: string, client?: string, { gateway } = shop): Promise<Response> =>
+    fetch(gateway.url, {
       method: 'POST',
       headers: {
         accept: 'text/event-stream',
@@ -390,6 +391,14 @@ describe('A subscription', () => {
       text += new TextDecoder().decode(value);
       const data = readEvents(text).find(({ event }) => event === 'next')?.data;
       if (data !== undefined) return JSON.parse(data);
+    }
+  }
+
+  async function readToEnd(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<string> {
+    for (let text = ''; ; ) {
+      const { done, value } = await reader.read();
+      if (done) return text;
+      text += new TextDecoder().decode(value);
     }
   }
 
@@ -428,6 +437,40 @@ describe('A subscription', () => {
       { data, errors: denied('FORBIDDEN', ['changed', 'cost']) },
     ]);
     for (const reader of readers) await reader.cancel();
+  });
+
+  test('that clients share ends when a new supergraph protects its fields, and each client is decided alone when it subscribes again', async () => {
+    let protectedSdl = '';
+    await using other = await startProtectedShop({
+      isWatching: true,
+      transformSupergraph: (sdl) => {
+        protectedSdl = sdl;
+        return withoutRequirements(sdl, ['hint']);
+      },
+    });
+    const open = async (client?: string) => {
+      const { body } = await subscribe('subscription { changed { hint } }', client, other);
+      return (body as ReadableStream<Uint8Array>).getReader();
+    };
+    const publish = () => other.gateway.publish('changed', { __typename: 'Product', id: 'p1' });
+    const visible = { data: { changed: { hint: 'buy' } } };
+    // Neither has an identity.
+    const readers = [await open('device'), await open()];
+    publish();
+    expect(await Promise.all(readers.map(nextPayload))).toEqual([visible, visible]);
+    expect(other.takeCalls()).toHaveLength(1);
+    const file = other.gateway.supergraphFile;
+    await writeFile(`${file}.next`, protectedSdl);
+    await rename(`${file}.next`, file);
+    const ends = await Promise.all(readers.map(readToEnd));
+    expect(ends).toEqual(ends.map(() => expect.stringContaining('"code":"SUPERGRAPH_CHANGED"')));
+    const again = [await open('device'), await open()];
+    publish();
+    expect(await Promise.all(again.map(nextPayload))).toEqual([
+      visible,
+      { data: { changed: { hint: null } }, errors: denied('UNAUTHENTICATED', ['changed', 'hint']) },
+    ]);
+    for (const reader of again) await reader.cancel();
   });
 });
 

@@ -195,6 +195,8 @@ interface ProtectedShopOptions {
   readonly config?: Partial<GatewayOptions>;
   readonly dependencies?: GatewayDependencies;
   readonly transformSupergraph?: (sdl: string) => string;
+  /** Whether the gateway reloads a changed supergraph file. */
+  readonly isWatching?: boolean;
 }
 
 export async function startProtectedShop(options: ProtectedShopOptions = {}): Promise<ProtectedShop> {

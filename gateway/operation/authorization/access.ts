@@ -26,6 +26,8 @@ export class Access {
   /** Whether some requirement is denied. Otherwise the operation is prepared like one without requirements. */
   readonly hasDenials: boolean;
   readonly #rules: AuthorizationRules;
+  /** Names of the requirements that matter, as one text. */
+  readonly #names: string;
   readonly #satisfied: ReadonlySet<string>;
   readonly #types = new Map<string, boolean>();
 
@@ -36,12 +38,18 @@ export class Access {
     this.hasDenials = requirements.some(({ name }) => !satisfied.has(name));
     this.key = accessKey(requirements, grants);
     this.#rules = rules;
+    this.#names = JSON.stringify(requirements.map(({ name }) => name));
     this.#satisfied = satisfied;
   }
 
   /** The code of errors at what is denied. */
   get code(): 'UNAUTHENTICATED' | 'FORBIDDEN' {
     return this.grants.isAuthenticated ? 'FORBIDDEN' : 'UNAUTHENTICATED';
+  }
+
+  /** Whether the other access decides the same requirements in the same way. It may be of another supergraph. */
+  equals(other: Access | undefined): boolean {
+    return this.key === other?.key && this.#names === other.#names;
   }
 
   /** Whether objects of the type, or values of the scalar or enum, are denied. For an interface or union: all its

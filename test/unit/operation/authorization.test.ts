@@ -201,6 +201,15 @@ describe('The access of a request', () => {
     expect(keys).toEqual(['00u', '10f', '11']);
   });
 
+  test('equals that of another operation or supergraph if the same requirements are decided in the same way', async () => {
+    const [{ accessFor }, other] = [await createAuthorizer(), await createAuthorizer()];
+    const access = accessFor('{ known }', {}) as Access;
+    expect(access.equals((await other.accessFor('{ free known }', { sub: 'a' })) as Access)).toBe(true);
+    const different = [accessFor('{ known }'), accessFor('{ cost }', { scope: 'cost' }), undefined];
+    expect((different[1] as Access).key).toBe(access.key);
+    expect(different.map((each) => access.equals(each as Access | undefined))).toEqual([false, false, false]);
+  });
+
   test('that is restored has what was granted and nothing else', async () => {
     const { accessFor, authorizer, supergraph } = await createAuthorizer();
     const { grants } = accessFor('{ known }', { scope: 'cost' }) as Access;

@@ -2,6 +2,7 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { type GraphQLSchema, parse } from 'graphql';
 import { GatewayError } from '../../../gateway/errors.ts';
+import { Authorizer } from '../../../gateway/operation/authorization/authorizer.ts';
 import type { Planner } from '../../../gateway/planning/planner.ts';
 import type { SubscriptionOutcome } from '../../../gateway/response/executionOutcome.ts';
 import type { SourceEvent } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
@@ -78,13 +79,17 @@ function start(
     timers,
     ...options,
   });
-  const pipeline = createLocalPipeline({ ...supergraph, subgraphs, subscriptions });
+  const authorizer = new Authorizer({ onDenied: 'filter', deciders: [], onDecisionFailed: () => {} });
+  const pipeline = createLocalPipeline({ ...supergraph, subgraphs, subscriptions, authorizer });
   return {
     source,
     timers,
     subscriptions,
     calls: pipeline.calls,
-    replan: pipeline.replanSubscriptions,
+    replan: (next: Supergraph) => {
+      authorizer.readSupergraph({ supergraph: next, document: parse(next.sdl) })?.attach(next);
+      return pipeline.replanSubscriptions(next);
+    },
     async subscribe(...operation: Parameters<typeof pipeline.respond>) {
       const outcome = await pipeline.respond(...operation);
       const iterator = (outcome as SubscriptionOutcome).events[Symbol.asyncIterator]();
@@ -605,6 +610,52 @@ describe('a new supergraph', () => {
     await expect(client.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
     started.source.at(1).send(changed('1', 5));
     expect(await other.next()).toEqual({ data: { stockChanged: { stock: 5 } } });
+  });
+
+  describe('that protects fields', () => {
+    const protectedNames = {
+      stock,
+      products: products
+        .replace('["@key"]', '["@key", "@authenticated"]')
+        .replace('name: String', 'name: String @authenticated'),
+    };
+
+    test('decides what the client of a subscription may read', async () => {
+      const started = start();
+      const client = await started.subscribe(whole);
+      await replan(protectedNames, started);
+      started.source.at(0).send(changed('1', 5));
+      expect(await client.next()).toMatchObject({
+        data: { stockChanged: { stock: 5, name: null } },
+        errors: [{ extensions: { code: 'UNAUTHENTICATED' } }],
+      });
+    });
+
+    test('ends a subscription that clients share, or that one has joined whose first client has left', async () => {
+      const started = start();
+      const names = 'subscription { stockChanged { name } }';
+      const [first, second, third, fourth] = [
+        await started.subscribe(whole),
+        await started.subscribe(whole),
+        await started.subscribe(names),
+        await started.subscribe(names),
+      ];
+      await third.leave();
+      await replan(protectedNames, started);
+      for (const client of [first, second, fourth])
+        await expect(client.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+      expect([started.source.at(0).isCancelled, started.source.at(1).isCancelled]).toEqual([true, true]);
+    });
+
+    test('does not end a subscription that clients share if its fields are not among them', async () => {
+      const started = start();
+      const query = 'subscription { stockChanged { stock } }';
+      const clients = [await started.subscribe(query), await started.subscribe(query)];
+      await replan(protectedNames, started);
+      started.source.at(0).send(changed('1', 5));
+      for (const client of clients)
+        expect(await client.next()).toEqual({ data: { stockChanged: { stock: 5 } } });
+    });
   });
 
   test('ends subscriptions when it has no subscription type', async () => {
