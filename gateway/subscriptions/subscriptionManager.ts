@@ -80,7 +80,7 @@ export class SubscriptionManager {
   constructor(options: SubscriptionManagerOptions) {
     this.#options = options;
     this.#caughtUp = new CaughtUpSubscriptions({
-      keyOf: ({ subscription }) => this.#keyOf(subscription),
+      keyOf: ({ subscription }) => (isShareable(subscription) ? this.#describe(subscription) : undefined),
       registry: this.#registry,
     });
     this.#replanner = new SubscriptionReplanner({
@@ -160,17 +160,19 @@ export class SubscriptionManager {
       return;
     }
     live.subscription = { ...live.subscription, operation };
-    this.#registry.rekey(live, this.#keyOf(live.subscription));
-    const [old, next] = [live.upstream.operation, operation].map((it) => subscriptionStepOf(it).shape);
-    if (old?.subgraph === next?.subgraph && old?.operationText === next?.operationText) {
-      live.upstream.operation = operation;
-      return;
-    }
-    live.upstream = { operation };
     try {
+      // Also of one that is not shared yet: headers that cannot be computed fail it now, not when it has caught up.
+      const description = this.#describe(live.subscription);
+      this.#registry.rekey(live, isShareable(live.subscription) ? description : undefined);
+      const [old, next] = [live.upstream.operation, operation].map((it) => subscriptionStepOf(it).shape);
+      if (old?.subgraph === next?.subgraph && old?.operationText === next?.operationText) {
+        live.upstream.operation = operation;
+        return;
+      }
+      live.upstream = { operation };
       live.shared.resubscribe(this.#feedOf(live));
     } catch (cause) {
-      live.shared.fail(internalServerError(cause));
+      live.shared.fail(cause instanceof GatewayError ? cause : internalServerError(cause));
     }
   }
 
@@ -256,11 +258,6 @@ export class SubscriptionManager {
       operation,
       resumeAfter,
     };
-  }
-
-  /** `undefined`: not shared. */
-  #keyOf(subscription: SubscriptionRequest): string | undefined {
-    return isShareable(subscription) ? this.#describe(subscription) : undefined;
   }
 
   /** Holds everything that can change what a client receives. */

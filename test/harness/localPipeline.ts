@@ -5,6 +5,7 @@ import type { SnapshotExecutor } from '../../gateway/enrichment/responses/snapsh
 import type { ExecutionObserver } from '../../gateway/execution/executionObserver.ts';
 import { ExecutionQueue } from '../../gateway/execution/executionQueue.ts';
 import type { FetchSender } from '../../gateway/execution/fetchSender.ts';
+import type { RequestContext } from '../../gateway/execution/requestContext.ts';
 import { SubgraphFetchSender } from '../../gateway/execution/subgraphFetchSender.ts';
 import type { Authorizer } from '../../gateway/operation/authorization/authorizer.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
@@ -17,6 +18,7 @@ import {
   type ExecutionOutcome,
   type SingleOutcome,
 } from '../../gateway/response/executionOutcome.ts';
+import { noForwardedHeaders } from '../../gateway/subgraphs/forwardedHeaders.ts';
 import type { SubgraphClient } from '../../gateway/subgraphs/subgraphClient.ts';
 import type { SubscriptionManager } from '../../gateway/subscriptions/subscriptionManager.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
@@ -34,6 +36,8 @@ interface LocalPipelineOptions {
   readonly subgraphs: ReadonlyMap<string, GraphQLSchema>;
   /** The deadline of each request in milliseconds. Default: none. */
   readonly deadlineMs?: () => number;
+  /** The headers that a subgraph gets. Default: none. */
+  readonly headersFor?: RequestContext['headersFor'];
   /** Wraps the client of the subgraphs. */
   readonly wrapClient?: (client: SubgraphClient) => SubgraphClient;
   readonly observeExecution?: (operation: PreparedOperation) => ExecutionObserver;
@@ -86,6 +90,7 @@ export function createLocalPipeline({
   apiSchema,
   subgraphs,
   deadlineMs = () => Number.POSITIVE_INFINITY,
+  headersFor = () => noForwardedHeaders,
   wrapFetches = (subgraphFetches) => subgraphFetches,
   wrapClient = (client) => client,
   observeExecution,
@@ -139,6 +144,7 @@ export function createLocalPipeline({
           variables,
           tokenOwner: headers.get('authorization'),
           deadline: performance.now() + deadlineMs(),
+          headersFor,
         }),
       restart: (context) => ({ ...context, deadline: performance.now() + deadlineMs() }),
     },

@@ -2,9 +2,11 @@ import { buildSubgraphSchema } from '@apollo/subgraph';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { type GraphQLSchema, parse } from 'graphql';
 import { GatewayError } from '../../../gateway/errors.ts';
+import type { RequestContext } from '../../../gateway/execution/requestContext.ts';
 import { Authorizer } from '../../../gateway/operation/authorization/authorizer.ts';
 import type { Planner } from '../../../gateway/planning/planner.ts';
 import type { SubscriptionOutcome } from '../../../gateway/response/executionOutcome.ts';
+import { noForwardedHeaders } from '../../../gateway/subgraphs/forwardedHeaders.ts';
 import type { SourceEvent } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { StreamLimiter, type StreamLimiterOptions } from '../../../gateway/subscriptions/streamLimiter.ts';
 import {
@@ -63,6 +65,7 @@ const queue = { maxEvents: 3, maxBytes: 100_000, policy: 'close' } as const;
 function start(
   options: Partial<SubscriptionManagerOptions> = {},
   limits: Partial<StreamLimiterOptions> = {},
+  headersFor?: RequestContext['headersFor'],
 ) {
   const source = new FakeSource();
   const timers = new FakeTimers();
@@ -80,7 +83,13 @@ function start(
     ...options,
   });
   const authorizer = new Authorizer({ onDenied: 'filter', deciders: [], onDecisionFailed: () => {} });
-  const pipeline = createLocalPipeline({ ...supergraph, subgraphs, subscriptions, authorizer });
+  const pipeline = createLocalPipeline({
+    ...supergraph,
+    subgraphs,
+    subscriptions,
+    authorizer,
+    ...(headersFor && { headersFor }),
+  });
   return {
     source,
     timers,
@@ -123,7 +132,7 @@ async function load(sdls: Readonly<Record<string, string>>) {
 
 /** `failures`: the results of the first planning attempts. */
 async function replan(
-  sdls: { readonly stock: string; readonly products: string },
+  sdls: Readonly<Record<string, string>>,
   pipeline: Started,
   failures: GatewayError[] = [],
 ): Promise<void> {
@@ -611,6 +620,37 @@ describe('a new supergraph', () => {
     started.source.at(1).send(changed('1', 5));
     expect(await other.next()).toEqual({ data: { stockChanged: { stock: 5 } } });
   });
+
+  /** Another subgraph has the names, and subscriptions have no argument. */
+  const movedNames = {
+    stock: stock.replace('(warehouse: ID)', ''),
+    products: products.replace('name: String', 'weight: Int'),
+    names: `${federation} type Product @key(fields: "id") { id: ID! name: String }`,
+  };
+
+  test.each([
+    ['live', undefined],
+    ['behind', '5-0'],
+  ])(
+    'ends a subscription that has no headers for a subgraph of its new plan, and replans the others: one that is %s',
+    async (_, resumeAfter) => {
+      const started = start({}, {}, (subgraph) => {
+        if (subgraph === 'names') throw new GatewayError('EXTENSION_FAILED', 'no headers');
+        return noForwardedHeaders;
+      });
+      const named = await started.subscribe(
+        'subscription { stockChanged { name } }',
+        {},
+        undefined,
+        resumeAfter,
+      );
+      const other = await started.subscribe('subscription { stockChanged(warehouse: "north") { stock } }');
+      await replan(movedNames, started);
+      await expect(named.next()).rejects.toThrow('no headers');
+      await expect(other.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+      expect(started.source.subscriptions.map(({ isCancelled }) => isCancelled)).toEqual([true, true]);
+    },
+  );
 
   describe('that protects fields', () => {
     const protectedNames = {
