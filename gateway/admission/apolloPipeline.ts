@@ -223,9 +223,6 @@ function createExecutor(
         ],
       };
     }
-    // Each operation of a batch has a trace of its own.
-    const batched = isBatched && tracing !== undefined ? startRequestTrace(tracing, client) : undefined;
-    const trace = batched?.trace ?? client.trace;
     validatedOperations?.add(context.source, context.document, supergraph);
     const request = client.toOperationRequest({
       document: context.document,
@@ -233,14 +230,17 @@ function createExecutor(
       variables: context.request.variables ?? {},
       cursor: resumeCursorOf(context.request.extensions),
     });
+    let batched: ReturnType<typeof startRequestTrace> | undefined;
     try {
+      // Each operation of a batch has a trace of its own.
+      if (isBatched && tracing !== undefined) batched = startRequestTrace(tracing, client);
       const outcome = await executeOperation(
         isBatched
           ? {
               ...request,
               incrementalFormat: undefined,
               traceHeaders: batched?.headers ?? request.traceHeaders,
-              trace,
+              trace: batched?.trace,
             }
           : request,
         supergraph,
@@ -250,7 +250,7 @@ function createExecutor(
       return toExecutionResult(outcome, isBatched ? undefined : client, payloads);
     } catch (error) {
       record?.fail(error);
-      if (isBatched) trace?.root.end(errorTypeOf(error));
+      batched?.trace?.root.end(errorTypeOf(error));
       return { errors: [errorWithStatus(formatFailure(error, client, log))] };
     }
   };

@@ -14,7 +14,10 @@ let timers: ManualTimers;
 beforeAll(async () => {
   timers = createManualTimers();
   gateway = await startInlineGateway({
-    config: { security: { exposeSubgraphs: true, graphiql: true } },
+    config: {
+      security: { exposeSubgraphs: true, graphiql: true },
+      limits: { batchedOperations: 2 },
+    },
     dependencies: { timers, now: () => Date.UTC(2026, 0, 1) + timers.now() },
     transformSupergraph: (sdl) => sdl.replace(/(name: "stock", url: "[^"]+)"/, '$1?key=secret"'),
     subgraphs: [
@@ -267,6 +270,26 @@ describe('an explanation', () => {
       { plan: expect.stringContaining('Deferred(depends: [0], path: "product"'), fetches: [products] },
       { fetches: [products, { subgraph: 'reviews', entities: 1, group: 1, ...sent }] },
     ]);
+  });
+
+  test('is refused for another value of the header, also for each operation of a batch', async () => {
+    const operation = { query: '{ product { name } }' };
+    const send = async (body: unknown) => {
+      const response = await fetch(gateway.url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json',
+          'tributary-explain': 'yes',
+        },
+        body: JSON.stringify(body),
+      });
+      return [response.status, await response.json()];
+    };
+    const message = 'The header "tributary-explain" has an invalid value. Expected true, or no such header.';
+    const refused = { errors: [{ message, extensions: { code: 'BAD_REQUEST' } }] };
+    expect(await send(operation)).toEqual([400, refused]);
+    expect(await send([operation, operation])).toEqual([400, [refused, refused]]);
   });
 
   test('is not in the response to another request, nor of a gateway whose GraphiQL or subgraphs are hidden', async () => {
