@@ -64,7 +64,6 @@ export class SharedSubscription {
   #isCompleting = false;
   #state: State = { kind: 'open' };
   #mergedInto: SharedSubscription | undefined;
-  #wasShared = false;
 
   constructor(options: SharedSubscriptionOptions) {
     this.#options = options;
@@ -95,20 +94,14 @@ export class SharedSubscription {
     if (this.#state.kind === 'open') this.#upstream.replace(feed);
   }
 
-  get subscriberCount(): number {
-    return this.#subscribers.size;
-  }
-
-  /** Whether it ever had several subscribers. The first of them may have left. */
-  get wasShared(): boolean {
-    return this.#wasShared;
+  get subscribers(): ReadonlySet<Subscriber> {
+    return this.#subscribers;
   }
 
   /** Returns a function that removes the subscriber. When the last one leaves, the subscription at the subgraph ends at
    *  once. */
   join(subscriber: Subscriber): () => void {
     this.#subscribers.add(subscriber);
-    this.#wasShared ||= this.#subscribers.size > 1;
     return () => this.#leave(subscriber);
   }
 

@@ -19,6 +19,7 @@ import type {
   SourceRequest,
   SubscriptionSource,
 } from './sources/subscriptionSource.ts';
+import type { Subscriber } from './subscriber.ts';
 import { SubscriberQueue } from './subscriberQueue.ts';
 import { SubscriptionRegistry } from './subscriptionRegistry.ts';
 import { type ReprepareOperation, SubscriptionReplanner } from './subscriptionReplanner.ts';
@@ -54,6 +55,8 @@ interface SubscriptionRequest {
   ): AsyncIterable<SubscriptionPayload>;
 }
 
+type SubscribedClient = Pick<SubscriptionRequest, 'request' | 'requestContext'>;
+
 /** A running shared subscription. A new supergraph replaces its operation. */
 interface ActiveSubscription {
   readonly shared: SharedSubscription;
@@ -73,6 +76,8 @@ interface UpstreamOperation {
 export class SubscriptionManager {
   readonly #options: SubscriptionManagerOptions;
   readonly #registry = new SubscriptionRegistry<ActiveSubscription>();
+  /** Whose payloads a subscriber gets. */
+  readonly #clients = new WeakMap<Subscriber, SubscribedClient>();
   readonly #caughtUp: CaughtUpSubscriptions<ActiveSubscription>;
   #droppedEventCount = 0;
   readonly #replanner: SubscriptionReplanner<ActiveSubscription>;
@@ -118,6 +123,8 @@ export class SubscriptionManager {
       onEnd: end,
       ...(idleTimeoutMs > 0 && { onActivity: () => idle?.recordActivity() }),
     });
+    const { request, requestContext } = subscription;
+    this.#clients.set(subscriber, { request, requestContext });
     if (idleTimeoutMs > 0) {
       idle = new InactivityTimer({
         timers,
@@ -145,22 +152,19 @@ export class SubscriptionManager {
     return { kind: 'subscription', events: subscriber.events() };
   }
 
-  /** Moves all subscriptions to a new supergraph. A subscription for which `prepare` returns `undefined` ends, and a shared
-   *  one whose clients may not all be equal any more. A subscription whose text for the subgraph changes is sent to the
+  /** Moves all subscriptions to a new supergraph. A subscription for which `prepare` returns `undefined` ends, and so it does
+   *  for clients that shared it and may differ now. A subscription whose text for the subgraph changes is sent to the
    *  subgraph again. While planning fails temporarily, a subscription continues with its old plan, and planning is retried. */
   replan(supergraph: Supergraph, prepare: ReprepareOperation): Promise<void> {
     return this.#replanner.replanAll(supergraph, prepare);
   }
 
   #switchOperation(live: ActiveSubscription, operation: PreparedOperation): void {
-    if (live.shared.subscriberCount === 0) return;
-    // It was prepared for the first client, and the others are equal to that one in what decided the previous operation only.
-    if (live.shared.wasShared && mayTellClientsApart(live.subscription.operation, operation)) {
-      live.shared.fail(supergraphChangedError());
-      return;
-    }
+    if (live.shared.subscribers.size === 0) return;
+    const previous = live.subscription.operation;
     live.subscription = { ...live.subscription, operation };
     try {
+      this.#endDifferentClients(live, previous);
       // Also of one that is not shared yet: headers that cannot be computed fail it now, not when it has caught up.
       const description = this.#describe(live.subscription);
       this.#registry.rekey(live, isShareable(live.subscription) ? description : undefined);
@@ -173,6 +177,20 @@ export class SubscriptionManager {
       live.shared.resubscribe(this.#feedOf(live));
     } catch (cause) {
       live.shared.fail(cause instanceof GatewayError ? cause : internalServerError(cause));
+    }
+  }
+
+  /** Ends the subscription for each client that may differ from the first one now. The operation was prepared for the first
+   *  one, and the others have joined because they were equal in what the previous operation depended on. */
+  #endDifferentClients({ shared, subscription }: ActiveSubscription, previous: PreparedOperation): void {
+    const { operation, requestContext } = subscription;
+    const isDecidedAnew = operation.access !== undefined && !operation.access.equals(previous.access);
+    const partition = this.#findPartition(operation, subscription);
+    for (const subscriber of [...shared.subscribers]) {
+      const client = this.#clients.get(subscriber) as SubscribedClient;
+      if (client.requestContext === requestContext) continue;
+      if (isDecidedAnew || partition === undefined || this.#findPartition(operation, client) !== partition)
+        subscriber.onError(supergraphChangedError());
     }
   }
 
@@ -261,7 +279,8 @@ export class SubscriptionManager {
   }
 
   /** Holds everything that can change what a client receives. */
-  #describe({ operation, request, requestContext }: SubscriptionRequest): string {
+  #describe(subscription: SubscriptionRequest): string {
+    const { operation, request, requestContext } = subscription;
     return JSON.stringify([
       operation.supergraph.id,
       textOf(request),
@@ -272,9 +291,24 @@ export class SubscriptionManager {
       operation.deferred.length === 0 ? null : request.incrementalFormat,
       requestContext.variables,
       operation.access?.key ?? null,
-      partitionKeyOf(operation, requestContext),
-      this.#options.connectionParamsFor(subscriptionStepOf(operation).shape.subgraph, request),
+      this.#partitionOf(operation, subscription),
     ]);
+  }
+
+  /** Equal for clients that may get the same data. @throws {GatewayError} for headers that cannot be computed. */
+  #partitionOf(operation: PreparedOperation, { request, requestContext }: SubscribedClient): string {
+    const { subgraph } = subscriptionStepOf(operation).shape;
+    const connectionParams = this.#options.connectionParamsFor(subgraph, request);
+    return `${JSON.stringify(connectionParams)} ${partitionKeyOf(operation, requestContext)}`;
+  }
+
+  /** `undefined` if the headers of the client cannot be computed. */
+  #findPartition(operation: PreparedOperation, client: SubscribedClient): string | undefined {
+    try {
+      return this.#partitionOf(operation, client);
+    } catch {
+      return undefined;
+    }
   }
 }
 
@@ -306,11 +340,6 @@ function subscriptionStepOf({ program }: PreparedOperation): FetchStep {
   if (first?.shape.kind !== 'subscription')
     throw new Error('The query plan of a subscription does not begin with a subscription fetch.');
   return first;
-}
-
-/** Whether clients that were equal for an operation may not be for the one that replaces it. */
-function mayTellClientsApart(previous: PreparedOperation, next: PreparedOperation): boolean {
-  return next.access !== undefined && !next.access.equals(previous.access);
 }
 
 function idleTimeoutError(timeoutMs: number): GatewayError {

@@ -36,8 +36,8 @@ interface LocalPipelineOptions {
   readonly subgraphs: ReadonlyMap<string, GraphQLSchema>;
   /** The deadline of each request in milliseconds. Default: none. */
   readonly deadlineMs?: () => number;
-  /** The headers that a subgraph gets. Default: none. */
-  readonly headersFor?: RequestContext['headersFor'];
+  /** Returns the headers that subgraphs get of a new request. Default: none. */
+  readonly createHeaders?: () => RequestContext['headersFor'];
   /** Wraps the client of the subgraphs. */
   readonly wrapClient?: (client: SubgraphClient) => SubgraphClient;
   readonly observeExecution?: (operation: PreparedOperation) => ExecutionObserver;
@@ -90,7 +90,7 @@ export function createLocalPipeline({
   apiSchema,
   subgraphs,
   deadlineMs = () => Number.POSITIVE_INFINITY,
-  headersFor = () => noForwardedHeaders,
+  createHeaders = () => () => noForwardedHeaders,
   wrapFetches = (subgraphFetches) => subgraphFetches,
   wrapClient = (client) => client,
   observeExecution,
@@ -144,7 +144,7 @@ export function createLocalPipeline({
           variables,
           tokenOwner: headers.get('authorization'),
           deadline: performance.now() + deadlineMs(),
-          headersFor,
+          headersFor: createHeaders(),
         }),
       restart: (context) => ({ ...context, deadline: performance.now() + deadlineMs() }),
     },

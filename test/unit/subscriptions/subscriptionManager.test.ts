@@ -65,7 +65,7 @@ const queue = { maxEvents: 3, maxBytes: 100_000, policy: 'close' } as const;
 function start(
   options: Partial<SubscriptionManagerOptions> = {},
   limits: Partial<StreamLimiterOptions> = {},
-  headersFor?: RequestContext['headersFor'],
+  createHeaders?: () => RequestContext['headersFor'],
 ) {
   const source = new FakeSource();
   const timers = new FakeTimers();
@@ -88,7 +88,7 @@ function start(
     subgraphs,
     subscriptions,
     authorizer,
-    ...(headersFor && { headersFor }),
+    ...(createHeaders && { createHeaders }),
   });
   return {
     source,
@@ -634,7 +634,7 @@ describe('a new supergraph', () => {
   ])(
     'ends a subscription that has no headers for a subgraph of its new plan, and replans the others: one that is %s',
     async (_, resumeAfter) => {
-      const started = start({}, {}, (subgraph) => {
+      const started = start({}, {}, () => (subgraph) => {
         if (subgraph === 'names') throw new GatewayError('EXTENSION_FAILED', 'no headers');
         return noForwardedHeaders;
       });
@@ -651,6 +651,29 @@ describe('a new supergraph', () => {
       expect(started.source.subscriptions.map(({ isCancelled }) => isCancelled)).toEqual([true, true]);
     },
   );
+
+  test('ends a subscription for the clients that share it and have other headers for a subgraph of its new plan', async () => {
+    let tenant = 'a';
+    const started = start({}, {}, () => {
+      const own = { key: tenant, pairs: ['x-tenant', tenant] };
+      return (subgraph) => {
+        if (subgraph !== 'names') return noForwardedHeaders;
+        if (own.key === 'refused') throw new GatewayError('EXTENSION_FAILED', 'no headers');
+        return own;
+      };
+    });
+    const subscribeAs = (name: string) => {
+      tenant = name;
+      return started.subscribe('subscription { stockChanged { stock name } }');
+    };
+    const [first, equal] = [await subscribeAs('a'), await subscribeAs('a')];
+    const different = [await subscribeAs('b'), await subscribeAs('refused')];
+    await replan(movedNames, started);
+    for (const client of different)
+      await expect(client.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+    started.source.at(0).receiver.onComplete();
+    expect([await first.next(), await equal.next()]).toEqual(['done', 'done']);
+  });
 
   describe('that protects fields', () => {
     const protectedNames = {
@@ -671,7 +694,7 @@ describe('a new supergraph', () => {
       });
     });
 
-    test('ends a subscription that clients share, or that one has joined whose first client has left', async () => {
+    test('ends a subscription for all clients that share it except the first one, also when that one has left', async () => {
       const started = start();
       const names = 'subscription { stockChanged { name } }';
       const [first, second, third, fourth] = [
@@ -682,9 +705,11 @@ describe('a new supergraph', () => {
       ];
       await third.leave();
       await replan(protectedNames, started);
-      for (const client of [first, second, fourth])
+      for (const client of [second, fourth])
         await expect(client.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
-      expect([started.source.at(0).isCancelled, started.source.at(1).isCancelled]).toEqual([true, true]);
+      started.source.at(0).send(changed('1', 5));
+      expect(await first.next()).toMatchObject({ data: { stockChanged: { stock: 5, name: null } } });
+      expect(started.source.at(1).isCancelled).toBe(true);
     });
 
     test('does not end a subscription that clients share if its fields are not among them', async () => {
