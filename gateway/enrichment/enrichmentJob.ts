@@ -17,9 +17,10 @@ export interface EnrichmentJob {
   /** Who sent the operation, as it was authenticated then: a later attempt does not verify its token again, which may have
    *  expired. */
   readonly caller: JobCaller;
-  /** The client's headers that are forwarded to subgraphs, with names in lower case. */
+  /** `x-request-id`, and without `subgraphHeaders` the client's headers that are forwarded to subgraphs, with names in lower
+   *  case. */
   readonly headers: readonly (readonly [string, string])[];
-  /** The headers that subgraphs get, by subgraph, where they cannot be read from `headers` again. */
+  /** The headers that subgraphs get, by subgraph, where they cannot be read from the client's headers again. */
   readonly subgraphHeaders?: readonly (readonly [string, ForwardedHeaders])[] | undefined;
   /** The data of the first response that the pending fields depend on. Opaque outside of execution. `undefined` if it is
    *  larger than `enrichment.jobs.maxSnapshotSize`: then the running attempt is the only one. */

@@ -633,6 +633,22 @@ test('a retried enrichment job sends the headers of its own client, and clients 
   expect(users.toSorted()).toEqual(['anonymous a', 'anonymous a', 'anonymous b', 'anonymous b']);
 });
 
+test('clients that differ in a forwarded header share an enrichment job if subgraphHeaders deletes it', async () => {
+  actions.set('subgraphHeaders', ({ headers }: { headers: Headers }) => {
+    headers.delete('authorization');
+    headers.delete('x-user');
+  });
+  const gate = gateway.subgraph('stock').hold('Product.stock');
+  for (const authorization of ['Bearer ada', 'Bearer bob']) {
+    const headers = { 'x-tenant': 'a', authorization };
+    const { body } = await gateway.execute('{ product { stock } }', { headers });
+    expect(body.data).toEqual({ product: { stock: null } });
+  }
+  const response = await fetch(new URL('/jobs', gateway.adminUrl));
+  expect(((await response.json()) as { jobs: unknown[] }).jobs).toHaveLength(1);
+  gate.open();
+});
+
 test('the process ends when every extension is closed, although one of them does not end', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tributary-extensions-'));
   const files = {

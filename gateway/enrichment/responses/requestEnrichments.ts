@@ -99,7 +99,6 @@ export class RequestEnrichments implements ResponseEnrichments {
         request.incrementalFormat !== undefined,
       ),
     );
-    const headers = coordinator.headersToStore(request.headers);
     const subgraphHeaders = requestContext.hasComputedHeaders
       ? [...new Set(operation.program.steps.map(({ shape }) => shape.subgraph))].map(
           (subgraph) => [subgraph, requestContext.headersFor(subgraph)] as const,
@@ -108,8 +107,9 @@ export class RequestEnrichments implements ResponseEnrichments {
     const job = createEnrichmentJob({
       operation,
       request,
-      headers,
-      claims: coordinator.claimsToStore(requestContext.claims),
+      // Computed headers are all that subgraphs get.
+      headers: subgraphHeaders === undefined ? coordinator.headersToStore(request.headers) : [],
+      claims: subgraphHeaders === undefined ? coordinator.claimsToStore(requestContext.claims) : undefined,
       subgraphHeaders,
       snapshot,
       pending: fields,
