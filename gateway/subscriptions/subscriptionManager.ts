@@ -99,7 +99,9 @@ export class SubscriptionManager {
   /** @throws {GatewayError} `OVERLOADED` when a stream limit is reached, or the error of `SubscriptionSource.validate`. */
   subscribe(subscription: SubscriptionRequest): SubscriptionOutcome {
     const { queue, source, openStream, idleTimeoutMs, timers, reportsInterruptions } = this.#options;
-    const refusal = source.validate?.(this.#sourceRequest(subscription, subscription.request.resumeAfter));
+    const refusal = source.validate?.(
+      this.#sourceRequest({ subscription }, subscription.request.resumeAfter),
+    );
     if (refusal !== undefined) throw refusal;
     const description = this.#describe(subscription);
     const weight = 1 + Math.floor(description.length / charactersPerWeight);
@@ -244,7 +246,7 @@ export class SubscriptionManager {
     return {
       subscribe: (receiver, isBehind) =>
         this.#options.source.subscribe(
-          this.#sourceRequest(live.subscription, isBehind ? live.lastCursor : undefined),
+          this.#sourceRequest(live, isBehind ? live.lastCursor : undefined),
           trackCursor(live, receiver),
         ),
       complete: (event, signal) => {
@@ -257,9 +259,10 @@ export class SubscriptionManager {
   }
 
   #sourceRequest(
-    { operation, request, requestContext }: SubscriptionRequest,
+    active: Pick<ActiveSubscription, 'subscription'>,
     resumeAfter: string | undefined,
   ): SourceRequest {
+    const { operation, request, requestContext } = active.subscription;
     const { shape } = subscriptionStepOf(operation);
     const variables = serializeVariables(
       { shape, requestContext, contextVariables: undefined },
@@ -273,7 +276,8 @@ export class SubscriptionManager {
       connectionParams: this.#options.connectionParamsFor(shape.subgraph, request),
       requestId: requestContext.requestId,
       traceHeaders: requestContext.traceHeaders,
-      operation,
+      // A source lasts as long as the subscription: it must not keep a replaced supergraph in memory.
+      currentOperation: () => active.subscription.operation,
       resumeAfter,
     };
   }

@@ -61,9 +61,11 @@ const products = `${federation}
   }
 `;
 
-/** A later supergraph moves the names to `stock`. */
+/** A later supergraph moves the names to `stock`, and has trucks. */
 const updatedSdls = {
-  stock: stock.replace('    stock: Int\n', '    stock: Int\n    name: String\n'),
+  stock: `${stock.replace('    stock: Int\n', '    stock: Int\n    name: String\n')}
+    type Truck implements Movable @key(fields: "id") { id: ID! at: String }
+  `,
   products: products.replace('    name: String\n', ''),
 };
 
@@ -128,7 +130,7 @@ export async function loadTopicShop(sdls = { stock, products }) {
   return loadSupergraphInProcess(composed.sdl);
 }
 
-/** The same shop with another plan for operations that select names. */
+/** The same shop with another plan for operations that select names, and with another type that moves. */
 export function loadUpdatedTopicShop() {
   return loadTopicShop(updatedSdls);
 }

@@ -19,8 +19,9 @@ export interface SourceRequest {
   readonly connectionParams: Readonly<Record<string, unknown>>;
   readonly requestId: string;
   readonly traceHeaders: TraceHeaders;
-  /** The client's operation. `query` is the subgraph's part of it. */
-  readonly operation?: PreparedOperation | undefined;
+  /** The client's operation for the current supergraph. `query` is the subgraph's part of it. Later calls may return another
+   *  one with the same `query`. */
+  currentOperation?(): PreparedOperation;
   /** The cursor of the last event that the client received. The source first replays all events after it. */
   readonly resumeAfter?: string | undefined;
 }

@@ -1,4 +1,5 @@
 import { GatewayError } from '../../errors.ts';
+import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import { isStreamId } from '../../redis/streamIds.ts';
 import type {
   SourceEvent,
@@ -24,7 +25,8 @@ interface TopicSourceOptions {
 
 interface TopicBinding {
   readonly field: TopicField;
-  readonly operation: TopicOperation;
+  /** See `SourceRequest`. Read for each event: a new supergraph may have other types and arguments. */
+  currentOperation(): PreparedOperation;
 }
 
 /** The source for fields that topics feed. Events of a stream have cursors and can be replayed. */
@@ -48,17 +50,17 @@ export class TopicSource implements SubscriptionSource {
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
     const binding = this.#bindingOf(request);
     if (binding === undefined) return this.#options.fallback.subscribe(request, receiver);
-    const { field, operation } = binding;
+    const { field } = binding;
     const { hub } = this.#options;
     const accepts = this.#createFilter(binding, request);
     const { unsubscribe, flowControl } = hub.subscribe(field, request.resumeAfter, {
       onEvent: (event) => {
-        if (accepts(event)) receiver.onEvent(toSourceEvent(event, operation));
+        if (accepts(event)) receiver.onEvent(toSourceEvent(event));
       },
       onReplayedEvent: async (event) => {
         if (!accepts(event)) return;
         await new Promise<void>((resolve) => {
-          receiver.onEvent({ ...toSourceEvent(event, operation), onConsumed: resolve });
+          receiver.onEvent({ ...toSourceEvent(event), onConsumed: resolve });
         });
       },
       onCaughtUp: () => receiver.onCaughtUp?.(),
@@ -72,26 +74,36 @@ export class TopicSource implements SubscriptionSource {
     await this.#options.fallback.close();
   }
 
-  #bindingOf({ operation: prepared }: SourceRequest): TopicBinding | undefined {
-    const operation = prepared === undefined ? undefined : TopicOperation.of(prepared);
-    if (operation === undefined) return undefined;
+  #bindingOf({ currentOperation }: SourceRequest): TopicBinding | undefined {
+    const operation = currentOperation && TopicOperation.of(currentOperation());
+    if (operation === undefined || currentOperation === undefined) return undefined;
     const { fields } = this.#options;
     const { coordinate } = operation.field;
     const field = Object.hasOwn(fields, coordinate) ? fields[coordinate] : undefined;
-    return field === undefined ? undefined : { field, operation };
+    return field === undefined ? undefined : { field, currentOperation };
   }
 
   #createFilter(
-    { field, operation }: TopicBinding,
-    { operation: prepared, variables }: SourceRequest,
+    { field, currentOperation }: TopicBinding,
+    { variables }: SourceRequest,
   ): (event: TopicEvent) => boolean {
     const { problems } = this.#options;
     const topic = field.stream ?? field.topic ?? '';
-    const schema = prepared?.supergraph.apiSchema;
-    const matches: EventFilter =
-      schema === undefined ? () => true : createEventFilter(field.filter, operation.field, schema, variables);
+    const filters = new WeakMap<PreparedOperation, EventFilter>();
     return (event) => {
+      const prepared = currentOperation();
+      const operation = TopicOperation.of(prepared) as TopicOperation;
       if (operation.acceptsType(event)) {
+        let matches = filters.get(prepared);
+        if (matches === undefined) {
+          matches = createEventFilter(
+            field.filter,
+            operation.field,
+            prepared.supergraph.apiSchema,
+            variables,
+          );
+          filters.set(prepared, matches);
+        }
         if (!matches(event.value)) return false;
         for (const name of operation.fieldsOfOtherSubgraphs(event.typename))
           if (Object.hasOwn(event.value, name))
@@ -109,14 +121,14 @@ export class TopicSource implements SubscriptionSource {
   }
 }
 
-function toSourceEvent(event: TopicEvent, subscribed: TopicOperation): SourceEvent {
+function toSourceEvent(event: TopicEvent): SourceEvent {
   return {
     data: undefined,
     errors: undefined,
     extensions: undefined,
     size: event.size,
     cursor: event.id,
-    completionFor: (operation) => (TopicOperation.of(operation) ?? subscribed).complete(event),
+    completionFor: (operation) => (TopicOperation.of(operation) as TopicOperation).complete(event),
   };
 }
 

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { loadTopicShop, openTopicShop, type TopicShopSupergraph } from '../../../harness/topicShop.ts';
+import {
+  loadTopicShop,
+  loadUpdatedTopicShop,
+  openTopicShop,
+  type TopicShopSupergraph,
+} from '../../../harness/topicShop.ts';
 
 let supergraph: TopicShopSupergraph;
 beforeAll(async () => {
@@ -31,6 +36,18 @@ async function send(query: string, event: object, topic = 'stock', shop: Shop = 
 const product = (more: object = {}) => ({ __typename: 'Product', id: '1', ...more });
 
 describe('an event of a topic', () => {
+  test('reaches subscriptions that began before its type was added', async () => {
+    const shop = open();
+    const client = await shop.subscribe('subscription { moved { at } }');
+    const later = await loadUpdatedTopicShop();
+    await shop.replan(later);
+    shop.bus.publish('moved', { __typename: 'Truck', id: 't1', at: 'road' });
+    shop.bus.publish('moved', product({ at: 'shelf' }));
+    expect((await client.next()).data).toEqual({ moved: { at: 'road' } });
+    await client.leave();
+    await later.planner.close();
+  });
+
   test('is sent without fetches when it has all selected fields', async () => {
     const event = product({
       stock: 5,
