@@ -139,12 +139,7 @@ export class SubscriptionManager {
     }
     signal.addEventListener('abort', abort, { once: true });
     try {
-      leave = this.#registry.join(
-        isShareable(subscription) ? description : undefined,
-        subscriber,
-        (onEnd) => this.#createShared(subscription, onEnd),
-        (live) => live.shared.start(this.#feedOf(live)),
-      );
+      leave = this.#join(subscription, description, subscriber);
     } catch (error) {
       end();
       throw error;
@@ -152,6 +147,17 @@ export class SubscriptionManager {
     if (isEnded) leave();
     else this.#replanner.replanIfOutdated({ subscription });
     return { kind: 'subscription', events: subscriber.events() };
+  }
+
+  /** A method of its own: a closure of `subscribe` that used `subscription` would keep its supergraph in memory until the
+   *  client leaves. */
+  #join(subscription: SubscriptionRequest, description: string, subscriber: Subscriber): () => void {
+    return this.#registry.join(
+      isShareable(subscription) ? description : undefined,
+      subscriber,
+      (onEnd) => this.#createShared(subscription, onEnd),
+      (live) => live.shared.start(this.#feedOf(live)),
+    );
   }
 
   /** Moves all subscriptions to a new supergraph. A subscription for which `prepare` returns `undefined` ends, and so it does
