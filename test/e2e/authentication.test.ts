@@ -462,5 +462,7 @@ describe('A WebSocket client that renews its token', () => {
       peer.send({ type: 'ping', payload });
       expect(await peer.next()).toEqual({ type: 'pong', payload });
     }
+    peer.send({ type: 'ping', payload: null });
+    expect(await peer.next()).toEqual({ type: 'pong' });
   });
 });

@@ -165,7 +165,8 @@ export class WebSocketConnection {
         else this.#initialize(message.payload ?? {});
         return;
       case MessageType.Ping:
-        this.#client.onPing(message.payload);
+        // Contrary to its type, the payload may be null.
+        this.#client.onPing(message.payload ?? undefined);
         return;
       case MessageType.Pong:
         return;
