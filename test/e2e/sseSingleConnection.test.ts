@@ -248,6 +248,22 @@ describe('an event stream for several operations', () => {
     expect([timers.pendingCount, server.supergraphs.leases.get('first')]).toEqual([0, 0]);
   });
 
+  test('runs no operation whose body arrives after the end of the stream', async () => {
+    const timers = new FakeTimers();
+    await using server = await startScriptedServer(undefined, { timers, reservationTimeoutMs: 1000 });
+    const { headers, body = '' } = operationRequest(await reserveStream(server.url), { query });
+    await using connection = await RawConnection.open(server.url);
+    connection.send({
+      headers: { ...headers, 'content-length': String(body.length), expect: '100-continue' },
+    });
+    // Written when the request is handed to the gateway, which then waits for the body.
+    expect((await connection.readHead()).status).toBe(100);
+    timers.advance(1000);
+    connection.socket.write(body);
+    expect(rejectionOf(await connection.readResponse())).toEqual([404, 'BAD_REQUEST']);
+    expect(server.receivedOperations).toEqual([]);
+  });
+
   test('gets a comment after one heartbeat interval of silence', async () => {
     const timers = new FakeTimers();
     await using server = await startScriptedServer(undefined, { timers, heartbeatIntervalMs: 1000 });

@@ -91,13 +91,16 @@ export class EventStream {
   }
 
   /** Registers an operation. The caller admits it, and then calls its `deliver`, `fail` or `discard`.
-   *  @throws {HttpError} 409 when the id is in use, 503 when the stream has `maxOperations` operations. */
+   *  @throws {HttpError} 404 when the stream has ended, 409 when the id is in use, 503 when the stream has `maxOperations`
+   *  operations. */
   startOperation(
     id: string,
     record: RequestRecord | undefined,
     formatFailure: (reason: unknown) => GraphQLFormattedError,
   ): MultiplexedOperation {
     const { maxOperations } = this.#options;
+    // The body of a request may arrive after the end of the stream that its head was for.
+    if (this.#state.kind === 'closed') throw unknownStreamError();
     if (this.#operations.has(id)) {
       throw new HttpError(
         409,
@@ -174,6 +177,14 @@ export class EventStream {
     this.#options.onEnd();
     this.#closed.resolve();
   }
+}
+
+/** The error for a token that belongs to no stream of the client. */
+export function unknownStreamError(): HttpError {
+  return new HttpError(
+    404,
+    'No event stream of this client has this token: the stream has ended, was not opened in time, or belongs to another client or gateway. Reserve a stream with PUT.',
+  );
 }
 
 function messagesOf(id: string): OperationMessages {

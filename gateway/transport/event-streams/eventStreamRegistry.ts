@@ -1,6 +1,6 @@
 import { HttpError } from '../../admission/httpError.ts';
 import type { ClientIdentity } from '../../admission/identity.ts';
-import { EventStream, type EventStreamSettings } from './eventStream.ts';
+import { EventStream, type EventStreamSettings, unknownStreamError } from './eventStream.ts';
 
 interface EventStreamRegistryOptions extends EventStreamSettings {
   /** Maximum number of streams, including reserved ones; 0 turns event streams off. */
@@ -55,10 +55,7 @@ export class EventStreamRegistry {
     const registration = this.#byToken.get(token);
     const owner = registration?.client.identity;
     if (registration !== undefined && (owner === undefined || owner === identity)) return registration.stream;
-    throw new HttpError(
-      404,
-      'No event stream of this client has this token: the stream has ended, was not opened in time, or belongs to another client or gateway. Reserve a stream with PUT.',
-    );
+    throw unknownStreamError();
   }
 
   /** Closes every stream as soon as no query or mutation runs on it. */
