@@ -208,6 +208,22 @@ describe('a stream over HTTP/2', () => {
     expect(events.pullCount).toBeLessThan(10);
     expect(await answerOf(connection.operate())).toEqual(hello);
   });
+
+  test('ends for a client that does not read the last payload, after the read timeout', async () => {
+    const payloads = new ScriptedPayloads();
+    await using server = await start(
+      ({ document }) =>
+        document.loc?.source.body.includes('name') ? payloads.outcome : singleOutcome('{"greeting":"hello"}'),
+      { readTimeoutMs: 50 },
+    );
+    await using connection = new Connection(server.url);
+    const accept = 'multipart/mixed;deferSpec=20220824';
+    const stream = connection.operate('{ node { name } }', { accept }).pause();
+    payloads.push([{ data: { node: null }, extensions: 'x'.repeat(1_000_000), hasNext: false }]);
+    await once(stream, 'close');
+    expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
+    expect(await answerOf(connection.operate())).toEqual(hello);
+  });
 });
 
 describe('a request over HTTP/2', () => {

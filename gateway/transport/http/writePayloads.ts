@@ -15,7 +15,7 @@ import { CompressedStream } from './compressedStream.ts';
 import { type Compression, type ContentCoding, isCompressible, setContentCoding } from './compression.ts';
 import { setReadTimeout } from './http2Messages.ts';
 import { waitToWrite } from './waitToWrite.ts';
-import { type ResponseHeaders, setStreamHeaders } from './writeResponse.ts';
+import { closeIfStalled, type ResponseHeaders, setStreamHeaders } from './writeResponse.ts';
 
 export interface PayloadStreamOptions extends StreamSettings {
   readonly headers: ResponseHeaders;
@@ -91,6 +91,8 @@ export async function writePayloads<Payload>(
     body.stopHeartbeat();
     steps.release();
     await body.written;
+    // All that is left to do is the client's: to read what waits.
+    closeIfStalled(response, readTimeoutMs);
   }
 }
 

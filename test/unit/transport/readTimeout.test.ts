@@ -4,6 +4,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { systemTimers } from '../../../gateway/time/timers.ts';
+import type { Compression } from '../../../gateway/transport/http/compression.ts';
 import { incrementalPartEncoding } from '../../../gateway/transport/http/multipartIncremental.ts';
 import { writePayloads } from '../../../gateway/transport/http/writePayloads.ts';
 import { writeResponse } from '../../../gateway/transport/http/writeResponse.ts';
@@ -12,9 +13,34 @@ import { writeResponse } from '../../../gateway/transport/http/writeResponse.ts'
 const size = 64 * 1024 * 1024;
 const readTimeout = 50;
 
+const zstd = { coding: 'zstd', minSize: 0, includesSubscriptions: false } as const;
+
 async function* payloads(): AsyncGenerator<readonly string[]> {
   yield [`{"data":"${'x'.repeat(size)}","hasNext":true}`];
   yield ['{"hasNext":false}'];
+}
+
+async function* onePayload(data: string): AsyncGenerator<readonly string[]> {
+  yield [`{"data":"${data}","hasNext":false}`];
+}
+
+function writeIncremental(
+  response: ServerResponse,
+  batches: AsyncGenerator<readonly string[]>,
+  compression?: Compression,
+): void {
+  const controller = new AbortController();
+  response.once('close', () => controller.abort(new Error('closed')));
+  void writePayloads(response, batches, incrementalPartEncoding('deferSpec=20220824'), {
+    headers: {},
+    compression,
+    bufferSize: 1024,
+    readTimeoutMs: readTimeout,
+    heartbeatIntervalMs: 60_000,
+    timers: systemTimers,
+    signal: controller.signal,
+    formatFailure: (reason) => ({ message: String(reason) }),
+  });
 }
 
 test.each([
@@ -34,25 +60,18 @@ test.each([
     'a response that is compressed while it is sent',
     (response: ServerResponse) => {
       const parts = [randomBytes(size / 2), randomBytes(size / 2)];
-      const compression = { coding: 'zstd', minSize: 0, includesSubscriptions: false } as const;
-      void writeResponse(response, 200, {}, parts, readTimeout, compression);
+      void writeResponse(response, 200, {}, parts, readTimeout, zstd);
     },
   ],
+  ['incremental payloads', (response: ServerResponse) => writeIncremental(response, payloads())],
   [
-    'incremental payloads',
-    (response: ServerResponse) => {
-      const controller = new AbortController();
-      response.once('close', () => controller.abort(new Error('closed')));
-      void writePayloads(response, payloads(), incrementalPartEncoding('deferSpec=20220824'), {
-        headers: {},
-        bufferSize: 1024,
-        readTimeoutMs: readTimeout,
-        heartbeatIntervalMs: 60_000,
-        timers: systemTimers,
-        signal: controller.signal,
-        formatFailure: (reason) => ({ message: String(reason) }),
-      });
-    },
+    'the last incremental payload',
+    (response: ServerResponse) => writeIncremental(response, onePayload('x'.repeat(size))),
+  ],
+  [
+    'the last incremental payload, which is compressed,',
+    (response: ServerResponse) =>
+      writeIncremental(response, onePayload(randomBytes(size / 2).toString('hex')), zstd),
   ],
 ])(
   'the connection of a client that reads nothing of %s is closed after the read timeout',
