@@ -164,8 +164,9 @@ export class GraphQLResponse {
       return;
     }
     const formatted = this.formatFailure(error);
+    const status = statusOf(formatted) ?? 500;
     const headers = Object.fromEntries(headersOf(formatted));
-    this.#writeErrors(statusOf(formatted) ?? 500, headers, [formatted], false);
+    this.#writeErrors(status, headers, [formatted], this.#getsStatus(status, overloadStatuses));
   }
 
   formatFailure(reason: unknown, signal = this.#signal): GraphQLFormattedError {

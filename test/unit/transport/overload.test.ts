@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { AdmissionQueue } from '../../../gateway/admission/admissionQueue.ts';
 import { GatewayError } from '../../../gateway/errors.ts';
-import { RawConnection } from '../../harness/rawHttp.ts';
+import { RawConnection, type RawRequest } from '../../harness/rawHttp.ts';
 import { singleOutcome, startScriptedServer } from '../../harness/scriptedServer.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -66,10 +66,10 @@ describe('while many executions wait, a request', () => {
       clock,
       connection,
       /** Resolves when the request waits in the queue. */
-      async send(body = operation) {
+      async send(request: RawRequest = { headers, body: operation }) {
         const { socket } = connection;
         const answered = Promise.race([once(socket, 'data'), once(socket, 'close')]).then(() => false);
-        connection.send({ headers, body });
+        connection.send(request);
         if (!(await Promise.race([heldBack.promise, answered])))
           throw new Error('The server answered a request that should have waited in the admission queue.');
         expect(queue.length).toBe(1);
@@ -96,7 +96,7 @@ describe('while many executions wait, a request', () => {
   test('is read and executed when executions have started', async () => {
     await using full = await startFullServer();
     // Larger than what node:http reads in advance.
-    await full.send(JSON.stringify({ query: `{ greeting }${' '.repeat(300_000)}` }));
+    await full.send({ headers, body: JSON.stringify({ query: `{ greeting }${' '.repeat(300_000)}` }) });
     expect(full.server.receivedOperations).toEqual([]);
     await full.letContinue();
     const { status, body } = await full.connection.readResponse();
@@ -126,6 +126,22 @@ describe('while many executions wait, a request', () => {
     expect(JSON.parse(body)).toMatchObject({ errors: [{ extensions: { code: 'OVERLOADED' } }] });
     full.connection.send({ headers, body: operation });
     expect((await full.connection.readResponse()).status).toBe(200);
+  });
+
+  test.each<[string, RawRequest, number]>([
+    ['as a status', { headers: { ...headers, accept: 'text/event-stream' }, body: operation }, 503],
+    [
+      'as an event if it is an EventSource, which would not connect again after a status',
+      { method: 'GET', path: '/graphql?query=%7Bgreeting%7D', headers: { accept: 'text/event-stream' } },
+      200,
+    ],
+  ])('of a client of server-sent events gets OVERLOADED %s', async (_, request, expected) => {
+    await using full = await startFullServer();
+    await full.send(request);
+    full.clock.now = 1_001;
+    await full.letContinue();
+    const { status, body } = await full.connection.readResponse();
+    expect([status, body]).toEqual([expected, expect.stringContaining('"code":"OVERLOADED"')]);
   });
 
   test('fails when the gateway shuts down', async () => {
