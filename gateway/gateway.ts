@@ -73,8 +73,9 @@ export type GatewayOptions = Omit<ConfigOptions, 'extensions'> & {
 /** The handlers serve the public routes in a server of the application, after `start({ listen: false })`. */
 export interface Gateway extends MountedGateway {
   /** Listens and loads the supergraph. Resolves when connections are accepted, even if no supergraph is usable yet: then
-   *  `GET /health/ready` says why. Rejects when a port is not available. One of several processes that share a port
-   *  loads the supergraph first: connections that it accepts before would be missing at the others. */
+   *  `GET /health/ready` says why. Rejects when a port is not available, and with a `GatewayError` `SHUTTING_DOWN` when the
+   *  gateway is closed before. One of several processes that share a port loads the supergraph first: connections that it
+   *  accepts before would be missing at the others. */
   start(): Promise<GatewayAddresses>;
   /** The same without one of the listeners, or both. Returns the addresses of those that listen.
    *  @throws {ConfigError} when subgraphs need an address for callbacks, and `listen.publicUrl` is empty. */

@@ -34,6 +34,7 @@ export class Lifecycle {
   readonly #rejectReady: (reason: GatewayShutdownError) => void;
   readonly #options: LifecycleOptions;
   #isStarted = false;
+  #isClosing = false;
 
   constructor(options: LifecycleOptions) {
     this.#options = options;
@@ -49,14 +50,19 @@ export class Lifecycle {
     });
   }
 
-  /** @throws when the gateway has been started. It may be started again after a failure, such as a port in use. */
+  /** @throws when the gateway has been started. It may be started again after a failure, such as a port in use.
+   *  @throws {GatewayShutdownError} when the gateway is closed before it has started. */
   async start(options: StartOptions = {}): Promise<Partial<GatewayAddresses>> {
     if (this.#isStarted) throw new Error('The gateway has already been started.');
     this.#isStarted = true;
-    return this.#start(options).catch((error: unknown) => {
+    try {
+      const addresses = await this.#start(options);
+      if (this.#isClosing) throw new GatewayShutdownError();
+      return addresses;
+    } catch (error) {
       this.#isStarted = false;
       throw error;
-    });
+    }
   }
 
   async #start(options: StartOptions): Promise<Partial<GatewayAddresses>> {
@@ -76,6 +82,7 @@ export class Lifecycle {
   }
 
   close(): Promise<void> {
+    this.#isClosing = true;
     // What is waited for, such as a promise of an extension, may hold nothing that keeps the process running.
     return keepRunning(() => this.#close());
   }

@@ -28,7 +28,7 @@ export interface SupergraphHolder extends SupergraphView {
    *  same. Also called, without a message, when the source can be read again. */
   onProblem(listener: ProblemListener): () => void;
   /** Takes supergraphs from a source until `close`. Resolves after the first SDL was settled: either `current()` or
-   *  `problem()` is then set. */
+   *  `problem()` is then set, unless the holder is closed. */
   start(source: SupergraphSource): Promise<void>;
   /** Loads an SDL and switches to it, unless a newer SDL is submitted meanwhile. Resolves when the SDL is in use, refused
    *  (see `problem`) or superseded. Never rejects. */
@@ -225,6 +225,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     start: async (from) => {
       // A gateway that could not listen may be started again.
       await source?.stop();
+      if (isClosed) return;
       source = from;
       await from.start({
         onSdl: (sdl) => {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
@@ -7,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { SupergraphManager } from '@apollo/gateway';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import fastify from 'fastify';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
@@ -27,6 +28,7 @@ import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
 import { exchange, type RawRequest } from '../harness/rawHttp.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
 
 let shop: InlineGateway;
 beforeAll(async () => {
@@ -387,6 +389,55 @@ describe('a mounted gateway', () => {
     await starting;
     await expect(gateway.start({ listen: false })).rejects.toThrow(again);
     await gateway.close();
+  });
+
+  test('that is closed at once rejects start, and loads no supergraph', async () => {
+    const load = jest.fn<() => Promise<string>>();
+    const gateway = await createMounted({ supergraph: { load }, listen: { port: 0 } });
+    const starting = gateway.start();
+    await Promise.all([
+      expect(starting).rejects.toMatchObject({ name: 'GatewayShutdownError', code: 'SHUTTING_DOWN' }),
+      gateway.close(),
+    ]);
+    expect(load).not.toHaveBeenCalled();
+  });
+
+  test('that is closed while its host name is looked up listens nowhere afterwards', async () => {
+    const countListeners = () =>
+      process.getActiveResourcesInfo().filter((kind) => kind === 'TCPServerWrap').length;
+    // Node counts a closed socket until the end of the turn.
+    await waitForTurns(2);
+    const before = countListeners();
+    const lookup = Promise.withResolvers<() => void>();
+    const spy = jest.spyOn(dns, 'lookup').mockImplementation(((...args: unknown[]) => {
+      const onFound = args.at(-1) as (error: null, address: string, family: number) => void;
+      lookup.resolve(() => onFound(null, '127.0.0.1', 4));
+    }) as typeof dns.lookup);
+    const gateway = await createMounted({ listen: { host: 'gateway.test', port: 0 } });
+    const starting = gateway.start({ admin: false });
+    const answer = await lookup.promise;
+    spy.mockRestore();
+    const closed = gateway.close();
+    await Promise.race([closed, waitForTurns(50)]);
+    answer();
+    await Promise.all([expect(starting).rejects.toMatchObject({ code: 'SHUTTING_DOWN' }), closed]);
+    await waitForTurns(2);
+    expect(countListeners()).toBe(before);
+  });
+
+  test('that is closed while it loads its supergraph rejects start', async () => {
+    const loading = Promise.withResolvers<void>();
+    const load = () => {
+      loading.resolve();
+      return new Promise<never>(() => {});
+    };
+    const gateway = await createMounted({ supergraph: { load } });
+    const starting = gateway.start({ listen: false });
+    await loading.promise;
+    await Promise.all([
+      expect(starting).rejects.toMatchObject({ name: 'GatewayShutdownError', code: 'SHUTTING_DOWN' }),
+      gateway.close(),
+    ]);
   });
 
   test('can be started again when its port was in use', async () => {

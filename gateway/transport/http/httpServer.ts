@@ -116,7 +116,8 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, Admis
 
 export interface HttpServer extends MountedGateway {
   /** Resolves when the listeners accept connections: both, or those of `which`.
-   *  @throws when a port is not available. */
+   *  @throws when a port is not available.
+   *  @throws {GatewayShutdownError} when the server is closed before. */
   listen(which?: StartOptions): Promise<HttpAddresses>;
   /** Reports the gateway as not ready, and closes the connections of requests after their responses. Everything is still
    *  served. */
@@ -323,6 +324,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     announceShutdown();
     isDraining = true;
     draining.abort();
+    // What does not listen yet could not be closed, and would listen afterwards.
+    await listening?.catch(() => {});
     await drainRequests({
       inFlight,
       webSockets,
@@ -357,37 +360,48 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
 
   const isPortShared = options.worker !== undefined;
+  let listening: Promise<HttpAddresses> | undefined;
   let closing: Promise<void> | undefined;
   /** Stays when the admin listener fails: the next attempt listens with that one only. */
   let publicAddress: string | undefined;
+
+  const startListeners = async ({
+    listen: listensPublicly = true,
+    admin: listensForAdmin = true,
+  }: StartOptions): Promise<HttpAddresses> => {
+    await workerProxy?.listen();
+    await publicListener.routes.ready();
+    if (closing !== undefined) throw new GatewayShutdownError();
+    if (listensPublicly) {
+      publicAddress ??= await startListening(publicListener, {
+        option: 'listen.port',
+        ...listen,
+        isPortShared,
+        isForClients: true,
+      });
+    }
+    const adminAddress =
+      adminListener === undefined || options.admin === undefined || !listensForAdmin
+        ? undefined
+        : await startListening(adminListener, {
+            option: 'admin.port',
+            ...options.admin,
+            isPortShared,
+            isForClients: false,
+          });
+    state = 'started';
+    return {
+      url: publicAddress === undefined ? undefined : `${publicAddress}${listen.path}`,
+      adminUrl: adminAddress,
+    };
+  };
+
   return {
     ...mounted,
-    async listen({ listen: listensPublicly = true, admin: listensForAdmin = true } = {}) {
+    async listen(which = {}) {
       if (closing !== undefined) throw new GatewayShutdownError();
-      await workerProxy?.listen();
-      await publicListener.routes.ready();
-      if (listensPublicly) {
-        publicAddress ??= await startListening(publicListener, {
-          option: 'listen.port',
-          ...listen,
-          isPortShared,
-          isForClients: true,
-        });
-      }
-      const adminAddress =
-        adminListener === undefined || options.admin === undefined || !listensForAdmin
-          ? undefined
-          : await startListening(adminListener, {
-              option: 'admin.port',
-              ...options.admin,
-              isPortShared,
-              isForClients: false,
-            });
-      state = 'started';
-      return {
-        url: publicAddress === undefined ? undefined : `${publicAddress}${listen.path}`,
-        adminUrl: adminAddress,
-      };
+      listening = startListeners(which);
+      return listening;
     },
     announceShutdown,
     close() {

@@ -293,6 +293,14 @@ describe('the source of a supergraph holder', () => {
     await holder.close();
     expect(state.isStopped).toBe(true);
   });
+
+  test('is not started after the holder was closed', async () => {
+    const { holder } = open();
+    const { first, say } = source();
+    await holder.close();
+    await holder.start(first(() => {}));
+    expect(say).toThrow('not started');
+  });
 });
 
 describe('the supergraph holder with real planners', () => {
