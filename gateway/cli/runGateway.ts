@@ -23,11 +23,13 @@ export async function runGateway(
   { onListening, onReady, onFatalError, dependencies }: RunGatewayOptions,
 ): Promise<ExitCode> {
   const logger = await createConfiguredLogger(config.telemetry);
-  const gateway = await Promise.race([
-    createGateway(config, { logger, ...dependencies }),
-    shutdown.requested,
-  ]);
-  if (gateway === undefined) return exitCode.success;
+  const creating = createGateway(config, { logger, ...dependencies });
+  const gateway = await Promise.race([creating, shutdown.requested]);
+  if (gateway === undefined) {
+    // What takes long, such as the setup of an extension, cannot be aborted. `tributary dev` continues in this process.
+    creating.then((late) => late.close()).catch(() => {});
+    return exitCode.success;
+  }
   let hasFailed = false;
   const removeErrorHandler = handleUnhandledErrors(logger, () => {
     hasFailed = true;
