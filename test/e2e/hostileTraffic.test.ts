@@ -284,15 +284,29 @@ describe('the event loop runs other tasks between', () => {
   });
 });
 
-test('a connection that sends very many requests at once is closed, and others get responses', async () => {
-  const flood = connect({ host: '127.0.0.1', port: Number(new URL(gateway.url).port) });
-  await once(flood, 'connect');
-  const request =
-    'POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 26\r\n\r\n';
-  let received = '';
-  flood.on('error', () => undefined).on('data', (bytes) => (received += bytes));
-  flood.write(`${request}{"query":"{ __typename }"}`.repeat(500));
-  await once(flood, 'close');
-  expect(received.split('HTTP/1.1 200').length).toBeLessThan(130);
-  expect((await gateway.execute('{ echo }')).status).toBe(200);
+describe('a connection that sends very many requests at once', () => {
+  /** What the connection receives until the gateway closes it. */
+  async function receiveAfter(requests: number): Promise<string> {
+    const flood = connect({ host: '127.0.0.1', port: Number(new URL(gateway.url).port) });
+    await once(flood, 'connect');
+    const request =
+      'POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 26\r\n\r\n';
+    let received = '';
+    flood.on('error', () => undefined).on('data', (bytes) => (received += bytes));
+    flood.write(`${request}{"query":"{ __typename }"}`.repeat(requests));
+    await once(flood, 'close');
+    return received;
+  }
+
+  test('is closed, and others get responses', async () => {
+    expect((await receiveAfter(500)).split('HTTP/1.1 200').length).toBeLessThan(130);
+    expect((await gateway.execute('{ echo }')).status).toBe(200);
+  });
+
+  test('gets OVERLOADED with retry-after for the first request that is refused', async () => {
+    const received = await receiveAfter(150);
+    const refusal = received.slice(received.indexOf('HTTP/1.1 503'));
+    expect(refusal).toMatch(/\r\nretry-after: 1\r\n(.*\r\n)*\r\n\{.*"OVERLOADED"/);
+    expect(refusal).not.toContain('HTTP/1.1 200');
+  });
 });

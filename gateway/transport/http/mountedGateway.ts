@@ -5,9 +5,8 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { HttpError } from '../../admission/httpError.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import { originFormOf, rewriteToOriginForm } from './requestTarget.ts';
-import { securityHeaders } from './securityHeaders.ts';
 import { addUpgradeMount } from './sharedUpgradeListener.ts';
-import { writeErrorResponse, writeHttpError } from './writeResponse.ts';
+import { writeHttpError, writeRejection } from './writeResponse.ts';
 
 /** The handlers of a gateway for an HTTP server of the application. */
 export interface MountedGateway {
@@ -65,8 +64,7 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
     const error = refusal() ?? findConsumedBody(request);
     if (error !== undefined) {
       if (error.status === 500) log.error({ url: pathOf(request.url ?? '') }, error.message);
-      const headers = { 'cache-control': 'no-store', ...securityHeaders, ...error.headers };
-      return writeErrorResponse(response, error.status, undefined, headers, [error.toFormatted()]);
+      return writeRejection(response, error);
     }
     onConnection(request.socket);
     handle(request, response);

@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HttpError } from '../../admission/httpError.ts';
 import { connectionEnd } from './http2Messages.ts';
-import { securityHeaders } from './securityHeaders.ts';
-import { writeErrorResponse } from './writeResponse.ts';
+import { writeRejection } from './writeResponse.ts';
 
 /** Maximum number of requests that one connection of HTTP/1.1 may send at once. node:http reads up to 2 MB from a
  *  connection in one turn of
@@ -53,6 +52,5 @@ function respond(response: ServerResponse): void {
     `The connection has sent more than ${maxRequestsAtOnce} requests at once. Wait for responses, or use several connections.`,
     { code: 'OVERLOADED' },
   );
-  const headers = { 'cache-control': 'no-store', ...securityHeaders, ...connectionEnd(response) };
-  writeErrorResponse(response, error.status, undefined, headers, [error.toFormatted()]);
+  writeRejection(response, error, connectionEnd(response));
 }

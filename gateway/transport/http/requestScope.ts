@@ -2,8 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { HttpError } from '../../admission/httpError.ts';
 import { connectionEnd } from './http2Messages.ts';
-import { securityHeaders } from './securityHeaders.ts';
-import { writeErrorResponse } from './writeResponse.ts';
+import { writeRejection } from './writeResponse.ts';
 
 /** What an error that no code has caught ends: a request, or a WebSocket. */
 interface RequestScope {
@@ -53,6 +52,5 @@ function respondWithInternalError(response: ServerResponse): void {
     return;
   }
   const error = new HttpError(500, 'Internal server error', { code: 'INTERNAL_SERVER_ERROR' });
-  const headers = { 'cache-control': 'no-store', ...connectionEnd(response), ...securityHeaders };
-  writeErrorResponse(response, error.status, undefined, headers, [error.toFormatted()]);
+  writeRejection(response, error, connectionEnd(response));
 }

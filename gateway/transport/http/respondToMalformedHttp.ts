@@ -3,8 +3,7 @@ import type { Socket } from 'node:net';
 import { HttpError } from '../../admission/httpError.ts';
 import { connectionEnd } from './http2Messages.ts';
 import { headersTooLargeError } from './malformedHeaders.ts';
-import { securityHeaders } from './securityHeaders.ts';
-import { writeErrorResponse, writeHttpError } from './writeResponse.ts';
+import { writeHttpError, writeRejection } from './writeResponse.ts';
 
 /** The error of node:http for bytes that are not a valid HTTP request. */
 interface HttpParserError extends Error {
@@ -62,6 +61,5 @@ function httpErrorOf({ code, reason, message }: HttpParserError): HttpError {
 /** Responds to a request before anything else reads it, and closes its connection. */
 export function rejectRequest(request: IncomingMessage, response: ServerResponse, error: HttpError): void {
   request.resume();
-  const headers = { 'cache-control': 'no-store', ...securityHeaders, ...connectionEnd(response) };
-  writeErrorResponse(response, error.status, undefined, headers, [error.toFormatted()]);
+  writeRejection(response, error, connectionEnd(response));
 }

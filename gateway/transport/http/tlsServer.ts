@@ -11,8 +11,7 @@ import {
 } from '../../tls/certificateFiles.ts';
 import { Http2Request, Http2Response, http2StreamOf } from './http2Messages.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
-import { securityHeaders } from './securityHeaders.ts';
-import { writeErrorResponse } from './writeResponse.ts';
+import { writeRejection } from './writeResponse.ts';
 
 /** `listen.tls` of the configuration. */
 export interface TlsOptions extends CertificateFiles {
@@ -134,7 +133,7 @@ function limitRequestTime(
         408,
         'The request did not arrive in time (listen.timeouts). Send it again.',
       );
-      writeErrorResponse(response, error.status, undefined, { ...securityHeaders }, [error.toFormatted()]);
+      writeRejection(response, error);
     }
     stream.close();
   }, timeoutMs);

@@ -159,6 +159,16 @@ export function writeErrorResponse(
   writeResponse(response, status, headers, JSON.stringify({ errors }));
 }
 
+/** Writes an error to a client whose request nothing else responds to. */
+export function writeRejection(
+  response: ServerResponse,
+  error: HttpError,
+  connectionHeaders: Readonly<Record<string, string>> = {},
+): void {
+  const headers = { 'cache-control': 'no-store', ...securityHeaders, ...connectionHeaders, ...error.headers };
+  writeErrorResponse(response, error.status, undefined, headers, [error.toFormatted()]);
+}
+
 /** Writes an error to a connection without a response object of node:http. The caller closes the connection. */
 export function writeHttpError(socket: Writable, error: HttpError): void {
   const body = JSON.stringify({ errors: [error.toFormatted()] });

@@ -12,8 +12,7 @@ import type { TransportLog } from '../../telemetry/logger.ts';
 import { toAbortSignal } from '../../time/requestAbort.ts';
 import { connectionEnd } from '../http/http2Messages.ts';
 import type { InFlightRequests } from '../http/inFlightRequests.ts';
-import { securityHeaders } from '../http/securityHeaders.ts';
-import { writeErrorResponse } from '../http/writeResponse.ts';
+import { writeRejection } from '../http/writeResponse.ts';
 import { ProxiedRequest, workerHeaders } from './proxiedRequest.ts';
 import { maxProxiedHeaderSize, proxyRequest } from './proxyRequest.ts';
 import type { WorkerCalls } from './workerCalls.ts';
@@ -163,13 +162,7 @@ export class WorkerProxy {
     if (!isShuttingDown)
       this.#options.log.error({ err: error }, 'Proxying a request to another worker failed');
     const httpError = isShuttingDown ? shuttingDownError() : workerUnreachableError();
-    const headers = {
-      'cache-control': 'no-store',
-      ...connectionEnd(response),
-      ...securityHeaders,
-      ...httpError.headers,
-    };
-    writeErrorResponse(response, httpError.status, undefined, headers, [httpError.toFormatted()]);
+    writeRejection(response, httpError, connectionEnd(response));
   }
 
   #drainStream({ owner, id }: RemoteResource): void {
