@@ -512,6 +512,18 @@ describe('With security.authorization.onDenied: reject', () => {
     expect(rejecting.takeCalls()).toEqual([]);
   });
 
+  test('a client of server-sent events gets the refusal as an event, because trying again would not help', async () => {
+    const response = await fetch(rejecting.gateway.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: JSON.stringify({ query: '{ product(id: "p1") { cost } }' }),
+    });
+    expect([response.status, await response.text()]).toEqual([
+      200,
+      expect.stringContaining('"code":"UNAUTHENTICATED"'),
+    ]);
+  });
+
   test('an operation without denied fields is answered', async () => {
     const { body } = await rejecting.execute('{ product(id: "p1") { name cost } }', 'manager');
     expect(body).toEqual({ data: { product: { name: 'Pan', cost: 7 } } });
