@@ -45,7 +45,6 @@ interface ApolloPipelineOptions {
   readonly introspection: boolean;
   /** Whether messages suggest names of the schema. */
   readonly suggestions: boolean;
-  readonly isBatchingAllowed: boolean;
   /** Maximum number of selections of an operation after its fragments are expanded. */
   readonly maxRecursiveSelections: number;
   /** Apollo Server plugins. They cannot read `singleResult.data`: it is already serialised. */
@@ -92,7 +91,8 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     introspection: options.introspection,
     // The transports prevent it, with what they know of the client's page.
     csrfPrevention: false,
-    allowBatchedHttpRequests: options.isBatchingAllowed,
+    // `Admission` refuses batches above `limits.batchedOperations`.
+    allowBatchedHttpRequests: true,
     maxRecursiveSelections: options.maxRecursiveSelections,
     // Finding similar names in a large schema takes long, and the formatter would remove them.
     validationOptions: { hideSuggestions: !options.suggestions },

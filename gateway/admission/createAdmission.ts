@@ -53,7 +53,6 @@ export function createAdmission(options: AdmissionSettings, authentication: Auth
     executeOperation: options.executeOperation,
     introspection: security.introspection,
     suggestions: security.suggestions,
-    isBatchingAllowed: limits.batchedOperations > 0,
     maxRecursiveSelections: limits.recursiveSelections,
     plugins,
     validatedOperations,
