@@ -8,7 +8,7 @@ import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts
 import type { ClientIdentity } from '../../admission/identity.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import type { RequestSignal } from '../../time/requestAbort.ts';
-import { negotiateFormats } from '../http/negotiateFormats.ts';
+import type { AcceptedFormats } from '../http/negotiateFormats.ts';
 import { type ResponseHeaders, writeResponse } from '../http/writeResponse.ts';
 import { type MultiplexedOperation, maxOperationIdLength } from '../streams/multiplexedOperation.ts';
 import type { EventStream } from './eventStream.ts';
@@ -19,7 +19,7 @@ export interface EventStreamExchange {
   readonly method: string;
   /** The query string with its `?`, or empty. */
   readonly search: string;
-  readonly accept: string | undefined;
+  readonly accepted: AcceptedFormats;
   readonly response: ServerResponse;
   readonly requestId: string;
   /** Aborted when the client disconnects, or the gateway stops waiting for requests. */
@@ -75,7 +75,7 @@ export class EventStreamRequests {
       stream.endOperation(id);
       return writeResponse(response, 200, exchange.headers({}), '');
     }
-    if (negotiateFormats(exchange.accept).prefersEvents) {
+    if (exchange.accepted.prefersEvents) {
       return stream.open(response, exchange.headers({}), exchange.signal);
     }
     admission.checkReady();
@@ -155,7 +155,7 @@ function clientRequestOf(exchange: EventStreamExchange, signal: RequestSignal): 
   return new ClientRequest({
     headers: exchange.clientHeaders,
     // `accept` is about this request's response. The stream has a default format, which the header may change.
-    incremental: negotiateFormats(exchange.accept).incremental ?? 'deferSpec=20220824',
+    incremental: exchange.accepted.incremental ?? 'deferSpec=20220824',
     acceptsSubscriptions: true,
     isReadOnly: exchange.method === 'GET',
     lastEventId: undefined,

@@ -156,7 +156,7 @@ export class GraphQLExchange {
     return {
       method,
       search,
-      accept: this.#request.headers.accept,
+      accepted: response.accepted,
       response: this.#serverResponse,
       requestId: response.requestId,
       signal: this.#inFlight.signal,
