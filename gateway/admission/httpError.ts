@@ -41,6 +41,11 @@ export class HttpError extends Error {
   }
 }
 
+/** Refuses a request that another process can serve. */
+export function shuttingDownError(): HttpError {
+  return new HttpError(503, 'The gateway is shutting down. Try again.', { code: 'SHUTTING_DOWN' });
+}
+
 /** The client closed its connection: no response can be sent. */
 export class ClientDisconnectedError extends Error {
   constructor() {

@@ -1,4 +1,4 @@
-import { HttpError } from '../../admission/httpError.ts';
+import { HttpError, shuttingDownError } from '../../admission/httpError.ts';
 import type { ClientIdentity } from '../../admission/identity.ts';
 import { EventStream, type EventStreamSettings, unknownStreamError } from './eventStream.ts';
 
@@ -35,9 +35,7 @@ export class EventStreamRegistry {
    *  @throws {HttpError} 503 at the limit of streams, and while the gateway shuts down. */
   reserve(client: StreamClient): string {
     const { maxStreams, maxStreamsPerClient, isDraining, newToken, ...settings } = this.#options;
-    if (isDraining()) {
-      throw new HttpError(503, 'The gateway is shutting down. Try again.', { code: 'SHUTTING_DOWN' });
-    }
+    if (isDraining()) throw shuttingDownError();
     if (this.#byToken.size >= maxStreams) throw limitReachedError(maxStreams, 'limits.eventStreams');
     const { clientKey } = client;
     const count = this.#countByClient.get(clientKey) ?? 0;

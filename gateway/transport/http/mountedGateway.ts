@@ -2,7 +2,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
-import { HttpError } from '../../admission/httpError.ts';
+import { HttpError, shuttingDownError } from '../../admission/httpError.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import { originFormOf, rewriteToOriginForm } from './requestTarget.ts';
 import { addUpgradeMount } from './sharedUpgradeListener.ts';
@@ -53,7 +53,7 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
           code: 'SUPERGRAPH_UNAVAILABLE',
         });
       case 'closed':
-        return new HttpError(503, 'The gateway is shutting down. Try again.', { code: 'SHUTTING_DOWN' });
+        return shuttingDownError();
       default:
         return undefined;
     }

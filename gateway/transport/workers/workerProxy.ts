@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import { ClientDisconnectedError, HttpError, shuttingDownError } from '../../admission/httpError.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import { toAbortSignal } from '../../time/requestAbort.ts';
@@ -177,10 +177,6 @@ export class WorkerProxy {
     drainRequest.on('error', () => {});
     drainRequest.end();
   }
-}
-
-function shuttingDownError(): HttpError {
-  return new HttpError(503, 'The gateway is shutting down. Try again.', { code: 'SHUTTING_DOWN' });
 }
 
 function workerUnreachableError(): HttpError {
