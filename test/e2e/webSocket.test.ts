@@ -401,6 +401,17 @@ describe('a WebSocket client that violates the protocol', () => {
     expect(await peer.closed).toEqual({ code, reason });
   });
 
+  test.each(['ping', 'connection_init'])('is closed for a %s with a deeply nested payload', async (type) => {
+    await using server = await startScriptedServer();
+    await using peer = await Peer.open(server.url);
+    // With a key that is a number, JSON.stringify recurses.
+    peer.send(`{"type":"${type}","payload":{"shop":{"1":${'['.repeat(10_000)}${']'.repeat(10_000)}}}}`);
+    expect(await peer.closed).toEqual({
+      code: 4400,
+      reason: 'Invalid message: the payload is nested more than 100 levels deep',
+    });
+  });
+
   test('is closed when it does not send connection_init in time', async () => {
     const timers = new FakeTimers();
     await using server = await startScriptedServer(undefined, { timers, initTimeoutMs: 3000 });
