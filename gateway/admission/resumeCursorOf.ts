@@ -5,5 +5,5 @@ export function resumeCursorOf(extensions: unknown): string | undefined {
   const { cursor } = (tributary ?? {}) as { readonly cursor?: unknown };
   if (cursor === undefined || cursor === null || cursor === '') return undefined;
   // A value that is not a string is not ignored, which would lose events: the subscription refuses it as an invalid cursor.
-  return typeof cursor === 'string' ? cursor : JSON.stringify(cursor);
+  return typeof cursor === 'string' ? cursor : typeof cursor;
 }

@@ -18,6 +18,13 @@ test.each([
   expect(resumeCursorOf(extensions)).toBeUndefined();
 });
 
+/** `JSON.stringify` throws for it: it recurses below a key that is a number. */
+const deeplyNested = JSON.parse(`{"1":${'['.repeat(10_000)}${']'.repeat(10_000)}}`);
+
+test('resumeCursorOf returns a cursor that is no stream id for a deeply nested value', () => {
+  expect(isStreamId(resumeCursorOf({ tributary: { cursor: deeplyNested } }) ?? '')).toBe(false);
+});
+
 test.each([[5], [0], [false], [['5-0']], [{ id: '5-0' }]])(
   'resumeCursorOf returns a cursor that is no stream id for the value %j',
   (cursor) => {
