@@ -28,6 +28,7 @@ import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
 import { exchange, type RawRequest } from '../harness/rawHttp.ts';
+import { noShedding } from '../harness/testGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
 let shop: InlineGateway;
@@ -54,6 +55,7 @@ function createMounted(
       admin: { port: 0 },
       telemetry: { logLevel: 'silent' },
       contracts: { guard: 'off' },
+      overload: noShedding,
       ...options,
     },
     { startPlannerThread: planInProcess, ...dependencies },
