@@ -285,7 +285,7 @@ test('the contract guard ends the check of the first supergraph when another one
   const planning = new Gate();
   const first = await load({ products, stock }, 'first', async (options) => {
     const thread = await planInProcess(options, undefined);
-    return { ...thread, plan: (request) => planning.pass().then(() => thread.plan(request)) };
+    return { ...thread, plan: (...args) => planning.pass().then(() => thread.plan(...args)) };
   });
   shop.guard.onSupergraph(first);
   await planning.waitForArrivals();
