@@ -1,7 +1,7 @@
 import type { GraphQLSchema } from 'graphql';
 import type { GraphChange } from '../checkDependencies.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
-import { createFinding, type Finding } from '../finding.ts';
+import { createFinding, type Deployment, type Finding } from '../finding.ts';
 import {
   checkPlanCompatibility,
   type PlanCompatibility,
@@ -9,7 +9,6 @@ import {
 } from '../graph/checkPlanCompatibility.ts';
 import { newHints } from '../graph/composeGraph.ts';
 import { determineDeployment, lifecycleOf } from '../graph/determineDeployment.ts';
-import type { FetchProblem } from '../graph/fetchProblem.ts';
 import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
 import { supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
 import { attributeBreakages } from './attributeBreakages.ts';
@@ -55,14 +54,13 @@ export function evaluateChange({
   const schemas = { old: apiOf(gateway), next: apiOf(next) };
   const served = () => supergraphMetadataOf(next.graph).schema;
   const pairs = pairOperations(gateway, next);
-  const compatibilities = checkPlanCompatibility(gateway, subgraphs, next);
   const breakages = [
     ...pairs.flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' && after !== undefined
         ? findBreakagesAfterRollout(operation, after, schemas.old, schemas.next, served)
         : [],
     ),
-    ...compatibilities.flatMap(breakagesOf),
+    ...checkPlanCompatibility(gateway, subgraphs, next).flatMap(breakagesOf),
   ];
   const usage = new OperationUsageIndex(operations, [schemas.old, schemas.next]);
   const { byChange, unattributed } = attributeBreakages(changes, breakages, schemas);
@@ -71,11 +69,15 @@ export function evaluateChange({
       ? undefined
       : new DeployedCauses(gateway.graph.contracts, running, next.graph.contracts);
   const brokenOperations = new Set(breakages.map(({ operation }) => operation));
+  const attributed = [...new Set([...byChange.values()].flat())];
+  const lost = new Set(
+    breakages.flatMap(({ phase, coordinates }) => (phase === 'after rollout' ? coordinates : [])),
+  );
   const classified = changes.map((change) => {
     const own = byChange.get(change) ?? [];
     return classifyChange(change, {
       breakages: own,
-      deployment: deploymentOf(change, own, breakages, compatibilities),
+      deployment: deploymentOf(change, own, attributed, lost),
       users: usage.usersOf(change),
       schemas,
       brokenOperations,
@@ -131,33 +133,32 @@ function breakagesOf({
   ];
 }
 
+/** The rollout order of a change. All changes of a subgraph are rolled out with one version of it, so breakages of the
+ *  others count, except for what a breakage after the rollout already says: that element is lost in any order.
+ *  `attributed`: the breakages that changes cause. */
 function deploymentOf(
   change: Finding,
   own: readonly Breakage[],
-  all: readonly Breakage[],
-  compatibilities: readonly PlanCompatibility[],
-) {
+  attributed: readonly Breakage[],
+  lost: ReadonlySet<string>,
+): Deployment | undefined {
   const { subgraph } = change;
   if (own.length === 0 || subgraph === undefined) return undefined;
-  const operations = new Set(own.map(({ operation }) => operation));
-  // The other changes of the subgraph are rolled out with this one. What they break for good is theirs.
   const ownMessages = new Set(own.map(({ message }) => message));
-  const refused = new Set(
-    all.flatMap(({ phase, operation, coordinates }) =>
-      phase === 'after rollout' && operations.has(operation) ? coordinates : [],
-    ),
-  );
-  const isRelevant = ({ message, coordinates }: FetchProblem): boolean =>
-    ownMessages.has(message) || coordinates.some((coordinate) => !refused.has(coordinate));
-  const relevant = compatibilities.filter(
-    (one) => one.subgraph === subgraph && operations.has(one.operation),
-  );
+  const problemsIn = (phase: Breakage['phase']) =>
+    attributed.filter(
+      (breakage) =>
+        breakage.phase === phase &&
+        breakage.subgraph === subgraph &&
+        (ownMessages.has(breakage.message) ||
+          breakage.coordinates.some((coordinate) => !lost.has(coordinate))),
+    );
   return determineDeployment({
     subgraph,
     lifecycle: lifecycleOf(change),
     quotable: ownMessages,
-    oldPlanProblems: relevant.flatMap(({ oldPlanProblems }) => oldPlanProblems).filter(isRelevant),
-    newPlanProblems: relevant.flatMap(({ newPlanProblems }) => newPlanProblems).filter(isRelevant),
+    oldPlanProblems: problemsIn('old gateways'),
+    newPlanProblems: problemsIn('new gateways'),
     isRefused: own.some(({ phase }) => phase === 'after rollout'),
   });
 }

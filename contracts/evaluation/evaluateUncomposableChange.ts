@@ -71,15 +71,12 @@ function deploymentOf(
 ): Deployment | undefined {
   const { subgraph } = change;
   if (breakages.length === 0 || subgraph === undefined) return undefined;
-  const oldPlanProblems = breakages.map(
-    ({ kind, message, coordinates }): FetchProblem => ({ kind, isCertain: true, message, coordinates }),
-  );
-  const isFixedByUpdate = oldPlanProblems.every(({ kind }) => fixedByGatewayUpdate.has(kind));
+  const isFixedByUpdate = breakages.every(({ kind }) => fixedByGatewayUpdate.has(kind));
   const isRefused = !isFixedByUpdate || refusals.some((refusal) => concernsChange(refusal, change));
   const deployment = determineDeployment({
     subgraph,
     lifecycle: lifecycleOf(change),
-    oldPlanProblems,
+    oldPlanProblems: breakages,
     newPlanProblems: [],
     isRefused,
   });

@@ -3,14 +3,16 @@ import type { FetchProblem } from './fetchProblem.ts';
 
 type SubgraphLifecycle = 'added' | 'removed';
 
+type RolloutProblem = Pick<FetchProblem, 'message' | 'coordinates'>;
+
 interface RolloutProblems {
   readonly subgraph: string;
   /** Whether the subgraph itself is new or is removed. Omitted: it has an old and a new version. */
   readonly lifecycle?: SubgraphLifecycle | undefined;
   /** Why plans of old gateways fail on the new subgraph. */
-  readonly oldPlanProblems: readonly FetchProblem[];
+  readonly oldPlanProblems: readonly RolloutProblem[];
   /** Why plans of new gateways fail on the old subgraph. */
-  readonly newPlanProblems: readonly FetchProblem[];
+  readonly newPlanProblems: readonly RolloutProblem[];
   /** Whether the new gateway refuses one of the operations. */
   readonly isRefused: boolean;
   /** Messages of the problems that the steps may quote. The others belong to other changes of the same version: they
@@ -105,12 +107,12 @@ function expandAndContractSteps(problems: RolloutProblems): readonly string[] {
   ];
 }
 
-function quotableOf({ quotable }: RolloutProblems, of: readonly FetchProblem[]): readonly FetchProblem[] {
+function quotableOf({ quotable }: RolloutProblems, of: readonly RolloutProblem[]): readonly RolloutProblem[] {
   return quotable === undefined ? of : of.filter(({ message }) => quotable.has(message));
 }
 
 /** Such as ` (subgraph "a" refuses the request: …, and 2 more)`. */
-function quoteProblems(problems: RolloutProblems, of: readonly FetchProblem[]): string {
+function quoteProblems(problems: RolloutProblems, of: readonly RolloutProblem[]): string {
   const [first, ...others] = quotableOf(problems, of);
   if (first === undefined) return '';
   const more = others.length === 0 ? '' : `, and ${others.length} more`;

@@ -278,6 +278,10 @@ describe('the rollout steps', () => {
     type Shelf @key(fields: "id") { id: ID! label: String size: Int width: Int }`;
   const takesWidth = 'type Shelf @key(fields: "id") { id: ID! width: Int @override(from: "shelves") }';
   const page = operation('{ shelf { width } }');
+  const overridesWidth = 'width: Int @override(from: "shelves")';
+  const areaFrom = (required: string, own = '') => `type Shelf @key(fields: "id") {
+    id: ID! label: String @external size: Int @external area: Int @requires(fields: "${required}") ${own}
+    name: Int @requires(fields: "label") }`;
 
   test('of a new subgraph mention no old version of it', async () => {
     const [old, next] = [await plan([page], shelves), await plan([page], shelves, takesWidth)];
@@ -341,29 +345,48 @@ describe('the rollout steps', () => {
     });
   });
 
-  test('of each change quote its own reason, not that of another change of the same version', async () => {
-    const query = operation('{ shelf { area width } }');
-    const area = (requires: string, own = '') => `type Shelf @key(fields: "id") {
-      id: ID! label: String @external size: Int @external area: Int @requires(fields: "${requires}") ${own}
-      name: Int @requires(fields: "label") }`;
-    const before = area('size');
-    const after = area('size label', 'width: Int @override(from: "shelves")');
-    const [old, next] = [await plan([query], shelves, before), await plan([query], shelves, after)];
-    const changes = await diffSubgraph(contract(before, 'others'), contract(after, 'others'));
-    const found = evaluateChange({ changes, old, gateway: old, next, operations: [query] });
-    const steps = new Map(found.map(({ rule, deployment }) => [rule, deployment?.steps.join('\n')]));
-    const order = found.flatMap(({ rule, deployment }) => (deployment ? [[rule, deployment.order]] : []));
-    expect(order).toEqual([
-      ['field-added', 'expand and contract'],
-      ['requires-widened', 'expand and contract'],
-      ['override-added', 'expand and contract'],
+  test.each([
+    ['one operation', [operation('{ shelf { area width } }')]],
+    ['an operation each', [operation('{ shelf { area } }'), { ...page, name: 'Width' }]],
+  ])(
+    'of two changes of one version that need opposite orders are the same, and quote the reason of each: %s',
+    async (_, operations) => {
+      const [before, after] = [areaFrom('size'), areaFrom('size label', overridesWidth)];
+      const [old, next] = [await plan(operations, shelves, before), await plan(operations, shelves, after)];
+      const changes = await diffSubgraph(contract(before, 'others'), contract(after, 'others'));
+      const found = evaluateChange({ changes, old, gateway: old, next, operations });
+      const steps = new Map(found.map(({ rule, deployment }) => [rule, deployment?.steps.join('\n')]));
+      const order = found.flatMap(({ rule, deployment }) => (deployment ? [[rule, deployment.order]] : []));
+      expect(order).toEqual([
+        ['field-added', 'expand and contract'],
+        ['requires-widened', 'expand and contract'],
+        ['override-added', 'expand and contract'],
+      ]);
+      expect(steps.get('requires-widened')).toContain('computes Shelf.area from "size label"');
+      expect(steps.get('requires-widened')).not.toContain('Cannot query field "width"');
+      for (const rule of ['field-added', 'override-added'] as const) {
+        expect(steps.get(rule)).toContain('Cannot query field "width"');
+        expect(steps.get(rule)).not.toContain('Shelf.area');
+      }
+    },
+  );
+
+  test('of a change do not depend on what fails already, because gateways lack the running version', async () => {
+    const operations = [operation('{ shelf { area } }'), { ...page, name: 'Width' }];
+    const [running, candidate] = [areaFrom('size label'), areaFrom('size label', overridesWidth)];
+    const gateway = await plan(operations, shelves, areaFrom('size'));
+    const [old, next] = [
+      await plan(operations, shelves, running),
+      await plan(operations, shelves, candidate),
+    ];
+    const changes = await diffSubgraph(contract(running, 'others'), contract(candidate, 'others'));
+    const rollout = { changes, old, running: contractsOf(shelves, running), gateway, next, operations };
+    const found = evaluateChange({ ...rollout, isRollout: true });
+    expect(found.slice(0, 2).map((finding) => [said(finding), finding.deployment?.order])).toEqual([
+      ['safe field-added Shelf.width', 'subgraph first'],
+      ['safe override-added Shelf.width', 'subgraph first'],
     ]);
-    expect(steps.get('requires-widened')).toContain('computes Shelf.area from "size label"');
-    expect(steps.get('requires-widened')).not.toContain('Cannot query field "width"');
-    for (const rule of ['field-added', 'override-added'] as const) {
-      expect(steps.get(rule)).toContain('Cannot query field "width"');
-      expect(steps.get(rule)).not.toContain('Shelf.area');
-    }
+    expect(found.map(said)).toContain('breaking operation-broken shop/Page');
   });
 });
 
