@@ -146,7 +146,13 @@ async function evaluateDrift(
   tools: SupergraphTools,
 ): Promise<readonly Finding[]> {
   const { operations, schemas } = store;
-  const statements = supergraphSdl === undefined ? undefined : readSubgraphStatements(supergraphSdl);
+  let statements: ReturnType<typeof readSubgraphStatements> | undefined;
+  try {
+    if (supergraphSdl !== undefined) statements = readSubgraphStatements(supergraphSdl);
+  } catch (error) {
+    if (!(error instanceof GraphQLError)) throw error;
+    return [...changes, unusableSupergraphFinding(error.message)];
+  }
   onProgress(`composing ${next.size} running subgraphs`);
   const composed = await composeGraph(next, tools);
   const differences =

@@ -1,4 +1,5 @@
 import type { UncomposableChange } from '../checkDependencies.ts';
+import { readSubgraphVersion } from '../diff/subgraphVersion.ts';
 import type { Deployment, Finding } from '../finding.ts';
 import { fetchesOf } from '../graph/checkPlanCompatibility.ts';
 import { CrossVersionPlanCheck, changedSubgraphs } from '../graph/crossVersionPlanCheck.ts';
@@ -22,11 +23,11 @@ export function evaluateUncomposableChange(change: UncomposableChange): readonly
   ).map((refusal) => (earlier.has(refusalKey(refusal)) ? markUnchanged(refusal) : refusal));
   if (gateway === undefined) return [...changes, ...refusals];
   const schemas = { old: gateway.graph.supergraph.apiSchema, next: undefined };
-  // A subgraph with an invalid schema does not start, so no plan reaches it.
-  const invalid = new Set(
-    changes.flatMap(({ rule, subgraph }) => (rule === 'subgraph-invalid' ? subgraph : [])),
-  );
-  const startable = changedSubgraphs(gateway.graph.contracts, next).filter((name) => !invalid.has(name));
+  const startable = changedSubgraphs(gateway.graph.contracts, next).filter((name) => {
+    const contract = next.get(name);
+    // A subgraph with an invalid schema does not start, so no plan reaches it.
+    return contract === undefined || 'schema' in readSubgraphVersion(contract);
+  });
   const breakages = findOldPlanBreakages(gateway, next, startable);
   const usage = new OperationUsageIndex(operations, [schemas.old]);
   const { byChange } = attributeBreakages(changes, breakages, schemas);
@@ -43,12 +44,12 @@ function refusalKey({ rule, coordinate, message }: Finding): string {
   return JSON.stringify([rule, coordinate, message.replace(/ \(see also .*\)$/, '')]);
 }
 
-/** The composer reports an invalid subgraph in the same words as the subgraph library. */
+/** The composer reports an invalid subgraph in the same words as the parser and the subgraph library. */
 function isAlreadyReported({ rule, subgraph, message }: Finding, changes: readonly Finding[]): boolean {
   if (rule !== 'composition-error') return false;
   return changes.some(
     (change) =>
-      change.rule === 'subgraph-invalid' &&
+      (change.rule === 'subgraph-invalid' || change.rule === 'subgraph-unparseable') &&
       change.subgraph === subgraph &&
       message.includes(messageWithoutFile(change)),
   );

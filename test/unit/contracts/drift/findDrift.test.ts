@@ -64,3 +64,32 @@ test('a supergraph that lacks a field of the running subgraphs is drift', async 
   expect(findings.map(({ rule, subgraph }) => [rule, subgraph])).toContainEqual(['supergraph-drift', 'shop']);
   expect(counts.open).toBe(0);
 });
+
+test('a running subgraph whose SDL does not parse is reported, although plans fetch from it', async () => {
+  await using graphs = new ComposedGraphs();
+  const { sdl: supergraphSdl } = await graphs.compose(subgraphs);
+  const broken = live.map((subgraph) => ({ ...subgraph, sdl: `${subgraph.sdl} type {` }));
+
+  const drift = await findDrift({ store, live: broken, supergraphSdl }, inProcessSupergraphTools);
+
+  expect(drift.subgraphs).toEqual([{ name: 'shop', state: 'drifted', breaks: [] }]);
+  expect(drift.findings.map(({ severity, rule }) => `${severity} ${rule}`)).toEqual([
+    'dangerous contract-drift',
+    'breaking subgraph-unparseable',
+  ]);
+});
+
+test.each(['', 'type Query {'])(
+  'a running supergraph that does not parse is a mistake: "%s"',
+  async (supergraphSdl) => {
+    const { findings } = await findDrift({ store, live, supergraphSdl }, inProcessSupergraphTools);
+
+    expect(findings).toEqual([
+      expect.objectContaining({
+        rule: 'supergraph-refused',
+        severity: 'misuse',
+        message: expect.stringMatching(/^The running supergraph cannot be used: Syntax Error: /),
+      }),
+    ]);
+  },
+);

@@ -181,6 +181,28 @@ test('a subgraph that its library refuses is reported once, beside the changes o
   ]);
 });
 
+test.each([
+  ['refuses', v1.replace('fields: "id"', 'fields: "isbn"')],
+  ['cannot parse', `${v1} type {`],
+])('changes are evaluated beside a running subgraph that its library %s', async (_, wrong) => {
+  const operations = [operation('{ shelf { label } }')];
+  const [before, after] = ['type Query { other: Int }', 'type Query { other: Int more: Int }'];
+  const gateway = await plan(operations, v1, before);
+  const next = contractsOf(wrong, after);
+  const composed = await composeGraph(next, inProcessSupergraphTools);
+  const found = evaluateUncomposableChange({
+    changes: await diffSubgraph(contract(before, 'others'), contract(after, 'others')),
+    gateway,
+    next,
+    compositionFindings: 'findings' in composed ? composed.findings : [],
+    operations,
+  });
+  expect(found.map(({ severity, rule, subgraph }) => `${severity} ${rule} ${subgraph}`)).toEqual([
+    'safe field-added others',
+    'breaking composition-error shelves',
+  ]);
+});
+
 test('what did not compose before a candidate is dangerous, and named as such', async () => {
   const operations = [operation('{ shelf { label } }')];
   const gateway = await plan(operations, v2);
