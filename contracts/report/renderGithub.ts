@@ -1,8 +1,9 @@
 import type { Finding } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
 import { type FindingLevel, levelOf } from './findingLevel.ts';
-import { findingLines, summaryPhrase, verdictSentence } from './reportPhrases.ts';
-import { isUrl, toSingleLine } from './textFormatting.ts';
+import { summaryPhrase, verdictSentence } from './reportPhrases.ts';
+import { fileLocationOf, platformLines } from './repositoryLocation.ts';
+import { toSingleLine } from './textFormatting.ts';
 
 /** Workflow commands, one per line: an annotation per finding, and a summary. GitHub shows ten of each level per
  *  step, so the worst come first. */
@@ -15,19 +16,19 @@ export function renderGithub({ findings, summary }: CheckReport): string {
 }
 
 function annotation(finding: Finding, level: FindingLevel): string {
-  const { rule, subgraph, coordinate, location, waivedBy } = finding;
+  const { rule, subgraph, coordinate, waivedBy } = finding;
+  const location = fileLocationOf(finding);
   const standing = waivedBy === undefined ? finding.severity : 'waived';
   const title = [`${standing}: ${rule}`, coordinate, subgraph === undefined ? undefined : `(${subgraph})`];
   return command(
     level,
     {
-      // GitHub annotates only files of the repository.
-      ...(location === undefined || isUrl(location.file)
+      ...(location === undefined
         ? {}
         : { file: location.file, line: String(location.line), col: String(location.column) }),
       title: toSingleLine(title.filter((part) => part !== undefined).join(' ')),
     },
-    findingLines(finding).join('\n'),
+    platformLines(finding).join('\n'),
   );
 }
 

@@ -2,15 +2,14 @@ import type { Finding } from '../finding.ts';
 import type { Severity } from '../severity.ts';
 import type { CheckReport } from './checkReport.ts';
 import { fingerprintsOf } from './fingerprints.ts';
-import { findingLines } from './reportPhrases.ts';
-import { isUrl } from './textFormatting.ts';
+import { fileLocationOf, platformLines } from './repositoryLocation.ts';
 
 /** A GitLab code quality report: a list of issues. Every issue needs a location; that of a finding without one is the
  *  store. */
 export function renderGitlab({ findings, summary }: CheckReport): string {
   const fingerprints = fingerprintsOf(findings);
   const issues = findings.map((finding, index) => ({
-    description: findingLines(finding).join('\n'),
+    description: platformLines(finding).join('\n'),
     check_name: finding.rule,
     fingerprint: fingerprints[index],
     severity: gitlabSeverityOf(finding, summary.strict),
@@ -19,9 +18,8 @@ export function renderGitlab({ findings, summary }: CheckReport): string {
   return `${JSON.stringify(issues, null, 2)}\n`;
 }
 
-function locationOf({ location }: Finding, directory: string): object {
-  const { file, line } =
-    location === undefined || isUrl(location.file) ? { file: directory, line: 1 } : location;
+function locationOf(finding: Finding, directory: string): object {
+  const { file, line } = fileLocationOf(finding) ?? { file: directory, line: 1 };
   // GitLab finds only relative paths without a leading `./` in the repository.
   return { path: file.replace(/^(\.\/)+/, ''), lines: { begin: line } };
 }

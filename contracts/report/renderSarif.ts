@@ -2,8 +2,8 @@ import type { FileLocation, Finding } from '../finding.ts';
 import type { CheckReport } from './checkReport.ts';
 import { levelOf } from './findingLevel.ts';
 import { fingerprintsOf } from './fingerprints.ts';
-import { affectedPhrase, findingLines, summaryPhrase, verdictSentence } from './reportPhrases.ts';
-import { isUrl } from './textFormatting.ts';
+import { affectedPhrase, summaryPhrase, verdictSentence } from './reportPhrases.ts';
+import { fileLocationOf, platformLines } from './repositoryLocation.ts';
 
 /** SARIF 2.1.0 with one run. Waived findings are suppressed results. */
 export function renderSarif({ findings, summary }: CheckReport): string {
@@ -29,7 +29,7 @@ export function renderSarif({ findings, summary }: CheckReport): string {
           ruleId: finding.rule,
           ruleIndex: rules.indexOf(finding.rule),
           level: levelOf(finding, summary.strict),
-          message: { text: findingLines(finding).join('\n') },
+          message: { text: platformLines(finding).join('\n') },
           locations: [locationOf(finding, summary.checked.directory)],
           ...relatedLocations(finding),
           partialFingerprints: { 'tributaryContracts/v1': fingerprints[index] },
@@ -55,7 +55,9 @@ function ruleDescriptor(id: string): object {
   };
 }
 
-function locationOf({ location, coordinate }: Finding, directory: string): object {
+function locationOf(finding: Finding, directory: string): object {
+  const { coordinate } = finding;
+  const location = fileLocationOf(finding);
   const physicalLocation =
     location === undefined ? { artifactLocation: artifactLocation(directory) } : physicalLocationOf(location);
   return coordinate === undefined
@@ -85,7 +87,6 @@ function physicalLocationOf({ file, line, column }: FileLocation): object {
 }
 
 function artifactLocation(file: string): object {
-  if (isUrl(file)) return { uri: new URL(file).href };
   const path = file.replaceAll('\\', '/').replace(/^(\.\/)+/, '');
   const uri = path.split('/').map(encodeURIComponent).join('/');
   if (path.startsWith('/')) return { uri: `file://${uri}` };

@@ -331,12 +331,26 @@ describe('format sarif', () => {
     ['schemas\\a.graphql', { uri: 'schemas/a.graphql', uriBaseId: '%SRCROOT%' }],
     ['/srv/a#b.graphql', { uri: 'file:///srv/a%23b.graphql' }],
     ['C:\\srv\\a.graphql', { uri: 'file:///C:/srv/a.graphql' }],
-    ['http://127.0.0.1:4001/graphql', { uri: 'http://127.0.0.1:4001/graphql' }],
   ])('writes the path %s as a URI', (file, artifactLocation) => {
     const finding = { ...unreachableSubgraph, location: { file, line: 1, column: 1 } };
     const [run] = JSON.parse(renderReport(reportOf([finding]), 'sarif')).runs;
     expect(run.results[0].locations[0].physicalLocation.artifactLocation).toEqual(artifactLocation);
   });
+});
+
+test('formats for platforms give a location in a running subgraph in the message, because they show only files', () => {
+  const file = 'http://127.0.0.1:4001/graphql';
+  const report = reportOf([{ ...unreachableSubgraph, location: { file, line: 3, column: 1 } }]);
+  const [run] = JSON.parse(renderReport(report, 'sarif')).runs;
+  const [issue] = JSON.parse(renderReport(report, 'gitlab'));
+  const [annotation] = renderReport(report, 'github').split('\n');
+  expect([run.results[0].locations, issue.location]).toEqual([
+    [{ physicalLocation: { artifactLocation: { uri: 'contracts', uriBaseId: '%SRCROOT%' } } }],
+    { path: 'contracts', lines: { begin: 1 } },
+  ]);
+  expect(annotation).toMatch(/^::error title=undecided/);
+  for (const text of [run.results[0].message.text, issue.description, annotation])
+    expect(text).toMatch(/At http:\/\/127\.0\.0\.1:4001\/graphql:3:1$/);
 });
 
 describe('format github', () => {
@@ -353,16 +367,6 @@ describe('format github', () => {
 ::error title=contracts::Something breaks. 1 breaking; 4 subgraphs, 1 consumer, 12 operations checked.
 `,
     );
-  });
-
-  test('annotates no file for the schema of a running subgraph', () => {
-    const finding = {
-      ...unreachableSubgraph,
-      location: { file: 'http://127.0.0.1:4001/graphql', line: 3, column: 1 },
-    };
-    expect(renderReport(reportOf([finding]), 'github')).toMatch(/^::error title=undecided/);
-    const [issue] = JSON.parse(renderReport(reportOf([finding]), 'gitlab'));
-    expect(issue.location).toEqual({ path: 'contracts', lines: { begin: 1 } });
   });
 
   test('distinguishes errors, warnings and notices', () => {
