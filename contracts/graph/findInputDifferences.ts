@@ -10,6 +10,7 @@ import {
   isListType,
   isNonNullType,
   isRequiredInputField,
+  isScalarType,
   Kind,
   type OperationDefinitionNode,
   type TypeNode,
@@ -69,6 +70,9 @@ export function findVariableDifferences(
       }
     }
     if (isInputObjectType(from) && isInputObjectType(to)) compareFields(from, to);
+    // A custom scalar may accept every value. Types with different names are compared where a value is passed.
+    else if (from.name === to.name && from.constructor !== to.constructor && !isScalarType(to))
+      add(false, `${to.name} is another kind of type`, to.name);
   }
 
   function compareFields(from: GraphQLInputObjectType, to: GraphQLInputObjectType): void {

@@ -439,6 +439,24 @@ export const goldenScenarios: readonly GoldenRow[] = [
     ],
   },
   {
+    name: 'a scalar inside a variable becomes an enum',
+    before: [replace('tickets', 'enum Day {\n  TODAY\n  TOMORROW\n}', 'scalar Day')],
+    operations: 'query Shows($day: Day) { onSale { shows(day: $day) { id } } }',
+    edits: [replace('tickets', 'scalar Day', 'enum Day {\n  TODAY\n  TOMORROW\n}')],
+    findings: [
+      breaking('type-kind-changed', 'tickets', 'Day', ['app/Reserve', 'more/Shows'], 'expand and contract'),
+    ],
+  },
+  {
+    name: 'a scalar that a variable passes becomes an input type',
+    before: [
+      replace('films', 'type Query {\n', 'scalar Search\n\ntype Query {\n  found(by: Search): [Film!]!\n'),
+    ],
+    operations: 'query Found($by: Search) { found(by: $by) { title } }',
+    edits: [replace('films', 'scalar Search', 'input Search {\n  text: String\n}')],
+    findings: [breaking('type-kind-changed', 'films', 'Search', ['more/Found'], 'expand and contract')],
+  },
+  {
     name: 'an object type gets another name',
     edits: [
       replace('tickets', '  hall: Hall!', '  hall: Room!'),
