@@ -14,6 +14,8 @@ interface Rule {
    *  stands. `plans`: clients do not see the element, so only plans can break. `api`: clients are affected only when
    *  their API schema differs. Omitted: the change is safe unless an operation uses the element. */
   readonly severityFrom?: 'rule' | 'plans' | 'api';
+  /** Whether a finding can be why an operation fails, although `severityFrom` is neither `plans` nor `api`. */
+  readonly breaksOperations?: boolean;
   /** Which side of a rollout a change of a subgraph can break. `loss`: the subgraph serves less or needs more, so plans of
    *  gateways with the old supergraph fail. `gain`: the opposite, so new plans fail on the old subgraph. `addition`: the
    *  change only adds an element, and cannot be why something is missing after the rollout. Omitted: either side. */
@@ -171,15 +173,15 @@ const subgraphRules = {
   'mutation-type-changed': { severity: byDetails, severityFrom: 'api', coversMembers: true, advice: 'Keep the root type as long as operations use it.' },
   'subscription-type-changed': { severity: byDetails, severityFrom: 'api', coversMembers: true, advice: 'Keep the root type as long as operations use it.' },
   'directive-added': { severity: byDetails, advice: nothingToDo },
-  'directive-removed': { severity: byDetails, advice: 'Keep a directive that operations may use. A directive for schemas can be removed.' },
+  'directive-removed': { severity: byDetails, breaksOperations: true, advice: 'Keep a directive that operations may use. A directive for schemas can be removed.' },
   'directive-location-added': { severity: byDetails, advice: nothingToDo },
-  'directive-location-removed': { severity: byDetails, advice: 'Keep locations that operations may use.' },
-  'directive-argument-added': { severity: byDetails, advice: 'Make the argument nullable, or give it a default value.' },
-  'directive-argument-removed': { severity: byDetails, advice: 'Keep the argument until no operation passes it.' },
-  'directive-argument-type-changed': { severity: byDetails, advice: 'Add an argument of another name with the new type.' },
+  'directive-location-removed': { severity: byDetails, breaksOperations: true, advice: 'Keep locations that operations may use.' },
+  'directive-argument-added': { severity: byDetails, breaksOperations: true, advice: 'Make the argument nullable, or give it a default value.' },
+  'directive-argument-removed': { severity: byDetails, breaksOperations: true, advice: 'Keep the argument until no operation passes it.' },
+  'directive-argument-type-changed': { severity: byDetails, breaksOperations: true, advice: 'Add an argument of another name with the new type.' },
   'directive-argument-default-changed': { severity: byDetails, advice: 'Check what applications of the directive expect that omit the argument.' },
   'directive-repeatable-added': { severity: byDetails, advice: nothingToDo },
-  'directive-repeatable-removed': { severity: byDetails, advice: 'Make sure that the directive is not applied twice anywhere.' },
+  'directive-repeatable-removed': { severity: byDetails, breaksOperations: true, advice: 'Make sure that the directive is not applied twice anywhere.' },
   'deprecation-added': { severity: 'safe', advice: 'Tell its consumers what to use instead.' },
   'deprecation-removed': { severity: 'safe', advice: nothingToDo },
   'deprecation-reason-changed': { severity: 'safe', advice: nothingToDo },
@@ -279,9 +281,10 @@ const graphRules = {
   },
   'canary-failed': {
     severity: 'breaking',
+    breaksOperations: true,
     advice: 'Print the plan with `tributary plan`: it fetches something that the subgraphs do not serve.',
   },
-  'operation-broken': { severity: ['breaking', 'dangerous'] },
+  'operation-broken': { severity: ['breaking', 'dangerous'], breaksOperations: true },
   'plan-cost': { severity: ['breaking', 'dangerous'] },
   'enrichment-contract': {
     severity: ['breaking', 'dangerous'],

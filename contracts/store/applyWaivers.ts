@@ -2,10 +2,11 @@ import type { Waiver } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
 import { type RuleId, ruleOf } from '../rules.ts';
 
-/** Whether a waiver of the rule also covers operations that the waived change breaks. One of a latency or staleness
- *  violation does not allow the operation to fail. */
+/** Whether a waiver of the rule also covers operations that the waived change breaks. One of a change of `@cached` or of
+ *  a latency violation does not allow an operation to fail. */
 export function allowsFailure(rule: RuleId): boolean {
-  return rule !== 'plan-cost' && ruleOf(rule).isContractTerm !== true;
+  const { severityFrom, breaksOperations } = ruleOf(rule);
+  return breaksOperations === true || severityFrom === 'api' || severityFrom === 'plans';
 }
 
 interface ApplyWaiversOptions {

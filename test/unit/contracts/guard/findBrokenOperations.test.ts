@@ -119,6 +119,13 @@ describe('findBrokenOperations ignores an operation', () => {
     ['the part of the schema', waiver('Shelf.label'), 0],
     ['the operation until yesterday', waiver('shop/Label', '2027-01-30'), 1],
     ['another part', waiver('Shelf.width'), 1],
+    [
+      'how the operation answers mock subgraphs',
+      { ...waiver('shop/Label'), rule: 'canary-failed' as const },
+      0,
+    ],
+    ['how old a cached value is', { ...waiver('Shelf.label'), rule: 'cached-max-age-raised' as const }, 1],
+    ['what the part costs', { ...waiver('Shelf.label'), rule: 'cost-raised' as const }, 1],
     ['how long the operation takes', { ...waiver('shop/Label'), rule: 'latency-slo' as const }, 1],
     ['how many fetches it takes', { ...waiver('shop/Label'), rule: 'plan-cost' as const }, 1],
   ])('with a waiver as far as it covers the breakage: %s', async (_what, one, count) => {

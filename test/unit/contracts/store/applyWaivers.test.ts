@@ -63,7 +63,10 @@ describe('applyWaivers', () => {
     expect(mark([price, ['Product.name']], names, waiver)).toMatchObject([{ waivedBy: waived.waivedBy }]);
     expect(mark([price, ['Product.name']], waiver)).toEqual([failing, unused]);
     expect(mark([], waiver)).toEqual([failing, unused]);
-    expect(mark([price], { ...waiver, rule: 'latency-slo' })[0]).toEqual(failing);
+    for (const rule of ['latency-slo', 'cached-max-age-raised', 'authenticated-removed'] as const)
+      expect(mark([price], { ...waiver, rule })[0]).toEqual(failing);
+    for (const rule of ['override-removed', 'directive-removed', 'inaccessible-added'] as const)
+      expect(mark([price], { ...waiver, rule })[0]).toMatchObject({ waivedBy: waived.waivedBy });
     expect(mark([price], { ...waiver, expires: '2026-11-24' })[0]).toEqual(failing);
   });
 
