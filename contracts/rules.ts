@@ -12,8 +12,10 @@ interface Rule {
   readonly unwaivable?: string;
   /** What decides how bad a change of a subgraph is once its consumers are known. `rule`: nothing else, the severity
    *  stands. `plans`: clients do not see the element, so only plans can break. `api`: clients are affected only when
-   *  their API schema differs. Omitted: the change is safe unless an operation uses the element. */
-  readonly severityFrom?: 'rule' | 'plans' | 'api';
+   *  their API schema differs. `access`: a change that lets more clients read the element is `dangerous` and stands;
+   *  another is safe unless an operation uses the element. Omitted: the change is safe unless an operation uses the
+   *  element. */
+  readonly severityFrom?: 'rule' | 'plans' | 'api' | 'access';
   /** Whether a finding can be why an operation fails, although `severityFrom` is neither `plans` nor `api`. */
   readonly breaksOperations?: boolean;
   /** Which side of a rollout a change of a subgraph can break. `loss`: the subgraph serves less or needs more, so plans of
@@ -141,7 +143,7 @@ const storeRules = {
 // biome-ignore format: a table reads best with one row per rule
 const subgraphRules = {
   'subgraph-added': { severity: 'safe', advice: subgraphFirst },
-  'subgraph-removed': { severity: 'breaking', advice: 'Move what operations still use to other subgraphs first; stop the subgraph after every gateway has the new supergraph.' },
+  'subgraph-removed': { severity: 'breaking', severityFrom: 'api', advice: 'Move what operations still use to other subgraphs first; stop the subgraph after every gateway has the new supergraph.' },
   'subgraph-url-changed': { severity: 'safe', advice: 'Keep the subgraph running at the old URL until every gateway has the new supergraph.' },
   'subgraph-unparseable': { severity: 'misuse', severityFrom: 'rule', advice: 'Correct the SDL.' },
   'subgraph-invalid': { severity: 'breaking', severityFrom: 'rule', unwaivable: 'the subgraph does not start, and no supergraph can be composed with it', advice: 'Correct the schema: a subgraph library refuses it, and so does the composer. It cannot be waived.' },
@@ -211,13 +213,13 @@ const subgraphRules = {
   'inaccessible-added': { severity: ['breaking', 'safe'], severityFrom: 'api', coversMembers: true, advice: 'Deprecate it, and hide it when no operation uses it.' },
   'inaccessible-removed': { severity: 'safe', severityFrom: 'api', coversMembers: true, advice: 'Make sure that clients may see it.' },
   'authenticated-added': { severity: ['breaking', 'dangerous'], advice: 'Make sure that every client that uses it is authenticated.' },
-  'authenticated-removed': { severity: 'dangerous', advice: 'Make sure that it may be read without authentication.' },
+  'authenticated-removed': { severity: 'dangerous', severityFrom: 'access', advice: 'Make sure that it may be read without authentication.' },
   'requires-scopes-added': { severity: ['breaking', 'dangerous'], advice: 'Make sure that every client that uses it has the scopes.' },
-  'requires-scopes-removed': { severity: 'dangerous', advice: 'Make sure that it may be read without the scopes.' },
-  'requires-scopes-changed': { severity: ['breaking', 'dangerous'], advice: 'Make sure that every client that uses it has the scopes, and no other client.' },
+  'requires-scopes-removed': { severity: 'dangerous', severityFrom: 'access', advice: 'Make sure that it may be read without the scopes.' },
+  'requires-scopes-changed': { severity: ['breaking', 'dangerous'], severityFrom: 'access', advice: 'Make sure that every client that uses it has the scopes, and no other client.' },
   'policy-added': { severity: ['breaking', 'dangerous'], advice: 'Make sure that every client that uses it passes the policies.' },
-  'policy-removed': { severity: 'dangerous', advice: 'Make sure that it may be read without the policies.' },
-  'policy-changed': { severity: ['breaking', 'dangerous'], advice: 'Make sure that every client that uses it passes the policies, and no other client.' },
+  'policy-removed': { severity: 'dangerous', severityFrom: 'access', advice: 'Make sure that it may be read without the policies.' },
+  'policy-changed': { severity: ['breaking', 'dangerous'], severityFrom: 'access', advice: 'Make sure that every client that uses it passes the policies, and no other client.' },
   'cost-raised': { severity: 'dangerous', advice: checkCostLimit },
   'cost-lowered': { severity: 'safe', advice: nothingToDo },
   'list-size-added': { severity: 'dangerous', advice: checkCostLimit },

@@ -1,3 +1,4 @@
+import { findBreakingChanges } from 'graphql';
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { AffectedOperation, Deployment, Finding } from '../finding.ts';
 import { type RuleId, ruleOf } from '../rules.ts';
@@ -55,6 +56,7 @@ function baseSeverityOf(change: Finding, isUsed: boolean, { old, next }: ApiSche
   const { rule, severity, coordinate } = change;
   const { severityFrom } = ruleOf(rule);
   if ((severity !== 'breaking' && severity !== 'dangerous') || severityFrom === 'rule') return severity;
+  if (severityFrom === 'access' && severity === 'dangerous') return severity;
   // Without both graphs nothing was planned, so it is not known that nothing breaks.
   if (next === undefined || old === undefined) return 'dangerous';
   if (severityFrom === 'plans') return 'safe';
@@ -62,7 +64,11 @@ function baseSeverityOf(change: Finding, isUsed: boolean, { old, next }: ApiSche
   if (severity === 'dangerous' && rule === 'input-field-added') return 'safe';
   if (severityFrom !== 'api') return isUsed ? 'dangerous' : 'safe';
   const describe = removesMembers(rule) ? describeWithMembers : describeElement;
-  const isSame = coordinate !== undefined && describe(old, coordinate) === describe(next, coordinate);
+  const isSame =
+    coordinate === undefined
+      ? // A subgraph as a whole: other subgraphs may serve everything that clients had.
+        findBreakingChanges(old, next).length === 0
+      : describe(old, coordinate) === describe(next, coordinate);
   return !isSame && (severity === 'breaking' || isUsed) ? 'dangerous' : 'safe';
 }
 

@@ -1,16 +1,20 @@
 import { readCanonicalSubgraph } from '../../../../contracts/diff/canonicalSubgraph.ts';
 import { ancestorsOf, elementsOf } from '../../../../contracts/diff/elements.ts';
 import type { Finding } from '../../../../contracts/finding.ts';
-import { baseContracts, type Contracts, consumerOperations, nameOf } from './goldenGraph.ts';
+import { type Contracts, consumerOperations, nameOf } from './goldenGraph.ts';
 
 /** What is wrong with the location of a finding; `undefined` when the element is there, or its nearest ancestor if it
  *  was removed, or a directive on it. */
-export function findLocationProblem(finding: Finding, contracts: Contracts): string | undefined {
+export function findLocationProblem(
+  finding: Finding,
+  before: Contracts,
+  contracts: Contracts,
+): string | undefined {
   const { location, subgraph, coordinate } = finding;
   if (location === undefined) return `${finding.rule} has no place`;
   const told = `${finding.rule} ${coordinate} is at ${location.file}:${location.line}`;
   if (subgraph === undefined) return isOfConsumers(finding) ? undefined : told;
-  const contract = contracts.get(subgraph) ?? baseContracts.get(subgraph);
+  const contract = contracts.get(subgraph) ?? before.get(subgraph);
   if (contract === undefined || location.file !== contract.file) return told;
   if (coordinate === undefined && location.line === 1) return undefined;
   const line = contract.sdl.split('\n')[location.line - 1] ?? '';

@@ -115,7 +115,7 @@ describe.each(chooseRows(executedPart))('$name', (row) => {
     const found = await checkContractsAgainst(planned, contracts);
     expect(sorted(found.map(toExpectedFinding))).toEqual(sorted(findings));
     expect(found.filter(({ advice }) => advice === undefined)).toEqual([]);
-    expect(found.flatMap((finding) => findLocationProblem(finding, contracts) ?? [])).toEqual([]);
+    expect(found.flatMap((finding) => findLocationProblem(finding, before, contracts) ?? [])).toEqual([]);
   });
 
   if (!isExecuted) return;

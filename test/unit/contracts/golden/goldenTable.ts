@@ -1,8 +1,22 @@
-import { add, append, remove, replace } from './changeContracts.ts';
+import { add, append, type Edit, remove, replace } from './changeContracts.ts';
 import { breaking, dangerous, type GoldenRow, safe } from './goldenRow.ts';
 
 function link(...imports: readonly string[]): string {
   return `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ${JSON.stringify(imports)})\n\n`;
+}
+
+/** Protects three fields that no operation uses. */
+function protectUnusedFields(scopes: string): readonly Edit[] {
+  return [
+    replace(
+      'films',
+      '"@inaccessible", ',
+      '"@inaccessible", "@authenticated", "@policy", "@requiresScopes", ',
+    ),
+    replace('films', '  seasons: Int\n', '  seasons: Int @authenticated\n'),
+    replace('films', '  born: Date\n', '  born: Date @policy(policies: [["birthdays"]])\n'),
+    replace('films', '  studios: [String!]!\n', `  studios: [String!]! ${scopes}\n`),
+  ];
 }
 
 /** Single changes of every kind, with all findings of a check. `golden.test.ts` verifies by execution what
@@ -854,6 +868,32 @@ export const goldenTable: readonly GoldenRow[] = [
     findings: [safe('authenticated-added', 'films', 'Series.seasons')],
   },
   {
+    name: 'unused fields are no longer protected',
+    before: protectUnusedFields('@requiresScopes(scopes: [["studios", "all"]])'),
+    edits: [
+      replace('films', '  seasons: Int @authenticated\n', '  seasons: Int\n'),
+      replace('films', ' @policy(policies: [["birthdays"]])', ''),
+      replace('films', ' @requiresScopes(scopes: [["studios", "all"]])', ''),
+    ],
+    findings: [
+      dangerous('authenticated-removed', 'films', 'Series.seasons'),
+      dangerous('policy-removed', 'films', 'Person.born'),
+      dangerous('requires-scopes-removed', 'films', 'Query.studios'),
+    ],
+  },
+  {
+    name: 'an unused field needs fewer scopes',
+    before: protectUnusedFields('@requiresScopes(scopes: [["studios", "all"]])'),
+    edits: [replace('films', '[["studios", "all"]]', '[["studios"]]')],
+    findings: [dangerous('requires-scopes-changed', 'films', 'Query.studios')],
+  },
+  {
+    name: 'an unused field needs more scopes',
+    before: protectUnusedFields('@requiresScopes(scopes: [["studios"]])'),
+    edits: [replace('films', '[["studios"]]', '[["studios", "all"]]')],
+    findings: [safe('requires-scopes-changed', 'films', 'Query.studios')],
+  },
+  {
     name: 'a used field costs more',
     edits: [replace('films', '@cost(weight: 2)', '@cost(weight: 20)')],
     findings: [dangerous('cost-raised', 'films', 'Film.cast', ['web/Search'])],
@@ -1122,6 +1162,26 @@ export const goldenTable: readonly GoldenRow[] = [
         'expand and contract',
       ),
     ],
+  },
+  {
+    name: 'a subgraph with a field that no operation uses is removed',
+    before: [
+      add('posters', `${link('@key')}type Film @key(fields: "id") {\n  id: ID!\n  artist: String\n}\n`),
+    ],
+    edits: [remove('posters')],
+    findings: [dangerous('subgraph-removed', 'posters', undefined)],
+  },
+  {
+    name: 'a subgraph is removed whose fields others serve',
+    before: [
+      add(
+        'posters',
+        `${link('@key', '@shareable')}type Person @key(fields: "handle") {\n  handle: String!\n  born: Date @shareable\n}\n\nscalar Date\n`,
+      ),
+      replace('films', '  born: Date\n', '  born: Date @shareable\n'),
+    ],
+    edits: [remove('posters')],
+    findings: [safe('subgraph-removed', 'posters', undefined)],
   },
   {
     name: 'a subgraph is added',
