@@ -73,7 +73,9 @@ export async function checkStore(
     environment: store.environments.find(({ name }) => name === environment),
   });
   const unreadable = new Set(schemaProblems(store).flatMap(({ subgraph }) => subgraph ?? []));
-  const isRollout = candidates !== undefined || environment !== undefined;
+  const isRollout =
+    candidates !== undefined ||
+    (environment !== undefined && comparisons.some(({ old }) => old !== undefined));
   const check = new ContractCheck({
     dependencies,
     operations,

@@ -70,6 +70,10 @@ async function compareWithDeployed(
   const [firstGateway, ...otherGateways] = gateways;
   // A graph that lacks one of the running versions would be full of false findings.
   if (firstState === undefined || problems.length > 0) return { comparisons: [], problems };
+  if (candidates === undefined && firstState.contracts.size === 0 && firstGateway === undefined) {
+    const comparison = { baseline: firstState.label, next: store.schemas };
+    return { comparisons: [comparison], problems: [nothingRuns(store, environment)] };
+  }
   // Every state with the first gateway, and every other gateway with the first state. More pairs find nothing more,
   // because a plan meets each subgraph separately.
   const pairs = [
@@ -86,6 +90,16 @@ async function compareWithDeployed(
     }),
   );
   return { comparisons, problems };
+}
+
+function nothingRuns({ environments }: ContractStore, environment: string): Finding {
+  return createFinding('nothing-to-compare', {
+    severity: 'safe',
+    message: `The changes are not known: the environment ${environment} names no subgraphs.`,
+    advice:
+      'Name the running versions in its `subgraphs`, or compare with a revision or a directory (--against).',
+    location: environments.find(({ name }) => name === environment)?.location,
+  });
 }
 
 function conflictingBaselines(): Finding {

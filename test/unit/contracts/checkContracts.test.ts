@@ -285,11 +285,30 @@ describe('checkContracts with an environment', () => {
     expect(calls.filter((call) => call.startsWith('compose'))).toHaveLength(3);
   });
 
-  test('has nothing to compare when nothing runs there', async () => {
-    using disk = threeVersions('staging: { }');
-    const { calls, found } = await check(disk, { environment: 'staging' });
-    expect(calls.at(-1)).toBe(`evaluate 0 changes, Page: nothing → (a ${a2}, b ${b2})`);
-    expect(found).toEqual([]);
+  test.each(['staging: { }', 'staging: { stepLatency: 40ms }', 'staging: { subgraphs: { } }'])(
+    'has nothing to compare when nothing runs there, so that no problem existed before: %s',
+    async (yaml) => {
+      using disk = threeVersions(yaml);
+      const dependencies = new FakeCheckDependencies();
+      const { calls, found, report } = await check(disk, { environment: 'staging' }, dependencies);
+      expect(calls.at(-1)).toBe(`evaluate 0 changes, Page: nothing → (a ${a2}, b ${b2})`);
+      expect(dependencies.rollouts).toEqual([false]);
+      expect([found, report.summary.checked.baselines]).toEqual([['safe nothing-to-compare'], []]);
+      expect(report.findings[0]).toMatchObject({
+        message: 'The changes are not known: the environment staging names no subgraphs.',
+        location: { line: 1 },
+      });
+    },
+  );
+
+  test('is a rollout for what its gateways were composed from, although it names no subgraphs', async () => {
+    using disk = threeVersions('staging: { gateways: v1 }');
+    const dependencies = new FakeCheckDependencies();
+    const { calls, found } = await check(disk, { environment: 'staging' }, dependencies);
+    expect(calls.at(-1)).toBe(
+      `evaluate 0 changes, Page: nothing with gateways of (a ${a1}, b ${b1}) → (a ${a2}, b ${b2})`,
+    );
+    expect([dependencies.rollouts, found]).toEqual([[true], []]);
   });
 
   test.each([

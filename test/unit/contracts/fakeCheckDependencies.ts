@@ -23,6 +23,9 @@ export class FakeCheckDependencies implements CheckDependencies {
   /** `planningMemory` of each loaded graph and each started gateway. */
   readonly planningMemory: (number | undefined)[] = [];
 
+  /** `isRollout` of each evaluated change. */
+  readonly rollouts: boolean[] = [];
+
   async diffSubgraph(
     old: SubgraphContract | undefined,
     next: SubgraphContract | undefined,
@@ -91,7 +94,9 @@ export class FakeCheckDependencies implements CheckDependencies {
     gateway,
     next,
     operations,
+    isRollout = false,
   }: Parameters<CheckDependencies['evaluateChange']>[0]) {
+    this.rollouts.push(isRollout);
     const [before, running, after] = [old, gateway, next].map(describeGraph);
     const names = operations.map(({ name }) => name);
     const held = running === before ? '' : ` with gateways of ${running}`;
