@@ -1,4 +1,5 @@
 import {
+  type ArgumentNode,
   type DocumentNode,
   type GraphQLInputType,
   type GraphQLNamedType,
@@ -10,6 +11,7 @@ import {
   isObjectType,
   isUnionType,
   Kind,
+  type ObjectFieldNode,
   TypeInfo,
   type TypeNode,
   typeFromAST,
@@ -43,13 +45,10 @@ export function readSchemaUsage(schema: GraphQLSchema, document: DocumentNode): 
         addOutput(getNamedType(field.type));
         for (const { name } of field.args) {
           const argument = given.find((one) => one.name.value === name);
-          const isOmitted =
-            argument === undefined ||
-            (argument.value.kind === Kind.VARIABLE && optional.has(argument.value.name.value));
           for (const owner of ownersOf(parent)) {
             const coordinate = `${owner.name}.${field.name}(${name}:)`;
             if (argument !== undefined) used.add(coordinate);
-            if (isOmitted) omitted.add(coordinate);
+            if (mayBeOmitted(argument)) omitted.add(coordinate);
           }
         }
       },
@@ -61,8 +60,9 @@ export function readSchemaUsage(schema: GraphQLSchema, document: DocumentNode): 
         used.add(type.name);
         for (const { name } of Object.values(type.getFields())) {
           const coordinate = `${type.name}.${name}`;
-          if (fields.some((field) => field.name.value === name)) used.add(coordinate);
-          else omitted.add(coordinate);
+          const field = fields.find((one) => one.name.value === name);
+          if (field !== undefined) used.add(coordinate);
+          if (mayBeOmitted(field)) omitted.add(coordinate);
         }
       },
       [Kind.ENUM]: ({ value }) => {
@@ -72,6 +72,13 @@ export function readSchemaUsage(schema: GraphQLSchema, document: DocumentNode): 
     }),
   );
   return { used, omitted };
+
+  /** Whether an argument or an input field is not given, or is given as a variable that clients may omit. */
+  function mayBeOmitted(given: ArgumentNode | ObjectFieldNode | undefined): boolean {
+    return (
+      given === undefined || (given.value.kind === Kind.VARIABLE && optional.has(given.value.name.value))
+    );
+  }
 
   /** A field of an interface is also a field of each implementing type. */
   function ownersOf(type: GraphQLNamedType): readonly GraphQLNamedType[] {

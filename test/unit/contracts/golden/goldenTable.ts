@@ -321,6 +321,11 @@ export const goldenTable: readonly GoldenRow[] = [
     findings: [dangerous('input-field-default-changed', 'reviews', 'ReviewInput.stars', ['web/AddReview'])],
   },
   {
+    name: 'the default of an input field changes for which an operation passes an optional variable',
+    edits: [replace('films', 'from: Int = 1895', 'from: Int = 1900')],
+    findings: [dangerous('input-field-default-changed', 'films', 'Years.from', ['web/Archive'])],
+  },
+  {
     name: 'an input type becomes a @oneOf type, where clients write several fields out',
     edits: [replace('films', 'input ArchiveFilter {', 'input ArchiveFilter @oneOf {')],
     findings: [breaking('one-of-added', 'films', 'ArchiveFilter', ['web/Archive'], 'expand and contract')],
