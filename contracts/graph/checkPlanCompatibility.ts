@@ -1,7 +1,5 @@
 import type { ConsumerOperation } from '../contractStore.ts';
-import type { Deployment } from '../finding.ts';
 import { CrossVersionPlanCheck, changedSubgraphs, type RunningSubgraphs } from './crossVersionPlanCheck.ts';
-import { determineDeployment } from './determineDeployment.ts';
 import type { FetchProblem } from './fetchProblem.ts';
 import type { PlannedFetch } from './flattenPlan.ts';
 import type { ConsumerPlan, PlannedGraph } from './planConsumerOperations.ts';
@@ -18,13 +16,11 @@ export interface PlanCompatibility {
   readonly lastingProblems: readonly FetchProblem[];
   /** Why plans of gateways with the new supergraph fail on the old subgraph. */
   readonly newPlanProblems: readonly FetchProblem[];
-  readonly deployment: Deployment;
 }
 
 /** Checks the plans of running gateways against the new subgraphs, and the new plans against the running subgraphs.
  *  Gateways may have been composed from other versions than those that run. Returns one result for each pair of an
- *  operation and a changed subgraph that a plan fetches from, or that the new graph refuses the operation with.
- *  Operations are matched by consumer and name. */
+ *  operation and a changed subgraph that a plan fetches from. Operations are matched by consumer and name. */
 export function checkPlanCompatibility(
   gateway: PlannedGraph,
   running: RunningSubgraphs,
@@ -44,7 +40,7 @@ export function checkPlanCompatibility(
     const touched = names.filter((name) =>
       [...oldFetches, ...newFetches].some(({ subgraph }) => subgraph === name),
     );
-    return (touched.length === 0 && isRefused ? names : touched).map((subgraph) => {
+    return touched.map((subgraph) => {
       const oldPlanProblems = changedForGateways.has(subgraph) ? oldPlans.check(oldFetches, subgraph) : [];
       // Consumers keep sending the variables that they send now, and the running subgraph accepts those.
       const newPlanProblems = changed.has(subgraph)
@@ -55,13 +51,7 @@ export function checkPlanCompatibility(
         (refusals.length === 0 ? [] : ownPlans.check(newFetches, subgraph)).map(({ message }) => message),
       );
       const lastingProblems = refusals.filter(({ message }) => own.has(message));
-      const deployment = determineDeployment({
-        subgraph,
-        oldPlanProblems,
-        newPlanProblems,
-        isRefused: isRefused || lastingProblems.length > 0,
-      });
-      return { operation, subgraph, oldPlanProblems, lastingProblems, newPlanProblems, deployment };
+      return { operation, subgraph, oldPlanProblems, lastingProblems, newPlanProblems };
     });
   });
 }

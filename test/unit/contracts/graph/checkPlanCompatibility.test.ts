@@ -47,16 +47,13 @@ async function contracts(old: Sdls, next: Sdls, text: string) {
   return checkPlanCompatibility(gateway, gateway.graph, await graphs.plan(next, operations));
 }
 
-/** Rollout orders by subgraph, with the kinds of problems on both sides. */
-async function orders(old: Sdls, next: Sdls, text: string) {
-  return (await contracts(old, next, text)).map(
-    ({ subgraph, deployment, oldPlanProblems, newPlanProblems }) => [
-      subgraph,
-      deployment.order,
-      oldPlanProblems.map(({ kind }) => kind),
-      newPlanProblems.map(({ kind }) => kind),
-    ],
-  );
+/** The kinds of problems of old and of new plans, by subgraph. */
+async function kinds(old: Sdls, next: Sdls, text: string) {
+  return (await contracts(old, next, text)).map(({ subgraph, oldPlanProblems, newPlanProblems }) => [
+    subgraph,
+    oldPlanProblems.map(({ kind }) => kind),
+    newPlanProblems.map(({ kind }) => kind),
+  ]);
 }
 
 const change = (name: string, from: string, to: string): Sdls => {
@@ -66,7 +63,7 @@ const change = (name: string, from: string, to: string): Sdls => {
 };
 
 describe('checkPlanCompatibility', () => {
-  test('puts gateways first when a @requires is widened, because old plans do not send the added fields', async () => {
+  test('reports that old plans do not send the fields that a widened @requires adds', async () => {
     const found = await contracts(
       base,
       change('stock', '@requires(fields: "weight")', '@requires(fields: "weight size")'),
@@ -87,23 +84,15 @@ describe('checkPlanCompatibility', () => {
         ],
         lastingProblems: [],
         newPlanProblems: [],
-        deployment: {
-          order: 'gateway first',
-          steps: [
-            expect.stringMatching(/^Publish the new supergraph.*does not receive size/),
-            'Then deploy subgraph "stock".',
-          ],
-        },
       },
     ]);
   });
 
-  test('demands expand and contract when the arguments in a @requires change', async () => {
+  test('reports changed arguments in a @requires for gateways with either supergraph', async () => {
     const next = change('stock', 'price(in: EUR)', 'price(in: USD)');
     const found = await contracts(base, next, 'query P { product(id: 1) { dear } }');
     expect(found).toMatchObject([
       {
-        deployment: { order: 'expand and contract' },
         oldPlanProblems: [
           { kind: 'missing input', message: expect.stringContaining('other values of Product.price(in:)') },
         ],
@@ -114,7 +103,7 @@ describe('checkPlanCompatibility', () => {
     ]);
   });
 
-  test('demands expand and contract when the new subgraph refuses values that its own supergraph accepts', async () => {
+  test('reports values that the new subgraph refuses and its own supergraph accepts as lasting', async () => {
     const shared = `${reviews} enum State { NEW OLD } input By { name: String state: State }`;
     const old = { ...base, reviews: shared.replace('top: Review', 'top(by: By): Review') };
     const next = { ...old, products: products.replace('input By {', 'input By @oneOf {') };
@@ -123,7 +112,6 @@ describe('checkPlanCompatibility', () => {
       'subgraph "products" refuses the request: OneOf Input Object "By" must specify exactly one key.';
     expect(found).toMatchObject([
       {
-        deployment: { order: 'expand and contract' },
         oldPlanProblems: [{ kind: 'invalid', message, coordinates: ['By'] }],
         lastingProblems: [{ message }],
         newPlanProblems: [],
@@ -133,12 +121,12 @@ describe('checkPlanCompatibility', () => {
 
   test('reports a new @requires on a field of an entity fetch', async () => {
     const plain = { ...base, stock: stock.replace(' @requires(fields: "weight")', '') };
-    expect(await orders(plain, base, 'query P { product(id: 1) { shipping } }')).toEqual([
-      ['stock', 'gateway first', ['missing input'], []],
+    expect(await kinds(plain, base, 'query P { product(id: 1) { shipping } }')).toEqual([
+      ['stock', ['missing input'], []],
     ]);
     // In the other direction, new gateways would send too little.
-    expect(await orders(base, plain, 'query P { product(id: 1) { shipping } }')).toEqual([
-      ['stock', 'subgraph first', [], ['missing input']],
+    expect(await kinds(base, plain, 'query P { product(id: 1) { shipping } }')).toEqual([
+      ['stock', [], ['missing input']],
     ]);
   });
 
@@ -148,8 +136,8 @@ describe('checkPlanCompatibility', () => {
       stock: `${stock.replace('@requires(fields: "weight")', '')} type Query { heaviest: Product }`,
     };
     const computed = { ...base, stock: `${stock} type Query { heaviest: Product }` };
-    expect(await orders(direct, computed, 'query P { heaviest { shipping } }')).toEqual([
-      ['stock', 'gateway first', ['missing input'], []],
+    expect(await kinds(direct, computed, 'query P { heaviest { shipping } }')).toEqual([
+      ['stock', ['missing input'], []],
     ]);
   });
 
@@ -159,8 +147,8 @@ describe('checkPlanCompatibility', () => {
   ])('reports the refused operation when %s and its inputs are removed', async (_, from, to) => {
     const { stock: _removed, ...without } = base;
     const next = from === undefined ? without : change('stock', from, to);
-    expect(await orders(base, next, 'query P { product(id: 1) { shipping } }')).toEqual([
-      ['stock', 'expand and contract', [from === undefined ? 'no subgraph' : 'invalid'], []],
+    expect(await kinds(base, next, 'query P { product(id: 1) { shipping } }')).toEqual([
+      ['stock', [from === undefined ? 'no subgraph' : 'invalid'], []],
     ]);
   });
 
@@ -171,15 +159,13 @@ describe('checkPlanCompatibility', () => {
       'type Product @key(fields: "id") {',
       'type Product @key(fields: "id") @key(fields: "sku") { sku: ID!',
     );
-    expect(await orders(two, base, text)).toEqual([['stock', 'safe', [], []]]);
-    expect(await orders(base, two, text)).toEqual([['stock', 'safe', [], []]]);
+    expect(await kinds(two, base, text)).toEqual([['stock', [], []]]);
+    expect(await kinds(base, two, text)).toEqual([['stock', [], []]]);
     const other = {
       ...base,
       stock: stock.replace('@key(fields: "id") {\n    id: ID!', '@key(fields: "sku") {\n    sku: ID!'),
     };
-    expect(await orders(base, other, text)).toEqual([
-      ['stock', 'expand and contract', ['no key'], ['no key']],
-    ]);
+    expect(await kinds(base, other, text)).toEqual([['stock', ['no key'], ['no key']]]);
     const found = await contracts(base, other, text);
     expect(found[0]?.oldPlanProblems[0]?.message).toBe(
       'subgraph "stock" receives Product with { __typename id weight }, but resolves it by "sku"',
@@ -192,30 +178,30 @@ describe('checkPlanCompatibility', () => {
       ...two,
       stock: (two.stock as string).replace('(fields: "id")', '(fields: "id", resolvable: false)'),
     };
-    expect(await orders(two, dead, 'query Q { product(id: 1) { shipping } }')).toEqual([
-      ['stock', 'gateway first', ['no key'], []],
+    expect(await kinds(two, dead, 'query Q { product(id: 1) { shipping } }')).toEqual([
+      ['stock', ['no key'], []],
     ]);
   });
 
-  test('puts the subgraph with a new @override first', async () => {
+  test('reports a new @override for the old subgraph', async () => {
     const next = {
       ...base,
       reviews: reviews.replace('{ sku: ID!', '{ sku: ID! name: String! @override(from: "products")'),
     };
-    expect(await orders(base, next, 'query P { product(id: 1) { name } }')).toEqual([
-      ['reviews', 'subgraph first', [], ['invalid']],
+    expect(await kinds(base, next, 'query P { product(id: 1) { name } }')).toEqual([
+      ['reviews', [], ['invalid']],
     ]);
   });
 
-  test('orders the move of a field: new subgraph, gateways, old subgraph', async () => {
+  test('reports a moved field for the new version of its old subgraph and the old version of its new one', async () => {
     const next = {
       ...base,
       products: products.replace(' state: State', ''),
       reviews: `${reviews.replace('{ sku: ID!', '{ sku: ID! state: State')} enum State { NEW OLD }`,
     };
-    expect(await orders(base, next, 'query P { product(id: 1) { state } }')).toEqual([
-      ['products', 'gateway first', ['invalid'], []],
-      ['reviews', 'subgraph first', [], ['invalid']],
+    expect(await kinds(base, next, 'query P { product(id: 1) { state } }')).toEqual([
+      ['products', ['invalid'], []],
+      ['reviews', [], ['invalid']],
     ]);
   });
 
@@ -234,7 +220,6 @@ describe('checkPlanCompatibility', () => {
       subgraph: 'products',
       oldPlanProblems: [{ kind: 'not served', coordinates: ['Product.size'] }],
       newPlanProblems: [],
-      deployment: { order: 'gateway first' },
     });
   });
 
@@ -244,11 +229,11 @@ describe('checkPlanCompatibility', () => {
       stock: `${stock} type Query { best: Product ${directive} }`,
     });
     expect(
-      await orders(provided('@provides(fields: "size")'), provided(''), 'query P { best { size } }'),
-    ).toEqual([['stock', 'gateway first', ['not served'], []]]);
+      await kinds(provided('@provides(fields: "size")'), provided(''), 'query P { best { size } }'),
+    ).toEqual([['stock', ['not served'], []]]);
     expect(
-      await orders(provided(''), provided('@provides(fields: "size")'), 'query P { best { size } }'),
-    ).toEqual([['stock', 'subgraph first', [], ['not served']]]);
+      await kinds(provided(''), provided('@provides(fields: "size")'), 'query P { best { size } }'),
+    ).toEqual([['stock', [], ['not served']]]);
   });
 
   test('reports operations that omit an argument, or pass a nullable variable, when it becomes non-null', async () => {
@@ -261,33 +246,31 @@ describe('checkPlanCompatibility', () => {
       query Without { product(id: 1) { name } }
     `;
     const found = await contracts(base, next, text);
-    expect(found.map(({ operation, deployment }) => [operation.name, deployment.order])).toEqual([
-      ['Literal', 'safe'],
-      ['NonNull', 'safe'],
-      ['Default', 'safe'],
-      ['Nullable', 'expand and contract'],
-      ['Without', 'expand and contract'],
-    ]);
-    expect(found[4]?.deployment.steps).toEqual([
-      expect.stringMatching(
-        /^Expand: make a version of subgraph "products".*Query\.product\(in:\) as before/,
-      ),
-      expect.stringMatching(/^Move the consumers/),
-      expect.stringMatching(/^Contract: /),
+    expect(
+      found.map(({ operation, oldPlanProblems }) => [
+        operation.name,
+        oldPlanProblems.map(({ kind }) => kind),
+      ]),
+    ).toEqual([
+      ['Literal', []],
+      ['NonNull', []],
+      ['Default', []],
+      ['Nullable', ['invalid']],
+      ['Without', ['invalid']],
     ]);
   });
 
   test('reports a changed type for gateways with either supergraph', async () => {
     const nullable = change('products', 'name: String!', 'name: String');
-    expect(await orders(base, nullable, 'query P { product(id: 1) { name } }')).toEqual([
-      ['products', 'gateway first', ['may be null'], []],
+    expect(await kinds(base, nullable, 'query P { product(id: 1) { name } }')).toEqual([
+      ['products', ['may be null'], []],
     ]);
-    expect(await orders(nullable, base, 'query P { product(id: 1) { name } }')).toEqual([
-      ['products', 'subgraph first', [], ['may be null']],
+    expect(await kinds(nullable, base, 'query P { product(id: 1) { name } }')).toEqual([
+      ['products', [], ['may be null']],
     ]);
     const other = change('products', 'name: String!', 'name: [Int!]!');
-    expect(await orders(base, other, 'query P { product(id: 1) { name } }')).toEqual([
-      ['products', 'expand and contract', ['other type'], ['other type']],
+    expect(await kinds(base, other, 'query P { product(id: 1) { name } }')).toEqual([
+      ['products', ['other type'], ['other type']],
     ]);
   });
 
@@ -317,10 +300,10 @@ describe('checkPlanCompatibility', () => {
     const text =
       'query P($by: By) { products(by: $by) { name } } query L { products(by: {name: "a"}) { name } }';
     const wider = change('products', 'input By { name', 'input By { age: Int name');
-    expect(await orders(base, wider, text)).toEqual([
+    expect(await kinds(base, wider, text)).toEqual([
       // Clients begin to send the new field when they know it.
-      ['products', 'safe', [], []],
-      ['products', 'safe', [], []],
+      ['products', [], []],
+      ['products', [], []],
     ]);
     const [variable, literal] = await contracts(
       base,
@@ -346,29 +329,15 @@ describe('checkPlanCompatibility', () => {
       gateway.graph,
       await graphs.plan(next, operationsOf('query New { product(id: 1) { inStock } }')),
     );
-    expect(found).toMatchObject([{ subgraph: 'stock', deployment: { order: 'subgraph first' } }]);
+    expect(found).toMatchObject([
+      { subgraph: 'stock', oldPlanProblems: [], newPlanProblems: [{ kind: 'invalid' }] },
+    ]);
   });
 
   test('returns nothing for operations that fetch from no changed subgraph', async () => {
     const next = change('reviews', 'text: String', 'text: String stars: Int');
-    expect(await orders(base, next, 'query P { product(id: 1) { name } }')).toEqual([]);
-    expect(await orders(base, base, 'query P { product(id: 1) { name } }')).toEqual([]);
-  });
-
-  test('reports a refused operation although its plan has no changed subgraph', async () => {
-    const next = {
-      ...base,
-      reviews: `${reviews} extend type Query { node: Node @shareable }\ninterface Node { id: ID! }`,
-    };
-    const shared = { ...base, products: products.replace('node: Node', 'node: Node @shareable') };
-    const hidden = {
-      ...next,
-      products: shared.products as string,
-      reviews: next.reviews.replace('@shareable', '@shareable @inaccessible'),
-    };
-    expect(await orders(shared, hidden, 'query N { node { id } }')).toEqual([
-      ['reviews', 'expand and contract', [], []],
-    ]);
+    expect(await kinds(base, next, 'query P { product(id: 1) { name } }')).toEqual([]);
+    expect(await kinds(base, base, 'query P { product(id: 1) { name } }')).toEqual([]);
   });
 
   test('reports an argument that is newly filled from a context', async () => {
@@ -381,8 +350,8 @@ describe('checkPlanCompatibility', () => {
       authors: 'type Query { author: Int }',
     });
     const next = shelf('(height: Int @fromContext(field: "$shelf { height }"))');
-    expect(await orders(shelf(''), next, 'query S { shelf { book { fits } } }')).toEqual([
-      ['shelves', 'expand and contract', ['missing input'], ['invalid']],
+    expect(await kinds(shelf(''), next, 'query S { shelf { book { fits } } }')).toEqual([
+      ['shelves', ['missing input'], ['invalid']],
     ]);
   });
 
@@ -409,12 +378,12 @@ describe('checkPlanCompatibility', () => {
       },
     ]);
     expect(
-      await orders(
+      await kinds(
         shelf(context, ''),
         shelf(`${context} @context(name: "other")`, ''),
         'query S { room { shelf { book { fits } } } }',
       ),
-    ).toEqual([['shelves', 'safe', [], []]]);
+    ).toEqual([['shelves', [], []]]);
   });
 });
 

@@ -1,0 +1,51 @@
+import { describe, expect, test } from '@jest/globals';
+import { determineDeployment } from '../../../../contracts/graph/determineDeployment.ts';
+
+const problem = { message: 'it does not receive size.', coordinates: ['Product.shipping'] };
+const rollout = { subgraph: 'stock', oldPlanProblems: [], newPlanProblems: [], isRefused: false };
+
+describe('determineDeployment', () => {
+  test('publishes the supergraph first when only old plans fail, and quotes why', () => {
+    expect(determineDeployment({ ...rollout, oldPlanProblems: [problem] })).toEqual({
+      order: 'gateway first',
+      steps: [
+        'Publish the new supergraph, and wait until no gateway runs with the old one: its plans fail on the new "stock" (it does not receive size).',
+        'Then deploy subgraph "stock".',
+      ],
+    });
+  });
+
+  test('deploys the subgraph first when only new plans fail, and quotes why', () => {
+    expect(determineDeployment({ ...rollout, newPlanProblems: [problem] })).toEqual({
+      order: 'subgraph first',
+      steps: [
+        'Deploy subgraph "stock", and wait until no instance of its old version runs.',
+        'Then publish the new supergraph to the gateways: its plans need the new "stock" (it does not receive size).',
+      ],
+    });
+  });
+
+  test.each([
+    ['both fail', { oldPlanProblems: [problem], newPlanProblems: [problem] }, /^Publish the supergraph/],
+    [
+      'the new gateway refuses an operation',
+      { oldPlanProblems: [problem], isRefused: true },
+      /^Move the consumers/,
+    ],
+  ])('expands and contracts when %s', (_, problems, second) => {
+    expect(determineDeployment({ ...rollout, ...problems })).toEqual({
+      order: 'expand and contract',
+      steps: [
+        expect.stringMatching(
+          /^Expand: make a version of subgraph "stock" .* serves Product\.shipping as before/,
+        ),
+        expect.stringMatching(second),
+        'Contract: remove the old elements from subgraph "stock" in a separate change.',
+      ],
+    });
+  });
+
+  test('allows any order when nothing fails', () => {
+    expect(determineDeployment(rollout).order).toBe('safe');
+  });
+});
