@@ -25,9 +25,9 @@ export function findInputDifferences(
   target: FetchTarget,
 ): readonly FetchProblem[] {
   return findVariableDifferences(operation, planned, target.schema).map(
-    ({ isCertain, description, coordinate }): FetchProblem => ({
+    ({ description, coordinate }): FetchProblem => ({
       kind: 'input',
-      isCertain,
+      isCertain: false,
       message: `variables for subgraph "${target.name}": ${description}`,
       coordinates: [coordinate],
     }),
@@ -35,8 +35,6 @@ export function findInputDifferences(
 }
 
 interface InputDifference {
-  /** Whether every value is refused; otherwise it depends on the value. */
-  readonly isCertain: boolean;
   readonly description: string;
   readonly coordinate: string;
 }
@@ -66,40 +64,40 @@ export function findVariableDifferences(
       for (const value of from.getValues()) {
         if (to.getValue(value.name) != null) continue;
         const coordinate = `${from.name}.${value.name}`;
-        add(false, `the value ${coordinate} is no longer accepted`, coordinate);
+        add(`the value ${coordinate} is no longer accepted`, coordinate);
       }
     }
     if (isInputObjectType(from) && isInputObjectType(to)) compareFields(from, to);
     // A custom scalar may accept every value. Types with different names are compared where a value is passed.
     else if (from.name === to.name && from.constructor !== to.constructor && !isScalarType(to))
-      add(false, `${to.name} is another kind of type`, to.name);
+      add(`${to.name} is another kind of type`, to.name);
   }
 
   function compareFields(from: GraphQLInputObjectType, to: GraphQLInputObjectType): void {
     if (to.isOneOf && !from.isOneOf)
-      add(false, `${to.name} is @oneOf, but several fields or null may be passed`, to.name);
+      add(`${to.name} is @oneOf, but several fields or null may be passed`, to.name);
     for (const field of Object.values(to.getFields())) {
       const same = from.getFields()[field.name];
       const coordinate = `${to.name}.${field.name}`;
       if (same === undefined) {
         if (isRequiredInputField(field))
-          add(true, `${coordinate} is required, but clients do not know it`, coordinate);
+          add(`${coordinate} is required, but clients do not know it`, coordinate);
       } else if (isRequiredInputField(field) && !isRequiredInputField(same)) {
-        add(false, `${coordinate} is required, but may be omitted`, coordinate);
+        add(`${coordinate} is required, but may be omitted`, coordinate);
       } else if (!isAssignableInput(same.type, field.type)) {
-        add(false, `${coordinate} is passed as ${same.type}, but expected as ${field.type}`, coordinate);
+        add(`${coordinate} is passed as ${same.type}, but expected as ${field.type}`, coordinate);
       }
     }
     for (const field of Object.values(from.getFields())) {
       const coordinate = `${from.name}.${field.name}`;
       const same = to.getFields()[field.name];
-      if (same === undefined) add(false, `${coordinate} is not known`, coordinate);
+      if (same === undefined) add(`${coordinate} is not known`, coordinate);
       else compare(getNamedType(field.type), getNamedType(same.type));
     }
   }
 
-  function add(isCertain: boolean, description: string, coordinate: string): void {
-    differences.push({ isCertain, description, coordinate });
+  function add(description: string, coordinate: string): void {
+    differences.push({ description, coordinate });
   }
 }
 

@@ -313,7 +313,7 @@ describe('checkPlanCompatibility', () => {
     expect(variable?.oldPlanProblems).toEqual([
       {
         kind: 'input',
-        isCertain: true,
+        isCertain: false,
         message: expect.stringContaining('By.age is required'),
         coordinates: ['By.age'],
       },
