@@ -1,7 +1,8 @@
-import { Kind, type SelectionSetNode } from 'graphql';
+import { getNamedType, Kind, type SelectionSetNode } from 'graphql';
 import { type EnrichmentRules, readEnrichmentRules } from '../../gateway/enrichment/enrichmentRules.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
+import { fieldOf } from '../graph/fieldOf.ts';
 import { affectedOperation, markUnchanged } from './operationFindings.ts';
 import { type SelectedField, selectedFieldsOf } from './selectedFieldsOf.ts';
 import type { ServedGraph } from './servedGraph.ts';
@@ -92,18 +93,11 @@ function findRequiredFields({ metadata }: ServedGraph, rules: EnrichmentRules): 
           }),
         );
       }
-      const fieldType = typeOf(typeName, name);
+      const fieldType = getNamedType(fieldOf(metadata.schema, typeName, name)?.type);
       if (selection.selectionSet !== undefined && fieldType !== undefined) {
-        visitSelections(subgraph, fieldType, selection.selectionSet, user);
+        visitSelections(subgraph, fieldType.name, selection.selectionSet, user);
       }
     }
-  }
-
-  function typeOf(typeName: string, field: string): string | undefined {
-    const type = metadata.schema.getType(typeName);
-    if (type === undefined || !('getFields' in type)) return undefined;
-    const found = type.getFields()[field]?.type;
-    return found === undefined ? undefined : String(found).replaceAll(/[[\]!]/g, '');
   }
 }
 

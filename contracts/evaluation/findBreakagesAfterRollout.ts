@@ -1,13 +1,6 @@
-import {
-  type DocumentNode,
-  type GraphQLSchema,
-  isInterfaceType,
-  isNonNullType,
-  isObjectType,
-  Kind,
-  visit,
-} from 'graphql';
+import { type DocumentNode, type GraphQLSchema, isNonNullType, Kind, visit } from 'graphql';
 import type { ConsumerOperation } from '../contractStore.ts';
+import { fieldOf } from '../graph/fieldOf.ts';
 import { findVariableDifferences } from '../graph/findInputDifferences.ts';
 import { findInvalidUses } from '../graph/findInvalidUses.ts';
 import { findTypeDifferences } from '../graph/findOutputDifferences.ts';
@@ -71,11 +64,6 @@ function findChangedValues(fields: readonly SelectedField[], old: GraphQLSchema,
       .filter(({ kind }) => kind !== 'unknown value')
       .map(({ description }) => ({ coordinate, description }));
   });
-}
-
-function fieldOf(schema: GraphQLSchema, typeName: string, fieldName: string) {
-  const type = schema.getType(typeName);
-  return isObjectType(type) || isInterfaceType(type) ? type.getFields()[fieldName] : undefined;
 }
 
 /** Inputs for which the operation passes a nullable variable, and which no longer accept null. Validation allows such

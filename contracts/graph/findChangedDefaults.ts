@@ -10,6 +10,7 @@ import {
   visitWithTypeInfo,
 } from 'graphql';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
+import { fieldOf } from './fieldOf.ts';
 import type { PlannedFetch } from './flattenPlan.ts';
 import type { SupergraphMetadata } from './supergraphMetadata.ts';
 
@@ -101,9 +102,4 @@ function omittedArgumentsOf(
         : omittedArgumentsOf(selection.selectionSet, getNamedType(field.type).name, schema);
     return [...omitted, ...below];
   });
-}
-
-function fieldOf(schema: GraphQLSchema, typeName: string, fieldName: string) {
-  const type = schema.getType(typeName);
-  return isObjectType(type) || isInterfaceType(type) ? type.getFields()[fieldName] : undefined;
 }
