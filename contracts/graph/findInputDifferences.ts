@@ -11,10 +11,9 @@ import {
   isNonNullType,
   isRequiredInputField,
   isScalarType,
-  Kind,
   type OperationDefinitionNode,
-  type TypeNode,
 } from 'graphql';
+import { namedTypeOf } from '../../gateway/planning/supergraphDocument.ts';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 
 /** Finds variables of an operation that a gateway with the schema `planned` accepts, and a subgraph may not. The
@@ -48,8 +47,8 @@ export function findVariableDifferences(
 ): readonly InputDifference[] {
   const differences: InputDifference[] = [];
   const seen = new Set<string>();
-  for (const { type } of variableDefinitions) {
-    const name = namedTypeOf(type);
+  for (const definition of variableDefinitions) {
+    const name = namedTypeOf(definition);
     const [from, to] = [given.getType(name), taken.getType(name)];
     if (isInputType(from) && isInputType(to)) compare(from, to);
   }
@@ -125,7 +124,3 @@ const coercions: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['ID', new Set(['Int', 'String'])],
   ['String', new Set(['String'])],
 ]);
-
-function namedTypeOf(type: TypeNode): string {
-  return type.kind === Kind.NAMED_TYPE ? type.name.value : namedTypeOf(type.type);
-}

@@ -130,7 +130,7 @@ export function parseFieldSet(fieldSet: string | undefined): SelectionSetNode | 
   return operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet : undefined;
 }
 
-/** The name of a field's type without list and non-null wrappers. */
+/** The name of the type of a field or a variable, without list and non-null wrappers. */
 export function namedTypeOf({ type }: { readonly type: TypeNode }): string {
   let current = type;
   while (current.kind !== Kind.NAMED_TYPE) current = current.type;
