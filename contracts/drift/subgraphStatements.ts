@@ -10,7 +10,7 @@ import {
   print,
   type TypeDefinitionNode,
 } from 'graphql';
-import { argumentOf, subgraphNamesOf } from '../../gateway/planning/supergraphDocument.ts';
+import { argumentOf, joinsOf, subgraphNamesOf } from '../../gateway/planning/supergraphDocument.ts';
 
 /** What a supergraph says about each subgraph, as statements by coordinate. */
 type SubgraphStatements = ReadonlyMap<string, ReadonlyMap<string, string>>;
@@ -117,13 +117,6 @@ function membersOf(
 function printInput({ name, type, defaultValue }: InputValueDefinitionNode): string {
   const preset = defaultValue === undefined ? '' : ` = ${print(defaultValue)}`;
   return `${name.value}: ${print(type)}${preset}`;
-}
-
-function joinsOf(
-  { directives = [] }: { readonly directives?: readonly ConstDirectiveNode[] | undefined },
-  name: string,
-): readonly ConstDirectiveNode[] {
-  return directives.filter((directive) => directive.name.value === name);
 }
 
 /** The directive that the composer omits when it would say the same as that of the type. */

@@ -3,6 +3,7 @@ import {
   type ConstDirectiveNode,
   type DocumentNode,
   type GraphQLSchema,
+  isTypeDefinitionNode,
   Kind,
   parse,
   type SelectionSetNode,
@@ -11,6 +12,7 @@ import {
 import {
   argumentOf,
   compositesOf,
+  joinsOf,
   parseFieldSet,
   subgraphNamesOf,
 } from '../../gateway/planning/supergraphDocument.ts';
@@ -100,16 +102,16 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
   };
   for (const definition of document.definitions) {
     if (definition.kind !== Kind.UNION_TYPE_DEFINITION) continue;
-    for (const join of joinsOf(definition.directives, 'join__unionMember'))
+    for (const join of joinsOf(definition, 'join__unionMember'))
       addMember(join, definition.name.value, argumentOf(join, 'member'));
   }
   const contexts = readContexts(document);
   for (const [typeName, type] of compositesOf(document)) {
     if (type.kind === Kind.OBJECT_TYPE_DEFINITION) {
-      for (const join of joinsOf(type.directives, 'join__implements'))
+      for (const join of joinsOf(type, 'join__implements'))
         addMember(join, argumentOf(join, 'interface'), typeName);
     }
-    for (const join of joinsOf(type.directives, 'join__type')) {
+    for (const join of joinsOf(type, 'join__type')) {
       const fields = parseFieldSet(argumentOf(join, 'key'));
       const keys = subgraphOf(join)?.keys;
       if (fields === undefined || keys === undefined) continue;
@@ -117,7 +119,7 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
       keys.set(typeName, [...(keys.get(typeName) ?? []), key]);
     }
     for (const field of type.fields ?? []) {
-      for (const join of joinsOf(field.directives, 'join__field')) {
+      for (const join of joinsOf(field, 'join__field')) {
         subgraphOf(join)?.fields.set(`${typeName}.${field.name.value}`, {
           requires: parseFieldSet(argumentOf(join, 'requires')),
           provides: parseFieldSet(argumentOf(join, 'provides')),
@@ -135,21 +137,14 @@ export function schemaOfSupergraph(document: DocumentNode): GraphQLSchema {
   return buildASTSchema(document, { assumeValid: true, assumeValidSDL: true });
 }
 
-function joinsOf(
-  directives: readonly ConstDirectiveNode[] = [],
-  name: string,
-): readonly ConstDirectiveNode[] {
-  return directives.filter((directive) => directive.name.value === name);
-}
-
 /** The names of the types that have each context. */
 function readContexts(document: DocumentNode): ReadonlyMap<string, readonly string[]> {
   const contexts = new Map<string, string[]>();
   for (const definition of document.definitions) {
-    if (!('directives' in definition) || !('name' in definition)) continue;
-    for (const context of joinsOf(definition.directives as readonly ConstDirectiveNode[], 'context')) {
+    if (!isTypeDefinitionNode(definition)) continue;
+    for (const context of joinsOf(definition, 'context')) {
       const name = argumentOf(context, 'name') ?? '';
-      contexts.set(name, [...(contexts.get(name) ?? []), definition.name?.value ?? '']);
+      contexts.set(name, [...(contexts.get(name) ?? []), definition.name.value]);
     }
   }
   return contexts;

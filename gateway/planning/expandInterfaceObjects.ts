@@ -21,6 +21,7 @@ import {
   compositesOf,
   isComposite,
   joinDirective,
+  joinsOf,
   namedTypeOf,
   parseFieldSet,
   subgraphNamesOf,
@@ -109,13 +110,6 @@ function findCopies(document: DocumentNode): ImplementationCopy[] {
     }
   }
   return copies;
-}
-
-function joinsOf(
-  { directives = [] }: { readonly directives?: readonly ConstDirectiveNode[] | undefined },
-  name: string,
-): readonly ConstDirectiveNode[] {
-  return directives.filter((directive) => directive.name.value === name);
 }
 
 function requiresOfField(field: FieldDefinitionNode, graph: string): string | undefined {

@@ -62,6 +62,14 @@ export function subgraphAddressesOf(
   });
 }
 
+/** The applications of one directive, such as `join__field`. */
+export function joinsOf(
+  { directives = [] }: { readonly directives?: readonly ConstDirectiveNode[] | undefined },
+  name: string,
+): readonly ConstDirectiveNode[] {
+  return directives.filter((directive) => directive.name.value === name);
+}
+
 /** A directive argument as text. Strings are unquoted. */
 export function argumentOf(directive: ConstDirectiveNode, name: string): string | undefined {
   // A loop, and no `print` for the usual kinds: loading a supergraph reads a hundred thousand arguments.
