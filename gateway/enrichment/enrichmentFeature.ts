@@ -1,5 +1,6 @@
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
 import { isRedisConfigured } from '../redis/redisOptions.ts';
+import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { OtherWorkers } from '../telemetry/workerMetrics.ts';
 import { createClientAddressReader } from '../transport/http/clientAddress.ts';
 import { CompressionPolicy } from '../transport/http/compression.ts';
@@ -40,11 +41,11 @@ export class EnrichmentFeature implements Feature {
       config,
       log,
       observer: this.#observer,
-      deferredEnrichments: () => this.#startedJobs,
+      deferredEnrichments: () => this.#openJobs(),
     });
     const own: JobAdmin = {
-      list: async (query) => this.#startedJobs.list(query),
-      retry: async (id) => this.#startedJobs.retry(id),
+      list: async (query) => this.#openJobs().list(query),
+      retry: async (id) => this.#openJobs().retry(id),
     };
     const isShared = isRedisConfigured(config.redis) || workers === undefined;
     this.#jobAdmin = isShared ? own : new WorkerJobAdmin(own, workers);
@@ -59,14 +60,19 @@ export class EnrichmentFeature implements Feature {
     return this.coordinator.readSupergraph(reading);
   }
 
+  /** With enrichments, this process also resumes jobs of processes that have died. */
+  onSupergraph(supergraph: Supergraph): void {
+    if (this.#jobs !== undefined || this.coordinator.hasEnrichments(supergraph)) this.#openJobs();
+  }
+
   addPublicRoutes(routes: Routes, draining: AbortSignal): void {
     const { config, openStream, authentication, tracing, timers, log } = this.#context;
     const { bufferSize, readTimeout, heartbeat } = config.delivery;
     const cors = new CorsPolicy(corsOptionsOf(config));
     addEnrichmentRoute(routes, {
       enrichments: {
-        subscribe: (...query) => this.#startedJobs.subscribe(...query),
-        readArrived: (...query) => this.#startedJobs.readArrived(...query),
+        subscribe: (...query) => this.#openJobs().subscribe(...query),
+        readArrived: (...query) => this.#openJobs().readArrived(...query),
       },
       authentication,
       tracing,
@@ -105,9 +111,11 @@ export class EnrichmentFeature implements Feature {
     await this.#jobs?.close(withinMs);
   }
 
-  /** Created at the first use: a gateway whose graph has no enrichments needs no connection and no job runner. */
-  get #startedJobs(): EnrichmentJobs {
+  /** Creates the jobs at the first use: a gateway whose graph has no enrichments needs no connection and no job runner. */
+  #openJobs(): EnrichmentJobs {
     this.#jobs ??= this.#createJobs();
+    // Without a supergraph, an attempt would end with SUPERGRAPH_CHANGED for every pending field.
+    if (this.#context.supergraphs.current() !== undefined) this.#jobs.startResuming();
     return this.#jobs;
   }
 

@@ -1,3 +1,6 @@
+import { copyFile, mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { type DemoSubgraphs, startDemoSubgraphs } from '../../subgraphs/demo.ts';
@@ -5,7 +8,7 @@ import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harnes
 import { readEvents } from '../harness/readEvents.ts';
 import { type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
 import { isLongRun } from '../harness/seeds.ts';
-import { demoSupergraphFile } from '../harness/testGateway.ts';
+import { demoSupergraphFile, startTestGateway } from '../harness/testGateway.ts';
 
 // The first run on a machine downloads Redis.
 const downloadTimeoutMs = 300_000;
@@ -130,6 +133,40 @@ test.each([
     expect(updates).toEqual(expected);
     // A second read returns the same updates.
     expect(await forEachNumber((number) => fetchUpdates(second.url, tokens[number] ?? ''))).toEqual(expected);
+  },
+  testTimeoutMs,
+);
+
+test(
+  'a process that has no supergraph yet leaves the jobs of another one as they are',
+  async () => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), 'tributary-supergraph-'));
+    const file = join(folder.path, 'supergraph.graphql');
+    const config: Partial<GatewayOptions> = {
+      redis: { url: server.url, keyPrefix: 'without-supergraph:' },
+      batching: { acrossRequests: false },
+      enrichment: {
+        mode: 'always',
+        bounds: { max: '1m' },
+        tokens: { expireAfter: '10m' },
+        jobs: { enqueueTimeout: '30s' },
+      },
+    };
+    const first = await startTestGateway({ config });
+    const { data } = await sendOperation(first.url, 0, '1m');
+    first.subgraphs.recommendations.faults.replace({ targets: { 'Product.recommended': { hangRate: 1 } } });
+    const { extensions } = await sendOperation(first.url, 0, '0ms');
+    const token = extensions?.tributary.enrichment.token ?? '';
+    // Its job is due at once.
+    await first.close();
+
+    await using second = await startTestGateway({
+      config: { ...config, supergraph: { file, watch: true } },
+    });
+    const answer = await fetch(new URL('/jobs', second.adminUrl));
+    expect(await answer.json()).toMatchObject({ jobs: [{ state: 'waiting' }] });
+    await copyFile(demoSupergraphFile, file);
+    expect(await fetchUpdates(second.url, token)).toEqual([data.product.recommended]);
   },
   testTimeoutMs,
 );

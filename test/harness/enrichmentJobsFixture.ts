@@ -183,6 +183,7 @@ export function createInMemoryJobs(policy: JobPolicy = defaultPolicy) {
       debug: () => {},
     },
   });
+  jobs.startResuming();
   return {
     jobs,
     executor,

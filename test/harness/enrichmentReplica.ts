@@ -52,6 +52,7 @@ export function createEnrichmentReplica(
     observer: createRecordingObserver(events),
     log: { error: () => {}, warn: (fields) => warned.push(fields), debug: () => {} },
   });
+  enrichments.startResuming();
   return { enrichments, events, warned, [Symbol.asyncDispose]: () => enrichments.close(closeTimeoutMs) };
 }
 
@@ -86,6 +87,7 @@ export function createManualEnrichmentReplica(
     observer,
     log: { error: () => {}, warn: () => {}, debug: () => {} },
   });
+  enrichments.startResuming();
   return {
     enrichments,
     events,

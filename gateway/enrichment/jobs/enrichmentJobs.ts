@@ -54,6 +54,7 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
   readonly #options: EnrichmentJobsOptions;
   readonly #pool: JobPool;
   readonly #retryBudget: RatioBudget;
+  #isResuming = false;
   #isClosing = false;
 
   constructor(options: EnrichmentJobsOptions) {
@@ -83,7 +84,13 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
           log.debug({ problem, job, requestId }, 'An enrichment job has failed and is a dead letter'),
       },
     );
-    store.start((run) => this.#resume(run));
+  }
+
+  /** Starts resuming jobs: those of processes that have died, and dead letters that an operator retries. Idempotent. */
+  startResuming(): void {
+    if (this.#isResuming || this.#isClosing) return;
+    this.#isResuming = true;
+    this.#options.store.start((run) => this.#resume(run));
   }
 
   /** The number of unfinished job runs in this process. */

@@ -90,11 +90,13 @@ export class EnrichmentCoordinator {
         if (rules.isEmpty) return undefined;
         const extended = this.#withSubscription(supergraph);
         this.#rules.set(extended, rules);
-        // Starts the job store: this process also reclaims jobs of processes that have died.
-        this.#options.deferredEnrichments();
         return extended;
       },
     };
+  }
+
+  hasEnrichments(supergraph: Supergraph): boolean {
+    return this.#rules.has(supergraph);
   }
 
   /** Whether an operation subscribes to the updates of a token. */
