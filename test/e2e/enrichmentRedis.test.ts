@@ -159,6 +159,31 @@ describe('Two processes that share Redis', () => {
     expect(third.events).toEqual(['created']);
   });
 
+  test('run equal jobs once, also when two responses of the second process overlap', async () => {
+    const prefix = randomUUID();
+    await using proxy = await startPausableProxy(server.port);
+    const proxyUrl = `redis://127.0.0.1:${proxy.port}`;
+    await using one = createEnrichmentReplica(server.url, prefix, patientReclaim);
+    await using other = createEnrichmentReplica(proxyUrl, prefix, patientReclaim);
+    const attempt = new ControlledAttempt();
+    await enqueueJob(one.enrichments, jobOf('a'), attempt);
+    const joining = proxy.pauseAt(joinRun.sha);
+    const enqueued = [enqueueJob(other.enrichments, jobOf('a'))];
+    await joining;
+    enqueued.push(enqueueJob(other.enrichments, jobOf('a')));
+    proxy.resume();
+    const tokens = await Promise.all(enqueued);
+    expect([other.enrichments.count, other.events]).toEqual([0, ['joined', 'joined']]);
+    attempt.complete(successfulResult('reviews'));
+    for (const { enrichments } of [one, other]) {
+      for (const token of tokens) {
+        expect(await collectUpdates(await subscribeToJob(enrichments, token))).toEqual([
+          '1-0 reviews "reviews!"',
+        ]);
+      }
+    }
+  });
+
   test('do not reclaim a job of a live process, however long it takes', async () => {
     const prefix = randomUUID();
     const executor = createAnsweringExecutor('other');

@@ -42,11 +42,10 @@ export class JobEnqueuer {
     return run.id;
   }
 
-  /** Publishes another token of a published run. */
+  /** Publishes another token of a run. */
   async join(run: ReplicatedRun, token: TokenRecord): Promise<void> {
-    const { tokens, timeoutMs, timers } = this.#options;
-    run.writer.extendExpiry();
-    await withTimeout(timeoutMs, Promise.all([tokens.write(token, run.id), run.writer.write()]), timers);
+    const { timeoutMs, timers } = this.#options;
+    await withTimeout(timeoutMs, this.#publishToken(run, token), timers);
   }
 
   /** Takes one round trip. Resolves with the id of another process's run of an equal job. */
@@ -58,6 +57,21 @@ export class JobEnqueuer {
       replicated.enqueue(run),
     ]);
     return otherRunId;
+  }
+
+  async #publishToken(run: ReplicatedRun, token: TokenRecord): Promise<void> {
+    const { memory, tokens } = this.#options;
+    const written = tokens.write(token, run.id);
+    // Until then, the token may be moved to another process's run.
+    await run.published;
+    const runId = (await memory.findToken(token.tokenHash))?.runId;
+    if (runId === run.id) {
+      run.writer.extendExpiry();
+      await Promise.all([written, run.writer.write()]);
+    } else if (runId !== undefined) {
+      await written;
+      await tokens.write(token, runId);
+    }
   }
 
   async #joinOther(
@@ -77,7 +91,7 @@ export class JobEnqueuer {
       void tokens.write(token, run.id);
       return false;
     }
-    memory.redirect(token, otherRunId);
+    memory.moveTokens(run.id, otherRunId);
     void replicated.dequeue(run);
     replicated.release(run);
     return true;

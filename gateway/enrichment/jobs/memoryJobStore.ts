@@ -186,9 +186,9 @@ export class MemoryJobStore implements JobStore {
     if (run !== undefined) this.#evict(run);
   }
 
-  /** Moves a token to another run, perhaps one of another process. */
-  redirect(token: TokenRecord, runId: string): void {
-    this.#tokens.add(token, runId);
+  /** Moves the tokens of a run to another run, perhaps one of another process. */
+  moveTokens(runId: string, otherRunId: string): void {
+    this.#tokens.move(runId, otherRunId);
   }
 
   liveTokens(): readonly LiveToken[] {

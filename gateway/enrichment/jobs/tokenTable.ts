@@ -41,6 +41,14 @@ export class TokenTable {
     else hashes.add(tokenHash);
   }
 
+  /** Assigns the tokens of a run to another one. */
+  move(runId: string, otherRunId: string): void {
+    for (const tokenHash of [...(this.#hashesByRun.get(runId) ?? [])]) {
+      const token = this.#tokens.get(tokenHash);
+      if (token !== undefined) this.add({ ...token, tokenHash }, otherRunId);
+    }
+  }
+
   find(tokenHash: string): FoundToken | undefined {
     return this.#tokens.get(tokenHash);
   }
