@@ -194,9 +194,9 @@ async function assembleGateway(
   open(context.authentication);
   const loadedExtensions = await loadExtensions(options.extensions ?? [], log);
   const extensions = open(createExtensionFeature(loadedExtensions, context));
-  const subscriptions = add(new SubscriptionFeature(context));
   const enrichment = add(new EnrichmentFeature(context, workerCalls));
-  // After enrichment, which extends the API schema: the features below store their rules for the extended schema.
+  // After enrichment, which extends the API schema: the features below store what they read for the extended supergraph.
+  const subscriptions = add(new SubscriptionFeature(context));
   add(new CacheFeature(context));
   const contracts = add(new ContractGuardFeature(context));
   add(extensions);

@@ -114,8 +114,7 @@ beforeAll(async () => {
       security: { exposeSubgraphErrors: true },
       subgraphs: {
         all: { headers: { forward: ['authorization'] }, retry: { enabled: false } },
-        // Prevents probing for the protocol of subscriptions.
-        reviews: { subscription: { protocol: 'graphql_ws' }, timeouts: { attempt: '1s' } },
+        reviews: { timeouts: { attempt: '1s' } },
       },
       enrichment: { fields: { 'Product.stock': {} }, jobs: { backoff: { base: '1ms' } } },
       extensions: [

@@ -206,24 +206,30 @@ describe('subscriptions', () => {
 });
 
 describe('a starting gateway', () => {
-  test('detects the subscription protocol of a subgraph before a client subscribes', async () => {
-    const found = new Map<string, string>();
-    const all = Promise.withResolvers<void>();
-    const logger = pino(
-      { base: null },
-      {
-        write: (line: string) => {
-          const { protocol, subgraph } = JSON.parse(line);
-          if (protocol !== undefined) found.set(subgraph, protocol);
-          if (found.size === 2) all.resolve();
+  test.each([
+    ['with', 'adaptive'],
+    ['without', 'never'],
+  ] as const)(
+    '%s enrichments detects the subscription protocol of a subgraph before a client subscribes',
+    async (_, mode) => {
+      const found = new Map<string, string>();
+      const all = Promise.withResolvers<void>();
+      const logger = pino(
+        { base: null },
+        {
+          write: (line: string) => {
+            const { protocol, subgraph } = JSON.parse(line);
+            if (protocol !== undefined) found.set(subgraph, protocol);
+            if (found.size === 2) all.resolve();
+          },
         },
-      },
-    );
-    const config = { subgraphs: { all: { subscription: { path: '/ws' } } } };
-    await using _gateway = await startTestGateway({ config, dependencies: { logger } });
-    await all.promise;
-    expect(Object.fromEntries(found)).toEqual({ inventory: 'graphql_ws', reviews: 'graphql_ws' });
-  });
+      );
+      const config = { enrichment: { mode }, subgraphs: { all: { subscription: { path: '/ws' } } } };
+      await using _gateway = await startTestGateway({ config, dependencies: { logger } });
+      await all.promise;
+      expect(Object.fromEntries(found)).toEqual({ inventory: 'graphql_ws', reviews: 'graphql_ws' });
+    },
+  );
 });
 
 describe('a closing gateway', () => {

@@ -349,7 +349,8 @@ describe('the admin listener with several workers', () => {
       cache: { rules: { 'Query.product': { maxAge: '1h' } } },
       subgraphs: {
         products: { url },
-        inventory: { url },
+        // Prevents probing for the protocol of subscriptions.
+        inventory: { url, subscription: { protocol: 'http_callback' } },
         reviews: { url, subscription: { protocol: 'http_callback' } },
       },
     });

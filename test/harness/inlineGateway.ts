@@ -110,8 +110,8 @@ export interface InlineGateway extends AsyncDisposable {
 
 interface StartInlineGatewayOptions {
   readonly subgraphs: readonly InlineSubgraph[];
-  /** Overrides the harness's configuration: free ports, no log, the composed supergraph, and long subgraph
-   *  timeouts. */
+  /** Overrides the harness's configuration: free ports, no log, the composed supergraph, long subgraph
+   *  timeouts, and WebSockets for subscriptions. */
   readonly config?: Partial<GatewayOptions>;
   /** Overrides the planner without a thread. A suite about the thread passes `startPlannerThread`. */
   readonly dependencies?: GatewayDependencies;
@@ -166,7 +166,15 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
         // The contracts of this repository belong to the demo.
         contracts: { guard: 'off' },
         ...config,
-        subgraphs: { ...config.subgraphs, all: { timeouts: longCallTimeouts, ...config.subgraphs?.all } },
+        subgraphs: {
+          ...config.subgraphs,
+          // Prevents probing of subgraphs for their subscription protocol, because tests count their calls.
+          all: {
+            timeouts: longCallTimeouts,
+            subscription: { protocol: 'graphql_ws' },
+            ...config.subgraphs?.all,
+          },
+        },
       },
       { startPlannerThread: planInProcess, ...dependencies },
     );
