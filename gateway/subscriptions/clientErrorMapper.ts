@@ -39,10 +39,32 @@ export function createInterruptionMapper({
   const problems = new ProblemLog({ log, now, message: 'Subscriptions at a subgraph were interrupted' });
   return (error) => {
     const { subgraph } = error;
-    if (subgraph !== undefined)
-      problems.report('interrupted', causeForLog(error, policy) ?? error.message, { subgraph });
+    if (subgraph !== undefined) problems.report('interrupted', describeProblem(error, policy), { subgraph });
     return exposeDetails(error, policy);
   };
+}
+
+/** Creates a function that logs why a subgraph did not accept subscriptions again after a new supergraph, at most once a
+ *  minute for each subgraph. */
+export function createResubscribeReporter({
+  policy,
+  log,
+  now,
+}: ClientErrorMapperOptions & { now(): number }): (error: GatewayError) => void {
+  const message =
+    'A subgraph is not available for subscriptions with the new supergraph; they continue as before';
+  const problems = new ProblemLog({ log, now, message });
+  return (error) => {
+    const { subgraph } = error;
+    if (subgraph !== undefined)
+      problems.report('not resubscribed', describeProblem(error, policy), { subgraph });
+  };
+}
+
+function describeProblem(error: GatewayError, policy: ClientErrorMapperOptions['policy']): string {
+  const problem = causeForLog(error, policy) ?? error.message;
+  const status = httpStatusOf(error);
+  return status === undefined ? problem : `${problem} (status ${status})`;
 }
 
 /** The subgraph's own message only with `exposeSubgraphErrors`. `undefined` without a cause. */

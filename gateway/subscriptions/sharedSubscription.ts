@@ -1,7 +1,9 @@
 import { GatewayError, internalServerError } from '../errors.ts';
 import { cursorExtension } from '../response/cursorExtension.ts';
 import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
+import type { BackoffLimits } from '../time/backoffDelayMs.ts';
 import { waitForTurn } from '../time/eventLoopTurn.ts';
+import type { Timers } from '../time/timers.ts';
 import {
   EventQueue,
   type EventQueueEntry,
@@ -20,6 +22,9 @@ interface SharedSubscriptionOptions {
   readonly reportsInterruptions: boolean;
   /** Whether the source first replays past events. */
   readonly isBehind: boolean;
+  /** Of further attempts to subscribe at the subgraph again. */
+  readonly retryDelays: BackoffLimits;
+  readonly timers: Timers;
   /** Called for each event that was dropped because the queue was full. */
   onDropped(): void;
   /** Called when the source has replayed all past events. From now on this subscription gets the same events as equal
@@ -31,6 +36,8 @@ interface SharedSubscriptionOptions {
   toClientError(error: GatewayError): GatewayError;
   /** The same when it was interrupted. Called also without `reportsInterruptions`. */
   toClientInterruption(error: GatewayError): GatewayError;
+  /** Called when an attempt of `resubscribe` has failed, and another one follows. */
+  onResubscribeFailed(error: GatewayError): void;
   /** Called once, when the last subscriber left or the source ended. */
   onEnd(): void;
 }
@@ -73,9 +80,12 @@ export class SharedSubscription {
     });
     this.#upstream = new UpstreamSubscription({
       isBehind: options.isBehind,
+      retryDelays: options.retryDelays,
+      timers: options.timers,
       onEvent: (event, feed) => this.#enqueue(toQueuedEvent(event, feed)),
       onCaughtUp: () => options.onCaughtUp(),
       onReplaced: () => this.#enqueueNotice(resubscribedError()),
+      onReplacementFailed: (cause) => options.onResubscribeFailed(cause),
       onInterrupted: (cause) => this.#enqueueNotice(options.toClientInterruption(cause)),
       onComplete: () => this.#endAfterEvents((subscriber) => subscriber.onComplete()),
       onError: (error) => {
@@ -89,7 +99,8 @@ export class SharedSubscription {
     this.#upstream.start(feed);
   }
 
-  /** Subscribes at the subgraph again. Queued events are still completed by the feed that they arrived with. */
+  /** Subscribes at the subgraph again. While it is unavailable, the subscription continues as before. Queued events are
+   *  still completed by the feed that they arrived with. */
   resubscribe(feed: EventFeed): void {
     if (this.#state.kind === 'open') this.#upstream.replace(feed);
   }

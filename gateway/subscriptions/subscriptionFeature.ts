@@ -9,7 +9,11 @@ import type { SubgraphEndpoint } from '../subgraphs/subgraphPools.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { addCallbackRoute, callbackIdOf } from './callbackRoute.ts';
-import { createClientErrorMapper, createInterruptionMapper } from './clientErrorMapper.ts';
+import {
+  createClientErrorMapper,
+  createInterruptionMapper,
+  createResubscribeReporter,
+} from './clientErrorMapper.ts';
 import { findSubscribableSubgraphs } from './findSubscribableSubgraphs.ts';
 import { createAutoSource, type ProtocolDetector } from './sources/autoSource.ts';
 import {
@@ -152,7 +156,8 @@ export class SubscriptionFeature implements Feature {
 
   #createSubscriptions(source: SubscriptionSource, problems: TopicProblemLog): SubscriptionManager {
     const { config, log, timers, openStream } = this.#context;
-    const { queue, interruptions, idleTimeout, topics, eventSize } = config.subscriptions;
+    const { queue, interruptions, reconnect, idleTimeout, topics, eventSize } = config.subscriptions;
+    const reporting = { policy: config.security, log, now: Date.now };
     const hub = new TopicHub({
       config: config.redis,
       bus: this.#bus,
@@ -165,7 +170,9 @@ export class SubscriptionFeature implements Feature {
       queue: { maxEvents: queue.events, maxBytes: queue.size, policy: queue.whenFull },
       reportsInterruptions: interruptions === 'reported',
       toClientError: createClientErrorMapper({ policy: config.security, log }),
-      toClientInterruption: createInterruptionMapper({ policy: config.security, log, now: Date.now }),
+      toClientInterruption: createInterruptionMapper(reporting),
+      retryDelays: reconnect,
+      onResubscribeFailed: createResubscribeReporter(reporting),
       openStream,
       connectionParamsFor: (subgraph, { connectionParams = {} }) =>
         pick(connectionParams, this.#policyOf(subgraph).subscription.connectionParams),

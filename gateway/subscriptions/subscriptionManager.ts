@@ -8,6 +8,7 @@ import type { SubscriptionOutcome } from '../response/executionOutcome.ts';
 import { partitionKeyOf } from '../response/responseKey.ts';
 import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { BackoffLimits } from '../time/backoffDelayMs.ts';
 import { InactivityTimer } from '../time/inactivityTimer.ts';
 import type { Timers } from '../time/timers.ts';
 import { CaughtUpSubscriptions } from './caughtUpSubscriptions.ts';
@@ -33,6 +34,10 @@ export interface SubscriptionManagerOptions {
   toClientError(error: GatewayError): GatewayError;
   /** The same for each interruption. */
   toClientInterruption(error: GatewayError): GatewayError;
+  /** Delays before a subscription is sent again to a subgraph that was unavailable after a supergraph change. */
+  readonly retryDelays: BackoffLimits;
+  /** Called for each failed attempt of it. */
+  onResubscribeFailed(error: GatewayError): void;
   /** See `FeatureContext.openStream`. */
   openStream(clientKey: string, weight: number): () => void;
   /** The client's connection parameters that are forwarded to a subgraph. */
@@ -219,17 +224,13 @@ export class SubscriptionManager {
   }
 
   #createShared(subscription: SubscriptionRequest, onEnd: () => void): ActiveSubscription {
-    const { queue, reportsInterruptions, toClientError, toClientInterruption } = this.#options;
     const { resumeAfter } = subscription.request;
     const live: ActiveSubscription = {
       subscription,
       upstream: { operation: subscription.operation },
       lastCursor: resumeAfter,
       shared: new SharedSubscription({
-        queue,
-        reportsInterruptions,
-        toClientError,
-        toClientInterruption,
+        ...this.#options,
         isBehind: resumeAfter !== undefined,
         onDropped: () => this.#countDroppedEvent(),
         onCaughtUp: () => {

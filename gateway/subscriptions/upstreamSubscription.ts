@@ -1,5 +1,8 @@
-import type { GatewayError } from '../errors.ts';
+import { type GatewayError, internalServerError } from '../errors.ts';
 import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
+import { type BackoffLimits, backoffDelayMs } from '../time/backoffDelayMs.ts';
+import type { CancelTimer, Timers } from '../time/timers.ts';
+import { isTransientError } from './sources/reconnectBackoff.ts';
 import type { SourceEvent, SourceReceiver, SourceSubscription } from './sources/subscriptionSource.ts';
 
 /** Subscribes with one version of an operation, and completes the events of that subscription. */
@@ -15,11 +18,16 @@ export interface EventFeed {
 interface UpstreamSubscriptionOptions {
   /** Whether the source first replays past events. */
   readonly isBehind: boolean;
+  /** Of further attempts at a replacement. */
+  readonly retryDelays: BackoffLimits;
+  readonly timers: Timers;
   onEvent(event: SourceEvent, feed: EventFeed): void;
   /** The source has replayed all past events. */
   onCaughtUp(): void;
   /** The replacement became current: events may be missing here, or arrive twice. */
   onReplaced(): void;
+  /** A replacement could not be established. The old subscription continues, and another attempt follows. */
+  onReplacementFailed(cause: GatewayError): void;
   onInterrupted(cause: GatewayError): void;
   onComplete(): void;
   onError(error: GatewayError): void;
@@ -27,12 +35,16 @@ interface UpstreamSubscriptionOptions {
 
 /** The subscription at the subgraph or topic that feeds a shared subscription. When its feed is replaced, the old
  *  subscription continues until the first event of the new one, so that no event is lost while the new one is being
- *  established. */
+ *  established. While the subgraph is unavailable, the new one is retried. */
 export class UpstreamSubscription {
   readonly #options: UpstreamSubscriptionOptions;
   #current: SourceSubscription | undefined;
   /** The replacement, until its first event. */
   #next: SourceSubscription | undefined;
+  /** Set while a replacement waits for its next attempt. */
+  #cancelRetry: CancelTimer | undefined;
+  /** Attempts at the replacement that have failed. */
+  #failedAttempts = 0;
   #isPaused = false;
   /** Whether the next events are past ones, which equal subscriptions already have. */
   #isBehind: boolean;
@@ -47,7 +59,12 @@ export class UpstreamSubscription {
   }
 
   replace(feed: EventFeed): void {
-    this.#next?.cancel();
+    this.#failedAttempts = 0;
+    this.#subscribeNext(feed);
+  }
+
+  #subscribeNext(feed: EventFeed): void {
+    this.#cancelNext();
     const next = this.#subscribe(feed);
     this.#next = next;
     // Both share a reader at the source, which continues because the new subscription joins before the old one leaves.
@@ -64,7 +81,7 @@ export class UpstreamSubscription {
 
   /** Whether the next event will be a new one, not a replayed one. */
   get isLive(): boolean {
-    return !this.#isPaused && !this.#isBehind && this.#next === undefined;
+    return !this.#isPaused && !this.#isBehind && !this.#isBeingReplaced;
   }
 
   pause(): void {
@@ -84,16 +101,26 @@ export class UpstreamSubscription {
 
   cancel(): void {
     this.#current?.cancel();
-    this.#next?.cancel();
     this.#current = undefined;
+    this.#cancelNext();
+  }
+
+  #cancelNext(): void {
+    this.#next?.cancel();
     this.#next = undefined;
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+  }
+
+  get #isBeingReplaced(): boolean {
+    return this.#next !== undefined || this.#cancelRetry !== undefined;
   }
 
   #subscribe(feed: EventFeed): SourceSubscription {
     const { onEvent, onCaughtUp, onInterrupted, onComplete, onError } = this.#options;
     let subscription: SourceSubscription | undefined;
     const isNext = (): boolean => subscription !== undefined && subscription === this.#next;
-    const isBeingReplaced = (): boolean => !isNext() && this.#next !== undefined;
+    const isBeingReplaced = (): boolean => !isNext() && this.#isBeingReplaced;
     subscription = feed.subscribe(
       {
         onEvent: (event) => {
@@ -107,7 +134,11 @@ export class UpstreamSubscription {
         onInterrupted,
         onResumed: () => {},
         onComplete: () => (isBeingReplaced() ? this.#switchToNext() : onComplete()),
-        onError: (error) => (isBeingReplaced() ? this.#switchToNext() : onError(error)),
+        onError: (error) => {
+          if (isNext() && isTransientError(error)) this.#retryNext(feed, error);
+          else if (isBeingReplaced()) this.#switchToNext();
+          else onError(error);
+        },
       },
       this.#isBehind,
     );
@@ -115,6 +146,21 @@ export class UpstreamSubscription {
     return subscription;
   }
 
+  #retryNext(feed: EventFeed, cause: GatewayError): void {
+    const { timers, retryDelays, onReplacementFailed, onError } = this.#options;
+    this.#next = undefined;
+    this.#failedAttempts += 1;
+    this.#cancelRetry = timers.after(backoffDelayMs(this.#failedAttempts, retryDelays), () => {
+      try {
+        this.#subscribeNext(feed);
+      } catch (error) {
+        onError(internalServerError(error));
+      }
+    });
+    onReplacementFailed(cause);
+  }
+
+  /** Also when the old subscription ends before the next attempt at the new one. */
   #switchToNext(): void {
     this.#promoteNext();
     this.#options.onReplaced();

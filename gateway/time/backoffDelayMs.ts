@@ -1,4 +1,4 @@
-interface BackoffLimits {
+export interface BackoffLimits {
   /** Milliseconds. */
   readonly minDelay: number;
   readonly maxDelay: number;

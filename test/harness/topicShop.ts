@@ -168,6 +168,8 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     reportsInterruptions: true,
     toClientError: (error) => error,
     toClientInterruption: (error) => error,
+    retryDelays: { minDelay: 100, maxDelay: 1_000 },
+    onResubscribeFailed: () => {},
     openStream: () => () => {},
     connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,

@@ -5,6 +5,7 @@ import { statusError, unreachableError } from '../../../gateway/subgraphs/callEr
 import {
   createClientErrorMapper,
   createInterruptionMapper,
+  createResubscribeReporter,
 } from '../../../gateway/subscriptions/clientErrorMapper.ts';
 import { reportedFailure } from '../../../gateway/subscriptions/sources/reportedErrors.ts';
 
@@ -109,6 +110,20 @@ test('interruptions of a subgraph are logged once a minute, and clients see its 
   expect(lines).toMatchObject([
     { ...line, count: 1 },
     { ...line, count: 3 },
+  ]);
+});
+
+test('a subgraph that is unavailable after a new supergraph is logged once a minute', () => {
+  const lines: Record<string, unknown>[] = [];
+  const report = createResubscribeReporter({
+    policy: { exposeSubgraphErrors: false, exposeSubgraphs: false },
+    log: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
+    now: () => 0,
+  });
+  report(statusError('reviews', 503, new Error('the body is empty')));
+  report(unreachableError('reviews', new Error('connect ECONNREFUSED')));
+  expect(lines).toMatchObject([
+    { level: 40, subgraph: 'reviews', message: 'the body is empty (status 503)', count: 1 },
   ]);
 });
 

@@ -2,6 +2,7 @@ import { expect, jest, test } from '@jest/globals';
 import { SharedSubscription } from '../../../gateway/subscriptions/sharedSubscription.ts';
 import type { SourceReceiver } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import type { Subscriber } from '../../../gateway/subscriptions/subscriber.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const event = { data: {}, errors: undefined, extensions: undefined, size: 1 };
@@ -21,6 +22,9 @@ function start(subscriberCount: number, onPayload: (index: number, texts: readon
     onIdle: () => {},
     toClientError: unexpected,
     toClientInterruption: unexpected,
+    retryDelays: { minDelay: 100, maxDelay: 1_000 },
+    timers: new FakeTimers(),
+    onResubscribeFailed: unexpected,
     onEnd: () => {},
   });
   const leaves = Array.from({ length: subscriberCount }, (_, index) =>

@@ -76,6 +76,8 @@ function start(
     reportsInterruptions: true,
     toClientError: (error) => error,
     toClientInterruption: (error) => error,
+    retryDelays: { minDelay: 100, maxDelay: 1_000 },
+    onResubscribeFailed: () => {},
     openStream: (_, weight) => openStreams.open('any', weight),
     connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,
@@ -506,6 +508,57 @@ describe('a new supergraph', () => {
     started.source.at(1).receiver.onError(new GatewayError('SUBGRAPH_ERROR', 'no name here'));
     await expect(client.next()).rejects.toThrow('no name here');
     expect(started.source.at(0).isCancelled).toBe(true);
+  });
+
+  const unavailable = new GatewayError('SUBGRAPH_UNREACHABLE', 'A subgraph is not available.');
+
+  test('keeps the old subscription while the subgraph is unavailable for the new one, and tries again', async () => {
+    const reported: GatewayError[] = [];
+    const started = start({ onResubscribeFailed: (error) => reported.push(error) });
+    const { source, timers } = started;
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    source.at(1).receiver.onError(unavailable);
+    source.at(0).send(changed('1', 1));
+    expect(await client.next()).toEqual(complete('1', 1));
+    timers.advance(100);
+    source.at(2).receiver.onError(unavailable);
+    timers.advance(200);
+    source.at(3).send(own(2));
+    expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'EVENTS_MISSED' } }] });
+    expect(await client.next()).toEqual(ownComplete(2));
+    expect(source.at(0).isCancelled).toBe(true);
+    expect(reported).toEqual([unavailable, unavailable]);
+  });
+
+  test('continues with the next attempt at the new subscription when the old one has ended', async () => {
+    const started = start();
+    const { source, timers } = started;
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    source.at(1).receiver.onError(unavailable);
+    source.at(0).receiver.onComplete();
+    expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'EVENTS_MISSED' } }] });
+    timers.advance(100);
+    source.at(2).send(own(1));
+    expect(await client.next()).toEqual(ownComplete(1));
+    source.at(2).receiver.onError(unavailable);
+    await expect(client.next()).rejects.toThrow('A subgraph is not available.');
+  });
+
+  test('makes no attempt at a subscription that a later supergraph replaces, or whose clients have left', async () => {
+    const started = start();
+    const { source, timers } = started;
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    source.at(1).receiver.onError(unavailable);
+    await replan({ stock, products }, started);
+    expect(timers.pendingCount).toBe(0);
+    source.at(2).receiver.onError(unavailable);
+    expect(timers.pendingCount).toBe(1);
+    await client.leave();
+    expect(timers.pendingCount).toBe(0);
+    expect(source.subscriptions).toHaveLength(3);
   });
 
   test('leaves at most two upstream subscriptions, however many supergraphs arrive', async () => {

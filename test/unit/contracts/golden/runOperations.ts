@@ -228,6 +228,8 @@ async function runMocked(
     reportsInterruptions: false,
     toClientError: (error) => error,
     toClientInterruption: (error) => error,
+    retryDelays: { minDelay: 100, maxDelay: 1_000 },
+    onResubscribeFailed: () => {},
     openStream: () => () => {},
     connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,
