@@ -68,6 +68,22 @@ async function waitUntil(probe: () => Promise<boolean> | boolean): Promise<void>
   }
 }
 
+/** Closes a process that cannot store everything: its timeouts pass. */
+async function closeWithTimeouts({
+  enrichments,
+  advance,
+}: ReturnType<typeof createManualEnrichmentReplica>): Promise<void> {
+  let isClosed = false;
+  const closed = enrichments.close(closeTimeoutMs).then(() => {
+    isClosed = true;
+  });
+  await waitUntil(() => {
+    advance(100);
+    return isClosed;
+  });
+  await closed;
+}
+
 describe('Two processes that share Redis', () => {
   test('serve each other’s tokens: each update once and in order, after any cursor', async () => {
     const prefix = randomUUID();
@@ -285,15 +301,7 @@ describe('The shutdown of a process', () => {
     await enqueueJob(one.enrichments, jobOf('a'), attempt);
     await own.kill();
     attempt.complete(successfulResult('reviews'));
-    let isClosed = false;
-    const closed = one.enrichments.close(closeTimeoutMs).then(() => {
-      isClosed = true;
-    });
-    await waitUntil(() => {
-      one.advance(100);
-      return isClosed;
-    });
-    await closed;
+    await closeWithTimeouts(one);
   });
 });
 
@@ -411,6 +419,30 @@ describe('A job that fails', () => {
     expect(otherExecutor.startedJobs).toEqual(['a']);
     await waitUntil(async () => (await other.enrichments.retry(id)) === 'unknown');
     expect(other.events).toEqual(['resumed: dead letter', 'NORMAL done']);
+  });
+
+  test('becomes a dead letter although its process dies before it has moved it there', async () => {
+    const prefix = randomUUID();
+    await using proxy = await startPausableProxy(server.port);
+    const proxyUrl = `redis://127.0.0.1:${proxy.port}`;
+    const one = createManualEnrichmentReplica(proxyUrl, prefix, { attempts: 1 });
+    const attempt = new ControlledAttempt();
+    const token = await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock']), attempt);
+    // The queue reads the job before it moves it.
+    const moving = proxy.pauseAt('hgetall');
+    attempt.complete(successfulResult('stock', 1), failedResult('reviews', 'It is down.'));
+    await moving;
+    await proxy[Symbol.asyncDispose]();
+    await using heir = createEnrichmentReplica(server.url, prefix, {}, createAnsweringExecutor('heir'));
+    const list = () => heir.enrichments.list({ state: undefined, limit: 10 });
+    await waitUntil(async () => (await list())[0]?.state !== 'waiting');
+    const jobs = await list();
+    expect(jobs).toMatchObject([{ state: 'failed', attempts: 1, error: 'It is down.' }]);
+    expect(await heir.enrichments.retry(jobs[0]?.id ?? '')).toBe('retried');
+    await waitUntil(async () => (await heir.enrichments.readArrived(token, ada))?.hasNext === false);
+    const arrived = await heir.enrichments.readArrived(token, ada);
+    expect(arrived?.updates.map(formatUpdate)).toEqual(['1-0 stock 1 …', '3-0 reviews "a by heir"']);
+    await closeWithTimeouts(one);
   });
 
   test('is retried once, although another process retries it with outdated data', async () => {

@@ -5,18 +5,22 @@ import { createQueueConnection, type QueueConnection } from '../../redis/queueCo
 import type { RedisConfig } from '../../redis/redisOptions.ts';
 import type { JobRun, JobRunFailure } from './jobRun.ts';
 
+/** Why no attempt follows. */
+export interface FinalFailure extends JobRunFailure {
+  readonly failedKeys: readonly string[];
+}
+
 /** What another process needs to resume a run. */
 export interface QueuedJobRun extends JobRun {
   /** Milliseconds since 1970. */
   readonly createdAt: number;
   /** Id of the process whose response created the run. */
   readonly createdBy: string;
-  /** Set when no attempt follows. */
-  readonly failure?: JobRunFailure & { readonly failedKeys: readonly string[] };
+  readonly failure?: FinalFailure;
 }
 
 /** What the queue does with a run that was due: remove it, make it due again later, or move it to the dead letters. */
-export type DueRunOutcome = 'done' | 'postponed' | { readonly failed: string };
+export type DueRunOutcome = 'done' | 'postponed' | { readonly failure: FinalFailure };
 
 interface JobQueueOptions {
   readonly config: RedisConfig;
@@ -187,7 +191,11 @@ export class JobQueue {
   async #handle(job: Job<QueuedJobRun>, token: string | undefined): Promise<void> {
     const outcome = await this.#options.handle(job.data);
     if (outcome === 'done') return;
-    if (outcome !== 'postponed') throw new (loadBullMq().UnrecoverableError)(outcome.failed);
+    if (outcome !== 'postponed') {
+      const { failure } = outcome;
+      if (job.data.failure === undefined) await job.updateData({ ...job.data, failure });
+      throw new (loadBullMq().UnrecoverableError)(failure.error);
+    }
     await job.moveToDelayed(Date.now() + this.#options.dueAfterMs, token);
     throw new (loadBullMq().DelayedError)();
   }

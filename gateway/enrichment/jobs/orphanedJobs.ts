@@ -1,4 +1,4 @@
-import type { DueRunOutcome, QueuedJobRun } from './jobQueue.ts';
+import type { DueRunOutcome, FinalFailure, QueuedJobRun } from './jobQueue.ts';
 import { unansweredResult } from './jobRunner.ts';
 import { sequenceNumberOf } from './jobRunWriter.ts';
 import { readRedisLog, reclaimRun } from './jobScripts.ts';
@@ -6,7 +6,7 @@ import type { ResumeRun } from './jobStore.ts';
 import type { ProcessHeartbeat } from './processHeartbeat.ts';
 import type { RedisJobContext } from './redisJobContext.ts';
 import type { ReplicatedRuns } from './replicatedRuns.ts';
-import { UpdateLog } from './updateLog.ts';
+import { type LogEntry, UpdateLog } from './updateLog.ts';
 
 interface OrphanedJobsOptions extends RedisJobContext {
   readonly heartbeat: ProcessHeartbeat;
@@ -46,7 +46,7 @@ export class OrphanedJobs {
 
   async #decide(run: QueuedJobRun): Promise<DueRunOutcome> {
     const { processId, redis, keys, heartbeat, replicated, observer } = this.#options;
-    if (run.failure !== undefined) return { failed: run.failure.error };
+    if (run.failure !== undefined) return { failure: run.failure };
     if (replicated.has(run.id)) return 'postponed';
     const reply = await redis.sendCommand('hgetall', [keys.run(run.id)]);
     if (redis.isClosed || this.#resume === undefined) return 'postponed';
@@ -57,6 +57,11 @@ export class OrphanedJobs {
       if (!(await heartbeat.isDead(run.createdBy))) return 'postponed';
       observer.onSettled({ priority: run.job.priority, outcome: 'expired' });
       return 'done';
+    }
+    if (hash.get('state') === 'failed') {
+      // Its process may have died before it has moved the run to the dead letters.
+      const page = await readRedisLog(redis, keys, run.id);
+      return page === undefined ? 'postponed' : { failure: readFailure(hash, page.updates) };
     }
     if (hash.get('state') !== 'open') return 'done';
     const isOwnedElsewhere = owner !== '' && owner !== processId;
@@ -101,6 +106,14 @@ export class OrphanedJobs {
     await restored.writer.write();
     replicated.release(restored);
   }
+}
+
+function readFailure(hash: ReadonlyMap<string, string>, updates: readonly LogEntry[]): FinalFailure {
+  return {
+    failedKeys: updates.filter(({ isFailure }) => isFailure).map(({ key }) => key),
+    attempts: Number(hash.get('attempts')),
+    error: hash.get('error') ?? '',
+  };
 }
 
 /** The fields of a hash, from the reply to `HGETALL`: an object, or an array in which names and values alternate, by
