@@ -102,7 +102,12 @@ export class SharedSubscription {
   /** Subscribes at the subgraph again. While it is unavailable, the subscription continues as before. Queued events are
    *  still completed by the feed that they arrived with. */
   resubscribe(feed: EventFeed): void {
-    if (this.#state.kind === 'open') this.#upstream.replace(feed);
+    if (this.isOpen) this.#upstream.replace(feed);
+  }
+
+  /** Whether more events may arrive. */
+  get isOpen(): boolean {
+    return this.#state.kind === 'open';
   }
 
   get subscribers(): ReadonlySet<Subscriber> {
@@ -118,7 +123,7 @@ export class SharedSubscription {
 
   /** Whether everything that arrived was sent, the source is live, and more events may arrive. */
   get isIdle(): boolean {
-    return this.#upstream.isLive && !this.#isProcessing && this.#state.kind === 'open';
+    return this.#upstream.isLive && !this.#isProcessing && this.isOpen;
   }
 
   get #isProcessing(): boolean {
@@ -240,7 +245,7 @@ export class SharedSubscription {
   }
 
   #endAfterEvents(notify: (subscriber: Subscriber) => void): void {
-    if (this.#state.kind !== 'open') return;
+    if (!this.isOpen) return;
     if (this.#isProcessing) this.#state = { kind: 'draining', notify };
     else this.#finish(notify);
   }

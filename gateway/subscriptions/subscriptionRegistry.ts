@@ -8,7 +8,7 @@ export class SubscriptionRegistry<Live extends { readonly shared: SharedSubscrip
   readonly #keyByEntry = new Map<Live, string | undefined>();
 
   /** Adds a subscriber to the subscription with this key. A `key` holds everything that can change what a client
-   *  receives; with `undefined` the subscription is not shared. If none runs yet, `create` makes one, which calls `onEnd`
+   *  receives; with `undefined` the subscription is not shared. If none is open, `create` makes one, which calls `onEnd`
    *  when it ends, and `start` starts it. When `start` throws, the subscription is removed and the error is thrown.
    *  Returns a function that removes the subscriber. */
   join(
@@ -18,7 +18,7 @@ export class SubscriptionRegistry<Live extends { readonly shared: SharedSubscrip
     start: (live: Live) => void,
   ): () => void {
     const known = key === undefined ? undefined : this.#byKey.get(key);
-    if (known !== undefined) return known.shared.join(subscriber);
+    if (known?.shared.isOpen) return known.shared.join(subscriber);
     const live = create(() => this.#remove(live));
     this.#keyByEntry.set(live, key);
     if (key !== undefined) this.#byKey.set(key, live);

@@ -7,7 +7,10 @@ import { Authorizer } from '../../../gateway/operation/authorization/authorizer.
 import type { Planner } from '../../../gateway/planning/planner.ts';
 import type { SubscriptionOutcome } from '../../../gateway/response/executionOutcome.ts';
 import { noForwardedHeaders } from '../../../gateway/subgraphs/forwardedHeaders.ts';
-import type { SourceEvent } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
+import type {
+  SourceEvent,
+  SourceReceiver,
+} from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { StreamLimiter, type StreamLimiterOptions } from '../../../gateway/subscriptions/streamLimiter.ts';
 import {
   SubscriptionManager,
@@ -258,6 +261,35 @@ describe('equal subscriptions', () => {
     expect(source.subscriptions).toHaveLength(2);
   });
 });
+
+test.each([
+  ['completed', (receiver: SourceReceiver) => receiver.onComplete(), 'done'],
+  [
+    'ended with an error',
+    (receiver: SourceReceiver) => receiver.onError(new GatewayError('SUBGRAPH_ERROR', 'enough')),
+    'enough',
+  ],
+])(
+  'a client does not join a subscription that the subgraph has %s, although its last event is being completed',
+  async (_, end, expected) => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    const gate = Promise.withResolvers<void>();
+    names.gate = gate.promise;
+    source.at(0).send(changed('1', 1));
+    end(source.at(0).receiver);
+    const next = await subscribe(whole);
+    names.gate = Promise.resolve();
+    gate.resolve();
+    expect(await client.next()).toEqual(complete('1', 1));
+    expect(await client.next().catch((error: Error) => error.message)).toBe(expected);
+    source.at(1).send(changed('2', 2));
+    expect(await next.next()).toEqual(complete('2', 2));
+    // New clients join the later one.
+    await subscribe(whole);
+    expect(source.subscriptions).toHaveLength(2);
+  },
+);
 
 describe('events with a cursor', () => {
   const event = (amount: number, more: Partial<SourceEvent> = {}): SourceEvent => ({
