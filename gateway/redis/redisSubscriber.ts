@@ -67,7 +67,11 @@ export class RedisSubscriber {
           onSubscribed();
           this.#schedulePing(redis);
         },
-        () => redis.disconnect(),
+        (error: Error) => {
+          // Other errors are those of a connection that has ended.
+          if (error.name === 'ReplyError') onFailure(new RedisFailure(error, describeAddress(config)));
+          redis.disconnect();
+        },
       );
     });
   }

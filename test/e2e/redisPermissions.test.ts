@@ -15,6 +15,7 @@ import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '..
 import { longRedisTimeouts, openRedisStore, parseRedisConfig } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
 
 // The first run on a machine may download redis-server.
 const downloadTimeoutMs = 300_000;
@@ -86,6 +87,16 @@ test('a job queue whose Redis user may not run INFO starts runs that are due', a
   expect(await handled).toBe('a.1');
   await queue.stop();
   queue.close();
+});
+
+test('a Redis user that may not subscribe to the channels is logged', async () => {
+  await using replica = createEnrichmentReplica(await createUser('resetchannels'), randomUUID());
+  while (replica.warned.length === 0) await waitForTurns();
+  expect(replica.warned[0]).toEqual({
+    problem: 'authentication',
+    count: 1,
+    message: expect.stringMatching(/^127\.0\.0\.1:\d+: NOPERM /),
+  });
 });
 
 test.each([
