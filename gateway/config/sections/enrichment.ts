@@ -55,12 +55,12 @@ const adaptation = z.strictObject({
 const jobs = z.strictObject({
   maxPending: integer({ min: 1 })
     .describe(
-      'Maximum number of unfinished jobs in one process. Beyond it, the longest waiting jobs of the lowest priority are evicted.',
+      'Maximum number of unfinished jobs in one process. Beyond it, jobs that wait for another attempt are evicted: the least important first, and of these the longest waiting. Never evicted are `CRITICAL` jobs and jobs that are more important than the new one. Without enough others, the new job is refused: its response has no token.',
     )
     .prefault(10_000),
   maxPendingSize: size()
     .describe(
-      'Maximum size of the unfinished jobs in one process, as JSON text: snapshots of first responses, and their pending fields. Beyond it, the longest waiting jobs of the lowest priority are evicted. Without Redis, dead letters have the same limit of their own.',
+      'Maximum size of the unfinished jobs in one process, as JSON text: snapshots of first responses, and their pending fields. Beyond it, jobs are evicted as beyond `jobs.maxPending`. Without Redis, dead letters have the same limit of their own.',
     )
     .prefault('64MB'),
   maxUpdatesSize: size()
@@ -83,7 +83,9 @@ const jobs = z.strictObject({
     })
     .prefault({}),
   budgetRatio: ratio()
-    .describe('Maximum number of retries per job, on average. Jobs beyond it become dead letters.')
+    .describe(
+      'Maximum ratio of retries to new jobs of one process in 10 s. Besides, 10 retries per second are allowed, for processes with few jobs. Jobs beyond both become dead letters. `0`: no retries at all.',
+    )
     .prefault(0.2),
   reclaimAfter: duration({ min: 100 })
     .describe(

@@ -46,7 +46,7 @@ export interface EnrichmentJobsOptions {
 
 const readTimeoutMs = 5_000;
 
-/** Retries that are allowed besides `enrichment.jobs.budgetRatio`, for processes with few jobs. */
+/** Retries that are allowed besides `enrichment.jobs.budgetRatio`, unless it is 0, for processes with few jobs. */
 const minRetriesPerSecond = 10;
 
 /** The enrichment jobs of one process: issues tokens, runs jobs, and serves updates to the owners of tokens. */
@@ -61,7 +61,8 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
     this.#options = options;
     const { store, executor, policy, attemptTimeoutMs, timers, observer, log } = options;
     const { maxPending, maxPendingSize, attempts, backoff, budgetRatio, concurrency } = policy.jobs;
-    this.#retryBudget = new RatioBudget(budgetRatio, options.monotonicNow, minRetriesPerSecond);
+    const minPerSecond = budgetRatio === 0 ? 0 : minRetriesPerSecond;
+    this.#retryBudget = new RatioBudget(budgetRatio, options.monotonicNow, minPerSecond);
     this.#pool = new JobPool(
       { maxRuns: maxPending, maxBytes: maxPendingSize },
       {

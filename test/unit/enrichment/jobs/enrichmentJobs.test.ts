@@ -353,6 +353,15 @@ describe('a field that fails', () => {
     expect([timers.pendingCount, await jobs.list({ state: undefined, limit: 10 })]).toEqual([0, []]);
   });
 
+  test('is not retried with a budgetRatio of 0', async () => {
+    const { enqueue, events } = createInMemoryJobs(policyWith({ budgetRatio: 0 }));
+    const attempt = new ControlledAttempt();
+    await enqueue(jobOf('a'), attempt);
+    attempt.complete(failedResult('reviews'));
+    await waitForTurns();
+    expect(events).toEqual(['created', 'NORMAL failed']);
+  });
+
   test('is not retried beyond the retry budget', async () => {
     const { enqueue, executor, jobs, events } = createInMemoryJobs(
       policyWith({ maxPending: 1_000, maxDeadLetters: 1_000 }),
