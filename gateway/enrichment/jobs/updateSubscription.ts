@@ -36,7 +36,8 @@ export class UpdateSubscription implements AsyncIterableIterator<EnrichmentUpdat
 
   next(): Promise<IteratorResult<EnrichmentUpdate>> {
     const step = this.#lastStep.then(() => this.#step());
-    this.#lastStep = step.catch(() => undefined);
+    // After a rejection, iterators call no `return()`.
+    this.#lastStep = step.catch(() => this.#end());
     return step;
   }
 
@@ -71,9 +72,9 @@ export class UpdateSubscription implements AsyncIterableIterator<EnrichmentUpdat
   async #readNext(): Promise<void> {
     const page = (await this.#read()) ?? (await this.#readCurrentRun());
     if (this.#hasEnded) return;
-    if (page === undefined || (page.updates.length === 0 && page.remaining === 0)) this.#end();
     // Without the error, the client would take the end for the last update.
     if (page === undefined) throw expiredTokenError();
+    if (page.updates.length === 0 && page.remaining === 0) this.#end();
     this.#buffered = updatesOf(page);
     this.#after = page.updates.at(-1)?.cursor ?? this.#after;
   }
