@@ -29,7 +29,7 @@ type AutoProtocol = ProbedProtocol | 'http_callback';
 /** Why a subgraph refused each protocol: an HTTP status, a problem, or an error code. Never a message of the subgraph. */
 type ProtocolRefusals = Readonly<Partial<Record<AutoProtocol, string>>>;
 
-interface AutoSourceOptions extends SourceOptions {
+interface AutoSourceOptions extends Omit<SourceOptions, 'onAccepted'> {
   /** Creates the source for HTTP callback. Omitted if subgraphs cannot reach this gateway. */
   readonly createCallbackSource?: ((options: SourceOptions) => SubscriptionSource) | undefined;
   /** The headers of the request that detects a protocol, which has no client; none when omitted. */
@@ -75,10 +75,7 @@ class AutoSource implements SubscriptionSource, ProtocolDetector {
       endpoint: (subgraph) => options.endpoint(subgraph),
       timers: options.timers,
       random: options.random,
-      onAccepted: (subgraph) => {
-        this.#setDetected(subgraph, protocol);
-        options.onAccepted?.(subgraph);
-      },
+      onAccepted: (subgraph) => this.#setDetected(subgraph, protocol),
     });
     this.#sources = {
       graphql_ws: createGraphqlWsSource(optionsOf('graphql_ws')),

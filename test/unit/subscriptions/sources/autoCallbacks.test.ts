@@ -27,7 +27,10 @@ function auto(mayCallBack = true) {
     const source = createAutoSource({
       ...options,
       ...(mayCallBack && { createCallbackSource }),
-      onProtocolDetected: (subgraph, protocol) => chosen.push(`${subgraph} ${protocol}`),
+      onProtocolDetected: (subgraph, protocol) => {
+        chosen.push(`${subgraph} ${protocol}`);
+        options.onAccepted?.(subgraph);
+      },
     });
     finder.find = () => source.detect(['reviews']);
     return {
