@@ -46,7 +46,7 @@ export class EventQueue<Entry extends EventQueueEntry> {
 
   /** Returns false when the limits are exceeded and the policy is `close`. A single event always fits. With `wait` the
    *  queue accepts everything: the source is paused, and few events are still in flight. */
-  push(entry: Entry, policy = this.#options.policy): boolean {
+  push(entry: Entry, policy: OverflowPolicy): boolean {
     if (entry.isNotice) {
       if (!this.#isNoticeAt(this.#entries.length - 1)) this.#entries.push(entry);
       return true;
@@ -57,7 +57,7 @@ export class EventQueue<Entry extends EventQueueEntry> {
   }
 
   /** Records that the newest event grew. Returns the same as `push`. */
-  growNewest(bytes: number, policy = this.#options.policy): boolean {
+  growNewest(bytes: number, policy: OverflowPolicy): boolean {
     this.#byteCount += bytes;
     if (policy === 'wait') return true;
     while (this.#eventCount > 1 && this.#isOverLimit) {
