@@ -39,12 +39,13 @@ export class RetryingRedisClient {
     return this.#client.failedConnection;
   }
 
-  /** Resolves with the reply, strings as buffers. Resolves with `undefined` when the client is closed, when `signal` is
-   *  aborted, or when the command is invalid. Never rejects. */
-  sendCommand(command: string, args: readonly RedisArgument[], signal?: AbortSignal): Promise<unknown> {
-    return this.#retryUntilDone(() => this.#client.sendCommand(command, args), signal);
+  /** Resolves with the reply, strings as buffers. Resolves with `undefined` when the client is closed, or when the command
+   *  is invalid. Never rejects. */
+  sendCommand(command: string, args: readonly RedisArgument[]): Promise<unknown> {
+    return this.#retryUntilDone(() => this.#client.sendCommand(command, args), undefined);
   }
 
+  /** As `sendCommand`. Resolves with `undefined` also when `signal` is aborted. */
   runScript(
     script: RedisScript,
     keys: readonly string[],
