@@ -132,7 +132,6 @@ export class UpstreamSubscription {
           onCaughtUp();
         },
         onInterrupted,
-        onResumed: () => {},
         onComplete: () => (isBeingReplaced() ? this.#switchToNext() : onComplete()),
         onError: (error) => {
           if (isNext() && isTransientError(error)) this.#retryNext(feed, error);

@@ -27,9 +27,6 @@ export class RecordingReceiver implements SourceReceiver {
   onInterrupted(cause: GatewayError): void {
     this.#record(`interrupted ${cause.code}`);
   }
-  onResumed(): void {
-    this.#record('resumed');
-  }
   onComplete(): void {
     this.#record('complete');
   }

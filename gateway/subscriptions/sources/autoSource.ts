@@ -220,10 +220,6 @@ class ProtocolNegotiation implements SourceReceiver, FlowControl {
     this.#options.receiver.onInterrupted(cause);
   }
 
-  onResumed(): void {
-    this.#options.receiver.onResumed();
-  }
-
   onComplete(): void {
     this.#options.receiver.onComplete();
   }

@@ -59,7 +59,6 @@ export class ProtocolProbe<Protocol extends string> {
     this.#subscription = subscribe(protocol, createProbeRequest(subgraph, headers), {
       onEvent: () => {},
       onInterrupted: () => {},
-      onResumed: () => {},
       onComplete: () => {},
       onError: next,
     });

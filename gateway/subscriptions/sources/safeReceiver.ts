@@ -2,7 +2,8 @@ import type { GatewayError } from '../../errors.ts';
 import type { SourceEvent, SourceReceiver } from './subscriptionSource.ts';
 
 /** Wraps a receiver: nothing is delivered after an end or a cancel, and an interruption is reported once until the
- *  subscription is resumed. An exception of the receiver becomes a process warning, and affects nothing else. */
+ *  subgraph accepts the subscription again. An exception of the receiver becomes a process warning, and affects nothing
+ *  else. */
 export class SafeReceiver {
   #receiver: SourceReceiver | undefined;
   #isInterrupted = false;
@@ -25,11 +26,9 @@ export class SafeReceiver {
     this.#notify((receiver) => receiver.onInterrupted(cause));
   }
 
-  /** Reports `onResumed` if the subscription was interrupted. */
+  /** The next interruption is another one. */
   markSubscribed(): void {
-    if (!this.#isInterrupted) return;
     this.#isInterrupted = false;
-    this.#notify((receiver) => receiver.onResumed());
   }
 
   complete(): void {

@@ -62,8 +62,6 @@ export interface SourceReceiver {
   onCaughtUp?(): void;
   /** The connection was lost, and the source reconnects. Events may be missing from here on. */
   onInterrupted(cause: GatewayError): void;
-  /** The source has subscribed again after `onInterrupted`. */
-  onResumed(): void;
   /** The subgraph completed the subscription. */
   onComplete(): void;
   /** The subscription was refused, failed, or could not be reconnected. */
