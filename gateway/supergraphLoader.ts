@@ -1,9 +1,9 @@
 import type { GatewayConfig } from './config/schema.ts';
+import { configuredUrlsOf } from './config/subgraphPolicyOf.ts';
 import type { Feature, SupergraphFindings } from './feature.ts';
 import type { Preparer } from './operation/preparer.ts';
 import type { StartPlannerThread } from './planning/plannerThread.ts';
 import { toPlanningLimits } from './planning/toPlanningLimits.ts';
-import { configuredUrlsOf } from './subgraphs/subgraphEndpoints.ts';
 import { loadSupergraph } from './supergraph/loadSupergraph.ts';
 import { parseSchemaInSlices } from './supergraph/readSchemaInSlices.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';

@@ -1,5 +1,5 @@
 import type { GatewayConfig } from '../../gateway/config/schema.ts';
-import { configuredUrlsOf } from '../../gateway/subgraphs/subgraphEndpoints.ts';
+import { configuredUrlsOf } from '../../gateway/config/subgraphPolicyOf.ts';
 import type { SubgraphAddress } from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { ContractStore } from '../contractStore.ts';
 import { placeholderUrl } from '../store/schemaFile.ts';

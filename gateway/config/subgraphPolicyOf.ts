@@ -33,6 +33,17 @@ export function subgraphPolicyOf(config: GatewayConfig, name: string): SubgraphP
   };
 }
 
+/** The URLs by subgraph that the configuration sets instead of those in the supergraph. */
+export function configuredUrlsOf(config: GatewayConfig): ReadonlyMap<string, string> {
+  return new Map(
+    Object.keys(config.subgraphs).flatMap((name) => {
+      const { url, urls } = subgraphPolicyOf(config, name);
+      const first = url ?? urls[0];
+      return first === undefined ? [] : [[name, first] as const];
+    }),
+  );
+}
+
 /** `all` with the options that are set in `own`. */
 function override<Section extends object>(
   all: Section,

@@ -18,17 +18,6 @@ export function memoizePolicies(config: GatewayConfig): (subgraph: string) => Su
   };
 }
 
-/** The URLs by subgraph that the configuration sets instead of those in the supergraph. */
-export function configuredUrlsOf(config: GatewayConfig): ReadonlyMap<string, string> {
-  return new Map(
-    Object.keys(config.subgraphs).flatMap((name) => {
-      const { url, urls } = subgraphPolicyOf(config, name);
-      const first = url ?? urls[0];
-      return first === undefined ? [] : [[name, first] as const];
-    }),
-  );
-}
-
 /** Returns the endpoint of a subgraph: its URL and how to call it. A subgraph that only an older supergraph has keeps its last
  *  endpoint, for operations that still run on that supergraph. */
 export function createSubgraphEndpoints(
