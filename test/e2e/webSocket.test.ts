@@ -1,5 +1,7 @@
+import { AsyncResource } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { queryObjects } from 'node:v8';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { HeaderAuthentication } from '../../gateway/admission/authentication/authentication.ts';
@@ -7,6 +9,7 @@ import { createIdentityReader } from '../../gateway/admission/identity.ts';
 import { GatewayError } from '../../gateway/errors.ts';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import { failCurrentRequest } from '../../gateway/transport/http/requestScope.ts';
+import { WebSocketConnection } from '../../gateway/transport/websocket/webSocketConnection.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
 import {
@@ -18,6 +21,7 @@ import {
   supergraphOf,
   testSdl,
 } from '../harness/scriptedServer.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
 import { Peer } from '../harness/webSocketPeer.ts';
 
 const query = '{ greeting }';
@@ -626,6 +630,24 @@ test('an unhandled error of an operation closes its WebSocket with code 4500', a
   await using peer = await Peer.ready(server.url);
   peer.subscribe(query);
   expect(await peer.closed).toEqual({ code: 4500, reason: 'Internal server error' });
+});
+
+test('a closed WebSocket is not kept in memory by what one of its operations has opened', async () => {
+  // Like a connection to a subgraph, it refers to the async context in which it was created.
+  const opened: AsyncResource[] = [];
+  await using server = await startScriptedServer(async () => {
+    opened.push(new AsyncResource('connection'));
+    return singleOutcome('{"greeting":"hello"}');
+  });
+  await using peer = await Peer.ready(server.url);
+  peer.subscribe(query);
+  await peer.next();
+  expect(queryObjects(WebSocketConnection, { format: 'count' })).toBe(1);
+  peer.socket.close();
+  await server.close();
+  await waitForTurns(2);
+  expect(opened).toHaveLength(1);
+  expect(queryObjects(WebSocketConnection, { format: 'count' })).toBe(0);
 });
 
 describe('the WebSockets of a server that shuts down', () => {

@@ -25,6 +25,12 @@ export function runInRequestScope(scope: RequestScope, run: () => void): void {
   });
 }
 
+/** To be called when the request, or the WebSocket, has ended. A connection to a subgraph that it has opened outlives it, and
+ *  refers to the scope: without this, it would keep the request in memory. */
+export function endRequestScope(scope: RequestScope): void {
+  scope.fail = noop;
+}
+
 /** Ends the request whose code is running. Returns false when the running code belongs to no request. */
 export function failCurrentRequest(): boolean {
   const scope = scopes.getStore();
@@ -36,10 +42,7 @@ export function failCurrentRequest(): boolean {
 export function inRequestScope(listener: RequestListener): RequestListener {
   return (request, response) => {
     const scope: RequestScope = { fail: () => respondWithInternalError(response) };
-    // A connection to a subgraph that the request has opened outlives it, and refers to the scope.
-    response.on('close', () => {
-      scope.fail = noop;
-    });
+    response.on('close', () => endRequestScope(scope));
     runInRequestScope(scope, () => listener(request, response));
   };
 }

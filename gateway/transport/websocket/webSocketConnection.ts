@@ -21,7 +21,7 @@ import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
 import { InactivityTimer } from '../../time/inactivityTimer.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
-import { runInRequestScope } from '../http/requestScope.ts';
+import { endRequestScope, runInRequestScope } from '../http/requestScope.ts';
 import { MultiplexedOperation, maxOperationIdLength } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import { ConnectionClient } from './connectionClient.ts';
@@ -124,7 +124,10 @@ export class WebSocketConnection {
     for (const frame of ['ping', 'pong'] as const) socket.on(frame, () => this.#recordActivity());
     // `close` follows. Without this listener, an invalid frame of a client would end the process.
     socket.on('error', () => undefined);
-    socket.once('close', () => this.#onClose());
+    socket.once('close', () => {
+      endRequestScope(scope);
+      this.#onClose();
+    });
     if (socket.protocol !== GRAPHQL_TRANSPORT_WS_PROTOCOL) {
       this.#close(
         CloseCode.SubprotocolNotAcceptable,
