@@ -3,7 +3,12 @@ import { GraphQLError } from 'graphql';
 import type { ApolloServerPlugin, GatewayContext } from '../../gateway/gateway.ts';
 import { Gate } from '../harness/gate.ts';
 import { createManualTimers } from '../harness/manualTimers.ts';
-import { singleOutcome, startScriptedServer } from '../harness/scriptedServer.ts';
+import {
+  ScriptedEvents,
+  ScriptedPayloads,
+  singleOutcome,
+  startScriptedServer,
+} from '../harness/scriptedServer.ts';
 import { transports } from '../harness/transports.ts';
 
 type Plugin = ApolloServerPlugin<GatewayContext>;
@@ -46,6 +51,35 @@ describe.each(hooks)('a plugin that refuses when %s', (_, plugin, code) => {
     expect(codes.slice(0, 4)).toEqual([code, code, code, code]);
     expect(server.receivedOperations).toHaveLength(0);
   });
+});
+
+test('a plugin whose header cannot be sent fails the response, and leaves no subscription or execution behind', async () => {
+  const plugin: Plugin = {
+    requestDidStart: async () => ({
+      willSendResponse: async ({ response }) => {
+        response.http.headers.set('x-note', '5 €');
+      },
+    }),
+  };
+  const subscription = new ScriptedEvents();
+  const payloads = new ScriptedPayloads();
+  payloads.push([{ data: {}, hasNext: true }]);
+  await using server = await startScriptedServer(
+    ({ document }) =>
+      document.loc?.source.body.startsWith('subscription') ? subscription.outcome : payloads.outcome,
+    { plugins: [plugin] },
+  );
+  const statusOf = async (accept: string, query: string): Promise<number> => {
+    const headers = { 'content-type': 'application/json', accept };
+    const response = await fetch(server.url, { method: 'POST', headers, body: JSON.stringify({ query }) });
+    await response.text();
+    return response.status;
+  };
+  expect([
+    await statusOf('multipart/mixed;subscriptionSpec=1.0', 'subscription { greetings }'),
+    await statusOf('multipart/mixed;deferSpec=20220824', '{ greeting ... @defer { node { id } } }'),
+  ]).toEqual([500, 500]);
+  await Promise.all([subscription.returned, payloads.returned]);
 });
 
 test.each<[string, Plugin]>([

@@ -82,13 +82,13 @@ export async function writePayloads<Payload>(
         setReadTimeout(response, 0);
       }
     }
-    steps.end();
   } catch (error) {
     if (!body.hasStarted) throw new NoFirstPayloadError(error);
     const isReconnectWanted = error instanceof GatewayShutdownError && encoding.goAway !== undefined;
     body.end(isReconnectWanted ? (encoding.goAway as string) : encoding.fail(options.formatFailure(error)));
   } finally {
     body.stopHeartbeat();
+    steps.end();
     steps.release();
     await body.written;
     // All that is left to do is the client's: to read what waits.
@@ -128,13 +128,14 @@ class PayloadBody<Payload> {
   /** Writes the head, and returns the opening for the caller to send. Returns an empty text after the first call. */
   open(): string {
     if (this.hasStarted) return '';
-    this.hasStarted = true;
     const coding = writeStreamHead(
       this.#response,
       this.#encoding,
       this.#options.headers,
       this.#options.compression,
     );
+    // Not before: a plugin may have added a header that cannot be sent.
+    this.hasStarted = true;
     if (coding !== undefined) this.#compressed = new CompressedStream(this.#response, coding);
     // With an opening that is sent at once, `ChunkWriter` may have to do it.
     else if (!this.#encoding.sendsOpeningImmediately) this.#framesChunks = takeOverChunking(this.#response);
