@@ -27,7 +27,7 @@ import {
 import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
-import { exchange, type RawRequest } from '../harness/rawHttp.ts';
+import { exchange, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
 import { noShedding } from '../harness/testGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
@@ -366,6 +366,27 @@ describe('a mounted gateway', () => {
       ]);
     });
     await gateway.close();
+  });
+
+  test('does not wait for a client that has disconnected while other middleware ran', async () => {
+    const gateway = await createMounted({ listen: { drainTimeout: '5m' } });
+    await gateway.start({ listen: false, admin: false });
+    const arrived = Promise.withResolvers<void>();
+    const passedOn = Promise.withResolvers<void>();
+    const app: RequestListener = async (request, response) => {
+      arrived.resolve();
+      await once(response, 'close');
+      gateway.handler(request, response);
+      passedOn.resolve();
+    };
+    await serving(app, async (origin) => {
+      await using connection = await RawConnection.open(origin);
+      connection.send(nameAt('/graphql'));
+      await arrived.promise;
+      connection.socket.destroy();
+      await passedOn.promise;
+      await gateway.close();
+    });
   });
 
   test('keeps the `vary` of middleware in a response that caches may store', async () => {

@@ -71,6 +71,8 @@ export function readBody(
   limit = 'limits.bodySize',
   checkChunk?: (chunk: Buffer) => HttpError | undefined,
 ): Promise<Buffer> {
+  // No event follows: the client has left while its token was verified, or while middleware of an application ran.
+  if (request.destroyed || request.readableEnded) return Promise.reject(new ClientDisconnectedError());
   const isDeclaredTooLarge = Number(request.headers['content-length'] ?? 0) > maxBytes;
   if (isDeclaredTooLarge && checkChunk === undefined) {
     request.resume();
