@@ -90,7 +90,8 @@ export interface Gateway extends MountedGateway {
   /** Reports the gateway as not ready (`GET /health/ready`), while it continues to serve. Call it before `close`, as long
    *  before as load balancers need to notice: `close` stops accepting connections when the running requests have ended. */
   announceShutdown(): void;
-  /** Drains: not ready at once; running requests and enrichment jobs get `listen.drainTimeout`, then everything ends. */
+  /** Drains: not ready at once; running requests and enrichment jobs get `listen.drainTimeout`, then everything ends. Further
+   *  calls wait for the first one. */
   close(): Promise<void>;
 }
 

@@ -34,7 +34,7 @@ export class Lifecycle {
   readonly #rejectReady: (reason: GatewayShutdownError) => void;
   readonly #options: LifecycleOptions;
   #isStarted = false;
-  #isClosing = false;
+  #closing: Promise<void> | undefined;
 
   constructor(options: LifecycleOptions) {
     this.#options = options;
@@ -57,7 +57,7 @@ export class Lifecycle {
     this.#isStarted = true;
     try {
       const addresses = await this.#start(options);
-      if (this.#isClosing) throw new GatewayShutdownError();
+      if (this.#closing !== undefined) throw new GatewayShutdownError();
       return addresses;
     } catch (error) {
       this.#isStarted = false;
@@ -81,10 +81,11 @@ export class Lifecycle {
     return addresses;
   }
 
+  /** Further calls wait for the first one. */
   close(): Promise<void> {
-    this.#isClosing = true;
     // What is waited for, such as a promise of an extension, may hold nothing that keeps the process running.
-    return keepRunning(() => this.#close());
+    this.#closing ??= keepRunning(() => this.#close());
+    return this.#closing;
   }
 
   async #close(): Promise<void> {

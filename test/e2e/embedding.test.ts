@@ -404,6 +404,27 @@ describe('a mounted gateway', () => {
     await gateway.close();
   });
 
+  test('that is closed twice ends its extensions once, and both calls wait for them', async () => {
+    let calls = 0;
+    const hold = Promise.withResolvers<void>();
+    const entered = Promise.withResolvers<void>();
+    const close = async (): Promise<void> => {
+      calls += 1;
+      entered.resolve();
+      await hold.promise;
+    };
+    const gateway = await createMounted({ extensions: [{ name: 'pool', close }] });
+    await gateway.start({ listen: false, admin: false });
+    const ended: string[] = [];
+    const closed = ['first', 'second'].map((name) => gateway.close().then(() => ended.push(name)));
+    await entered.promise;
+    await waitForTurns(5);
+    expect([calls, ended]).toEqual([1, []]);
+    hold.resolve();
+    await Promise.all(closed);
+    expect(calls).toBe(1);
+  });
+
   test('can be started once', async () => {
     const gateway = await createMounted();
     const starting = gateway.start({ listen: false });
