@@ -13,7 +13,6 @@ export class RepresentationReader {
   readonly #inputRewrites: readonly FetchDataRewrite[];
   readonly #conditions: TypeConditions;
   readonly #objectType: string | undefined;
-  readonly #assumedType: string | undefined;
   readonly #byType = new Map<string, TypeRepresentation | undefined>();
   /** Most objects have the type of the one before. */
   #lastTypename: string | undefined;
@@ -34,7 +33,6 @@ export class RepresentationReader {
     this.#requires = requires;
     this.#inputRewrites = inputRewrites;
     this.#conditions = conditions;
-    this.#assumedType = singleTypeOf(requires, conditions);
     this.#optionalKeys = optionalKeysOf(requires);
   }
 
@@ -58,7 +56,7 @@ export class RepresentationReader {
 
   /** Returns the representation of objects of this object's type; `undefined` for types that the fetch is not for. */
   representationOf(object: ResponseObject): TypeRepresentation | undefined {
-    const typename = this.#objectType ?? this.#typenameOf(object);
+    const typename = this.#typenameOf(object);
     if (typename === undefined) return undefined;
     if (typename === this.#lastTypename) return this.#lastRepresentation;
     if (!this.#byType.has(typename)) this.#byType.set(typename, this.#compile(typename));
@@ -69,7 +67,7 @@ export class RepresentationReader {
 
   /** The key of an input that the object lacks; `undefined` for none. Ignores the fields of inputs. */
   missingInputOf(object: ResponseObject): string | undefined {
-    const inputs = this.#selectionsFor(this.#objectType ?? this.#typenameOf(object)).flatMap((selection) =>
+    const inputs = this.#selectionsFor(this.#typenameOf(object)).flatMap((selection) =>
       selection.kind === 'Field' ? selection : selection.selections,
     );
     for (const input of inputs) {
@@ -81,7 +79,7 @@ export class RepresentationReader {
   }
 
   #typenameOf({ __typename: typename }: ResponseObject): string | undefined {
-    return typeof typename === 'string' ? typename : this.#assumedType;
+    return this.#objectType ?? (typeof typename === 'string' ? typename : undefined);
   }
 
   #compile(typename: string): TypeRepresentation | undefined {
@@ -269,18 +267,6 @@ function flatFields(selections: readonly RequiresSelection[]): Map<string, strin
     if (key !== '__typename') names.set(key, selection.name);
   }
   return names;
-}
-
-/** Returns the object type of a fetch for a single type: objects without `__typename` are of that type. */
-function singleTypeOf(
-  requires: readonly RequiresSelection[],
-  conditions: TypeConditions,
-): string | undefined {
-  const names = new Set(
-    requires.map((selection) => (selection.kind === 'InlineFragment' ? selection.typeCondition : undefined)),
-  );
-  const [only] = names;
-  return names.size === 1 && only !== undefined && conditions.isObjectType(only) ? only : undefined;
 }
 
 function optionalKeysOf(requires: readonly RequiresSelection[]): string[] {

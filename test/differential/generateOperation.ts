@@ -88,7 +88,17 @@ const scalarValues: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 /** The response names of a selection set and of its fragments, each with its field. */
-type Scope = Map<string, { readonly field: string; readonly inner: Scope }>;
+class Scope extends Map<string, { readonly field: string; readonly inner: Scope }> {
+  readonly #branches = new Map<string, Scope>();
+
+  /** The scope of fragments on one object type. Fragments on different object types may use one response name for
+   *  different fields. */
+  branch(typeName: string): Scope {
+    const branch = this.#branches.get(typeName) ?? new Scope();
+    this.#branches.set(typeName, branch);
+    return branch;
+  }
+}
 
 interface VariableDefinition {
   readonly name: string;
@@ -120,7 +130,7 @@ class Generator {
     const root = (
       kind === 'query' ? this.#schema.getQueryType() : this.#schema.getMutationType()
     ) as GraphQLCompositeType;
-    const body = print(this.#set(root, 0, new Map()));
+    const body = print(this.#set(root, 0, new Scope()));
     const fragments = this.#fragments.map(({ text }) => text);
     const definitions = this.#definitions.map(
       ({ name, type, fallback }) =>
@@ -149,7 +159,7 @@ class Generator {
     const taken = scope.get('__typename');
     const isFree = taken === undefined || taken.field === '__typename';
     const alias = isFree ? undefined : `type${scope.size}`;
-    scope.set(alias ?? '__typename', { field: '__typename', inner: new Map() });
+    scope.set(alias ?? '__typename', { field: '__typename', inner: new Scope() });
     return fieldNode(alias, '__typename', [], undefined);
   }
 
@@ -163,7 +173,7 @@ class Generator {
     const args = this.#arguments(`${type.name}.${field.name}`, field.args);
     const signature = `${field.name}(${args.map((arg) => print(arg)).join()})`;
     const responseName = this.#responseName(type, field, signature, scope);
-    const known = scope.get(responseName) ?? { field: signature, inner: new Map() };
+    const known = scope.get(responseName) ?? { field: signature, inner: new Scope() };
     scope.set(responseName, known);
     const inner = getNamedType(field.type);
     return this.#conditional(
@@ -212,10 +222,12 @@ class Generator {
     }
     const conditions = this.#conditionsFor(type);
     const condition = conditions.length === 0 || random.chance(0.25) ? undefined : random.pick(conditions);
+    const isBranch = condition !== undefined && isObjectType(condition) && isAbstractType(type);
+    const inner = isBranch ? scope.branch(condition.name) : scope;
     if (condition !== undefined && random.chance(0.4)) {
       const fragment = { name: `F${this.#fragments.length}`, type: condition, text: '' };
       this.#fragments.push(fragment);
-      const set = this.#set(condition, depth + 1, scope);
+      const set = this.#set(condition, depth + 1, inner);
       fragment.text = `fragment ${fragment.name} on ${condition.name} ${print(set)}`;
       return this.#conditional({
         kind: Kind.FRAGMENT_SPREAD,
@@ -229,7 +241,7 @@ class Generator {
         : {
             typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: condition.name } },
           }),
-      selectionSet: this.#set(condition ?? type, depth + 1, scope),
+      selectionSet: this.#set(condition ?? type, depth + 1, inner),
     });
   }
 

@@ -117,6 +117,12 @@ export const requestCounts: readonly RequestCount[] = [
     requests: { gateway: 2, apollo: 3 },
   },
   {
+    graph: 'typeBranches',
+    source:
+      '{ items { ... on Cup { x: shop { extra } } ... on Hat { x: brand { extra } } ... on Pen { x: shop { id } } } }',
+    requests: { gateway: 2, apollo: 2 },
+  },
+  {
     graph: 'unresolvableKeys',
     source: '{ jobs { queue } heaviest { title } one: job(slug: "slug-j1") { next { title } } }',
     requests: { gateway: 6, apollo: 9 },

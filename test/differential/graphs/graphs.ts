@@ -20,6 +20,7 @@ import { requiresArguments } from './requiresArguments.ts';
 import { requiresChain } from './requiresChain.ts';
 import { requiresCircular } from './requiresCircular.ts';
 import { sharedRoots } from './sharedRoots.ts';
+import { typeBranches } from './typeBranches.ts';
 import { unresolvableKeys } from './unresolvableKeys.ts';
 import { values } from './values.ts';
 
@@ -45,6 +46,7 @@ export const graphs: readonly Graph[] = [
   requiresChain,
   requiresCircular,
   sharedRoots,
+  typeBranches,
   unresolvableKeys,
   values,
 ];
