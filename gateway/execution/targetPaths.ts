@@ -1,7 +1,7 @@
 import { pathKeyOf, type TargetCollector } from './flattenPath.ts';
 import { createInterningCollector, type FieldsByPath, type InterningCollector } from './internedTargets.ts';
 import type { FetchStep } from './program.ts';
-import { providersByPath } from './providersByPath.ts';
+import { pathText, providersByPath } from './providersByPath.ts';
 
 /** The path that entity fetches of a program have in common. */
 export interface TargetPath {
@@ -64,14 +64,22 @@ function isBelow({ path }: FetchStep, key: string): boolean {
   return key === '' ? path.length > 0 : pathKeyOf(path).startsWith(`${key}.`);
 }
 
+/** Without paths at which several fetches bring fields as parts of outer objects: objects that are equal after the first of
+ *  these fetches may differ after the next. */
 function fieldsByPath(steps: readonly FetchStep[]): FieldsByPath {
-  const fields = new Map<string, string[]>();
-  for (const path of providersByPath(steps).keys()) {
+  const objects = new Map<string, { readonly names: string[]; readonly outerSteps: Set<number> }>();
+  for (const [path, providers] of providersByPath(steps)) {
     const dot = path.lastIndexOf('.');
     const [object, name] = [path.slice(0, Math.max(0, dot)), path.slice(dot + 1)];
-    const known = fields.get(object);
-    if (known === undefined) fields.set(object, [name]);
-    else known.push(name);
+    const known = objects.get(object) ?? { names: [], outerSteps: new Set() };
+    objects.set(object, known);
+    known.names.push(name);
+    for (const index of providers)
+      if (pathText((steps[index] as FetchStep).path) !== object) known.outerSteps.add(index);
   }
-  return fields;
+  return new Map(
+    Array.from(objects).flatMap(([object, { names, outerSteps }]) =>
+      outerSteps.size > 1 ? [] : [[object, names]],
+    ),
+  );
 }
