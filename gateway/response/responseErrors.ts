@@ -83,9 +83,12 @@ export class ResponseErrors {
     // Two subgraphs may fail for one field that they share.
     const known = new Set<string>();
     const reasons = new Set<ExecutionError['reason']>();
-    for (const [index, { error, path }] of this.#located.entries()) {
+    for (const [index, { error, path: knownPath }] of this.#located.entries()) {
       if (index % errorsPerSlice === errorsPerSlice - 1) yield;
       if (!groups.has(error.group) || this.#reported.has(error)) continue;
+      // The error may have been read for an earlier payload, before the type of an object on its path was known.
+      const path = knownPath.length < error.path.length ? this.#clientPathOf(error) : knownPath;
+      if (path === undefined) continue;
       if (isDataNull && path.length === 1 && reasons.has(error.reason)) continue;
       reasons.add(error.reason);
       const formattedError = formatExecutionError(error, path, this.#policy);
@@ -148,15 +151,14 @@ export class ResponseErrors {
 
   /** Reads the execution's new errors. Called before data is shaped, which uses `causeOf`. */
   *readNew(): SlicedTask {
-    const { errors, tree } = this.#execution;
-    const { supergraph, root, rootType } = this.#operation;
+    const { errors } = this.#execution;
     while (this.#readCount < errors.length) {
       const error = errors[this.#readCount++] as ExecutionError;
       const { reason } = error;
       if (reason instanceof InvalidDataError)
         this.#policy.onInvalidData?.(error.subgraph, describeCause(reason) ?? reason.message);
       if (this.#readCount % errorsPerSlice === 0) yield;
-      const path = toClientPath(supergraph.apiSchema, root, rootType, tree, error.path);
+      const path = this.#clientPathOf(error);
       if (path === undefined) continue;
       const placed = { error, path };
       this.#located.push(placed);
@@ -166,6 +168,11 @@ export class ResponseErrors {
       if (same === undefined) this.#failures.set(key, [placed]);
       else same.push(placed);
     }
+  }
+
+  #clientPathOf({ path }: ExecutionError): ResponsePath | undefined {
+    const { supergraph, root, rootType } = this.#operation;
+    return toClientPath(supergraph.apiSchema, root, rootType, this.#execution.tree, path);
   }
 }
 

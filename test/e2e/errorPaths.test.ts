@@ -165,3 +165,67 @@ test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
     expect(text.slice(1).join()).toContain(JSON.stringify([at('product', 'cost')]));
   },
 );
+
+test('an error below an interface object has its whole path, if the type arrives after a payload with another error', async () => {
+  await using gateway = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'greetings',
+        sdl: 'type Query { greeting: String }',
+        resolvers: {
+          Query: {
+            greeting: () => {
+              throw new Error('no greeting');
+            },
+          },
+        },
+      },
+      {
+        name: 'media',
+        sdl: `
+          type Query { media: [Media] }
+          interface Media @key(fields: "id") { id: ID! title: String }
+          type Book implements Media @key(fields: "id") { id: ID! title: String }
+        `,
+        resolvers: {
+          Media: { __resolveType: () => 'Book', __resolveReference: ({ id }: { id: string }) => ({ id }) },
+          Book: { title: () => 'a title' },
+        },
+      },
+      {
+        name: 'shops',
+        sdl: `
+          type Query { window: Media }
+          type Media @key(fields: "id") @interfaceObject { id: ID! price: Int }
+        `,
+        resolvers: {
+          Query: { window: () => ({ id: '1' }) },
+          Media: {
+            price: () => {
+              throw new Error('no price');
+            },
+          },
+        },
+      },
+    ],
+  });
+  const greeting = gateway.subgraph('greetings').hold('Query.greeting');
+  const title = gateway.subgraph('media').hold('Book.title');
+  await using answer = await gateway.executeIncrementally(
+    '{ greeting ... @defer { window { price ... on Book { title } } } }',
+  );
+  await title.waitForArrivals();
+  greeting.open();
+  expect(await answer.next()).toEqual([
+    { data: { greeting: null }, errors: [at('greeting')], hasNext: true },
+  ]);
+  title.open();
+  expect(await answer.remaining()).toEqual([
+    {
+      incremental: [
+        { path: [], data: { window: { price: null, title: 'a title' } }, errors: [at('window', 'price')] },
+      ],
+      hasNext: false,
+    },
+  ]);
+});
