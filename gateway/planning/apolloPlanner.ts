@@ -20,6 +20,7 @@ import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
 import { protectLiterals } from './protectLiterals.ts';
 import type { QueryPlan } from './queryPlan.ts';
+import { removeRootFragments } from './removeRootFragments.ts';
 import { RepresentationCompleter } from './representationCompleter.ts';
 import { separateComputedInputs } from './separateComputedInputs.ts';
 import { SplitTimeLimit, SplitTimeoutError } from './splitTimeLimit.ts';
@@ -75,8 +76,12 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     subgraphs: [...original.subgraphsMetadata()].map(({ name, url }) => ({ name, url })),
     overrides: readOverrideLabels(sdl, document),
     names: readSupergraphNames(document),
-    plan: (request) =>
-      restore(toSubgraphPlan(keys.complete(planWithInputs(request)), requiredArguments, canOverlap)),
+    plan: (request) => {
+      const plan = restore(
+        toSubgraphPlan(keys.complete(planWithInputs(request)), requiredArguments, canOverlap),
+      );
+      return request.shouldSplitDefer ? removeRootFragments(plan, document) : plan;
+    },
   };
 
   function planWithInputs(request: PlanRequest): QueryPlan {

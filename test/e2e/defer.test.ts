@@ -512,3 +512,23 @@ describe('a deferred fragment beyond limits.responseSize', () => {
     );
   });
 });
+
+test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
+  'deferred root fields are fetched from a subgraph whose query type has another name (%s)',
+  async (format) => {
+    await using gateway = await startInlineGateway({
+      subgraphs: [
+        {
+          name: 'lamps',
+          sdl: 'schema { query: query_root } type query_root { lamp: String root: query_root }',
+          resolvers: { query_root: { lamp: () => 'bright', root: () => ({}) } },
+        },
+      ],
+    });
+    const source = '{ root { __typename ... @defer { lamp } } ... @defer { lamp } }';
+    await using answer = await gateway.executeIncrementally(source, { format });
+    expect(mergePayloads(await answer.remaining())).toEqual({
+      data: { root: { __typename: 'Query', lamp: 'bright' }, lamp: 'bright' },
+    });
+  },
+);
