@@ -114,12 +114,14 @@ function payloadPathsOf(root: SelectionSet, groupCount: number): string[][] {
   collect(root.selections, '', 0);
   return paths;
 
-  /** Returns whether the group has fields at or below `prefix`. */
+  /** Returns whether a fetch brings fields of the group at or below `prefix`. */
   function collect(selections: readonly Selection[], prefix: string, group: number): boolean {
     let any = false;
     for (const selection of selections) {
       switch (selection.kind) {
         case 'Field': {
+          // No fetch has to bring them: that of the object is enough.
+          if (selection.fieldName === '__typename' || selection.isDenied === true) break;
           const own = selection.enrichmentGroup ?? group;
           if (own === group) any = true;
           const path = prefix === '' ? selection.internalName : `${prefix}.${selection.internalName}`;

@@ -64,6 +64,20 @@ describe('a plan that is split for enrichments', () => {
     expect(running.completedGroups).toEqual([0, 1]);
   });
 
+  test.each(['__typename', 'type: __typename'])(
+    'waits for the fetch of an object whose only primary field is "%s"',
+    async (field) => {
+      const running = run(
+        `{ product { ${field} stock } other }`,
+        sequence(rootFetch('product{id}'), flattenAt('product', entityFetch('stock'))),
+      );
+      await waitForTurns();
+      expect(running.completedGroups).toEqual([]);
+      await bring(running, 'products', product);
+      expect(running.completedGroups).toEqual([0]);
+    },
+  );
+
   test('has a separate group for an enrichment inside another', async () => {
     const running = run(
       '{ product { id advice { product { stock } text } } }',
