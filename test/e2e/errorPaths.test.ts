@@ -166,18 +166,14 @@ test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
   },
 );
 
-test('an error below an interface object has its whole path, if the type arrives after a payload with another error', async () => {
+test('an error below an interface object has its whole path, if the type arrives after an earlier payload', async () => {
   await using gateway = await startInlineGateway({
     subgraphs: [
       {
         name: 'greetings',
         sdl: 'type Query { greeting: String }',
         resolvers: {
-          Query: {
-            greeting: () => {
-              throw new Error('no greeting');
-            },
-          },
+          Query: { greeting: () => 'hello' },
         },
       },
       {
@@ -216,9 +212,7 @@ test('an error below an interface object has its whole path, if the type arrives
   );
   await title.waitForArrivals();
   greeting.open();
-  expect(await answer.next()).toEqual([
-    { data: { greeting: null }, errors: [at('greeting')], hasNext: true },
-  ]);
+  expect(await answer.next()).toEqual([{ data: { greeting: 'hello' }, hasNext: true }]);
   title.open();
   expect(await answer.remaining()).toEqual([
     {
