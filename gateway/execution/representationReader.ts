@@ -1,7 +1,7 @@
 import { generateFunction, isPlainName } from '../json/generateFunction.ts';
 import { isObject } from '../json/isObject.ts';
 import type { FetchDataRewrite, RequiresSelection } from '../planning/queryPlan.ts';
-import { type ResponseObject, setKey } from './responseTree.ts';
+import { mergeValues, type ResponseObject, setKey } from './responseTree.ts';
 import { applyRewrites } from './rewrites.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
@@ -232,7 +232,10 @@ class NestedRepresentation implements TypeRepresentation {
       if (value === undefined) return false;
       const read = selection.selections === undefined ? value : this.#read(value, selection.selections);
       if (read === undefined) return false;
-      setKey(into, selection.name, read);
+      // Fragments that apply to one object may select different fields of the same input.
+      if (selection.selections !== undefined && Object.hasOwn(into, selection.name))
+        mergeValues(into[selection.name], read, this.#conditions.isObjectType);
+      else setKey(into, selection.name, read);
     }
     return true;
   }

@@ -154,3 +154,50 @@ test('an input of one type only is neither sent without a key for other types, n
   const mixed = await gateway.execute('{ medium { stars ... on Film { headline } } }');
   expect(mixed.body).toEqual({ data: { medium: { stars: 5 } } });
 });
+
+test('a representation has all fields of an input that several applicable fragments of a @requires select', async () => {
+  const types = `
+    interface Media { maker: Maker }
+    type Maker @shareable { id: ID! name: String towns: [Town!] }
+    type Town @shareable { zip: Int name: String }
+  `;
+  const maker = {
+    id: 'm1',
+    name: 'Ann',
+    towns: [
+      { zip: 1, name: 'Ulm' },
+      { zip: 2, name: 'Bonn' },
+    ],
+  };
+  await using gateway = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'boxes',
+        sdl: `
+          type Query { box: Box }
+          type Box @key(fields: "id") { id: ID! item: Media }
+          ${types}
+          type Film implements Media { maker: Maker }
+        `,
+        resolvers: { Query: { box: () => ({ id: '1', item: { __typename: 'Film', maker } }) } },
+      },
+      {
+        name: 'labels',
+        sdl: `
+          type Box @key(fields: "id") {
+            id: ID!
+            item: Media @external
+            label: String
+              @requires(fields: "item { maker { id towns { zip } } ... on Film { maker { name towns { name } } } }")
+          }
+          ${types}
+          type Film implements Media @external { maker: Maker }
+        `,
+        resolvers: { Box: { label: ({ item }: { item: unknown }) => JSON.stringify(item) } },
+      },
+    ],
+  });
+  const { body } = await gateway.execute('{ box { label } }');
+  const { label } = (body.data as { box: { label: string } }).box;
+  expect(JSON.parse(label)).toEqual({ maker });
+});
