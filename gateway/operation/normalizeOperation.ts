@@ -227,7 +227,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
         internalName: internalNames.internalNameOf(responseName, field),
         fieldName: field.name.value,
         arguments: field.arguments ?? [],
-        directives: nodes.flatMap((node) => (node.directives ?? []).filter((d) => !isCondition(d))),
+        directives: mergeDirectives(nodes),
         compositeType: type,
         selectionSet:
           inner.length === 0 || type === undefined
@@ -267,6 +267,20 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
         canBeNull: enclosing.canBeNull || hasNullablePosition(schema, owner, fieldName),
       };
     }
+  }
+
+  /** The directives of merged fields, without conditions. Of a directive that may be used once, the first use stays. */
+  function mergeDirectives(nodes: readonly FieldNode[]): DirectiveNode[] {
+    const used = new Set<string>();
+    return nodes
+      .flatMap((node) => node.directives ?? [])
+      .filter((directive) => {
+        const name = directive.name.value;
+        if (isCondition(directive)) return false;
+        if (used.has(name) && schema.getDirective(name)?.isRepeatable !== true) return false;
+        used.add(name);
+        return true;
+      });
   }
 
   /** @throws {GatewayError} `OPERATION_TOO_COMPLEX` */

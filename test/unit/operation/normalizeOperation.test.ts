@@ -7,6 +7,8 @@ const schema = schemaOf(`
   type Product implements Node { id: ID! name(case: String): String description: String maker: Maker }
   type Maker implements Node { id: ID! name: String products: [Product!] }
   union Thing = Product | Maker
+  directive @once(n: Int) on FIELD
+  directive @often(n: Int) repeatable on FIELD
 `);
 
 describe('the planner document of a normalized operation', () => {
@@ -40,6 +42,11 @@ describe('the planner document of a normalized operation', () => {
       'an emptied selection still fetches the object',
       '{ product { id @skip(if: true) } }',
       'query { product { __typename } }',
+    ],
+    [
+      'merged fields have a directive once, if it is not repeatable',
+      '{ product @once(n: 1) { id @often(n: 1) } ...F } fragment F on Query { product @once(n: 2) { id @often(n: 2) } }',
+      'query { product @once(n: 1) { id @often(n: 1) @often(n: 2) } }',
     ],
     [
       'other directives, arguments and aliases stay',
