@@ -1,4 +1,4 @@
-import type { FieldNode } from 'graphql';
+import { type FieldNode, Kind, print, visit } from 'graphql';
 import { namesOfSupergraph } from '../supergraph/namesOfSupergraph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 
@@ -10,21 +10,44 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
  *  is relevant. */
 export class InternalNames {
   readonly #fieldNames: ReadonlySet<string>;
+  readonly #hasInterfaceObjects: boolean;
 
-  constructor(fieldNames: ReadonlySet<string>) {
+  constructor(fieldNames: ReadonlySet<string>, hasInterfaceObjects = false) {
     this.#fieldNames = fieldNames;
+    this.#hasInterfaceObjects = hasInterfaceObjects;
   }
 
   static forSupergraph(supergraph: Supergraph): InternalNames {
     let names = bySupergraph.get(supergraph);
     if (names === undefined) {
-      names = new InternalNames(namesOfSupergraph(supergraph).fields);
+      names = new InternalNames(
+        namesOfSupergraph(supergraph).fields,
+        /\bisInterfaceObject\s*:\s*true\b/.test(supergraph.sdl),
+      );
       bySupergraph.set(supergraph, names);
     }
     return names;
   }
 
-  internalNameOf(responseName: string, field: FieldNode): string {
+  /** Returns the names for one operation. In a supergraph with an `@interfaceObject`, different fields of one response name
+   *  get different names: for a subgraph with the `@interfaceObject`, fragments on different types are fragments on one
+   *  type, and the planner would fetch only one of the fields there. */
+  forOperation(): (responseName: string, field: FieldNode) => string {
+    if (!this.#hasInterfaceObjects) return (responseName, field) => this.#nameOf(responseName, field);
+    const namesBySelection = new Map<string, Map<string, string>>();
+    return (responseName, field) => {
+      const plain = this.#nameOf(responseName, field);
+      const names = namesBySelection.get(plain) ?? new Map<string, string>();
+      namesBySelection.set(plain, names);
+      const selection = selectionTextOf(field);
+      const name =
+        names.get(selection) ?? (names.size === 0 ? plain : `${variantPrefix}${names.size}_${plain}`);
+      names.set(selection, name);
+      return name;
+    };
+  }
+
+  #nameOf(responseName: string, field: FieldNode): string {
     const fieldName = field.name.value;
     // Names of Object.prototype's members are found on every parsed object, whether or not the key is present.
     const isNative = responseName in Object.prototype;
@@ -36,7 +59,24 @@ export class InternalNames {
   }
 }
 
-/** No client alias has this form, because all aliases that start with an underscore are renamed. */
+/** No client alias has one of these forms, because all aliases that start with an underscore are renamed. */
 const aliasPrefix = '_alias_';
+
+const variantPrefix = '_variant_';
+
+/** The field with its arguments. Equal for fields that may be merged. */
+function selectionTextOf({ name, arguments: given = [] }: FieldNode): string {
+  if (given.length === 0) return name.value;
+  const fields = given.map((argument) => ({ ...argument, kind: Kind.OBJECT_FIELD }) as const);
+  const sorted = visit({ kind: Kind.OBJECT, fields } as const, {
+    [Kind.OBJECT]: {
+      leave: (node) => ({
+        ...node,
+        fields: node.fields.toSorted((a, b) => (a.name.value < b.name.value ? -1 : 1)),
+      }),
+    },
+  });
+  return `${name.value}${print(sorted)}`;
+}
 
 const bySupergraph = new WeakMap<Supergraph, InternalNames>();

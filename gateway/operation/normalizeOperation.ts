@@ -75,6 +75,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
   }
   const deferred: DeferUsage[] = [];
+  const internalNameOf = internalNames.forOperation();
   let expanded = 0;
 
   const rootType = schema.getRootType(options.operation.operation);
@@ -205,7 +206,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
       return {
         kind: 'Field',
         responseName,
-        internalName: internalNames.internalNameOf(responseName, field),
+        internalName: internalNameOf(responseName, field),
         fieldName: field.name.value,
         arguments: [],
         directives: [],
@@ -224,7 +225,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
       return {
         kind: 'Field',
         responseName,
-        internalName: internalNames.internalNameOf(responseName, field),
+        internalName: internalNameOf(responseName, field),
         fieldName: field.name.value,
         arguments: field.arguments ?? [],
         directives: mergeDirectives(nodes),
