@@ -594,6 +594,8 @@ describe('protocol violations', () => {
     ['an acknowledgement too many', { type: 'connection_ack' }],
     ['an event without an id', { type: 'next', payload: { data: {} } }],
     ['errors that are none', { type: 'error', id: '1', payload: {} }],
+    // With a key that is a number, JSON.stringify recurses.
+    ['a deeply nested ping', `{"type":"ping","payload":{"1":${'['.repeat(5000)}${']'.repeat(5000)}}}`],
   ])('%s ends the socket', async (_, message) => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url);
