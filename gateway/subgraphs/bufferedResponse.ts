@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { GatewayError } from '../errors.ts';
+import { isNestedDeeperThan } from '../json/isNestedDeeperThan.ts';
 import { isObject } from '../json/isObject.ts';
 import { parseJsonInSlices } from '../json/parseJsonInSlices.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
@@ -14,6 +15,9 @@ export const largeBodyBytes = 512 * 1024;
 
 /** How deep a large body may nest: JSON.stringify takes a minute for 10 MB of nested brackets. */
 const maxLargeBodyDepth = 1000;
+
+/** How deep `extensions` may nest: JSON.stringify recurses, and writes them for clients and enrichment jobs. */
+const maxExtensionsDepth = 100;
 
 /** Reading a long list of errors yields after this many. */
 const errorsPerSlice = 500;
@@ -55,8 +59,8 @@ export class BufferedResponse {
     const json = typeof content === 'string' ? parseText(content) : undefined;
     // Nearly all responses are small, and have data and no errors.
     if (isSuccess(this.#head) && isObject(json) && isObject(json.data) && json.errors === undefined) {
-      const { data, extensions } = json;
-      const read = { data, errors: undefined, extensions: isObject(extensions) ? extensions : undefined };
+      const { data } = json;
+      const read = { data, errors: undefined, extensions: readExtensions(json.extensions) };
       done(this.#responseOf(read));
       return stopNothing;
     }
@@ -168,7 +172,7 @@ export function* readResult(json: unknown): SlicedTask<SubgraphResult | Error> {
   if (data === undefined && errors === undefined) {
     return new InvalidResponseError('the response has neither `data` nor `errors`');
   }
-  return { data, errors, extensions: isObject(json.extensions) ? json.extensions : undefined };
+  return { data, errors, extensions: readExtensions(json.extensions) };
 }
 
 function isRecognizable(json: unknown, { data }: SubgraphResult): boolean {
@@ -208,12 +212,18 @@ function* readErrors(errors: unknown): SlicedTask<readonly SubgraphErrorEntry[] 
 /** A malformed entry is still an error: something has failed in the subgraph. */
 function readErrorEntry(entry: unknown): SubgraphErrorEntry {
   if (!isObject(entry)) return { message: 'The subgraph reported an error without a message.' };
-  const { message, path, extensions, locations } = entry;
+  const { message, path, locations } = entry;
+  const extensions = readExtensions(entry.extensions);
   return {
     message: typeof message === 'string' ? message : 'The subgraph reported an error without a message.',
     ...(isPath(path) ? { path } : isNonEmptyList(locations) ? { isRequestError: true } : {}),
-    ...(isObject(extensions) ? { extensions } : {}),
+    ...(extensions === undefined ? {} : { extensions }),
   };
+}
+
+/** `undefined` for a value that is no object, or that is nested too deep. */
+function readExtensions(value: unknown): Record<string, unknown> | undefined {
+  return isObject(value) && !isNestedDeeperThan(value, maxExtensionsDepth) ? value : undefined;
 }
 
 function isNonEmptyList(value: unknown): boolean {

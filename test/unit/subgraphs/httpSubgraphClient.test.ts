@@ -194,6 +194,24 @@ describe('a response of a subgraph', () => {
     });
   });
 
+  test('has no extensions that are nested more than 100 levels deep, and is not affected otherwise', async () => {
+    await using under = createClientFixture(subgraph.url);
+    const nested = (levels: number) => '{"1":'.repeat(levels) + 7 + '}'.repeat(levels);
+    const error = (levels: number) => `{"message":"no stock","path":["a"],"extensions":${nested(levels)}}`;
+    subgraph.enqueueScripts(
+      text(`{"data":{"b":1},"errors":[${error(101)},${error(100)}],"extensions":${nested(10_000)}}`),
+      text(`{"data":{"b":1},"extensions":${nested(10_000)}}`),
+    );
+    const known = { message: 'no stock', path: ['a'] };
+
+    expect(await under.send().outcome).toEqual({
+      ...okResponse,
+      data: { b: 1 },
+      errors: [known, { ...known, extensions: JSON.parse(nested(100)) }],
+    });
+    expect(await under.send().outcome).toEqual({ ...okResponse, data: { b: 1 } });
+  });
+
   test.each(['["a",1e400]', '["a",-1]', '["a",0.5]', '["a",null]', '{"0":"a"}'])(
     'has errors without a path where it can be none: %s',
     async (path) => {
