@@ -11,7 +11,7 @@ interface JsonProblem {
 const space = /[ \t\n\r]*/y;
 const scalar = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON strings may not hold control characters.
-const stringBody = /(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
+const stringPart = /(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})){0,10000}/y;
 
 /** Finds the first position at which `text` is not valid JSON; `undefined` when it is valid. The messages of `JSON.parse` do
  *  not always have a position, and quote the client's body. Slow: only for error messages. */
@@ -27,7 +27,8 @@ export function findJsonProblem(text: string): JsonProblem | undefined {
   const takeString = (): boolean => {
     if (text[at] !== '"') return false;
     at++;
-    at += take(stringBody);
+    // In parts, because the stack of an expression overflows for a group that is repeated some million times.
+    for (let length = take(stringPart); length > 0; length = take(stringPart)) at += length;
     if (text[at] !== '"') return false;
     at++;
     return true;

@@ -29,6 +29,11 @@ describe('findJsonProblem', () => {
     },
   );
 
+  test('finds the end of a text with a very long string', () => {
+    const text = `"${'a'.repeat(20_000_000)}`;
+    expect(findJsonProblem(text)).toMatchObject({ position: text.length, found: 'end of the text' });
+  });
+
   test('finds a problem exactly in the texts that JSON.parse rejects, including randomly changed ones', () => {
     const changed = fc
       .tuple(
