@@ -1,10 +1,16 @@
+import { isNestedDeeperThan } from '../json/isNestedDeeperThan.ts';
 import { documentIdNames } from './documents/trustedDocuments.ts';
+import { HttpError } from './httpError.ts';
 
 const operationParameters = ['query', 'operationName', 'variables', 'extensions'] as const;
 
+/** `writeGetParameters` calls JSON.stringify, which recurses. The variables have a limit of their own. */
+const maxExtensionsDepth = 100;
+
 /** The operation in the query string of a GET request, in the form of a POST request's body. `undefined` when it is invalid:
  *  Apollo Server then reports what is wrong. An id of a document that is sent several times becomes a list. An empty
- *  `operationName` equals an omitted one, as GraphQL over HTTP says. */
+ *  `operationName` equals an omitted one, as GraphQL over HTTP says.
+ *  @throws {HttpError} 400 for `extensions` that are nested too deep. */
 export function readGetParameters(search: string): Record<string, unknown> | undefined {
   const parameters = new URLSearchParams(search);
   const body: Record<string, unknown> = {};
@@ -23,6 +29,8 @@ export function readGetParameters(search: string): Record<string, unknown> | und
       return undefined;
     }
   }
+  if (isNestedDeeperThan(body.extensions, maxExtensionsDepth))
+    throw new HttpError(400, `The extensions are nested more than ${maxExtensionsDepth} levels deep.`);
   for (const name of documentIdNames) {
     const [id, ...more] = parameters.getAll(name);
     if (id !== undefined) body[name] = more.length === 0 ? id : [id, ...more];

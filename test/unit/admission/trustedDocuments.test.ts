@@ -126,6 +126,23 @@ describe.each(['prefer', 'require'] as const)('a trusted document in the mode %s
     expect(apollo).toHaveBeenCalledTimes(1);
   });
 
+  test('is refused by GET with deeply nested extensions', async () => {
+    await using server = await start(mode);
+    // With a key that is a number, JSON.stringify recurses.
+    const extensions = `{"1":${'['.repeat(8000)}${']'.repeat(8000)}}`;
+    // Not encoded, because the text would be longer than a request line may be.
+    const answer = await exchange(server.url, {
+      method: 'GET',
+      path: `/graphql?documentId=greeting&extensions=${extensions}`,
+      headers: { 'apollo-require-preflight': 'yes' },
+    });
+    expect(errorOf(answer)).toEqual([
+      400,
+      'BAD_REQUEST',
+      'The extensions are nested more than 100 levels deep.',
+    ]);
+  });
+
   test('is no mutation by GET', async () => {
     await using server = await start(mode);
     await post(server, { documentId: 'greet' });
