@@ -153,6 +153,8 @@ function tryParse(text: string): { readonly name: string | undefined } | { reado
     if (operations.length === 0) return { problem: 'has no operation' };
     return { name: operations.length === 1 ? operations[0]?.name?.value : undefined };
   } catch (error) {
+    // The parser recurses.
+    if (error instanceof RangeError) return { problem: 'is nested too deep to be parsed' };
     if (!(error instanceof GraphQLError)) throw error;
     const [{ line, column } = { line: 1, column: 1 }] = error.locations ?? [];
     return { problem: `is no GraphQL: ${error.message} (line ${line}, column ${column})` };
@@ -161,6 +163,8 @@ function tryParse(text: string): { readonly name: string | undefined } | { reado
 
 /** A value in a message, which must not become as long as a document. */
 function quote(value: unknown): string {
+  // JSON.stringify throws for an object that is nested too deep.
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? '[…]' : '{…}';
   const text = JSON.stringify(value) ?? 'none';
   return text.length > 100 ? `${text.slice(0, 99)}…` : text;
 }

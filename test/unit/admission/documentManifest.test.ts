@@ -90,6 +90,16 @@ describe('a manifest of trusted documents', () => {
     expect(problemsOf(content)).toEqual([problem]);
   });
 
+  test('is refused for what is nested too deep to be read', () => {
+    const levels = 50_000;
+    const deep = `query { ${'a { '.repeat(levels)} b ${'}'.repeat(levels)} }`;
+    const format = `${'{"1":'.repeat(levels)}1${'}'.repeat(levels)}`;
+    expect(problemsOf({ a: deep }, `{"format":${format}}`)).toEqual([
+      '1.json has the document "a", which is nested too deep to be parsed',
+      '2.json has the format {…}, version none, and no list of operations',
+    ]);
+  });
+
   test('is refused with every problem of every file, each with what to do', () => {
     expect(problemsOf('{', { a: price }, { a: '{ price }', b: 'query (' })).toEqual([
       expect.stringMatching(/^1\.json is not JSON \(.+\)$/),
