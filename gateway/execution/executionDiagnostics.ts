@@ -4,7 +4,7 @@ import type { SlicedTask } from '../time/slicedTask.ts';
 import type { EntityDiagnostic, EntitySlot } from './entityTable.ts';
 import type { FetchError, Staleness } from './fetchCall.ts';
 import { collectTargetPaths, prefixBeforeLists } from './flattenPath.ts';
-import { InvalidDataError } from './invalidDataError.ts';
+import { InvalidDataError, nestedTooDeepError } from './invalidDataError.ts';
 import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import type { ResponseObject } from './responseTree.ts';
@@ -194,9 +194,8 @@ export class ExecutionDiagnostics {
 
   /** Adds what a step threw: a fault of the gateway, of the client's request, or of a response that is nested too deep. */
   addInternalError(step: FetchStep, cause: unknown): void {
-    // Functions that walk through a response recurse as deep as the response is nested.
     if (cause instanceof RangeError) {
-      this.addInvalidResponse(step, "the response's objects or lists are nested too deep");
+      this.addFailure(step, nestedTooDeepError(step.shape.subgraph));
       return;
     }
     // The request cannot be made as the client sent it, such as with a value that no header can have.

@@ -7,3 +7,13 @@ export class InvalidDataError extends GatewayError {
     super('SUBGRAPH_INVALID_RESPONSE', message, { subgraph, cause: new InvalidResponseError(problem) });
   }
 }
+
+/** The error for a response that was read until the stack overflowed: functions that walk through a response recurse as deep as
+ *  the response is nested. */
+export function nestedTooDeepError(subgraph: string): InvalidDataError {
+  return new InvalidDataError(
+    subgraph,
+    'A subgraph returned an invalid response.',
+    "the response's objects or lists are nested too deep",
+  );
+}

@@ -12,7 +12,7 @@ import {
   toFetchResult,
 } from './fetchCall.ts';
 import type { FusedShape } from './fetchShape.ts';
-import { InvalidDataError } from './invalidDataError.ts';
+import { InvalidDataError, nestedTooDeepError } from './invalidDataError.ts';
 import type { ResponseObject } from './responseTree.ts';
 
 /** The representations of one HTTP request: one list per fetch of the fused shape, with the representations of all client
@@ -65,16 +65,12 @@ export class RepresentationBatch {
   }
 
   settle(fused: FusedShape, response: SubgraphResponse, done: () => void): void {
-    if (response.errors === undefined) {
-      const results = this.#createResults(fused, response, noErrors);
-      settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done);
-      return;
-    }
     runInSlices(
       this.#groupAndCreateResults(fused, response),
       (results) => settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done),
       (fault) => {
-        const error = internalServerError(fault);
+        const error =
+          fault instanceof RangeError ? nestedTooDeepError(fused.subgraph) : internalServerError(fault);
         settleAll(this.#requests, () => toFailedResult(error), done);
       },
     );
@@ -84,7 +80,9 @@ export class RepresentationBatch {
     fused: FusedShape,
     response: SubgraphResponse,
   ): SlicedTask<readonly FetchResult[][]> {
-    return this.#createResults(fused, response, yield* groupErrors(fused, response.errors ?? []));
+    const { errors } = response;
+    const grouped = errors === undefined ? noErrors : yield* groupErrors(fused, errors);
+    return this.#createResults(fused, response, grouped);
   }
 
   /** Creates all results before the first one is settled, because the receiver modifies the objects. */

@@ -80,6 +80,19 @@ describe('entity fetches of several clients in one event loop turn', () => {
     expect(sent.map(({ isDone }) => isDone)).toEqual([true, true]);
   });
 
+  test('fail with an error when an entity of both is nested too deep to be copied', async () => {
+    const { client, requests } = started();
+    const calls = [createFetchCall(['1']), createFetchCall(['1'])];
+    const sent = calls.map((call) => send(requests, call));
+    await waitForTurns(2);
+    const deep = JSON.parse('['.repeat(10_000) + ']'.repeat(10_000));
+    client.calls[0]?.answer({ data: { _entities: [{ stock: deep }] } });
+    await waitForTurns(2);
+    const failed = { kind: 'failed', error: expect.objectContaining({ code: 'SUBGRAPH_INVALID_RESPONSE' }) };
+    expect(calls.map(({ results }) => results)).toEqual([[failed], [failed]]);
+    expect(sent.map(({ isDone }) => isDone)).toEqual([true, true]);
+  });
+
   test('are not kept in memory after their response', async () => {
     class Execution {}
     const { client, requests } = started();
