@@ -1,6 +1,7 @@
 import { type GatewayError, internalServerError } from '../../errors.ts';
 import type { FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
 import type { CancelFetch, FetchSender } from '../../execution/fetchSender.ts';
+import { nestedTooDeepError } from '../../execution/invalidDataError.ts';
 import type { RequestContext } from '../../execution/requestContext.ts';
 import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
 import { deadlineExceededError } from '../../subgraphs/callErrors.ts';
@@ -282,8 +283,9 @@ export class CacheMisses {
       return;
     }
     runInSlices(this.#storeAndResolve(call, indexes, result, since), onSettled, (fault) => {
-      this.#cache.options.onFault(fault);
-      const error = internalServerError(fault);
+      const isNestedTooDeep = fault instanceof RangeError;
+      if (!isNestedTooDeep) this.#cache.options.onFault(fault);
+      const error = isNestedTooDeep ? nestedTooDeepError(this.#subgraph) : internalServerError(fault);
       this.#failAll(call, indexes, error);
       onSettled();
     });

@@ -46,3 +46,16 @@ describe('A stale value is not served', () => {
     expect(request.result).toMatchObject({ data: { news: 'new' }, errors: [broken], stale: undefined });
   });
 });
+
+test('A stale value is served instead of a value that is nested too deep to be stored', () => {
+  const fixture = stale(news, { news: 'old' });
+  const request = fixture.fetch(news);
+  // With a key that is a number, JSON.stringify recurses.
+  const deep = JSON.parse(`{"1":${'['.repeat(10_000)}${']'.repeat(10_000)}}`);
+  fixture.subgraphs.calls[1]?.answer({ news: deep });
+  expect(request.result).toMatchObject({
+    data: { news: 'old' },
+    errors: [],
+    stale: new Map([['news', { ageMs: 20_000, reason: 'error' }]]),
+  });
+});
