@@ -39,6 +39,20 @@ describe('An enrichment', () => {
     expect(await (await shop.pollUpdates(token)).json()).toEqual({ updates: [update], hasNext: false });
   });
 
+  test('is pending beside a value of another subgraph that is nested too deep', async () => {
+    await using shop = await startEnrichedShop();
+    const gate = shop.advice.hold('Product.related');
+    // With a key that is a number, JSON.stringify recurses.
+    const deep = `{"1":${'['.repeat(10_000)}${']'.repeat(10_000)}}`;
+    const body = `{"data":{"top":{"__typename":"Product","id":"1"},"other":{"name":${deep}}}}`;
+    shop.catalog.answerWith(({ query }) => (query.includes('other') ? { kind: 'text', body } : undefined));
+    const first = await shop.execute('{ top { id related { name } } other: top { name } }');
+    expect(first.data).toEqual({ top: { id: '1', related: null }, other: null });
+    gate.open();
+    const [update] = await shop.fetchUpdates(enrichmentOf(first)?.token);
+    expect(update).toMatchObject({ path: ['top', 'related'], data: [{ name: 'Pot' }], errors: null });
+  });
+
   test('does not affect fields without a rule, which the answer awaits', async () => {
     await using shop = await startEnrichedShop({ enrichment: { fields: { 'Product.related': {} } } });
     const gate = shop.advice.hold('Product.related');

@@ -2,6 +2,7 @@ import { type ErrorCode, GatewayError } from '../../errors.ts';
 import type { Execution } from '../../execution/execution.ts';
 import type { ExecutionError } from '../../execution/executionDiagnostics.ts';
 import { programFingerprint } from '../../execution/programFingerprint.ts';
+import { type ResponseObject, setKey } from '../../execution/responseTree.ts';
 import { fitsInChunk, stringifyToTextInSlices } from '../../json/stringifyInSlices.ts';
 import type { Grants } from '../../operation/authorization/access.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
@@ -43,7 +44,7 @@ export function* takeSnapshot(
   const errors = execution.errors.filter(({ step }) => !steps.has(step)).map(serializeError);
   const { tree } = execution;
   return {
-    tree: fitsInChunk(tree) ? JSON.stringify(tree) : yield* stringifyToTextInSlices(tree),
+    tree: yield* writeTree(tree),
     remainingSteps: [...steps],
     errors,
     pendingGroups,
@@ -53,6 +54,29 @@ export function* takeSnapshot(
     grants: operation.access?.grants,
     fingerprint: programFingerprint(operation.program),
   };
+}
+
+/** Deeper than a response can be whose values clients get. */
+const maxTreeDepth = 1500;
+
+function* writeTree(tree: ResponseObject): SlicedTask<string> {
+  try {
+    return fitsInChunk(tree) ? JSON.stringify(tree) : yield* stringifyToTextInSlices(tree);
+  } catch (error) {
+    // JSON.stringify recurses.
+    if (!(error instanceof RangeError)) throw error;
+    return JSON.stringify(withoutDeepValues(tree, maxTreeDepth));
+  }
+}
+
+/** A copy with null instead of the lists and objects that are nested deeper than `levels`. */
+function withoutDeepValues(value: unknown, levels: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (levels === 0) return null;
+  if (Array.isArray(value)) return value.map((element) => withoutDeepValues(element, levels - 1));
+  const copy: ResponseObject = {};
+  for (const key in value) setKey(copy, key, withoutDeepValues((value as ResponseObject)[key], levels - 1));
+  return copy;
 }
 
 /** An error of an execution as plain JSON, without the details that are only logged. */
