@@ -79,10 +79,7 @@ export class ExecutionDiagnostics {
         yield;
       }
       const renamed = rewritePath(step.shape.outputRewrites, path);
-      for (const targetPath of targetPaths) {
-        if (path.length === 0) this.addFailure(step, entry, targetPath);
-        else this.#addError(step, entry, [...targetPath, ...renamed]);
-      }
+      for (const targetPath of targetPaths) this.#addErrorAt(step, entry, targetPath, renamed);
     }
   }
 
@@ -174,10 +171,8 @@ export class ExecutionDiagnostics {
           if (!added.has(reason)) this.addFailure(step, reason, prefix);
           added.add(reason);
         } else if (isNew) {
-          for (const objectPath of pathsByObject.get(object) ?? []) {
-            if (path.length === 0) this.addFailure(step, reason, objectPath);
-            else this.#addError(step, reason, [...objectPath, ...path]);
-          }
+          for (const objectPath of pathsByObject.get(object) ?? [])
+            this.#addErrorAt(step, reason, objectPath, path);
         }
       }
     }
@@ -220,8 +215,17 @@ export class ExecutionDiagnostics {
     }
   }
 
-  #addError(step: FetchStep, reason: ExecutionError['reason'], path: ResponsePath): void {
-    this.#add(step, reason, path, undefined);
+  /** Adds an error at `path` below an object.
+   *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` for too many: each error of an object is added wherever the object is. */
+  #addErrorAt(
+    step: FetchStep,
+    reason: ExecutionError['reason'],
+    objectPath: ResponsePath,
+    path: ResponsePath,
+  ): void {
+    if (this.errors.length >= maxErrors) throw tooManyErrors();
+    if (path.length === 0) this.addFailure(step, reason, objectPath);
+    else this.#add(step, reason, [...objectPath, ...path], undefined);
   }
 
   #add(
@@ -253,6 +257,16 @@ export class ExecutionDiagnostics {
 
 export function invalidStepResponse(step: FetchStep, problem: string): GatewayError {
   return new InvalidDataError(step.shape.subgraph, 'A subgraph returned an invalid response.', problem);
+}
+
+/** Errors of one execution at single paths, each with some hundred bytes. */
+const maxErrors = 100_000;
+
+function tooManyErrors(): GatewayError {
+  return new GatewayError(
+    'OPERATION_TOO_COMPLEX',
+    `Subgraphs have reported more than ${maxErrors} errors; the others are left out. Select fewer fields, or fetch the data in pages.`,
+  );
 }
 
 /** Long lists of errors pause after so many. */

@@ -538,6 +538,30 @@ describe('the message and extensions that a client sees of a subgraph error', ()
     });
   });
 
+  test('are left out beyond 100000 errors, which an object that occurs many times multiplies', async () => {
+    const count = 400;
+    gateway.subgraph('products').answerWith(() => ({
+      kind: 'json',
+      body: { data: { products: Array.from({ length: count }, () => ({ __typename: 'Product', id: '9' })) } },
+    }));
+    const path = (index: number) => ['_entities', 0, 'parts', index, 'code'];
+    gateway.subgraph('stock').answerWith(() => ({
+      kind: 'json',
+      body: {
+        data: { _entities: [{ parts: Array.from({ length: count }, () => null) }] },
+        errors: Array.from({ length: count }, (_, index) => ({ message: 'broken', path: path(index) })),
+      },
+    }));
+    const { body } = await gateway.execute('{ products { parts { code } } }');
+    expect(body.data).toMatchObject({ products: { length: count } });
+    expect(body.errors).toHaveLength(100_001);
+    expect(body.errors?.at(-1)).toMatchObject({
+      message: expect.stringContaining('more than 100000 errors'),
+      path: ['products'],
+      extensions: { code: 'OPERATION_TOO_COMPLEX' },
+    });
+  });
+
   test.each([
     [
       { exposeSubgraphErrors: true },
