@@ -117,6 +117,9 @@ export function* shapeData(
 /** Two quotes, a colon, a value and a comma or bracket. */
 const minFieldBytes = 5;
 
+/** An error without the characters of its message has at least as many. */
+const minErrorBytes = 64;
+
 /** Deepest nesting of lists and objects in a value of a custom scalar: JSON.stringify recurses. */
 const maxScalarDepth = 1000;
 
@@ -154,6 +157,8 @@ class DataShaper {
   readonly #sentNulls: SentNulls | undefined;
   readonly #causeOf: FindCause | undefined;
   readonly #maxBytes: number;
+  /** Lower bound of the size of the errors. */
+  #errorBytes = 0;
   readonly #isPending: ShapeDataOptions['isPending'];
   readonly #keepsListsWhole: boolean;
   readonly #conditions: ShapeDataOptions['conditions'];
@@ -244,7 +249,7 @@ class DataShaper {
     if (object[field.internalName] !== undefined) return undefined;
     const cause = this.#causeOf?.(this.#path, field.internalName);
     if (cause === undefined) return undefined;
-    this.errors.push({ kind: 'missing', cause, path: [...this.#path] });
+    this.#addError({ kind: 'missing', cause, path: [...this.#path] }, minErrorBytes);
     return isNonNullType(field.type) ? nullViolation : undefined;
   }
 
@@ -412,13 +417,21 @@ class DataShaper {
   }
 
   /** The response tree shares objects between paths: its JSON can be far larger than the tree. */
+  /** One invalid value is an error at each place at which the response has its object: the errors fill the memory long before
+   *  their bytes can be counted. */
+  #addError(error: ShapeError, minBytes: number): void {
+    this.#errorBytes += minBytes;
+    if (this.#errorBytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
+    this.errors.push(error);
+  }
+
   #countBytes(bytes: number): void {
     this.bytes += bytes;
     if (this.bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
   }
 
   #reportDenied(): null {
-    this.errors.push({ kind: 'denied', path: [...this.#path] });
+    this.#addError({ kind: 'denied', path: [...this.#path] }, minErrorBytes);
     return null;
   }
 
@@ -452,6 +465,11 @@ class DataShaper {
   }
 
   #report(kind: InvalidValue['kind'], message: string, object?: ResponseObject): void {
-    this.errors.push({ kind, message, path: [...this.#path], object });
+    const previous = this.errors.at(-1)?.kind;
+    // The null in place of an invalid value is not reported.
+    const isReported =
+      (kind !== 'null' && kind !== 'hidden') || (previous !== 'invalid' && previous !== 'unknown');
+    const minBytes = isReported ? minErrorBytes + message.length : 0;
+    this.#addError({ kind, message, path: [...this.#path], object }, minBytes);
   }
 }
