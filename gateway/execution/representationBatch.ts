@@ -65,24 +65,33 @@ export class RepresentationBatch {
   }
 
   settle(fused: FusedShape, response: SubgraphResponse, done: () => void): void {
-    runInSlices(
-      this.#groupAndCreateResults(fused, response),
-      (results) => settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done),
-      (fault) => {
-        const error =
-          fault instanceof RangeError ? nestedTooDeepError(fused.subgraph) : internalServerError(fault);
-        settleAll(this.#requests, () => toFailedResult(error), done);
-      },
-    );
+    const succeed = (results: readonly FetchResult[][]): void =>
+      settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done);
+    const fail = (fault: unknown): void => {
+      const error =
+        fault instanceof RangeError ? nestedTooDeepError(fused.subgraph) : internalServerError(fault);
+      settleAll(this.#requests, () => toFailedResult(error), done);
+    };
+    if (response.errors !== undefined) {
+      runInSlices(this.#groupAndCreateResults(fused, response, response.errors), succeed, fail);
+      return;
+    }
+    let results: readonly FetchResult[][];
+    try {
+      results = this.#createResults(fused, response, noErrors);
+    } catch (fault) {
+      fail(fault);
+      return;
+    }
+    succeed(results);
   }
 
   *#groupAndCreateResults(
     fused: FusedShape,
     response: SubgraphResponse,
+    errors: readonly SubgraphErrorEntry[],
   ): SlicedTask<readonly FetchResult[][]> {
-    const { errors } = response;
-    const grouped = errors === undefined ? noErrors : yield* groupErrors(fused, errors);
-    return this.#createResults(fused, response, grouped);
+    return this.#createResults(fused, response, yield* groupErrors(fused, errors));
   }
 
   /** Creates all results before the first one is settled, because the receiver modifies the objects. */

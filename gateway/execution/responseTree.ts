@@ -70,8 +70,8 @@ function mergePresent(
   }
 }
 
-/** Merges a value into a present one, in place. Keeps the present value where the two differ in kind or in the length of a list: it may have been sent, and elements of
- *  two lists must not be mixed. */
+/** Merges a value into a present one, in place. Keeps the present value where the two differ in kind or in the length of a
+ *  list: it may have been sent, and elements of two lists must not be mixed. */
 export function mergeValues(present: unknown, value: unknown, isObjectType: IsObjectType): void {
   if (present === value) return;
   if (isObject(present) && isObject(value)) {

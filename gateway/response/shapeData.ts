@@ -416,7 +416,6 @@ class DataShaper {
     if (reason === blockedByPending) this.errors.length = errors;
   }
 
-  /** The response tree shares objects between paths: its JSON can be far larger than the tree. */
   /** One invalid value is an error at each place at which the response has its object: the errors fill the memory long before
    *  their bytes can be counted. */
   #addError(error: ShapeError, minBytes: number): void {
@@ -425,6 +424,7 @@ class DataShaper {
     this.errors.push(error);
   }
 
+  /** The response tree shares objects between paths: its JSON can be far larger than the tree. */
   #countBytes(bytes: number): void {
     this.bytes += bytes;
     if (this.bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
