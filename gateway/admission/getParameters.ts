@@ -1,11 +1,8 @@
-import { isNestedDeeperThan } from '../json/isNestedDeeperThan.ts';
+import { isNestedDeeperThan, maxUncheckedDepth } from '../json/isNestedDeeperThan.ts';
 import { documentIdNames } from './documents/trustedDocuments.ts';
 import { HttpError } from './httpError.ts';
 
 const operationParameters = ['query', 'operationName', 'variables', 'extensions'] as const;
-
-/** `writeGetParameters` calls JSON.stringify, which recurses. The variables have a limit of their own. */
-const maxExtensionsDepth = 100;
 
 /** The operation in the query string of a GET request, in the form of a POST request's body. `undefined` when it is invalid:
  *  Apollo Server then reports what is wrong. An id of a document that is sent several times becomes a list. An empty
@@ -29,8 +26,9 @@ export function readGetParameters(search: string): Record<string, unknown> | und
       return undefined;
     }
   }
-  if (isNestedDeeperThan(body.extensions, maxExtensionsDepth))
-    throw new HttpError(400, `The extensions are nested more than ${maxExtensionsDepth} levels deep.`);
+  // `writeGetParameters` writes them. The variables have a limit of their own.
+  if (isNestedDeeperThan(body.extensions, maxUncheckedDepth))
+    throw new HttpError(400, `The extensions are nested more than ${maxUncheckedDepth} levels deep.`);
   for (const name of documentIdNames) {
     const [id, ...more] = parameters.getAll(name);
     if (id !== undefined) body[name] = more.length === 0 ? id : [id, ...more];

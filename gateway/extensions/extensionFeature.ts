@@ -121,7 +121,7 @@ export class ExtensionFeature implements Feature {
     const deadline = timers.now() + withinMs;
     for (const hook of hooksOf(this.#extensions.toReversed(), 'close') ?? []) {
       const closed = (async () => hook.call())();
-      const timeoutMs = Math.min(shutdownStepMs(deadline - timers.now()), drainTimeout);
+      const timeoutMs = shutdownStepMs(deadline - timers.now(), drainTimeout);
       const bounds = { timeoutMs, option: 'listen.drainTimeout' };
       await this.#runner.withinBounds(hook, closed, bounds).catch((err: unknown) => {
         log.error({ err, extension: hook.extension }, 'An extension could not be closed');

@@ -24,6 +24,7 @@ import { removeRootFragments } from './removeRootFragments.ts';
 import { RepresentationCompleter } from './representationCompleter.ts';
 import { separateComputedInputs } from './separateComputedInputs.ts';
 import { SplitTimeLimit, SplitTimeoutError } from './splitTimeLimit.ts';
+import { rootTypesOf } from './supergraphDocument.ts';
 import { describeUnsupportedFeatures, type LinkedFeature } from './supergraphFeatures.ts';
 import { readSupergraphNames, type SupergraphNames } from './supergraphNames.ts';
 import { toPlannerSupergraph } from './toPlannerSupergraph.ts';
@@ -68,6 +69,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     options,
   );
   const keys = new RepresentationCompleter(plannerDocument);
+  const rootTypes = rootTypesOf(document);
   const separated = separateComputedInputs(plannerDocument);
   let separatedPlanner: RawPlanner | undefined;
 
@@ -80,7 +82,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
       const plan = restore(
         toSubgraphPlan(keys.complete(planWithInputs(request)), requiredArguments, canOverlap),
       );
-      return request.shouldSplitDefer ? removeRootFragments(plan, document) : plan;
+      return request.shouldSplitDefer ? removeRootFragments(plan, rootTypes) : plan;
     },
   };
 

@@ -1,12 +1,11 @@
-import { type DocumentNode, Kind, parse, print, type SelectionNode, stripIgnoredCharacters } from 'graphql';
+import { Kind, parse, print, type SelectionNode, stripIgnoredCharacters } from 'graphql';
 import { mapFetches } from './mapFetches.ts';
 import type { QueryPlan } from './queryPlan.ts';
-import { rootTypesOf } from './supergraphDocument.ts';
 
 /** Replaces fragments on a root type by their selections, at the top of the root operations of a plan. The planner adds
- *  `... on Query` around deferred root fields, and a subgraph may have another name for its query type. */
-export function removeRootFragments(plan: QueryPlan, supergraph: DocumentNode): QueryPlan {
-  const rootTypes: ReadonlyMap<string, string> = rootTypesOf(supergraph);
+ *  `... on Query` around deferred root fields, and a subgraph may have another name for its query type. `rootTypes`: their
+ *  names in the supergraph by the kind of operation. */
+export function removeRootFragments(plan: QueryPlan, rootTypes: ReadonlyMap<string, string>): QueryPlan {
   return mapFetches(plan, (fetch) => {
     const rootType = rootTypes.get(fetch.operationKind);
     if (rootType === undefined || !fetch.operation.includes(`on ${rootType}`)) return fetch;

@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { GatewayError } from '../errors.ts';
-import { isNestedDeeperThan } from '../json/isNestedDeeperThan.ts';
+import { isNestedDeeperThan, maxUncheckedDepth } from '../json/isNestedDeeperThan.ts';
 import { isObject } from '../json/isObject.ts';
 import { parseJsonInSlices } from '../json/parseJsonInSlices.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
@@ -15,9 +15,6 @@ export const largeBodyBytes = 512 * 1024;
 
 /** How deep a large body may nest: JSON.stringify takes a minute for 10 MB of nested brackets. */
 const maxLargeBodyDepth = 1000;
-
-/** How deep `extensions` may nest: JSON.stringify recurses, and writes them for clients and enrichment jobs. */
-const maxExtensionsDepth = 100;
 
 /** Reading a long list of errors yields after this many. */
 const errorsPerSlice = 500;
@@ -223,7 +220,7 @@ function readErrorEntry(entry: unknown): SubgraphErrorEntry {
 
 /** `undefined` for a value that is no object, or that is nested too deep. */
 function readExtensions(value: unknown): Record<string, unknown> | undefined {
-  return isObject(value) && !isNestedDeeperThan(value, maxExtensionsDepth) ? value : undefined;
+  return isObject(value) && !isNestedDeeperThan(value, maxUncheckedDepth) ? value : undefined;
 }
 
 function isNonEmptyList(value: unknown): boolean {

@@ -118,5 +118,5 @@ function maskHeaderValues(message: string, headers: Readonly<Record<string, stri
 /** How long the last export of a process may take, of the `withinMs` that are left to end it; both in milliseconds. A
  *  collector that hangs must not take all of the time, because orchestrators and operators wait for the end. */
 export function lastExportTimeoutMs(withinMs: number): number {
-  return Math.min(shutdownStepMs(withinMs), 5_000);
+  return shutdownStepMs(withinMs, 5_000);
 }

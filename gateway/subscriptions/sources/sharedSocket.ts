@@ -7,7 +7,7 @@ import {
 } from 'graphql-ws/client';
 import { type ClientOptions, type RawData, WebSocket } from 'ws';
 import type { GatewayError } from '../../errors.ts';
-import { isNestedDeeperThan } from '../../json/isNestedDeeperThan.ts';
+import { isNestedDeeperThan, maxUncheckedDepth } from '../../json/isNestedDeeperThan.ts';
 import {
   connectTimeoutError,
   InvalidResponseError,
@@ -59,9 +59,6 @@ interface SocketSubscription {
 
 /** Maximum bytes of a message besides its event. */
 const envelopeBytes = 256;
-
-/** The pong has the payload of the ping, and `JSON.stringify` throws for one that is nested some thousand levels deep. */
-const maxPingDepth = 100;
 
 /** How long the closing handshake may take. */
 const closeTimeoutMs = 1000;
@@ -222,8 +219,9 @@ export class SharedSocket {
     try {
       if (isBinary) throw new InvalidResponseError('the message is binary');
       message = parseMessage(bytes.toString('utf8'));
-      if (message.type === MessageType.Ping && isNestedDeeperThan(message.payload, maxPingDepth))
-        throw new InvalidResponseError(`a ping is nested more than ${maxPingDepth} levels deep`);
+      // The pong has the payload of the ping.
+      if (message.type === MessageType.Ping && isNestedDeeperThan(message.payload, maxUncheckedDepth))
+        throw new InvalidResponseError(`a ping is nested more than ${maxUncheckedDepth} levels deep`);
     } catch (error) {
       this.#failInvalid(error instanceof Error ? error : new InvalidResponseError(String(error)));
       return;

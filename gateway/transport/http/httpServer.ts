@@ -349,7 +349,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     const { timers } = streamSettings;
     try {
       const hasStopped = await withTimeout(
-        Math.min(shutdownStepMs(deadline - timers.now()), listen.drainTimeout),
+        shutdownStepMs(deadline - timers.now(), listen.drainTimeout),
         apollo.stop().then(() => true),
         timers,
       );

@@ -14,7 +14,7 @@ import { ClientRequest } from '../../admission/clientRequest.ts';
 import { formatFailure } from '../../admission/errorFormatter.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { GatewayShutdownError } from '../../errors.ts';
-import { isNestedDeeperThan } from '../../json/isNestedDeeperThan.ts';
+import { isNestedDeeperThan, maxUncheckedDepth } from '../../json/isNestedDeeperThan.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
@@ -361,15 +361,12 @@ export class WebSocketConnection {
 /** The payload of `connection_init` stays in memory as long as the socket. */
 const maxInitBytes = 64 * 1024;
 
-/** `JSON.stringify` throws for a payload that is nested some thousand levels deep. */
-const maxPayloadDepth = 100;
-
 /** Checks the payloads that the gateway sends on as they are. The variables of operations have a limit of their own.
  *  @throws for a payload that is nested too deep. */
 function checkPayloadDepth(message: Message): void {
   if (message.type !== MessageType.Ping && message.type !== MessageType.ConnectionInit) return;
-  if (isNestedDeeperThan(message.payload, maxPayloadDepth))
-    throw new Error(`the payload is nested more than ${maxPayloadDepth} levels deep`);
+  if (isNestedDeeperThan(message.payload, maxUncheckedDepth))
+    throw new Error(`the payload is nested more than ${maxUncheckedDepth} levels deep`);
 }
 
 function byteLengthOf(data: RawData): number {
