@@ -1,8 +1,10 @@
+import { isObject } from '../json/isObject.ts';
+
 /** A mapping in a parsed but unchecked document. */
 export type Section = Readonly<Record<string, unknown>>;
 
 export function isSection(value: unknown): value is Section {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject(value);
 }
 
 /** The value itself if it is a mapping, otherwise an empty one. */
