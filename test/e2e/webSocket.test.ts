@@ -10,6 +10,7 @@ import { GatewayError } from '../../gateway/errors.ts';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import { failCurrentRequest } from '../../gateway/transport/http/requestScope.ts';
 import { WebSocketConnection } from '../../gateway/transport/websocket/webSocketConnection.ts';
+import { countRemaining } from '../harness/countRemaining.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
 import {
@@ -21,7 +22,6 @@ import {
   supergraphOf,
   testSdl,
 } from '../harness/scriptedServer.ts';
-import { waitForTurns } from '../harness/waitForTurns.ts';
 import { Peer } from '../harness/webSocketPeer.ts';
 
 const query = '{ greeting }';
@@ -645,9 +645,8 @@ test('a closed WebSocket is not kept in memory by what one of its operations has
   expect(queryObjects(WebSocketConnection, { format: 'count' })).toBe(1);
   peer.socket.close();
   await server.close();
-  await waitForTurns(2);
   expect(opened).toHaveLength(1);
-  expect(queryObjects(WebSocketConnection, { format: 'count' })).toBe(0);
+  expect(await countRemaining(WebSocketConnection)).toBe(0);
 });
 
 describe('the WebSockets of a server that shuts down', () => {

@@ -1,4 +1,3 @@
-import { queryObjects } from 'node:v8';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
 import { EntityFetchBatcher } from '../../../gateway/execution/entityFetchBatcher.ts';
@@ -6,6 +5,7 @@ import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
 import { FetchShapeRegistry } from '../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../gateway/execution/requestContext.ts';
 import { RaisablePriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
+import { countRemaining } from '../../harness/countRemaining.ts';
 import { FakeSubgraphClient } from '../../harness/fakeSubgraphClient.ts';
 import { createFetchCall, createRequestContext, entityFetch, shapeOf } from '../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
@@ -103,7 +103,7 @@ describe('entity fetches of several clients in one event loop turn', () => {
       await waitForTurns(2);
     };
     await fetchOnce();
-    expect(queryObjects(Execution, { format: 'count' })).toBe(0);
+    expect(await countRemaining(Execution)).toBe(0);
     // The batcher itself is still in use.
     await fetchOnce();
   });
