@@ -166,7 +166,8 @@ export class Admission {
       const { caching } = outcome;
       return { kind: 'complete', status, headers, content: outcome.text.take(), isExecuted: true, caching };
     }
-    if (!Array.isArray(request.body)) client.record?.replaceOutcome(status);
+    // The operations of a batch have outcomes of their own, unless Apollo Server has refused the batch as a whole.
+    client.record?.replaceOutcome(status);
     return { kind: 'complete', status, headers, content: text, isExecuted: false, caching: undefined };
   }
 

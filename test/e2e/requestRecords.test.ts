@@ -272,6 +272,22 @@ test('the access line has the id and the trace of the request, the name of the c
   expect(Number(durationMs)).toBeGreaterThanOrEqual(Number(firstPayloadMs));
 });
 
+test('a malformed batch counts as refused, not as a failure of the gateway', async () => {
+  lines.length = 0;
+  const statuses: number[] = [];
+  for (const body of [[], [{}], [null], [{ query: 5 }], [{ query: '{ ping }' }, { query: 5 }]])
+    statuses.push((await post(body)).status);
+  await requestsHaveEnded();
+  expect(statuses).toEqual([400, 400, 400, 400, 400]);
+  expect(lines.map(({ outcome }) => outcome)).toEqual([
+    'refused',
+    'refused',
+    'refused',
+    'refused',
+    'refused',
+  ]);
+});
+
 test('the access line of a request that is refused before its execution has its trace too', async () => {
   lines.length = 0;
   const trace = '0af7651916cd43dd8448eb211c80319c';
