@@ -6,6 +6,7 @@ import { computeGroupUrgencies } from './enrichment/responses/computeGroupUrgenc
 import type { EnrichmentCoordinator } from './enrichment/responses/enrichmentCoordinator.ts';
 import { SnapshotExecutor } from './enrichment/responses/snapshotExecutor.ts';
 import { abortReasonOf, GatewayError } from './errors.ts';
+import { ExecutionQueueTimeError } from './execution/executionQueue.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
 import type { RequestContext } from './execution/requestContext.ts';
 import type { Access } from './operation/authorization/access.ts';
@@ -28,6 +29,7 @@ import type { ExecutionOutcome } from './response/executionOutcome.ts';
 import { notifyOnEnd } from './response/notifyOnEnd.ts';
 import { serializeOutcome } from './response/serializeOutcome.ts';
 import type { SubscriptionPayload } from './response/subscriptionEvents.ts';
+import type { RequestPriority } from './subgraphs/policies/callPriority.ts';
 import { EventFetchSender } from './subscriptions/eventFetchSender.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
 import type { SubscriptionManager } from './subscriptions/subscriptionManager.ts';
@@ -56,6 +58,8 @@ interface PipelineOptions extends OperationRunnerOptions {
   readonly traffic?: Pick<TrafficControl, 'checkOperation'>;
   /** `undefined` if tracing is off. */
   readonly tracing?: Tracing | undefined;
+  /** A request of this priority fails because it has waited for its execution for too long. */
+  onQueueTimeExceeded?(priority: RequestPriority): void;
   /** An operation is prepared and about to be executed. @throws {GatewayError} to refuse it. */
   onPrepared?(request: OperationRequest, operation: PreparedOperation): Promise<void> | undefined;
 }
@@ -120,10 +124,17 @@ export class Pipeline {
     if (operation.kind === 'subscription') return this.#subscribe(operation, request, context);
     const fetches = this.#options.fetchesOf(operation.supergraph);
     const run: OperationRun = { operation, request, context, fetches, startedAt, cost };
-    // Awaited: an async function that returns a promise waits for it two turns of the microtask queue longer.
-    return await (operation.enrichments.length > 0
-      ? this.#runner.respondWithEnrichments(run)
-      : this.#runner.respondShared(run));
+    try {
+      // Awaited: an async function that returns a promise waits for it two turns of the microtask queue longer.
+      return await (operation.enrichments.length > 0
+        ? this.#runner.respondWithEnrichments(run)
+        : this.#runner.respondShared(run));
+    } catch (error) {
+      // Not where the execution is dropped: it may be that of several requests, and these may try again.
+      if (error instanceof ExecutionQueueTimeError)
+        this.#options.onQueueTimeExceeded?.(context.preferences.priority ?? 'normal');
+      throw error;
+    }
   }
 
   async #subscribeToEnrichment(

@@ -2,7 +2,7 @@ import { AdmissionQueue } from './admission/admissionQueue.ts';
 import type { ExecuteOperation } from './admission/apolloPipeline.ts';
 import { createTrafficControl } from './admission/createTrafficControl.ts';
 import { type LoadSource, ProcessLoad } from './admission/processLoad.ts';
-import { QueueOverloadLog } from './admission/queueOverloadLog.ts';
+import { QueueOverload } from './admission/queueOverload.ts';
 import { RequestContextFactory } from './admission/requestContextFactory.ts';
 import { RequestPriorities } from './admission/requestPriorities.ts';
 import type { TrafficControl } from './admission/trafficControl.ts';
@@ -58,27 +58,31 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
   const priorities = new RequestPriorities(config.overload.priorities);
   const trafficMetrics = new TrafficMetrics(metrics.registry);
   const countWaiting = (): number => executionQueue.length + admissionQueue.length;
-  const overloadLog = new QueueOverloadLog({
+  const queueOverload = new QueueOverload({
     log,
     timers: context.timers,
     countWaiting,
-    isOverloaded: () => executionQueue.isOverloadedForAny || admissionQueue.isOverloadedForAny,
+    isQueueOverloaded: (priority) =>
+      executionQueue.isOverloaded(priority) || admissionQueue.isOverloaded(priority),
   });
-  const queueOptions = {
-    queueTimeMs: config.overload.executionQueueTime,
-    onDrop: (priority: RequestPriority) => {
-      trafficMetrics.onShed(priority, 'queue_time');
-      overloadLog.onDrop();
-    },
+  const onQueueTimeExceeded = (priority: RequestPriority): void => {
+    trafficMetrics.onShed(priority, 'queue_time');
+    queueOverload.onFail();
   };
+  const queueTimeMs = config.overload.executionQueueTime;
   const executionQueue = new ExecutionQueue({
-    ...queueOptions,
+    queueTimeMs,
     timers: context.timers,
     readUtilization: createUtilizationReader(),
+    onDrop: (priority) => queueOverload.onDrop(priority),
   });
   const admissionQueue = new AdmissionQueue({
-    ...queueOptions,
+    queueTimeMs,
     executionQueue,
+    onDrop: (priority) => {
+      queueOverload.onDrop(priority);
+      onQueueTimeExceeded(priority);
+    },
     now: () => context.timers.now(),
     inNextTurn: setImmediate,
   });
@@ -89,8 +93,8 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
     priorities,
     load,
     trafficMetrics,
-    executionQueue,
     admissionQueue,
+    queueOverload,
   });
   const authorizer = new Authorizer({
     onDenied: config.security.authorization.onDenied,
@@ -121,6 +125,7 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
     },
     responseSize: config.limits.responseSize,
     executionQueue,
+    onQueueTimeExceeded,
     tracing,
     onInternalError: (err, request) => log.error({ err, ...request }, 'A fetch failed unexpectedly'),
     onPlanningFailed: (err, request) =>
@@ -152,7 +157,7 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
     features: [
       authorizer,
       traffic,
-      { onSupergraph: replanSubscriptions, close: async () => overloadLog.close() },
+      { onSupergraph: replanSubscriptions, close: async () => queueOverload.close() },
     ],
   };
 }

@@ -1,4 +1,4 @@
-import { type ExecutionQueue, overloadedError } from '../execution/executionQueue.ts';
+import { type ExecutionQueue, ExecutionQueueTimeError } from '../execution/executionQueue.ts';
 import type { CallLimits } from '../subgraphs/policies/callLimits.ts';
 import { callRankOf, type RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import { CallQueue, type DropReason, type QueuedCall } from '../subgraphs/policies/callQueue.ts';
@@ -57,15 +57,9 @@ export class AdmissionQueue {
     return this.#queue.length;
   }
 
-  /** Whether requests of normal priority have waited for so long that some of them fail. */
-  get isOverloaded(): boolean {
-    return this.#queue.isOverloaded(callRankOf('primary', 'normal'));
-  }
-
-  /** The same for requests of any priority. */
-  get isOverloadedForAny(): boolean {
-    // The least urgent one: it is overloaded with every other one.
-    return this.#queue.isOverloaded(callRankOf('primary', 'background'));
+  /** Whether requests of this priority have been dropped because they waited too long, and others like them still wait. */
+  isOverloaded(priority: RequestPriority): boolean {
+    return this.#queue.isOverloaded(callRankOf('primary', priority));
   }
 
   /** Whether a request that arrives now has to `enter`. */
@@ -156,6 +150,6 @@ export class WaitingRequest implements QueuedCall {
   onDrop(_reason: DropReason): void {
     this.#hasLeft = true;
     this.#queue.onDropped(this.#priority);
-    this.#turn.reject(overloadedError());
+    this.#turn.reject(new ExecutionQueueTimeError());
   }
 }

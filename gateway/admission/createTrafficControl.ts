@@ -1,5 +1,4 @@
 import type { GatewayConfig } from '../config/schema.ts';
-import type { ExecutionQueue } from '../execution/executionQueue.ts';
 import { CostEstimator } from '../operation/costEstimator.ts';
 import { isRedisConfigured } from '../redis/redisOptions.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -8,6 +7,7 @@ import type { Timers } from '../time/timers.ts';
 import type { AdmissionQueue } from './admissionQueue.ts';
 import { LoadShedder } from './loadShedder.ts';
 import type { LoadSource } from './processLoad.ts';
+import type { QueueOverload } from './queueOverload.ts';
 import { RateLimiter } from './rateLimiter.ts';
 import { RateLimitStore } from './rateLimitStore.ts';
 import type { RequestPriorities } from './requestPriorities.ts';
@@ -23,13 +23,13 @@ interface CreateTrafficControlOptions {
   readonly load: LoadSource;
   readonly priorities: RequestPriorities;
   readonly trafficMetrics: TrafficMetrics;
-  readonly executionQueue: ExecutionQueue;
   readonly admissionQueue: AdmissionQueue;
+  readonly queueOverload: QueueOverload;
 }
 
 /** Creates the traffic control of a configuration. */
 export function createTrafficControl(options: CreateTrafficControlOptions): TrafficControl {
-  const { config, log, timers, load, priorities, trafficMetrics, executionQueue, admissionQueue } = options;
+  const { config, log, timers, load, priorities, trafficMetrics, admissionQueue, queueOverload } = options;
   const shedder = new LoadShedder({
     limits: config.overload,
     timers,
@@ -47,8 +47,8 @@ export function createTrafficControl(options: CreateTrafficControlOptions): Traf
     rateLimiter: createRateLimiter(options),
     priorities,
     metrics: trafficMetrics,
-    executionQueue,
     admissionQueue,
+    queueOverload,
   });
 }
 

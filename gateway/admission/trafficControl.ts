@@ -1,6 +1,5 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import { GatewayError } from '../errors.ts';
-import type { ExecutionQueue } from '../execution/executionQueue.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
 import type { EstimatedCost } from '../operation/compileCost.ts';
 import type { CostEstimator } from '../operation/costEstimator.ts';
@@ -14,6 +13,7 @@ import { readPriority } from './clientPreferences.ts';
 import type { ClientRequest } from './clientRequest.ts';
 import { toHttpError } from './errorResponse.ts';
 import type { LoadShedder, ShedReason } from './loadShedder.ts';
+import type { QueueOverload } from './queueOverload.ts';
 import type { RateLimiter, RateLimitResult } from './rateLimiter.ts';
 import type { RequestPriorities } from './requestPriorities.ts';
 import type { TrafficMetrics } from './trafficMetrics.ts';
@@ -27,8 +27,8 @@ interface TrafficControlOptions {
   /** `undefined` if there is no limit. Needs `costs`. */
   readonly rateLimiter: RateLimiter | undefined;
   readonly shedder: LoadShedder;
-  readonly executionQueue: Pick<ExecutionQueue, 'isOverloaded'>;
   readonly admissionQueue: AdmissionQueue;
+  readonly queueOverload: Pick<QueueOverload, 'affectsNormal'>;
   readonly priorities: RequestPriorities;
   readonly metrics: TrafficMetrics;
 }
@@ -102,9 +102,8 @@ export class TrafficControl {
   /** Why a load balancer should send no requests here at present. A process that sheds background requests only is
    *  ready. */
   get unreadyReasons(): readonly { readonly code: string; readonly message: string }[] {
-    const { shedder, executionQueue, admissionQueue } = this.#options;
-    const isQueueOverloaded = executionQueue.isOverloaded || admissionQueue.isOverloaded;
-    const reason = shedder.shedReasonOf('normal') ?? (isQueueOverloaded ? 'queue_time' : undefined);
+    const { shedder, queueOverload } = this.#options;
+    const reason = shedder.shedReasonOf('normal') ?? (queueOverload.affectsNormal ? 'queue_time' : undefined);
     return reason === undefined ? [] : [{ code: 'OVERLOADED', message: reasonTexts[reason] }];
   }
 

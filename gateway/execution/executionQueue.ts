@@ -25,7 +25,8 @@ interface ExecutionQueueOptions {
   readonly timers: Timers;
   /** Of the event loop since its last call, from 0 to 1. */
   readUtilization(): number;
-  /** A request fails because it waited for too long. */
+  /** An execution is dropped because it waited for too long. It may have been that of several requests, which may try again,
+   *  or of an event. */
   onDrop(priority: RequestPriority): void;
 }
 
@@ -59,15 +60,9 @@ export class ExecutionQueue {
     return this.#queue.length;
   }
 
-  /** Whether requests of normal priority have waited for so long that some of them fail. */
-  get isOverloaded(): boolean {
-    return this.#queue.isOverloaded(callRankOf('primary', 'normal'));
-  }
-
-  /** The same for requests of any priority. */
-  get isOverloadedForAny(): boolean {
-    // The least urgent one: it is overloaded with every other one.
-    return this.#queue.isOverloaded(callRankOf('primary', 'background'));
+  /** Whether requests of this priority have been dropped because they waited too long, and others like them still wait. */
+  isOverloaded(priority: RequestPriority): boolean {
+    return this.#queue.isOverloaded(callRankOf('primary', priority));
   }
 
   /** Calls the one listener whenever an execution that has waited has started, or waits no longer. */
@@ -194,7 +189,7 @@ class WaitingExecution implements QueuedCall {
   onDrop(reason: DropReason): void {
     this.#leave();
     if (reason !== 'deadline') this.#options.onDrop(this.#options.priority);
-    this.#turn.reject(reason === 'deadline' ? deadlineError() : overloadedError());
+    this.#turn.reject(reason === 'deadline' ? deadlineError() : new ExecutionQueueTimeError());
   }
 
   /** Ends the wait with an error. */
@@ -214,12 +209,15 @@ function limitsOf(limit: number) {
   return { total: limit, primary: limit, deferred: 0, queued: Number.POSITIVE_INFINITY };
 }
 
-/** The error of a request that waited too long. */
-export function overloadedError(): GatewayError {
-  return new GatewayError(
-    'OVERLOADED',
-    'The gateway has more requests than it can execute, and this one waited too long. Try again later (overload.executionQueueTime).',
-  );
+/** Ends a request that waited longer than `overload.executionQueueTime`. */
+export class ExecutionQueueTimeError extends GatewayError {
+  constructor() {
+    super(
+      'OVERLOADED',
+      'The gateway has more requests than it can execute, and this one waited too long. Try again later (overload.executionQueueTime).',
+    );
+    this.name = 'ExecutionQueueTimeError';
+  }
 }
 
 function deadlineError(): GatewayError {

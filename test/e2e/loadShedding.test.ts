@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
+import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { ManualInterval } from '../harness/manualInterval.ts';
 import { exchange } from '../harness/rawHttp.ts';
 import { transports } from '../harness/transports.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
+import { Peer } from '../harness/webSocketPeer.ts';
 
 const json = { 'content-type': 'application/json', accept: 'application/json' };
 const idle = { eventLoopDelayMs: 0, memory: 0.1 };
@@ -168,28 +171,84 @@ describe('while requests of normal priority are shed', () => {
   });
 });
 
-test('a warning says that requests fail because they waited too long for their execution', async () => {
+test('requests that wait too long leave one warning, and each that fails counts once, whether it shares its execution or not', async () => {
   const lines: string[] = [];
   const logger = createLogger('info', { write: (line: string) => void lines.push(line) } as never);
+  let skippedMs = 0;
+  const timers: Timers = {
+    now: () => systemTimers.now() + skippedMs,
+    // Without samples of the event loop, no more than 64 operations are executed at a time.
+    after: (ms, run) => (ms === 20 ? () => {} : systemTimers.after(ms, run)),
+  };
+  const opened = Promise.withResolvers<void>();
   await using gateway = await startInlineGateway({
     subgraphs: [
       {
         name: 'shop',
-        sdl: 'type Query { price(of: Int): Int }',
-        resolvers: { Query: { price: () => 5 } },
+        sdl: `
+          type Query { price(of: Int): Int }
+          type Subscription { priceChanged: Product }
+          type Product @key(fields: "id") { id: ID! }
+        `,
+        resolvers: { Query: { price: () => opened.promise.then(() => 5) } },
       },
     ],
-    config: { overload: { executionQueueTime: '1ms' }, telemetry: { accessLog: false } },
-    dependencies: { logger },
+    config: {
+      overload: {
+        executionQueueTime: '1m',
+        eventLoopDelay: '0s',
+        memory: 1,
+        // Requests that are read before they wait.
+        priorities: { operations: { Other: 'critical' } },
+      },
+      subgraphs: { all: { timeouts: { attempt: '10m', deadline: '10m' } } },
+      subscriptions: { topics: { 'Subscription.priceChanged': { topic: 'prices' } } },
+    },
+    dependencies: { timers, logger },
   });
-  // More than may be executed at a time before the effect of the first ones is known.
-  const bodies = await Promise.all(
-    Array.from({ length: 400 }, async (_, of) => {
-      const query = 'query($of: Int) { price(of: $of) }';
-      return (await post(gateway.url, { query, variables: { of } })).body;
-    }),
-  );
-  expect(bodies.filter((body) => body.includes('OVERLOADED')).length).toBeGreaterThan(0);
+  const send = async (of: number): Promise<string> =>
+    (await post(gateway.url, { query: 'query($of: Int) { price(of: $of) }', variables: { of } })).body;
+  const sumOf = async (pattern: string): Promise<number> => {
+    const { body } = await exchange(gateway.adminUrl, { method: 'GET', path: '/metrics' });
+    const samples = body.matchAll(new RegExp(`^${pattern} (\\d+)$`, 'gm'));
+    return Array.from(samples, ([, count]) => Number(count)).reduce((sum, count) => sum + count, 0);
+  };
+  const until = async (pattern: string, count: number): Promise<void> => {
+    while ((await sumOf(pattern)) !== count) await waitForTurns(1);
+  };
+  const counts = async () => ({
+    shed: await sumOf('tributary_shed_total\\{priority="\\w+",reason="queue_time"\\}'),
+    requests: await sumOf('tributary_requests_total\\{.*outcome="shed"\\}'),
+  });
+  const waiting = 'tributary_executions_waiting';
+
+  await using socket = await Peer.ready(gateway.url);
+  socket.subscribe('subscription { priceChanged { id } }');
+  await until('tributary_open_streams', 1);
+  const executed = Array.from({ length: 64 }, (_, of) => send(of));
+  await gateway.subgraph('shop').waitForCalls(64);
+  const equal = [send(100)];
+  await until(waiting, 1);
+  equal.push(send(100), send(100));
+  await until('tributary_shared_responses_total', 2);
+  gateway.publish('prices', { __typename: 'Product', id: '1' });
+  await until(waiting, 2);
+  // The execution of the equal requests is dropped, and the event. The two that have joined wait once more.
+  skippedMs = 90_000;
+  const served = [send(101)];
+  expect(await Promise.race(equal)).toContain('OVERLOADED');
+  expect(await socket.next()).toMatchObject({
+    payload: { errors: [{ extensions: { code: 'OVERLOADED' } }] },
+  });
+  await until(waiting, 2);
+  expect(await counts()).toEqual({ shed: 1, requests: 1 });
+  skippedMs = 160_000;
+  served.push(send(102));
+  expect(await Promise.all(equal)).toEqual(Array(3).fill(expect.stringContaining('OVERLOADED')));
+  opened.resolve();
+  await Promise.all(executed);
+  const { length: failed } = (await Promise.all(served)).filter((body) => body.includes('OVERLOADED'));
+  expect(await counts()).toEqual({ shed: 3 + failed, requests: 3 + failed });
   const warnings = lines.filter((line) => line.includes('overload.executionQueueTime'));
   expect(warnings.map((line) => JSON.parse(line))).toEqual([
     expect.objectContaining({ level: 40, waiting: expect.any(Number) }),

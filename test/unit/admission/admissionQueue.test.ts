@@ -97,12 +97,12 @@ describe('the queue of requests that are not read', () => {
     await settle();
     expect(log).toEqual(['oldest: OVERLOADED']);
     expect(dropped).toEqual(['normal']);
-    expect([queue.isOverloaded, queue.isOverloadedForAny]).toEqual([true, true]);
+    expect([queue.isOverloaded('normal'), queue.isOverloaded('critical')]).toEqual([true, false]);
     await setWaitingExecutions(63);
     expect(log.slice(1)).toEqual(['newest']);
     await setWaitingExecutions(62);
     expect(log.slice(2)).toEqual(['older']);
-    expect([queue.isOverloaded, queue.isOverloadedForAny]).toEqual([false, false]);
+    expect([queue.isOverloaded('normal'), queue.isOverloaded('critical')]).toEqual([false, false]);
   });
 
   test('forgets a request that is aborted, and ignores an abort after its turn', async () => {

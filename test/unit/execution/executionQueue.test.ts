@@ -153,16 +153,16 @@ describe('the queue of executions', () => {
     timers.advance(1_500);
     enter('older');
     timers.advance(400);
-    expect([queue.isOverloaded, queue.isOverloadedForAny]).toEqual([false, false]);
+    expect([queue.isOverloaded('normal'), queue.isOverloaded('critical')]).toEqual([false, false]);
     timers.advance(101);
     enter('newest');
     await settle();
-    expect([queue.isOverloaded, queue.isOverloadedForAny]).toEqual([true, true]);
+    expect([queue.isOverloaded('normal'), queue.isOverloaded('critical')]).toEqual([true, false]);
     expect(log).toEqual(['oldest: OVERLOADED', 'old, in the background: OVERLOADED']);
     expect(dropped).toEqual(['normal', 'background']);
     await end(2);
     expect(log.slice(2)).toEqual(['newest', 'older']);
-    expect([queue.isOverloaded, queue.isOverloadedForAny]).toEqual([false, false]);
+    expect([queue.isOverloaded('normal'), queue.isOverloaded('critical')]).toEqual([false, false]);
   });
 
   test('fails one whose deadline passes, and forgets one whose client disconnects', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { QueueOverloadLog } from '../../../gateway/admission/queueOverloadLog.ts';
+import { QueueOverload } from '../../../gateway/admission/queueOverload.ts';
 import { createLogger } from '../../../gateway/telemetry/logger.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 
@@ -7,7 +7,7 @@ function open() {
   const timers = new FakeTimers();
   const lines: unknown[] = [];
   const queue = { isOverloaded: false };
-  const overloadLog = new QueueOverloadLog({
+  const overload = new QueueOverload({
     log: createLogger('info', {
       write: (line: string) => {
         const { level, waiting, failed } = JSON.parse(line);
@@ -16,22 +16,24 @@ function open() {
     }),
     timers,
     countWaiting: () => 70,
-    isOverloaded: () => queue.isOverloaded,
+    isQueueOverloaded: () => queue.isOverloaded,
   });
-  return { timers, lines, queue, overloadLog };
+  return { timers, lines, queue, overload };
 }
 
 test('An overload of the queue leaves one warning, and one line when no request has failed for 2 s', () => {
-  const { timers, lines, overloadLog } = open();
+  const { timers, lines, overload } = open();
   for (let n = 0; n < 5; n++) {
-    overloadLog.onDrop();
+    overload.onDrop('normal');
+    overload.onFail();
     timers.advance(1_000);
   }
   expect(lines).toEqual([{ level: 40, waiting: 70 }]);
   timers.advance(1_500);
   expect(lines.slice(1)).toEqual([{ level: 30, failed: 5 }]);
   expect(timers.pendingCount).toBe(0);
-  overloadLog.onDrop();
+  overload.onDrop('normal');
+  overload.onFail();
   timers.advance(2_500);
   expect(lines.slice(2)).toEqual([
     { level: 40, waiting: 70 },
@@ -40,9 +42,9 @@ test('An overload of the queue leaves one warning, and one line when no request 
 });
 
 test('An overload has not ended while requests wait that arrived before others have failed', () => {
-  const { timers, lines, queue, overloadLog } = open();
+  const { timers, lines, queue, overload } = open();
   queue.isOverloaded = true;
-  overloadLog.onDrop();
+  overload.onDrop('normal');
   timers.advance(10_000);
   expect(lines).toHaveLength(1);
   queue.isOverloaded = false;
@@ -50,9 +52,23 @@ test('An overload has not ended while requests wait that arrived before others h
   expect(lines).toHaveLength(2);
 });
 
-test('A closed log has no timer', () => {
-  const { timers, overloadLog } = open();
-  overloadLog.onDrop();
-  overloadLog.close();
+test('A closed overload has no timer', () => {
+  const { timers, overload } = open();
+  overload.onDrop('normal');
+  overload.close();
   expect(timers.pendingCount).toBe(0);
+});
+
+test('An overload affects requests of normal priority until none of them has been dropped for 2 s', () => {
+  const { timers, overload } = open();
+  overload.onDrop('background');
+  expect(overload.affectsNormal).toBe(false);
+  overload.onDrop('critical');
+  timers.advance(1_000);
+  overload.onDrop('normal');
+  timers.advance(2_000);
+  expect(overload.affectsNormal).toBe(true);
+  overload.onDrop('background');
+  timers.advance(500);
+  expect(overload.affectsNormal).toBe(false);
 });
