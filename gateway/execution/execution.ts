@@ -64,6 +64,7 @@ export class Execution {
   /** Per step: how many steps it still waits for. */
   readonly #openDependencies: number[];
   readonly #isStepDone: boolean[];
+  #isStarted = false;
   #hasEndedSteps = false;
   /** Per delivery group: how many of its steps have not ended. */
   readonly #openSteps: number[];
@@ -134,6 +135,10 @@ export class Execution {
     this.#runner.isEscapeFree = false;
   }
 
+  get isStarted(): boolean {
+    return this.#isStarted;
+  }
+
   /** Whether the response tree may have data of a fetch. */
   get hasEndedSteps(): boolean {
     return this.#hasEndedSteps;
@@ -190,6 +195,7 @@ export class Execution {
   /** `onGroupComplete` is called once for each delivery group when all its fetches have ended, in ascending order for
    *  groups that end at the same moment. */
   start(onGroupComplete: (group: number) => void): void {
+    this.#isStarted = true;
     this.#onGroupComplete = onGroupComplete;
     this.#openSteps.forEach((open, group) => {
       if (open === 0) onGroupComplete(group);

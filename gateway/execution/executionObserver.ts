@@ -12,7 +12,7 @@ export interface ExecutionObserver {
   /** The first of several payloads is made. */
   onFirstPayload?(): void;
   /** The last payload, or the only one, is made, or the response has ended without it. Steps may follow that a job waits
-   *  for. */
+   *  for. Not called for an execution that has not started. */
   onResponseEnd?(end: ResponseEnd): void;
   /** Returns what a payload reports about its times. `groups`: the delivery groups of a payload after the first one;
    *  omitted for the first one. Called only for clients that may see it. */

@@ -101,11 +101,9 @@ export class OperationResponse {
     request.signal.addEventListener('abort', this.#abort, { once: true });
     if (request.trace !== undefined) this.#startExecuteSpan(request.trace);
     let outcome: SingleOutcome | IncrementalOutcome | undefined;
-    let isStarted = false;
     try {
       const turn = executionQueue.enter(context, request.signal);
       if (turn !== undefined) await turn;
-      isStarted = true;
       execution.start((group) => this.#completeGroup(group));
       await this.#gate.readyToSend;
       const pendingGroups = this.#gate.pendingGroups;
@@ -127,7 +125,7 @@ export class OperationResponse {
       if (outcome.kind === 'incremental') execution.observer?.onFirstPayload?.();
       return outcome;
     } finally {
-      if (isStarted) executionQueue.leave();
+      if (execution.isStarted) executionQueue.leave();
       if (outcome?.kind !== 'incremental') this.#end(outcome !== undefined, outcome?.errors !== undefined);
       if (outcome?.kind === 'single' && outcome.errors !== undefined)
         request.trace?.root.setAttributes({ 'tributary.errors': outcome.errors.length });
@@ -260,7 +258,8 @@ export class OperationResponse {
 
   #end(isComplete: boolean, hasErrors: boolean): void {
     const { request, execution, enrichments } = this.#options;
-    execution.observer?.onResponseEnd?.({ isComplete, hasErrors, failedSteps: execution.failedSteps });
+    if (execution.isStarted)
+      execution.observer?.onResponseEnd?.({ isComplete, hasErrors, failedSteps: execution.failedSteps });
     request.signal.removeEventListener('abort', this.#abort);
     // A job may keep the execution, and with it this object, for long after the response.
     this.#stopShaping = undefined;

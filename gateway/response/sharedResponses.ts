@@ -114,7 +114,6 @@ class Waiter {
 
   reject(error: unknown): void {
     this.#signal.removeEventListener('abort', this.#leave);
-    this.observer?.onResponseEnd?.({ isComplete: false, hasErrors: false });
     this.#settled.reject(error);
   }
 
@@ -153,7 +152,9 @@ class SharedResponse implements Leader<Waiter> {
 
   onJoin(): void {}
 
-  onLeave({ signal }: Waiter): void {
+  onLeave(waiter: Waiter): void {
+    const { signal } = waiter;
+    this.#endObservation(waiter);
     if (this.#flight.joiners.length === 0) this.#abandoned.abort(signal.reason as Error);
   }
 
@@ -165,8 +166,16 @@ class SharedResponse implements Leader<Waiter> {
       // Once at most: a request waits no longer than twice overload.executionQueueTime.
       const mayRetry = code === 'DEADLINE_EXCEEDED' || (code === 'OVERLOADED' && !waiter.isRetried);
       if (mayRetry && waiter.deadline > this.#deadline) waiter.retry();
-      else waiter.reject(error);
+      else {
+        this.#endObservation(waiter);
+        waiter.reject(error);
+      }
     }
+  }
+
+  /** The waiter gets no response. */
+  #endObservation({ observer }: Waiter): void {
+    if (this.#started.execution.isStarted) observer?.onResponseEnd?.({ isComplete: false, hasErrors: false });
   }
 
   #deliver(outcome: Outcome): void {

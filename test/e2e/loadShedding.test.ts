@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { InsightsData } from '../../gateway/insights/insightsData.ts';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
@@ -249,6 +250,11 @@ test('requests that wait too long leave one warning, and each that fails counts 
   await Promise.all(executed);
   const { length: failed } = (await Promise.all(served)).filter((body) => body.includes('OVERLOADED'));
   expect(await counts()).toEqual({ shed: 3 + failed, requests: 3 + failed });
+  // Insights count what was executed, which the dropped event was not either.
+  const insights = await exchange(gateway.adminUrl, { method: 'GET', path: '/insights/data' });
+  const { operations } = JSON.parse(insights.body) as InsightsData;
+  const price = expect.objectContaining({ kind: 'query', count: 66 - failed, aborted: 0 });
+  expect(operations.filter(({ count }) => count > 0)).toEqual([price]);
   const warnings = lines.filter((line) => line.includes('overload.executionQueueTime'));
   expect(warnings.map((line) => JSON.parse(line))).toEqual([
     expect.objectContaining({ level: 40, waiting: expect.any(Number) }),

@@ -19,6 +19,7 @@ const operation = {} as PreparedOperation;
 
 /** One execution that the test ends. */
 class FakeExecution {
+  isStarted = true;
   hasEndedSteps = false;
   readonly signal: RequestSignal;
   readonly ended = Promise.withResolvers<Outcome>();
@@ -235,6 +236,30 @@ describe('the observer of a request that joins', () => {
     joined.leave();
     await expect(joined.response).rejects.toThrow();
     expect(events).toEqual([{ isComplete: false, hasErrors: false }]);
+  });
+
+  test('sees a failure of an execution that has started', async () => {
+    const { send, executions } = createSharing();
+    const { events, observer } = createObserver();
+    send();
+    const joined = send({ observer });
+    executions[0]?.ended.reject(new Error('A fault.'));
+    await expect(joined.response).rejects.toThrow('A fault.');
+    expect(events).toEqual([{ isComplete: false, hasErrors: false }]);
+  });
+
+  test('sees nothing of an execution that has not started, whether it fails or the client leaves', async () => {
+    const { send, executions } = createSharing();
+    const { events, observer } = createObserver();
+    send();
+    const [execution] = executions as [FakeExecution];
+    execution.isStarted = false;
+    const [left, failed] = [send({ observer }), send({ observer })];
+    left.leave();
+    await expect(left.response).rejects.toThrow();
+    execution.ended.reject(new GatewayError('OVERLOADED', 'Too many requests wait.'));
+    await expect(failed.response).rejects.toMatchObject({ code: 'OVERLOADED' });
+    expect(events).toEqual([]);
   });
 });
 
