@@ -265,6 +265,9 @@ export class Pipeline {
       } else {
         for await (const batch of outcome.payloads) for (const text of batch) yield withCursor(text, cursor);
       }
+    } catch (error) {
+      trace?.root.end(errorTypeOf(error));
+      throw error;
     } finally {
       trace?.root.end();
     }

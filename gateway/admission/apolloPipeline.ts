@@ -19,14 +19,14 @@ import {
   disabledDefaults,
   explainSubscriptionsByGet,
   observeOperations,
-  traceStages,
+  traceOperations,
 } from './apolloPlugins.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import { DocumentCache } from './documentCache.ts';
 import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import { createErrorFormatter, formatFailure } from './errorFormatter.ts';
 import { errorWithStatus, FormattedGraphQLError } from './formattedGraphQLError.ts';
-import { errorTypeOf, startRequestTrace } from './operationTrace.ts';
+import { startRequestTrace } from './operationTrace.ts';
 import { PluginPayloads } from './pluginPayloads.ts';
 import { recordOutcome } from './recordOutcome.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
@@ -106,7 +106,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     plugins: [
       observeOperations(options.supergraphs),
       explainSubscriptionsByGet,
-      ...(options.tracing === undefined ? [] : [traceStages]),
+      ...(options.tracing === undefined ? [] : [traceOperations(options.tracing)]),
       ...(payloads === undefined
         ? []
         : [payloads.presentIncremental(), ...options.plugins.map((plugin) => payloads.track(plugin))]),
@@ -202,7 +202,7 @@ function createExecutor(
   payloads: PluginPayloads | undefined,
 ): GatewayExecutor {
   return async (context) => {
-    const { client } = context.context as GatewayContext;
+    const { client, itemTrace } = context.context as GatewayContext;
     const supergraph = supergraphOf.get(context.schema);
     // Contrary to its type, the operation is undefined if the operation name matches none.
     if ((context.operation as unknown) === undefined) return { errors: [unknownOperationError(context)] };
@@ -230,10 +230,9 @@ function createExecutor(
       variables: context.request.variables ?? {},
       cursor: resumeCursorOf(context.request.extensions),
     });
-    let batched: ReturnType<typeof startRequestTrace> | undefined;
     try {
-      // Each operation of a batch has a trace of its own.
-      if (isBatched && tracing !== undefined) batched = startRequestTrace(tracing, client);
+      const batched =
+        isBatched && tracing !== undefined ? (itemTrace ?? startRequestTrace(tracing, client)) : undefined;
       const outcome = await executeOperation(
         isBatched
           ? {
@@ -246,11 +245,9 @@ function createExecutor(
         supergraph,
       );
       if (record !== undefined) recordOutcome(record, outcome);
-      batched?.trace?.root.end();
       return toExecutionResult(outcome, isBatched ? undefined : client, payloads);
     } catch (error) {
       record?.fail(error);
-      batched?.trace?.root.end(errorTypeOf(error));
       return { errors: [errorWithStatus(formatFailure(error, client, log))] };
     }
   };

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { ApolloServerPlugin, GraphQLRequestListener } from '@apollo/server';
+import type { ApolloServerPlugin, GraphQLRequestListener, GraphQLResponse } from '@apollo/server';
 import { ApolloServerErrorCode } from '@apollo/server/errors';
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -11,8 +11,9 @@ import {
 import { GatewayError } from '../errors.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { RecordedOperation } from '../telemetry/requestRecord.ts';
-import type { SpanName } from '../telemetry/trace.ts';
+import type { SpanName, Tracing } from '../telemetry/trace.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
+import { endFailedTrace, endItemTrace, startRequestTrace } from './operationTrace.ts';
 import { outcomeOfResult } from './recordOutcome.ts';
 
 /** Takes the lease on the supergraph of an operation before it is parsed, and records the operations of batches. Apollo
@@ -37,15 +38,21 @@ export function observeOperations(supergraphs: SupergraphView): ApolloServerPlug
 
 function recordItem(item: RecordedOperation): GraphQLRequestListener<GatewayContext> {
   return {
-    willSendResponse({ operation, response: { body } }) {
+    willSendResponse({ operation, response }) {
       item.operationName = operation?.name?.value;
       item.type = operation?.operation ?? 'unknown';
-      const { data, errors } = body.kind === 'single' ? body.singleResult : {};
-      const executed: unknown = data;
-      item.outcome = outcomeOfResult(executed instanceof ExecutedData ? executed : undefined, errors);
+      const { data, errors } = itemResultOf(response);
+      item.outcome = outcomeOfResult(data, errors);
       return Promise.resolve();
     },
   };
+}
+
+/** The result of an operation of a batch. `data`: `undefined` if nothing was executed. */
+function itemResultOf({ body }: GraphQLResponse) {
+  const { data, errors } = body.kind === 'single' ? body.singleResult : {};
+  const executed: unknown = data;
+  return { data: executed instanceof ExecutedData ? executed : undefined, errors };
 }
 
 /** Replaces Apollo Server's refusal of a subscription by GET, which says that POST is allowed: the client would have to accept
@@ -64,24 +71,44 @@ export const explainSubscriptionsByGet: ApolloServerPlugin<GatewayContext> = {
       : undefined,
 };
 
-/** Records parsing and validation. Operations that are known already have neither. */
-export const traceStages: ApolloServerPlugin<GatewayContext> = {
-  requestDidStart: async ({ contextValue: { client } }) => {
-    const { trace } = client;
-    if (trace === undefined) return;
-    const trackStage = (name: SpanName, errorType: ApolloServerErrorCode) => async () => {
-      const span = trace.root.startChild(name);
-      return async (error?: Error | readonly Error[]) => {
-        const isFailed = Array.isArray(error) ? error.length > 0 : error !== undefined;
-        span.end(isFailed ? errorType : undefined);
+/** Records parsing and validation, which operations that are known already do not have, and the operations of batches. */
+export function traceOperations(tracing: Tracing): ApolloServerPlugin<GatewayContext> {
+  return {
+    requestDidStart: async ({ contextValue, requestIsBatched }) => {
+      const { client } = contextValue;
+      if (requestIsBatched) {
+        try {
+          contextValue.itemTrace = startRequestTrace(tracing, client);
+        } catch {
+          // Apollo Server would refuse the whole batch. The executor refuses the operation.
+          return;
+        }
+      }
+      const trace = requestIsBatched ? contextValue.itemTrace?.trace : client.trace;
+      if (trace === undefined) return;
+      const trackStage = (name: SpanName, errorType: ApolloServerErrorCode) => async () => {
+        const span = trace.root.startChild(name);
+        return async (error?: Error | readonly Error[]) => {
+          const isFailed = Array.isArray(error) ? error.length > 0 : error !== undefined;
+          span.end(isFailed ? errorType : undefined);
+        };
       };
-    };
-    return {
-      parsingDidStart: trackStage('graphql.parse', ApolloServerErrorCode.GRAPHQL_PARSE_FAILED),
-      validationDidStart: trackStage('graphql.validate', ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED),
-    };
-  },
-};
+      return {
+        parsingDidStart: trackStage('graphql.parse', ApolloServerErrorCode.GRAPHQL_PARSE_FAILED),
+        validationDidStart: trackStage('graphql.validate', ApolloServerErrorCode.GRAPHQL_VALIDATION_FAILED),
+        willSendResponse: async ({ response }) => {
+          if (!requestIsBatched) return;
+          const { data, errors } = itemResultOf(response);
+          endItemTrace(trace, data === undefined ? errors?.[0] : undefined);
+        },
+      };
+    },
+    unexpectedErrorProcessingRequest: async ({ requestContext, error }) => {
+      const { itemTrace } = requestContext.contextValue;
+      if (itemTrace?.trace !== undefined) endFailedTrace(itemTrace.trace, error);
+    },
+  };
+}
 
 const subscriptionByGet = new GatewayError(
   'BAD_REQUEST',

@@ -12,7 +12,7 @@ import {
 import type { ResponseCaching } from '../response/responseCaching.ts';
 import type { SupergraphLease, SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { RequestRecord } from '../telemetry/requestRecord.ts';
-import type { RequestTrace } from '../telemetry/trace.ts';
+import type { RequestTrace, Tracing } from '../telemetry/trace.ts';
 import type { TraceHeaders } from '../telemetry/traceContext.ts';
 import type { RequestSignal } from '../time/requestAbort.ts';
 import { anonymousClient } from './identity.ts';
@@ -21,6 +21,8 @@ import { anonymousClient } from './identity.ts';
 export interface GatewayContext {
   /** Nested, because Apollo Server copies the context value for every operation. */
   readonly client: ClientRequest;
+  /** Of an operation of a batch, which has a trace of its own. Set by the gateway, where tracing is on. */
+  itemTrace?: ReturnType<Tracing['startTrace']>;
 }
 
 interface ClientRequestOptions {

@@ -5,7 +5,9 @@ import { WebSocket } from 'ws';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
 import type { EnrichedBody } from '../harness/enrichedShop.ts';
 import { type InlineGateway, type InlineSubgraph, startInlineGateway } from '../harness/inlineGateway.ts';
+import { planInProcess } from '../harness/inProcessPlanner.ts';
 import { startOtlpCollector } from '../harness/otlpCollector.ts';
+import { RawConnection } from '../harness/rawHttp.ts';
 import { RecordedSpans } from '../harness/recordedSpans.ts';
 import { printTraces } from '../harness/traceTrees.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
@@ -250,6 +252,7 @@ describe('With a tracer provider of the application, the gateway', () => {
       subgraphs,
       config: {
         enrichment,
+        limits: { batchedOperations: 10, cost: { max: 100 } },
         cache: { rules: { 'Product.stock': { maxAge: '1h' } } },
         subgraphs: { all: { retry: { minDelay: '1ms', maxDelay: '1ms', budgetRatio: 1 } } },
         subscriptions: { topics: { 'Subscription.changed': { topic: 'changes' } } },
@@ -357,6 +360,34 @@ describe('With a tracer provider of the application, the gateway', () => {
     ]);
   });
 
+  test('records each operation of a batch, with the error and the status that it would have alone', async () => {
+    const queries = [
+      'query Served { top { id } }',
+      'query Variables($suffix: String!) { top { name(suffix: $suffix) } }',
+      'query Complex { products { reviews { body } } }',
+      'query Invalid { nope }',
+      '{',
+    ];
+    const response = await fetch(gateway.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(queries.map((query) => ({ query }))),
+    });
+    expect(await response.json()).toHaveLength(5);
+    const roots = recorded.take().map((line) => line.replace(/ graphql.document=.*\} graphql/s, ' graphql'));
+    const operation = 'graphql.operation server';
+    const client = 'tributary.request_id=* tributary.transport=http';
+    const kind = 'graphql.operation.type=query';
+    expect(roots.filter((line) => line.startsWith(operation)).sort()).toEqual([
+      `${operation} error.type=BAD_USER_INPUT graphql.operation.name=Variables ${kind} http.response.status_code=400 ${client}`,
+      `${operation} error.type=GRAPHQL_PARSE_FAILED http.response.status_code=400 ${client}`,
+      `${operation} error.type=GRAPHQL_VALIDATION_FAILED http.response.status_code=400 ${client}`,
+      `${operation} error.type=OPERATION_TOO_COMPLEX graphql.operation.name=Complex ${kind} http.response.status_code=400 ${client}`,
+      `${operation} graphql.operation.name=Served ${kind} http.response.status_code=200 ${client}`,
+    ]);
+    expect(roots.filter((line) => line.startsWith('  graphql.validate'))).toHaveLength(4);
+  });
+
   test('records a later attempt at a job, and a pick-up by subscription', async () => {
     const advice = gateway.subgraph('advice');
     advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
@@ -402,6 +433,70 @@ describe('With a tracer provider of the application, the gateway', () => {
       '    subgraph.fetch client http.response.status_code=200 server.address=127.0.0.1 server.port=* tributary.group=0 tributary.outcome=sent tributary.representations=1 tributary.subgraph=reviews',
     ]);
   });
+});
+
+test('An event of a subscription that ends meanwhile is recorded as cancelled', async () => {
+  const recorded = new RecordedSpans();
+  await using gateway = await startInlineGateway({
+    subgraphs,
+    config: { subscriptions: { topics: { 'Subscription.changed': { topic: 'changes' } } } },
+    dependencies: { tracerProvider: recorded.tracerProvider },
+  });
+  const reviews = gateway.subgraph('reviews').hold('Product.reviews');
+  const client = createClient({ url: gateway.url.replace('http', 'ws'), webSocketImpl: WebSocket });
+  const unsubscribe = client.subscribe(
+    { query: 'subscription { changed { reviews { body } } }' },
+    { next: () => {}, error: () => {}, complete: () => {} },
+  );
+  await recorded.waitFor('graphql.operation');
+  gateway.publish('changes', { __typename: 'Product', id: '1' });
+  await reviews.waitForArrivals();
+  unsubscribe();
+  await recorded.waitFor('tributary.event');
+  const events = recorded.take().filter((line) => line.startsWith('tributary.event'));
+  expect(events).toEqual([
+    'tributary.event error.type=cancelled tributary.subgraph=catalog -> graphql.operation',
+  ]);
+  await client.dispose();
+});
+
+test('An operation whose client leaves during planning is recorded as cancelled, not as failed', async () => {
+  const recorded = new RecordedSpans();
+  const planning = Promise.withResolvers<void>();
+  const opened = Promise.withResolvers<void>();
+  await using gateway = await startInlineGateway({
+    subgraphs,
+    dependencies: {
+      tracerProvider: recorded.tracerProvider,
+      startPlannerThread: async (options, signal) => {
+        const thread = await planInProcess(options, signal);
+        return {
+          ...thread,
+          plan: async (request, timeoutMs) => {
+            planning.resolve();
+            await opened.promise;
+            return thread.plan(request, timeoutMs);
+          },
+        };
+      },
+    },
+  });
+  {
+    await using connection = await RawConnection.open(gateway.url);
+    connection.send({
+      headers: { 'content-type': 'application/json', accept: 'application/json' },
+      body: '{"query":"{ top { id } }"}',
+    });
+    await planning.promise;
+  }
+  await recorded.waitFor('graphql.operation');
+  opened.resolve();
+  expect(recorded.take()).toEqual([
+    'graphql.operation server error.type=cancelled graphql.operation.type=query http.response.status_code=499 tributary.request_id=* tributary.transport=http',
+    '  graphql.parse',
+    '  graphql.validate',
+    '  graphql.plan error.type=cancelled',
+  ]);
 });
 
 test('Without an SDK behind its tracer provider, the gateway passes on the trace of the client, and starts none', async () => {
