@@ -110,6 +110,17 @@ export class GatewayShutdownError extends GatewayError {
   }
 }
 
+/** Ends the stream of a client that reads too slowly. */
+export class SlowClientError extends GatewayError {
+  constructor() {
+    super(
+      'OVERLOADED',
+      'This client reads events more slowly than they arrive (subscriptions.queue). Subscribe again, and query the current state.',
+    );
+    this.name = 'SlowClientError';
+  }
+}
+
 /** The message of a thrown value. Does not use `instanceof`, because errors of Node internals and of other threads may not
  *  be instances of this realm's `Error`. */
 export function messageOf(error: unknown): string {

@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts';
+import { type GatewayError, SlowClientError } from '../errors.ts';
 import type {
   Broadcast,
   DirectWriter,
@@ -65,7 +65,7 @@ export class SubscriberQueue implements Subscriber {
     for (const [index, payload] of broadcast.payloads.entries()) {
       if (this.#add(payload, origins[index] as PayloadOrigin)) continue;
       this.#queue.clear();
-      this.#finish(slowClientError());
+      this.#finish(new SlowClientError());
       return;
     }
     this.#wakeReader();
@@ -186,11 +186,4 @@ function createDroppedEventsBatch(): PayloadBatch {
     isNotice,
     size: 0,
   };
-}
-
-function slowClientError(): GatewayError {
-  return new GatewayError(
-    'OVERLOADED',
-    'This client reads events more slowly than they arrive (subscriptions.queue). Subscribe again, and query the current state.',
-  );
 }

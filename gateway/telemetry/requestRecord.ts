@@ -1,3 +1,5 @@
+import { type ErrorCode, SlowClientError } from '../errors.ts';
+
 /** How a request ended. `ok`: data without errors. `partial`: data with errors. `error`: no data, because the gateway or
  *  a subgraph failed. `refused`: the request is at fault. `shed`: the gateway was overloaded. `limited`: the client has
  *  sent too much. `aborted`: the client left before the end. */
@@ -90,10 +92,19 @@ export class RequestRecord implements RecordedOperation {
 
   /** The request ends with this error. After the first data it is a part of the response that fails. */
   fail(error: unknown): void {
+    if (this.#isSubscribed) this.#failSubscription(error);
+    else {
+      const outcome = outcomeOfError(error);
+      this.outcome = outcome === 'error' && this.firstPayloadAt !== undefined ? 'partial' : outcome;
+    }
+  }
+
+  #failSubscription(error: unknown): void {
+    if (subscriptionEndCodes.has(codeOf(error))) return;
     const outcome = outcomeOfError(error);
-    if (this.#isSubscribed && isShutdown(error)) return;
-    this.outcome =
-      outcome === 'error' && this.firstPayloadAt !== undefined && !this.#isSubscribed ? 'partial' : outcome;
+    if (error instanceof SlowClientError) this.outcome = 'aborted';
+    // It was not refused, but ends because the gateway cannot continue it.
+    else this.outcome = outcome === 'shed' ? 'error' : outcome;
   }
 
   /** The client left before the end of the response. */
@@ -158,9 +169,16 @@ export function outcomeOf(code: unknown, status: number): RequestOutcome {
 
 function outcomeOfError(error: unknown): RequestOutcome {
   if (!(error instanceof Error) || !('status' in error) || typeof error.status !== 'number') return 'error';
-  return outcomeOf('code' in error ? error.code : undefined, error.status);
+  return outcomeOf(codeOf(error), error.status);
 }
 
-function isShutdown(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'SHUTTING_DOWN';
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
+
+/** How subscriptions end that nothing is wrong with: their clients subscribe again. */
+const subscriptionEndCodes: ReadonlySet<unknown> = new Set<ErrorCode>([
+  'SHUTTING_DOWN',
+  'SUBSCRIPTION_IDLE',
+  'SUPERGRAPH_CHANGED',
+]);

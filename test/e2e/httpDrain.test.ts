@@ -1,4 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { Registry } from 'prom-client';
+import { createLogger } from '../../gateway/telemetry/logger.ts';
+import { OperationLabels } from '../../gateway/telemetry/operationLabels.ts';
+import { RequestRecorder } from '../../gateway/telemetry/requestRecorder.ts';
 import type { RequestSignal } from '../../gateway/time/requestAbort.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { exchange, MultipartReader, RawConnection } from '../harness/rawHttp.ts';
@@ -87,6 +91,51 @@ describe('a server that shuts down', () => {
     expect([last.body, last.headers.get('connection')]).toEqual(['{"data":"held"}', 'close']);
     await closed;
     await expect(exchange(server.url, operation)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  test('refuses a subscription, which does not count as one that began', async () => {
+    const entered = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const registry = new Registry();
+    const server = await startScriptedServer(
+      async ({ document }) => {
+        if (document.loc?.source.body.startsWith('subscription') === true)
+          return new ScriptedEvents().outcome;
+        entered.resolve();
+        await gate.promise;
+        return singleOutcome('"held"');
+      },
+      {
+        recorder: new RequestRecorder({
+          registry,
+          labels: new OperationLabels({ mode: 'off', isTrusted: () => false }),
+          log: createLogger('silent'),
+          logsRequests: false,
+          clientHeaders: { clientNameHeaders: [], clientVersionHeaders: [] },
+          countStreams: () => 0,
+        }),
+      },
+    );
+    const held = exchange(server.url, operation);
+    await entered.promise;
+    const closed = server.close();
+    const refused = await exchange(server.url, {
+      headers: { ...operation.headers, accept: 'text/event-stream' },
+      body: '{"query":"subscription { greetings }"}',
+    });
+    expect([refused.status, JSON.parse(refused.body).errors[0].extensions.code]).toEqual([
+      503,
+      'SHUTTING_DOWN',
+    ]);
+    gate.resolve();
+    await held;
+    await closed;
+    const counts = await registry.getSingleMetricAsString('tributary_requests_total');
+    const counted = Array.from(
+      counts.matchAll(/type="subscription",outcome="(\w+)"\} 1$/gm),
+      ([, outcome]) => outcome,
+    );
+    expect(counted).toEqual(['error']);
   });
 
   test('closes an idle connection without waiting for it', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
+import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { createManualTimers } from '../harness/manualTimers.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
 import { startTestGateway } from '../harness/testGateway.ts';
@@ -95,12 +96,14 @@ describe('idle timeout of subscriptions', () => {
     'an idle subscription over %s ends with SUBSCRIPTION_IDLE, also at the subgraph',
     async (_, connect, end) => {
       const timers = createManualTimers();
+      const lines: string[] = [];
+      const logger = createLogger('info', { write: (line: string) => void lines.push(line) } as never);
       await using gateway = await startTestGateway({
         config: {
           subscriptions: { idleTimeout },
           subgraphs: { all: { subscription: { protocol: 'graphql_ws', path: '/ws' } } },
         },
-        dependencies: { timers },
+        dependencies: { timers, logger },
       });
       const { reviewAdded } = gateway.subgraphs.reviews.store;
       await using client = await connect(gateway.url);
@@ -110,6 +113,9 @@ describe('idle timeout of subscriptions', () => {
       expect(await client.rest()).toEqual(end);
       while (reviewAdded.subscriberCount > 0) await waitForTurns();
       expect(timers.pendingMs()).not.toContain(idleTimeout);
+      const ended = () => lines.filter((line) => line.includes('"type":"subscription"'));
+      while (ended().length === 0) await waitForTurns();
+      expect(ended()).toEqual([expect.stringContaining('"outcome":"ok"')]);
     },
   );
 });

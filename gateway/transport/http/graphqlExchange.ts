@@ -213,6 +213,8 @@ export class GraphQLExchange {
     if (outcome.kind !== 'incremental') {
       if (isDraining()) {
         await outcome.events[Symbol.asyncIterator]().return?.();
+        // For its client, the subscription has not begun.
+        client.record?.replaceOutcome(503);
         throw new HttpError(503, 'The gateway is shutting down. Subscribe again.', { code: 'SHUTTING_DOWN' });
       }
       this.#inFlight.isSubscription = true;

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
+import { GatewayError, SlowClientError } from '../../../gateway/errors.ts';
 import { createLogger } from '../../../gateway/telemetry/logger.ts';
 import { maxOperationNames, OperationLabels } from '../../../gateway/telemetry/operationLabels.ts';
 import { RequestRecorder } from '../../../gateway/telemetry/requestRecorder.ts';
@@ -128,4 +129,24 @@ test('a failure after the first data makes a response partial, and a subscriptio
   subscription.fail(new Error('broken'));
   subscription.abort();
   expect(subscription.outcome).toBe('error');
+});
+
+test('a subscription that ends in order keeps its outcome, and one whose client reads too slowly is aborted', () => {
+  const { recorder } = createRecorder('off');
+  const outcomeAfter = (error: Error, isPartial = false) => {
+    const subscription = recorder.start('request-1', new Map());
+    subscription.subscribe();
+    subscription.addPayload(1);
+    if (isPartial) subscription.addErrors();
+    subscription.fail(error);
+    return subscription.outcome;
+  };
+  const idle = new GatewayError('SUBSCRIPTION_IDLE', 'No event.');
+  expect(outcomeAfter(idle)).toBe('ok');
+  expect(outcomeAfter(idle, true)).toBe('partial');
+  expect(outcomeAfter(new GatewayError('SUPERGRAPH_CHANGED', 'Another supergraph.'))).toBe('ok');
+  expect(outcomeAfter(new GatewayError('SHUTTING_DOWN', 'The gateway is shutting down.'))).toBe('ok');
+  expect(outcomeAfter(new SlowClientError())).toBe('aborted');
+  expect(outcomeAfter(new GatewayError('OVERLOADED', 'Events arrive faster than completed.'))).toBe('error');
+  expect(outcomeAfter(new GatewayError('UNAUTHENTICATED', 'The token has expired.'))).toBe('refused');
 });
