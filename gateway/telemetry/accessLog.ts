@@ -11,6 +11,7 @@ export interface AccessLine {
   readonly type: OperationType;
   readonly client: string | undefined;
   readonly clientVersion: string | undefined;
+  readonly clientAddress: string | undefined;
   readonly status: number | undefined;
   readonly outcome: RequestOutcome;
   readonly firstPayloadMs: number | undefined;
@@ -38,7 +39,7 @@ const infoLevel = 30;
 
 /** Adds the line that pino would write. */
 function addLine(line: AccessLine, batch: LineBuffer): void {
-  const { traceId, operation, client, clientVersion, status, firstPayloadMs } = line;
+  const { traceId, operation, client, clientVersion, clientAddress, status, firstPayloadMs } = line;
   batch.ascii(lineStart);
   batch.number(Date.now());
   batch.ascii(',"requestId":');
@@ -60,6 +61,10 @@ function addLine(line: AccessLine, batch: LineBuffer): void {
   if (clientVersion !== undefined) {
     batch.ascii(',"clientVersion":');
     batch.quoted(clientVersion);
+  }
+  if (clientAddress !== undefined) {
+    batch.ascii(',"clientAddress":');
+    batch.quoted(clientAddress);
   }
   if (status !== undefined) {
     batch.ascii(',"status":');

@@ -22,6 +22,8 @@ interface RequestRecordOptions {
   readonly requestId: string;
   /** Of the client; names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
+  /** `undefined` if the connection was closed before it was read. */
+  readonly clientAddress: string | undefined;
   /** On the clock of `performance.now`. */
   readonly startedAt: number;
   readonly onFinish: (record: RequestRecord, endedAt: number) => void;
@@ -32,6 +34,7 @@ interface RequestRecordOptions {
 export class RequestRecord implements RecordedOperation {
   readonly requestId: string;
   readonly headers: ReadonlyMap<string, string>;
+  readonly clientAddress: string | undefined;
   readonly startedAt: number;
   operationName: string | undefined;
   type: OperationType = 'unknown';
@@ -53,9 +56,10 @@ export class RequestRecord implements RecordedOperation {
   #fetchingSince = 0;
   #fetchingMs = 0;
 
-  constructor({ requestId, headers, startedAt, onFinish }: RequestRecordOptions) {
+  constructor({ requestId, headers, clientAddress, startedAt, onFinish }: RequestRecordOptions) {
     this.requestId = requestId;
     this.headers = headers;
+    this.clientAddress = clientAddress;
     this.startedAt = startedAt;
     this.#onFinish = onFinish;
   }

@@ -36,10 +36,11 @@ export class RequestRecorder {
   start(
     requestId: string,
     headers: ReadonlyMap<string, string>,
+    clientAddress: string | undefined,
     startedAt = performance.now(),
   ): RequestRecord {
     this.#running += 1;
-    return new RequestRecord({ requestId, headers, startedAt, onFinish: this.#onFinish });
+    return new RequestRecord({ requestId, headers, clientAddress, startedAt, onFinish: this.#onFinish });
   }
 
   readonly #onFinish = (record: RequestRecord, endedAt: number): void => {
@@ -62,7 +63,7 @@ export class RequestRecorder {
     outcome: RequestOutcome,
     endedAt: number,
   ): void {
-    const { requestId, headers, startedAt, firstPayloadAt, status, bytes } = record;
+    const { requestId, headers, clientAddress, startedAt, firstPayloadAt, status, bytes } = record;
     const { name, version } = readClientName(headers, this.#options.clientHeaders);
     this.#writeAccessLine({
       requestId,
@@ -72,6 +73,8 @@ export class RequestRecorder {
       type,
       client: name?.slice(0, maxLoggedLength),
       clientVersion: version?.slice(0, maxLoggedLength),
+      // A proxy may say an identifier of any length.
+      clientAddress: clientAddress?.slice(0, maxLoggedLength),
       status,
       outcome,
       firstPayloadMs: firstPayloadAt === undefined ? undefined : roundMs(firstPayloadAt - startedAt),

@@ -221,6 +221,7 @@ test('an operation is counted once over every transport, with a line that tells 
           msg: 'request',
           requestId: expect.any(String),
           operation: 'Everywhere',
+          clientAddress: '127.0.0.1',
           type: 'query',
           outcome: 'ok',
           bytes: expect.any(Number),
@@ -258,6 +259,7 @@ test('the access line has the id and the trace of the request, the name of the c
       type: 'query',
       client: 'web',
       clientVersion: '1.2.3',
+      clientAddress: '127.0.0.1',
       status: 200,
       outcome: 'ok',
       firstPayloadMs: expect.any(Number),
@@ -286,6 +288,27 @@ test('a malformed batch counts as refused, not as a failure of the gateway', asy
     'refused',
     'refused',
   ]);
+});
+
+test('the access line has the address that a trusted proxy reports, also for a client that leaves before its body', async () => {
+  const written: Line[] = [];
+  await using proxied = await startInlineGateway({
+    subgraphs,
+    config: { listen: { port: 0, trustedProxies: ['127.0.0.1'] } },
+    dependencies: {
+      logger: createLogger('info', { write: (line: string) => void written.push(JSON.parse(line)) }),
+    },
+  });
+  const headers = { ...json, 'x-forwarded-for': '192.0.2.1, 198.51.100.7' };
+  await exchange(proxied.url, { headers, body: '{"query":"{ ping }"}' });
+  {
+    await using connection = await RawConnection.open(proxied.url);
+    connection.send({ headers: { ...headers, 'content-length': '100' }, body: '{' });
+  }
+  const addresses = () =>
+    written.flatMap(({ msg, clientAddress }) => (msg === 'request' ? [clientAddress] : []));
+  while (addresses().length < 2) await waitForTurns(1);
+  expect(addresses()).toEqual(['198.51.100.7', '198.51.100.7']);
 });
 
 test('the access line of a request that is refused before its execution has its trace too', async () => {

@@ -44,6 +44,8 @@ export class GraphQLExchange {
   readonly #response: GraphQLResponse;
   readonly #inFlight: InFlightRequest;
   readonly #startedAt: number;
+  readonly #clientAddress: string | undefined;
+  #headers: ReadonlyMap<string, string> | undefined;
   #client: ClientRequest | undefined;
   /** The request is about no operation, or about one that its event stream records. */
   #isRecordedElsewhere = false;
@@ -60,6 +62,7 @@ export class GraphQLExchange {
     this.#request = request;
     this.#serverResponse = response;
     this.#inFlight = inFlight;
+    this.#clientAddress = options.clientAddressOf(request);
     const requestId = chooseRequestId(request.headers['x-request-id']);
     this.#response = new GraphQLResponse(options, request, response, requestId, inFlight.signal);
   }
@@ -137,11 +140,11 @@ export class GraphQLExchange {
     isOperation: boolean,
   ): Promise<void> {
     if (isOperation) this.#checkCsrf();
-    const headers = this.#clientHeaders();
-    const clientAddress = this.#options.clientAddressOf(this.#request);
-    const authenticated = this.#options.admission.authentication.authenticate(headers, clientAddress);
+    const headers = this.#clientHeaders;
+    const { authentication } = this.#options.admission;
+    const authenticated = authentication.authenticate(headers, this.#clientAddress);
     const client = authenticated instanceof Promise ? await authenticated : authenticated;
-    if (isOperation) this.#startRecord(headers);
+    if (isOperation) this.#startRecord();
     const exchange = this.#eventStreamExchange(method, search, headers, client);
     return this.#options.eventStreamRequests.handle(exchange, token);
   }
@@ -161,7 +164,7 @@ export class GraphQLExchange {
       requestId: response.requestId,
       signal: this.#inFlight.signal,
       client,
-      clientAddress: this.#options.clientAddressOf(this.#request),
+      clientAddress: this.#clientAddress,
       headers: (extra) => response.headers(extra),
       clientHeaders,
       record: response.record,
@@ -178,7 +181,7 @@ export class GraphQLExchange {
   async #execute(method: string, search: string): Promise<void> {
     const body = method === 'POST' ? parseJson(await this.#readBody()) : undefined;
     const { single, incremental, subscription } = this.#response.accepted;
-    const headers = this.#clientHeaders();
+    const headers = this.#clientHeaders;
     const client = new ClientRequest({
       headers,
       incremental,
@@ -186,9 +189,9 @@ export class GraphQLExchange {
       isReadOnly: method === 'GET',
       lastEventId: subscription === 'text/event-stream' ? headers.get('last-event-id') : undefined,
       transport: 'http',
-      clientAddress: this.#options.clientAddressOf(this.#request),
+      clientAddress: this.#clientAddress,
       requestId: this.#response.requestId,
-      record: this.#startRecord(headers),
+      record: this.#startRecord(),
       signal: this.#inFlight.signal,
     });
     this.#client = client;
@@ -259,9 +262,14 @@ export class GraphQLExchange {
   }
 
   /** Starts the record of the request, unless it has begun. */
-  #startRecord(headers: ReadonlyMap<string, string> = this.#clientHeaders()): RequestRecord | undefined {
+  #startRecord(): RequestRecord | undefined {
     const response = this.#response;
-    response.record ??= this.#options.recorder?.start(response.requestId, headers, this.#startedAt);
+    response.record ??= this.#options.recorder?.start(
+      response.requestId,
+      this.#clientHeaders,
+      this.#clientAddress,
+      this.#startedAt,
+    );
     return response.record;
   }
 
@@ -279,7 +287,8 @@ export class GraphQLExchange {
 
   /** The client's headers, as Apollo Server and subgraphs get them. `accept` is the negotiated media type, so that Apollo
    *  Server never rejects a request that the gateway can respond to. */
-  #clientHeaders(): ReadonlyMap<string, string> {
+  get #clientHeaders(): ReadonlyMap<string, string> {
+    if (this.#headers !== undefined) return this.#headers;
     const headers = new Map<string, string>();
     const received = this.#request.headers;
     for (const name in received) {
@@ -289,6 +298,7 @@ export class GraphQLExchange {
     }
     headers.set('accept', this.#response.accepted.single ?? 'application/json');
     headers.set('x-request-id', this.#response.requestId);
+    this.#headers = headers;
     return headers;
   }
 }

@@ -226,11 +226,11 @@ export class WebSocketConnection {
       this.#close(CloseCode.SubscriberAlreadyExists, `Subscriber for ${id} already exists`);
       return;
     }
-    const { maxOperations, recorder, log, socket, connection, bufferSize } = this.#options;
+    const { maxOperations, recorder, log, socket, connection, bufferSize, clientAddress } = this.#options;
     const messages = operationMessagesOf(id);
     const requestId = randomUUID();
     const headers = this.#client.headersOf(requestId);
-    const record = recorder?.start(requestId, headers);
+    const record = recorder?.start(requestId, headers, clientAddress);
     if (this.#operations.size >= maxOperations) {
       const error = new HttpError(
         503,

@@ -17,7 +17,7 @@ function createRecorder(mode: 'trusted' | 'all' | 'off', level = 'silent', logsR
     countStreams: () => 0,
   });
   const run = (operationName: string | undefined, headers: Readonly<Record<string, string>> = {}): void => {
-    const record = recorder.start('request-1', new Map(Object.entries(headers)));
+    const record = recorder.start('request-1', new Map(Object.entries(headers)), undefined);
     record.type = 'query';
     record.operationName = operationName;
     record.outcome = 'ok';
@@ -100,7 +100,7 @@ test('texts of clients in the access log have a maximum length', () => {
 
 test('a batch is counted by its operations, whose lines share the size of the response', async () => {
   const { recorder, lines, samplesOf } = createRecorder('all', 'info');
-  const record = recorder.start('request-1', new Map());
+  const record = recorder.start('request-1', new Map(), undefined);
   for (const outcome of ['ok', undefined] as const)
     Object.assign(record.addItem(), { operationName: 'Item', type: 'query', outcome });
   record.replaceOutcome(400);
@@ -118,12 +118,12 @@ test('a batch is counted by its operations, whose lines share the size of the re
 
 test('a failure after the first data makes a response partial, and a subscription an error', () => {
   const { recorder } = createRecorder('off');
-  const stream = recorder.start('request-1', new Map());
+  const stream = recorder.start('request-1', new Map(), undefined);
   stream.followPayloads({ hasErrors: () => false });
   stream.addPayload(1);
   stream.fail(new Error('broken'));
   expect(stream.outcome).toBe('partial');
-  const subscription = recorder.start('request-2', new Map());
+  const subscription = recorder.start('request-2', new Map(), undefined);
   subscription.subscribe();
   subscription.addPayload(1);
   subscription.fail(new Error('broken'));
@@ -134,7 +134,7 @@ test('a failure after the first data makes a response partial, and a subscriptio
 test('a subscription that ends in order keeps its outcome, and one whose client reads too slowly is aborted', () => {
   const { recorder } = createRecorder('off');
   const outcomeAfter = (error: Error, isPartial = false) => {
-    const subscription = recorder.start('request-1', new Map());
+    const subscription = recorder.start('request-1', new Map(), undefined);
     subscription.subscribe();
     subscription.addPayload(1);
     if (isPartial) subscription.addErrors();
