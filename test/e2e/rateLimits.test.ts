@@ -60,6 +60,21 @@ describe('a client that has sent too many operations', () => {
     }
   });
 
+  test('has spent nothing for operations with an invalid text, but for those with invalid variables', async () => {
+    await using gateway = await start({ cost: 2, window: '1h' });
+    const withVariable = 'query($is: Boolean!) { price @include(if: $is) }';
+    const statuses: number[] = [];
+    for (const body of [
+      { query: '{' },
+      { query: '{ unknown }' },
+      { query: withVariable, variables: { is: 1 } },
+      { query: withVariable },
+      { query },
+    ])
+      statuses.push((await post(gateway.url, body)).status);
+    expect(statuses).toEqual([400, 400, 400, 400, 429]);
+  });
+
   test('spends the limit once for each operation of a batch', async () => {
     await using gateway = await start({ cost: 3, window: '1h' });
     const { body } = await post(gateway.url, [{ query }, { query }]);
