@@ -28,6 +28,7 @@ import {
   type TraceHeaders,
 } from '../telemetry/traceContext.ts';
 import type { OperationDescriptions } from './operationDescriptions.ts';
+import { traceOffsetAt } from './traceClock.ts';
 
 interface SpanStart {
   readonly kind: SpanKind;
@@ -35,7 +36,7 @@ interface SpanStart {
   readonly attributes: SpanAttributes;
   readonly links: readonly SpanContext[];
   readonly startedAt: number;
-  readonly clock: TraceClock;
+  readonly offsetMs: number;
 }
 
 /** Records spans with the tracer of an application, whose provider samples and exports them. Contexts are passed explicitly,
@@ -51,23 +52,23 @@ export class ApplicationTracing implements Tracing {
 
   startTrace(
     name: SpanName,
-    { headers, link, attributes = {}, startedAt }: TraceStart,
+    { headers, link, attributes = {}, startedAt = performance.now() }: TraceStart,
   ): ReturnType<Tracing['startTrace']> {
     const received = readValidTraceHeaders(headers);
     const parent = received && spanContextOf(received);
-    const clock = new TraceClock();
+    const offsetMs = traceOffsetAt(startedAt);
     const span = this.start(name, {
       kind: SpanKind.SERVER,
       parent: parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent),
       attributes,
       links: toSpanContexts(link),
-      startedAt: startedAt ?? performance.now(),
-      clock,
+      startedAt,
+      offsetMs,
     });
     return {
       // Without an SDK, the provider creates spans without ids.
       headers: isSpanContextValid(span.spanContext()) ? headersOf(span) : readTraceHeaders(headers),
-      trace: span.isRecording() ? this.#traceOf(span, clock) : undefined,
+      trace: span.isRecording() ? this.#traceOf(span, offsetMs) : undefined,
     };
   }
 
@@ -81,19 +82,19 @@ export class ApplicationTracing implements Tracing {
     links: readonly SpanContext[],
     attributes: SpanAttributes,
   ): RequestTrace | undefined {
-    const clock = new TraceClock();
     const startedAt = performance.now();
+    const offsetMs = traceOffsetAt(startedAt);
     const kind = kindOf(name);
-    const span = this.start(name, { kind, parent: ROOT_CONTEXT, attributes, links, startedAt, clock });
-    return span.isRecording() ? this.#traceOf(span, clock) : undefined;
+    const span = this.start(name, { kind, parent: ROOT_CONTEXT, attributes, links, startedAt, offsetMs });
+    return span.isRecording() ? this.#traceOf(span, offsetMs) : undefined;
   }
 
-  start(name: SpanName, { kind, parent, attributes, links, startedAt, clock }: SpanStart): Span {
+  start(name: SpanName, { kind, parent, attributes, links, startedAt, offsetMs }: SpanStart): Span {
     return this.#tracer.startSpan(
       name,
       {
         kind,
-        startTime: clock.toHrTime(startedAt),
+        startTime: toHrTime(offsetMs + startedAt),
         attributes: definedOf(attributes),
         links: links.map((context) => ({ context })),
       },
@@ -101,8 +102,8 @@ export class ApplicationTracing implements Tracing {
     );
   }
 
-  #traceOf(span: Span, clock: TraceClock): RequestTrace {
-    const root = new ApplicationSpan(this, span, clock);
+  #traceOf(span: Span, offsetMs: number): RequestTrace {
+    const root = new ApplicationSpan(this, span, offsetMs);
     const onOperation = (document: DocumentNode, operationName: string | undefined): void =>
       root.setAttributes(this.#descriptions.of(document, operationName));
     return { root, current: root, onOperation };
@@ -112,15 +113,15 @@ export class ApplicationTracing implements Tracing {
 class ApplicationSpan implements TraceSpan {
   readonly #tracing: ApplicationTracing;
   readonly #span: Span;
-  readonly #clock: TraceClock;
+  readonly #offsetMs: number;
   #headers: TraceHeaders | undefined;
   #context: Context | undefined;
   #isEnded = false;
 
-  constructor(tracing: ApplicationTracing, span: Span, clock: TraceClock) {
+  constructor(tracing: ApplicationTracing, span: Span, offsetMs: number) {
     this.#tracing = tracing;
     this.#span = span;
-    this.#clock = clock;
+    this.#offsetMs = offsetMs;
   }
 
   get headers(): TraceHeaders {
@@ -134,10 +135,10 @@ class ApplicationSpan implements TraceSpan {
     startedAt: number = performance.now(),
   ): TraceSpan {
     this.#context ??= trace.setSpan(ROOT_CONTEXT, this.#span);
-    const clock = this.#clock;
+    const offsetMs = this.#offsetMs;
     const parent = this.#context;
-    const start = { kind: kindOf(name), parent, attributes, links: [], startedAt, clock };
-    return new ApplicationSpan(this.#tracing, this.#tracing.start(name, start), clock);
+    const start = { kind: kindOf(name), parent, attributes, links: [], startedAt, offsetMs };
+    return new ApplicationSpan(this.#tracing, this.#tracing.start(name, start), offsetMs);
   }
 
   startLinked(name: SpanName, attributes: SpanAttributes = {}): RequestTrace | undefined {
@@ -161,20 +162,14 @@ class ApplicationSpan implements TraceSpan {
       if (errorType !== 'cancelled') this.#span.setStatus({ code: SpanStatusCode.ERROR });
     }
     this.#isEnded = true;
-    this.#span.end(this.#clock.toHrTime(endedAt));
+    this.#span.end(toHrTime(this.#offsetMs + endedAt));
   }
 }
 
-/** The clock of one trace: the monotonic one, set to the wall clock when the trace begins. Times within the trace are
- *  consistent although the wall clock may be changed. */
-class TraceClock {
-  readonly #offset = Date.now() - performance.now();
-
-  /** `time`: on `performance.now()`'s clock. */
-  toHrTime(time: number): HrTime {
-    const micros = Math.round((this.#offset + time) * 1000);
-    return [Math.floor(micros / 1e6), (micros % 1e6) * 1000];
-  }
+/** `time`: in milliseconds since 1970. */
+function toHrTime(time: number): HrTime {
+  const micros = Math.round(time * 1000);
+  return [Math.floor(micros / 1e6), (micros % 1e6) * 1000];
 }
 
 function kindOf(name: SpanName): SpanKind {

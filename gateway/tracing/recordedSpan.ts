@@ -3,6 +3,7 @@ import type { RequestTrace, SpanAttributes, SpanName, TraceSpan } from '../telem
 import { readTraceparent, type TraceHeaders } from '../telemetry/traceContext.ts';
 import { formatTraceparent, randomTraceId, type TraceIdWords } from '../telemetry/traceparent.ts';
 import type { OperationDescriptions } from './operationDescriptions.ts';
+import { traceOffsetAt } from './traceClock.ts';
 
 /** Kinds of spans, with their numbers in OTLP. */
 export const spanKinds = { internal: 1, server: 2, client: 3 } as const;
@@ -22,13 +23,12 @@ export class LocalTrace {
   readonly recorder: Recorder;
   readonly id: TraceIdWords;
   readonly state: string | undefined;
-  /** What `performance.now()` is added to, for milliseconds since 1970. Set when the trace begins: times within it are
-   *  consistent although the clock of the machine may be changed. */
+  /** See `traceOffsetAt`. */
   readonly offsetMs: number;
 
   /** `headers`: of the trace that is continued; `undefined` for a new one. `startedAt`: on `performance.now()`'s clock. */
   constructor(recorder: Recorder, headers: TraceHeaders | undefined, startedAt: number) {
-    this.offsetMs = offsetAt(startedAt);
+    this.offsetMs = traceOffsetAt(startedAt);
     this.recorder = recorder;
     const [, traceparent, , state] = headers ?? [];
     this.state = state;
@@ -43,25 +43,6 @@ function traceIdOf(traceparent: string): TraceIdWords {
     parseWord(traceparent, 19),
     parseWord(traceparent, 27),
   ];
-}
-
-/** The wall clock has whole milliseconds. With an offset from it for each trace, times of two traces would differ by up to
- *  one: a job could end before the fetch that it waits for. So traces have the same offset, until the clock is changed. */
-const maxClockDifferenceMs = 20;
-
-/** How often the clocks are compared. */
-const comparisonIntervalMs = 100;
-
-let offsetMs = performance.timeOrigin;
-let comparedAt = Number.NEGATIVE_INFINITY;
-
-/** `time`: about now, on `performance.now()`'s clock. */
-function offsetAt(time: number): number {
-  if (time - comparedAt < comparisonIntervalMs) return offsetMs;
-  comparedAt = time;
-  const current = Date.now() - performance.now();
-  if (Math.abs(current - offsetMs) > maxClockDifferenceMs) offsetMs = current;
-  return offsetMs;
 }
 
 /** The parent of a span, which may be recorded in another process. */
