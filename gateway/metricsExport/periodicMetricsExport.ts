@@ -3,6 +3,7 @@ import { ExportResultCode, suppressTracing } from '@opentelemetry/core';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
 import { joinErrorMessages } from '../errors.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
+import { withTimeout } from '../time/withTimeout.ts';
 import type { OtlpExporter, OtlpExportResult } from '../tracing/otlpExporter.ts';
 import { rejectionError } from '../tracing/partialSuccess.ts';
 
@@ -37,15 +38,12 @@ export class PeriodicMetricsExport {
   async close(withinMs: number): Promise<void> {
     this.#isClosed = true;
     this.#cancelTimer?.();
-    const timeout = Promise.withResolvers<void>();
-    const cancelTimer = this.#options.timers.after(withinMs, timeout.resolve);
     const finish = async (): Promise<void> => {
       await this.#running;
       await this.#export();
       await this.#options.exporter.shutdown();
     };
-    await Promise.race([finish(), timeout.promise]);
-    cancelTimer();
+    await withTimeout(withinMs, finish(), this.#options.timers);
   }
 
   #scheduleNext(): void {

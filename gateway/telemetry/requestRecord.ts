@@ -122,7 +122,7 @@ export class RequestRecord implements RecordedOperation {
   replaceOutcome(status: number): void {
     const { outcome } = this;
     if (outcome === undefined || outcome === 'ok' || outcome === 'partial')
-      this.outcome = status >= 500 ? 'error' : 'refused';
+      this.outcome = outcomeOf(undefined, status);
   }
 
   /** A payload, or a part of one, is sent. */

@@ -32,9 +32,7 @@ export function traceIdOf([, traceparent]: TraceHeaders): string | undefined {
 
 /** The id of the trace that the client has sent; `undefined` without a valid `traceparent`. */
 export function readTraceId(headers: ReadonlyMap<string, string>): string | undefined {
-  const received = headers.get('traceparent');
-  const traceparent = received === undefined ? undefined : readTraceparent(received);
-  return traceparent && traceIdOf(['traceparent', traceparent]);
+  return traceIdOf(readValidTraceHeaders(headers) ?? noTrace);
 }
 
 const traceparentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;

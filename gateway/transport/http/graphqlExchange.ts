@@ -17,6 +17,7 @@ import type { ReadClientAddress } from './clientAddress.ts';
 import { GraphQLResponse, type GraphQLResponseOptions } from './graphqlResponse.ts';
 import type { InFlightRequest } from './inFlightRequests.ts';
 import { isJsonContentType, isMultipartForm, parseJson, readBody } from './readBody.ts';
+import { toHeaderMap } from './toHeaderMap.ts';
 import { waitToWrite } from './waitToWrite.ts';
 import { NoFirstPayloadError } from './writePayloads.ts';
 
@@ -289,13 +290,7 @@ export class GraphQLExchange {
    *  Server never rejects a request that the gateway can respond to. */
   get #clientHeaders(): ReadonlyMap<string, string> {
     if (this.#headers !== undefined) return this.#headers;
-    const headers = new Map<string, string>();
-    const received = this.#request.headers;
-    for (const name in received) {
-      const value = received[name];
-      if (typeof value === 'string') headers.set(name, value);
-      else if (value !== undefined) headers.set(name, value.join(', '));
-    }
+    const headers = toHeaderMap(this.#request.headers);
     headers.set('accept', this.#response.accepted.single ?? 'application/json');
     headers.set('x-request-id', this.#response.requestId);
     this.#headers = headers;
