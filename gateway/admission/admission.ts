@@ -269,6 +269,7 @@ export class Admission {
         { code: 'OPERATION_TOO_COMPLEX' },
       );
     }
+    body.forEach(checkBatchItem);
   }
 
   /** The body with the texts of trusted documents; the same object if there is nothing to replace. A body without an operation
@@ -295,6 +296,26 @@ export class Admission {
     checkVariables(variables);
     const persisted = isObject(extensions) ? extensions.persistedQuery : undefined;
     checkPersistedQuery(persisted, text);
+  }
+}
+
+/** Apollo Server refuses the whole batch for such an item, when it has started the other operations.
+ *  @throws {HttpError} for something else than an operation. */
+function checkBatchItem(item: unknown, index: number): void {
+  const name = `Operation ${index + 1} of the batch`;
+  if (!isObject(item) || Object.keys(item).length === 0)
+    throw new HttpError(400, `${name} must be a JSON object with a \`query\`: {"query": "…"}.`);
+  for (const [key, type] of [
+    ['query', 'string'],
+    ['operationName', 'string'],
+    ['variables', 'object'],
+    ['extensions', 'object'],
+  ] as const) {
+    const value = item[key];
+    if (value === undefined || value === null) continue;
+    if (type === 'object' ? isObject(value) : typeof value === type) continue;
+    const article = type === 'object' ? 'an' : 'a';
+    throw new HttpError(400, `${name} is malformed: \`${key}\` must be ${article} ${type}.`);
   }
 }
 

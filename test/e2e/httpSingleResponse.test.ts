@@ -1264,6 +1264,36 @@ describe('a batch (JSON array) of operations', () => {
     });
   });
 
+  test('with something else than an operation is rejected before any of its operations is executed', async () => {
+    await using server = await startScriptedServer(undefined, { limits: { batchedOperations: 3 } });
+    const query = 'mutation { greet(name: "Ada") }';
+    const answers: unknown[] = [];
+    for (const item of [
+      null,
+      {},
+      { query: 5 },
+      { query, operationName: 5 },
+      { query, variables: '{}' },
+      { query, extensions: [] },
+    ]) {
+      const { status, body } = await exchange(server.url, {
+        headers: json,
+        body: JSON.stringify([{ query }, item]),
+      });
+      answers.push([status, JSON.parse(body).errors[0].message]);
+    }
+    const object = 'Operation 2 of the batch must be a JSON object with a `query`: {"query": "…"}.';
+    expect(answers).toEqual([
+      [400, object],
+      [400, object],
+      [400, 'Operation 2 of the batch is malformed: `query` must be a string.'],
+      [400, 'Operation 2 of the batch is malformed: `operationName` must be a string.'],
+      [400, 'Operation 2 of the batch is malformed: `variables` must be an object.'],
+      [400, 'Operation 2 of the batch is malformed: `extensions` must be an object.'],
+    ]);
+    expect(server.receivedOperations).toEqual([]);
+  });
+
   test('with more operations than allowed is rejected as a whole', async () => {
     await using server = await startScriptedServer(undefined, { limits: { batchedOperations: 3 } });
     expect(essence(await exchange(server.url, { headers: json, body: batch(4) }))).toMatchObject({
