@@ -731,7 +731,7 @@ describe('CORS', () => {
         'access-control-allow-origin': 'https://shop.test',
         'access-control-allow-methods': 'GET, POST, PUT, DELETE',
         'access-control-allow-headers':
-          'accept-language, apollo-require-preflight, apollographql-client-name, apollographql-client-version, authorization, content-type, last-event-id, traceparent, tracestate, tributary-budget, tributary-defer, tributary-priority, x-apollo-operation-name, x-graphql-event-stream-token, x-request-id',
+          'accept-language, apollo-require-preflight, apollographql-client-name, apollographql-client-version, authorization, content-encoding, content-type, last-event-id, traceparent, tracestate, tributary-budget, tributary-defer, tributary-explain, tributary-priority, x-apollo-operation-name, x-graphql-event-stream-token, x-request-id',
         'access-control-expose-headers': 'x-request-id, retry-after, ratelimit, ratelimit-policy',
         'access-control-max-age': '0',
         vary: 'origin',
@@ -786,6 +786,17 @@ describe('CORS', () => {
       'content-type',
       'x-tenant',
     ]);
+  });
+
+  test('allows the headers in which clients name themselves, by default and as configured', () => {
+    const allowed = (record: object): string | undefined => {
+      const config = parseConfig({ supergraph: { file: 'supergraph.graphql' }, contracts: { record } });
+      const policy = new CorsPolicy({ ...corsOptionsOf(config), origins: ['https://shop.test'] });
+      return policy.preflightHeaders(preflight.headers, 'GET')?.['access-control-allow-headers'];
+    };
+    expect(allowed({})).toMatch(/, graphql-client-name, graphql-client-version$/);
+    const own = { clientNameHeaders: ['x-app'], clientVersionHeaders: ['x-app-version'] };
+    expect(allowed(own)).toMatch(/, x-app, x-app-version$/);
   });
 
   test('allows the headers that subgraphs receive and send, and stores preflights for a day by default', () => {

@@ -81,7 +81,7 @@ export const securitySection = z
         allowHeaders: z
           .array(corsHeaderName)
           .describe(
-            'Request headers that these pages may send besides those that the gateway reads (such as `content-type`, `authorization`, `apollo-require-preflight` and `tributary-budget`) and those in `headers.forward` and header rules of a subgraph.',
+            'Request headers that these pages may send besides those that the gateway reads (such as `content-type`, `authorization`, `apollo-require-preflight`, `tributary-budget` and those in `contracts.record.clientNameHeaders`) and those in `headers.forward` and header rules of a subgraph. The headers in `identity.header` and `limits.rate.key`, which a trusted proxy sets, have to be listed if pages send them.',
           )
           .prefault([]),
         exposeHeaders: z

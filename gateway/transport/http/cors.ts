@@ -23,12 +23,14 @@ const clientHeaders = [
   'apollographql-client-name',
   'apollographql-client-version',
   'authorization',
+  'content-encoding',
   'content-type',
   'last-event-id',
   'traceparent',
   'tracestate',
   'tributary-budget',
   'tributary-defer',
+  'tributary-explain',
   'tributary-priority',
   'x-apollo-operation-name',
   'x-graphql-event-stream-token',
@@ -38,9 +40,10 @@ const clientHeaders = [
 /** The response headers of the gateway that scripts of a page have a use for. */
 const responseHeaderNames = ['x-request-id', 'retry-after', 'ratelimit', 'ratelimit-policy'];
 
-/** The `security.cors` of a configuration. Pages may also send the header with the token and those that subgraphs
- *  receive, and read those of subgraphs that clients get. */
-export function corsOptionsOf({ security: { cors, jwt }, subgraphs }: GatewayConfig): CorsOptions {
+/** The `security.cors` of a configuration. Pages may also send the headers with the token and with the name of the client,
+ *  and those that subgraphs receive, and read those of subgraphs that clients get. Headers that a proxy sets in front of
+ *  the gateway (`security.identity.header`, `limits.rate.key`) are not among them. */
+export function corsOptionsOf({ security: { cors, jwt }, contracts, subgraphs }: GatewayConfig): CorsOptions {
   const forwarded = Object.values(subgraphs).flatMap(({ headers }) => [
     ...(headers?.forward ?? []),
     ...(headers?.rules ?? []).flatMap(({ forward, rename }) => forward ?? rename ?? []),
@@ -49,9 +52,16 @@ export function corsOptionsOf({ security: { cors, jwt }, subgraphs }: GatewayCon
     (headers?.respond ?? []).map(({ name }) => name).filter((name) => name !== 'set-cookie'),
   );
   const tokenHeaders = jwt === undefined ? [] : [jwt.header];
+  const { clientNameHeaders, clientVersionHeaders } = contracts.record;
   return {
     ...cors,
-    allowHeaders: [...cors.allowHeaders, ...tokenHeaders, ...forwarded],
+    allowHeaders: [
+      ...cors.allowHeaders,
+      ...tokenHeaders,
+      ...clientNameHeaders,
+      ...clientVersionHeaders,
+      ...forwarded,
+    ],
     exposeHeaders: [...cors.exposeHeaders, ...responded],
   };
 }
