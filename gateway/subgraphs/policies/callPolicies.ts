@@ -45,7 +45,7 @@ export interface CallPolicyContext {
 }
 
 export interface CallPolicyObserver extends CallQueueObserver {
-  /** A failed call will be sent again. */
+  /** A failed call is sent again. */
   onRetry(subgraph: string): void;
   /** A request shares the call of another one. */
   onJoin(subgraph: string): void;

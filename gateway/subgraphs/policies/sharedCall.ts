@@ -42,7 +42,7 @@ export interface SharedCallOptions<C extends Call> {
         end: AttemptEnd | undefined,
       ) => void)
     | undefined;
-  /** A failed call will be sent again. */
+  /** A failed call is sent again. */
   onRetry?: ((subgraph: string) => void) | undefined;
   /** A request joins a call of another one. */
   onJoin?: ((subgraph: string) => void) | undefined;
@@ -185,16 +185,23 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
 
   /** Starts an attempt in a slot of the queue. */
   #startAttempt(now: number): void {
-    const { subgraph, policies, coordinates } = this.#request;
+    const { subgraph, policies, coordinates, span } = this.#request;
     const { isDeferred, latestDeadline: deadline } = this;
     const permits = policies.circuits === undefined ? [] : policies.circuits.acquire(coordinates);
     const isExpired = deadline <= now;
     if (permits === undefined || isExpired) {
       policies.queue.release(isDeferred);
       if (permits !== undefined) policies.circuits?.record(permits, undefined, coordinates, now);
-      if (this.#attempts.length === 0)
-        this.#failLater(isExpired ? deadlineExceededError(subgraph) : circuitOpenError(subgraph));
+      // A hedge does not get here: `#hedge` has checked the circuits, and `onDue` the deadlines.
+      this.#failLater(isExpired ? deadlineExceededError(subgraph) : circuitOpenError(subgraph));
       return;
+    }
+    if (this.#attempts.length > 0) {
+      this.#options.onHedge?.(subgraph);
+      span?.onHedge();
+    } else if (this.#attemptCount > 1) {
+      this.#options.onRetry?.(subgraph);
+      span?.onRetry();
     }
     const previous = this.#attempts.at(-1)?.call ?? this.#previous;
     const call = this.#request.createCall({ isDeferred, now, deadline, previous });
@@ -302,7 +309,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
 
   /** Ends the attempts, and waits for the next one, if there may be one. */
   #backOff(end: AttemptEnd): boolean {
-    const { subgraph, isIdempotent, policies, coordinates } = this.#request;
+    const { isIdempotent, policies, coordinates } = this.#request;
     this.#previous = this.#attempts.at(-1)?.call;
     this.#endAttempts(end);
     // This failure may have opened the circuit.
@@ -314,8 +321,6 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
     const delayMs = policies.retry?.takeRetry(end, this.#attemptCount, remainingMs, canFailOver);
     if (delayMs === undefined) return false;
     this.#state = { kind: 'backing off', retryAt: now + delayMs };
-    this.#options.onRetry?.(subgraph);
-    this.#request.span?.onRetry();
     this.#updateDueTime();
     return true;
   }
@@ -374,15 +379,13 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
 
   /** Sends a second attempt, if a slot is free: a hedge never waits, and never makes another call wait. */
   #hedge(now: number): void {
-    const { subgraph, policies } = this.#request;
+    const { policies, coordinates } = this.#request;
     if (this.#attempts.some((attempt) => attempt.hasResponse)) return;
+    if (policies.circuits?.admits(coordinates) === false) return;
     this.#followWaiters();
     if (!policies.queue.tryTakeSpareSlot(this.isDeferred)) return;
-    if (policies.hedge?.tryTake()) {
-      this.#options.onHedge?.(subgraph);
-      this.#request.span?.onHedge();
-      this.#startAttempt(now);
-    } else policies.queue.release(this.isDeferred);
+    if (policies.hedge?.tryTake()) this.#startAttempt(now);
+    else policies.queue.release(this.isDeferred);
   }
 
   /** Ends the call: no event reaches it any more. `end`: of the attempts; omitted if they are cancelled. Returns the waiters,

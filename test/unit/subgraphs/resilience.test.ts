@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
 import type { SubgraphCallEvent } from '../../../gateway/subgraphs/httpSubgraphClient.ts';
-import type { CallPolicySettings } from '../../../gateway/subgraphs/policies/callPolicies.ts';
+import type {
+  CallPolicyObserver,
+  CallPolicySettings,
+} from '../../../gateway/subgraphs/policies/callPolicies.ts';
 import type { RetrySettings } from '../../../gateway/subgraphs/policies/retryPolicy.ts';
 import {
   hang,
@@ -54,6 +57,32 @@ function createFixture(at: CallPolicySettings, observed: SubgraphCallEvent[] = [
 /** Resolves when the attempts so far have ended: the client then waits with one timer, for the retry. */
 async function untilEnded(events: readonly SubgraphCallEvent[], count: number): Promise<void> {
   while (events.length < count) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** An observer that counts the calls that are sent again. */
+function countResends(): {
+  readonly counts: Record<'retries' | 'hedges', number>;
+  observer: CallPolicyObserver;
+} {
+  const counts = { retries: 0, hedges: 0 };
+  const ignore = (): void => {};
+  return {
+    counts,
+    observer: {
+      onRetry: () => {
+        counts.retries += 1;
+      },
+      onHedge: () => {
+        counts.hedges += 1;
+      },
+      onJoin: ignore,
+      onWait: ignore,
+      onWaitEnd: ignore,
+      onCircuitChange: ignore,
+      onEndpointChange: ignore,
+      onMalformedRetryAfter: ignore,
+    },
+  };
 }
 
 async function codeOf({ outcome }: SentRequest): Promise<string> {
@@ -299,6 +328,53 @@ describe('a hedged query', () => {
     fixture.clock.advance(5_000);
     expect(await codeOf(answer)).toBe('SUBGRAPH_TIMEOUT');
     expect(subgraph.requests.length).toBe(1);
+  });
+});
+
+describe('the counters of retries and hedges', () => {
+  const at = { retry, breaker, hedge: { after: 30, budgetRatio: 1 } } as const;
+
+  test('count what was sent', async () => {
+    const { counts, observer } = countResends();
+    const events: SubgraphCallEvent[] = [];
+    await using fixture = createClientFixture(subgraph.url, {
+      at,
+      observer,
+      random: () => 1,
+      onCall: (event) => events.push(event),
+    });
+    subgraph.enqueueScripts(withStatus(503), hang, json(ok));
+    const answer = fixture.send();
+    await untilEnded(events, 1);
+    expect(counts).toEqual({ retries: 0, hedges: 0 });
+    fixture.clock.advance(50);
+    await subgraph.waitForRequests(2);
+    expect(counts).toEqual({ retries: 1, hedges: 0 });
+    fixture.clock.advance(30);
+    expect(await codeOf(answer)).toBe('answered');
+    expect(counts).toEqual({ retries: 1, hedges: 1 });
+  });
+
+  test('do not count what an open circuit refuses', async () => {
+    const { counts, observer } = countResends();
+    const events: SubgraphCallEvent[] = [];
+    await using fixture = createClientFixture(subgraph.url, {
+      at: { ...at, retry: { ...retry, minDelay: 10 }, hedge: { ...at.hedge, after: 100 } },
+      observer,
+      random: () => 1,
+      onCall: (event) => events.push(event),
+    });
+    subgraph.enqueueScripts(hang, withStatus(503), withStatus(500));
+    const slow = fixture.send({ body: 'slow' });
+    await subgraph.waitForRequests(1);
+    const retried = fixture.send({ body: 'retried' });
+    await untilEnded(events, 1);
+    await fixture.send({ body: 'opens the circuit' }).outcome;
+    fixture.clock.advance(10);
+    expect(await codeOf(retried)).toBe('CIRCUIT_OPEN');
+    fixture.clock.advance(90);
+    slow.cancel();
+    expect([subgraph.requests.length, counts]).toEqual([3, { retries: 0, hedges: 0 }]);
   });
 });
 
