@@ -42,6 +42,7 @@ export class CircuitBreaker {
   #epoch = 0;
   /** The epoch in which the circuit opened for the last time: permits of later ones are those of probes. */
   #openedEpoch = 0;
+  #changedAt = 0;
 
   /** `now`: milliseconds on a monotonic clock. `onChange` is called after the circuit has opened or closed; a probe that
    *  fails keeps it open. */
@@ -57,6 +58,12 @@ export class CircuitBreaker {
     const { kind } = this.#state;
     // Without calls there is no probe: the circuit would look open for as long as nothing calls the subgraph.
     return kind === 'open' && this.admits ? 'half-open' : kind;
+  }
+
+  /** It is not closed, and was not called for long enough that a closed circuit would have forgotten its calls. */
+  get isIdle(): boolean {
+    const { openFor, window } = this.#settings;
+    return this.#state.kind !== 'closed' && this.#now() - this.#changedAt > openFor + window;
   }
 
   /** Whether `acquire` would admit a call now. */
@@ -106,6 +113,7 @@ export class CircuitBreaker {
     const wasClosed = this.#state.kind === 'closed';
     this.#state = state;
     this.#epoch += 1;
+    this.#changedAt = this.#now();
     if (wasClosed === (state.kind === 'closed')) return;
     this.#failures.reset();
     this.#successes.reset();

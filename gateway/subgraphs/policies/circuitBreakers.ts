@@ -35,7 +35,7 @@ interface CircuitBreakersOptions {
 /** The circuit breakers of one subgraph. A request with an open circuit among its coordinates is refused. */
 export class CircuitBreakers {
   readonly #options: CircuitBreakersOptions;
-  /** By coordinate; by the empty string for the whole subgraph. The names come from the supergraph. */
+  /** By coordinate; by the empty string for the whole subgraph. The names come from supergraphs, which bound their number. */
   readonly #circuits = new Map<string, Circuit>();
   /** The circuits of each request, by its coordinates, which are the same object for equal fetches. */
   readonly #circuitsByRequest = new WeakMap<RequestCoordinates, readonly Circuit[]>();
@@ -77,12 +77,15 @@ export class CircuitBreakers {
     }
   }
 
-  /** The circuits that are known so far. */
+  /** For operators. Idle circuits of coordinates are left out: clients may have stopped selecting a field that fails, or the
+   *  supergraph may not have it any more, and then no probe would ever close its circuit. */
   get circuits(): readonly Circuit[] {
-    return [...this.#circuits.values()];
+    return [...this.#circuits.values()].filter(
+      ({ coordinate, breaker }) => coordinate === undefined || !breaker.isIdle,
+    );
   }
 
-  /** `open` if any circuit is open, otherwise `half-open` if any is. */
+  /** For operators: `open` if any circuit is open, otherwise `half-open` if any is. */
   get state(): CircuitState {
     const states = new Set(this.circuits.map(({ breaker }) => breaker.state));
     return states.has('open') ? 'open' : states.has('half-open') ? 'half-open' : 'closed';

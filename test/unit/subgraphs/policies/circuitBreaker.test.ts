@@ -293,12 +293,12 @@ describe('circuit breakers with one circuit for each coordinate', () => {
       now: clock.now,
       onChange: () => {},
     });
-    return circuits;
+    return { clock, circuits };
   };
   const fieldError = end({ ...answered, errors: [{ message: 'no', path: ['items', 0] }] });
 
   test('open the circuit of a field that fails, and of no other', () => {
-    const circuits = openAll();
+    const { circuits } = openAll();
     for (let n = 0; n < 4; n++) circuits.record(circuits.acquire(both) ?? [], fieldError, both);
     expect(circuits.circuits.map(({ coordinate, breaker }) => [coordinate, breaker.state])).toEqual([
       ['Query.products', 'open'],
@@ -311,17 +311,48 @@ describe('circuit breakers with one circuit for each coordinate', () => {
   });
 
   test('count a failure of the whole response for every coordinate', () => {
-    const circuits = openAll();
+    const { circuits } = openAll();
     const lost = end(failed('SUBGRAPH_UNREACHABLE'), null);
     for (let n = 0; n < 4; n++) circuits.record(circuits.acquire(both) ?? [], lost, both);
     expect(circuits.circuits.map(({ breaker }) => breaker.state)).toEqual(['open', 'open']);
   });
 
   test('do not count field errors that say that the request was at fault', () => {
-    const circuits = openAll();
+    const { circuits } = openAll();
     const errors = [{ message: 'no', path: ['items'], extensions: { code: 'BAD_USER_INPUT' } }];
     for (let n = 0; n < 9; n++)
       circuits.record(circuits.acquire(products) ?? [], end({ ...answered, errors }), products);
     expect(circuits.state).toBe('closed');
+  });
+
+  test('do not report a field with an open circuit that nothing calls any more, while others are called', () => {
+    const { clock, circuits } = openAll();
+    const viewer = new Map([['me', ['Query.viewer']]]);
+    const callViewer = (): void => circuits.record(circuits.acquire(viewer) ?? [], end(answered), viewer);
+    for (let n = 0; n < 4; n++) circuits.record(circuits.acquire(products) ?? [], fieldError, products);
+    clock.advance(settings.openFor + settings.window);
+    callViewer();
+    expect(circuits.state).toBe('half-open');
+    clock.advance(1);
+    callViewer();
+    expect([circuits.state, circuits.circuits.map(({ coordinate }) => coordinate)]).toEqual([
+      'closed',
+      ['Query.viewer'],
+    ]);
+    circuits.record(circuits.acquire(products) ?? [], fieldError, products);
+    expect(circuits.state).toBe('open');
+  });
+
+  test('report an open circuit of the whole subgraph for as long as nothing calls it', () => {
+    const clock = new ManualClock();
+    const whole = new CircuitBreakers({
+      settings: { ...settings, scope: 'subgraph' },
+      now: clock.now,
+      onChange: () => {},
+    });
+    const lost = end(failed('SUBGRAPH_UNREACHABLE'), null);
+    for (let n = 0; n < 4; n++) whole.record(whole.acquire(undefined) ?? [], lost, undefined);
+    clock.advance(60_000);
+    expect(whole.state).toBe('half-open');
   });
 });
