@@ -1177,6 +1177,22 @@ export const goldenTable: readonly GoldenRow[] = [
     findings: [dangerous('subgraph-removed', 'posters', undefined)],
   },
   {
+    // The first of two steps: the other subgraph adds the argument next.
+    name: 'one of the subgraphs that serve a field adds an optional argument',
+    before: [
+      add(
+        'posters',
+        `${link('@key', '@shareable')}type Person @key(fields: "handle") {\n  handle: String!\n  born: Date @shareable\n}\n\nscalar Date\n`,
+      ),
+      replace('films', '  born: Date\n', '  born: Date @shareable\n'),
+    ],
+    edits: [replace('films', '  born: Date @shareable\n', '  born(calendar: String): Date @shareable\n')],
+    findings: [
+      safe('argument-added', 'films', 'Person.born(calendar:)'),
+      dangerous('composition-hint', 'films', 'Person.born(calendar:)'),
+    ],
+  },
+  {
     name: 'a subgraph is removed whose fields others serve',
     before: [
       add(
