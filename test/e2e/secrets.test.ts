@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import type { ApolloServerPlugin, GatewayContext, GatewayOptions } from '../../g
 import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { type CannedAnswer, type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { loopbackCertificate } from '../harness/loopbackCertificate.ts';
+import { type OtlpCollector, startOtlpCollector } from '../harness/otlpCollector.ts';
 import { exchange, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
 import { operationRequest, reserveStream } from '../harness/singleConnection.ts';
@@ -81,6 +82,7 @@ let directory: string;
 let issuer: TokenIssuer;
 let token: string;
 let redis: DedicatedRedisServer;
+let collector: OtlpCollector;
 let registry: Server;
 let supergraph = '';
 let config: Partial<GatewayOptions>;
@@ -103,6 +105,7 @@ beforeAll(async () => {
   issuer = await startTokenIssuer();
   token = await issuer.sign({ sub: 'ada', email: plant('claim') });
   for (const [index, part] of token.split('.').entries()) canaries.set(`token, part ${index}`, part);
+  collector = await startOtlpCollector();
   const password = plant('Redis password');
   redis = await startDedicatedRedis(['--requirepass', password]);
   config = {
@@ -154,7 +157,16 @@ beforeAll(async () => {
     cache: { rules: { 'User.name': { maxAge: '1m', scope: 'PRIVATE' } } },
     enrichment: { mode: 'always', budget: '0ms', fields: { 'User.tip': {} }, jobs: { attempts: 1 } },
     subscriptions: { reconnect: { attempts: 0 } },
-    telemetry: { logLevel: 'trace' },
+    telemetry: {
+      logLevel: 'trace',
+      metrics: { otlp: true, operationNames: 'all' },
+      otlp: {
+        endpoint: collector.endpoint,
+        headers: { 'x-key': plant('header for the collector') },
+        documents: true,
+      },
+    },
+    contracts: { guard: 'off', record: { enabled: true, directory: join(directory, 'recorded') } },
   };
   gateway = await startInlineGateway({
     subgraphs: [
@@ -187,7 +199,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await gateway?.close();
-  await Promise.all([issuer?.[Symbol.asyncDispose](), redis?.[Symbol.asyncDispose]()]);
+  await Promise.all([issuer, redis, collector].map((server) => server?.[Symbol.asyncDispose]()));
   registry?.close();
   await rm(directory, { recursive: true });
 });
@@ -351,12 +363,14 @@ test('no route of the admin listener has a secret', async () => {
     '/contracts',
     plan,
     '/cache/rules',
+    '/insights/data',
+    '/log-level',
     '/nothing',
   ];
   const responses = await Promise.all(
     paths.map((path) => exchange(gateway.adminUrl, { method: 'GET', path })),
   );
-  expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200, 200, 404]);
+  expect(responses.map(({ status }) => status)).toEqual([...paths.slice(1).map(() => 200), 404]);
   expect(responses[3]?.body).toContain('"state":"failed"');
   expectNoCanaries(responses.map(textOf).join('\n'));
   const path = `/cache/entry?type=User&id=${plant('literal')}`;
@@ -371,11 +385,14 @@ test('the log has no secret when everything that the gateway depends on fails', 
     'The keys of an issuer of tokens cannot be fetched',
     'Changed certificate files cannot be used',
     'The cache store has a problem',
+    'Spans are dropped: the collector does not take them',
   ];
   const areLogged = Promise.all(messages.map(waitForLine));
   registry.close();
   registry.closeAllConnections();
   issuer.answerWith((response) => response.writeHead(500).end(plant('response of the issuer')));
+  collector.handleWith((response) => response.writeHead(400).end(plant('response of the collector')));
+  await send(createOperation());
   await writeFile(join(directory, 'key.pem'), loopbackCertificate.key.slice(0, 150));
   const client = connectRedis(redis.url.replace('redis://', `redis://:${plant('Redis password')}@`));
   /** How many connections Redis has; 0 until one of them waits for jobs, which is the last one to be ready. */
@@ -393,6 +410,22 @@ test('the log has no secret when everything that the gateway depends on fails', 
   client.disconnect();
   expect(logLines.join('')).toContain('WRONGPASS');
   expectNoCanaries(logLines.join(''));
+});
+
+test('neither spans, nor exported metrics, nor recorded operations have a secret', async () => {
+  // At the latest, what is exported and recorded is written when the gateway closes.
+  await gateway.close();
+  const exported = collector.bodies.map((body) => body.toString()).join('\n');
+  const parts = ['user(id: "", note: $note)', 'tributary.requests'];
+  expect(parts.filter((part) => !exported.includes(part))).toEqual([]);
+  expectNoCanaries(exported);
+  const entries = await readdir(join(directory, 'recorded'), { recursive: true, withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name));
+  expect(files).not.toEqual([]);
+  const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
+  expectNoCanaries([...files, ...texts].join('\n'));
 });
 
 describe('a configuration with secrets', () => {

@@ -11,6 +11,8 @@ export interface OtlpCollector extends AsyncDisposable {
   readonly points: readonly ExportedPoint[];
   /** The headers of each request. */
   readonly requests: readonly IncomingHttpHeaders[];
+  /** The body of each request. */
+  readonly bodies: readonly Buffer[];
   /** Handles further requests; `undefined`: takes what they have. */
   handleWith(handle: ((response: ServerResponse) => void) | undefined): void;
   /** Resolves when this many requests have arrived. */
@@ -22,6 +24,7 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
   const spans: ExportedSpan[] = [];
   const points: ExportedPoint[] = [];
   const requests: IncomingHttpHeaders[] = [];
+  const bodies: Buffer[] = [];
   const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
   let handle: ((response: ServerResponse) => void) | undefined;
   const server = createServer(async (request, response) => {
@@ -32,9 +35,10 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
       response.writeHead(404).end();
       return;
     }
+    const body = Buffer.concat(chunks);
     requests.push(request.headers);
+    bodies.push(body);
     if (handle === undefined) {
-      const body = Buffer.concat(chunks);
       if (request.url === '/v1/traces') spans.push(...decodeTraces(body));
       else points.push(...decodeMetrics(body));
       response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
@@ -47,6 +51,7 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
     spans,
     points,
     requests,
+    bodies,
     handleWith: (next) => {
       handle = next;
     },
