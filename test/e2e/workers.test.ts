@@ -9,7 +9,7 @@ import { readSubscriptionCallback } from '../harness/callbackUpstream.ts';
 import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { startOtlpCollector } from '../harness/otlpCollector.ts';
 import { exchange, RawConnection, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
-import { json, type ScriptedSubgraph, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+import { hang, json, type ScriptedSubgraph, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { endingRequest, openingRequest, operationRequest, rejectionOf } from '../harness/singleConnection.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
@@ -31,30 +31,32 @@ const fillHeapOnSignal = `--import data:text/javascript,${encodeURIComponent(
     "if (isMainThread) process.on('SIGUSR2', () => { v8.getHeapStatistics = () => ({ used_heap_size: 1, heap_size_limit: 1 }); syncBuiltinESMExports(); });",
 )}`;
 
-/** A module that ends each worker after the fourth as soon as it starts. */
-const endLaterWorkers = `--import data:text/javascript,${encodeURIComponent(
-  "import cluster from 'node:cluster'; if (cluster.isWorker && cluster.worker.id > 4) process.exit(7)",
-)}`;
+/** A module that ends each worker after this one as soon as it starts. */
+const endWorkersAfter = (last: number): string =>
+  `--import data:text/javascript,${encodeURIComponent(
+    `import cluster from 'node:cluster'; if (cluster.isWorker && cluster.worker.id > ${last}) process.exit(7)`,
+  )}`;
 
 async function startWorkers(
   config: Partial<
-    Pick<GatewayOptions, 'cache' | 'overload' | 'subgraphs' | 'supergraph' | 'telemetry' | 'workers'>
+    Pick<GatewayOptions, 'cache' | 'limits' | 'overload' | 'subgraphs' | 'supergraph' | 'telemetry'>
   > = {},
+  workers = 2,
 ): Promise<RunningWorkers> {
   const folder = await mkdtemp(join(tmpdir(), 'tributary-workers-'));
   const running = await startGatewayProcess(
     {
-      workers: 2,
+      workers,
       // Longer than the timeout of a test.
       listen: { drainTimeout: '1h' },
       supergraph: { file: demoSupergraphFile, watch: false },
-      // Workers are identified by the streams reserved on their connections.
-      limits: { eventStreamsPerClient: 20_000 },
       telemetry: { logLevel: 'silent' },
       contracts: { guard: 'off' },
       ...config,
+      // Workers are identified by the streams reserved on their connections.
+      limits: { eventStreamsPerClient: 20_000, ...config.limits },
     },
-    { TMPDIR: folder, NODE_OPTIONS: `${reportWorkers} ${fillHeapOnSignal} ${endLaterWorkers}` },
+    { TMPDIR: folder, NODE_OPTIONS: `${reportWorkers} ${fillHeapOnSignal} ${endWorkersAfter(workers + 2)}` },
   );
   return {
     ...running,
@@ -291,14 +293,15 @@ describe('the admin listener with several workers', () => {
   const sendAll = async (
     { url }: GatewayProcess,
     count: number,
-    query: string,
+    operation: string | readonly object[],
     { accept = 'application/json', method = 'POST' } = {},
   ): Promise<void> => {
+    const body = JSON.stringify(typeof operation === 'string' ? { query: operation } : operation);
     const send = (): Promise<RawResponse> =>
       exchange(url, {
         method,
         headers: { 'content-type': 'application/json', accept },
-        ...(method === 'POST' ? { body: JSON.stringify({ query }) } : {}),
+        ...(method === 'POST' ? { body } : {}),
       });
     for (let sent = 0; sent < count; sent += 20) await Promise.all(Array.from({ length: 20 }, send));
   };
@@ -332,14 +335,17 @@ describe('the admin listener with several workers', () => {
     subgraph.setDefaultScript((exchange) => {
       const { query } = JSON.parse(exchange.request.body) as { query: string };
       const product = { __typename: 'Product', id: 'p1', name: 'Pan' };
-      if (query.includes('_entities')) json({ data: { _entities: [{ averageRating: 4 }] } })(exchange);
+      if (query.includes('reviewCount')) exchange.respond({ status: 500, body: '' });
+      else if (query.includes('review(id')) hang(exchange);
+      else if (query.includes('voteHelpful')) json({ data: { voteHelpful: null } })(exchange);
+      else if (query.includes('account')) json({ data: { account: null } })(exchange);
+      else if (query.includes('_entities')) json({ data: { _entities: [{ averageRating: 4 }] } })(exchange);
       else if (query.includes('product')) json({ data: { product } })(exchange);
       else if (query.includes('subscription')) json({ data: null })(exchange);
       else exchange.respond({ status: 500, body: '' });
     });
     const { url } = subgraph;
-    await using gateway = await startWorkers({
-      workers: 3,
+    const config = {
       telemetry: {
         logLevel: 'warn',
         otlp: { endpoint: collector.endpoint, sampleRatio: 0 },
@@ -347,29 +353,56 @@ describe('the admin listener with several workers', () => {
       },
       overload: { eventLoopDelay: 0, memory: 0.99 },
       cache: { rules: { 'Query.product': { maxAge: '1h' } } },
+      // In each worker, of which only the clients with this header get beyond it.
+      limits: { batchedOperations: 2, rate: { cost: 2_400, window: '1h', key: 'header:x-client' } },
       subgraphs: {
+        accounts: { url },
         products: { url },
         // Prevents probing for the protocol of subscriptions.
         inventory: { url, subscription: { protocol: 'http_callback' } },
         reviews: { url, subscription: { protocol: 'http_callback' } },
       },
-    });
+    } as const;
+    await using gateway = await startWorkers(config, 4);
     const [directory = '', ...others] = await readdir(gateway.folder);
     expect(others).toEqual([]);
     expect((await stat(join(gateway.folder, directory))).mode & 0o777).toBe(0o700);
-    expect((await readdir(join(gateway.folder, directory))).sort()).toEqual(['1', '2', '3']);
+    expect((await readdir(join(gateway.folder, directory))).sort()).toEqual(['1', '2', '3', '4']);
     const { connection, token } = await connectTo(gateway, '1');
     await using _ = connection;
     await using events = await open(gateway, token, '3');
     const headers = { 'content-type': 'application/json' };
     for (const worker of ['1', '3', '3'])
       await sendTo(gateway, worker, { headers, body: '{"query":"query Own { __typename }"}' });
+    // A cost of 1,221.
+    const limited =
+      'query Limited { account(id: "a") { reviews { product { reviews { product { reviews { id } } } } } } }';
+    for (const worker of ['1', '2', '3', '4', '1', '2', '3', '4', '4']) {
+      const body = JSON.stringify({ query: limited });
+      await sendTo(gateway, worker, { headers: { ...headers, 'x-client': 'web' }, body });
+    }
+    for (let n = 0; n < 8; n++) {
+      await using connection = await RawConnection.open(gateway.url);
+      const arrived = subgraph.waitForRequests(subgraph.requests.length + 1);
+      connection.send({
+        headers,
+        body: JSON.stringify({ query: `query Aborted { review(id: "${n}") { id } }` }),
+      });
+      await arrived;
+    }
 
     await sendAll(gateway, 400, 'query Plain { __typename }');
     await sendAll(gateway, 100, 'query Cached { product(id: "p1") { name } }');
     await sendAll(gateway, 60, 'query Deferred { product(id: "p1") { id ... @defer { averageRating } } }', {
       accept: 'multipart/mixed;deferSpec=20220824',
     });
+    await sendAll(gateway, 40, 'mutation Vote { voteHelpful(reviewId: "r1") { id } }');
+    await sendAll(gateway, 40, 'query Partial { product(id: "p1") { name } warehouse(code: "w") { code } }');
+    await sendAll(gateway, 20, 'query Late { product(id: "p1") { id ... @defer { reviewCount } } }', {
+      accept: 'multipart/mixed;deferSpec=20220824',
+    });
+    const batched = { query: 'query Batched { __typename }' };
+    await sendAll(gateway, 40, [batched, batched]);
     await sendAll(gateway, 40, 'query Failed { warehouses { code } }');
     await sendAll(gateway, 240, 'query Wrong { wrong }');
     await sendAll(gateway, 80, '', { method: 'PATCH' });
@@ -382,11 +415,18 @@ describe('the admin listener with several workers', () => {
       expect((await connection.readHead()).status).toBe(200);
     });
     await Promise.all(streams);
-    for (const worker of ['1', '2', '3']) process.kill(await processIdOf(gateway, worker), 'SIGUSR2');
-    await gateway.waitForOutput(/(?:"shed":\["background","normal"\][\s\S]*?){3}/);
+    for (const worker of ['1', '2', '3', '4']) process.kill(await processIdOf(gateway, worker), 'SIGUSR2');
+    await gateway.waitForOutput(/(?:"shed":\["background","normal"\][\s\S]*?){4}/);
     await sendAll(gateway, 60, 'query Shed { __typename }');
     const expected = {
       'Own query ok': 3,
+      'Limited query ok': 4,
+      'Limited query limited': 5,
+      'Aborted query aborted': 8,
+      'Vote mutation ok': 40,
+      'Partial query partial': 40,
+      'Late query partial': 20,
+      'Batched query ok': 80,
       'Plain query ok': 400,
       'Cached query ok': 100,
       'Deferred query ok': 60,
@@ -395,13 +435,27 @@ describe('the admin listener with several workers', () => {
       'other unknown refused': 320,
       'other unknown shed': 60,
     };
-    // The clients of the streams have left, which their workers notice a moment later.
-    while ((await scrape(gateway))['Watch subscription ok'] !== 20);
+    // Some clients have left, which their workers notice a moment later.
+    const haveAllLeft = (counts: Record<string, number>): boolean =>
+      counts['Watch subscription ok'] === 20 && counts['Aborted query aborted'] === 8;
+    while (!haveAllLeft(await scrape(gateway)));
     for (let scrapes = 0; scrapes < 8; scrapes++) expect(await scrape(gateway)).toEqual(expected);
     for (let reads = 0; reads < 4; reads++)
       expect(await readInsights(gateway)).toEqual({
-        workers: { answered: 3, running: 3 },
-        counts: { Own: [3, 0], Plain: [400, 0], Cached: [100, 0], Deferred: [60, 0], Failed: [40, 40] },
+        workers: { answered: 4, running: 4 },
+        counts: {
+          Own: [3, 0],
+          Limited: [4, 0],
+          Aborted: [8, 0],
+          Vote: [40, 0],
+          Partial: [40, 40],
+          Late: [20, 20],
+          Batched: [80, 0],
+          Plain: [400, 0],
+          Cached: [100, 0],
+          Deferred: [60, 0],
+          Failed: [40, 40],
+        },
       });
     await crash(gateway, '2');
     for (let scrapes = 0; scrapes < 8; scrapes++) expect(await scrape(gateway)).toEqual(expected);
