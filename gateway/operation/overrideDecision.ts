@@ -48,10 +48,10 @@ function percentageIn(label: string): number | undefined {
   return text === undefined ? undefined : Number(text);
 }
 
-/** Labels with names of their own that are combined with each other. More of them are all on or all off. */
+/** Labels with names of their own of which each combination counts. Of more of them, none, each alone and all count. */
 const maxCombinedNames = 3;
 
-/** Every set of labels that can be active for one request, when the configuration has no entry for a label
+/** The sets of labels that can be active for one request, when the configuration has no entry for a label
  *  `percent(…)` and any entries for other labels. First none, last all. */
 export function listOverrideSets(labels: readonly string[]): readonly (readonly string[])[] {
   const percentages = [...new Set(labels.flatMap((label) => percentageIn(label) ?? []))].sort(
@@ -62,12 +62,16 @@ export function listOverrideSets(labels: readonly string[]): readonly (readonly 
     ...percentages.map((least) => labels.filter((label) => (percentageIn(label) ?? -1) >= least)),
   ];
   const ownNames = labels.filter((label) => percentageIn(label) === undefined);
-  const groups = ownNames.length <= maxCombinedNames ? ownNames.map((name) => [name]) : [ownNames];
-  const combinations: string[][] = [[]];
-  for (const group of groups) combinations.push(...combinations.map((names) => [...names, ...group]));
-  return combinations.flatMap((named) =>
+  return combine(ownNames).flatMap((named) =>
     chain.map((active) => labels.filter((label) => named.includes(label) || active.includes(label))),
   );
+}
+
+function combine(names: readonly string[]): readonly (readonly string[])[] {
+  if (names.length > maxCombinedNames) return [[], ...names.map((name) => [name]), names];
+  const combinations: string[][] = [[]];
+  for (const name of names) combinations.push(...combinations.map((others) => [...others, name]));
+  return combinations;
 }
 
 const identityHashBytes = 6;

@@ -76,8 +76,12 @@ describe('listOverrideSets', () => {
         ['beta', 'new', 'percent(5)'],
       ],
     ],
-    ['many names, only all together', ['a', 'b', 'c', 'd'], [[], ['a', 'b', 'c', 'd']]],
-  ])('has every set that can be active for one request, for %s', (_, labels, sets) => {
+    [
+      'many names, of which each is switched alone',
+      ['a', 'b', 'c', 'd'],
+      [[], ['a'], ['b'], ['c'], ['d'], ['a', 'b', 'c', 'd']],
+    ],
+  ])('has the sets that can be active for one request, for %s', (_, labels, sets) => {
     expect(listOverrideSets(labels)).toEqual(sets);
   });
 });
