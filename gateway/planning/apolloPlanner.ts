@@ -12,6 +12,7 @@ import {
 } from '@apollo/federation-internals';
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
 import { type DocumentNode, GraphQLError, parse } from 'graphql';
+import { checkNesting } from './checkNesting.ts';
 import { InputChecker } from './inputChecker.ts';
 import { loadChangedSupergraph, loadOriginalSupergraph } from './loadApolloSupergraph.ts';
 import { mapFetches } from './mapFetches.ts';
@@ -55,6 +56,7 @@ export interface ApolloPlanner {
 /** Loads a supergraph and creates its planner.
  *  @throws {Error} with the loader's message when the supergraph is invalid, or when it needs an unsupported feature. */
 export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanner {
+  checkNesting(options.sdl);
   const sdl = defineOneOf(options.sdl);
   const document = parse(sdl, { noLocation: true });
   const original = loadOriginalSupergraph(document, sdl, checkFeatures);

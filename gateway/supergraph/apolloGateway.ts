@@ -3,6 +3,8 @@
 
 import { IntrospectAndCompose } from '@apollo/gateway';
 import { parse } from 'graphql';
+import { messageOf } from '../errors.ts';
+import { checkNesting } from '../planning/checkNesting.ts';
 import { defineOneOf, findInvalidOneOfFields } from '../planning/oneOfDirective.ts';
 import { composeOneOf } from './composeOneOf.ts';
 
@@ -17,6 +19,13 @@ export interface RunningSubgraph {
  *  by a failing subgraph treats changes as known that it has never composed.
  *  @throws {Error} with the composer's message. */
 export async function introspectAndCompose(subgraphs: readonly RunningSubgraph[]): Promise<string> {
+  for (const { name, sdl } of subgraphs) {
+    try {
+      checkNesting(sdl);
+    } catch (error) {
+      throw new Error(`[${name}] ${messageOf(error)}`, { cause: error });
+    }
+  }
   const sdls = new Map(subgraphs.map(({ name, sdl }) => [name, defineOneOf(sdl)]));
   const manager = new IntrospectAndCompose({ subgraphs: subgraphs.map(({ name, url }) => ({ name, url })) });
   const { supergraphSdl, cleanup } = await manager.initialize({

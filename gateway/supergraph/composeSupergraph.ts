@@ -2,6 +2,7 @@ import { composeServices } from '@apollo/composition';
 import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
 import { maskSecrets } from '../config/addressSecrets.ts';
 import { messageOf } from '../errors.ts';
+import { checkNesting } from '../planning/checkNesting.ts';
 import { defineOneOf, findInvalidOneOfFields } from '../planning/oneOfDirective.ts';
 import { composeOneOf } from './composeOneOf.ts';
 import { type CompositionDiagnostic, locationsOf } from './compositionDiagnostic.ts';
@@ -90,6 +91,7 @@ type ReadSubgraph =
 
 function parseSchema({ name, url, sdl }: SubgraphInput & { readonly sdl: string }): ReadSubgraph {
   try {
+    checkNesting(sdl);
     return { name, url, typeDefs: parse(new Source(defineOneOf(sdl), name)) };
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;

@@ -14,6 +14,8 @@ const subgraph = (name: string, sdl: string) => ({
   sdl: `${federationLink}${sdl}`,
 });
 
+const tooDeep = `type Query {\n  a: ${'['.repeat(10_000)}Int${']'.repeat(10_000)}\n}`;
+
 describe('composeSupergraph', () => {
   test('returns the SDL, and hints with their locations', async () => {
     const result = await composeSupergraph([
@@ -77,6 +79,7 @@ describe('composeSupergraph', () => {
     const result = await composeSupergraph([
       { name: 'a', url: 'http://a.test', sdl: 'type Query {\n  a: [Int\n}' },
       { name: 'b', url: 'http://b.test', sdl: '' },
+      { name: 'c', url: 'http://c.test', sdl: tooDeep },
     ]);
     expect(result).toEqual({
       errors: [
@@ -89,6 +92,11 @@ describe('composeSupergraph', () => {
           code: 'INVALID_GRAPHQL',
           message: '[b] Syntax Error: Unexpected <EOF>.',
           locations: [{ subgraph: 'b', line: 1, column: 1 }],
+        },
+        {
+          code: 'INVALID_GRAPHQL',
+          message: '[c] The text is nested more than 1000 levels deep.',
+          locations: [{ subgraph: 'c', line: 2, column: 1005 }],
         },
       ],
     });
@@ -119,6 +127,13 @@ describe('composeSupergraph', () => {
 });
 
 describe('composeRunningSubgraphs', () => {
+  test('names the subgraph whose schema is nested too deep', async () => {
+    const [first, ...others] = people as [(typeof people)[number], ...typeof people];
+    await expect(composeRunningSubgraphs([{ ...first, sdl: tooDeep }, ...others])).rejects.toThrow(
+      new SupergraphRefusedError(`[${first.name}] The text is nested more than 1000 levels deep.`),
+    );
+  });
+
   test('returns the same SDL as composeSupergraph', async () => {
     const here = await composeSupergraph(people);
     expect(await composeRunningSubgraphs(people)).toBe('sdl' in here ? here.sdl : here);

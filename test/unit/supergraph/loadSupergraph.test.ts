@@ -203,6 +203,11 @@ describe('the refusal of a supergraph', () => {
 
   test.each([
     ['a syntax error', 'type Query {', 'Syntax Error: Expected Name, found <EOF>. (line 1, column 13)'],
+    [
+      'a schema that is nested too deep',
+      `enum join__Graph { A } type Query {\n  a: ${'['.repeat(10_000)}Int${']'.repeat(10_000)}\n}`,
+      'The text is nested more than 1000 levels deep. (line 2, column 1005)',
+    ],
     ['a schema without federation', 'type Query { me: ID }', otherSchema],
     ['the schema of a subgraph', `${federationLink} type Query { me: ID }`, otherSchema],
     [

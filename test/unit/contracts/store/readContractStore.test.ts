@@ -300,8 +300,8 @@ query Three { a }
         'contracts/operations/shop/deep.graphql': `query Deep ${'{ a '.repeat(deep)}${'}'.repeat(deep)}`,
       }),
     ).toEqual([
-      'contracts/operations/shop/deep.graphql:1:1 operation-unparseable: The text is nested too deep to be parsed.',
-      'contracts/schemas/deep.graphql:1:1 schema-unparseable: The text is nested too deep to be parsed.',
+      'contracts/operations/shop/deep.graphql:1:4012 operation-unparseable: The text is nested more than 1000 levels deep.',
+      'contracts/schemas/deep.graphql:1:1016 schema-unparseable: The text is nested more than 1000 levels deep.',
       'contracts/schemas/deeper.graphql:1:1016 schema-unparseable: The text is nested more than 1000 levels deep.',
     ]);
   });
