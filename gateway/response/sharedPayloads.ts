@@ -79,9 +79,14 @@ class PayloadReader implements AsyncIterableIterator<readonly string[], undefine
     const isFirst = this.#node.batch === undefined;
     this.#node.next ??= this.#options.read();
     const { next } = this.#node;
-    // The first payload is always sent: the ones after it refer to it.
-    const batch = isFirst ? await next.batch : await Promise.race([next.batch, this.#left.promise]);
-    return this.#take(next, batch);
+    try {
+      // The first payload is always sent: the ones after it refer to it.
+      const batch = isFirst ? await next.batch : await Promise.race([next.batch, this.#left.promise]);
+      return this.#take(next, batch);
+    } catch (fault) {
+      this.#end('ended', false);
+      throw fault;
+    }
   }
 
   /** `batch`: `undefined` if the reader has ended before it was read. */

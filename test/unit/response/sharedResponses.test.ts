@@ -290,7 +290,8 @@ describe('payloads of equal requests', () => {
       created += 1;
       waiting.at(-1)?.resolve([text]);
     };
-    return { outcome, push, isReturned: () => isReturned };
+    const fail = (fault: Error): void => waiting.at(-1)?.reject(fault);
+    return { outcome, push, fail, isReturned: () => isReturned };
   }
 
   const cut = { done: false, value: ['{"hasNext":false}'] };
@@ -334,6 +335,26 @@ describe('payloads of equal requests', () => {
     expect(isReturned()).toBe(false);
     await two?.return?.();
     expect(isReturned()).toBe(true);
+  });
+
+  test('end for each of them and its observer when an internal fault ends them', async () => {
+    const { send, executions } = createSharing();
+    const ends: unknown[] = [];
+    const observer: ExecutionObserver = { onResponseEnd: (end) => ends.push(end) };
+    const sent = [send(), send({ observer })];
+    const { outcome, push, fail } = createPayloads();
+    executions[0]?.ended.resolve(outcome);
+    const [one, two] = await Promise.all(sent.map(({ response }) => read(response)));
+    const firsts = [one?.next(), two?.next()];
+    push('1');
+    await Promise.all(firsts);
+    const seconds = [one?.next(), two?.next()];
+    fail(new Error('fault'));
+    for (const second of seconds) await expect(second).rejects.toThrow('fault');
+    expect(ends).toEqual([{ isComplete: false, hasErrors: false }]);
+    sent[1]?.leave();
+    expect(await two?.next()).toEqual({ done: true, value: undefined });
+    expect(ends).toHaveLength(1);
   });
 
   test('that end before the first one was read still begin with it', async () => {
