@@ -1,19 +1,13 @@
 import type { ConfigProblem } from './configError.ts';
 import { isSection, type Section } from './isSection.ts';
-import { sourceOptions } from './sections/supergraph.ts';
+import { sourceOptions, sourcesText } from './sections/supergraph.ts';
 
 /** The supergraph comes from exactly one source, with the options of that source. */
 export function checkSupergraphSource({ supergraph }: Section): ConfigProblem[] {
   if (!isSection(supergraph)) return [];
   const [source, ...others] = sourceOptions.filter((key) => supergraph[key] !== undefined);
   if (source === undefined) {
-    return [
-      {
-        path: 'supergraph',
-        message: 'has none of `file`, `url` and `subgraphs`',
-        expected: 'one of them',
-      },
-    ];
+    return [{ path: 'supergraph', message: 'has no source', expected: sourcesText }];
   }
   if (others.length > 0) {
     const given = [source, ...others].map((key) => `\`${key}\``).join(' and ');

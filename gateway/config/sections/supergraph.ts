@@ -8,6 +8,8 @@ const defaults = { watch: true, pollInterval: 10_000 };
 /** The options of the section of which exactly one is needed. */
 export const sourceOptions = ['file', 'url', 'subgraphs', 'load'] as const;
 
+export const sourcesText = '`file`, `url`, `subgraphs` or, in createGateway, `load`';
+
 /** A composed supergraph in a file. */
 export interface FileSource {
   readonly file: string;
@@ -107,7 +109,7 @@ export const supergraphSection = z
         )
         .optional(),
     },
-    { error: () => 'a section with `file`, `url` or `subgraphs`' },
+    { error: () => `a section with ${sourcesText}` },
   )
   .transform(
     ({

@@ -294,7 +294,11 @@ supergraph: { watch: true }
 
   test('that is empty is reported for its missing supergraph', () => {
     expect(problemsOf(() => load('# nothing yet\n'))).toEqual([
-      { path: 'supergraph', message: 'is missing', expected: 'a section with `file`, `url` or `subgraphs`' },
+      {
+        path: 'supergraph',
+        message: 'is missing',
+        expected: 'a section with `file`, `url`, `subgraphs` or, in createGateway, `load`',
+      },
     ]);
   });
 });
@@ -317,7 +321,7 @@ describe('the message of ConfigError', () => {
         'The configuration is invalid:',
         `  listen.path is "x"; expected: a path that begins with / and has no ? or # (${file()}:2:3)`,
         `  listen.prot is not known; did you mean \`port\`? (${file()}:1:11)`,
-        `  supergraph is missing; expected: a section with \`file\`, \`url\` or \`subgraphs\` (${file()})`,
+        `  supergraph is missing; expected: a section with \`file\`, \`url\`, \`subgraphs\` or, in createGateway, \`load\` (${file()})`,
       ].join('\n'),
     );
   });

@@ -434,11 +434,15 @@ describe('an invalid configuration', () => {
   });
 
   test('is reported for an invalid combination of supergraph sources', () => {
-    const either = 'a section with `file`, `url` or `subgraphs`';
+    const either = 'a section with `file`, `url`, `subgraphs` or, in createGateway, `load`';
     const subgraphs = [{ name: 'a', url: 'http://a' }];
     expect(findConfigProblems({})).toEqual([{ path: 'supergraph', message: 'is missing', expected: either }]);
     expect(findConfigProblems({ supergraph: {} })).toEqual([
-      { path: 'supergraph', message: 'has none of `file`, `url` and `subgraphs`', expected: 'one of them' },
+      {
+        path: 'supergraph',
+        message: 'has no source',
+        expected: '`file`, `url`, `subgraphs` or, in createGateway, `load`',
+      },
     ]);
     expect(findConfigProblems({ supergraph: { file: 'a', subgraphs, wacth: true } })).toEqual([
       { path: 'supergraph.wacth', message: 'is not known; did you mean `watch`?', expected: '' },
