@@ -70,7 +70,13 @@ describe('findJsonProblem', () => {
   });
 
   test('finds a problem at any nesting depth', () => {
-    const deep = '['.repeat(200_000);
-    expect(findJsonProblem(deep)?.position).toBe(200_000);
+    const deep = '['.repeat(40_000);
+    expect(findJsonProblem(deep)?.position).toBe(40_000);
+  });
+
+  test('does not look for a problem behind more values than a body for people has', () => {
+    const withProblem = (zeros: number): string => `[${'0,'.repeat(zeros)}]`;
+    expect(findJsonProblem(withProblem(20_000))?.position).toBe(40_001);
+    expect(findJsonProblem(withProblem(100_000))).toBeUndefined();
   });
 });
