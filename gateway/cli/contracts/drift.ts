@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { ContractStore } from '../../../contracts/contractStore.ts';
 import { fetchLiveSubgraphs } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
 import { findDrift } from '../../../contracts/drift/findDrift.ts';
+import { LastDrift } from '../../../contracts/drift/lastDrift.ts';
 import { resolveSubgraphAddresses } from '../../../contracts/drift/resolveSubgraphAddresses.ts';
 import { createFinding } from '../../../contracts/finding.ts';
 import type { CheckReport } from '../../../contracts/report/checkReport.ts';
@@ -14,6 +15,7 @@ import { suggestSubgraphs, unknownSubgraph } from '../../../contracts/store/sugg
 import { maxDurationMs, parseDuration } from '../../config/duration.ts';
 import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
+import { readStoreFingerprint } from '../../contracts/storeProbe.ts';
 import { supergraphTools } from '../../contracts/supergraphTools.ts';
 import { readSchemaAccess } from '../../subgraphs/schemaAccess.ts';
 import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
@@ -48,8 +50,9 @@ export async function contractsDrift(
   const selected = readSelection(options.subgraph ?? []);
   const config = readConfig(options.config);
   const stopped = new AbortController();
+  const drift = new LastDrift();
   const checkOnce = (isRepeated = false) =>
-    checkDriftOnce(options, selected, config, isRepeated, stopped.signal);
+    checkDriftOnce(options, selected, config, isRepeated, drift, stopped.signal);
   if (options.watch !== true) {
     const report = await checkOnce();
     writeReport(report, outputs);
@@ -83,8 +86,10 @@ async function checkDriftOnce(
   selected: Selection,
   config: GatewayConfig | undefined,
   isRepeated: boolean,
+  drift: LastDrift,
   signal: AbortSignal,
 ): Promise<CheckReport> {
+  const fingerprint = await readStoreFingerprint(directory);
   const store = await readContractStore(directory);
   const gateway = await readGateway(adminUrl, config, isRepeated, signal);
   const known = resolveSubgraphAddresses({
@@ -101,9 +106,8 @@ async function checkDriftOnce(
   const accessOf = config && (await readSchemaAccess(config));
   const live = await fetchLiveSubgraphs(addresses, { signal, accessOf });
   const onProgress = watch ? undefined : showProgress;
-  const { findings } = await findDrift(
-    { store, live, only, supergraphSdl: gateway.sdl, onProgress },
-    supergraphTools,
+  const { findings } = await drift.update([fingerprint, live, gateway.sdl], () =>
+    findDrift({ store, live, only, supergraphSdl: gateway.sdl, onProgress }, supergraphTools),
   );
   // Problems of the waivers themselves are reported by `contracts check`.
   const waivers = store.waivers.filter(

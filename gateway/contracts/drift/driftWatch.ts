@@ -1,5 +1,6 @@
 import { fetchLiveSubgraphs } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
 import type { Drift, SubgraphDrift } from '../../../contracts/drift/findDrift.ts';
+import { LastDrift } from '../../../contracts/drift/lastDrift.ts';
 import { workerEntryUrl } from '../../planning/workerEntryUrl.ts';
 import { runInThread } from '../../supergraph/runInThread.ts';
 import type { AccessOfAddress, SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
@@ -40,7 +41,7 @@ export class DriftWatch {
   readonly #stopped = new AbortController();
   #subgraphs: ReadonlyMap<string, WatchedSubgraph> = new Map();
   #refusals = new Map<string, string>();
-  #found: { readonly of: string; readonly drift: Drift } | undefined;
+  readonly #last = new LastDrift();
   #lastCheckAt: string | undefined;
   #extraCheckAt = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
@@ -61,7 +62,7 @@ export class DriftWatch {
 
   /** Findings of the last check. */
   get findings(): Drift['findings'] {
-    return this.#found?.drift.findings ?? [];
+    return this.#last.findings;
   }
 
   /** Reports that a subgraph refused a fetch as invalid: it is not the subgraph that the plan was made for. */
@@ -153,13 +154,12 @@ export class DriftWatch {
     const refusals = this.#refusals;
     this.#refusals = new Map();
     const live = await fetchLiveSubgraphs(addresses(), { signal, accessOf });
-    const of = JSON.stringify([supergraph.id, await readStoreFingerprint(directory), live]);
-    if (this.#found?.of !== of) {
-      const task = { directory, live, supergraphSdl: supergraph.sdl };
-      this.#found = { of, drift: await findDriftInThread(task, signal) };
-    }
+    const inputs = [supergraph.id, await readStoreFingerprint(directory), live];
+    const drift = await this.#last.update(inputs, () =>
+      findDriftInThread({ directory, live, supergraphSdl: supergraph.sdl }, signal),
+    );
     this.#lastCheckAt = new Date(now()).toISOString();
-    this.#applyDrift(this.#found.drift, refusals);
+    this.#applyDrift(drift, refusals);
     log.debug({ subgraphs: live.length }, 'The running subgraphs were compared with the contracts');
   }
 

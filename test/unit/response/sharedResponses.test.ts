@@ -340,7 +340,11 @@ describe('payloads of equal requests', () => {
   test('end for each of them and its observer when an internal fault ends them', async () => {
     const { send, executions } = createSharing();
     const ends: unknown[] = [];
-    const observer: ExecutionObserver = { onResponseEnd: (end) => ends.push(end) };
+    const observer: ExecutionObserver = {
+      onStepStart: () => {},
+      onStepEnd: () => {},
+      onResponseEnd: (end) => ends.push(end),
+    };
     const sent = [send(), send({ observer })];
     const { outcome, push, fail } = createPayloads();
     executions[0]?.ended.resolve(outcome);
