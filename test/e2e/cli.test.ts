@@ -212,7 +212,7 @@ describe('a configuration file that is missing', () => {
   test('is not confused with a file without a supergraph', async () => {
     const config = write('empty.yaml', 'listen: { port: 0 }\n');
     expect((await run(['serve', '--config', config])).stderr).toBe(
-      `The configuration is invalid:\n  supergraph is missing; expected: a section with \`file\`, \`url\` or \`subgraphs\` (${config})\n`,
+      `The configuration is invalid:\n  supergraph is missing; expected: a section with \`file\`, \`url\`, \`subgraphs\` or, in createGateway, \`load\` (${config})\n`,
     );
   });
 });
@@ -308,7 +308,7 @@ describe('tributary config print', () => {
       stderr: [
         'The configuration is invalid:',
         `  listen.prot is not known; did you mean \`port\`? (${config}:1:11)`,
-        `  supergraph is missing; expected: a section with \`file\`, \`url\` or \`subgraphs\` (${config})`,
+        `  supergraph is missing; expected: a section with \`file\`, \`url\`, \`subgraphs\` or, in createGateway, \`load\` (${config})`,
         `  subgraphs.a.timeouts.attempt is "5 s"; expected: a duration such as 250ms, 2s, 5m or 1h, at least 1ms (${config}:2:31)`,
         '',
       ].join('\n'),
