@@ -173,6 +173,31 @@ describe('the example for Fastify', () => {
   });
 });
 
+test('a request for an upgrade to another protocol than WebSocket is answered without the upgrade, until the application handles upgrades itself', async () => {
+  const gateway = await createMounted();
+  const app = fastify();
+  app.get('/', async () => 'page');
+  const { shouldUpgradeCallback } = app.server as { shouldUpgradeCallback?: unknown };
+  await app.register(gateway.fastifyPlugin, { prefix: '/shop' });
+  await gateway.start({ listen: false, admin: false });
+  const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+  // As Java's HttpClient does.
+  const h2c = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': '' };
+  const page = await exchange(origin, { method: 'GET', path: '/', headers: h2c });
+  expect([page.status, page.body]).toEqual([200, 'page']);
+  const request = nameAt('/shop/graphql');
+  const response = await exchange(origin, { ...request, headers: { ...request.headers, ...h2c } });
+  expect([response.status, response.body]).toEqual([200, JSON.stringify(lamp)]);
+
+  app.server.on('upgrade', ({ headers }, socket) => {
+    if (headers.upgrade === 'h2c') socket.end('HTTP/1.1 418 Teapot\r\nconnection: close\r\n\r\n');
+  });
+  expect((await exchange(origin, { method: 'GET', path: '/', headers: h2c })).status).toBe(418);
+  await gateway.close();
+  await app.close();
+  expect(app.server).toHaveProperty('shouldUpgradeCallback', shouldUpgradeCallback);
+});
+
 test('hooks of a Fastify instance run before WebSockets of the gateway, and may refuse them or set headers', async () => {
   const { headers: received, extension } = recordHeaders();
   const gateway = await createMounted({ extensions: [extension] });

@@ -313,7 +313,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     routes: () => publicListener.knownRoutes.values(),
     handle: (request, response) => publicListener.server.emit('request', request, response),
     upgrade: (request, socket, head) => publicListener.server.emit('upgrade', request, socket, head),
-    isWebSocketUpgrade,
     onConnection: (socket) => inFlight.watch(socket),
     state: () => state,
     log,

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { HttpError, shuttingDownError } from '../../admission/httpError.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
+import { isWebSocketUpgrade } from '../websocket/webSocketRegistry.ts';
 import { originFormOf, rewriteToOriginForm } from './requestTarget.ts';
 import { addUpgradeMount } from './sharedUpgradeListener.ts';
 import { writeHttpError, writeRejection } from './writeResponse.ts';
@@ -29,7 +30,6 @@ interface MountedGatewayOptions {
   readonly routes: () => Iterable<{ readonly url: string; readonly pattern: RegExp }>;
   readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
-  readonly isWebSocketUpgrade: (request: IncomingMessage) => boolean;
   /** Called with the connection of each request. */
   readonly onConnection: (socket: Socket) => void;
   readonly state: () => 'created' | 'started' | 'closed';
@@ -38,7 +38,7 @@ interface MountedGatewayOptions {
 
 /** Creates the handlers with which a server of the application serves the public routes. */
 export function createMountedGateway(options: MountedGatewayOptions): MountedGateway {
-  const { path, ready, routes, handle, upgrade, isWebSocketUpgrade, onConnection, state, log } = options;
+  const { path, ready, routes, handle, upgrade, onConnection, state, log } = options;
 
   const hasRoute = (url: string): boolean => {
     // The request itself is not changed: it may be another handler's, which may have removed a prefix from its URL.

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { isWebSocketUpgrade } from '../websocket/webSocketRegistry.ts';
 
 /** The WebSockets of one gateway on a server of the application. */
 export interface UpgradeMount {
@@ -9,9 +10,13 @@ export interface UpgradeMount {
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
+/** Node reads the property for each request, from version 24.9 on. */
+type UpgradeServer = Server & { shouldUpgradeCallback?: (request: IncomingMessage) => boolean };
+
 interface SharedListener {
   readonly mounts: Set<UpgradeMount>;
-  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+  /** Removes the listener from the server. */
+  remove(): void;
 }
 
 /** Several gateways on one server share a listener: with one each, none could know whether another one answers. */
@@ -24,23 +29,33 @@ export function addUpgradeMount(server: Server, mount: UpgradeMount): () => void
   listener.mounts.add(mount);
   return () => {
     listener.mounts.delete(mount);
-    if (listener.mounts.size > 0) return;
-    server.off('upgrade', listener.onUpgrade);
-    listeners.delete(server);
+    if (listener.mounts.size === 0) listener.remove();
   };
 }
 
-function createListener(server: Server): SharedListener {
+function createListener(server: UpgradeServer): SharedListener {
   const mounts = new Set<UpgradeMount>();
-  const onUpgrade: SharedListener['onUpgrade'] = (request, socket, head) => {
+  const hasOtherListeners = (): boolean => server.listenerCount('upgrade') > 1;
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const all = [...mounts];
     const owner = all.find((mount) => mount.owns(request));
     // Without another listener, nothing else would answer.
-    const hasOtherListeners = server.listenerCount('upgrade') > 1;
-    (owner ?? (hasOtherListeners ? undefined : all[0]))?.handle(request, socket, head);
+    (owner ?? (hasOtherListeners() ? undefined : all[0]))?.handle(request, socket, head);
   };
-  const listener = { mounts, onUpgrade };
-  listeners.set(server, listener);
+  // A listener alone would make Node hand it each request with `Upgrade: h2c`, which would get no normal response any more.
+  const { shouldUpgradeCallback } = server;
+  const shouldUpgrade = (request: IncomingMessage): boolean =>
+    isWebSocketUpgrade(request) ||
+    (hasOtherListeners() && (shouldUpgradeCallback?.call(server, request) ?? true));
   server.on('upgrade', onUpgrade);
+  server.shouldUpgradeCallback = shouldUpgrade;
+  const remove = (): void => {
+    server.off('upgrade', onUpgrade);
+    if (shouldUpgradeCallback === undefined) delete server.shouldUpgradeCallback;
+    else server.shouldUpgradeCallback = shouldUpgradeCallback;
+    listeners.delete(server);
+  };
+  const listener = { mounts, remove };
+  listeners.set(server, listener);
   return listener;
 }
