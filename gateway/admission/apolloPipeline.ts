@@ -15,19 +15,23 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import type { Tracing } from '../telemetry/trace.ts';
+import type { Timers } from '../time/timers.ts';
 import {
   disabledDefaults,
   explainSubscriptionsByGet,
   observeOperations,
   traceOperations,
 } from './apolloPlugins.ts';
+import { bindPlugin } from './boundPlugin.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import { DocumentCache } from './documentCache.ts';
 import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import { createErrorFormatter, formatFailure } from './errorFormatter.ts';
 import { errorWithStatus, FormattedGraphQLError } from './formattedGraphQLError.ts';
+import { HttpError } from './httpError.ts';
 import { startRequestTrace } from './operationTrace.ts';
 import { PluginPayloads } from './pluginPayloads.ts';
+import { PluginStarter } from './pluginStarter.ts';
 import { recordOutcome } from './recordOutcome.ts';
 import { resumeCursorOf } from './resumeCursorOf.ts';
 import type { ValidatedOperationCache } from './validatedOperationCache.ts';
@@ -59,6 +63,7 @@ interface ApolloPipelineOptions {
   readonly validatedOperations: ValidatedOperationCache | undefined;
   /** `undefined` if tracing is off. */
   readonly tracing?: Tracing | undefined;
+  readonly timers: Timers;
   readonly log: TransportLog;
 }
 
@@ -75,8 +80,11 @@ export interface ApolloRequest {
  *  transports do the rest: routes, CSRF prevention, request bodies, limits and writing responses. */
 export interface ApolloPipeline {
   /** Returns Apollo Server's response. If an operation was executed, its outcome is stored in `client` instead. A supergraph
-   *  must be loaded. Never rejects because of what a client sends. */
+   *  must be loaded. Never rejects because of what a client sends.
+   *  @throws {HttpError} 503 when a plugin has not started. */
   execute(request: ApolloRequest, client: ClientRequest): Promise<HTTPGraphQLResponse>;
+  /** Whether a plugin has not started although a supergraph is loaded. */
+  readonly unreadyReasons: readonly { readonly code: string; readonly message: string }[];
   stop(): Promise<void>;
 }
 
@@ -84,7 +92,9 @@ export type { ApolloServerPlugin };
 
 export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipeline {
   const formatError = createErrorFormatter(options);
-  const payloads = options.plugins.length === 0 ? undefined : new PluginPayloads(options.log);
+  const { supergraphs, plugins, log } = options;
+  const payloads = plugins.length === 0 ? undefined : new PluginPayloads(log);
+  const starter = new PluginStarter(options.timers, log);
   const gateway = createGatewayInterface(options, payloads);
   const server = new ApolloServer<GatewayContext>({
     gateway,
@@ -104,19 +114,24 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     // Valid documents, by a key that contains a hash of the API schema.
     documentStore: new DocumentCache(options.documentCacheSize, options.textCacheSize),
     plugins: [
-      observeOperations(options.supergraphs),
+      observeOperations(supergraphs),
       explainSubscriptionsByGet,
       ...(options.tracing === undefined ? [] : [traceOperations(options.tracing)]),
       ...(payloads === undefined
         ? []
-        : [payloads.presentIncremental(), ...options.plugins.map((plugin) => payloads.track(plugin))]),
-      ...disabledDefaults(options.plugins),
+        : [
+            payloads.presentIncremental(),
+            ...plugins.map((plugin, index) =>
+              starter.track(payloads.track(bindPlugin(plugin)), nameOf(plugin, index)),
+            ),
+          ]),
+      ...disabledDefaults(plugins),
     ],
     includeStacktraceInErrorResponses: false,
     formatError: (formatted, error) => {
       if (error instanceof FormattedGraphQLError) return formatError(error.toJSON());
       if (!isUnexpected(error)) return formatError(formatted);
-      options.log.error({ err: error }, 'An Apollo Server plugin failed with an unexpected error');
+      log.error({ err: error }, 'An Apollo Server plugin failed with an unexpected error');
       return internalServerError().toFormatted();
     },
     stringifyResult,
@@ -126,31 +141,67 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     logger: {
       debug: () => undefined,
       info: () => undefined,
-      warn: (message: unknown) => options.log.warn({}, String(message)),
-      error: (message: unknown) => options.log.error({}, String(message)),
+      warn: (message: unknown) => log.warn({}, String(message)),
+      error: (message: unknown) => log.error({}, String(message)),
     },
   });
   let started: Promise<void> | undefined;
   let isStarted = false;
+  const start = async (): Promise<void> => {
+    try {
+      await server.start();
+      gateway.announceCurrent();
+      isStarted = true;
+    } catch (error) {
+      starter.report('plugins', error);
+    }
+  };
+  const startWithSupergraph = (): void => {
+    if (supergraphs.current() !== undefined) started ??= start();
+  };
+  // Plugins may take long to start, or fail. Without any, the first request starts Apollo Server, so that the start of the
+  // gateway has less to do.
+  const unsubscribe = plugins.length === 0 ? undefined : supergraphs.onChange(startWithSupergraph);
+  if (plugins.length > 0) startWithSupergraph();
 
   return {
     async execute(request, client) {
       if (!isStarted) {
-        started ??= server.start().then(() => gateway.announceCurrent());
-        await started;
-        isStarted = true;
+        started ??= start();
+        await Promise.race([started, starter.firstProblem]);
+        if (!isStarted) throw notStartedError();
       }
       return server.executeHTTPGraphQLRequest({
         httpGraphQLRequest: { ...request, headers: new HeaderMap(request.headers) },
         context: () => Promise.resolve({ client }),
       });
     },
+    get unreadyReasons() {
+      if (isStarted || plugins.length === 0 || supergraphs.current() === undefined) return [];
+      const message = starter.problem || 'The plugins of Apollo Server have not started yet.';
+      return [{ code: 'PLUGIN_NOT_STARTED', message }];
+    },
     async stop() {
-      if (started === undefined) return;
-      await started.catch(() => undefined);
+      unsubscribe?.();
+      starter.stop();
+      await started;
       if (isStarted) await server.stop();
     },
   };
+}
+
+/** The name of a plugin in the log. */
+function nameOf(plugin: ApolloServerPlugin<GatewayContext>, index: number): string {
+  const isInstance = plugin.constructor !== undefined && plugin.constructor !== Object;
+  return `plugins[${index}]${isInstance ? ` (${plugin.constructor.name})` : ''}`;
+}
+
+function notStartedError(): HttpError {
+  return new HttpError(
+    503,
+    'A plugin of the gateway has not started. Try again later. /health/ready of the admin listener and the log have the cause.',
+    { code: 'SUPERGRAPH_UNAVAILABLE' },
+  );
 }
 
 const startSchema = buildSchema('type Query { start: Boolean }');

@@ -2,6 +2,7 @@ import type { OperationLimits } from '../operation/operationLimits.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import type { Tracing } from '../telemetry/trace.ts';
+import { systemTimers, type Timers } from '../time/timers.ts';
 import { Admission } from './admission.ts';
 import { type ApolloServerPlugin, createApolloPipeline, type ExecuteOperation } from './apolloPipeline.ts';
 import type { Authentication } from './authentication/authentication.ts';
@@ -34,6 +35,8 @@ export interface AdmissionSettings {
   /** Size in characters of each of three caches of operation texts: checked, parsed, and persisted. */
   readonly textCacheSize: number;
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
+  /** Default: real time. */
+  readonly timers?: Timers;
   readonly log: TransportLog;
 }
 
@@ -60,6 +63,7 @@ export function createAdmission(options: AdmissionSettings, authentication: Auth
     textCacheSize: options.textCacheSize,
     persistedQueries,
     tracing: options.tracing,
+    timers: options.timers ?? systemTimers,
     log,
   });
   const admission = new Admission({

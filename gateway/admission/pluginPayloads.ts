@@ -21,15 +21,6 @@ interface SubsequentPayload {
   readonly completed?: readonly { readonly errors?: readonly GraphQLFormattedError[] }[];
 }
 
-const serverHooks = [
-  'serverWillStart',
-  'requestDidStart',
-  'unexpectedErrorProcessingRequest',
-  'contextCreationDidFail',
-  'invalidRequestWasReceived',
-  'startupDidFail',
-] as const satisfies readonly (keyof Plugin)[];
-
 /** Lets Apollo Server's plugins see responses in several payloads. Apollo Server gets no payloads of a gateway: this calls
  *  the hooks for those after the first, and presents the response as an incremental one, so that plugins do not end it with
  *  its first payload. */
@@ -46,15 +37,10 @@ export class PluginPayloads {
   track(plugin: Plugin): Plugin {
     const { requestDidStart } = plugin;
     if (requestDidStart === undefined) return plugin;
-    // Bound, because a plugin may be an instance of a class with private members.
-    const bound = serverHooks.flatMap((hook) =>
-      plugin[hook] === undefined ? [] : [[hook, plugin[hook].bind(plugin)] as const],
-    );
     return {
       ...plugin,
-      ...Object.fromEntries(bound),
       requestDidStart: async (context) => {
-        const listener = await requestDidStart.call(plugin, context);
+        const listener = await requestDidStart(context);
         if (listener) this.#addListener(context, listener);
         return listener;
       },

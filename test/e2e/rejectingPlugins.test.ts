@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import type { ApolloServerPlugin, GatewayContext } from '../../gateway/gateway.ts';
 import { Gate } from '../harness/gate.ts';
@@ -82,6 +82,111 @@ test('a plugin whose header cannot be sent fails the response, and leaves no sub
   await Promise.all([subscription.returned, payloads.returned]);
 });
 
+describe('a plugin that does not start', () => {
+  const post = async (url: string): Promise<unknown> => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(url, { method: 'POST', headers, body: '{"query":"{ greeting }"}' });
+    const { errors } = await response.json();
+    return errors === undefined ? response.status : [response.status, errors[0].extensions.code];
+  };
+  const readiness = async (url: string): Promise<unknown> => {
+    const response = await fetch(`${url}/health/ready`);
+    const { reasons } = await response.json();
+    return [response.status, reasons];
+  };
+  const logLine = 'A plugin of Apollo Server has not started';
+
+  /** A plugin that starts when its first attempts have failed. */
+  class Connecting implements Plugin {
+    readonly stops: string[] = [];
+    readonly #failures: Error[];
+    attempts = 0;
+
+    constructor(...failures: Error[]) {
+      this.#failures = failures;
+    }
+
+    async serverWillStart() {
+      this.attempts += 1;
+      const failure = this.#failures.shift();
+      if (failure !== undefined) throw failure;
+      return { serverWillStop: async () => void this.stops.push('stopped') };
+    }
+  }
+
+  test('because it fails is started again, and the gateway is not ready until it has started', async () => {
+    const timers = createManualTimers();
+    const refused = new Error('Connection refused.');
+    const failing = new Connecting(refused, refused);
+    const other = new Connecting();
+    const startupDidFail = jest.fn(async (_: { error: Error }) => Promise.reject(new Error('no report')));
+    await using server = await startScriptedServer(() => singleOutcome('{"greeting":"hello"}'), {
+      plugins: [other, failing, { startupDidFail }],
+      timers,
+    });
+    const notReady = [
+      503,
+      [{ code: 'PLUGIN_NOT_STARTED', message: 'plugins[1] (Connecting): Connection refused.' }],
+    ];
+    expect(await readiness(server.adminUrl)).toEqual(notReady);
+    expect(await post(server.url)).toEqual([503, 'SUPERGRAPH_UNAVAILABLE']);
+    const retry = (minMs: number, maxMs: number) =>
+      timers.fire(timers.pendingMs().find((ms) => ms >= minMs && ms <= maxMs) as number);
+    retry(250, 500);
+    expect(await readiness(server.adminUrl)).toEqual(notReady);
+    retry(500, 1_000);
+    expect(await post(server.url)).toBe(200);
+    expect(await readiness(server.adminUrl)).toEqual([200, undefined]);
+    expect([other.attempts, failing.attempts]).toEqual([1, 3]);
+    expect(startupDidFail.mock.calls).toEqual([[{ error: refused }]]);
+    expect(server.logLines).toEqual([logLine, 'A plugin of Apollo Server failed in startupDidFail']);
+    await server.close();
+    expect([other.stops, failing.stops]).toEqual([['stopped'], ['stopped']]);
+  });
+
+  test('because it does not end is no reason to wait for long, and ends with the gateway', async () => {
+    const timers = createManualTimers();
+    const other = new Connecting();
+    await using server = await startScriptedServer(() => singleOutcome('{"greeting":"hello"}'), {
+      plugins: [{ serverWillStart: () => new Promise(() => {}) }, other],
+      timers,
+    });
+    const answered = post(server.url);
+    expect(await readiness(server.adminUrl)).toEqual([
+      503,
+      [{ code: 'PLUGIN_NOT_STARTED', message: 'The plugins of Apollo Server have not started yet.' }],
+    ]);
+    timers.fire(10_000);
+    expect(await answered).toEqual([503, 'SUPERGRAPH_UNAVAILABLE']);
+    expect(await post(server.url)).toEqual([503, 'SUPERGRAPH_UNAVAILABLE']);
+    await server.close();
+    expect([server.logLines, other.stops]).toEqual([[logLine], ['stopped']]);
+  });
+
+  test('because it fails is not started again when the gateway has closed', async () => {
+    const timers = createManualTimers();
+    const failing = new Connecting(new Error('Connection refused.'));
+    const server = await startScriptedServer(undefined, { plugins: [failing], timers });
+    await readiness(server.adminUrl);
+    await server.close();
+    expect([failing.attempts, timers.pendingMs()]).toEqual([1, []]);
+  });
+
+  test('because it does not fit the others keeps the gateway from being ready, with the reason', async () => {
+    const plugins: Plugin[] = [
+      { serverWillStart: async () => ({ schemaDidLoadOrUpdate: () => failToRead() }) },
+    ];
+    await using server = await startScriptedServer(undefined, { plugins });
+    const message = "plugins: An error was thrown from an 'onSchemaLoadOrUpdate' listener: Not this schema.";
+    expect(await readiness(server.adminUrl)).toEqual([503, [{ code: 'PLUGIN_NOT_STARTED', message }]]);
+    expect(await post(server.url)).toEqual([503, 'SUPERGRAPH_UNAVAILABLE']);
+  });
+
+  function failToRead(): never {
+    throw new Error('Not this schema.');
+  }
+});
+
 test.each<[string, Plugin]>([
   [
     'fails to stop',
@@ -95,12 +200,6 @@ test.each<[string, Plugin]>([
   const server = await startScriptedServer(() => singleOutcome('{}'), {
     plugins: [plugin],
     drainTimeout: 10,
-  });
-  // Apollo Server starts with the first request.
-  await fetch(server.url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: '{"query":"{ greeting }"}',
   });
   await server.close();
   expect(server.logLines).toEqual(['Apollo Server plugins could not be stopped']);

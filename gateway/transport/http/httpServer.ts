@@ -7,7 +7,7 @@ import type { TrafficControl } from '../../admission/trafficControl.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
 import { shutdownStepMs } from '../../time/shutdownStepMs.ts';
-import { systemTimers, type Timers } from '../../time/timers.ts';
+import { systemTimers } from '../../time/timers.ts';
 import { withTimeout } from '../../time/withTimeout.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
 import { EventStreamRequests, readStreamToken } from '../event-streams/eventStreamRequests.ts';
@@ -94,8 +94,6 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, Admis
   readonly initTimeoutMs: number;
   /** Milliseconds within which a client has to open a reserved event stream. */
   readonly reservationTimeoutMs: number;
-  /** Default: real time. */
-  readonly timers?: Timers;
   /** The output directory of `bundleGraphiql`. When set, a browser's GET of the GraphQL route gets GraphiQL, or a page that
    *  says that the bundle is missing. */
   readonly graphiqlDirectory?: string;
@@ -215,7 +213,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const health = {
     supergraphs,
     isShuttingDown: () => isShuttingDown,
-    reasons: options.unreadyReasons ?? (() => []),
+    reasons: () => [...apollo.unreadyReasons, ...(options.unreadyReasons?.() ?? [])],
     notes: options.readinessNotes ?? (() => []),
   };
 

@@ -1,0 +1,21 @@
+import type { ApolloServerPlugin } from '@apollo/server';
+import type { GatewayContext } from './clientRequest.ts';
+
+type Plugin = ApolloServerPlugin<GatewayContext>;
+
+const hooks = [
+  'serverWillStart',
+  'requestDidStart',
+  'unexpectedErrorProcessingRequest',
+  'contextCreationDidFail',
+  'invalidRequestWasReceived',
+  'startupDidFail',
+] as const satisfies readonly (keyof Plugin)[];
+
+/** A copy of the plugin with its hooks bound to it, because a plugin may be an instance of a class with private members. */
+export function bindPlugin(plugin: Plugin): Plugin {
+  const bound = hooks.flatMap((hook) =>
+    plugin[hook] === undefined ? [] : [[hook, plugin[hook].bind(plugin)] as const],
+  );
+  return { ...plugin, ...Object.fromEntries(bound) };
+}
