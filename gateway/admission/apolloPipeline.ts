@@ -325,7 +325,12 @@ function toExecutionResult(
     const isObserved = client !== undefined && payloads !== undefined && outcome.kind === 'incremental';
     // Stored before any plugin can fail, so that `Admission` can end the payloads.
     client?.storeOutcome(isObserved ? payloads.observe(outcome, client) : outcome);
-    return { data: asData(new ExecutedData(undefined, undefined, client)) };
+    return {
+      ...(isObserved && outcome.firstErrors !== undefined
+        ? { errors: outcome.firstErrors.map((error) => new FormattedGraphQLError(error, undefined)) }
+        : {}),
+      data: asData(new ExecutedData(undefined, undefined, client)),
+    };
   }
   const { data, errors, extensions, caching } = outcome;
   return {

@@ -16,7 +16,7 @@ export class FormattedGraphQLError extends GraphQLError {
     const extensions: Record<string, unknown> = { ...formatted.extensions };
     delete extensions.http;
     if (status !== undefined) extensions.http = { status, headers: new HeaderMap(headersOf(formatted)) };
-    super(formatted.message, { extensions });
+    super(formatted.message, { path: formatted.path, extensions });
     this.#formatted = formatted;
   }
 

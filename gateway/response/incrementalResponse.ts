@@ -93,6 +93,7 @@ export class IncrementalResponse {
     return {
       kind: 'incremental',
       payloads: this.#createPayloads(first),
+      firstErrors: errors.length > 0 ? errors : undefined,
       hasErrors: () => this.#publisher.hasErrors,
       isComplete: () => !this.#publisher.hasNext,
     };

@@ -1,11 +1,12 @@
 import type { ApolloServerPlugin, GraphQLRequestListener } from '@apollo/server';
 import { describe, expect, test } from '@jest/globals';
-import { GraphQLError } from 'graphql';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { GatewayContext } from '../../gateway/gateway.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
 import type { RequestSignal } from '../../gateway/time/requestAbort.ts';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
 import {
   collectPayloads,
   exchange,
@@ -295,6 +296,61 @@ describe('an Apollo Server plugin', () => {
     });
     expect(recorder.calls.at(-1)).toEqual(['willSendSubsequentPayload', 'query', 'incremental', current[1]]);
     expect(server.logLines).toEqual(['An Apollo Server plugin failed with an unexpected error']);
+  });
+
+  test('gets the errors of the first payload before the response is sent, each with its path, over every transport', async () => {
+    const seen: unknown[] = [];
+    const plugin: ApolloServerPlugin<GatewayContext> = {
+      requestDidStart: async () => ({
+        didEncounterErrors: async ({ errors }) => {
+          const codes = errors.map(({ message, path, extensions }) => [message, path, extensions.code]);
+          seen.push(['didEncounterErrors', ...codes]);
+        },
+        willSendResponse: async ({ errors, response: { body: sent } }) => {
+          const initial = sent.kind === 'incremental' ? sent.initialResult.errors : undefined;
+          seen.push(['willSendResponse', errors?.length, initial]);
+        },
+      }),
+    };
+    await using gateway = await startInlineGateway({
+      subgraphs: [
+        {
+          name: 'one',
+          sdl: 'type Query { broken: String }',
+          resolvers: { Query: { broken: () => Promise.reject(new Error('No.')) } },
+        },
+        { name: 'two', sdl: 'type Query { later: String }' },
+      ],
+      dependencies: { plugins: [plugin] },
+    });
+    const text = '{ broken ... @defer { later } }';
+    const { payloads } = await collectPayloads(gateway.url, {
+      ...deferring('multipart/mixed'),
+      body: JSON.stringify({ query: text }),
+    });
+    const [error] = (payloads[0] as { errors: [GraphQLFormattedError] }).errors;
+    const { message, path, extensions } = error;
+    expect(path).toEqual(['broken']);
+    const expected = [
+      ['didEncounterErrors', [message, path, extensions?.code]],
+      ['willSendResponse', 1, [error]],
+    ];
+    expect(seen).toEqual(expected);
+    const events = await exchange(gateway.url, {
+      ...deferring('text/event-stream'),
+      body: JSON.stringify({ query: text }),
+    });
+    expect(events.body).toContain(JSON.stringify(payloads[0]));
+    const client = createClient({
+      url: gateway.url.replace('http', 'ws'),
+      webSocketImpl: WebSocket,
+      retryAttempts: 0,
+    });
+    const results: unknown[] = [];
+    for await (const result of client.iterate({ query: text })) results.push(result);
+    await client.dispose();
+    expect(results).toEqual(payloads);
+    expect(seen).toEqual([...expected, ...expected, ...expected]);
   });
 
   test('sees a subscription as one response, and nothing of a response whose client has left', async () => {

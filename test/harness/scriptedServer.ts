@@ -257,7 +257,13 @@ export class ScriptedPayloads implements AsyncIterable<readonly string[]> {
   }
 
   get outcome(): ExecutionOutcome {
-    return { kind: 'incremental', payloads: this, hasErrors: () => false, isComplete: () => false };
+    return {
+      kind: 'incremental',
+      payloads: this,
+      firstErrors: undefined,
+      hasErrors: () => false,
+      isComplete: () => false,
+    };
   }
 
   push(batch: readonly unknown[] | Error | 'end'): void {

@@ -283,6 +283,7 @@ describe('payloads of equal requests', () => {
           },
         }),
       },
+      firstErrors: undefined,
       hasErrors: () => false,
       isComplete: () => created === 3,
     };
