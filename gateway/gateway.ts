@@ -23,6 +23,7 @@ import { isModule, loadExtensions } from './extensions/loadExtensions.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { createFeatureContext } from './featureContext.ts';
 import { InsightsFeature } from './insights/insightsFeature.ts';
+import { isObject } from './json/isObject.ts';
 import { type GatewayAddresses, Lifecycle } from './lifecycle.ts';
 import { createListeners } from './listeners.ts';
 import { registerPlanMetrics } from './operation/planMetrics.ts';
@@ -254,14 +255,15 @@ async function assembleGateway(
   };
 }
 
-/** The options with `extensions` as a configuration file has them. The configuration is frozen, and extensions are not
- *  frozen with it. */
+/** The options with `extensions` as a configuration file has them, and without the options of modules: the configuration is
+ *  frozen, and objects of the application must not be frozen with it. */
 function withModulesOnly(options: GatewayOptions): ConfigOptions {
   const { extensions } = options;
   if (!Array.isArray(extensions)) return options as ConfigOptions;
-  const modules = extensions.map((entry) =>
-    isModule(entry) ? entry : { module: String(entry?.name || 'extension') },
-  );
+  const modules = extensions.map((entry) => {
+    if (!isModule(entry)) return { module: String(entry?.name || 'extension') };
+    return isObject(entry.options) ? { ...entry, options: {} } : entry;
+  });
   return { ...options, extensions: modules };
 }
 

@@ -255,6 +255,22 @@ describe('an extension', () => {
       );
   });
 
+  test('of a module gets the very objects of its options, which are not frozen with the configuration', async () => {
+    const pool: Record<string, unknown> = { key: Buffer.from('key') };
+    pool.self = pool;
+    const code =
+      'export default ({ pool }) => ({ name: String(Object.keys(pool)), close() { pool.isClosed = true; } });';
+    const module = await writeModule('pooled.mjs', code);
+    const options = { supergraph: { file: 'none.graphql' }, telemetry: { logLevel: 'silent' as const } };
+    const gateway = await createGateway({ ...options, extensions: [{ module, options: { pool } }] });
+    await gateway.close();
+    expect(pool.isClosed).toBe(true);
+    const invalid = { module, options: 'pool' as never };
+    await expect(createGateway({ ...options, extensions: [invalid] })).rejects.toThrow(
+      'extensions[0].options',
+    );
+  });
+
   test('that was created is closed when another one is refused', async () => {
     const closed: string[] = [];
     const entries = ['a', 'b', 'a'].map((name) => ({ name, close: () => void closed.push(name) }));
