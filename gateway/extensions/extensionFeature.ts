@@ -8,7 +8,9 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { CallHooks } from '../subgraphs/callHooks.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../supergraph/supergraphRefusedError.ts';
+import { PendingPromises } from '../time/pendingPromises.ts';
 import { shutdownStepMs } from '../time/shutdownStepMs.ts';
+import { withTimeout } from '../time/withTimeout.ts';
 import type { UnreadyReason } from '../transport/http/healthRoutes.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import type { Extension, PolicyRequest } from './extension.ts';
@@ -36,6 +38,7 @@ export class ExtensionFeature implements Feature {
   readonly #extensions: readonly Extension[];
   readonly #context: Pick<FeatureContext, 'config' | 'log' | 'timers'>;
   readonly #runner: HookRunner;
+  readonly #runningRoutes = new PendingPromises();
   readonly #readinessHooks: readonly BoundHook<'readiness'>[];
 
   constructor(extensions: readonly Extension[], context: Pick<FeatureContext, 'config' | 'log' | 'timers'>) {
@@ -115,6 +118,11 @@ export class ExtensionFeature implements Feature {
     });
   }
 
+  /** Waits for the routes. A mounted gateway has no listener that would. */
+  async stop(withinMs: number): Promise<void> {
+    await withTimeout(withinMs, this.#runningRoutes.settled(), this.#context.timers);
+  }
+
   async close(withinMs: number): Promise<void> {
     const { config, log, timers } = this.#context;
     const { drainTimeout } = config.listen;
@@ -141,8 +149,10 @@ export class ExtensionFeature implements Feature {
   #addRoutes(listener: Routes, member: 'publicRoutes' | 'adminRoutes', reservedPath?: string): void {
     const { config, log } = this.#context;
     const { bodySize } = config.limits;
+    const running = this.#runningRoutes;
     for (const { name: extension, [member]: routes = [] } of this.#extensions) {
-      if (routes.length > 0) addExtensionRoutes(listener, { extension, routes, reservedPath, bodySize, log });
+      if (routes.length === 0) continue;
+      addExtensionRoutes(listener, { extension, routes, reservedPath, bodySize, running, log });
     }
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { HttpError } from '../admission/httpError.ts';
 import { ConfigError } from '../config/configError.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import type { PendingPromises } from '../time/pendingPromises.ts';
 import { addRawBodyRoutes } from '../transport/http/rawBodyRoutes.ts';
 import { readBody } from '../transport/http/readBody.ts';
 import type { Routes } from '../transport/http/routes.ts';
@@ -15,21 +16,25 @@ interface ExtensionRoutesOptions {
   readonly reservedPath?: string | undefined;
   /** Largest body of a request, after decompression. */
   readonly bodySize: number;
+  /** Gets each request with a promise that resolves when its response has ended. */
+  readonly running: PendingPromises;
   readonly log: Pick<Logger, 'error'>;
 }
+
+type Handler = Parameters<Routes['route']>[0]['handler'];
 
 /** Adds routes of an extension to a listener. They are added when the listener starts.
  *  @throws {ConfigError} then, for a route that exists already, and for a path that is not valid. */
 export function addExtensionRoutes(
   listener: Routes,
-  { extension, routes, reservedPath, bodySize, log }: ExtensionRoutesOptions,
+  { extension, routes, reservedPath, bodySize, running, log }: ExtensionRoutesOptions,
 ): void {
   addRawBodyRoutes(listener, 'The header content-type is not valid.', (scope) => {
     for (const route of routes) {
       const { method, path: url } = route;
       const problem = (message: string, expected: string): ConfigError =>
         routeError(`has the extension "${extension}" with the route ${method} ${url}, ${message}`, expected);
-      const handler: Parameters<typeof scope.route>[0]['handler'] = async (request, reply) => {
+      const respond = async (...[request, reply]: Parameters<Handler>): Promise<unknown> => {
         const body = await readBody(request.raw, bodySize);
         const fail = (err: unknown): HttpError => {
           log.error({ err, extension, method, path: url }, 'A route of an extension failed');
@@ -38,10 +43,17 @@ export function addExtensionRoutes(
         try {
           const params = request.params as Record<string, string>;
           const response = checkResponse(await route.handle(toRequest(request.raw, body), params));
+          // Resolves when the response has ended.
           return await reply.send(withBodyErrors(response, fail));
         } catch (err) {
           throw fail(err);
         }
+      };
+      const handler: Handler = (...parameters) => {
+        const responded = respond(...parameters);
+        const end = (): void => {};
+        running.add(responded.then(end, end));
+        return responded;
       };
       let exists: boolean;
       try {

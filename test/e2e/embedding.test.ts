@@ -25,8 +25,10 @@ import {
   type ReadIdentity,
 } from '../../gateway/gateway.ts';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
+import { Gate } from '../harness/gate.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
+import { createManualTimers, type ManualTimers } from '../harness/manualTimers.ts';
 import { exchange, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
 import { noShedding } from '../harness/testGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
@@ -448,6 +450,52 @@ describe('a mounted gateway', () => {
     hold.resolve();
     await Promise.all(closed);
     expect(calls).toBe(1);
+  });
+
+  describe('with a route of an extension that has not answered', () => {
+    async function closeWhileAnswering(run: (gate: Gate, timers: ManualTimers) => void, order: string[]) {
+      const gate = new Gate();
+      const timers = createManualTimers();
+      const events: string[] = [];
+      const extension = defineExtension({
+        name: 'hooks',
+        publicRoutes: [
+          {
+            method: 'POST',
+            path: '/hook',
+            handle: async () => {
+              await gate.pass();
+              events.push('answered');
+              return new Response('done');
+            },
+          },
+        ],
+        close: () => void events.push('closed'),
+      });
+      const gateway = await createMounted({ extensions: [extension] }, { timers });
+      await gateway.start({ listen: false, admin: false });
+      await serving(gateway.handler, async (origin) => {
+        const answered = fetch(`${origin}/hook`, { method: 'POST' });
+        await gate.waitForArrivals();
+        const closed = gateway.close();
+        await Promise.race([closed, waitForTurns(50)]);
+        expect(events).toEqual([]);
+        run(gate, timers);
+        await closed;
+        gate.open();
+        expect((await answered).status).toBe(200);
+      });
+      expect(events).toEqual(order);
+    }
+
+    test('closes the extension after the answer', async () => {
+      await closeWhileAnswering((gate) => gate.open(), ['answered', 'closed']);
+    });
+
+    test('closes the extension at the end of the drain timeout', async () => {
+      const endDrain = (_: Gate, timers: ManualTimers) => timers.fire(Math.max(...timers.pendingMs()));
+      await closeWhileAnswering(endDrain, ['closed', 'answered']);
+    });
   });
 
   test('can be started once', async () => {
