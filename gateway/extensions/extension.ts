@@ -227,9 +227,9 @@ export interface LoadedSupergraph {
 /** A route of an extension, with the Fetch API's `Request` and `Response`. */
 export interface ExtensionRoute {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Such as `/tenants/:id`. */
+  /** Such as `/tenants/:id` or `/files/*`, as Fastify has it. */
   readonly path: string;
-  /** `params`: the values of the path's `:name` parts. The body is read before, up to `limits.bodySize`. */
+  /** `params`: the values of the path's `:name` parts, and of a wildcard under `*`. The body is read before, up to `limits.bodySize`. */
   handle(request: Request, params: Readonly<Record<string, string>>): MaybePromise<Response>;
 }
 

@@ -395,6 +395,42 @@ describe('a mounted gateway', () => {
     await gateway.close();
   });
 
+  test('serves the routes of extensions as middleware, whatever their paths are', async () => {
+    const paths = ['/files/*', '/a.b/:id?', '/users/:id(^\\d+$)', '/range/:from-:to', '/names::all', '/(x)+'];
+    const publicRoutes = paths.map((path) => {
+      const handle = (_: Request, params: object) => Response.json([path, params]);
+      return { method: 'GET' as const, path, handle };
+    });
+    const extra = { method: 'PUT' as const, path: '/files/:name', handle: () => new Response() };
+    const extension = defineExtension({ name: 'files', publicRoutes: [...publicRoutes, extra] });
+    const gateway = await createMounted({ extensions: [extension] });
+    await gateway.start({ listen: false, admin: false });
+    const app: RequestListener = (request, response) =>
+      gateway.handler(request, response, () => void response.writeHead(418).end());
+    await serving(app, async (origin) => {
+      const answerOf = async (path: string, method = 'GET') => {
+        const response = await fetch(`${origin}${path}`, { method });
+        if (response.status !== 200) return [response.status, response.headers.get('allow')];
+        return (await response.json()) as unknown;
+      };
+      expect(await answerOf('/files/a/b.txt')).toEqual(['/files/*', { '*': 'a/b.txt' }]);
+      expect(await answerOf('/a.b')).toEqual(['/a.b/:id?', {}]);
+      expect(await answerOf('/a.b/7')).toEqual(['/a.b/:id?', { id: '7' }]);
+      expect(await answerOf('/users/7')).toEqual(['/users/:id(^\\d+$)', { id: '7' }]);
+      expect(await answerOf('/users/x')).toEqual([404, null]);
+      expect(await answerOf('/range/1-2')).toEqual(['/range/:from-:to', { from: '1', to: '2' }]);
+      expect(await answerOf('/names:all')).toEqual(['/names::all', {}]);
+      expect(await answerOf('/(x)+')).toEqual(['/(x)+', {}]);
+      for (const path of ['/files', '/axb', '/a.b/7/8', '/namesxall', '/xx']) {
+        expect([path, await answerOf(path)]).toEqual([path, [418, null]]);
+      }
+      expect(await answerOf('/files/a/b.txt', 'POST')).toEqual([405, 'GET, HEAD']);
+      expect(await answerOf('/files/a', 'POST')).toEqual([405, 'GET, HEAD, PUT']);
+      expect(await answerOf('/a.b', 'POST')).toEqual([405, 'GET, HEAD']);
+    });
+    await gateway.close();
+  });
+
   test('does not wait for a client that has disconnected while other middleware ran', async () => {
     const gateway = await createMounted({ listen: { drainTimeout: '5m' } });
     await gateway.start({ listen: false, admin: false });

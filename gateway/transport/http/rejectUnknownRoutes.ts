@@ -4,6 +4,7 @@ import { sendProblem } from './rawBodyRoutes.ts';
 export interface KnownRoute {
   /** Such as `/jobs/:id/retry`. */
   readonly url: string;
+  /** Matches all paths of the route, and those that only an expression in its URL excludes. */
   readonly pattern: RegExp;
   readonly methods: Set<string>;
 }
@@ -13,8 +14,7 @@ export interface KnownRoute {
 export function rejectUnknownRoutes(server: FastifyInstance): ReadonlyMap<string, KnownRoute> {
   const known = new Map<string, KnownRoute>();
   server.addHook('onRoute', ({ url, method }) => {
-    const pattern = new RegExp(`^${url.replaceAll('.', '\\.').replace(/:\w+/g, '[^/]+')}/?$`);
-    const route = known.get(url) ?? { url, pattern, methods: new Set() };
+    const route = known.get(url) ?? { url, pattern: patternOf(url), methods: new Set() };
     known.set(url, route);
     // An OPTIONS route only answers preflights.
     for (const name of [method].flat()) if (name !== 'OPTIONS') route.methods.add(name);
@@ -24,14 +24,30 @@ export function rejectUnknownRoutes(server: FastifyInstance): ReadonlyMap<string
     if (!request.is404) return;
     reply.header('cache-control', 'no-store');
     const [path = ''] = request.url.split('?');
-    const route = [...known.values()].find(({ pattern }) => pattern.test(path));
-    if (route === undefined) return sendNotFound(request, reply);
-    const allowed = [...route.methods].sort().join(', ');
-    return sendProblem(reply.header('allow', allowed), 405, `The route ${route.url} allows ${allowed}.`);
+    const routes = [...known.values()].filter(({ pattern }) => pattern.test(path));
+    const methods = new Set(routes.flatMap((route) => [...route.methods]));
+    if (routes.length === 0 || methods.has(request.method)) return sendNotFound(request, reply);
+    const allowed = [...methods].sort().join(', ');
+    const names = routes.map(({ url }) => url).join(', ');
+    return sendProblem(reply.header('allow', allowed), 405, `The route ${names} allows ${allowed}.`);
   });
   // For routes that call it.
   server.setNotFoundHandler(async (request, reply) => sendNotFound(request, reply));
   return known;
+}
+
+/** What has a meaning in a path of Fastify's router, each with what it matches; and all other characters with one in a regular
+ *  expression. An optional parameter and a wildcard end the path. */
+const pathParts = /(::)|(\/?):\w+(?:\((?:[^()]|\([^()]*\))*\))?(\?$)?|(\*$)|[^\w/]/g;
+
+function patternOf(url: string): RegExp {
+  const source = url.replace(pathParts, (part, colon, slash, optional, wildcard) => {
+    if (colon !== undefined) return ':';
+    if (wildcard !== undefined) return '.*';
+    if (slash === undefined) return `\\${part}`;
+    return optional === undefined ? `${slash}[^/]+` : `(?:${slash}[^/]+)?`;
+  });
+  return new RegExp(`^${source}/?$`);
 }
 
 function sendNotFound({ method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
