@@ -30,7 +30,8 @@ export interface Extension<Context extends object = Values> {
   /** Called for each HTTP response of a subgraph, before it is shared and cached. Returns a result to use instead, or
    *  `undefined`. What it returns must depend on the response alone, because other requests may get it, too. */
   onSubgraphResponse?(response: SubgraphHttpResponse): HookResult<SubgraphResult>;
-  /** Called before the one response to an operation is sent. Returns keys to add to its `extensions`, or `undefined`. */
+  /** Called before the one response to an operation is sent. Returns keys to add to its `extensions`, or `undefined`. Not
+   *  called for an operation that is not valid, or that `requestContext` has refused. */
   onResponse?(event: ResponseEvent<Context>): HookResult<Values>;
   /** Called before each payload of a response in several payloads is sent: deferred fragments and subscriptions. */
   onPayload?(event: PayloadEvent<Context>): MaybePromise<void>;

@@ -69,11 +69,19 @@ export function decorateWithResponseHooks({
       outcome = await execute(request, supergraph);
     } catch (error) {
       const operation = findOperation(request);
-      if (operation !== undefined && error instanceof GatewayError && !request.signal.aborted) {
-        const errors = [error.toFormatted()];
-        await callResponseHooks({ request: operation, errors, extensions: undefined, isExecuted: false });
-      }
-      throw error;
+      if (operation === undefined || !(error instanceof GatewayError) || request.signal.aborted) throw error;
+      const errors = [error.toFormatted()];
+      const refused = {
+        kind: 'single',
+        data: undefined,
+        errors,
+        extensions: undefined,
+        caching: undefined,
+      } as const;
+      const completed = await completeResponse(refused, operation);
+      // Traces of operations in a batch end with what is thrown.
+      if (completed === refused) throw error;
+      return completed;
     }
     const operation = findOperation(request);
     if (operation === undefined) return outcome;

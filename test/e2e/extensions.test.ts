@@ -7,7 +7,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { createClient } from 'graphql-ws';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
-import { type ClientOperation, defineExtension, RequestRefusedError } from '../../gateway/gateway.ts';
+import {
+  type ClientOperation,
+  defineExtension,
+  RequestRefusedError,
+  type ResponseEvent,
+} from '../../gateway/gateway.ts';
 import { readExtensionExamples, writeExtensionExamples } from '../harness/extensionExamples.ts';
 import { startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
@@ -212,6 +217,7 @@ describe('the examples of docs/extensions.md', () => {
             extensions: { code: 'TOO_MANY_FETCHES', fetches: 3, allowed: 2 },
           },
         ],
+        ...audit,
       },
     ]);
     expect(allCalls()).toEqual([]);
@@ -347,7 +353,8 @@ describe('a hook that fails', () => {
     async (_, hook, action) => {
       actions.set(hook, action);
       const error = { message: failure(hook), extensions: { code: 'EXTENSION_FAILED' } };
-      expect(await gateway.execute('{ review }', acme)).toEqual({ status: 500, body: { errors: [error] } });
+      const body = { errors: [error], ...(hook === 'requestContext' ? {} : audit) };
+      expect(await gateway.execute('{ review }', acme)).toEqual({ status: 500, body });
       expect(allCalls()).toEqual([]);
       const [line] = linesOf('A hook of an extension failed');
       expect(line).toMatchObject({
@@ -487,11 +494,37 @@ describe('a hook of a request', () => {
     actions.set(hook, () => {
       throw new RequestRefusedError('Not today.', { code: 'CLOSED', status: 403, extensions: { until: 9 } });
     });
+    const error = { message: 'Not today.', extensions: { code: 'CLOSED', until: 9 } };
     expect(await gateway.execute('{ review }', acme)).toEqual({
       status: 403,
-      body: { errors: [{ message: 'Not today.', extensions: { code: 'CLOSED', until: 9 } }] },
+      body: { errors: [error], ...(hook === 'onResponse' ? {} : audit) },
     });
     expect(linesOf('A hook of an extension failed')).toEqual([]);
+  });
+
+  test('that refuses an operation leaves the keys of onResponse in the response, over every transport', async () => {
+    actions.set('onPlan', () => {
+      throw new RequestRefusedError('Not today.', { code: 'CLOSED', status: 403 });
+    });
+    const seen: unknown[] = [];
+    actions.set('onResponse', ({ errors, isExecuted }: ResponseEvent) => {
+      seen.push([JSON.stringify(errors), isExecuted]);
+      return { closed: true };
+    });
+    const answer = {
+      errors: [{ message: 'Not today.', extensions: { code: 'CLOSED' } }],
+      extensions: { ...audit.extensions, closed: true },
+    };
+    for (const query of ['{ review }', '{ review }', 'mutation { addReview }']) {
+      expect(await gateway.execute(query, acme)).toEqual({ status: 403, body: answer });
+    }
+    const events = await fetch(gateway.url, {
+      method: 'POST',
+      headers: { ...acme.headers, 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: '{"query":"{ review }"}',
+    });
+    expect(await events.text()).toContain(JSON.stringify(answer));
+    expect(seen).toEqual(Array.from({ length: 4 }, () => [JSON.stringify(answer.errors), false]));
   });
 
   test('that refuses the call to a subgraph fails its fields', async () => {
