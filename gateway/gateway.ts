@@ -20,7 +20,7 @@ import { type ErrorCode, errorCodes, GatewayError } from './errors.ts';
 import type { Extension, ExtensionModule } from './extensions/extension.ts';
 import { ExtensionFeature } from './extensions/extensionFeature.ts';
 import { isModule, loadExtensions } from './extensions/loadExtensions.ts';
-import type { Feature, FeatureContext } from './feature.ts';
+import type { Feature } from './feature.ts';
 import { createFeatureContext } from './featureContext.ts';
 import { InsightsFeature } from './insights/insightsFeature.ts';
 import { isObject } from './json/isObject.ts';
@@ -195,7 +195,8 @@ async function assembleGateway(
   });
   open(context.authentication);
   const loadedExtensions = await loadExtensions(options.extensions ?? [], log);
-  const extensions = open(createExtensionFeature(loadedExtensions, context));
+  const extensions =
+    loadedExtensions.length === 0 ? undefined : open(new ExtensionFeature(loadedExtensions, context));
   const enrichment = add(new EnrichmentFeature(context, workerCalls));
   // After enrichment, which extends the API schema: the features below store what they read for the extended supergraph.
   const subscriptions = add(new SubscriptionFeature(context));
@@ -275,12 +276,4 @@ function createPreparer({ planning, limits }: GatewayConfig, metrics: Metrics): 
   });
   registerPlanMetrics(metrics.registry, () => preparer.planCacheCounts);
   return preparer;
-}
-
-/** `undefined` without extensions. */
-function createExtensionFeature(
-  extensions: readonly Extension[],
-  context: FeatureContext,
-): ExtensionFeature | undefined {
-  return extensions.length === 0 ? undefined : new ExtensionFeature(extensions, context);
 }

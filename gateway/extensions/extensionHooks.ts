@@ -89,31 +89,30 @@ export class HookRunner {
     try {
       result = run();
     } catch (error) {
-      throw this.toError(hook, error, call);
+      throw this.#toError(hook, error, call);
     }
     if (!isPromise(result)) return result;
     result.then(undefined, () => undefined);
-    throw this.toError(hook, new TypeError(`${hook.name} is synchronous, but it returned a promise.`), call);
+    throw this.#toError(hook, new TypeError(`${hook.name} is synchronous, but it returned a promise.`), call);
   }
 
-  /** Calls a hook and waits for its promise. `bounds`: omitted where the caller stops waiting by itself.
+  /** Calls a hook and waits for its promise.
    *  @throws {GatewayError} */
   async run<Result>(
     hook: Label,
     run: () => Result | Promise<Result>,
-    call: HookCall | BoundedHookCall,
+    call: BoundedHookCall,
   ): Promise<Result> {
     try {
       const result = run();
-      if (!isPromise(result)) return result;
-      return await ('timeoutMs' in call ? this.withinBounds(hook, result, call) : result);
+      return isPromise(result) ? await this.withinBounds(hook, result, call) : result;
     } catch (error) {
-      throw this.toError(hook, error, call);
+      throw this.#toError(hook, error, call);
     }
   }
 
   /** The error that a client gets for what a hook has thrown. The cause is logged, unless the hook refuses the request. */
-  toError(hook: Label, error: unknown, call: HookCall = {}): GatewayError {
+  #toError(hook: Label, error: unknown, call: HookCall): GatewayError {
     const { extension, name } = hook;
     const { requestId, subgraph } = call;
     const fields = { err: error, extension, hook: name, requestId, subgraph };
@@ -127,7 +126,7 @@ export class HookRunner {
     if (isRefusal(error)) {
       const { message, code, status, extensions } = error;
       const problem = findJsonProblem(extensions);
-      if (problem !== undefined) return this.toError(hook, problem, call);
+      if (problem !== undefined) return this.#toError(hook, problem, call);
       return new GatewayError('BAD_REQUEST', message, { ...options, extensions, refusal: { code, status } });
     }
     this.#options.log.error(fields, 'A hook of an extension failed');
