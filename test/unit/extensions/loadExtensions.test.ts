@@ -220,7 +220,7 @@ describe('an extension', () => {
     ['/health/live', 'which exists already; expected: another path'],
     ['/graphql', 'which exists already; expected: another path'],
     ['/files/*/name', 'whose path is not valid: Wildcard must be the last character in the route'],
-    ['/files/:name(', 'whose path is not valid: Invalid regular expression'],
+    ['/files/:name(', 'whose path is not valid: Invalid regexp expression in "/files/:name("'],
   ])('cannot have the route %s, %s', async (path, message) => {
     const gateway = await createGateway({
       supergraph: { file: join(directory, 'none.graphql'), watch: false },
