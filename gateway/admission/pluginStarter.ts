@@ -26,8 +26,8 @@ export class PluginStarter {
   /** Messages by what has not started. */
   readonly #problems = new Map<string, string>();
   readonly #stopped = Promise.withResolvers<void>();
-  /** By the names of plugins. */
-  readonly #retryTimers = new Map<string, CancelTimer>();
+  /** Of attempts and retries, by the names of plugins. */
+  readonly #running = new Map<string, CancelTimer>();
   #isStopped = false;
 
   constructor(timers: Timers, log: TransportLog) {
@@ -59,7 +59,7 @@ export class PluginStarter {
   stop(): void {
     this.#isStopped = true;
     this.#stopped.resolve();
-    for (const cancel of this.#retryTimers.values()) cancel();
+    for (const cancelTimer of this.#running.values()) cancelTimer();
   }
 
   /** Logs a problem, unless it is the last one of `name`, too. */
@@ -76,19 +76,20 @@ export class PluginStarter {
       const cancelTimer = this.#timers.after(slowStartMs, () =>
         this.report(name, new Error(`serverWillStart did not end within ${slowStartMs / 1_000} s.`)),
       );
+      this.#running.set(name, cancelTimer);
       try {
         const listener = await serverWillStart();
         this.#problems.delete(name);
         return listener;
       } catch (error) {
+        if (this.#isStopped) return;
         this.report(name, error);
         if (attempt === 1) this.#callStartupDidFail(error);
       } finally {
         cancelTimer();
       }
-      if (this.#isStopped) return;
       await new Promise<void>((resolve) => {
-        this.#retryTimers.set(name, this.#timers.after(backoffDelayMs(attempt, retryBackoff), resolve));
+        this.#running.set(name, this.#timers.after(backoffDelayMs(attempt, retryBackoff), resolve));
       });
     }
   }

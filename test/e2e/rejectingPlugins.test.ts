@@ -163,13 +163,19 @@ describe('a plugin that does not start', () => {
     expect([server.logLines, other.stops]).toEqual([[logLine], ['stopped']]);
   });
 
-  test('because it fails is not started again when the gateway has closed', async () => {
+  test('is neither started again nor reported when the gateway has closed', async () => {
     const timers = createManualTimers();
     const failing = new Connecting(new Error('Connection refused.'));
-    const server = await startScriptedServer(undefined, { plugins: [failing], timers });
+    const connection = Promise.withResolvers<void>();
+    const server = await startScriptedServer(undefined, {
+      plugins: [failing, { serverWillStart: () => connection.promise }],
+      timers,
+    });
     await readiness(server.adminUrl);
     await server.close();
-    expect([failing.attempts, timers.pendingMs()]).toEqual([1, []]);
+    connection.reject(new Error('Too late.'));
+    await connection.promise.catch(() => {});
+    expect([failing.attempts, timers.pendingMs(), server.logLines]).toEqual([1, [], [logLine]]);
   });
 
   test('because it does not fit the others keeps the gateway from being ready, with the reason', async () => {
