@@ -33,6 +33,15 @@ class SupergraphSwitch {
   }
 }
 
+async function postInvalidation({ adminUrl }: InlineGateway, body: unknown): Promise<unknown> {
+  const response = await fetch(new URL('/cache/invalidate', adminUrl), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return response.json();
+}
+
 interface SwitchingShop extends AsyncDisposable {
   readonly shop: CachedShop;
   /** Resolves when the changed supergraph is in use. */
@@ -87,16 +96,23 @@ describe('A new supergraph', () => {
     await change((sdl) => sdl.replace('stock: Int ', 'stock(at: String = "all"): Int '));
     expect((await shop.execute(query)).body).toEqual({ data: { top: { name: 'Product 1', stock: 8 } } });
   });
+
+  test('uses no entry that its new key could not invalidate', async () => {
+    await using switching = await startSwitching();
+    const { shop, change } = switching;
+    await shop.execute(query);
+    await change((sdl) => sdl.replace('type Product', '$& @join__type(graph: CATALOG, key: "name")'));
+    await shop.execute(query);
+    shop.data.stock = 8;
+    const entities = [{ __typename: 'Product', name: 'Product 1' }];
+    expect(await postInvalidation(shop.gateway, { entities })).toMatchObject({ pending: false });
+    expect((await shop.execute(query)).body).toEqual({ data: { top: { name: 'Product 1', stock: 8 } } });
+  });
 });
 
 describe('A supergraph without cache rules', () => {
   const restock = 'mutation { restock(id: "1") { id } }';
-  const invalidate = (gateway: InlineGateway) =>
-    fetch(new URL('/cache/invalidate', gateway.adminUrl), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ types: ['Product'] }),
-    });
+  const invalidate = (gateway: InlineGateway) => postInvalidation(gateway, { types: ['Product'] });
 
   test.each<[string, (gateway: InlineGateway) => Promise<unknown>]>([
     ['a mutation', (gateway) => gateway.execute(restock)],

@@ -11,7 +11,7 @@ const sdl = `
     media: Media
     other: Int
   }
-  type Product @key(fields: "id") @cached(maxAge: "1m", tags: ["products"]) { id: ID! name: String kind: Kind text: String }
+  type Product @key(fields: "id") @key(fields: "id kind") @cached(maxAge: "1m", tags: ["products"]) { id: ID! name: String kind: Kind text: String }
   enum Kind { LARGE SMALL }
   enum Order { NAME PRICE }
   input Where { name: String = "x" and: Where limit: Limit }
@@ -37,6 +37,7 @@ test.each<[string, FetchShape, string, string]>([
   ['a field of another type', top, 'other: Int', 'other: String'],
   ['descriptions', top, 'type Product', '"Things." type Product'],
   ['the order of fields', top, 'name: String kind: Kind', 'kind: Kind name: String'],
+  ['the order of fields in a key', top, '"id kind"', '"kind id"'],
   ['the order of enum values', top, 'LARGE SMALL', 'SMALL LARGE'],
   ['a longer rule', top, '@cached(maxAge: "1m", tags', '@cached(maxAge: "2m", tags'],
   ['another type', entity, 'input Limit { most: Int = 5 }', 'input Limit { most: Int = 6 }'],
@@ -64,6 +65,8 @@ test.each<[string, FetchShape, string, string]>([
     'type Game implements Media @cached(maxAge: "1m") { title: String } type Film',
   ],
   ['the field of an entity', entity, 'name: String kind', 'name: Int kind'],
+  ['the keys of an entity', entity, '@key(fields: "id")', '@key(fields: "id") @key(fields: "id text")'],
+  ['the keys of a nested entity', top, '@key(fields: "id")', '@key(fields: "id") @key(fields: "id text")'],
 ])(
   'answers stored under an older supergraph are not used after a change of %s',
   async (_, shape, from, to) => {
