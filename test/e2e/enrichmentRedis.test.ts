@@ -200,6 +200,28 @@ describe('Two processes that share Redis', () => {
     }
   });
 
+  test('publish an update that arrives when only tokens of the other process are valid', async () => {
+    const prefix = randomUUID();
+    await using one = createManualEnrichmentReplica(server.url, prefix, patientReclaim);
+    await using other = createEnrichmentReplica(server.url, prefix, patientReclaim);
+    const attempt = new ControlledAttempt();
+    await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock']), attempt);
+    const token = await enqueueJob(other.enrichments, jobOf('a', ['reviews', 'stock']));
+    expect(other.events).toEqual(['joined']);
+    attempt.emit(successfulResult('reviews'));
+    for (const _ of ['first', 'second']) one.advance(tokenTtlMs + 10_000);
+    const laterToken = await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock']));
+    attempt.complete(successfulResult('stock', 1));
+    await waitUntil(async () => (await other.enrichments.list({ state: undefined, limit: 1 })).length === 0);
+    for (const known of [token, laterToken]) {
+      const arrived = await other.enrichments.readArrived(known, ada);
+      expect([arrived?.updates.map(formatUpdate), arrived?.hasNext]).toEqual([
+        ['1-0 reviews "reviews!" …', '2-0 stock 1'],
+        false,
+      ]);
+    }
+  });
+
   test('do not reclaim a job of a live process, however long it takes', async () => {
     const prefix = randomUUID();
     const executor = createAnsweringExecutor('other');

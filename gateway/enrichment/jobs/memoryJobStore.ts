@@ -16,6 +16,8 @@ export interface MemoryJobStoreOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly observer: JobObserver;
+  /** Whether Redis may have the run, so that other processes may have tokens of it. It stays until `release`. */
+  isReplicated?(runId: string): boolean;
 }
 
 interface StoredJobRun {
@@ -241,7 +243,8 @@ export class MemoryJobStore implements JobStore {
     run.cancelExpiry();
     run.cancelExpiry = timers.after(policy.tokens.expireAfter + logGracePeriodMs, () => {
       // A retried run needs no token: it ends with its last attempt.
-      if (run.isRetried && this.#isActive(run)) this.#scheduleExpiry(run);
+      const isNeeded = run.isRetried || this.#options.isReplicated?.(run.id) === true;
+      if (isNeeded && this.#isActive(run)) this.#scheduleExpiry(run);
       else this.#evict(run);
     });
   }

@@ -25,7 +25,7 @@ import { ReplicatedRuns } from './replicatedRuns.ts';
 import type { LogPage } from './updateLog.ts';
 import { UpdateNotifier } from './updateNotifier.ts';
 
-interface RedisJobStoreOptions extends MemoryJobStoreOptions {
+interface RedisJobStoreOptions extends Omit<MemoryJobStoreOptions, 'isReplicated'> {
   readonly config: RedisConfig;
   /** Receives failures of operations that are retried. */
   onFailure(failure: RedisFailure | Error): void;
@@ -68,7 +68,7 @@ export class RedisJobStore implements JobStore {
     const [maxRuns, maxBytes] = [2 * maxPending, 2 * maxPendingSize];
     this.#readLimiter = new ReadLimiter(maxPending);
     this.#keys = new JobKeys(config.keyPrefix);
-    this.#memory = new MemoryJobStore(options);
+    this.#memory = new MemoryJobStore({ ...options, isReplicated: (id) => this.#replicated.has(id) });
     this.#redis = new RetryingRedisClient({ config, onFailure, timers });
     this.#queue = new JobQueue({
       config,
