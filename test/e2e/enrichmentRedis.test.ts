@@ -8,7 +8,7 @@ import type { Redis } from 'ioredis';
 import type { DeferredEnrichments } from '../../gateway/enrichment/deferredEnrichments.ts';
 import { hashOf } from '../../gateway/enrichment/jobs/enrichmentToken.ts';
 import { JobKeys } from '../../gateway/enrichment/jobs/jobKeys.ts';
-import { isRunWanted, joinRun } from '../../gateway/enrichment/jobs/jobScripts.ts';
+import { isRunWanted, joinRun, writeRun } from '../../gateway/enrichment/jobs/jobScripts.ts';
 import { RedisJobAdmin } from '../../gateway/enrichment/jobs/redisJobAdmin.ts';
 import { RetryingRedisClient } from '../../gateway/redis/retryingRedisClient.ts';
 import {
@@ -198,6 +198,30 @@ describe('Two processes that share Redis', () => {
         ]);
       }
     }
+  });
+
+  test('run equal jobs once, also when the second process reconnects while it joins the first', async () => {
+    const prefix = randomUUID();
+    await using proxy = await startPausableProxy(server.port);
+    const proxyUrl = `redis://127.0.0.1:${proxy.port}`;
+    await using one = createEnrichmentReplica(server.url, prefix, patientReclaim);
+    await using other = createEnrichmentReplica(proxyUrl, prefix, patientReclaim);
+    const attempt = new ControlledAttempt();
+    await enqueueJob(one.enrichments, jobOf('a'), attempt);
+    await enqueueJob(other.enrichments, jobOf('b'));
+    const joining = proxy.pauseAt(joinRun.sha);
+    const enqueued = enqueueJob(other.enrichments, jobOf('a'));
+    await joining;
+    // After each subscription, tokens are written again, and then runs.
+    const recovering = proxy.pauseAt(writeRun.sha);
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await recovering;
+    proxy.resume();
+    const token = await enqueued;
+    attempt.complete(successfulResult('reviews'));
+    expect(await collectUpdates(await subscribeToJob(one.enrichments, token))).toEqual([
+      '1-0 reviews "reviews!"',
+    ]);
   });
 
   test('publish an update that arrives when only tokens of the other process are valid', async () => {

@@ -5,6 +5,7 @@ import type { JobRunEnd } from './jobRun.ts';
 import { JobRunWriter } from './jobRunWriter.ts';
 import type { RedisJobContext } from './redisJobContext.ts';
 import type { RedisTokens } from './redisTokens.ts';
+import type { LiveToken } from './tokenTable.ts';
 
 interface ReplicatedRunsOptions extends RedisJobContext {
   readonly tokens: RedisTokens;
@@ -108,11 +109,7 @@ export class ReplicatedRuns {
 
   /** Writes everything again: Redis answers (again), and may have lost some or all of it. */
   recover(): void {
-    const { memory, tokens } = this.#options;
-    for (const token of memory.liveTokens()) {
-      const isForRedis = this.#runs.has(token.runId) || !this.isLocalOnly(token.runId);
-      if (isForRedis) void tokens.write(token, token.runId, token.expiresInMs);
-    }
+    for (const token of this.#options.memory.liveTokens()) void this.#rewriteToken(token);
     for (const run of this.#runs.values()) {
       if (!run.writer.isPersisted) continue;
       void run.writer.rewriteAll();
@@ -129,6 +126,16 @@ export class ReplicatedRuns {
   close(): void {
     this.#isClosed = true;
     this.#runs.clear();
+  }
+
+  async #rewriteToken(token: LiveToken): Promise<void> {
+    const { memory, tokens } = this.#options;
+    // Until then, the token may be moved to another process's run.
+    await this.#runs.get(token.runId)?.published;
+    const runId = (await memory.findToken(token.tokenHash))?.runId;
+    if (runId === undefined) return;
+    const isForRedis = this.#runs.has(runId) || !this.isLocalOnly(runId);
+    if (isForRedis) await tokens.write(token, runId, token.expiresInMs);
   }
 
   async #settle(run: ReplicatedRun, end: JobRunEnd): Promise<void> {
