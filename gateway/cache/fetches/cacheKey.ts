@@ -2,14 +2,14 @@ import { hash } from 'node:crypto';
 import type { CacheScope } from '../../execution/cachingContribution.ts';
 import { type FetchCall, serializeVariables } from '../../execution/fetchCall.ts';
 import type { FetchShape } from '../../execution/fetchShape.ts';
+import { entryFormatVersion } from '../store/entryCodec.ts';
 import type { CachePlan } from './cachePlans.ts';
 
 /** Everything about a fetch that may change what a subgraph answers. A part that is added here does not compile until
  *  `createCacheKeyBuilder` writes it into keys. */
 export interface CacheKeyParts {
   readonly subgraph: string;
-  /** The text of the operation and of its output rewrites. Equal fetch shapes of different supergraphs and processes
-   *  have equal texts. */
+  /** The text of the operation. Equal fetch shapes of different supergraphs and processes have equal texts. */
   readonly shape: string;
   /** JSON text of the variables that are sent, without the representations. Equal values have equal texts, because the
    *  shape defines the order. */
@@ -18,6 +18,9 @@ export interface CacheKeyParts {
   readonly schema: string;
   /** Forwarded headers, sorted by name, without those that change no public value: name, value, name, value … */
   readonly headers: readonly string[];
+  /** Sorted names of the headers that are missing in `headers`, whether or not the request has them: a value that was
+   *  stored while a header was ignored may be that of a client with the header. */
+  readonly ignoredHeaders: readonly string[];
   /** The client that a private value belongs to; `undefined` for a public value. */
   readonly identity: string | undefined;
 }
@@ -30,9 +33,6 @@ export type CacheKeyTarget =
   | { readonly kind: 'root'; readonly field: string };
 
 export type CacheKeyBuilder = (target: CacheKeyTarget) => string;
-
-/** Raise it when the stored values, or their meaning, change: entries under older keys are then not found. */
-const cacheFormatVersion = 1;
 
 type SerializedKeyParts = {
   readonly [Part in keyof CacheKeyParts]-?: Exclude<CacheKeyParts[Part], undefined> | null;
@@ -47,12 +47,13 @@ export function createCacheKeyBuilder(parts: CacheKeyParts): CacheKeyBuilder {
     variables: parts.variables,
     schema: parts.schema,
     headers: parts.headers,
+    ignoredHeaders: parts.ignoredHeaders,
     // Differs from the identity '' of a client whose name is empty.
     identity: parts.identity ?? null,
   };
   const prefix = digest(serialized);
   return (target) =>
-    `${cacheFormatVersion}:${digest([prefix, target.kind, target.kind === 'entity' ? target.representation : target.field])}`;
+    `${entryFormatVersion}:${digest([prefix, target.kind, target.kind === 'entity' ? target.representation : target.field])}`;
 }
 
 /** Different values have different digests: JSON escapes lone surrogates, which the hash would otherwise all read as
@@ -168,8 +169,15 @@ export class FetchKeys {
       return latest.buildKey;
     const { operationText, fingerprint } = this.#plan;
     const { subgraph } = shape;
-    const parts = { subgraph, shape: operationText, variables, schema: fingerprint, headers, identity };
-    const buildKey = createCacheKeyBuilder(parts);
+    const buildKey = createCacheKeyBuilder({
+      subgraph,
+      shape: operationText,
+      variables,
+      schema: fingerprint,
+      headers,
+      ignoredHeaders: scope === 'PUBLIC' ? [...this.#ignoredHeaders].sort() : [],
+      identity,
+    });
     latestBuilders[scope].set(this.#plan, { variables, headers, identity, buildKey });
     return buildKey;
   }

@@ -6,6 +6,10 @@ export interface StoredEntry extends CacheEntry {
   readonly readVersion: number;
 }
 
+/** Raise it when the layout of entries, their values or the meaning of these changes. It is a part of each key: an entry of
+ *  another version is not found. */
+export const entryFormatVersion = 1;
+
 // Layout, by offset in bytes:
 //  0  magic bytes `TC`, format version, 0
 //  4  five big-endian doubles: readVersion, storedAt, freshUntil, staleWhileRevalidateUntil, staleIfErrorUntil
@@ -13,7 +17,6 @@ export interface StoredEntry extends CacheEntry {
 // 48  size of the tags in bytes
 // 52  tags, separated by NUL, followed by the value
 // The script `writeEntries` reads the first 20 bytes (`redisScripts.ts`).
-const formatVersion = 1;
 const numbersOffset = 4;
 const checksumOffset = 44;
 const tagsSizeOffset = 48;
@@ -25,7 +28,7 @@ export function encodeEntry(key: string, entry: StoredEntry): Buffer {
   const tags = entry.tags.join(tagSeparator);
   const tagsSize = Buffer.byteLength(tags);
   const bytes = Buffer.allocUnsafe(textOffset + tagsSize + Buffer.byteLength(entry.value));
-  bytes.set([0x54, 0x43, formatVersion, 0]);
+  bytes.set([0x54, 0x43, entryFormatVersion, 0]);
   bytes.writeDoubleBE(entry.readVersion, numbersOffset);
   bytes.writeDoubleBE(entry.storedAt, numbersOffset + 8);
   bytes.writeDoubleBE(entry.freshUntil, numbersOffset + 16);
@@ -38,9 +41,14 @@ export function encodeEntry(key: string, entry: StoredEntry): Buffer {
   return bytes;
 }
 
-/** `undefined` for bytes that are damaged, have another format version, or were written under another key. */
+/** `undefined` for bytes that are damaged or were written under another key. */
 export function decodeEntry(key: string, bytes: Buffer): StoredEntry | undefined {
-  if (bytes.length < textOffset || bytes[0] !== 0x54 || bytes[1] !== 0x43 || bytes[2] !== formatVersion) {
+  if (
+    bytes.length < textOffset ||
+    bytes[0] !== 0x54 ||
+    bytes[1] !== 0x43 ||
+    bytes[2] !== entryFormatVersion
+  ) {
     return undefined;
   }
   if (bytes.readUInt32BE(checksumOffset) !== checksumOf(key, bytes)) return undefined;

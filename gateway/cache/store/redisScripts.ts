@@ -1,4 +1,5 @@
 import { createRedisScript } from '../../redis/redisClient.ts';
+import { entryFormatVersion } from './entryCodec.ts';
 
 // Each script works on one bucket. All keys of a bucket are in one slot, so that scripts are atomic in a Cluster too.
 //
@@ -53,7 +54,7 @@ for _ = 1, tonumber(ARGV[4]) do
   end
   if isAccepted then
     local header = redis.pcall('GETRANGE', entry, 0, 19)
-    if type(header) == 'string' and #header == 20 and string.sub(header, 1, 3) == 'TC\\1' then
+    if type(header) == 'string' and #header == 20 and string.sub(header, 1, 3) == 'TC\\${entryFormatVersion}' then
       local oldReadVersion, oldStoredAt = struct.unpack('>dd', header, 5)
       local isNewer = oldStoredAt > storedAt or (oldStoredAt == storedAt and oldReadVersion > since)
       if isNewer and oldStoredAt <= maxStoredAt then isAccepted = false end

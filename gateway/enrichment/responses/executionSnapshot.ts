@@ -10,8 +10,13 @@ import type { PendingField } from '../../response/shapeData.ts';
 import type { SubgraphErrorEntry } from '../../subgraphs/subgraphClient.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 
+/** Raise it when `ExecutionSnapshot`, its meaning, or anything else of an `EnrichmentJob` changes. */
+export const snapshotFormatVersion = 1;
+
 /** The state of an execution at its first response, as plain JSON: enough to resume it in any process. */
 export interface ExecutionSnapshot {
+  /** A process with another version of the format does not resume the execution. */
+  readonly formatVersion: number;
   /** The response tree as JSON text, because the execution continues to modify the tree. */
   readonly tree: string;
   /** Indices of the steps to run: those that had not ended, and those that had failed but may succeed when repeated. */
@@ -44,6 +49,7 @@ export function* takeSnapshot(
   const errors = execution.errors.filter(({ step }) => !steps.has(step)).map(serializeError);
   const { tree } = execution;
   return {
+    formatVersion: snapshotFormatVersion,
     tree: yield* writeTree(tree),
     remainingSteps: [...steps],
     errors,

@@ -17,7 +17,7 @@ import { resolveInSlices } from '../../time/slicedTask.ts';
 import type { EnrichmentJob, FieldResult, JobAttempt, JobExecutor } from '../enrichmentJob.ts';
 import { jobSpanAttributes, responsePathKey } from './createEnrichmentJob.ts';
 import { ExecutionAttempt } from './executionAttempt.ts';
-import { deserializeError, type ExecutionSnapshot } from './executionSnapshot.ts';
+import { deserializeError, type ExecutionSnapshot, snapshotFormatVersion } from './executionSnapshot.ts';
 import { JobDocuments } from './jobDocuments.ts';
 
 interface SnapshotExecutorOptions {
@@ -73,12 +73,13 @@ export class SnapshotExecutor implements JobExecutor {
         : tracing?.startLinked('tributary.enrichment', job.traceparent, jobSpanAttributes(job, true));
     let errorType: string | undefined;
     try {
+      const snapshot = job.snapshot as ExecutionSnapshot;
+      const isReadable = snapshot.formatVersion === snapshotFormatVersion;
       const document = lease && this.#documents.find(job.operation.document, lease.supergraph);
-      if (lease === undefined || document === undefined) {
+      if (lease === undefined || document === undefined || !isReadable) {
         errorType = reportOutdated(job, onResult);
         return;
       }
-      const snapshot = job.snapshot as ExecutionSnapshot;
       const request = requestOf(job, document, snapshot, stop.signal, trace);
       const context = withStoredHeaders(requestContexts.create(request), job);
       const operation = await prepare(request, context, lease.supergraph, snapshot);
@@ -198,7 +199,7 @@ function reportOutdated({ fields }: EnrichmentJob, onResult: (result: FieldResul
   for (const { key, path } of fields) {
     const error = new GatewayError(
       code,
-      'The schema has changed since the first response, so that this field can no longer be added to it. Send the operation again.',
+      'The schema or the gateway has changed since the first response, so that this field can no longer be added to it. Send the operation again.',
       { path },
     );
     onResult({ key, path, data: null, errors: [error.toFormatted()], isRetryable: false });

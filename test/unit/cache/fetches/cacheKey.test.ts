@@ -1,12 +1,17 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import {
   type CacheKeyParts,
   type CacheKeyTarget,
   createCacheKeyBuilder,
+  FetchKeys,
   KeyMemo,
   selectKeyHeaders,
 } from '../../../../gateway/cache/fetches/cacheKey.ts';
+import type { CachePlan } from '../../../../gateway/cache/fetches/cachePlans.ts';
+import { entryFormatVersion } from '../../../../gateway/cache/store/entryCodec.ts';
+import type { CacheScope } from '../../../../gateway/execution/cachingContribution.ts';
+import { rootShape } from '../../../harness/cachedSubgraphs.ts';
 
 /** Any text, including separators and lone surrogates. */
 const text = fc.oneof(
@@ -23,6 +28,7 @@ const arbitraries: { readonly [Part in keyof CacheKeyParts]-?: fc.Arbitrary<Cach
   variables: text,
   schema: text,
   headers: fc.array(text, { maxLength: 4 }),
+  ignoredHeaders: fc.array(text, { maxLength: 4 }),
   identity: fc.option(text, { nil: undefined }),
 };
 
@@ -66,7 +72,7 @@ test('equal parts have equal keys, with their properties in any order', () => {
 });
 
 test('text moved from the end of one part to the beginning of another changes the key', () => {
-  const texts = partNames.filter((part) => part !== 'headers');
+  const texts = partNames.filter((part) => part !== 'headers' && part !== 'ignoredHeaders');
   const neighbours = texts.flatMap((one) =>
     texts.filter((other) => other !== one).map((other) => [one, other] as const),
   );
@@ -91,6 +97,7 @@ const parts: CacheKeyParts = {
   variables: '{}',
   schema: 's',
   headers: [],
+  ignoredHeaders: [],
   identity: undefined,
 };
 
@@ -99,20 +106,22 @@ test.each<[string, Partial<CacheKeyParts>, Partial<CacheKeyParts>]>([
   ['no identity and the identity "null"', { identity: undefined }, { identity: 'null' }],
   ['a header and its value, and one header with both', { headers: ['a', 'b'] }, { headers: ['a,b'] }],
   ['no header and an empty one', { headers: [] }, { headers: [''] }],
+  ['a header, and an ignored one of the same name', { headers: ['a', 'b'] }, { ignoredHeaders: ['a', 'b'] }],
   ['two halves of different characters', { identity: '\ud800' }, { identity: '\ud801' }],
 ])('%s have different keys', (_, one, other) => {
   const target = { kind: 'root', field: '*' } as const;
   expect(keyOf({ ...parts, ...one }, target)).not.toBe(keyOf({ ...parts, ...other }, target));
 });
 
-test('a key begins with the format version and contains no special characters of stores', () => {
-  expect(keyOf(parts, { kind: 'entity', representation: '{"id":"1"}' })).toMatch(/^1:[\w-]{43}$/);
+test('a key begins with the format version of entries and contains no special characters of stores', () => {
+  const [version, ...digests] = keyOf(parts, { kind: 'entity', representation: '{"id":"1"}' }).split(':');
+  expect([version, digests]).toEqual([`${entryFormatVersion}`, [expect.stringMatching(/^[\w-]{43}$/)]]);
 });
 
 test('keys of one format version are the same in every process', () => {
   expect(
     keyOf(parts, { kind: 'entity', representation: '{"__typename":"Product","id":"1"}' }),
-  ).toMatchInlineSnapshot(`"1:GsNA_vVNjBR3u2KVeHRD1XLfFLKvDd8i0pqR3vpluEI"`);
+  ).toMatchInlineSnapshot(`"1:-_oRKIqhLJXOk9kZvbc28jDN6KrHGUpZ_K3ROOVq4uc"`);
 });
 
 const headerPairs = ['accept-language', 'authorization', 'authorization', 'Bearer a', 'x-shop', 'de'];
@@ -129,6 +138,30 @@ test('keys of public values contain all forwarded headers except the ignored one
 
 test('keys of private values contain all forwarded headers', () => {
   expect(selectKeyHeaders(headerPairs, 'PRIVATE', new Set(['authorization']))).toEqual(headerPairs);
+});
+
+describe('the key of a value', () => {
+  const plan = { operationText: '{ stock }', fingerprint: 's' } as CachePlan;
+  const keyWith = (ignored: readonly string[], scope: CacheScope): string => {
+    const requestContext = { headersFor: () => ({ pairs: [] }), identity: 'ada' };
+    const call = { requestContext, contextVariables: [] } as unknown as ConstructorParameters<
+      typeof FetchKeys
+    >[0];
+    const keys = new FetchKeys(call, rootShape('inventory', '{ stock }'), { ...plan }, new Set(ignored));
+    return keys.keyFor(scope, { kind: 'root', field: '*' });
+  };
+
+  test('is another one when a header is not ignored any more, also for clients that do not send it', () => {
+    expect(keyWith(['authorization'], 'PUBLIC')).not.toBe(keyWith([], 'PUBLIC'));
+  });
+
+  test('does not depend on the order of the ignored headers', () => {
+    expect(keyWith(['a', 'b'], 'PUBLIC')).toBe(keyWith(['b', 'a'], 'PUBLIC'));
+  });
+
+  test('does not depend on ignored headers if the value is private', () => {
+    expect(keyWith(['authorization'], 'PRIVATE')).toBe(keyWith([], 'PRIVATE'));
+  });
 });
 
 test('a remembered key is that of its builder and target, and all are forgotten at the maximum size', () => {

@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import type { EnrichmentJob, FieldResult } from '../../../../gateway/enrichment/enrichmentJob.ts';
-import type { ExecutionSnapshot } from '../../../../gateway/enrichment/responses/executionSnapshot.ts';
+import {
+  type ExecutionSnapshot,
+  snapshotFormatVersion,
+} from '../../../../gateway/enrichment/responses/executionSnapshot.ts';
 import {
   collectResults,
   createEnrichedPipeline,
@@ -81,6 +84,20 @@ describe('a job that is executed from its snapshot', () => {
       everything.map(([path]) => [path, null, ['SUPERGRAPH_CHANGED'], false]),
     );
     expect(other.pipeline.calls).toEqual([]);
+  });
+
+  test('fails when a gateway with another format has stored it', async () => {
+    const shop = createEnrichedPipeline({ fetches });
+    const job = await jobOf(shop);
+    const before = shop.pipeline.calls.length;
+    const snapshot = { ...(job.snapshot as ExecutionSnapshot), formatVersion: snapshotFormatVersion + 1 };
+    const results = await collectResults(
+      shop.pipeline.snapshotExecutor.createAttempt({ ...job, snapshot }, deadlineMs),
+    );
+    expect(results.map(told).sort()).toEqual(
+      everything.map(([path]) => [path, null, ['SUPERGRAPH_CHANGED'], false]),
+    );
+    expect(shop.pipeline.calls.slice(before)).toEqual([]);
   });
 
   test('fails when the operation is no longer valid', async () => {
