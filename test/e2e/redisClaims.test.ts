@@ -161,6 +161,24 @@ describe('A wait for a claim holder', () => {
   });
 });
 
+test('no process waits for a claim whose release is delayed, and none can claim its key', async () => {
+  const config = sharedConfig();
+  await using here = await openRedisStore(config, clock.now);
+  await using there = await openWaiting(config);
+  here.store.setMany([entry({ freshUntil: 0 })], here.store.beginRead());
+  await here.waitForWrites();
+  await here.store.claim(['key'], longMs);
+  const begun = there.store.awaitClaimHolder('key', longestMs, signal);
+  await there.waits.waitForTimer(4);
+  here.store.release(['key'], longMs);
+  await here.store.getMany(['key']);
+  there.waits.fire(4);
+  expect(await begun).toBeUndefined();
+  expect(await there.store.awaitClaimHolder('key', longestMs, signal)).toBeUndefined();
+  expect(there.waits.pendingMs()).toEqual([]);
+  expect(await there.store.claim(['key'], longMs)).toEqual([false]);
+});
+
 test('claims expire, and those with a delayed release expire at that time', async () => {
   const config = sharedConfig();
   await using opened = await openRedisStore(config, clock.now);
@@ -264,14 +282,17 @@ describe('When Redis cannot answer a claim,', () => {
     const config = sharedConfig();
     await using opened = await openRedisStore(config, clock.now);
     const { store, problems } = opened;
-    await store.claim(['key'], longMs);
+    await store.claim(['key', 'failed'], longMs);
     await askRedis('CONFIG', 'SET', 'maxmemory', '1');
     try {
       expect(await store.claim(['key', 'other'], longMs)).toEqual([true, true]);
       expect(problems.counts.get('out of memory')).toBe(1);
       store.release(['key'], 0);
+      store.release(['failed'], 60_000);
       await store.getMany(['key']);
       expect(await askRedis('EXISTS', claimName(config))).toBe(0);
+      expect(await store.awaitClaimHolder('failed', longMs, signal)).toBeUndefined();
+      expect(await askRedis('PTTL', claimName(config, 'failed'))).toBeLessThanOrEqual(60_000);
     } finally {
       await askRedis('CONFIG', 'SET', 'maxmemory', '0');
     }

@@ -126,8 +126,8 @@ export class CacheMisses {
     const led: ItemRef[] = [];
     for (const ref of shared) {
       const item = ref.call.itemAt(ref.index);
-      // The answer of an unstorable item is of no use to joiners. A failed refresh leaves a claim that keeps other
-      // processes away; this request must not wait for it.
+      // The answer of an unstorable item is of no use to joiners. A failed refresh leaves a paused claim,
+      // which this request could not acquire.
       if (item === undefined || !item.plan.isStorable || this.#cache.refreshBackoff.isBackingOff(item.key))
         unshared.push(ref);
       else if (this.#leaderFetches.tryLead(item.key)) led.push(ref);

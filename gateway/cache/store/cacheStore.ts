@@ -69,7 +69,7 @@ export interface CacheStore {
    *  single flight already deduplicates fetches. */
   claim(keys: readonly string[], ttlMs: number): readonly boolean[] | Promise<readonly boolean[]>;
 
-  /** Releases claims of this process after `afterMs`. */
+  /** Releases claims of this process. They cannot be claimed for another `afterMs`, and no process waits for them. */
   release(keys: readonly string[], afterMs: number): void;
 
   /** Waits at most `maxMs` until the claim holder of a key stores an entry. Resolves with that entry, or with `undefined`

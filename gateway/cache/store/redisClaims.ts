@@ -3,7 +3,7 @@ import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { StoredEntry } from './entryCodec.ts';
 import type { RedisBuckets } from './redisBuckets.ts';
 import type { RedisKeys } from './redisKeys.ts';
-import { acquireClaims, releaseClaims } from './redisScripts.ts';
+import { acquireClaims, pausedClaim, releaseClaims } from './redisScripts.ts';
 
 interface RedisClaimsOptions {
   readonly buckets: RedisBuckets;
@@ -34,7 +34,8 @@ const initialPollDelayMs = 4;
 const maxPollDelayMs = 50;
 
 /** Claims decide which process fetches the value of a key. A claim is a Redis key next to the entry. It contains the token
- *  of the process that set it, and it expires by itself (decision 0020). */
+ *  of the process that set it, and it expires by itself (decision 0020). After a failed fetch it is paused: no process
+ *  refreshes the value, and none waits for it. */
 export class RedisClaims {
   readonly #options: RedisClaimsOptions;
   readonly #token = randomUUID();
@@ -130,7 +131,8 @@ export class RedisClaims {
       buckets.indexesByBucket([key]),
       (bucket) => buckets.sendCommand('mget', [keys.entry(bucket, key), keys.claim(bucket, key)]),
       (bucket, _, [entry, claim]) => {
-        observation = { entry: decodeUsable(bucket, key, entry), isClaimed: claim !== null };
+        const isClaimed = claim !== null && String(claim) !== pausedClaim;
+        observation = { entry: decodeUsable(bucket, key, entry), isClaimed };
       },
     );
     return observation;

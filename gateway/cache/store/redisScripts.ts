@@ -147,11 +147,18 @@ end
 return claimed
 `);
 
-/** Releases claims that have the token, by a new expiry. An expiry of 0 deletes them.
+/** The value of a claim that no process has, and that none can acquire until it expires. */
+export const pausedClaim = 'paused';
+
+/** Releases claims that have the token: they are paused until a new expiry. An expiry of 0 deletes them.
  *  KEYS: claims. ARGV: token, milliseconds until the expiry. */
 export const releaseClaims = createRedisScript(`
 for i = 1, #KEYS do
-  if redis.call('GET', KEYS[i]) == ARGV[1] then redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+  if redis.call('GET', KEYS[i]) == ARGV[1] then
+    -- When memory is full, Redis refuses a script at its first write, unless that write takes no memory. This one does not.
+    redis.call('PEXPIRE', KEYS[i], ARGV[2])
+    if ARGV[2] ~= '0' then redis.call('SET', KEYS[i], '${pausedClaim}', 'PX', ARGV[2]) end
+  end
 end
 return 1
 `);

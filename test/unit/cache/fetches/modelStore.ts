@@ -104,7 +104,7 @@ export class ModelStore implements CacheStore {
         const isNews = entry !== undefined && (entry.freshUntil > now() || entry !== before);
         if (signal.aborted) resolve(undefined);
         else if (isNews) resolve(entry);
-        else if (this.#shared.claimOf(key) === undefined || now() >= endsAt) resolve(undefined);
+        else if (this.#shared.claimOf(key)?.isReleased !== false || now() >= endsAt) resolve(undefined);
         else {
           const stop = timers.after(4, poll);
           signal.addEventListener('abort', () => {
