@@ -202,6 +202,22 @@ export function describeStore(name: string, { open, openTwo }: StoreOpeners): vo
       expect(await store.keysWithTag('unknown', 10)).toEqual([]);
     });
 
+    test('lists keys of usable entries only, however many others have had the tag', async () => {
+      const numbered = (name: string, options: WriteOptions) =>
+        Array.from({ length: 25 }, (_, index) => entry({ key: `${name} ${index}`, ...options }));
+      const longer = { staleIfErrorUntil: clock.time + 60_000 };
+      await write(
+        ...numbered('expired', { tags: ['tag'] }),
+        ...numbered('deleted', { tags: ['tag', 'deleted'], ...longer }),
+        ...numbered('retagged', { tags: ['tag'], ...longer }),
+      );
+      await store.deleteByTags(['deleted']);
+      clock.time += 10_000;
+      await write(...numbered('retagged', { tags: ['other'], ...longer }), entry({ tags: ['tag'] }));
+      expect(await store.keysWithTag('tag', 1)).toEqual(['key']);
+      expect(await store.keysWithTag('tag', 2)).toEqual(['key']);
+    });
+
     if (openTwo === undefined) {
       test('grants every claim at once and never waits, because there is only one process', async () => {
         expect(store.claim(['key'], longTtlMs)).toEqual([true]);
@@ -327,8 +343,9 @@ function describeClaims(name: string, openTwo: NonNullable<StoreOpeners['openTwo
     test('expire at the time of a delayed release', async () => {
       await here.claim(['key'], longTtlMs);
       here.release(['key'], 20);
-      expect(await there.awaitClaimHolder('key', longTtlMs, signal)).toBeUndefined();
-      expect(await there.claim(['key'], longTtlMs)).toEqual([true]);
+      let isGranted = false;
+      while (!isGranted) isGranted = (await there.claim(['key'], longTtlMs))[0] === true;
+      expect(await here.claim(['key'], longTtlMs)).toEqual([false]);
     });
 
     test('expire if their process does not release them', async () => {

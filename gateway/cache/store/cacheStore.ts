@@ -32,7 +32,7 @@ export interface ReadVersion {
 export type CacheResults = readonly (CacheEntry | undefined)[];
 
 export interface InvalidationResult {
-  /** The number of deleted entries. */
+  /** The number of deleted entries, without expired ones. */
   readonly deleted: number;
   /** Some entries could not be deleted yet. This process does not serve them any more, and deletes them as soon as it
    *  can. */
@@ -79,7 +79,7 @@ export interface CacheStore {
   /** Describes an entry for operators. */
   describe(key: string): Promise<CacheDescription | undefined>;
 
-  /** At most `limit` keys of entries with a tag. */
+  /** At most `limit` keys of usable entries with a tag. */
   keysWithTag(tag: string, limit: number): Promise<string[]>;
 
   close(): Promise<void>;

@@ -121,9 +121,12 @@ export class MemoryStore implements CacheStore {
 
   deleteByTags(tags: readonly string[]): Promise<InvalidationResult> {
     this.#history.record(tags);
+    const now = this.#now();
     let deleted = 0;
     for (const tag of tags) {
-      for (const key of this.#index.keysOf(tag)) if (this.#entries.delete(key)) deleted += 1;
+      for (const key of this.#index.keysOf(tag)) {
+        if (this.#getUsable(key, now) !== undefined && this.#entries.delete(key)) deleted += 1;
+      }
     }
     return Promise.resolve({ deleted, isPending: false });
   }
@@ -152,7 +155,13 @@ export class MemoryStore implements CacheStore {
   }
 
   keysWithTag(tag: string, limit: number): Promise<string[]> {
-    return Promise.resolve(this.#index.keysOf(tag).slice(0, limit));
+    const now = this.#now();
+    const usable: string[] = [];
+    for (const key of this.#index.keysOf(tag)) {
+      if (usable.length === limit) break;
+      if (this.#getUsable(key, now) !== undefined) usable.push(key);
+    }
+    return Promise.resolve(usable);
   }
 
   close(): Promise<void> {

@@ -40,6 +40,8 @@ export interface RedisStoreOptions {
 // memory than the entries.
 const maxEntriesPerTag = 1_000_000;
 
+const minTagPageSize = 20;
+
 // The nodes of a Cluster connect one after another, and a node can refuse commands for a while.
 const prepareRetryMs = 1_000;
 
@@ -188,15 +190,19 @@ export class RedisStore implements CacheStore {
 
   async keysWithTag(tag: string, limit: number): Promise<string[]> {
     const found: string[] = [];
-    for (let bucket = 0; bucket < this.#keys.buckets && found.length < limit; bucket++) {
-      const args = [this.#keys.tag(bucket, tag), 0, limit - found.length - 1];
-      const names = await this.#buckets.withReadTimeout(this.#buckets.sendCommand('zrange', args));
-      if (!Array.isArray(names)) continue;
-      found.push(...names.map((entry) => this.#keys.keyOf(bucket, String(entry))));
+    const pageSize = Math.max(limit, minTagPageSize);
+    for (let bucket = 0, start = 0; bucket < this.#keys.buckets && found.length < limit; ) {
+      const args = [this.#keys.tag(bucket, tag), start, start + pageSize - 1];
+      // The entries that expire last are first.
+      const names = await this.#buckets.withReadTimeout(this.#buckets.sendCommand('zrevrange', args));
+      const keys = Array.isArray(names) ? names.map((name) => this.#keys.keyOf(bucket, String(name))) : [];
+      // The set of a tag can contain keys of expired and deleted entries, and of entries with other tags.
+      const entries = await this.getMany(keys);
+      found.push(...keys.filter((_, index) => entries[index]?.tags.includes(tag)));
+      start += pageSize;
+      if (keys.length < pageSize) [bucket, start] = [bucket + 1, 0];
     }
-    // The set of a tag can contain keys of expired entries, and of entries with other tags.
-    const entries = await this.getMany(found);
-    return found.filter((_, index) => entries[index]?.tags.includes(tag));
+    return found.slice(0, limit);
   }
 
   /** Resolves when Redis has answered every write so far. */

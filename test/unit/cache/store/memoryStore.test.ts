@@ -99,6 +99,15 @@ test('a tag is removed with the last entry that has it', async () => {
   expect([store.tagCount, store.entryCount, store.size]).toEqual([0, 0, 0]);
 });
 
+test('the number of deleted entries does not include expired ones', async () => {
+  const { clock, store, write } = open(100_000);
+  write({ key: 'expired', tags: ['tag'] });
+  clock.time += 3_000;
+  write({ key: 'usable', tags: ['tag'] });
+  expect(await store.deleteByTags(['tag'])).toEqual({ deleted: 1, isPending: false });
+  expect(store.entryCount).toBe(0);
+});
+
 test('clear rejects writes of reads that began before', () => {
   const { clock, store, write } = open(10_000);
   const before = store.beginRead();
