@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { executeOnShop, startCachedShop } from '../harness/cachedShop.ts';
+import { noKeepAlive } from '../harness/gatewayProcess.ts';
+import { type InlineSubgraph, startInlineGateway } from '../harness/inlineGateway.ts';
 import { readDemoOperations } from '../harness/readDemoOperations.ts';
 import { startTestGateway } from '../harness/testGateway.ts';
 
@@ -74,6 +76,55 @@ describe('Cached entities', () => {
     expect((await shop.execute(query)).body).toEqual(first.body);
     expect(shop.requestedStockIds()).toEqual([['none', '1'], ['none']]);
   });
+});
+
+test('Lookups of a fetch with entities of several types are counted by type', async () => {
+  await using gateway = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'catalog',
+        sdl: `
+          type Query { media(ids: [ID!]!): [Media!]! }
+          interface Media { id: ID! }
+          type Book implements Media @key(fields: "id") { id: ID! }
+          type Film implements Media @key(fields: "id") { id: ID! }
+        `,
+        resolvers: {
+          Query: {
+            media: (_: never, { ids }: { ids: readonly string[] }) =>
+              ids.map((id) => ({ __typename: id.startsWith('b') ? 'Book' : 'Film', id })),
+          },
+        } as InlineSubgraph['resolvers'] & {},
+      },
+      {
+        name: 'stock',
+        sdl: `
+          type Book @key(fields: "id") { id: ID! stock: Int }
+          type Film @key(fields: "id") { id: ID! stock: Int }
+        `,
+        resolvers: { Book: { stock: () => 1 }, Film: { stock: () => 2 } },
+      },
+    ],
+    config: { cache: { rules: { 'subgraph:stock': minute } } },
+  });
+  const query = 'query ($ids: [ID!]!) { media(ids: $ids) { ... on Book { stock } ... on Film { stock } } }';
+  for (const ids of [['b1'], ['b1', 'f1', 'f2'], ['f1', 'b1', 'f2']]) {
+    await gateway.execute(query, { variables: { ids } });
+  }
+  // One fetch has both types.
+  expect(gateway.subgraph('stock').calls).toHaveLength(2);
+  const metrics = await (await fetch(new URL('/metrics', gateway.adminUrl), { headers: noKeepAlive })).text();
+  const counts = metrics.matchAll(
+    /^tributary_cache_lookups_total\{subgraph="stock",type="(.*)",outcome="(.*)"\} (\d+)$/gm,
+  );
+  expect(Array.from(counts, ([, ...values]) => values.join(' ')).sort()).toEqual([
+    'Book hit 2',
+    'Book miss 1',
+    'Book stale 0',
+    'Film hit 2',
+    'Film miss 2',
+    'Film stale 0',
+  ]);
 });
 
 describe('Cached root fields', () => {

@@ -121,32 +121,37 @@ export class CachedRequest {
     let visited = 0;
     const unresolved: ItemRef[] = [];
     for (const { call, items } of lookup.calls) {
-      let [hits, misses] = [0, 0];
+      const countsByType = new Map<string, LookupCounts>();
       const stale: number[] = [];
       for (const { index, item, hasPrivateKey } of items) {
         if (++visited % itemsPerSlice === 0) yield;
         const entry = entries[nextEntry++];
         const privateEntry = hasPrivateKey ? entries[nextEntry++] : undefined;
         const effectiveEntry = selectEntry(item.plan.rule, entry, privateEntry, now);
+        const counts = countsOf(countsByType, item.type);
         if (effectiveEntry !== undefined && isFresh(effectiveEntry, now)) {
-          hits += 1;
+          counts.hits += 1;
           item.plan.usage.onLookup('hits', 1);
           call.resolve(index, { kind: 'entry', effectiveEntry, reason: undefined });
         } else if (effectiveEntry !== undefined && now < effectiveEntry.revalidateUntil) {
           stale.push(index);
+          counts.stale += 1;
           item.plan.usage.onLookup('stale', 1);
           call.resolve(index, { kind: 'entry', effectiveEntry, reason: 'revalidating' });
         } else {
-          misses += 1;
+          counts.misses += 1;
           item.plan.usage.onLookup('misses', 1);
           if (effectiveEntry !== undefined && now < effectiveEntry.fallbackUntil)
             call.fallbacks[index] = effectiveEntry;
         }
       }
-      const type = items[0]?.item.type ?? '';
       const { subgraph } = call.call.shape;
-      call.call.span?.onLookup(hits, stale.length, misses);
-      options.observer.onLookup({ subgraph, type, hits, stale: stale.length, misses, durationMs });
+      let waitedMs = durationMs;
+      for (const [type, counts] of countsByType) {
+        call.call.span?.onLookup(counts.hits, counts.stale, counts.misses);
+        options.observer.onLookup({ subgraph, type, ...counts, durationMs: waitedMs });
+        waitedMs = 0;
+      }
       if (stale.length > 0) refreshStaleItems(this.#cache, this.#next, call.itemizedCall, stale);
       for (const index of call.unresolvedIndexes()) unresolved.push({ call, index });
     }
@@ -214,6 +219,21 @@ export class CachedRequest {
     for (const call of this.#calls) call.cancel();
     this.#startedMisses?.cancel();
   }
+}
+
+interface LookupCounts {
+  hits: number;
+  stale: number;
+  misses: number;
+}
+
+function countsOf(countsByType: Map<string, LookupCounts>, type: string): LookupCounts {
+  let counts = countsByType.get(type);
+  if (counts === undefined) {
+    counts = { hits: 0, stale: 0, misses: 0 };
+    countsByType.set(type, counts);
+  }
+  return counts;
 }
 
 const itemsPerSlice = 100;

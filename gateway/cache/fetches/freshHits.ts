@@ -5,7 +5,7 @@ import type { CacheEntry, CacheResults } from '../store/cacheStore.ts';
 import { FetchKeys } from './cacheKey.ts';
 import type { CachePlan, CachePlans } from './cachePlans.ts';
 import type { FetchCache } from './fetchCache.ts';
-import { assembleRoot, mayHaveCachedItems, typenameOf } from './itemizedCall.ts';
+import { assembleRoot, isOfType, mayHaveCachedItems, typenameOf } from './itemizedCall.ts';
 import { mergeContributions } from './resolution.ts';
 
 /** More items are resolved by a `CachedRequest`, which pauses. */
@@ -129,10 +129,25 @@ export function settleFreshHits(
     for (const plan of plans) plan.usage.onLookup('hits', itemCount / plans.length);
     call.span?.onLookup(itemCount, 0, 0);
     const { subgraph, isEntityFetch } = call.shape;
-    const type = isEntityFetch ? typenameOf(call.representations[0] ?? '') : (plans[0]?.rootType ?? '');
-    observer.onLookup({ subgraph, type, hits: itemCount, stale: 0, misses: 0, durationMs: 0 });
+    const onHits = (type: string, hits: number): void =>
+      observer.onLookup({ subgraph, type, hits, stale: 0, misses: 0, durationMs: 0 });
+    if (isEntityFetch) countByType(call.representations, onHits);
+    else onHits(plans[0]?.rootType ?? '', itemCount);
   }
   for (const [index, { call }] of calls.entries()) call.settle(results[index] as FetchResult, onCallDone);
+}
+
+/** Calls `onCounted` for each sequence of representations of one type: most calls have one type. */
+function countByType(
+  representations: readonly string[],
+  onCounted: (type: string, count: number) => void,
+): void {
+  for (let start = 0, end = 0; start < representations.length; start = end) {
+    const type = typenameOf(representations[start] ?? '');
+    do end += 1;
+    while (end < representations.length && isOfType(representations[end] ?? '', type));
+    onCounted(type, end - start);
+  }
 }
 
 /** The strictest contribution of a call's entries, from index `start`; `undefined` if one of them is not fresh. */

@@ -263,9 +263,16 @@ function storablePlanOf(
   return undefined;
 }
 
-/** Relies on `__typename` being the first field of every representation. */
+// `__typename` is the first field of every representation.
+const typenameStart = '{"__typename":"';
+
 export function typenameOf(representation: string): string {
-  const start = '{"__typename":"';
-  if (!representation.startsWith(start)) return '';
-  return representation.slice(start.length, representation.indexOf('"', start.length));
+  if (!representation.startsWith(typenameStart)) return '';
+  return representation.slice(typenameStart.length, representation.indexOf('"', typenameStart.length));
+}
+
+/** Whether `typenameOf` returns this type. Creates no text. */
+export function isOfType(representation: string, type: string): boolean {
+  const end = typenameStart.length + type.length;
+  return representation.startsWith(type, typenameStart.length) && representation[end] === '"';
 }
