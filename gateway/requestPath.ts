@@ -144,7 +144,10 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
       return extensions?.onPlan?.(request, operation);
     },
   });
-  enrichment.runJobsWith(pipeline.createJobExecutor(() => supergraphs.acquire()));
+  enrichment.runJobsWith({
+    executor: pipeline.createJobExecutor(() => supergraphs.acquire()),
+    isShed: (priority) => traffic.isShed(priority),
+  });
   const replanSubscriptions = (supergraph: Supergraph): void => {
     pipeline
       .replanSubscriptions(supergraph)

@@ -99,6 +99,11 @@ export class TrafficControl {
     return this.#spendRate(rateLimiter, Math.max(1, estimated.cost), request, context).then(() => cost);
   }
 
+  /** Whether requests of this priority are refused, because the process is overloaded. */
+  isShed(priority: RequestPriority): boolean {
+    return this.#options.shedder.shedReasonOf(priority) !== undefined;
+  }
+
   /** Why a load balancer should send no requests here at present. A process that sheds background requests only is
    *  ready. */
   get unreadyReasons(): readonly { readonly code: string; readonly message: string }[] {

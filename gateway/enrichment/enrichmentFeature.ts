@@ -1,5 +1,6 @@
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
 import { isRedisConfigured } from '../redis/redisOptions.ts';
+import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { OtherWorkers } from '../telemetry/workerMetrics.ts';
 import { createClientAddressReader } from '../transport/http/clientAddress.ts';
@@ -14,7 +15,14 @@ import type { EnrichmentJobs } from './jobs/enrichmentJobs.ts';
 import type { JobAdmin, JobView } from './jobs/jobAdmin.ts';
 import { WorkerJobAdmin } from './jobs/workerJobAdmin.ts';
 import { addJobsRoute } from './jobsRoute.ts';
+import { requestPriorityOf } from './requestPriorityOf.ts';
 import { EnrichmentCoordinator } from './responses/enrichmentCoordinator.ts';
+
+interface JobExecution {
+  readonly executor: JobExecutor;
+  /** Whether requests of this priority are refused, because the process is overloaded. */
+  isShed(priority: RequestPriority): boolean;
+}
 
 /** Enrichments: latency budgets of first responses, the jobs that finish what missed its budget, and the routes by which
  *  clients fetch pending fields. */
@@ -23,7 +31,7 @@ export class EnrichmentFeature implements Feature {
   readonly #context: FeatureContext;
   readonly #observer: EnrichmentMetrics;
   readonly #jobAdmin: JobAdmin;
-  #executor: JobExecutor | undefined;
+  #execution: JobExecution | undefined;
   #jobs: EnrichmentJobs | undefined;
   readonly #drained = new AbortController();
 
@@ -52,8 +60,8 @@ export class EnrichmentFeature implements Feature {
   }
 
   /** Sets what runs jobs. Called once, before the first supergraph is loaded. */
-  runJobsWith(executor: JobExecutor): void {
-    this.#executor = executor;
+  runJobsWith(execution: JobExecution): void {
+    this.#execution = execution;
   }
 
   readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
@@ -121,9 +129,11 @@ export class EnrichmentFeature implements Feature {
 
   #createJobs(): EnrichmentJobs {
     const { config, log } = this.#context;
-    if (this.#executor === undefined) throw new Error('runJobsWith() was not called.');
+    if (this.#execution === undefined) throw new Error('runJobsWith() was not called.');
+    const { executor, isShed } = this.#execution;
     return createEnrichmentJobs({
-      executor: this.#executor,
+      executor,
+      isShed: (priority) => isShed(requestPriorityOf(priority)),
       policy: config.enrichment,
       attemptTimeoutMs: config.subgraphs.all.timeouts.deadline,
       observer: this.#observer,

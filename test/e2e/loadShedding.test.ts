@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { InsightsData } from '../../gateway/insights/insightsData.ts';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
+import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { ManualInterval } from '../harness/manualInterval.ts';
 import { exchange } from '../harness/rawHttp.ts';
@@ -170,6 +171,36 @@ describe('while requests of normal priority are shed', () => {
     expect(await ready()).toEqual([200, undefined]);
     expect((await post(gateway.url, { query: '{ price }' })).status).toBe(200);
   });
+});
+
+test('further attempts at enrichment jobs of a shed priority wait until it is served again', async () => {
+  const interval = new ManualInterval(500);
+  let current = idle;
+  const load = { start: () => {}, readSample: () => current, stop: () => {} };
+  await using shop = await startEnrichedShop({
+    enrichment: { fields: { 'Product.advice': { priority: 'BACKGROUND' }, 'Product.related': {} } },
+    config: { overload: {}, subgraphs: { all: { retry: { enabled: false } } } },
+    dependencies: { timers: interval, load },
+  });
+  const sample = async (next: typeof idle, count: number): Promise<void> => {
+    current = next;
+    for (let index = 0; index < count; index++) await interval.fire();
+  };
+  await sample(overloaded, 1);
+  const failed = new Set<string>();
+  shop.advice.answerWith(({ query }) => {
+    if (failed.has(query)) return undefined;
+    failed.add(query);
+    return { kind: 'json', status: 503, body: {} };
+  });
+  const tokenOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment?.token;
+  const background = tokenOf(await shop.execute('{ top { advice { text } } }'));
+  await shop.advice.waitForCalls(1);
+  const normal = tokenOf(await shop.execute('{ top { related { id } } }'));
+  expect((await shop.fetchUpdates(normal)).map(({ data }) => data)).toEqual([[{ id: '2' }]]);
+  expect(shop.advice.calls.filter(({ query }) => query.includes('advice'))).toHaveLength(1);
+  await sample(idle, 4);
+  expect((await shop.fetchUpdates(background)).map(({ data }) => data)).toEqual([{ text: 'about 1' }]);
 });
 
 test('requests that wait too long leave one warning, and each that fails counts once, whether it shares its execution or not', async () => {

@@ -161,7 +161,10 @@ export async function subscribeToJob(jobs: DeferredEnrichments, token: string, c
 }
 
 /** Enrichment jobs in memory, with a clock and attempts that the test controls. Backoff takes its longest delay. */
-export function createInMemoryJobs(policy: JobPolicy = defaultPolicy) {
+export function createInMemoryJobs(
+  policy: JobPolicy = defaultPolicy,
+  isShed: (priority: EnrichmentPriority) => boolean = () => false,
+) {
   const timers = new FakeTimers();
   const clock = { now: 0 };
   const executor = new RecordingExecutor();
@@ -173,6 +176,7 @@ export function createInMemoryJobs(policy: JobPolicy = defaultPolicy) {
     executor,
     policy,
     attemptTimeoutMs: 15_000,
+    isShed,
     timers,
     monotonicNow: () => clock.now,
     random: () => 1,

@@ -49,6 +49,7 @@ export function createEnrichmentReplica(
     policy: createJobPolicy(jobs),
     executor,
     attemptTimeoutMs: 15_000,
+    isShed: () => false,
     observer: createRecordingObserver(events),
     log: { error: () => {}, warn: (fields) => warned.push(fields), debug: () => {} },
   });
@@ -82,6 +83,7 @@ export function createManualEnrichmentReplica(
     executor,
     policy,
     attemptTimeoutMs: 15_000,
+    isShed: () => false,
     timers,
     monotonicNow: () => passedMs,
     observer,

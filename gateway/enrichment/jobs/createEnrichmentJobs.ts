@@ -8,7 +8,7 @@ import { RedisJobStore } from './redisJobStore.ts';
 
 type CreateEnrichmentJobsOptions = Pick<
   EnrichmentJobsOptions,
-  'executor' | 'policy' | 'attemptTimeoutMs' | 'observer' | 'log'
+  'executor' | 'policy' | 'attemptTimeoutMs' | 'isShed' | 'observer' | 'log'
 > & { readonly redis: RedisConfig };
 
 /** The enrichment jobs of this process. With Redis, any process serves their tokens, and another one reclaims the jobs

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
+import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import { firstStreamId, isStreamId } from '../../redis/streamIds.ts';
 import { RatioBudget } from '../../time/ratioBudget.ts';
 import type { Timers } from '../../time/timers.ts';
@@ -35,6 +36,8 @@ export interface EnrichmentJobsOptions {
   readonly policy: JobPolicy;
   /** Timeout of every attempt except the first, which belongs to the response. */
   readonly attemptTimeoutMs: number;
+  /** Whether attempts of this priority wait, because the process is overloaded. The first attempt does not. */
+  isShed(priority: EnrichmentPriority): boolean;
   readonly timers: Timers;
   /** A monotonic clock, in milliseconds. */
   readonly monotonicNow: () => number;
@@ -72,6 +75,7 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
         maxAttempts: attempts,
         backoff,
         retryBudget: this.#retryBudget,
+        isShed: options.isShed,
         limiter: new ConcurrencyLimiter(concurrency),
         timers,
         random: options.random ?? Math.random,

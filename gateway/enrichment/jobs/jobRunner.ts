@@ -1,4 +1,5 @@
 import { GatewayError } from '../../errors.ts';
+import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { RatioBudget } from '../../time/ratioBudget.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { EnrichmentJob, FieldResult, JobAttempt, JobExecutor, JobField } from '../enrichmentJob.ts';
@@ -17,6 +18,8 @@ export interface JobRunnerDependencies {
   readonly maxAttempts: number;
   readonly backoff: JobPolicy['jobs']['backoff'];
   readonly retryBudget: RatioBudget;
+  /** Whether attempts of this priority wait, because the process is overloaded. The first attempt does not. */
+  isShed(priority: EnrichmentPriority): boolean;
   readonly limiter: ConcurrencyLimiter;
   readonly timers: Timers;
   readonly random: () => number;
@@ -28,6 +31,9 @@ export interface JobRunnerDependencies {
   onWaitingChange(runner: JobRunner): void;
   onEnd(runner: JobRunner): void;
 }
+
+/** How long an attempt waits that is shed, before it is due again. */
+const shedPauseMs = 1_000;
 
 interface PendingField {
   readonly field: JobField;
@@ -171,11 +177,17 @@ export class JobRunner {
   }
 
   async #retry(): Promise<void> {
-    const { store, executor, attemptTimeoutMs } = this.#dependencies;
+    const { store, executor, attemptTimeoutMs, timers, isShed } = this.#dependencies;
     const isWanted = await store.isWanted(this.id);
     if (this.#state.kind !== 'awaiting slot') return;
     if (!isWanted) {
       this.drop('expired');
+      return;
+    }
+    if (isShed(this.job.priority)) {
+      this.#state.releaseSlot();
+      const cancelTimer = timers.after(shedPauseMs, () => this.#awaitSlot());
+      this.#setState({ kind: 'backing off', cancelTimer });
       return;
     }
     const remaining = { ...this.job, fields: this.pendingFields };

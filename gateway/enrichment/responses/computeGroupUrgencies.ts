@@ -1,8 +1,7 @@
 import type { LatencyBudget } from '../../execution/latencyBudget.ts';
 import type { GroupUrgency } from '../../execution/stepRunner.ts';
-import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
-import type { CallPriority } from '../../subgraphs/policies/callPriority.ts';
+import { requestPriorityOf } from '../requestPriorityOf.ts';
 
 interface GroupUrgenciesOptions {
   /** Budget of the enrichments; omitted when no response waits for them any more. */
@@ -22,13 +21,7 @@ export function computeGroupUrgencies(
   for (const { group, rule } of enrichments) {
     urgencies[group] = waitsForAll
       ? { priority: 'primary', budget: undefined }
-      : { priority: callPriorities[rule.priority], budget };
+      : { priority: requestPriorityOf(rule.priority), budget };
   }
   return urgencies;
 }
-
-const callPriorities: Readonly<Record<EnrichmentPriority, CallPriority>> = {
-  CRITICAL: 'critical',
-  NORMAL: 'normal',
-  BACKGROUND: 'background',
-};

@@ -434,6 +434,86 @@ describe('a field that fails', () => {
   });
 });
 
+describe('while the process is overloaded', () => {
+  function createOverloaded() {
+    const shed = new Set<EnrichmentPriority>();
+    const pool = createInMemoryJobs(policyWith({ concurrency: 1 }), (priority) => shed.has(priority));
+    const passSeconds = async (seconds: number): Promise<void> => {
+      for (let second = 0; second < seconds; second++) {
+        pool.advance(1_000);
+        await waitForTurns();
+      }
+    };
+    return { ...pool, shed, passSeconds };
+  }
+
+  test('attempts of a shed priority wait and use no slot, and continue where they were', async () => {
+    const { enqueue, subscribe, executor, events, shed, passSeconds } = createOverloaded();
+    shed.add('BACKGROUND');
+    const tokens: string[] = [];
+    for (const priority of ['BACKGROUND', 'NORMAL'] as const) {
+      const attempt = new ControlledAttempt();
+      tokens.push(await enqueue(jobOf(priority, ['reviews', 'stock'], priority), attempt));
+      attempt.complete(successfulResult('stock', 1), failedResult('reviews'));
+    }
+    await passSeconds(5);
+    expect(executor.createdAttempts).toEqual(['NORMAL: reviews']);
+    executor.lastAttempt.complete(successfulResult('reviews'));
+    shed.clear();
+    await passSeconds(1);
+    expect(executor.createdAttempts).toEqual(['NORMAL: reviews', 'BACKGROUND: reviews']);
+    executor.lastAttempt.complete(successfulResult('reviews'));
+    for (const token of tokens) {
+      expect(await collectUpdates(await subscribe(token))).toEqual([
+        '1-0 stock 1 …',
+        '2-0 reviews "reviews!"',
+      ]);
+    }
+    expect(events.filter((event) => event === 'retry')).toHaveLength(2);
+  });
+
+  test('the first attempt of a job does not wait', async () => {
+    const { enqueue, subscribe, shed } = createOverloaded();
+    shed.add('NORMAL');
+    const attempt = new ControlledAttempt();
+    const token = await enqueue(jobOf('a'), attempt);
+    attempt.complete(successfulResult('reviews'));
+    expect(await collectUpdates(await subscribe(token))).toEqual(['1-0 reviews "reviews!"']);
+  });
+
+  test('a job that waits ends when its last token has expired', async () => {
+    const { enqueue, jobs, executor, events, shed, passSeconds, timers } = createOverloaded();
+    shed.add('NORMAL');
+    const attempt = new ControlledAttempt();
+    await enqueue(jobOf('a'), attempt);
+    attempt.complete(failedResult('reviews'));
+    await passSeconds(59);
+    expect(jobs.count).toBe(1);
+    await passSeconds(2);
+    expect([jobs.count, executor.createdAttempts, events.at(-1)]).toEqual([0, [], 'NORMAL expired']);
+    await passSeconds(9);
+    expect(timers.pendingCount).toBe(0);
+  });
+
+  test('a dead letter that an operator retries waits', async () => {
+    const { enqueue, jobs, executor, shed, passSeconds } = createOverloaded();
+    const attempt = new ControlledAttempt();
+    await enqueue(jobOf('a'), attempt);
+    for (const failing of [attempt, undefined, undefined]) {
+      (failing ?? executor.lastAttempt).complete(failedResult('reviews'));
+      await passSeconds(2);
+    }
+    const [failed] = await jobs.list({ state: 'failed', limit: 1 });
+    shed.add('NORMAL');
+    expect(await jobs.retry(failed?.id ?? '')).toBe('retried');
+    await passSeconds(3);
+    expect(executor.createdAttempts).toHaveLength(2);
+    shed.clear();
+    await passSeconds(1);
+    expect(executor.createdAttempts).toHaveLength(3);
+  });
+});
+
 describe('a full job pool', () => {
   /** A pool whose jobs all wait for another attempt, one with each of these priorities. */
   async function createFullPool(priorities: readonly ('CRITICAL' | 'NORMAL' | 'BACKGROUND')[]) {
