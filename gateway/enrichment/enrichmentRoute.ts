@@ -81,6 +81,7 @@ class EnrichmentExchange {
   readonly #options: EnrichmentRouteOptions;
   readonly #streams: TransientSet<AbortController>;
   readonly #request: IncomingMessage;
+  readonly #requestHeaders: ReturnType<typeof toHeaderMap>;
   readonly #response: ServerResponse;
   readonly #requestId: string;
   readonly #startedAt: number;
@@ -96,6 +97,7 @@ class EnrichmentExchange {
     this.#options = options;
     this.#streams = streams;
     this.#request = request;
+    this.#requestHeaders = toHeaderMap(request.headers);
     this.#response = response;
     this.#requestId = chooseRequestId(request.headers['x-request-id']);
     this.#startedAt = options.tracing === undefined ? 0 : performance.now();
@@ -111,10 +113,7 @@ class EnrichmentExchange {
         );
       }
       const { authentication, clientAddressOf } = this.#options;
-      const client = await authentication.authenticate(
-        toHeaderMap(this.#request.headers),
-        clientAddressOf(this.#request),
-      );
+      const client = await authentication.authenticate(this.#requestHeaders, clientAddressOf(this.#request));
       if (prefersEvents) await this.#respondWithEvents(token, client);
       else await this.#respondWithJson(token, client);
     } catch (error) {
@@ -171,7 +170,7 @@ class EnrichmentExchange {
     if (tracing === undefined) return client;
     const onFound = (traceparent: string | undefined): void => {
       this.#span ??= tracing.startTrace('tributary.enrichment', {
-        headers: toHeaderMap(this.#request.headers),
+        headers: this.#requestHeaders,
         link: traceparent,
         startedAt: this.#startedAt,
         attributes: {
