@@ -1,5 +1,6 @@
 import type { Timers } from '../time/timers.ts';
 import { ReadCircuitBreaker } from './readCircuitBreaker.ts';
+import { scheduleReadTimeout } from './readTimeout.ts';
 import { type RedisArgument, RedisClient, type RedisScript } from './redisClient.ts';
 import { RedisFailure } from './redisFailure.ts';
 import type { RedisConfig } from './redisOptions.ts';
@@ -70,11 +71,9 @@ export class ReadClient {
 
   /** Resolves with the reply, or with an error after the read timeout. */
   #beforeTimeout(reply: Promise<unknown>): Promise<unknown> {
-    const { config, timers } = this.#options;
     return new Promise((resolve) => {
-      // A busy process may have received the reply without having read it.
-      const cancel = timers.after(config.timeouts.read, () =>
-        setImmediate(() => resolve(new Error('Redis did not answer in time (redis.timeouts.read).'))),
+      const cancel = scheduleReadTimeout(this.#options, () =>
+        resolve(new Error('Redis did not answer in time (redis.timeouts.read).')),
       );
       void reply.then((value) => {
         cancel();

@@ -1,8 +1,9 @@
 import { ReadCircuitBreaker } from '../../redis/readCircuitBreaker.ts';
+import { scheduleReadTimeout } from '../../redis/readTimeout.ts';
 import type { RedisArgument, RedisClient, RedisScript } from '../../redis/redisClient.ts';
 import { RedisFailure } from '../../redis/redisFailure.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
-import type { CancelTimer, Timers } from '../../time/timers.ts';
+import type { Timers } from '../../time/timers.ts';
 import type { RedisKeys } from './redisKeys.ts';
 import { deleteDamagedKeys } from './redisScripts.ts';
 import type { StoreProblems } from './storeProblems.ts';
@@ -14,8 +15,6 @@ interface RedisBucketsOptions {
   readonly timers: Timers;
   readonly problems: StoreProblems;
 }
-
-const maxGraceMs = 10;
 
 /** Errors of commands and scripts that find another type, or a value that is not a number. */
 const damagePattern = /WRONGTYPE|attempt to (compare|perform arithmetic)/;
@@ -83,7 +82,7 @@ export class RedisBuckets {
     if (indexesByBucket.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const unanswered = new Set(indexesByBucket.keys());
-      const cancelTimer = this.#scheduleReadTimeout(() => {
+      const cancelTimer = scheduleReadTimeout(this.#options, () => {
         this.#options.problems.report('timeout');
         for (const bucket of unanswered) this.#breakers[bucket]?.recordFailure();
         unanswered.clear();
@@ -108,7 +107,7 @@ export class RedisBuckets {
   /** Resolves with the reply, or with `undefined` after the read timeout. */
   withReadTimeout(reply: Promise<unknown>): Promise<unknown> {
     return new Promise((resolve) => {
-      const cancelTimer = this.#scheduleReadTimeout(() => resolve(undefined));
+      const cancelTimer = scheduleReadTimeout(this.#options, () => resolve(undefined));
       void reply.then((value) => {
         cancelTimer();
         resolve(value);
@@ -133,30 +132,6 @@ export class RedisBuckets {
   close(): void {
     this.#isClosed = true;
     this.resetBreakers();
-  }
-
-  /** Runs `onTimeout` after the read timeout, but not before replies that have already arrived were processed: if this
-   *  process is too busy to read them, sending subgraph requests instead would make it busier. */
-  #scheduleReadTimeout(onTimeout: () => void): CancelTimer {
-    const { timers, config } = this.#options;
-    const { read } = config.timeouts;
-    let sentAt = Number.POSITIVE_INFINITY;
-    let immediate = setImmediate(() => {
-      sentAt = performance.now();
-    });
-    let cancelTimer = timers.after(read, () => {
-      const remainingMs = sentAt + read - performance.now();
-      // A busy process sends commands late. The timer may then fire before Redis had its full time.
-      if (remainingMs > 1) cancelTimer = timers.after(Math.min(remainingMs, maxGraceMs), processReplies);
-      else processReplies();
-    });
-    function processReplies(): void {
-      immediate = setImmediate(onTimeout);
-    }
-    return () => {
-      clearImmediate(immediate);
-      cancelTimer();
-    };
   }
 
   async #probe(bucket: number): Promise<boolean> {

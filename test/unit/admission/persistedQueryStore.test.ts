@@ -155,6 +155,8 @@ describe('automatic persisted queries with Redis', () => {
       for (let reads = 0; reads < 3; reads++) {
         const reading = store.get(key);
         while (!timers.pendingMs().includes(20)) await waitForTurns();
+        // The command is sent by then.
+        await waitForTurns();
         timers.fire(20);
         expect(await reading).toBeUndefined();
       }

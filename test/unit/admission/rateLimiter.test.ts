@@ -99,6 +99,21 @@ describe('a rate limiter with Redis', () => {
     }
   });
 
+  test('shares the count also when a busy process sends a command late', async () => {
+    await using redis = await startDedicatedRedis();
+    const { limiters, fallbacks, timers } = await createShared(redis.url);
+    try {
+      const spending = limiters[0].spend('a', 7);
+      // The time is over before the command has left the process.
+      timers.fire(20);
+      await spending;
+      expect(await limiters[1].spend('a', 4)).toMatchObject({ isAllowed: false, remaining: 3 });
+      expect(fallbacks).toEqual([]);
+    } finally {
+      for (const limiter of limiters) limiter.close();
+    }
+  });
+
   test('counts in each process alone while Redis hangs, and stops asking it', async () => {
     await using redis = await startDedicatedRedis();
     const { limiters, fallbacks, timers } = await createShared(redis.url);
@@ -108,6 +123,8 @@ describe('a rate limiter with Redis', () => {
       const spendAfterTimeout = async (limiter: RateLimiter) => {
         const spending = limiter.spend('a', 3);
         while (!timers.pendingMs().includes(20)) await waitForTurns();
+        // The command is sent by then.
+        await waitForTurns();
         timers.fire(20);
         return spending;
       };
