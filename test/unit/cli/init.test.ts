@@ -358,6 +358,62 @@ describe('the translation of Apollo Router', () => {
     expect(() => read()).toThrow('ENOENT');
   });
 
+  // biome-ignore-start lint/suspicious/noTemplateCurlyInString: references of the configuration
+  test.each<[string, object]>([
+    ['rediss-cluster://c.test', { cluster: { nodes: ['c.test:6379'] }, tls: { enabled: true } }],
+    [
+      'redis-cluster://me:p%40ss@a.test:6379?node=b.test:6380&node=c.test:6381',
+      {
+        cluster: { nodes: ['a.test:6379', 'b.test:6380', 'c.test:6381'] },
+        username: 'me',
+        password: 'p@ss',
+      },
+    ],
+    [
+      'redis-cluster://a.test:6379, redis-cluster://b.test:6379',
+      { cluster: { nodes: ['a.test:6379', 'b.test:6379'] } },
+    ],
+    [
+      'redis-sentinel://:word@s1.test:26379/2?node=s2.test:26379&sentinelServiceName=shop&sentinelPassword=other',
+      {
+        sentinel: { nodes: ['s1.test:26379', 's2.test:26379'], name: 'shop', password: 'other' },
+        password: 'word',
+        database: '2',
+      },
+    ],
+    [
+      'redis-cluster://${env.REDIS_USER:-a:b}@${env.REDIS_NODE:-c.test:6379}',
+      { cluster: { nodes: ['${REDIS_NODE:-c.test:6379}'] }, username: '${REDIS_USER:-a:b}' },
+    ],
+    ['${env.REDIS_URL}', { url: '${REDIS_URL}' }],
+  ])('translates the Redis %s to its servers', (urls, redis) => {
+    const quoted = urls.split(', ').map((url) => `'${url}'`);
+    const { options, notes } = translate(`apq: { router: { cache: { redis: { urls: [${quoted}] } } } }`);
+    expect(options.redis).toEqual(redis);
+    expect(notes).toEqual(
+      urls.includes('REDIS_USER')
+        ? [expect.stringMatching(/^apq\.router\.cache\.redis\.urls: user names and passwords outside/)]
+        : [],
+    );
+  });
+  // biome-ignore-end lint/suspicious/noTemplateCurlyInString: references of the configuration
+
+  test.each([
+    ['redis://a.test:6379', []],
+    ['redis://b.test:6379', ['is another Redis than redis.url, and the gateway has one for everything']],
+    [
+      'redis-cluster://a.test:6379',
+      ['is another Redis than redis.url, and the gateway has one for everything'],
+    ],
+  ])('has a note for a second Redis besides redis://a.test:6379, if it differs: %s', (second, expected) => {
+    const { options, notes } = translate(`
+      apq: { router: { cache: { redis: { urls: [redis://a.test:6379] } } } }
+      response_cache: { subgraph: { all: { redis: { urls: [${second}] } } } }
+    `);
+    expect(options.redis).toEqual({ url: 'redis://a.test:6379' });
+    expect(notes).toEqual(expected.map((text) => `response_cache.subgraph.all.redis.urls: ${text}`));
+  });
+
   test('has a note for a list of operations that is none', () => {
     expect(translate('headers: { all: { request: { propagate: a } } }').notes).toEqual([
       'headers.all.request: is not a list of operations',
