@@ -8,17 +8,25 @@ import { readWorkerIdentity } from './workersDirectory.ts';
 /** Runs the gateway in a worker process until the supervisor, or a SIGTERM to this process, shuts it down. SIGINT and
  *  SIGHUP are ignored, because a terminal sends them to the supervisor too. When the supervisor exits, Node's cluster
  *  module ends the worker. Resolves with the exit code. `onReady`: called when the first supergraph is in use. */
-export async function runWorker(config: GatewayConfig, onReady: () => void): Promise<number> {
-  const shutdown = new Shutdown(config.listen.shutdownDelay);
+export async function runWorker(onReady: () => void): Promise<number> {
+  const configuration = Promise.withResolvers<GatewayConfig>();
   const mayListenUnready = Promise.withResolvers<void>();
+  let shutdown = new Shutdown(0);
   process.on('SIGINT', () => {}).on('SIGHUP', () => {});
-  process.on('SIGTERM', () => shutdown.request());
   process.on('message', (message) => {
     if (!isWorkerMessage(message)) return;
+    // The first message. Others may be handled before the promise has called what waits for it.
+    if (message.kind === 'tributary:configuration') {
+      shutdown = new Shutdown(message.config.listen.shutdownDelay);
+      configuration.resolve(message.config);
+    }
     if (message.kind === 'tributary:listen') mayListenUnready.resolve();
     if (message.kind === 'tributary:announce') shutdown.request();
     if (message.kind === 'tributary:drain') shutdown.skipDelay();
   });
+  report({ kind: 'tributary:started' });
+  const config = await configuration.promise;
+  process.on('SIGTERM', () => shutdown.request());
   return runGateway(withWorkerPorts(config), shutdown, {
     onReady: () => {
       onReady();

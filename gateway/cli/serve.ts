@@ -26,12 +26,12 @@ export async function serve(
   { config: file, ...overrides }: ServeOptions,
   onReady: () => void,
 ): Promise<number> {
-  const config = loadConfig({ file, overrides, env: process.env });
   createObjectsInYoungGeneration();
   limitYoungGenerationOfThreads();
   keepIdleHeap();
   collectAloneOnOneCore();
-  if (cluster.isWorker) return runWorker(config, onReady);
+  if (cluster.isWorker) return runWorker(onReady);
+  const config = loadConfig({ file, overrides, env: process.env });
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
   if (workers > 1) return superviseWorkers(workers, config);
   restartWithYoungGeneration();

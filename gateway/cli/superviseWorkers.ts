@@ -23,6 +23,8 @@ interface WorkerStatus {
   readonly startedAt: number;
   /** How many workers in this one's place have exited early or could not be started, one after the other. */
   readonly earlyExits: number;
+  /** Whether the worker receives messages. */
+  hasStarted: boolean;
   /** Set while the worker accepts connections. */
   addresses: Addresses | undefined;
   /** Whether the worker has a supergraph. */
@@ -43,16 +45,17 @@ export async function superviseWorkers(count: number, config: GatewayConfig): Pr
     ...createWorkersDirectory(),
     ...(await chooseWorkerPorts(config)),
   };
-  cluster.setupPrimary({ execArgv: flagsWithYoungGeneration() });
+  // Options of extensions can have values that JSON cannot represent, such as `.inf`.
+  cluster.setupPrimary({ execArgv: flagsWithYoungGeneration(), serialization: 'advanced' });
   // Where workers cannot share the port by themselves (see `httpListener.ts`), they share the listening socket. When
   // the supervisor deals out connections, those that it sends to a dying worker are never answered and never closed.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
-  return new WorkerSupervisor(count, config.listen, environment).run();
+  return new WorkerSupervisor(count, config, environment).run();
 }
 
 class WorkerSupervisor {
   readonly #count: number;
-  readonly #drainTimeoutMs: number;
+  readonly #config: GatewayConfig;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #metricsDirectory: MetricsDirectory;
   readonly #shutdown: Shutdown;
@@ -61,12 +64,12 @@ class WorkerSupervisor {
   #hasStarted = false;
   #code: number = exitCode.success;
 
-  constructor(count: number, listen: GatewayConfig['listen'], environment: NodeJS.ProcessEnv) {
+  constructor(count: number, config: GatewayConfig, environment: NodeJS.ProcessEnv) {
     this.#count = count;
-    this.#drainTimeoutMs = listen.drainTimeout;
+    this.#config = config;
     this.#environment = environment;
     this.#metricsDirectory = new MetricsDirectory(workersDirectoryOf(environment));
-    this.#shutdown = new Shutdown(listen.shutdownDelay);
+    this.#shutdown = new Shutdown(config.listen.shutdownDelay);
   }
 
   /** Resolves with the exit code of this process. */
@@ -76,12 +79,13 @@ class WorkerSupervisor {
       process.exit(exitCode.failed);
     });
     void this.#shutdown.requested.then(() => {
+      for (const [worker, { hasStarted }] of this.#workers) if (!hasStarted) worker.process.kill('SIGKILL');
       this.#sendAll({ kind: 'tributary:announce' });
       this.#endWithoutWorkers();
     });
     void this.#shutdown.due.then(() => {
       this.#sendAll({ kind: 'tributary:drain' });
-      setTimeout(() => this.#killAll(), this.#drainTimeoutMs + killGraceMs).unref();
+      setTimeout(() => this.#killAll(), this.#config.listen.drainTimeout + killGraceMs).unref();
     });
     for (let index = 0; index < this.#count; index++) this.#startWorker(0);
     await this.#ended.promise;
@@ -94,6 +98,7 @@ class WorkerSupervisor {
     const status: WorkerStatus = {
       startedAt: performance.now(),
       earlyExits,
+      hasStarted: false,
       addresses: undefined,
       isReady: false,
       isWaiting: false,
@@ -109,7 +114,7 @@ class WorkerSupervisor {
     }
     this.#workers.set(worker, status);
     worker.on('message', (message: unknown) => {
-      if (isWorkerMessage(message)) this.#onMessage(status, message);
+      if (isWorkerMessage(message)) this.#onMessage(worker, status, message);
     });
     worker.on('error', (error) => {
       // Sending to a worker that has just ended fails, and its `exit` event follows. Without a process id, the process was
@@ -120,7 +125,11 @@ class WorkerSupervisor {
     worker.on('exit', (code, signal) => this.#onExit(worker, status, code, signal));
   }
 
-  #onMessage(status: WorkerStatus, message: MessageFromWorker | MessageToWorker): void {
+  #onMessage(worker: Worker, status: WorkerStatus, message: MessageFromWorker | MessageToWorker): void {
+    if (message.kind === 'tributary:started') {
+      status.hasStarted = true;
+      send(worker, { kind: 'tributary:configuration', config: this.#config });
+    }
     if (message.kind === 'tributary:waiting') status.isWaiting = true;
     if (message.kind === 'tributary:ready') status.isReady = true;
     if (message.kind === 'tributary:listening') {

@@ -23,7 +23,7 @@ subgraphs:
 - **Environment variables**: \`\${NAME}\` in any text is replaced by the value of the variable, which must be set.
   \`\${NAME:-default}\` uses the default if the variable is unset or empty. Quote it inside \`{ … }\`.
 - **Files**: \`\${file:/run/secrets/redis-password}\` is replaced by the text of the file (UTF-8), without a line break at its
-  end, which no message quotes. The file is read when a process starts; a relative path starts at the directory of the
+  end, which no message quotes. The file is read when the gateway starts; a relative path starts at the directory of the
   configuration file. \`:-default\` applies if it is missing or empty.
 - **Errors**: unknown keys are refused. All problems are reported at once, each with its path, the expected
   value and its line, and the command exits with code 2.

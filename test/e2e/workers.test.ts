@@ -177,7 +177,8 @@ describe('a worker that dies', () => {
     expect([...outcomes]).toEqual(['200 {"data":{"__typename":"Query"}}']);
   };
 
-  test('ends its single connections, which accept requests at any worker until then, and is replaced', async () => {
+  test('ends its single connections, which accept requests at any worker until then, and is replaced by one with the configuration of the start', async () => {
+    await writeFile(gateway.configFile, 'listen: { port: http }');
     const { connection, token } = await connectTo(gateway, '1');
     await using _ = connection;
     await using events = await open(gateway, token, '2');

@@ -11,6 +11,8 @@ export interface GatewayProcess extends AsyncDisposable {
   /** The URL of the GraphQL route. */
   readonly url: string;
   readonly adminUrl: string;
+  /** The path of the configuration file. */
+  readonly configFile: string;
   /** Resolves to the first match in the output. */
   waitForOutput(pattern: RegExp): Promise<RegExpExecArray>;
   /** Drains the gateway. Resolves to the exit code when all its processes have ended. */
@@ -83,5 +85,13 @@ export async function startGatewayProcess(
     const [code] = await ended;
     return code;
   };
-  return { url, adminUrl, waitForOutput: printed, stop, kill, [Symbol.asyncDispose]: dispose };
+  return {
+    url,
+    adminUrl,
+    configFile: file,
+    waitForOutput: printed,
+    stop,
+    kill,
+    [Symbol.asyncDispose]: dispose,
+  };
 }

@@ -17,16 +17,23 @@ const config = parseConfig({
 
 /** Emits what a worker of `node:cluster` emits. */
 class FakeWorker extends EventEmitter {
-  readonly process: { readonly pid: number | undefined };
+  readonly process: { readonly pid: number | undefined; readonly kill: (signal: string) => void };
+  readonly received: { readonly kind: string }[] = [];
 
   private constructor(pid: number | undefined) {
     super();
-    this.process = { pid };
+    this.process = { pid, kill: (signal) => void this.emit('exit', null, signal) };
+  }
+
+  /** A worker that has not started until `start` is called. */
+  static starting(pid: number): FakeWorker {
+    return new FakeWorker(pid);
   }
 
   static listening(pid: number): FakeWorker {
     const worker = new FakeWorker(pid);
     process.nextTick(() => {
+      worker.start();
       worker.emit('message', { kind: 'tributary:ready' });
       worker.emit('message', { kind: 'tributary:listening', url: 'http://a', adminUrl: 'http://b' });
     });
@@ -40,12 +47,17 @@ class FakeWorker extends EventEmitter {
     return worker;
   }
 
+  start(): void {
+    this.emit('message', { kind: 'tributary:started' });
+  }
+
   isConnected(): boolean {
     return this.process.pid !== undefined;
   }
 
-  send({ kind }: { readonly kind: string }): void {
-    if (kind === 'tributary:drain') this.emit('exit', 0, null);
+  send(message: { readonly kind: string }): void {
+    this.received.push(message);
+    if (message.kind === 'tributary:drain') this.emit('exit', 0, null);
   }
 }
 
@@ -98,6 +110,22 @@ test('a worker that cannot be started is started again with backoff, and does no
     retry('spawn node EAGAIN', 2),
     retry('spawn ENOMEM', 3),
   ]);
+});
+
+test('a worker gets the configuration when it has started, and is killed at a stop signal before that', async () => {
+  const { workers, code, allForked } = supervise(
+    () => FakeWorker.starting(1),
+    () => FakeWorker.starting(2),
+  );
+  await allForked;
+  workers[0]?.start();
+  process.emit('SIGTERM', 'SIGTERM');
+  expect(await code).toBe(0);
+  expect(workers.map(({ received }) => received.map(({ kind }) => kind))).toEqual([
+    ['tributary:configuration', 'tributary:announce', 'tributary:drain'],
+    [],
+  ]);
+  expect(workers[0]?.received[0]).toEqual({ kind: 'tributary:configuration', config });
 });
 
 test.each([
