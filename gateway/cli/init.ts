@@ -48,6 +48,8 @@ export function init(options: InitOptions): void {
   draft.set(['subgraphs', 'all', 'timeouts', 'deadline'], '15s');
   draft.set(['subgraphs', 'all', 'headers', 'forward'], ['authorization', 'accept-language']);
   if (apolloRouter !== undefined) translateApolloRouter(readRouterConfig(apolloRouter), draft);
+  // A variable may have a default: ${PORT:-4001}.
+  if (String(draft.get(['listen', 'port'])).includes('4001')) draft.set(['admin', 'port'], 4002);
   const problems = draft.dropInvalid();
   if (problems.length > 0) throw new ConfigError(problems);
   write(out, printDraft(draft, introductionOf(options)), force);

@@ -135,12 +135,19 @@ export class ConfigDraft {
     else this.#options.set(JSON.stringify(option.path), { ...option, value: remaining });
   }
 
-  /** The translated option that a problem at this path is in. */
+  /** The translated option that a problem at this path is in, or a file of a certificate without its counterpart. */
   #translatedOptionAt(path: string): DraftOption | undefined {
-    return [...this.#options.values()].find((option) => {
-      const own = formatConfigPath(option.path);
-      return option.source !== undefined && path.startsWith(own) && /^([.[]|$)/.test(path.slice(own.length));
-    });
+    const translated = [...this.#options.values()]
+      .filter(({ source }) => source !== undefined)
+      .map((option) => ({ option, own: formatConfigPath(option.path) }));
+    const containing = translated.find(
+      ({ own }) => path.startsWith(own) && /^([.[]|$)/.test(path.slice(own.length)),
+    );
+    const section = path.replace(/\.(cert|key)$/, '');
+    const files = ['cert', 'key', 'ca'].map((key) =>
+      translated.find(({ own }) => own === `${section}.${key}`),
+    );
+    return (containing ?? files.find((file) => file !== undefined))?.option;
   }
 }
 

@@ -414,6 +414,40 @@ describe('the translation of Apollo Router', () => {
     expect(notes).toEqual(expected.map((text) => `response_cache.subgraph.all.redis.urls: ${text}`));
   });
 
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the configuration
+  test.each(['0.0.0.0:4001', '0.0.0.0:${env.ROUTER_PORT:-4001}'])(
+    'gives the admin listener another port than that of the router, %s',
+    async (address) => {
+      write('router.yaml', `supergraph: { listen: '${address}' }`);
+      expect(await run('init', '--apollo-router', 'router.yaml')).toMatchObject({ code: 0, stderr: '' });
+      expect(parseYaml(read()).admin).toEqual({ host: '127.0.0.1', port: 4002 });
+    },
+  );
+
+  test.each([
+    [
+      'supergraph',
+      'certificate_chain: a.pem, certificate_authorities: ca.pem',
+      'has `ca` without `cert`',
+      {},
+    ],
+    ['supergraph', 'key: k.pem', 'has `key` without `cert`', {}],
+    [
+      'subgraph.all',
+      'certificate_authorities: ca.pem, client_authentication: { certificate_chain: a.pem }',
+      'key is missing, and `cert` is set',
+      { ca: 'ca.pem' },
+    ],
+  ])('has a note for a certificate of %s of which a file is missing: {%s}', (name, files, reason, tls) => {
+    const [target = '', subgraph] = name.split('.');
+    const { options, notes } = translate(
+      `tls: { ${target}: ${subgraph === undefined ? '' : '{ all: '}{ ${files} } ${subgraph === undefined ? '' : '}'} }`,
+    );
+    const { listen, subgraphs } = options as Record<string, { tls?: object; all?: { tls?: object } }>;
+    expect({ ...listen?.tls, ...subgraphs?.all?.tls }).toEqual(tls);
+    expect(notes).toContainEqual(expect.stringMatching(`tls[ .]${reason}`));
+  });
+
   test('has a note for a list of operations that is none', () => {
     expect(translate('headers: { all: { request: { propagate: a } } }').notes).toEqual([
       'headers.all.request: is not a list of operations',
