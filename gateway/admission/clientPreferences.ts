@@ -1,4 +1,4 @@
-import { formatDuration, parseDuration } from '../config/duration.ts';
+import { durationMsOf, formatDuration } from '../config/duration.ts';
 import { GatewayError } from '../errors.ts';
 import type { ClientPreferences } from '../execution/requestContext.ts';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
@@ -36,7 +36,7 @@ export function readPriority(text: string | undefined): RequestPriority | undefi
 function readBudget(text: string | undefined, { min, max }: BudgetBounds): number | undefined {
   if (text === undefined) return undefined;
   // A number without a unit is in milliseconds, as in the configuration.
-  const ms = /^\s*\d+\s*$/.test(text) ? Number(text) : parseDuration(text);
+  const ms = durationMsOf(text);
   if (ms !== undefined && ms >= min && ms <= max) return ms;
   throw invalidHeader(
     'tributary-budget',

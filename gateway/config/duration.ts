@@ -12,9 +12,16 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(Number(match[1]) * unitMs[match[2] as keyof typeof unitMs]);
 }
 
-/** Milliseconds of a duration in an unparsed configuration; `undefined` for a value of another type. */
+/** Milliseconds of a duration in an unparsed configuration, where a number without a unit is one of milliseconds, also as
+ *  text; `undefined` for a value of another type. */
 export function durationMsOf(value: unknown): number | undefined {
-  return typeof value === 'string' ? parseDuration(value) : typeof value === 'number' ? value : undefined;
+  if (typeof value === 'string') return parseWholeNumber(value) ?? parseDuration(value);
+  return typeof value === 'number' ? value : undefined;
+}
+
+/** Parses digits; `undefined` for anything else. */
+export function parseWholeNumber(text: string): number | undefined {
+  return /^\s*\d+\s*$/.test(text) ? Number(text) : undefined;
 }
 
 /** Formats milliseconds in the largest unit without a remainder: 15000 is `15s`, 1500 is `1500ms`. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { formatDuration, maxDurationMs, parseDuration } from './duration.ts';
+import { durationMsOf, formatDuration, maxDurationMs, parseWholeNumber } from './duration.ts';
 import { formatSize, parseSize } from './size.ts';
 
 interface Scalar<Output> {
@@ -78,7 +78,7 @@ export function integer({ min = 0, max }: Bounds = {}) {
     title: 'integer',
     expected: `a whole number ${max === undefined ? `of at least ${min}` : `from ${min} to ${max}`}`,
     pattern: '\\d+',
-    parse: (text) => (/^\d+$/.test(text.trim()) ? Number(text) : undefined),
+    parse: parseWholeNumber,
     min,
     ...(max === undefined ? {} : { max }),
   });
@@ -88,9 +88,9 @@ export function integer({ min = 0, max }: Bounds = {}) {
 export function duration({ min = 0 }: { readonly min?: number } = {}) {
   return numberScalar({
     title: 'duration',
-    expected: `a duration such as 250ms, 2s, 5m or 1h${min === 0 ? '' : `, at least ${formatDuration(min)}`}`,
-    pattern: '\\d+(\\.\\d+)?(ms|s|m|h|d)',
-    parse: parseDuration,
+    expected: `a duration such as 250ms, 2s, 5m or 1h, ${min === 0 ? '' : `at least ${formatDuration(min)} and `}at most 596h`,
+    pattern: '\\d+((\\.\\d+)?(ms|s|m|h|d))?',
+    parse: durationMsOf,
     min,
     max: maxDurationMs,
   });
@@ -101,8 +101,8 @@ export function size({ min = 1 }: { readonly min?: number } = {}) {
   return numberScalar({
     title: 'size',
     expected: `a size such as 64KB, 1MB or 2GB, at least ${formatSize(min)}`,
-    pattern: '\\d+(\\.\\d+)?(B|KB|MB|GB)',
-    parse: parseSize,
+    pattern: '\\d+((\\.\\d+)?(B|KB|MB|GB))?',
+    parse: (text) => parseWholeNumber(text) ?? parseSize(text),
     min,
   });
 }

@@ -309,7 +309,7 @@ describe('tributary config print', () => {
         'The configuration is invalid:',
         `  listen.prot is not known; did you mean \`port\`? (${config}:1:11)`,
         `  supergraph is missing; expected: a section with \`file\`, \`url\`, \`subgraphs\` or, in createGateway, \`load\` (${config})`,
-        `  subgraphs.a.timeouts.attempt is "5 s"; expected: a duration such as 250ms, 2s, 5m or 1h, at least 1ms (${config}:2:31)`,
+        `  subgraphs.a.timeouts.attempt is "5 s"; expected: a duration such as 250ms, 2s, 5m or 1h, at least 1ms and at most 596h (${config}:2:31)`,
         '',
       ].join('\n'),
     });

@@ -69,7 +69,7 @@ test('every problem in a cache rule is reported with its path', () => {
     {
       path: 'cache.rules["Product.stock"].maxAge',
       message: 'is "-5s"',
-      expected: 'a duration such as 250ms, 2s, 5m or 1h',
+      expected: 'a duration such as 250ms, 2s, 5m or 1h, at most 596h',
     },
     {
       path: 'cache.rules["Product.stock"].scope',
@@ -89,12 +89,12 @@ test('every problem in a cache rule is reported with its path', () => {
     {
       path: 'cache.rules.Product.maxAge',
       message: 'is missing',
-      expected: 'a duration such as 250ms, 2s, 5m or 1h',
+      expected: 'a duration such as 250ms, 2s, 5m or 1h, at most 596h',
     },
     {
       path: 'cache.rules.Product.staleIfError',
       message: 'is "5 s"',
-      expected: 'a duration such as 250ms, 2s, 5m or 1h',
+      expected: 'a duration such as 250ms, 2s, 5m or 1h, at most 596h',
     },
   ]);
 });

@@ -78,7 +78,7 @@ describe('the section enrichment', () => {
       {
         path: 'enrichment.budget',
         message: 'is "soon"',
-        expected: 'a duration such as 250ms, 2s, 5m or 1h',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h, at most 596h',
       },
       {
         path: 'enrichment.fields.Product',
@@ -88,7 +88,7 @@ describe('the section enrichment', () => {
       {
         path: 'enrichment.fields["Product.recommended"].budget',
         message: 'is "1 s"',
-        expected: 'a duration such as 250ms, 2s, 5m or 1h',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h, at most 596h',
       },
       {
         path: 'enrichment.fields["Product.recommended"].priority',
@@ -111,7 +111,7 @@ describe('the section enrichment', () => {
       {
         path: 'enrichment.tokens.expireAfter',
         message: 'is "10ms"',
-        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 1s',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 1s and at most 596h',
       },
       { path: 'enrichment.jobs.attempts', message: 'is 0', expected: 'a whole number of at least 1' },
       { path: 'enrichment.jobs.budgetRatio', message: 'is 2', expected: aRatio },

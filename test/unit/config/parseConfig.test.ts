@@ -98,7 +98,7 @@ describe('a configuration', () => {
       {
         path: 'subgraphs.all.timeouts.attempt',
         message: 'is "1x"',
-        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 1ms and at most 596h',
       },
     ]);
   });
@@ -128,6 +128,36 @@ describe('a configuration', () => {
     expect(config.listen.port).toBe(0);
     expect(config.security).toMatchObject({ csrf: false, graphiql: true });
     expect(config.workers).toBe(4);
+  });
+
+  test('accepts durations and sizes without a unit as text, too', () => {
+    const config = parseConfig({
+      supergraph,
+      subgraphs: { all: { timeouts: { attempt: '5000' }, hedge: { after: '50' } } },
+      limits: { bodySize: '2000000' },
+      contracts: { driftInterval: '0' },
+    });
+    expect(config.subgraphs.all).toMatchObject({ timeouts: { attempt: 5_000 }, hedge: { after: 50 } });
+    expect(config.limits.bodySize).toBe(2_000_000);
+    expect(config.contracts.driftInterval).toBe(0);
+    // Rules about several options read it as well.
+    expect(
+      findConfigProblems({ supergraph, subgraphs: { all: { timeouts: { attempt: '20000' } } } }),
+    ).toEqual([expect.objectContaining({ message: 'conflicts: attempt is 20s, deadline is 15s' })]);
+  });
+
+  test('refuses durations that are longer than a timer can be', () => {
+    const options = { supergraph, http: { persistedQueries: { ttl: '30d' } } };
+    expect(findConfigProblems(options)).toEqual([
+      {
+        path: 'http.persistedQueries.ttl',
+        message: 'is "30d"',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 1s and at most 596h',
+      },
+    ]);
+    expect(findConfigProblems({ supergraph, subgraphs: { all: { hedge: { after: '30d' } } } })).toHaveLength(
+      1,
+    );
   });
 
   test('accepts a percentage or a boolean for an override label', () => {
@@ -196,7 +226,7 @@ describe('an invalid configuration', () => {
     expect(
       findConfigProblems({
         supergraph: { subgraphs: [{ name: 'a' }, { name: 'b', url: 'ftp://b' }], pollInterval: '1ms' },
-        listen: { port: 65_536, path: 'graphql', drainTimeout: '30', prot: 4000 },
+        listen: { port: 65_536, path: 'graphql', drainTimeout: '30 s', prot: 4000 },
         subgraphs: {
           all: { http2: 'on', connections: 0 },
           b: { timeouts: { attempt: '5 seconds' }, headers: { forward: ['host', 'x y', 7] } },
@@ -217,8 +247,8 @@ describe('an invalid configuration', () => {
       },
       {
         path: 'listen.drainTimeout',
-        message: 'is "30"',
-        expected: 'a duration such as 250ms, 2s, 5m or 1h',
+        message: 'is "30 s"',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h, at most 596h',
       },
       { path: 'listen.prot', message: 'is not known; did you mean `port`?', expected: '' },
       {
@@ -234,14 +264,14 @@ describe('an invalid configuration', () => {
       {
         path: 'supergraph.pollInterval',
         message: 'is "1ms"',
-        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 100ms',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 100ms and at most 596h',
       },
       { path: 'subgraphs.all.connections', message: 'is 0', expected: 'a whole number of at least 1' },
       { path: 'subgraphs.all.http2', message: 'is "on"', expected: 'one of auto, off' },
       {
         path: 'subgraphs.b.timeouts.attempt',
         message: 'is "5 seconds"',
-        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
+        expected: 'a duration such as 250ms, 2s, 5m or 1h, at least 1ms and at most 596h',
       },
       {
         path: 'subgraphs.b.headers.forward[0]',
@@ -575,7 +605,7 @@ describe('an invalid configuration', () => {
 
 test('timeouts of connections have to be positive, and the headers of a request take no longer than the request', () => {
   const problemsOf = (timeouts: object) => findConfigProblems({ supergraph, listen: { timeouts } });
-  const duration = 'a duration such as 250ms, 2s, 5m or 1h, at least 1ms';
+  const duration = 'a duration such as 250ms, 2s, 5m or 1h, at least 1ms and at most 596h';
   expect(problemsOf({ headers: '0s', request: '-1s', keepAlive: 'never' })).toEqual([
     { path: 'listen.timeouts.headers', message: 'is "0s"', expected: duration },
     { path: 'listen.timeouts.request', message: 'is "-1s"', expected: duration },

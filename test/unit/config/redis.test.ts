@@ -100,7 +100,7 @@ test('every problem in the section redis is reported with its path and the expec
     "redis.sentinel.name: the master's name",
     'redis.database: a whole number of at least 0',
     'redis.keyPrefix: text without { and }, which determine the slot of a key in a Cluster',
-    'redis.timeouts.read: a duration such as 250ms, 2s, 5m or 1h, at least 1ms',
+    'redis.timeouts.read: a duration such as 250ms, 2s, 5m or 1h, at least 1ms and at most 596h',
     'redis: only one of them; remove the others',
   ]);
   expect(
