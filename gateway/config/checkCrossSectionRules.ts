@@ -1,13 +1,14 @@
 import { checkEnrichment } from './checkEnrichment.ts';
+import { checkOrder } from './checkOrder.ts';
 import { checkSubgraphHeaders } from './checkSubgraphHeaders.ts';
 import { checkSubgraphs } from './checkSubgraphs.ts';
 import { checkSupergraphSource } from './checkSupergraphSource.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
-import { durationMsOf, formatDuration } from './duration.ts';
 import { type Section, sectionOf } from './isSection.ts';
 import { isWildcardAddress } from './isWildcardAddress.ts';
 import { listenerDefaults, listenTimeoutDefaults } from './sections/listen.ts';
 import { reconnectDefaults } from './sections/redis.ts';
+import { subscriptionReconnectDefaults } from './sections/subscriptions.ts';
 
 /** What the application around the gateway decides instead of the configuration. */
 export interface ConfigContext {
@@ -27,7 +28,12 @@ export function checkCrossSectionRules(
   return [
     ...checkSupergraphSource(root),
     ...checkListeners(sectionOf(root.listen), sectionOf(root.admin)),
-    ...checkListenTimeouts(sectionOf(sectionOf(root.listen).timeouts)),
+    ...checkOrder(
+      sectionOf(sectionOf(root.listen).timeouts),
+      ['listen', 'timeouts'],
+      ['headers', 'request'],
+      listenTimeoutDefaults,
+    ),
     ...checkSubgraphs(sectionOf(root.supergraph), sectionOf(root.subgraphs)),
     ...checkSubgraphHeaders(sectionOf(root.subgraphs)),
     ...checkRedis(sectionOf(root.redis)),
@@ -38,6 +44,12 @@ export function checkCrossSectionRules(
     ...checkIdentity(sectionOf(root.security)),
     ...(readsIdentity ? [] : checkClaims(sectionOf(root.subgraphs), sectionOf(root.security))),
     ...checkMetricsExport(sectionOf(root.telemetry)),
+    ...checkOrder(
+      sectionOf(sectionOf(root.subscriptions).reconnect),
+      ['subscriptions', 'reconnect'],
+      ['minDelay', 'maxDelay'],
+      subscriptionReconnectDefaults,
+    ),
     ...checkTopics(sectionOf(root.subscriptions).topics, redisServers(sectionOf(root.redis)).length > 0),
   ];
 }
@@ -57,21 +69,6 @@ function checkListeners(listen: Section, admin: Section): ConfigProblem[] {
   ];
 }
 
-function checkListenTimeouts(timeouts: Section): ConfigProblem[] {
-  const timeoutMs = (key: 'headers' | 'request') =>
-    durationMsOf(timeouts[key]) ?? durationMsOf(listenTimeoutDefaults[key]) ?? 0;
-  const [headers, request] = [timeoutMs('headers'), timeoutMs('request')];
-  if (headers <= request) return [];
-  return [
-    {
-      path: `listen.timeouts.${timeouts.headers === undefined ? 'request' : 'headers'}`,
-      message: `conflicts: headers is ${formatDuration(headers)}, request is ${formatDuration(request)}`,
-      expected:
-        'a time for the headers that is no longer than that for the whole request, such as 10s and 1m',
-    },
-  ];
-}
-
 function checkRedis(redis: Section): ConfigProblem[] {
   const servers = redisServers(redis);
   const problems: ConfigProblem[] = [];
@@ -82,14 +79,15 @@ function checkRedis(redis: Section): ConfigProblem[] {
   if (servers.includes('cluster.nodes') && Number(redis.database) > 0) {
     problems.push({ path: 'redis.database', message: `is ${redis.database}`, expected: '0 with `cluster`' });
   }
-  const { minDelay, maxDelay } = sectionOf(redis.reconnect);
-  const [min, max] = [minDelay ?? reconnectDefaults.minDelay, maxDelay ?? reconnectDefaults.maxDelay];
-  if ((durationMsOf(min) ?? 0) > (durationMsOf(max) ?? Number.POSITIVE_INFINITY)) {
-    const path = `redis.reconnect.${maxDelay === undefined ? 'minDelay' : 'maxDelay'}`;
-    const message = `conflicts: minDelay is ${min}, maxDelay is ${max}`;
-    problems.push({ path, message, expected: 'a minDelay that is no longer than maxDelay' });
-  }
-  return problems;
+  return [
+    ...problems,
+    ...checkOrder(
+      sectionOf(redis.reconnect),
+      ['redis', 'reconnect'],
+      ['minDelay', 'maxDelay'],
+      reconnectDefaults,
+    ),
+  ];
 }
 
 /** The keys that configure Redis servers. */

@@ -1,3 +1,4 @@
+import { checkOrder, numbers } from './checkOrder.ts';
 import type { ConfigProblem } from './configError.ts';
 import { durationMsOf, formatDuration } from './duration.ts';
 import { type Section, sectionOf } from './isSection.ts';
@@ -8,7 +9,12 @@ export function checkEnrichment(enrichment: Section): ConfigProblem[] {
   return [
     ...checkBudgets(enrichment),
     ...checkAdaptation(sectionOf(enrichment.adaptation)),
-    ...checkBackoff(sectionOf(sectionOf(enrichment.jobs).backoff)),
+    ...checkOrder(
+      sectionOf(sectionOf(enrichment.jobs).backoff),
+      ['enrichment', 'jobs', 'backoff'],
+      ['base', 'max'],
+      backoffDefaults,
+    ),
   ];
 }
 
@@ -17,15 +23,7 @@ function checkBudgets({ budget: written, bounds: writtenBounds, fields }: Sectio
   const min = durationMsOf(bounds.min ?? budgetDefaults.min);
   const max = durationMsOf(bounds.max ?? budgetDefaults.max);
   if (min === undefined || max === undefined) return [];
-  if (min > max) {
-    return [
-      {
-        path: `enrichment.bounds.${bounds.max === undefined ? 'min' : 'max'}`,
-        message: `conflicts: min is ${formatDuration(min)}, max is ${formatDuration(max)}`,
-        expected: 'a min that is no longer than max',
-      },
-    ];
-  }
+  if (min > max) return checkOrder(bounds, ['enrichment', 'bounds'], ['min', 'max'], budgetDefaults);
   const budgets = Object.entries(sectionOf(fields)).map(([coordinate, field]): [string, unknown] => [
     `enrichment.fields.${coordinate}.budget`,
     sectionOf(field).budget,
@@ -44,38 +42,12 @@ function checkBudgets({ budget: written, bounds: writtenBounds, fields }: Sectio
 }
 
 function checkAdaptation(adaptation: Section): ConfigProblem[] {
-  return [
-    ...checkOrder(adaptation, 'inlineBelow', 'inlineUntil'),
-    ...checkOrder(adaptation, 'deferredBelow', 'deferredUntil'),
-  ];
-}
-
-function checkOrder(
-  adaptation: Section,
-  below: keyof typeof adaptationDefaults,
-  until: keyof typeof adaptationDefaults,
-): ConfigProblem[] {
-  const least = Number(adaptation[below] ?? adaptationDefaults[below]);
-  const most = Number(adaptation[until] ?? adaptationDefaults[until]);
-  if (!(least > most)) return [];
-  return [
-    {
-      path: `enrichment.adaptation.${adaptation[until] === undefined ? below : until}`,
-      message: `conflicts: ${below} is ${least}, ${until} is ${most}`,
-      expected: `a value of ${below} that is no more than ${until}`,
-    },
-  ];
-}
-
-function checkBackoff({ base: writtenBase, max: writtenMax }: Section): ConfigProblem[] {
-  const base = durationMsOf(writtenBase ?? backoffDefaults.base);
-  const max = durationMsOf(writtenMax ?? backoffDefaults.max);
-  if (base === undefined || max === undefined || base <= max) return [];
-  return [
-    {
-      path: `enrichment.jobs.backoff.${writtenMax === undefined ? 'base' : 'max'}`,
-      message: `conflicts: base is ${formatDuration(base)}, max is ${formatDuration(max)}`,
-      expected: 'a base that is no longer than max',
-    },
-  ];
+  return (
+    [
+      ['inlineBelow', 'inlineUntil'],
+      ['deferredBelow', 'deferredUntil'],
+    ] as const
+  ).flatMap((keys) =>
+    checkOrder(adaptation, ['enrichment', 'adaptation'], keys, adaptationDefaults, numbers),
+  );
 }

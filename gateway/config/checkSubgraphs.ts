@@ -1,4 +1,5 @@
 import { hasCredentials } from './addressSecrets.ts';
+import { checkOrder } from './checkOrder.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { durationMsOf, formatDuration } from './duration.ts';
 import { suggestName } from './findNearestName.ts';
@@ -77,11 +78,9 @@ function checkTimeouts(subgraphs: Section): ConfigProblem[] {
     durationMsOf(timeoutsOf('all').deadline) ?? durationMsOf(timeoutDefaults.deadline) ?? 0;
   return Object.keys({ all: {}, ...subgraphs }).flatMap((name) => {
     const deadline = durationMsOf(timeoutsOf(name).deadline) ?? requestDeadline;
-    const problems = checkOrder(subgraphs, name, {
-      section: 'timeouts',
-      keys: ['attempt', 'deadline'],
-      defaults: timeoutDefaults,
-      expected: 'an attempt that is no longer than the deadline',
+    const problems = checkOrder(timeoutsOf(name), ['subgraphs', name, 'timeouts'], ['attempt', 'deadline'], {
+      ...timeoutDefaults,
+      ...timeoutsOf('all'),
     });
     if (deadline <= requestDeadline) return problems;
     return [
@@ -96,43 +95,13 @@ function checkTimeouts(subgraphs: Section): ConfigProblem[] {
 }
 
 function checkRetries(subgraphs: Section): ConfigProblem[] {
+  const retryOf = (name: string) => sectionOf(sectionOf(subgraphs[name]).retry);
   return Object.keys({ all: {}, ...subgraphs }).flatMap((name) =>
-    checkOrder(subgraphs, name, {
-      section: 'retry',
-      keys: ['minDelay', 'maxDelay'],
-      defaults: retryDefaults,
-      expected: 'a minDelay that is no longer than maxDelay, such as 50ms and 1s',
+    checkOrder(retryOf(name), ['subgraphs', name, 'retry'], ['minDelay', 'maxDelay'], {
+      ...retryDefaults,
+      ...retryOf('all'),
     }),
   );
-}
-
-/** Two durations of a subgraph, the first of which must not be longer than the second. */
-interface DurationOrder<Key extends string> {
-  readonly section: string;
-  readonly keys: readonly [Key, Key];
-  readonly defaults: Readonly<Record<Key, string>>;
-  readonly expected: string;
-}
-
-/** Checks two durations of a subgraph with those that it inherits from `all`. Reported where it sets one of them. */
-function checkOrder<Key extends string>(
-  subgraphs: Section,
-  name: string,
-  { section, keys: [short, long], defaults, expected }: DurationOrder<Key>,
-): ConfigProblem[] {
-  const own = sectionOf(sectionOf(subgraphs[name])[section]);
-  const all = sectionOf(sectionOf(subgraphs.all)[section]);
-  const msOf = (key: Key) =>
-    durationMsOf(own[key]) ?? durationMsOf(all[key]) ?? durationMsOf(defaults[key]) ?? 0;
-  const ownKey = own[short] === undefined ? long : short;
-  if (msOf(short) <= msOf(long) || own[ownKey] === undefined) return [];
-  return [
-    {
-      path: formatConfigPath(['subgraphs', name, section, ownKey]),
-      message: `conflicts: ${short} is ${formatDuration(msOf(short))}, ${long} is ${formatDuration(msOf(long))}`,
-      expected,
-    },
-  ];
 }
 
 function checkUrls(subgraphs: Section): ConfigProblem[] {

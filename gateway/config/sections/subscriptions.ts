@@ -6,6 +6,8 @@ const subscriptionProtocols = ['auto', 'graphql_ws', 'sse', 'multipart', 'http_c
 
 export const subscriptionDefaults = { protocol: 'auto', path: '' } as const;
 
+export const subscriptionReconnectDefaults = { minDelay: '100ms', maxDelay: '10s' } as const;
+
 export const protocol = choice(subscriptionProtocols).describe(
   "Protocol with which the gateway subscribes to the subgraph: `auto` (the first of the following protocols that the subgraph supports, detected in the background or with the first subscription, and logged), `graphql_ws` (graphql-transport-ws over a WebSocket), `sse` (graphql-sse's distinct connections), `multipart` (Apollo's multipart protocol) or `http_callback` (Apollo's HTTP callback protocol, in which the subgraph calls the gateway: see `listen.publicUrl`).",
 );
@@ -45,8 +47,10 @@ export const subscriptionsSection = z
           .describe(
             'Delay before the first attempt. The delay doubles with each attempt and has a random part.',
           )
-          .prefault('100ms'),
-        maxDelay: duration({ min: 1 }).describe('Maximum delay between two attempts.').prefault('10s'),
+          .prefault(subscriptionReconnectDefaults.minDelay),
+        maxDelay: duration({ min: 1 })
+          .describe('Maximum delay between two attempts.')
+          .prefault(subscriptionReconnectDefaults.maxDelay),
       })
       .prefault({}),
     interruptions: choice(['silent', 'reported'])

@@ -123,13 +123,13 @@ describe('the section enrichment', () => {
       { bounds: { min: '11s' } },
       'enrichment.bounds.min',
       'conflicts: min is 11s, max is 10s',
-      'a min that is no longer than max',
+      'a value of min that is no larger than max',
     ],
     [
       { bounds: { min: '2s', max: '1s' } },
       'enrichment.bounds.max',
       'conflicts: min is 2s, max is 1s',
-      'a min that is no longer than max',
+      'a value of min that is no larger than max',
     ],
     [{ budget: '11s' }, 'enrichment.budget', 'is 11s, outside of enrichment.bounds', 'from 0ms to 10s'],
     [
@@ -148,19 +148,19 @@ describe('the section enrichment', () => {
       { adaptation: { inlineBelow: 0.9 } },
       'enrichment.adaptation.inlineBelow',
       'conflicts: inlineBelow is 0.9, inlineUntil is 0.8',
-      'a value of inlineBelow that is no more than inlineUntil',
+      'a value of inlineBelow that is no larger than inlineUntil',
     ],
     [
       { adaptation: { deferredUntil: '0.01' } },
       'enrichment.adaptation.deferredUntil',
       'conflicts: deferredBelow is 0.05, deferredUntil is 0.01',
-      'a value of deferredBelow that is no more than deferredUntil',
+      'a value of deferredBelow that is no larger than deferredUntil',
     ],
     [
       { jobs: { backoff: { base: '11s' } } },
       'enrichment.jobs.backoff.base',
       'conflicts: base is 11s, max is 10s',
-      'a base that is no longer than max',
+      'a value of base that is no larger than max',
     ],
   ])('reports conflicting options: %j', (enrichment, path, message, expected) => {
     expect(findConfigProblems({ supergraph, enrichment })).toEqual([{ path, message, expected }]);

@@ -571,8 +571,29 @@ describe('an invalid configuration', () => {
     ]);
   });
 
+  test('is reported when the first delay between reconnections of subscriptions exceeds the maximum', () => {
+    const problemsOf = (reconnect: object) =>
+      findConfigProblems({ supergraph, subscriptions: { reconnect } });
+    const expected = 'a value of minDelay that is no larger than maxDelay';
+    expect(problemsOf({ minDelay: '30s' })).toEqual([
+      {
+        path: 'subscriptions.reconnect.minDelay',
+        message: 'conflicts: minDelay is 30s, maxDelay is 10s',
+        expected,
+      },
+    ]);
+    expect(problemsOf({ minDelay: '30s', maxDelay: '20s' })).toEqual([
+      {
+        path: 'subscriptions.reconnect.maxDelay',
+        message: 'conflicts: minDelay is 30s, maxDelay is 20s',
+        expected,
+      },
+    ]);
+    expect(problemsOf({ minDelay: '30s', maxDelay: '30s' })).toEqual([]);
+  });
+
   test('is reported when an attempt exceeds its deadline, or a subgraph deadline exceeds that of the request', () => {
-    const room = 'an attempt that is no longer than the deadline';
+    const room = 'a value of attempt that is no larger than deadline';
     expect(
       findConfigProblems({
         supergraph,
@@ -611,8 +632,7 @@ test('timeouts of connections have to be positive, and the headers of a request 
     { path: 'listen.timeouts.request', message: 'is "-1s"', expected: duration },
     { path: 'listen.timeouts.keepAlive', message: 'is "never"', expected: duration },
   ]);
-  const expected =
-    'a time for the headers that is no longer than that for the whole request, such as 10s and 1m';
+  const expected = 'a value of headers that is no larger than request';
   expect(problemsOf({ headers: '6m' })).toEqual([
     { path: 'listen.timeouts.headers', message: 'conflicts: headers is 6m, request is 5m', expected },
   ]);

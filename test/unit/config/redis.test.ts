@@ -113,7 +113,7 @@ test('every problem in the section redis is reported with its path and the expec
     {
       path: 'redis.reconnect.minDelay',
       message: 'conflicts: minDelay is 5s, maxDelay is 2s',
-      expected: 'a minDelay that is no longer than maxDelay',
+      expected: 'a value of minDelay that is no larger than maxDelay',
     },
   ]);
 });
