@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type ConfigDocument, readConfigDocument } from './configDocument.ts';
-import { ConfigError } from './configError.ts';
+import { ConfigError, type ConfigProblem } from './configError.ts';
 import { type Environment, expandReferences, referenceValues } from './expandReferences.ts';
 import { isSection, type Section, sectionOf } from './isSection.ts';
 import { findConfigProblems, parseConfig } from './parseConfig.ts';
@@ -31,13 +31,17 @@ export const defaultConfigFile = 'tributary.yaml';
 /** Loads the configuration. Overrides take precedence over the file, and the file over the defaults.
  *  @throws {ConfigError} with all problems, or when there is neither a file nor a supergraph. */
 export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOptions): GatewayConfig {
+  if (overrides?.supergraph === '') throw new ConfigError([emptySupergraph]);
   const path = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
   if (path === undefined && overrides?.supergraph === undefined) throw missingFileError(overrides);
   const { document, locate } = path === undefined ? noDocument : readConfigDocument(path);
-  const { expanded, problems, ...context } = expandReferences(
-    document,
-    referenceValues(env, dirname(path ?? '')),
-  );
+  const {
+    expanded,
+    problems: unexpanded,
+    ...context
+  } = expandReferences(document, referenceValues(env, dirname(path ?? '')));
+  const isOverridden = overriddenOptions(overrides ?? {});
+  const problems = unexpanded.filter(({ path: option }) => !isOverridden(option));
   const options = applyOverrides(
     applyDefaults(resolveRelativePaths(expanded, path), defaults),
     overrides ?? {},
@@ -51,7 +55,6 @@ export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOp
     ]);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    const isOverridden = overriddenOptions(overrides ?? {});
     throw new ConfigError(
       error.problems.map((problem) =>
         isOverridden(problem.path) ? problem : { ...problem, location: locate(problem.path) },
@@ -59,6 +62,13 @@ export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOp
     );
   }
 }
+
+/** The working directory would take its place, and a gateway waits until its file can be read. */
+export const emptySupergraph: ConfigProblem = {
+  path: '--supergraph',
+  message: 'is empty',
+  expected: 'the path of a supergraph file',
+};
 
 function missingFileError(overrides: ConfigOverrides | undefined): ConfigError {
   const options = overrides === undefined ? '--config' : '--config or --supergraph';
@@ -135,7 +145,7 @@ function overriddenOptions({ supergraph, host, port, workers }: ConfigOverrides)
   const paths = Object.entries({ supergraph, 'listen.host': host, 'listen.port': port, workers }).flatMap(
     ([path, value]) => (value === undefined ? [] : [path]),
   );
-  return (path) => paths.includes(path);
+  return (path) => paths.some((overridden) => path === overridden || path.startsWith(`${overridden}.`));
 }
 
 function applyOverrides(options: unknown, { supergraph, host, port, workers }: ConfigOverrides): unknown {

@@ -133,6 +133,11 @@ describe('tributary init', () => {
       ['--supergraph', 'a.graphql', '--subgraph', 'a=http://a'],
       'The supergraph is either a file (--supergraph) or composed of running subgraphs (--subgraph), not both.',
     ],
+    [
+      'an empty path',
+      ['--supergraph', ''],
+      'The configuration is invalid:\n  --supergraph is empty; expected: the path of a supergraph file',
+    ],
     ['a missing file', ['--supergraph', 'missing.graphql'], 'missing.graphql does not exist.'],
     [
       'a subgraph without a URL',

@@ -93,6 +93,25 @@ subgraphs:
     expect(config.supergraph).toEqual({ file: '/other.graphql', watch: true });
   });
 
+  test('an empty path of a supergraph on the command line is reported with its option', () => {
+    expect(problemsOf(() => load(yaml, { overrides: { supergraph: '' } }))).toEqual([
+      { path: '--supergraph', message: 'is empty', expected: 'the path of a supergraph file' },
+    ]);
+  });
+
+  test('options that the command line overrides need no variables', () => {
+    const source =
+      "supergraph: { url: '${URL}', headers: { x-key: '${KEY}' } }\nlisten: { port: '${PORT}' }\nworkers: '${COUNT}'\n";
+    const overrides = { supergraph: '/other.graphql', port: '1', workers: '1' };
+    expect(load(source, { overrides }).listen.port).toBe(1);
+    expect(problemsOf(() => load(source)).map(({ path }) => path)).toEqual([
+      'supergraph.url',
+      'supergraph.headers.x-key',
+      'listen.port',
+      'workers',
+    ]);
+  });
+
   test('an invalid value on the command line is reported like any other problem', () => {
     expect(problemsOf(() => load(yaml, { overrides: { port: 'http', workers: '-1' } }))).toEqual([
       { path: 'listen.port', message: 'is "http"', expected: 'a whole number from 0 to 65535' },
