@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { ConfigError } from '../config/configError.ts';
@@ -39,12 +39,12 @@ export function init(options: InitOptions): void {
       'The supergraph is either a file (--supergraph) or composed of running subgraphs (--subgraph), not both.',
     );
   }
-  const draft = new ConfigDraft();
+  const draft = new ConfigDraft(dirname(resolve(out)));
   draft.set(['listen', 'host'], '127.0.0.1');
   draft.set(['listen', 'port'], 4000);
   draft.set(['admin', 'host'], '127.0.0.1');
   draft.set(['admin', 'port'], 4001);
-  addSupergraph(draft, options, out);
+  addSupergraph(draft, options);
   draft.set(['subgraphs', 'all', 'timeouts', 'attempt'], '5s');
   draft.set(['subgraphs', 'all', 'timeouts', 'deadline'], '15s');
   draft.set(['subgraphs', 'all', 'headers', 'forward'], ['authorization', 'accept-language']);
@@ -68,7 +68,7 @@ function introductionOf({ supergraph, apolloRouter }: InitOptions): string {
   return `Configuration of Tributary, written by \`tributary init\` for ${source}.`;
 }
 
-function addSupergraph(draft: ConfigDraft, { supergraph, subgraph = [] }: InitOptions, out: string): void {
+function addSupergraph(draft: ConfigDraft, { supergraph, subgraph = [] }: InitOptions): void {
   if (subgraph.length > 0) {
     draft.set(['supergraph', 'subgraphs'], subgraph.map(readSubgraph));
     draft.set(['supergraph', 'pollInterval'], '10s');
@@ -79,8 +79,7 @@ function addSupergraph(draft: ConfigDraft, { supergraph, subgraph = [] }: InitOp
       'is expected in supergraph.graphql; set supergraph.file, supergraph.url or --supergraph',
     );
   } else {
-    const file = relative(dirname(resolve(out)), resolve(supergraph));
-    draft.set(['supergraph', 'file'], file);
+    draft.set(['supergraph', 'file'], draft.relativePath(supergraph));
     for (const { name, url } of readSubgraphAddresses(supergraph)) {
       if (url === '') draft.note(name, `has no address in ${supergraph}; set subgraphs.${name}.url`);
     }

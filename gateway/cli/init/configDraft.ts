@@ -1,3 +1,4 @@
+import { isAbsolute, relative, resolve } from 'node:path';
 import { type ConfigProblem, formatConfigPath } from '../../config/configError.ts';
 import { expandReferences, type ReferenceValues, referenceValues } from '../../config/expandReferences.ts';
 import { isSection } from '../../config/isSection.ts';
@@ -32,11 +33,22 @@ interface RequiredList {
 
 /** A configuration that is being written, and what its reader must know about it. */
 export class ConfigDraft {
+  readonly #directory: string;
   readonly #options = new Map<string, DraftOption>();
   readonly #notes: DraftNote[] = [];
   readonly #required: RequiredList[] = [];
   /** The problems of dropped values, by their paths. */
   readonly #dropped = new Map<string, ConfigProblem>();
+
+  /** `directory`: that of the file that is being written, from which its relative paths start. */
+  constructor(directory = process.cwd()) {
+    this.#directory = directory;
+  }
+
+  /** A path for the file that is being written, from one that starts at the working directory. */
+  relativePath(path: string): string {
+    return isAbsolute(path) || path.startsWith('${') ? path : relative(this.#directory, resolve(path));
+  }
 
   /** Sets an option. A later value replaces an earlier one. */
   set(path: readonly string[], value: unknown, source?: string): void {
@@ -90,7 +102,7 @@ export class ConfigDraft {
         expanded,
         problems: unexpanded,
         ...context
-      } = expandReferences(options, referenceValues(process.env, process.cwd()));
+      } = expandReferences(options, referenceValues(process.env, this.#directory));
       const unchecked = new Set(unexpanded.map(({ path }) => path));
       const problems = [
         ...malformed,

@@ -203,7 +203,7 @@ export function translateApolloRouter(config: Section, draft: ConfigDraft): void
       exitCode.usageError,
       `Nothing was written: the configuration is of Apollo Router 1 (${earlier.join(', ')}). Translate it to version 2 first: router config upgrade FILE`,
     );
-  const translated = sectionOf(replaceRouterVariables(config));
+  const translated = sectionOf(replaceRouterVariables(config, (path) => draft.relativePath(path)));
   setDefaultTimeouts(draft);
   for (const [name, value] of Object.entries(translated)) translateSection(name, value, draft);
   limitAttempts(translated.traffic_shaping, draft);

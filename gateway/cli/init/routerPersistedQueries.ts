@@ -33,7 +33,9 @@ export const translatePersistedQueries: Translate = (value, source, draft) => {
   draft.set(['security', 'trustedDocuments', 'mode'], isRequired ? 'require' : 'prefer', source);
   draft.set(
     ['security', 'trustedDocuments', 'manifest'],
-    isLocal ? manifests : expectedManifest,
+    isLocal
+      ? manifests.map((path) => (typeof path === 'string' ? draft.relativePath(path) : path))
+      : expectedManifest,
     `${source}.local_manifests`,
   );
 };

@@ -53,16 +53,16 @@ export function routerFile(text: string): string {
   return /^\$\{file:(.*)\}$/.exec(text)?.[1] ?? text;
 }
 
-/** Replaces `${env.NAME}` by `${NAME}` and `${file.PATH}` by `${file:PATH}` in all texts. */
-export function replaceRouterVariables(value: unknown): unknown {
+/** Replaces `${env.NAME}` by `${NAME}` and `${file.PATH}` by `${file:PATH}` in all texts. `toPath`: converts paths. */
+export function replaceRouterVariables(value: unknown, toPath: (path: string) => string): unknown {
   if (typeof value === 'string') {
     return value
       .replaceAll(/\$\{env\.(?=[A-Za-z_]\w*(?::-[^}]*)?\})/g, '$${')
-      .replaceAll(/\$\{file\.(?=[^}])/g, '$${file:');
+      .replaceAll(/\$\{file\.([^}]+?)(?=:-|\})/g, (_, path: string) => `\${file:${toPath(path)}`);
   }
-  if (Array.isArray(value)) return value.map(replaceRouterVariables);
+  if (Array.isArray(value)) return value.map((item) => replaceRouterVariables(item, toPath));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, child]) => [key, replaceRouterVariables(child)]),
+    Object.entries(value).map(([key, child]) => [key, replaceRouterVariables(child, toPath)]),
   );
 }

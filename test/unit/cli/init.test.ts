@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -451,6 +451,34 @@ describe('the translation of Apollo Router', () => {
     const { listen, subgraphs } = options as Record<string, { tls?: object; all?: { tls?: object } }>;
     expect({ ...listen?.tls, ...subgraphs?.all?.tls }).toEqual(tls);
     expect(notes).toContainEqual(expect.stringMatching(`tls[ .]${reason}`));
+  });
+
+  test('writes relative paths from the directory of the written file', async () => {
+    mkdirSync(join(folder, 'out'));
+    mkdirSync(join(folder, 'run'));
+    write('run/level', 'loud');
+    // biome-ignore-start lint/suspicious/noTemplateCurlyInString: references of the configuration
+    write(
+      'router.yaml',
+      `supergraph: { query_planning: { cache: { in_memory: { limit: '\${file.run/level}' } } } }
+tls: { supergraph: { certificate_chain: '\${file.certs/a.pem}', key: '\${file./k.pem}' } }
+persisted_queries: { enabled: true, local_manifests: [a.json, 'lists/\${env.LIST}.json', '\${env.DIR}/a.json', /b.json] }
+override_subgraph_url: { a: '\${file.run/a:-http://a.test/}' }`,
+    );
+    const { code, stdout } = await run('init', '--apollo-router', 'router.yaml', '--out', 'out/t.yaml');
+    expect(code).toBe(0);
+    // The file is found where it is.
+    expect(stdout).toContain('limit: planning.cacheSize is invalid');
+    expect(parseYaml(read('out/t.yaml'))).toMatchObject({
+      listen: { tls: { cert: '../certs/a.pem', key: '/k.pem' } },
+      security: {
+        trustedDocuments: {
+          manifest: ['../a.json', '../lists/${LIST}.json', '${DIR}/a.json', '/b.json'],
+        },
+      },
+      subgraphs: { a: { url: '${file:../run/a:-http://a.test/}' } },
+    });
+    // biome-ignore-end lint/suspicious/noTemplateCurlyInString: references of the configuration
   });
 
   test('has a note for a list of operations that is none', () => {
