@@ -30,7 +30,7 @@ export const suggestedSections = {
 /** Prints a draft as YAML. Each option has the first sentence of its description, and each note is a comment. */
 export function printDraft(draft: ConfigDraft, introduction: string): string {
   const options = draft.toOptions();
-  const document = new Document(options);
+  const document = new Document(options, { aliasDuplicateObjects: false });
   if (isMap(document.contents)) describe(document.contents, [], new Set());
   const head = [
     introduction,

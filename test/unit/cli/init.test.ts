@@ -674,6 +674,15 @@ subscription: { mode: { callback: { public_url: 'ftp://g.test/callback', subgrap
     expect(stderr).toContain('listen.publicUrl is "ftp://g.test"; expected: an http:// or https:// address');
   });
 
+  test('writes the audiences and algorithms of each issuer of a key set', async () => {
+    write(
+      'router.yaml',
+      'authentication: { router: { jwt: { jwks: [{ url: https://a.test/jwks, issuers: [https://a.test/, https://b.test/], audiences: [shop], algorithms: [RS256] }] } } }',
+    );
+    expect(await run('init', '--apollo-router', 'router.yaml')).toMatchObject({ code: 0 });
+    expect(read().match(/^ +audiences:\n +- shop\n +algorithms:\n +- RS256\n/gm)).toHaveLength(2);
+  });
+
   test('drops the key set without issuers, with its reason, when there are several', () => {
     const { options, notes } = translate(`
       authentication: { router: { jwt: { jwks: [{ url: https://a.test/jwks }, { url: https://b.test/jwks, issuers: [https://b.test/], headers: [null, { name: X-Key, value: k }] }] } } }
