@@ -11,11 +11,14 @@ export function toListenError(error: unknown, { option, host, port }: ListenerAd
   if (!(error instanceof Error)) return error;
   const { code, syscall } = error as NodeJS.ErrnoException;
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const hostOption = option === 'listen.port' ? 'listen.host or --host' : 'admin.host';
   const otherPort = `choose another port with ${option === 'listen.port' ? 'listen.port or --port' : option}.`;
   const messages: Readonly<Record<string, string>> = {
     EADDRINUSE: `${address} is in use. End the process that listens there, or ${otherPort}`,
-    EADDRNOTAVAIL: `${address} is not an address of this host. Set ${option === 'listen.port' ? 'listen.host or --host' : 'admin.host'} to one of its addresses.`,
+    EADDRNOTAVAIL: `${address} is not an address of this host. Set ${hostOption} to one of its addresses.`,
     EACCES: `${address} needs permission to listen on ports below 1024. Give the process the capability CAP_NET_BIND_SERVICE, or ${otherPort}`,
+    ENOTFOUND: `The host name ${host} has no address. Set ${hostOption} to an address of this host, or to a name that has one.`,
+    EAI_AGAIN: `The name server did not answer for the host name ${host} (EAI_AGAIN). Try again, or set ${hostOption} to an address of this host.`,
   };
   const message = messages[code ?? ''];
   return message === undefined

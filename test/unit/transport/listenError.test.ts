@@ -24,7 +24,26 @@ test.each([
   });
 });
 
+test.each([
+  [
+    'ENOTFOUND',
+    'listen.port',
+    'The host name gateway.internal has no address. Set listen.host or --host to an address of this host, or to a name that has one.',
+  ],
+  [
+    'EAI_AGAIN',
+    'admin.port',
+    'The name server did not answer for the host name gateway.internal (EAI_AGAIN). Try again, or set admin.host to an address of this host.',
+  ],
+] as const)('a host name without an address is reported with its option: %s', (code, option, message) => {
+  const error = errorWith(code);
+  expect(toListenError(error, { option, host: 'gateway.internal', port: 80 })).toMatchObject({
+    message,
+    code,
+  });
+});
+
 test('other errors of a listener stay as they are', () => {
-  const error = errorWith('ENOTFOUND');
+  const error = errorWith('EMFILE');
   expect(toListenError(error, { option: 'listen.port', host: '192.0.2.1', port: 80 })).toBe(error);
 });
