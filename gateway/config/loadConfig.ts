@@ -28,11 +28,16 @@ export interface LoadConfigOptions {
 
 export const defaultConfigFile = 'tributary.yaml';
 
+/** The given file, or the default one if it exists. */
+export function findConfigFile(file: string | undefined): string | undefined {
+  return file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
+}
+
 /** Loads the configuration. Overrides take precedence over the file, and the file over the defaults.
  *  @throws {ConfigError} with all problems, or when there is neither a file nor a supergraph. */
 export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOptions): GatewayConfig {
   if (overrides?.supergraph === '') throw new ConfigError([emptySupergraph]);
-  const path = file ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
+  const path = findConfigFile(file);
   if (path === undefined && overrides?.supergraph === undefined) throw missingFileError(overrides);
   const { document, locate } = path === undefined ? noDocument : readConfigDocument(path);
   const {

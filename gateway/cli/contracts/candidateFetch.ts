@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
+import { findConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import { readSchemaAccess } from '../../subgraphs/schemaAccess.ts';
 import {
@@ -11,7 +10,7 @@ import {
 /** Returns a function that fetches the SDL of a running candidate with the headers of `supergraph.subgraphs`. The
  *  configuration is read at the first call: candidates in files do not need it. */
 export function createCandidateFetch(configFile?: string): (address: SubgraphAddress) => Promise<string> {
-  const file = configFile ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
+  const file = findConfigFile(configFile);
   let config: GatewayConfig | undefined;
   let accessOf: AccessOfAddress | undefined;
   return async (address) => {

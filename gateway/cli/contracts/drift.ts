@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ContractStore } from '../../../contracts/contractStore.ts';
 import { fetchLiveSubgraphs } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
@@ -13,7 +12,7 @@ import { applyWaivers } from '../../../contracts/store/applyWaivers.ts';
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
 import { suggestSubgraphs, unknownSubgraph } from '../../../contracts/store/suggestSubgraphs.ts';
 import { maxDurationMs, parseDuration } from '../../config/duration.ts';
-import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
+import { findConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import { readStoreFingerprint } from '../../contracts/storeProbe.ts';
 import { supergraphTools } from '../../contracts/supergraphTools.ts';
@@ -150,8 +149,8 @@ async function readGateway(
 
 /** No configuration is needed when arguments name the subgraphs and the gateway. */
 function readConfig(file: string | undefined): GatewayConfig | undefined {
-  if (file === undefined && !existsSync(defaultConfigFile)) return undefined;
-  return loadConfig({ file, env: process.env });
+  const found = findConfigFile(file);
+  return found === undefined ? undefined : loadConfig({ file: found, env: process.env });
 }
 
 function readInterval(text: string): number {

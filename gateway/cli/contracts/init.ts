@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs';
 import type { Contracts } from '../../../contracts/contractStore.ts';
 import { composeGraph } from '../../../contracts/graph/composeGraph.ts';
 import { initStore } from '../../../contracts/store/initStore.ts';
 import { readCandidates } from '../../../contracts/store/readCandidates.ts';
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
-import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
+import { defaultConfigFile, findConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import { supergraphTools } from '../../contracts/supergraphTools.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 import { createCandidateFetch } from './candidateFetch.ts';
@@ -53,7 +52,7 @@ async function rejectUncomposable(contracts: Contracts): Promise<void> {
 }
 
 function configuredSubgraphs(file: string | undefined): string[] {
-  if (file === undefined && !existsSync(defaultConfigFile)) {
+  if (findConfigFile(file) === undefined) {
     throw new CommandError(
       exitCode.usageError,
       `There is no ${defaultConfigFile} here that names the subgraphs. Give them with --subgraph NAME=FILE or NAME=URL.`,

@@ -1,12 +1,11 @@
-import { existsSync } from 'node:fs';
 import { ConfigError } from '../../config/configError.ts';
-import { defaultConfigFile, loadConfig } from '../../config/loadConfig.ts';
+import { findConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
 /** The default store directory: `contracts.directory` of the configuration, or `contracts` without one.
  *  @throws {CommandError} for a configuration with mistakes. */
 export function storeDirectory(configFile: string | undefined): string {
-  const file = configFile ?? (existsSync(defaultConfigFile) ? defaultConfigFile : undefined);
+  const file = findConfigFile(configFile);
   if (file === undefined) return 'contracts';
   try {
     return loadConfig({ file, env: process.env }).contracts.directory;
