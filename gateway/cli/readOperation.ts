@@ -8,6 +8,7 @@ import {
   parse,
   Source,
 } from 'graphql';
+import { describeReadError } from '../files/describeReadError.ts';
 import {
   describeLimit,
   findExceededLimit,
@@ -58,9 +59,7 @@ export function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const message = code === 'ENOENT' ? 'does not exist' : `could not be read (${code})`;
-    throw new CommandError(exitCode.usageError, `${file} ${message}.`, { cause });
+    throw new CommandError(exitCode.usageError, `${file} ${describeReadError(cause)}.`, { cause });
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Document, isScalar, LineCounter, parseDocument, visit, type YAMLError } from 'yaml';
+import { describeReadError } from '../files/describeReadError.ts';
 import { ConfigError, type ConfigProblem } from './configError.ts';
 import { locateOptions } from './locateOptions.ts';
 
@@ -40,8 +41,7 @@ function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    const message = code === 'ENOENT' ? 'does not exist' : `could not be read (${code})`;
+    const message = describeReadError(cause);
     throw new ConfigError([{ path, message, expected: 'a YAML file' }], `${path} ${message}.`);
   }
 }

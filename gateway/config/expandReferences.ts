@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { describeReadError } from '../files/describeReadError.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -78,19 +79,13 @@ function readVariable(name: string | undefined, { environment }: ReferenceValues
   };
 }
 
-const unreadableReasons: Readonly<Record<string, string>> = {
-  ENOENT: 'does not exist',
-  ERR_ENCODING_INVALID_ENCODED_DATA: 'is not UTF-8 text',
-};
-
 /** The text of a file without the line break at its end, which editors and `echo` add. */
 function readFileValue(path: string, { readFile }: ReferenceValues): ReferenceResult {
   try {
     return { value: readFile(path).replace(/\r?\n$/, '') };
   } catch (cause) {
-    const { code = '' } = cause as NodeJS.ErrnoException;
     return {
-      message: `needs the file ${path}, which ${unreadableReasons[code] ?? `could not be read (${code})`}`,
+      message: `needs the file ${path}, which ${describeReadError(cause)}`,
       expected: `a file with the value, or a default as in \${file:${path}:-default}`,
     };
   }

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { describeReadError, FileWatcher } from '../files/fileWatcher.ts';
+import { describeReadError } from '../files/describeReadError.ts';
+import { FileWatcher } from '../files/fileWatcher.ts';
 import type { Timers } from '../time/timers.ts';
 
 type CertificateFileKind = 'cert' | 'key' | 'ca';

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { describeReadError, FileWatcher } from '../../files/fileWatcher.ts';
+import { describeReadError } from '../../files/describeReadError.ts';
+import { FileWatcher } from '../../files/fileWatcher.ts';
 import type { Timers } from '../../time/timers.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
 

@@ -199,7 +199,7 @@ subgraphs: { all: { signing: { secret: '\${file:bytes}' } } }
     expect(problemsOf(() => load(yaml))).toEqual([
       {
         path: 'redis.username',
-        message: 'needs the file directory, which could not be read (EISDIR)',
+        message: 'needs the file directory, which is a directory',
         expected: 'a file with the value, or a default as in ${file:directory:-default}',
       },
       {
@@ -248,9 +248,9 @@ describe('a configuration file', () => {
     ]);
   });
 
-  test('that is a directory is reported as unreadable', () => {
+  test('that is a directory is reported as one', () => {
     expect(problemsOf(() => loadConfig({ file: folder, env: {} }))).toEqual([
-      { path: folder, message: 'could not be read (EISDIR)', expected: 'a YAML file' },
+      { path: folder, message: 'is a directory', expected: 'a YAML file' },
     ]);
   });
 
