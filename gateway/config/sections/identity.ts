@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { describeEither } from '../exactlyOneOf.ts';
+import { oneOf } from '../oneOf.ts';
 import { nonBlankText } from '../scalars.ts';
 import { headerName } from './headerName.ts';
 
@@ -16,11 +16,7 @@ export const identitySection = z
       )
       .optional(),
   })
-  .superRefine((section, context) => {
-    if (section.header === undefined || section.claim === undefined) return;
-    const { message, expected } = describeEither('header', 'claim', true);
-    context.issues.push({ code: 'custom', input: section, message: expected, params: { problem: message } });
-  })
+  .superRefine(oneOf('header', 'claim', false))
   .describe(
     'Who sent a request: whose `PRIVATE` values of the cache it may read, whose enrichment tokens it may use, what counts as one client for limits, which priorities it may claim, and which progressive `@override`s it gets. Without a header and without a verified token, nothing private is cached, tokens belong to the `authorization` header, and clients are counted by address.',
   );

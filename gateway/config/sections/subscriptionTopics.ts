@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { exactlyOneOf } from '../exactlyOneOf.ts';
+import { oneOf } from '../oneOf.ts';
 import { nonBlankText, text } from '../scalars.ts';
 
 const topic = z
@@ -29,7 +29,7 @@ const topic = z
       )
       .prefault({}),
   })
-  .superRefine(exactlyOneOf('stream', 'topic'));
+  .superRefine(oneOf('stream', 'topic', true));
 
 /** The options of the section `subscriptions` for fields that topics feed instead of subgraphs. */
 export const subscriptionTopicOptions = {
