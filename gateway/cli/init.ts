@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { ConfigError } from '../config/configError.ts';
+import { isHttpUrl } from '../config/isHttpUrl.ts';
 import { isSection, type Section } from '../config/isSection.ts';
 import { defaultConfigFile, emptySupergraph } from '../config/loadConfig.ts';
 import { subgraphAddressesOf } from '../planning/supergraphDocument.ts';
@@ -89,8 +90,7 @@ function addSupergraph(draft: ConfigDraft, { supergraph, subgraph = [] }: InitOp
 function readSubgraph(argument: string) {
   const separator = argument.indexOf('=');
   const [name, url] = [argument.slice(0, separator).trim(), argument.slice(separator + 1)];
-  const isHttp = URL.canParse(url) && ['http:', 'https:'].includes(new URL(url).protocol);
-  if (separator > 0 && name !== '' && isHttp) return { name, url };
+  if (separator > 0 && name !== '' && isHttpUrl(url)) return { name, url };
   throw new CommandError(
     exitCode.usageError,
     `--subgraph ${argument} is not NAME=URL, such as reviews=http://localhost:4104/graphql.`,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { durationMsOf, formatDuration, maxDurationMs, parseWholeNumber } from './duration.ts';
+import { isHttpUrl } from './isHttpUrl.ts';
 import { formatSize, parseSize } from './size.ts';
 
 interface Scalar<Output> {
@@ -176,9 +177,19 @@ export function text({ title, expected, isValid }: TextRule) {
   });
 }
 
+/** Text without a rule. */
+export function anyText(title = 'text', expected = 'text') {
+  return text({ title, expected, isValid: () => true });
+}
+
 /** Text that is not blank. */
 export function nonBlankText(expected: string) {
   return text({ title: 'text', expected, isValid: (value) => value.trim() !== '' });
+}
+
+/** Whether the value of a header can be sent. */
+export function isHeaderValue(value: string): boolean {
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
 }
 
 /** The path of a PEM file. The content of one is refused, because paths are printed and logged. */
@@ -195,6 +206,15 @@ export function httpUrl() {
   return text({
     title: 'address',
     expected: 'an http:// or https:// address',
-    isValid: (value) => /^https?:\/\//i.test(value) && URL.canParse(value),
+    isValid: isHttpUrl,
+  });
+}
+
+/** The address of an HTTP endpoint to which paths are appended, or nothing. */
+export function baseUrl() {
+  return text({
+    title: 'address',
+    expected: 'an http:// or https:// address without ? and #, or nothing',
+    isValid: (value) => value === '' || (isHttpUrl(value) && /^[^?#]+$/.test(value)),
   });
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type DocumentNode, type GraphQLSchema, parse, validateSchema } from 'graphql';
 import { hasCredentials } from '../config/addressSecrets.ts';
+import { isHttpUrl } from '../config/isHttpUrl.ts';
 import { messageOf } from '../errors.ts';
 import type { StartPlannerThread } from '../planning/plannerThread.ts';
 import { findCircularDefault, removeUnprintableDefaults } from '../planning/unprintableDefaults.ts';
@@ -126,10 +127,6 @@ function resolveSubgraphEntries(
 
 function describeSecret({ name }: SubgraphEntry): string {
   return `subgraph "${name}": the supergraph's URL has a user name or a password, which everyone who reads the supergraph sees; remove them and use headers instead, such as \`authorization\` of clients (subgraphs.${name}.headers.forward) or of a proxy in front of the subgraph`;
-}
-
-function isHttpUrl(url: string): boolean {
-  return /^https?:\/\//i.test(url) && URL.canParse(url);
 }
 
 function describeUnreachable({ name, url }: SubgraphEntry): string {

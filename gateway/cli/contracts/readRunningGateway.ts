@@ -1,4 +1,5 @@
 import { createFinding, type Finding } from '../../../contracts/finding.ts';
+import { isHttpUrl } from '../../config/isHttpUrl.ts';
 import { messageOf } from '../../errors.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
@@ -17,7 +18,7 @@ const timeoutMs = 10_000;
 /** Fetches the supergraph from a gateway's admin listener.
  *  @throws {CommandError} when `adminUrl` is not a URL. */
 export async function readRunningGateway(adminUrl: string, signal: AbortSignal): Promise<RunningGateway> {
-  if (!/^https?:\/\//i.test(adminUrl) || !URL.canParse(adminUrl)) {
+  if (!isHttpUrl(adminUrl)) {
     throw new CommandError(
       exitCode.usageError,
       `--gateway is "${adminUrl}"; expected: the URL of an admin listener, such as http://127.0.0.1:4001.`,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { size, text } from '../scalars.ts';
+import { anyText, size } from '../scalars.ts';
 import { cacheMutationOptions } from './cacheMutations.ts';
 import { cacheRuleOptions } from './cacheRules.ts';
 
@@ -20,7 +20,7 @@ const cacheStoreOptions = {
 const cacheEventOptions = {
   events: z
     .strictObject({
-      stream: text({ title: 'text', expected: 'text', isValid: () => true })
+      stream: anyText()
         .describe(
           'Key of a Redis stream, without `redis.keyPrefix`. Events of the stream invalidate by their field `invalidate`. Every process reads every event. Empty: no stream.',
         )

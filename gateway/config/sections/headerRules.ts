@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nonBlankText, text } from '../scalars.ts';
+import { isHeaderValue, nonBlankText, text } from '../scalars.ts';
 import {
   forwardedHeaderName,
   headerProblem,
@@ -23,7 +23,7 @@ export interface RespondedHeader {
 const headerValue = text({
   title: 'secret',
   expected: 'a header value: printable characters without line breaks',
-  isValid: (value) => /^[\t\x20-\x7e\x80-\xff]*$/.test(value),
+  isValid: isHeaderValue,
 });
 
 /** At most two repetitions, and none of a group: then matching takes at most the third power of the length of a name. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { hasCredentials } from '../addressSecrets.ts';
-import { duration, flag, httpUrl, scalar, text } from '../scalars.ts';
+import { anyText, duration, flag, httpUrl, isHeaderValue, scalar, text } from '../scalars.ts';
 import { anyHeaderName, headerName } from './headerName.ts';
 
 /** The signature algorithms with a public key. Algorithms with a shared secret are not among them: a public key that is
@@ -27,8 +27,6 @@ const algorithm = scalar<SignatureAlgorithm, SignatureAlgorithm>({
   read: (input) => signatureAlgorithms.find((name) => name === input),
   editorSchemas: [{ enum: signatureAlgorithms }],
 });
-
-const anyText = (title: string, expected: string) => text({ title, expected, isValid: () => true });
 
 const cookieName = text({
   title: 'cookie name',
@@ -122,7 +120,7 @@ export const jwtSection = z
       }
       for (const [header, value] of Object.entries(headers)) {
         // Not quoted: it may be a secret.
-        if (/^[\t\x20-\x7e\x80-\xff]+$/.test(value)) continue;
+        if (value !== '' && isHeaderValue(value)) continue;
         const problem = 'is empty, or has characters that no header may have';
         report(['issuers', index, 'headers', header], value, problem, 'one line of text');
       }

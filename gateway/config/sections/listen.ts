@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, integer, nonBlankText, text } from '../scalars.ts';
+import { baseUrl, duration, integer, nonBlankText, text } from '../scalars.ts';
 import { compression } from './compression.ts';
 import { listenTls } from './listenTls.ts';
 import { trustedProxies } from './trustedProxies.ts';
@@ -26,11 +26,7 @@ export const listenSection = z
     })
       .describe('Path of the GraphQL route.')
       .prefault('/graphql'),
-    publicUrl: text({
-      title: 'address',
-      expected: 'an http:// or https:// address without ? and #, or nothing',
-      isValid: (value) => value === '' || (/^https?:\/\/[^?#]+$/i.test(value) && URL.canParse(value)),
-    })
+    publicUrl: baseUrl()
       .describe(
         'Base URL at which subgraphs reach this listener. Callbacks for subscriptions with `http_callback` go to `/callback/…` below it. When empty, it is built from host and port. It is required with `http_callback` when the host is `0.0.0.0` or `::`.',
       )

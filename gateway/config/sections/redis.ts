@@ -1,9 +1,7 @@
 import { z } from 'zod';
-import { duration, flag, integer, nonBlankText, pemFile, text } from '../scalars.ts';
+import { anyText, duration, flag, integer, nonBlankText, pemFile, text } from '../scalars.ts';
 
 export const reconnectDefaults = { minDelay: '50ms', maxDelay: '2s' } as const;
-
-const anyText = (title = 'text') => text({ title, expected: 'text', isValid: () => true });
 
 const address = text({
   title: 'address',

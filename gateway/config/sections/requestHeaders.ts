@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { text } from '../scalars.ts';
+import { isHeaderValue, text } from '../scalars.ts';
 import { headerName } from './headerName.ts';
 
 const name =
@@ -12,7 +12,7 @@ export const requestHeaders = z
     text({
       title: 'secret',
       expected: 'a header value: text without line breaks',
-      isValid: (value) => /^[\t\x20-\x7e\x80-\xff]+$/.test(value),
+      isValid: (value) => value !== '' && isHeaderValue(value),
     }),
   )
   .meta({ title: 'value by header' });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, flag, ratio, text } from '../scalars.ts';
+import { baseUrl, choice, flag, ratio } from '../scalars.ts';
 import { requestHeaders } from './requestHeaders.ts';
 
 const metrics = z
@@ -19,11 +19,7 @@ const metrics = z
 
 const otlp = z
   .strictObject({
-    endpoint: text({
-      title: 'address',
-      expected: 'an http:// or https:// address without ? and #, or nothing',
-      isValid: (value) => value === '' || (/^https?:\/\/[^?#]+$/i.test(value) && URL.canParse(value)),
-    })
+    endpoint: baseUrl()
       .describe(
         'Base URL of an OpenTelemetry collector, such as `http://localhost:4318`. Empty: tracing is off, and no metrics are exported.',
       )
