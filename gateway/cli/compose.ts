@@ -4,7 +4,7 @@ import { messageOf } from '../errors.ts';
 import { composeSubgraphs, describeDiagnostic } from './composeSubgraphs.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
-export interface ComposeOptions {
+interface ComposeOptions {
   readonly config?: string | undefined;
   /** Output file of the supergraph SDL. Standard output if omitted. */
   readonly out?: string | undefined;

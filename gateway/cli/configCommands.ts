@@ -2,7 +2,7 @@ import { createConfigJsonSchema } from '../config/configJsonSchema.ts';
 import { type ConfigOverrides, loadConfig } from '../config/loadConfig.ts';
 import { printConfig } from '../config/printConfig.ts';
 
-export interface PrintConfigOptions extends ConfigOverrides {
+interface PrintConfigOptions extends ConfigOverrides {
   readonly config?: string | undefined;
 }
 

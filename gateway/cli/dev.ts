@@ -10,7 +10,7 @@ import { type ExitCode, exitCode } from './exitCode.ts';
 import { runGateway } from './runGateway.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 
-export interface DevOptions extends Omit<ConfigOverrides, 'workers'> {
+interface DevOptions extends Omit<ConfigOverrides, 'workers'> {
   readonly config?: string | undefined;
 }
 

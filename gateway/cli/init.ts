@@ -13,7 +13,7 @@ import { translateApolloRouter } from './init/fromApolloRouter.ts';
 import { printDraft } from './init/printDraft.ts';
 import { readText } from './readOperation.ts';
 
-export interface InitOptions {
+interface InitOptions {
   readonly supergraph?: string | undefined;
   /** `NAME=URL`. */
   readonly subgraph?: readonly string[] | undefined;

@@ -16,7 +16,7 @@ import { printPlanReport } from './printPlanReport.ts';
 import { readOperation } from './readOperation.ts';
 import { readSupergraph } from './readSupergraph.ts';
 
-export interface PlanOptions extends ConfigOverrides {
+interface PlanOptions extends ConfigOverrides {
   readonly config?: string | undefined;
   readonly operation?: string | undefined;
   readonly json?: boolean | undefined;

@@ -16,7 +16,7 @@ import {
   restartWithYoungGeneration,
 } from './youngGeneration.ts';
 
-export interface ServeOptions extends ConfigOverrides {
+interface ServeOptions extends ConfigOverrides {
   readonly config?: string | undefined;
 }
 

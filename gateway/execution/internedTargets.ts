@@ -4,7 +4,7 @@ import { pathText } from './providersByPath.ts';
 import type { ResponseObject } from './responseTree.ts';
 
 /** The bytes of an object in the response that is being written. Belongs to the writer. */
-export interface WrittenBytes {
+interface WrittenBytes {
   readonly writer: unknown;
   readonly writing: number;
   readonly start: number;

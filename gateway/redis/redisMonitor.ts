@@ -18,7 +18,7 @@ const emptyScript = createRedisScript('return 1');
 
 /** Reports whether this process can use Redis, by small writes on a connection of its own: the features that use Redis have
  *  connections that come and go, and reconnect by themselves. */
-export class RedisMonitor {
+class RedisMonitor {
   readonly #options: RedisMonitorOptions;
   readonly #client: RedisClient;
   readonly #address: string;

@@ -6,7 +6,7 @@ export interface QueueLimits {
 }
 
 /** The position of one member in a queue. */
-export interface QueueSlot {
+interface QueueSlot {
   /** Counts more bytes for this member. Returns false when the queue holds too many bytes; the caller then releases the
    *  slot. */
   addBytes(bytes: number): boolean;

@@ -32,7 +32,7 @@ export type CacheKeyTarget =
   /** Text of the field with its arguments and everything below it; `*` for the whole answer. */
   | { readonly kind: 'root'; readonly field: string };
 
-export type CacheKeyBuilder = (target: CacheKeyTarget) => string;
+type CacheKeyBuilder = (target: CacheKeyTarget) => string;
 
 type SerializedKeyParts = {
   readonly [Part in keyof CacheKeyParts]-?: Exclude<CacheKeyParts[Part], undefined> | null;

@@ -9,7 +9,7 @@ import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
 import { describeProblems, rethrowFileErrors } from './commandErrors.ts';
 import { writeReport } from './reportOutputs.ts';
 
-export interface ContractsAcceptOptions {
+interface ContractsAcceptOptions {
   readonly directory: string;
   readonly subgraph: readonly string[];
   readonly reason: string;

@@ -9,7 +9,7 @@ import { createCandidateFetch } from './candidateFetch.ts';
 import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
 
-export interface ContractsCanDeployOptions {
+interface ContractsCanDeployOptions {
   readonly directory: string;
   /** `NAME` for the contract, `NAME=FILE` or `NAME=URL` for a candidate. */
   readonly subgraph: string;

@@ -4,7 +4,7 @@ import { createCandidateFetch } from './candidateFetch.ts';
 import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
 
-export interface ContractsCheckOptions {
+interface ContractsCheckOptions {
   readonly directory: string;
   readonly subgraph?: readonly string[] | undefined;
   readonly against?: string | undefined;

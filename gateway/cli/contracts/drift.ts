@@ -25,7 +25,7 @@ import { type RunningGateway, readRunningGateway } from './readRunningGateway.ts
 import { reportChanges } from './reportChanges.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
 
-export interface ContractsDriftOptions {
+interface ContractsDriftOptions {
   readonly directory: string;
   readonly config?: string | undefined;
   /** The subgraphs to compare, as `NAME` or `NAME=URL`. Omitted: all. */

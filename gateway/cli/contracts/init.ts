@@ -9,7 +9,7 @@ import { CommandError, exitCode } from '../exitCode.ts';
 import { createCandidateFetch } from './candidateFetch.ts';
 import { describeProblems, rethrowFileErrors } from './commandErrors.ts';
 
-export interface ContractsInitOptions {
+interface ContractsInitOptions {
   readonly config?: string | undefined;
   readonly directory: string;
   /** `NAME=FILE` or `NAME=URL`. Omitted: the configured subgraphs. */

@@ -30,7 +30,7 @@ export interface HttpListener {
   readonly knownRoutes: ReadonlyMap<string, KnownRoute>;
 }
 
-export interface HttpListenerOptions {
+interface HttpListenerOptions {
   readonly route: (handleOther: RequestListener) => RequestListener;
   readonly isWriting: (socket: Socket) => boolean;
   /** Other upgrade requests are handled as requests without an upgrade. */

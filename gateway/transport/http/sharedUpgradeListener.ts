@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { isWebSocketUpgrade } from '../websocket/webSocketRegistry.ts';
 
 /** The WebSockets of one gateway on a server of the application. */
-export interface UpgradeMount {
+interface UpgradeMount {
   /** Whether the path of an upgrade is the gateway's. */
   owns(request: IncomingMessage): boolean;
   /** Handles an upgrade, and refuses one that the gateway does not own. */
