@@ -46,5 +46,6 @@ export async function runWorker(onReady: () => void): Promise<number> {
 }
 
 function report(message: MessageFromWorker): void {
-  process.send?.(message);
+  // Without a supervisor this fails, and Node's cluster module is about to end the worker.
+  process.send?.(message, undefined, undefined, () => {});
 }
