@@ -7,7 +7,7 @@ import { enablePrivateCompileCache } from './cli/compileCache.ts';
 import { addContractsCommands } from './cli/contracts/commands.ts';
 import { CommandError, exitCode } from './cli/exitCode.ts';
 import { ignoreOutputErrors } from './cli/outputErrors.ts';
-import { rejectRepeatedOptions } from './cli/rejectRepeatedOptions.ts';
+import { rejectInvalidOptions } from './cli/rejectInvalidOptions.ts';
 import { postponeBackgroundWorkOnOneCore } from './cli/singleCore.ts';
 import { restartWithYoungGeneration } from './cli/youngGeneration.ts';
 import { ConfigError } from './config/configError.ts';
@@ -121,7 +121,7 @@ config
   });
 
 addContractsCommands(program);
-rejectRepeatedOptions(program);
+rejectInvalidOptions(program);
 
 try {
   await program.parseAsync();

@@ -5,7 +5,7 @@ import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { ConfigError } from '../config/configError.ts';
 import { isHttpUrl } from '../config/isHttpUrl.ts';
 import { isSection, type Section } from '../config/isSection.ts';
-import { defaultConfigFile, emptySupergraph } from '../config/loadConfig.ts';
+import { defaultConfigFile } from '../config/loadConfig.ts';
 import { subgraphAddressesOf } from '../planning/supergraphDocument.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 import { ConfigDraft } from './init/configDraft.ts';
@@ -33,7 +33,6 @@ export function init(options: InitOptions): void {
       'Name what to begin with: --supergraph FILE, --subgraph NAME=URL for each running subgraph, or --apollo-router router.yaml.',
     );
   }
-  if (supergraph === '') throw new ConfigError([emptySupergraph]);
   if (supergraph !== undefined && subgraph.length > 0) {
     throw new CommandError(
       exitCode.usageError,

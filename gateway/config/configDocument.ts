@@ -35,9 +35,6 @@ export function readConfigDocument(path: string): ConfigDocument {
 }
 
 function readText(path: string): string {
-  if (path === '') {
-    throw new ConfigError([{ path: '--config', message: 'is empty', expected: 'the path of a YAML file' }]);
-  }
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {

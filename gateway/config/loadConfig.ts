@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type ConfigDocument, readConfigDocument } from './configDocument.ts';
-import { ConfigError, type ConfigProblem } from './configError.ts';
+import { ConfigError } from './configError.ts';
 import { type Environment, expandReferences, referenceValues } from './expandReferences.ts';
 import { isSection, type Section, sectionOf } from './isSection.ts';
 import { findConfigProblems, parseConfig } from './parseConfig.ts';
@@ -36,7 +36,6 @@ export function findConfigFile(file: string | undefined): string | undefined {
 /** Loads the configuration. Overrides take precedence over the file, and the file over the defaults.
  *  @throws {ConfigError} with all problems, or when there is neither a file nor a supergraph. */
 export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOptions): GatewayConfig {
-  if (overrides?.supergraph === '') throw new ConfigError([emptySupergraph]);
   const path = findConfigFile(file);
   if (path === undefined && overrides?.supergraph === undefined) throw missingFileError(overrides);
   const { document, locate } = path === undefined ? noDocument : readConfigDocument(path);
@@ -67,13 +66,6 @@ export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOp
     );
   }
 }
-
-/** The working directory would take its place, and a gateway waits until its file can be read. */
-export const emptySupergraph: ConfigProblem = {
-  path: '--supergraph',
-  message: 'is empty',
-  expected: 'the path of a supergraph file',
-};
 
 function missingFileError(overrides: ConfigOverrides | undefined): ConfigError {
   const options = overrides === undefined ? '--config' : '--config or --supergraph';

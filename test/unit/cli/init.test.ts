@@ -136,7 +136,7 @@ describe('tributary init', () => {
     [
       'an empty path',
       ['--supergraph', ''],
-      'The configuration is invalid:\n  --supergraph is empty; expected: the path of a supergraph file',
+      "error: option '-s, --supergraph <file>' is empty\nSee `tributary --help`.",
     ],
     ['a missing file', ['--supergraph', 'missing.graphql'], 'missing.graphql does not exist.'],
     [

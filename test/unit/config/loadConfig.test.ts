@@ -93,12 +93,6 @@ subgraphs:
     expect(config.supergraph).toEqual({ file: '/other.graphql', watch: true });
   });
 
-  test('an empty path of a supergraph on the command line is reported with its option', () => {
-    expect(problemsOf(() => load(yaml, { overrides: { supergraph: '' } }))).toEqual([
-      { path: '--supergraph', message: 'is empty', expected: 'the path of a supergraph file' },
-    ]);
-  });
-
   test('options that the command line overrides need no variables', () => {
     const source =
       "supergraph: { url: '${URL}', headers: { x-key: '${KEY}' } }\nlisten: { port: '${PORT}' }\nworkers: '${COUNT}'\n";
@@ -303,12 +297,6 @@ supergraph: { watch: true }
   ])('with %s is reported', (_, yaml, position, problem) => {
     const path = `${join(folder, 'gateway.yaml')}${position}`;
     expect(problemsOf(() => load(yaml))).toEqual([{ path, ...problem }]);
-  });
-
-  test('without a name is reported for the option of the command', () => {
-    expect(problemsOf(() => loadConfig({ file: '', env: {} }))).toEqual([
-      { path: '--config', message: 'is empty', expected: 'the path of a YAML file' },
-    ]);
   });
 
   test('that is empty is reported for its missing supergraph', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Command } from 'commander';
-import { rejectRepeatedOptions } from '../../../gateway/cli/rejectRepeatedOptions.ts';
+import { rejectInvalidOptions } from '../../../gateway/cli/rejectInvalidOptions.ts';
 
 /** The options that the subcommand receives, or the error message. */
 async function run(...args: readonly string[]): Promise<unknown> {
@@ -14,7 +14,7 @@ async function run(...args: readonly string[]): Promise<unknown> {
     .action((options) => {
       given = options;
     });
-  rejectRepeatedOptions(program);
+  rejectInvalidOptions(program);
   try {
     await program.parseAsync(['check', ...args], { from: 'user' });
     return given;
@@ -28,6 +28,11 @@ describe('a command line option', () => {
     const refused = "error: option '-e, --environment <name>' is given twice, but takes one value";
     expect(await run('--environment', 'a', '--environment', 'b')).toBe(refused);
     expect(await run('--environment', 'a', '-e', 'a')).toBe(refused);
+  });
+
+  test('is refused with an empty value', async () => {
+    expect(await run('--environment', '')).toBe("error: option '-e, --environment <name>' is empty");
+    expect(await run('--subgraph', 'a', '--subgraph', '')).toBe("error: option '--subgraph <name>' is empty");
   });
 
   test('may be given once, and repeatedly if it takes several values or none', async () => {

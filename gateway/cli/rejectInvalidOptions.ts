@@ -1,0 +1,19 @@
+import type { Command } from 'commander';
+
+/** Makes a command and its subcommands refuse an empty value of an option, which comes from an unset variable of a script,
+ *  and a repeated option that takes one value. Commander would silently use the last value. */
+export function rejectInvalidOptions(command: Command): void {
+  for (const option of command.options) {
+    if (option.isBoolean()) continue;
+    // Options that take several values have a parser.
+    const isSingle = !option.variadic && option.parseArg === undefined;
+    let given = 0;
+    command.on(`option:${option.name()}`, (value: unknown) => {
+      given += 1;
+      if (value === '') command.error(`error: option '${option.flags}' is empty`);
+      if (given > 1 && isSingle)
+        command.error(`error: option '${option.flags}' is given twice, but takes one value`);
+    });
+  }
+  for (const subcommand of command.commands) rejectInvalidOptions(subcommand);
+}
