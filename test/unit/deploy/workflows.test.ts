@@ -6,7 +6,14 @@ import { parse } from 'yaml';
 
 const root = join(import.meta.dirname, '../../..');
 
+interface Step {
+  readonly uses?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+}
+
 interface Job {
+  readonly if?: string;
+  readonly steps: readonly Step[];
   readonly permissions?: Readonly<Record<string, string>>;
   readonly 'timeout-minutes'?: number;
   readonly strategy?: { readonly matrix: { readonly node: readonly (string | number)[] } };
@@ -75,10 +82,23 @@ test('workflows name only files that exist', () => {
   expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
 });
 
+const findWorkflow = (name: string) => workflows.find((workflow) => workflow.name === name);
+
+// Version 1 looks for the tag in the output of CLI 2. With a later CLI it finds none, and says that nothing was published.
+test('the action that publishes is of the generation of the installed Changesets, and gets the inputs of that generation', async () => {
+  const { devDependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  expect(Number.parseInt(devDependencies['@changesets/cli'], 10)).toBe(3);
+  const release = findWorkflow('release');
+  expect(release?.text).toMatch(/uses: changesets\/action@[0-9a-f]{40} # v2\./);
+  const action = release?.jobs.release?.steps.find(({ uses }) => uses?.startsWith('changesets/action@'));
+  expect(action?.with).toEqual({ 'publish-script': 'npm run release' });
+});
+
 // GitHub starts no workflow for what a workflow does with its own token, unless it is dispatched.
-test('the release starts the workflow that publishes the image', () => {
-  const find = (name: string) => workflows.find((workflow) => workflow.name === name);
-  expect(find('release')?.text).toContain('gh workflow run image.yml --ref "$tag"');
-  expect(find('release')?.jobs.release?.permissions).toMatchObject({ actions: 'write' });
-  expect(Object.keys(find('image')?.on ?? {})).toContain('workflow_dispatch');
+test('the release starts the workflow that publishes the image, in a job that can be run again', () => {
+  const release = findWorkflow('release');
+  expect(release?.text).toContain('gh workflow run image.yml --ref "$tag"');
+  expect(release?.jobs.artifacts?.if).toBe(`\${{ needs.release.outputs.published == 'true' }}`);
+  expect(release?.jobs.artifacts?.permissions).toMatchObject({ actions: 'write' });
+  expect(Object.keys(findWorkflow('image')?.on ?? {})).toContain('workflow_dispatch');
 });
