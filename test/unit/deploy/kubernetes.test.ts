@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { exitCode } from '../../../gateway/cli/exitCode.ts';
 import { expandReferences, referenceValues } from '../../../gateway/config/expandReferences.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
@@ -107,7 +107,67 @@ describe('the Kubernetes manifests', () => {
   });
 });
 
+test('the production overlay needs nothing but Kubernetes, and offers each component that needs more', async () => {
+  const overlay = 'kubernetes/overlays/production/kustomization.yaml';
+  expect((await readYaml(overlay)).components).toBeUndefined();
+  const offered = Array.from(
+    (await readText(overlay)).matchAll(/^# {3}- (.+\/components\/.+)$/gm),
+    ([, path]) => join(overlay, '..', path ?? ''),
+  );
+  const components = await Array.fromAsync(glob('kubernetes/components/*', { cwd: deploy }));
+  expect(offered.sort()).toEqual(components.sort());
+});
+
 describe('the Helm chart', () => {
+  /** A template with these values in the blocks that insert them, and without its other actions. Helm itself renders the
+   *  chart in the workflow `ci`. */
+  async function renderInserted(template: string, values: Readonly<Record<string, unknown>>) {
+    const text = await readText(`helm/tributary/templates/${template}`);
+    const inserted = text.replaceAll(
+      /^ *\{\{- with \.Values\.([\w.]+) \}\}\n *\{\{- toYaml \. \| nindent (\d+) \}\}\n *\{\{- end \}\}\n/gm,
+      (_, path: string, indentation: string) =>
+        values[path] === undefined
+          ? ''
+          : stringify(values[path]).replaceAll(/^(?=.)/gm, ' '.repeat(Number(indentation))),
+    );
+    return parse(inserted.replaceAll(/^ *\{\{.*\}\}\n/gm, '').replaceAll(/\{\{.*?\}\}/g, 'x'));
+  }
+
+  test('mounts the files of its user beside its own', async () => {
+    const volumes = [{ name: 'tls', secret: { secretName: 'tls' } }];
+    const volumeMounts = [{ name: 'tls', mountPath: '/etc/tributary/tls' }];
+    const { spec } = await renderInserted('deployment.yaml', { volumes, volumeMounts });
+    const own = ['config', 'supergraph', 'tmp'];
+    const namesOf = (items: { name: string }[]) => items.map(({ name }) => name);
+    expect(spec.template.spec.volumes).toEqual(expect.arrayContaining(volumes));
+    expect(namesOf(spec.template.spec.volumes)).toEqual([...own, 'tls']);
+    const [container] = spec.template.spec.containers;
+    expect(container.volumeMounts).toEqual(expect.arrayContaining(volumeMounts));
+    expect(namesOf(container.volumeMounts)).toEqual([...own, 'tls']);
+  });
+
+  test('lets gateways reach the further destinations of its user, and Prometheus select the monitor by a label', async () => {
+    const egress = [{ ports: [{ protocol: 'TCP', port: 6380 }] }];
+    const policy = await renderInserted('network-policy.yaml', { 'networkPolicy.egress': egress });
+    expect(policy.spec.egress.at(-1)).toEqual(egress[0]);
+    expect(policy.spec.egress).toHaveLength(4);
+    const labels = { release: 'prometheus' };
+    const monitor = await renderInserted('pod-monitor.yaml', { 'podMonitor.labels': labels });
+    expect(monitor.metadata.labels).toEqual(labels);
+  });
+
+  test('scales like the kustomize base', async () => {
+    const { autoscaling } = await readYaml('helm/tributary/values.yaml');
+    const { spec } = await readYaml(`${base}/autoscaler.yaml`);
+    expect(autoscaling).toEqual({
+      minReplicas: spec.minReplicas,
+      maxReplicas: spec.maxReplicas,
+      cpuUtilization: spec.metrics[0].resource.target.averageUtilization,
+      queueTime: 0,
+    });
+    expect((await readYaml('kubernetes/overlays/production/kustomization.yaml')).patches).toBeUndefined();
+  });
+
   test('has the configuration of the kustomize base', async () => {
     const { config } = await readYaml('helm/tributary/values.yaml');
     expect(config).toEqual(await readYaml(`${base}/tributary.yaml`));
