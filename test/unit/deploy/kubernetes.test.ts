@@ -87,6 +87,24 @@ describe('the Kubernetes manifests', () => {
     expect(section('Service')).toMatch(new RegExp(`^RestartPreventExitStatus=${exitCode.usageError}$`, 'm'));
   });
 
+  // Its user owns nothing, and everything else is read-only for it.
+  test("give a gateway on a machine of one's own a directory for recorded operations, which the pages name", async () => {
+    const unit = await readText('systemd/tributary.service');
+    const name = /^StateDirectory=(.+)$/m.exec(unit)?.[1];
+    expect(name).toBeDefined();
+    expect(await readText('../docs/production.md')).toContain(`\`/var/lib/${name}\``);
+    expect(await readText('../docs/contracts.md')).toContain(`\`/var/lib/${name}/recorded-operations\``);
+  });
+
+  test("show which lines of the unit let a gateway on a machine of one's own read keys and use ports below 1024", async () => {
+    const unit = await readText('systemd/tributary.service');
+    const page = await readText('../docs/production.md');
+    for (const line of ['SupplementaryGroups=ssl-cert', 'AmbientCapabilities=CAP_NET_BIND_SERVICE']) {
+      expect(unit).toContain(`\n# ${line}\n`);
+      expect(page).toContain(line.replace('AmbientCapabilities=', ''));
+    }
+  });
+
   test('select only the pods of the gateway', async () => {
     const labels = { 'app.kubernetes.io/name': 'tributary' };
     const { spec: budget } = await readYaml(`${base}/disruption-budget.yaml`);
