@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { maxHeaderSize } from 'node:http';
-import { join } from 'node:path';
+import { join, matchesGlob } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
@@ -68,6 +68,12 @@ async function importedFiles(entry: string, found = new Set<string>()): Promise<
     await importedFiles(join(entry, '..', path), found);
   }
   return found;
+}
+
+/** Files and directories of the repository that docker-compose.yml mounts. */
+async function readMounted(): Promise<string[]> {
+  const volumes = [...(await readServices()).values()].flatMap(({ volumes = [] }) => volumes);
+  return Array.from(volumes.join('\n').matchAll(/^\.\/([^:]+):/gm), ([, path = '']) => path);
 }
 
 const subgraphs = Object.keys(demoDefinitions);
@@ -142,12 +148,9 @@ describe('docker-compose.yml', () => {
   });
 
   test('mounts only files and directories that exist', async () => {
-    const mounted = [...(await readServices()).values()].flatMap(({ volumes = [] }) => volumes);
-    const paths = mounted
-      .filter((volume) => volume.startsWith('./'))
-      .map((volume) => volume.split(':')[0] ?? '');
+    const paths = await readMounted();
     expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([]);
-    expect(paths).toContain('./deploy/nginx/nginx.conf');
+    expect(paths).toContain('deploy/nginx/nginx.conf');
   });
 
   test('gives the gateways a read-only file system, and time to drain behind the proxy', async () => {
@@ -209,4 +212,13 @@ describe('Dockerfile', () => {
     expect(imported.size).toBeGreaterThan(5);
     expect([...imported].filter((path) => !isBelow(path, copied))).toEqual([]);
   });
+});
+
+test('a pull request that changes what the images have, or what docker-compose.yml mounts, builds and runs them', async () => {
+  const workflow = parse(await readFile(join(root, '.github/workflows/image.yml'), 'utf8'));
+  const { paths } = workflow.on.pull_request as { paths: string[] };
+  const copied = [...(await readStages()).values()].flatMap(({ copied }) => copied);
+  const used = ['Dockerfile', '.dockerignore', 'docker-compose.yml', ...copied, ...(await readMounted())];
+  const isCovered = (path: string) => paths.some((glob) => matchesGlob(path, glob) || glob === `${path}/**`);
+  expect(used.filter((path) => !isCovered(path))).toEqual([]);
 });
