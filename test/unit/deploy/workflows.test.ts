@@ -8,6 +8,7 @@ const root = join(import.meta.dirname, '../../..');
 
 interface Step {
   readonly uses?: string;
+  readonly run?: string;
   readonly with?: Readonly<Record<string, unknown>>;
 }
 
@@ -38,11 +39,12 @@ async function readWorkflows(): Promise<Workflow[]> {
 
 const workflows = await readWorkflows();
 
-test('workflows exist for checks, contracts, the image, performance and releases', () => {
+test('workflows exist for checks, contracts, the image, long tests, performance and releases', () => {
   expect(workflows.map(({ name }) => name).sort()).toEqual([
     'ci',
     'contracts',
     'image',
+    'long-tests',
     'performance',
     'release',
   ]);
@@ -92,6 +94,13 @@ test('the action that publishes is of the generation of the installed Changesets
   expect(release?.text).toMatch(/uses: changesets\/action@[0-9a-f]{40} # v2\./);
   const action = release?.jobs.release?.steps.find(({ uses }) => uses?.startsWith('changesets/action@'));
   expect(action?.with).toEqual({ 'publish-script': 'npm run release' });
+});
+
+// Several numbers that the gateway promises are reached only there.
+test('the long tests run each week', () => {
+  const long = findWorkflow('long-tests');
+  expect(long?.on.schedule).toEqual([{ cron: expect.stringMatching(/^\d+ \d+ \* \* \d$/) }]);
+  expect(long?.jobs.test?.steps.at(-1)?.run).toBe('npm run test:long');
 });
 
 // GitHub starts no workflow for what a workflow does with its own token, unless it is dispatched.
