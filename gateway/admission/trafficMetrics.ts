@@ -1,6 +1,7 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import { incrementCount, registerCounter, zeroCounts } from '../telemetry/registerCounter.ts';
+import { registerGauge } from '../telemetry/registerGauge.ts';
 import { type ShedReason, shedReasons } from './loadShedder.ts';
 
 /** Metrics of the requests that are refused to protect the others. All series begin with 0. */
@@ -41,12 +42,10 @@ export class TrafficMetrics {
 
 /** Reports how many requests wait for their execution. */
 export function registerExecutionQueueMetrics(registry: Registry, countWaiting: () => number): void {
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_executions_waiting',
     help: 'Requests that wait for their execution, because the process has too much to do.',
-    registers: [registry],
-    collect() {
-      this.set(countWaiting());
-    },
+    labelNames: [],
+    read: (set) => set({}, countWaiting()),
   });
 }

@@ -1,5 +1,6 @@
-import { Gauge, Histogram, type Registry } from 'prom-client';
+import { Histogram, type Registry } from 'prom-client';
 import { incrementCount, registerCounter, toLabelValue, zeroCounts } from '../telemetry/registerCounter.ts';
+import { registerGauge } from '../telemetry/registerGauge.ts';
 import { BucketCounts, registerHistogram } from '../telemetry/registerHistogram.ts';
 
 /** Counts what the cache does. */
@@ -266,20 +267,16 @@ function registerStoreMetrics({ registry, problems, memory }: CacheMetricsOption
       for (const [kind, count] of problems()) set({ kind: toLabelValue(kind) }, count);
     },
   });
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_cache_memory_bytes',
     help: 'Memory used by the cache in this process.',
-    registers: [registry],
-    collect() {
-      this.set(memory().bytes);
-    },
+    labelNames: [],
+    read: (set) => set({}, memory().bytes),
   });
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_cache_memory_entries',
     help: 'Cache entries in the memory of this process.',
-    registers: [registry],
-    collect() {
-      this.set(memory().entries);
-    },
+    labelNames: [],
+    read: (set) => set({}, memory().entries),
   });
 }

@@ -1,5 +1,6 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { registerCounter } from '../telemetry/registerCounter.ts';
+import { registerGauge } from '../telemetry/registerGauge.ts';
 
 interface ContractMetricsOptions {
   readonly registry: Registry;
@@ -21,24 +22,20 @@ export function registerContractMetrics(options: ContractMetricsOptions): void {
       for (const [outcome, count] of supergraphs()) set({ outcome }, count);
     },
   });
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_contract_broken_operations',
     help: 'Operations of the contracts that the newest supergraph breaks, whether or not it is in use.',
+    labelNames: [],
     aggregator: 'max',
-    registers: [registry],
-    collect() {
-      this.set(brokenOperations());
-    },
+    read: (set) => set({}, brokenOperations()),
   });
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_contract_drift',
     help: 'Whether a subgraph serves another schema than its contract.',
     labelNames: ['subgraph'],
     aggregator: 'max',
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const { name, hasDrifted } of subgraphs()) this.set({ subgraph: name }, hasDrifted ? 1 : 0);
+    read: (set) => {
+      for (const { name, hasDrifted } of subgraphs()) set({ subgraph: name }, hasDrifted ? 1 : 0);
     },
   });
 }

@@ -1,6 +1,7 @@
-import { Gauge, Histogram, type Registry } from 'prom-client';
+import { Histogram, type Registry } from 'prom-client';
 import { type DeliveryMode, deliveryModes, enrichmentPriorities } from '../operation/enrichmentRule.ts';
 import { incrementCount, registerCounter, toLabelValue, zeroCounts } from '../telemetry/registerCounter.ts';
+import { registerGauge } from '../telemetry/registerGauge.ts';
 import type { EnrichmentObserver } from './enrichmentObserver.ts';
 import type { JobObserver } from './jobs/jobObserver.ts';
 
@@ -236,32 +237,26 @@ function registerGauges({
   oldestJobMs,
   readDeliveryModes,
 }: EnrichmentMetricsOptions): void {
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_enrichment_jobs',
     help: 'Unfinished enrichment jobs in this process.',
-    registers: [registry],
-    collect() {
-      this.set(countJobs());
-    },
+    labelNames: [],
+    read: (set) => set({}, countJobs()),
   });
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_enrichment_oldest_job_seconds',
     help: 'Time that the oldest unfinished enrichment job has been in this process.',
+    labelNames: [],
     aggregator: 'max',
-    registers: [registry],
-    collect() {
-      this.set(oldestJobMs() / 1_000);
-    },
+    read: (set) => set({}, oldestJobMs() / 1_000),
   });
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_enrichment_delivery_mode',
     help: 'The delivery mode of an enrichment: 1 for the current mode, 0 for the others.',
     labelNames: ['coordinate', 'mode'],
-    registers: [registry],
-    collect() {
-      this.reset();
+    read: (set) => {
       for (const { coordinate, deliveryMode } of readDeliveryModes()) {
-        for (const mode of deliveryModes) this.set({ coordinate, mode }, mode === deliveryMode ? 1 : 0);
+        for (const mode of deliveryModes) set({ coordinate, mode }, mode === deliveryMode ? 1 : 0);
       }
     },
   });

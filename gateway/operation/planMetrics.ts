@@ -1,5 +1,6 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { registerCounter } from '../telemetry/registerCounter.ts';
+import { registerGauge } from '../telemetry/registerGauge.ts';
 import type { Preparer } from './preparer.ts';
 
 /** Registers metrics of the plan cache. `read`: called for each scrape. */
@@ -14,12 +15,10 @@ export function registerPlanMetrics(registry: Registry, read: () => Preparer['pl
       set({ outcome: 'miss' }, misses);
     },
   });
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_plan_cache_entries',
     help: 'Plans in the cache.',
-    registers: [registry],
-    collect() {
-      this.set(read().size);
-    },
+    labelNames: [],
+    read: (set) => set({}, read().size),
   });
 }

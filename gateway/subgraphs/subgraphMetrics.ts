@@ -1,5 +1,6 @@
-import { Gauge, Histogram, type Registry } from 'prom-client';
+import { Histogram, type Registry } from 'prom-client';
 import { incrementCount, registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
+import { registerGauge } from '../telemetry/registerGauge.ts';
 import { BucketCounts, registerHistogram } from '../telemetry/registerHistogram.ts';
 import type { SubgraphCallEvent } from './httpSubgraphClient.ts';
 import type { CallPolicyObserver, SubgraphState } from './policies/callPolicies.ts';
@@ -51,14 +52,12 @@ export class SubgraphMetrics implements CallCounts {
       buckets: bucketsSeconds,
       registers: [registry],
     });
-    const lengths = this.#lengths;
-    new Gauge({
+    registerGauge(registry, {
       name: 'tributary_subgraph_queue_length',
       help: 'Calls in the queue of a subgraph.',
       labelNames: ['subgraph'],
-      registers: [registry],
-      collect() {
-        for (const [subgraph, length] of lengths) this.set({ subgraph }, length);
+      read: (set) => {
+        for (const [subgraph, length] of this.#lengths) set({ subgraph }, length);
       },
     });
     registerCounter(registry, {
@@ -188,33 +187,30 @@ export function outcomeLabelOf({
 
 /** Registers gauges of the current state of the policies. `states`: of every subgraph that was called. */
 export function registerSubgraphGauges(registry: Registry, states: () => readonly SubgraphState[]): void {
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_subgraph_breaker_state',
     help: 'State of the circuit breaker of a subgraph: 0 closed, 1 half-open, 2 open. With a circuit for each coordinate, the worst of them.',
     labelNames: ['subgraph'],
     aggregator: 'max',
-    registers: [registry],
-    collect() {
+    read: (set) => {
       for (const { subgraph, circuit } of states())
-        if (circuit !== undefined) this.set({ subgraph }, circuitStateValues[circuit]);
+        if (circuit !== undefined) set({ subgraph }, circuitStateValues[circuit]);
     },
   });
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_subgraph_concurrency_limit',
     help: 'Calls to a subgraph that may be under way at a time.',
     labelNames: ['subgraph'],
-    registers: [registry],
-    collect() {
-      for (const { subgraph, concurrencyLimit } of states()) this.set({ subgraph }, concurrencyLimit);
+    read: (set) => {
+      for (const { subgraph, concurrencyLimit } of states()) set({ subgraph }, concurrencyLimit);
     },
   });
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_subgraph_calls_running',
     help: 'Calls to a subgraph that are under way.',
     labelNames: ['subgraph'],
-    registers: [registry],
-    collect() {
-      for (const { subgraph, running } of states()) this.set({ subgraph }, running);
+    read: (set) => {
+      for (const { subgraph, running } of states()) set({ subgraph }, running);
     },
   });
 }

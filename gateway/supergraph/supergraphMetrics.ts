@@ -1,4 +1,5 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { registerGauge } from '../telemetry/registerGauge.ts';
 import type { SupergraphView } from './supergraphHolder.ts';
 
 /** Registers whether new supergraphs arrive. `supergraphs`: read for each scrape. */
@@ -6,18 +7,17 @@ export function registerSupergraphMetrics(
   registry: Registry,
   supergraphs: Pick<SupergraphView, 'problem' | 'sourceProblem'>,
 ): void {
-  new Gauge({
+  registerGauge(registry, {
     name: 'tributary_supergraph_not_updated',
     help: 'Whether the newest supergraph was refused, or its source cannot be read.',
     labelNames: ['reason'],
     // A worker that uses another supergraph than the others is a problem, too.
     aggregator: 'max',
-    registers: [registry],
-    collect() {
+    read: (set) => {
       const sourceProblem = supergraphs.sourceProblem();
       // Without a refusal, the problem is that of the source.
-      this.set({ reason: 'refused' }, supergraphs.problem() === sourceProblem ? 0 : 1);
-      this.set({ reason: 'source' }, sourceProblem === undefined ? 0 : 1);
+      set({ reason: 'refused' }, supergraphs.problem() === sourceProblem ? 0 : 1);
+      set({ reason: 'source' }, sourceProblem === undefined ? 0 : 1);
     },
   });
 }

@@ -1,4 +1,4 @@
-import { Registry } from 'prom-client';
+import { type Aggregator, Registry } from 'prom-client';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import type { MetricSample, MetricsSnapshot, SnapshotMetric } from './metricsSnapshot.ts';
 
@@ -22,10 +22,9 @@ const samplesPerStep = 100;
 /** `undefined` for a metric that processes cannot share. */
 function* mergeMetric(metrics: readonly SnapshotMetric[]): SlicedTask<SnapshotMetric | undefined> {
   const [first] = metrics as [SnapshotMetric];
-  const aggregator = String(first.aggregator);
+  const { aggregator } = first;
   if (aggregator === 'omit') return undefined;
   const combine = combinations[aggregator];
-  if (combine === undefined) throw new Error(`The metric ${first.name} has the aggregator ${aggregator}.`);
   const merged = new Map<string, { -readonly [Key in keyof MetricSample]: MetricSample[Key] }>();
   let count = 0;
   for (const { values } of metrics) {
@@ -42,7 +41,7 @@ function* mergeMetric(metrics: readonly SnapshotMetric[]): SlicedTask<SnapshotMe
 }
 
 /** By the names of prom-client. A mean of processes would hide one with a blocked event loop behind idle ones. */
-const combinations: Readonly<Record<string, (one: number, other: number) => number>> = {
+const combinations: Readonly<Record<Exclude<Aggregator, 'omit'>, (one: number, other: number) => number>> = {
   sum: (one, other) => one + other,
   max: Math.max,
   min: Math.min,

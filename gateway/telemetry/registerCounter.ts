@@ -1,6 +1,6 @@
 import { Counter, type Registry } from 'prom-client';
 
-interface CounterOptions<Label extends string> {
+export interface CounterOptions<Label extends string> {
   readonly name: string;
   readonly help: string;
   readonly labelNames: readonly Label[];

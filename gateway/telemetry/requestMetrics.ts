@@ -1,5 +1,6 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { incrementCount, registerCounter, zeroCounts } from './registerCounter.ts';
+import { registerGauge } from './registerGauge.ts';
 import { BucketCounts, registerHistogram } from './registerHistogram.ts';
 import { type OperationType, type RequestOutcome, requestOutcomes } from './requestRecord.ts';
 
@@ -65,14 +66,7 @@ export class RequestMetrics {
       ['tributary_open_streams', 'Open subscriptions and streams of enrichments.', countStreams],
     ] as const;
     for (const [name, help, read] of gauges) {
-      new Gauge({
-        name,
-        help,
-        registers: [registry],
-        collect() {
-          this.set(read());
-        },
-      });
+      registerGauge(registry, { name, help, labelNames: [], read: (set) => set({}, read()) });
     }
   }
 
