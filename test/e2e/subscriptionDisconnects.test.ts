@@ -4,8 +4,15 @@ import type { AddressInfo } from 'node:net';
 import process from 'node:process';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { GatewayOptions } from '../../gateway/gateway.ts';
 import type { ReviewRecord } from '../../subgraphs/shared/records.ts';
 import { CountingTimers } from '../harness/countingTimers.ts';
+import {
+  type EventUpstream,
+  startCallbackUpstream,
+  startMultipartUpstream,
+  startSseUpstream,
+} from '../harness/eventUpstreams.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
 import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
@@ -106,7 +113,7 @@ interface CountedGateway extends TestGateway {
 }
 
 /** `reviews`: replaces the subgraph of the demo. */
-async function start(reviews?: { readonly url: string }): Promise<CountedGateway> {
+async function start(reviews?: NonNullable<GatewayOptions['subgraphs']>[string]): Promise<CountedGateway> {
   // No timeout may end anything by itself.
   const all = {
     subscription: { protocol: 'graphql_ws' as const, path: '/ws' },
@@ -288,6 +295,48 @@ describe.each(clients)('a client over %s leaves no resources when it disconnects
       client.leave();
       await nothingIsUnderWay(gateway);
       expect(listeners(gateway)).toBe(0);
+    }
+    await nothingIsLeft(before, gateway, 1);
+  });
+});
+
+const upstreams: [string, 'sse' | 'multipart' | 'http_callback', () => Promise<EventUpstream>][] = [
+  ['server-sent events', 'sse', startSseUpstream],
+  ["Apollo's multipart protocol", 'multipart', startMultipartUpstream],
+  ['HTTP callbacks', 'http_callback', startCallbackUpstream],
+];
+const [[, connectClient]] = clients as [(typeof clients)[number]];
+
+describe.each(upstreams)('a subgraph that sends its events over %s', (_, protocol, startUpstream) => {
+  test('leaves no resources when the client disconnects at any moment of an event', async () => {
+    await using upstream = await startUpstream();
+    const { url } = upstream;
+    await using gateway = await start({ url, subscription: { protocol, path: '' } });
+    const { authorId } = gateway.subgraphs.reviews.store.findReview('r1') as ReviewRecord;
+    const author = { __typename: 'User', id: authorId };
+    const reviewAdded = { __typename: 'Review', body: 'Good.', author };
+    const isSubscribed = async (expected: boolean): Promise<void> => {
+      while ((await upstream.isSubscribed()) !== expected) await waitForTurns();
+    };
+    const before = openIn(gateway);
+    for (let moment = 0; moment < 25; moment++) {
+      await using client = await connectClient(gateway.url);
+      await isSubscribed(true);
+      upstream.publish({ reviewAdded });
+      await waitForTurns(moment);
+      client.leave();
+      await nothingIsUnderWay(gateway);
+      await isSubscribed(false);
+    }
+    // An event arrives, so that the events before were not lost on their way.
+    {
+      await using client = await connectClient(gateway.url);
+      await isSubscribed(true);
+      const event = client.event();
+      upstream.publish({ reviewAdded });
+      await event;
+      client.leave();
+      await isSubscribed(false);
     }
     await nothingIsLeft(before, gateway, 1);
   });
