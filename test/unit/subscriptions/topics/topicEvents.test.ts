@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import type { TopicListener } from '../../../../gateway/subscriptions/topics/topicListener.ts';
 import {
   loadTopicShop,
   loadUpdatedTopicShop,
@@ -301,6 +302,19 @@ describe('recipients of an event', () => {
     shop.bus.publish('stock', product({ stock: 1 }));
     expect((await other.next()).data).toEqual({ stockChanged: { stock: 1 } });
     await expect(one.next()).rejects.toThrow('over');
+  });
+
+  test('a topic has no listener after its last client has left', async () => {
+    const shop = open();
+    const subscribe = jest.spyOn(shop.bus, 'subscribe');
+    const client = await shop.subscribe('subscription { stockChanged { id } }');
+    const [[, listener]] = subscribe.mock.calls as [[string, TopicListener]];
+    const onEvent = jest.spyOn(listener, 'onEvent');
+    shop.bus.publish('stock', product());
+    await client.next();
+    await client.leave();
+    shop.bus.publish('stock', product());
+    expect(onEvent).toHaveBeenCalledTimes(1);
   });
 
   test('fields that no topic feeds are subscribed to at their subgraphs', async () => {
