@@ -125,7 +125,7 @@ describe('the Kubernetes manifests', () => {
   });
 });
 
-test('the production overlay needs nothing but Kubernetes, and offers each component that needs more', async () => {
+test('the production overlay needs nothing but Kubernetes and metrics-server, and offers each component that needs more', async () => {
   const overlay = 'kubernetes/overlays/production/kustomization.yaml';
   expect((await readYaml(overlay)).components).toBeUndefined();
   const offered = (await readText(overlay)).matchAll(/^# {3}- \.\.\/\.\.\/components\/(.+)$/gm);
