@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isLongRun } from '../../../harness/seeds.ts';
+import { chooseSeeds } from '../../../harness/seeds.ts';
 import { findProblems } from './modelAssertions.ts';
 import { ModelRun, type ModelSetup } from './modelRun.ts';
 import { interleaving, type Step } from './modelSteps.ts';
@@ -13,8 +13,7 @@ async function problemsAfter(steps: readonly Step[], setup: ModelSetup): Promise
 }
 
 describe('In any order of events, every request gets an answer, never one of another identity or one that is too old', () => {
-  const seed = Number(process.env.FUZZ_SEED ?? 1);
-  const count = Number(process.env.FUZZ_COUNT ?? (isLongRun ? 2_000 : 100));
+  const { first: seed, count } = chooseSeeds('FUZZ', { perRun: 100, pool: 199, long: 2_000 });
 
   test.each([
     ['calls that are not shared', { isSharing: false, processCount: 1 }],

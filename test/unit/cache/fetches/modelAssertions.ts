@@ -117,7 +117,7 @@ function findStalenessProblem(
         return 'read before an invalidation';
     }
   }
-  const isPrivate = declared?.isPrivate === true || headerCases[spec.headerCase]?.isPrivate === true;
+  const isPrivate = isPrivateFor(item, call);
   if (isPrivate && call.identity !== request.identity) return `of ${call.identity} for ${request.identity}`;
   const isNew = call.answeredTick > request.startTick;
   const { elapsed = 0 } = headerCases[spec.headerCase] ?? {};
@@ -147,7 +147,8 @@ function findStalenessProblem(
       (other) =>
         other.requestedItems.has(requestedItem(item, keys)) &&
         other.answeredTick > request.startTick &&
-        (!isPrivate || other.identity === request.identity),
+        // A request can join that of another client, whose answer turns out to be for everybody.
+        (other.identity === request.identity || !isPrivate || !isPrivateFor(item, other)),
     );
     return isFetched || request.remainingMs < Number.POSITIVE_INFINITY
       ? undefined
@@ -163,6 +164,10 @@ function findStalenessProblem(
   if (!isFailedInTime && !(deadline <= at && deadline - call.answeredAt < lifetime.fallback))
     return 'too old to replace an error';
   return undefined;
+}
+
+function isPrivateFor(item: string, { answerSpec = plainAnswerSpec }: ModelCall): boolean {
+  return ruleOf(item)?.isPrivate === true || headerCases[answerSpec.headerCase]?.isPrivate === true;
 }
 
 function valueAt(data: unknown, key: number | string): unknown {
