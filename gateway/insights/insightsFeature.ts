@@ -7,7 +7,7 @@ import type { ExecutionOrigin, Feature, FeatureContext } from '../feature.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SubgraphCallEvent } from '../subgraphs/httpSubgraphClient.ts';
 import type { SubgraphState } from '../subgraphs/policies/callPolicies.ts';
-import type { OtherWorkers } from '../telemetry/workerMetrics.ts';
+import type { OtherWorkers, WorkerAnswers } from '../telemetry/workerMetrics.ts';
 import { createUtilizationReader } from '../time/createUtilizationReader.ts';
 import type { CancelTimer } from '../time/timers.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
@@ -155,10 +155,10 @@ export class InsightsFeature implements Feature {
   async #describe(limit: number): Promise<InsightsData> {
     const { supergraphs, now } = this.#context;
     const jobs = this.#listJobs();
-    const others = await this.#callOthers(summaryCall);
+    const { answers, silent } = await this.#callOthers(summaryCall);
     const summaries = [
       this.#summarize(),
-      ...others.answers.map((answer) => readSummary(JSON.parse(answer) as ProcessSummaryData)),
+      ...Array.from(answers.values(), (answer) => readSummary(JSON.parse(answer) as ProcessSummaryData)),
     ];
     const totals = mergeTotals(summaries);
     const supergraph = supergraphs.current();
@@ -169,7 +169,7 @@ export class InsightsFeature implements Feature {
       workers:
         this.#sources.workers === undefined
           ? null
-          : { answered: summaries.length, running: summaries.length + others.silent },
+          : { answered: summaries.length, running: summaries.length + silent },
       now: new Date(now()).toISOString(),
       startedAt: new Date(Math.min(...summaries.map(({ startedAt }) => startedAt))).toISOString(),
       subgraphs: describeSubgraphs(summaries, urls),
@@ -177,6 +177,7 @@ export class InsightsFeature implements Feature {
         [...totals].sort(([, a], [, b]) => b - a).slice(0, limit),
         // Together, the processes have as many samples as a single one.
         Math.ceil(maxSamples / summaries.length),
+        new Set(answers.keys()),
       ),
       operationCount: totals.size,
       unrecordedRequests: summaries.reduce((sum, { unrecordedRequests }) => sum + unrecordedRequests, 0),
@@ -212,16 +213,23 @@ export class InsightsFeature implements Feature {
     };
   }
 
-  /** What all processes have recorded of these operations. Other requests have their turn between two operations. */
+  /** What this process and `workers` have recorded of these operations. Other requests have their turn between two
+   *  operations. A worker that does not answer is not called again: each call would wait for its timeout. */
   async #describeOperations(
     chosen: readonly (readonly [string, number])[],
     samples: number,
+    workers: ReadonlySet<string>,
   ): Promise<OperationInsights[]> {
     const described: OperationInsights[] = [];
+    let called = workers;
     for (let at = 0; at < chosen.length; at += operationsPerCall) {
       const keys = chosen.slice(at, at + operationsPerCall).map(([key]) => key);
-      const { answers } = await this.#callOthers(operationsCall, JSON.stringify({ keys, samples }));
-      const remote = answers.map((answer) => JSON.parse(answer) as Record<string, OperationStateData>);
+      const { answers } = await this.#callOthers(operationsCall, JSON.stringify({ keys, samples }), called);
+      called = new Set(answers.keys());
+      const remote = Array.from(
+        answers.values(),
+        (answer) => JSON.parse(answer) as Record<string, OperationStateData>,
+      );
       for (const key of keys) {
         const own = this.#operations.operations.get(key)?.state(samples);
         const others = remote.flatMap(({ [key]: data }) =>
@@ -249,9 +257,9 @@ export class InsightsFeature implements Feature {
     return `{${members.join()}}`;
   }
 
-  async #callOthers(name: string, body = ''): Promise<{ answers: readonly string[]; silent: number }> {
-    const called = await this.#sources.workers?.callOthers(name, body);
-    return { answers: [...(called?.answers.values() ?? [])], silent: called?.silent ?? 0 };
+  async #callOthers(name: string, body?: string, only?: ReadonlySet<string>): Promise<WorkerAnswers> {
+    const called = await this.#sources.workers?.callOthers(name, body, only);
+    return called ?? { answers: new Map(), silent: 0 };
   }
 
   async #listJobs(): Promise<InsightsData['jobs']> {

@@ -10,7 +10,8 @@ import { writeMetrics } from './writeMetrics.ts';
 export interface OtherWorkers {
   readonly worker: { readonly name: string; readonly directory: string };
   handle(name: string, handler: (body: string) => Promise<string>): void;
-  callOthers(name: string, body?: string): Promise<WorkerAnswers>;
+  /** `only`: the names of the workers to call; all when omitted. */
+  callOthers(name: string, body?: string, only?: ReadonlySet<string>): Promise<WorkerAnswers>;
 }
 
 export interface WorkerAnswers {

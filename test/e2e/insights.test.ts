@@ -1,6 +1,12 @@
+import { once } from 'node:events';
+import { mkdtempDisposable } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { InsightsData } from '../../gateway/insights/insightsData.ts';
+import type { ProcessSummaryData } from '../../gateway/insights/processSummary.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { createManualTimers, type ManualTimers } from '../harness/manualTimers.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
@@ -207,6 +213,48 @@ describe('GET /insights/data', () => {
     expect([response.status, await response.json()]).toEqual([
       400,
       { error: 'operations is "all"; expected a number from 0 to 1000.' },
+    ]);
+  });
+});
+
+describe('GET /insights/data of one of several workers', () => {
+  test('calls a worker that did not answer no more, and has the data of the others', async () => {
+    const summary: ProcessSummaryData = {
+      startedAt: 0,
+      totalsMs: [],
+      unrecordedRequests: 0,
+      calls: [],
+      subgraphs: [],
+      shares: { recorded: 0, bySubgraph: {} },
+      series: [],
+    };
+    await using directory = await mkdtempDisposable(join(tmpdir(), 'tributary-insights-'));
+    const called: string[] = [];
+    /** A worker that answers only these calls, by name. */
+    const startWorker = async (name: string, answers: Readonly<Record<string, string>>) => {
+      const server = createServer((request, response) => {
+        const call = String(request.headers['x-tributary-worker-call']);
+        called.push(`${name} ${call}`);
+        const answer = answers[call];
+        response.writeHead(answer === undefined ? 500 : 200).end(answer);
+      });
+      await once(server.listen(join(directory.path, name)), 'listening');
+      return server;
+    };
+    await using _silent = await startWorker('2', {});
+    await using _blocked = await startWorker('3', { insights: JSON.stringify(summary) });
+    await using worker = await startInlineGateway({
+      dependencies: { worker: { name: '1', directory: directory.path } },
+      subgraphs: [{ name: 'a', sdl: 'type Query { a: Int }', resolvers: { Query: { a: () => 1 } } }],
+    });
+    for (let n = 0; n < 60; n++) await worker.execute(`query Operation${n} { a }`);
+    const response = await fetch(`${worker.adminUrl}/insights/data`);
+    const { workers, operations } = (await response.json()) as InsightsData;
+    expect([workers, operations.length]).toEqual([{ answered: 2, running: 3 }, 60]);
+    expect(called.filter((call) => call.includes('insights')).sort()).toEqual([
+      '2 insights',
+      '3 insights',
+      '3 insights-operations',
     ]);
   });
 });

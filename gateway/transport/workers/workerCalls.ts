@@ -29,10 +29,13 @@ export class WorkerCalls {
     this.#handlers.set(name, handler);
   }
 
-  /** Calls every other worker. Those that are gone do not count. */
-  async callOthers(name: string, body = ''): Promise<WorkerAnswers> {
+  /** Calls every other worker, or those of them in `only`. Those that are gone do not count. */
+  async callOthers(name: string, body = '', only?: ReadonlySet<string>): Promise<WorkerAnswers> {
     const names = await readdir(this.#worker.directory).catch(() => []);
-    const others = names.filter((other) => /^\d+$/.test(other) && other !== this.#worker.name);
+    const others = names.filter(
+      (other) =>
+        /^\d+$/.test(other) && other !== this.#worker.name && (only === undefined || only.has(other)),
+    );
     const results = await Promise.all(
       others.map(async (other) => ({ other, result: await this.#call(other, name, body) })),
     );
