@@ -44,7 +44,8 @@ export interface SubgraphInsights {
   readonly callsPerSecond: number;
   /** Of these calls, from 0 to 1: those without a response. */
   readonly failureShare: number;
-  /** Share of the answers with a fetch from the subgraph, from 0 to 1, that have errors of it. */
+  /** Share of the answers of the last five to ten minutes with a fetch from the subgraph, from 0 to 1, that have errors of
+   *  it. */
   readonly errorShare: number;
   /** Of these calls, until the response was complete. */
   readonly latency: LatencySummary | null;
@@ -53,7 +54,8 @@ export interface SubgraphInsights {
   readonly queued: number;
   readonly running: number;
   readonly concurrencyLimit: number | null;
-  /** Share of the recorded answers, from 0 to 1, whose first payload waited for the subgraph. */
+  /** Share of the recorded answers of the last five to ten minutes, from 0 to 1, whose first payload waited for the
+   *  subgraph. */
   readonly gatedShare: number;
   /** How long these answers waited for it, on average. */
   readonly gatedMs: number;

@@ -78,9 +78,10 @@ export class PlanRecord implements AnswerRecorder {
     this.#sampleCount += 1;
   }
 
-  /** Adds the shares that subgraphs have in the answers. */
+  /** Adds the shares that subgraphs have in recent answers. An operation that is no longer sent says nothing about the
+   *  subgraphs of today. */
   addTo(shares: SubgraphShares): void {
-    for (const answers of this.#window.all) answers.addTo(shares);
+    for (const answers of this.#window.recentAt(this.now())) answers.addTo(shares);
   }
 
   /** `samples`: how many of the newest samples it has at most. */

@@ -22,7 +22,7 @@ export class RecentWindow<Aggregate> {
       this.#previous = elapsedMs < 2 * this.#windowMs ? this.#current : undefined;
       this.#previousSince = this.#since;
       this.#current = this.#create();
-      this.#since = now;
+      this.#since = now - (elapsedMs % this.#windowMs);
     }
     return this.#current;
   }
@@ -30,6 +30,13 @@ export class RecentWindow<Aggregate> {
   /** Both windows, the older first. */
   get all(): readonly Aggregate[] {
     return this.#previous === undefined ? [this.#current] : [this.#previous, this.#current];
+  }
+
+  /** Those of `all` with anything that is recent at `now`, also if nothing happened since then. */
+  recentAt(now: number): readonly Aggregate[] {
+    const elapsedMs = now - this.#since;
+    if (elapsedMs < this.#windowMs) return this.all;
+    return elapsedMs < 2 * this.#windowMs ? [this.#current] : [];
   }
 
   /** When the older window began. */

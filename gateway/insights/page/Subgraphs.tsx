@@ -31,7 +31,7 @@ export function Subgraphs({ subgraphs }: { subgraphs: readonly SubgraphInsights[
     <Section
       id="subgraphs"
       title="Subgraphs"
-      note="Calls of the last one to two minutes. Red: failing, or answers wait for it more than 100 ms on average. A mark shows whether errors or the waiting time are the reason."
+      note="Calls of the last one to two minutes, answers of the last five to ten. Red: failing, or answers wait for it more than 100 ms on average. A mark shows whether errors or the waiting time are the reason."
     >
       {subgraphs.length === 0 && (
         <p class="notice">No supergraph is loaded yet: GET /health/ready says why.</p>

@@ -11,6 +11,7 @@ import {
 } from '../../../gateway/insights/operationState.ts';
 import { OperationTable } from '../../../gateway/insights/operationTable.ts';
 import type { PlanRecord } from '../../../gateway/insights/planRecord.ts';
+import { SubgraphShares } from '../../../gateway/insights/subgraphShares.ts';
 import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import { SelectionSet } from '../../../gateway/operation/selection.ts';
 import { createRandom } from '../../../subgraphs/shared/random.ts';
@@ -209,6 +210,27 @@ describe('the table of operations', () => {
     expect(described()[0]).toMatchObject({ count: 1, completion: { p50: 500 } });
     answer(planOf(document), 5);
     expect(described()[0]).toMatchObject({ count: 1, completion: { p50: 5 } });
+  });
+
+  test('has no share of subgraphs in answers that are older than ten minutes, although an operation is not used again', () => {
+    const { table, clock, planOf, answer } = createTable();
+    const shares = () => {
+      const all = new SubgraphShares();
+      for (const { plans } of table.operations.values()) for (const plan of plans) plan.addTo(all);
+      return [all.recorded, all.of('stock').answers];
+    };
+    const use = () => answer(planOf(parse('query Page { a }'), 'Page', preparedWith('stock')), 0);
+    for (const minute of [0, 4]) {
+      clock.advance(minute * 60_000);
+      use();
+    }
+    clock.advance(3 * 60_000);
+    use();
+    expect(shares()).toEqual([3, 3]);
+    clock.advance(3 * 60_000 + 1);
+    expect(shares()).toEqual([1, 1]);
+    clock.advance(5 * 60_000);
+    expect(shares()).toEqual([0, 0]);
   });
 
   describe('with more than four plans of one operation', () => {
