@@ -412,6 +412,16 @@ describe("GraphiQL with the demo's tabs in a browser", () => {
     expect(await tabs.locator('button:first-child').allTextContents()).toEqual([...titles, '<untitled>']);
   });
 
+  test('keeps the fields of objects in lists to which a deferred payload adds others', async () => {
+    const query =
+      '{ product(id: "p1") { reviews { rating } ... @defer { reviews { author { displayName } } } } }';
+    await page.goto(`${shop.url}?${new URLSearchParams({ query })}`);
+    await page.locator('.view-line').first().waitFor();
+    await run();
+    await answer().getByText('"displayName"').first().waitFor();
+    expect(await answer().getByText('"rating"').count()).toBeGreaterThan(0);
+  });
+
   test.each([
     [1_280, 'light'],
     [390, 'dark'],

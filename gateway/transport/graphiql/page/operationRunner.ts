@@ -1,19 +1,13 @@
 import type { Fetcher } from '@graphiql/toolkit';
 import { type DocumentNode, getOperationAST, parse } from 'graphql';
 import { type Answer, type Answers, type Arrival, takeExplanation } from './answers.ts';
+import { type EnrichmentUpdate, withPayload, withUpdate } from './mergeResults.ts';
 import { type OperationBody, type Payload, sendOperation } from './sendOperation.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
 const enrichmentSubscription =
   'subscription Enrichment($token: ID!) { enrichment(token: $token) { path data errors hasNext } }';
-
-interface EnrichmentUpdate {
-  readonly path: readonly (string | number)[];
-  readonly data: unknown;
-  readonly errors: readonly unknown[] | null;
-  readonly hasNext: boolean;
-}
 
 /** Runs the operations of GraphiQL and records how their answers arrive. */
 export class OperationRunner {
@@ -87,6 +81,11 @@ export class OperationRunner {
     this.#answers.set(tab, answer);
     const clock = this.#clockOf(tab, performance.now());
     let token: string | undefined;
+    let result: Payload = {};
+    const show = (next: Payload): void => {
+      result = next;
+      onPayload(next);
+    };
     try {
       await sendOperation(body, {
         headers: { ...this.#explainHeaders, ...headers },
@@ -105,47 +104,50 @@ export class OperationRunner {
                 : criticalPath,
           }));
           token ??= tokenOf(payload);
-          // As long as something follows, GraphiQL merges payloads.
-          onPayload(token === undefined ? payload : { ...payload, hasNext: true });
+          // Each event is an answer of its own.
+          show(kind === 'subscription' ? payload : withPayload(result, payload));
         },
       });
-      if (token !== undefined) await this.#followEnrichment(tab, token, headers, clock, signal, onPayload);
+      if (token !== undefined)
+        await this.#followEnrichment(tab, token, headers, clock, signal, (update) =>
+          show(withUpdate(result, update)),
+        );
     } finally {
       this.#answers.change(tab, () => ({ isRunning: false }));
     }
   }
 
-  /** Subscribes to the pending fields of an answer, as clients do that have a token. */
-  #followEnrichment(
+  /** Subscribes to the pending fields of an answer, as clients do that have a token. The answer stays if that fails. */
+  async #followEnrichment(
     tab: string,
     token: string,
     headers: Headers,
     clock: () => number,
     signal: AbortSignal,
-    onPayload: (payload: Payload) => void,
+    onUpdate: (update: EnrichmentUpdate) => void,
   ): Promise<void> {
+    const arrive = (label: string, errors: number): void =>
+      this.#arrive(tab, { kind: 'enrichment', label, atMs: clock(), errors });
     const body = { query: enrichmentSubscription, variables: { token } };
-    return sendOperation(body, {
-      headers,
-      isSubscription: true,
-      signal,
-      onPayload: ({ data, errors }) => {
-        const update = (data as { readonly enrichment?: EnrichmentUpdate } | undefined)?.enrichment;
-        if (update == null) {
-          // Not an error of the answer: the token has expired, or the graph has no such subscription.
-          const label = String((errors?.[0] as { readonly message?: unknown } | undefined)?.message);
-          this.#arrive(tab, { kind: 'enrichment', label, atMs: clock(), errors: errors?.length ?? 0 });
-          onPayload({ hasNext: false });
-          return;
-        }
-        const { path, hasNext } = update;
-        const own = update.errors ?? [];
-        const label = path.join('.');
-        this.#arrive(tab, { kind: 'enrichment', label, atMs: clock(), errors: own.length });
-        const value = { [String(path.at(-1))]: update.data };
-        onPayload({ incremental: [{ path: path.slice(0, -1), data: value, errors: own }], hasNext });
-      },
-    });
+    try {
+      await sendOperation(body, {
+        headers,
+        isSubscription: true,
+        signal,
+        onPayload: ({ data, errors }) => {
+          const update = (data as { readonly enrichment?: EnrichmentUpdate } | undefined)?.enrichment;
+          if (update == null) {
+            // Not an error of the answer: the token has expired, or the graph has no such subscription.
+            arrive(messageOf(errors?.[0]), errors?.length ?? 0);
+            return;
+          }
+          arrive(update.path.join('.'), update.errors?.length ?? 0);
+          onUpdate(update);
+        },
+      });
+    } catch (reason) {
+      if (!signal.aborted) arrive(messageOf(reason), 1);
+    }
   }
 
   readonly #startedAt = new Map<string, number>();
@@ -175,6 +177,10 @@ function operationOf(
   }
   const operation = getOperationAST(document, operationName) ?? getOperationAST(document);
   return { kind: operation?.operation ?? 'query', name: operation?.name?.value };
+}
+
+function messageOf(error: unknown): string {
+  return String((error as { readonly message?: unknown } | undefined)?.message);
 }
 
 /** A subscription may run for hours. */
