@@ -39,13 +39,15 @@ export async function sendOperation(
   body: OperationBody,
   { headers, isSubscription, signal, onPayload }: SendOptions,
 ): Promise<void> {
+  const sentHeaders = new Headers({
+    'content-type': 'application/json',
+    accept: `multipart/mixed;${isSubscription ? 'subscriptionSpec=1.0' : 'deferSpec=20220824'}, application/graphql-response+json;q=0.9, application/json;q=0.8`,
+  });
+  // Names are equal in any case: `Accept` replaces `accept`.
+  for (const [name, value] of Object.entries(headers)) sentHeaders.set(name, value);
   const response = await fetch(location.pathname, {
     method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: `multipart/mixed;${isSubscription ? 'subscriptionSpec=1.0' : 'deferSpec=20220824'}, application/graphql-response+json;q=0.9, application/json;q=0.8`,
-      ...headers,
-    },
+    headers: sentHeaders,
     body: JSON.stringify(body),
     signal,
   });

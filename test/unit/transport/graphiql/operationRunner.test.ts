@@ -142,6 +142,16 @@ describe('an operation that GraphiQL runs', () => {
     });
   });
 
+  test('is sent with the headers of its tab in place of those of the page, in whatever case', async () => {
+    responses.push(() => Response.json({ data: { a: 1 } }));
+    await run('{ a }', { Accept: 'application/json', 'Content-Type': 'application/json', 'X-User': 'ann' });
+    expect(Object.fromEntries(new Headers(requests[0]?.headers))).toEqual({
+      accept: 'application/json',
+      'content-type': 'application/json',
+      'x-user': 'ann',
+    });
+  });
+
   test('shows an answer that is not of GraphQL as it is', async () => {
     responses.push(() => Response.json({ error: 'No such route.' }, { status: 404 }));
     expect((await run('{ a }')).shown).toEqual([{ error: 'No such route.' }]);
