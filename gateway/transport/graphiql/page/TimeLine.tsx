@@ -35,15 +35,14 @@ export function TimeLine({ answer }: { answer: Answer | undefined }) {
   );
 }
 
-function summaryOf({ kind, isRunning, arrivals }: Answer): string {
+function summaryOf({ kind, isRunning, arrivals, count }: Answer): string {
   if (kind === 'subscription') {
-    const events = arrivals.filter((arrival) => arrival.kind === 'event').length;
     const state = isRunning ? 'The subscription is running' : 'The subscription has ended';
-    return `${state}: ${countOf(events, 'event')}.`;
+    return `${state}: ${countOf(count, 'event')}.`;
   }
   if (arrivals.length === 0) return isRunning ? 'Waiting for the first payload.' : 'Nothing arrived.';
   const lastMs = arrivals.at(-1)?.atMs ?? 0;
-  return `${countOf(arrivals.length, 'payload')} in ${formatMs(lastMs)}${isRunning ? ', more to follow' : ''}.`;
+  return `${countOf(count, 'payload')} in ${formatMs(lastMs)}${isRunning ? ', more to follow' : ''}.`;
 }
 
 function countOf(count: number, noun: string): string {

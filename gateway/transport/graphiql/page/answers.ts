@@ -18,7 +18,10 @@ export interface Arrival {
 export interface Answer {
   readonly kind: 'query' | 'mutation' | 'subscription';
   readonly isRunning: boolean;
+  /** The newest ones, and the first one of an operation that is no subscription. */
   readonly arrivals: readonly Arrival[];
+  /** How many payloads arrived, or events of a subscription. */
+  readonly count: number;
   /** What the pane shows of a subscription is about its last event. */
   readonly explanation: Explanation | undefined;
   readonly plan: string | undefined;

@@ -74,6 +74,7 @@ export class OperationRunner {
       kind,
       isRunning: true,
       arrivals: [],
+      count: 0,
       explanation: undefined,
       plan: undefined,
       criticalPath: [],
@@ -159,7 +160,12 @@ export class OperationRunner {
   }
 
   #arrive(tab: string, arrival: Arrival): void {
-    this.#answers.change(tab, ({ arrivals }) => ({ arrivals: [...arrivals, arrival].slice(-maxArrivals) }));
+    this.#answers.change(tab, ({ kind, arrivals, count }) => {
+      // The first payload of a query is what its time line is about.
+      const first = kind === 'subscription' ? [] : arrivals.slice(0, 1);
+      const others = [...arrivals.slice(first.length), arrival].slice(first.length - maxArrivals);
+      return { arrivals: [...first, ...others], count: arrival.kind === 'mutation' ? count : count + 1 };
+    });
   }
 }
 
@@ -183,7 +189,7 @@ function messageOf(error: unknown): string {
   return String((error as { readonly message?: unknown } | undefined)?.message);
 }
 
-/** A subscription may run for hours. */
+/** A subscription may run for hours, and an answer may have thousands of deferred payloads. */
 const maxArrivals = 50;
 
 function arrivalsOf(payload: Payload, kind: Answer['kind'], atMs: number): Arrival[] {

@@ -152,6 +152,27 @@ describe('an operation that GraphiQL runs', () => {
     });
   });
 
+  test('has the count of all its payloads, and in its time line the first one and the newest ones', async () => {
+    const deferred = (n: number) => ({
+      incremental: [{ path: [], data: {}, label: String(n) }],
+      hasNext: true,
+    });
+    responses.push(
+      multipart({ data: { a: 1 }, hasNext: true }, ...Array.from({ length: 80 }, (_, n) => deferred(n))),
+    );
+    const { answer } = await run('{ a }');
+    const labels = answer.arrivals.map(({ label }) => label);
+    expect([answer.count, labels.length]).toEqual([81, 50]);
+    expect([labels[0], labels[1], labels.at(-1)]).toEqual(['first payload', '31', '79']);
+  });
+
+  test('has the count of all events of a subscription, of which its time line has the newest', async () => {
+    const event = { payload: { data: { a: 1 } } };
+    responses.push(multipart(...Array<unknown>(80).fill(event)));
+    const { answer } = await run('subscription { a }');
+    expect([answer.count, answer.arrivals.length]).toEqual([80, 50]);
+  });
+
   test('shows an answer that is not of GraphQL as it is', async () => {
     responses.push(() => Response.json({ error: 'No such route.' }, { status: 404 }));
     expect((await run('{ a }')).shown).toEqual([{ error: 'No such route.' }]);
