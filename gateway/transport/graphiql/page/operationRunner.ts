@@ -94,15 +94,13 @@ export class OperationRunner {
         signal,
         onPayload: (received) => {
           const { payload, times } = takeExplanation(received);
+          const isFirst = this.#answers.get(tab)?.count === 0;
           for (const arrival of arrivalsOf(payload, kind, clock())) this.#arrive(tab, arrival);
           this.#answers.change(tab, ({ plan, explanation, criticalPath }) => ({
             explanation: times.explain ?? explanation,
             plan: times.explain?.plan ?? plan,
             // Of the first payload, or of the last event.
-            criticalPath:
-              kind === 'subscription' || criticalPath.length === 0
-                ? (times.criticalPath ?? criticalPath)
-                : criticalPath,
+            criticalPath: isFirst || kind === 'subscription' ? (times.criticalPath ?? []) : criticalPath,
           }));
           token ??= tokenOf(payload);
           // Each event is an answer of its own.

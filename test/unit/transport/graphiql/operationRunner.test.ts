@@ -166,6 +166,23 @@ describe('an operation that GraphiQL runs', () => {
     expect([labels[0], labels[1], labels.at(-1)]).toEqual(['first payload', '31', '79']);
   });
 
+  test('has the critical path of its first payload, or of the last event of a subscription', async () => {
+    const [first, later] = ['products', 'reviews'].map((subgraph) => ({
+      tributary: { criticalPath: [{ subgraph, path: [], ms: 1 }] },
+    }));
+    const pathOf = ({ answer }: Run) => answer.criticalPath.map(({ subgraph }) => subgraph);
+    const deferred = { incremental: [{ path: [], data: { b: 1 } }], extensions: later, hasNext: false };
+    responses.push(multipart({ data: { a: 1 }, hasNext: true }, deferred));
+    expect(pathOf(await run('{ a }'))).toEqual([]);
+    responses.push(multipart({ data: { a: 1 }, extensions: first, hasNext: true }, deferred));
+    expect(pathOf(await run('{ a }'))).toEqual(['products']);
+    const events = [first, later].map((own) => ({ payload: { data: { a: 1 }, extensions: own } }));
+    responses.push(multipart(...events));
+    expect(pathOf(await run('subscription { a }'))).toEqual(['reviews']);
+    responses.push(multipart(...events, { payload: { data: { a: 1 } } }));
+    expect(pathOf(await run('subscription { a }'))).toEqual([]);
+  });
+
   test('has the count of all events of a subscription, of which its time line has the newest', async () => {
     const event = { payload: { data: { a: 1 } } };
     responses.push(multipart(...Array<unknown>(80).fill(event)));
