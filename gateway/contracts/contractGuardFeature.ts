@@ -147,7 +147,7 @@ export class ContractGuardFeature implements Feature {
   /** The supergraph that would be in use without the guard. The one in use may have been offered again since. */
   get #refused(): RefusedSupergraph | undefined {
     const refused = this.#guard?.refused;
-    return refused?.message === this.#context.supergraphs.problem() ? refused : undefined;
+    return refused?.message === this.#context.supergraphs.refusal() ? refused : undefined;
   }
 
   /** Of the newest supergraph. */

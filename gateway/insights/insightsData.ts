@@ -26,7 +26,13 @@ export interface InsightsData {
   readonly jobs: readonly unknown[] | { readonly error: string };
   /** `GET /contracts`. */
   readonly contracts: unknown;
-  readonly supergraph: { readonly id: string; readonly refusal: string | null } | null;
+  readonly supergraph: {
+    readonly id: string;
+    /** Why a newer one was refused. */
+    readonly refusal: string | null;
+    /** Why the source of supergraphs cannot be read. */
+    readonly sourceProblem: string | null;
+  } | null;
 }
 
 /** With a relative error of 5 %. */

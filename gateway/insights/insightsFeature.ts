@@ -185,7 +185,13 @@ export class InsightsFeature implements Feature {
       jobs: await jobs,
       contracts: this.#sources.describeContracts(),
       supergraph:
-        supergraph === undefined ? null : { id: supergraph.id, refusal: supergraphs.problem() ?? null },
+        supergraph === undefined
+          ? null
+          : {
+              id: supergraph.id,
+              refusal: supergraphs.refusal() ?? null,
+              sourceProblem: supergraphs.sourceProblem() ?? null,
+            },
     };
   }
 

@@ -18,6 +18,8 @@ export interface SupergraphView {
   /** Why the newest supergraph was refused, or why the source has none. `undefined` when there is no problem. The
    *  previous supergraph stays current meanwhile. */
   problem(): string | undefined;
+  /** Why the newest supergraph was refused. `undefined` when it is in use. */
+  refusal(): string | undefined;
   /** Why the source cannot be read at present. `undefined` when it can. The previous supergraph stays current meanwhile. */
   sourceProblem(): string | undefined;
 }
@@ -107,8 +109,6 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   let sourceProblem: string | undefined;
   let loadProblem: string | undefined;
   let isClosed = false;
-
-  const problem = (): string | undefined => loadProblem ?? sourceProblem;
 
   const setSourceProblem = (message: string | undefined): void => {
     const isNew = message !== sourceProblem;
@@ -217,7 +217,8 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       };
     },
     onChange: (listener) => subscribe(changeListeners, listener),
-    problem,
+    problem: () => loadProblem ?? sourceProblem,
+    refusal: () => loadProblem,
     sourceProblem: () => sourceProblem,
     onProblem: (listener) => subscribe(problemListeners, listener),
     submit,

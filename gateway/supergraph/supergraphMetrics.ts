@@ -5,7 +5,7 @@ import type { SupergraphView } from './supergraphHolder.ts';
 /** Registers whether new supergraphs arrive. `supergraphs`: read for each scrape. */
 export function registerSupergraphMetrics(
   registry: Registry,
-  supergraphs: Pick<SupergraphView, 'problem' | 'sourceProblem'>,
+  supergraphs: Pick<SupergraphView, 'refusal' | 'sourceProblem'>,
 ): void {
   registerGauge(registry, {
     name: 'tributary_supergraph_not_updated',
@@ -14,10 +14,8 @@ export function registerSupergraphMetrics(
     // A worker that uses another supergraph than the others is a problem, too.
     aggregator: 'max',
     read: (set) => {
-      const sourceProblem = supergraphs.sourceProblem();
-      // Without a refusal, the problem is that of the source.
-      set({ reason: 'refused' }, supergraphs.problem() === sourceProblem ? 0 : 1);
-      set({ reason: 'source' }, sourceProblem === undefined ? 0 : 1);
+      set({ reason: 'refused' }, supergraphs.refusal() === undefined ? 0 : 1);
+      set({ reason: 'source' }, supergraphs.sourceProblem() === undefined ? 0 : 1);
     },
   });
 }

@@ -96,12 +96,12 @@ test('an invalid duration makes the gateway refuse the supergraph, with the coor
   ].join('\n');
 
   await using unready = await startWith(wrong, undefined);
-  expect(await unready.supergraph()).toEqual({ supergraph: null, lastRefusal: reason });
+  expect(await unready.supergraph()).toEqual({ supergraph: null, lastRefusal: reason, sourceProblem: null });
 
   await using running = await startWith(await shop('stock: Int @cached(maxAge: "5s")'), undefined);
   const before = await running.supergraph();
   expect(await running.switchTo(wrong)).toMatchObject({ reason });
-  expect(await running.supergraph()).toEqual({ supergraph: before.supergraph, lastRefusal: reason });
+  expect(await running.supergraph()).toEqual({ ...before, lastRefusal: reason });
 });
 
 const rules = {
@@ -117,6 +117,7 @@ test('rules and options for names that the first supergraph lacks are refused wi
   });
   expect(await gateway.supergraph()).toEqual({
     supergraph: null,
+    sourceProblem: null,
     lastRefusal:
       'cache.rules: Product has no field prize\ncache.rules: there is no subgraph "inventory"\ncache.ignoreSubgraphNoStore: there is no subgraph "inventory"',
   });

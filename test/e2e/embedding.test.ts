@@ -757,7 +757,11 @@ test('a gateway whose registry fails continues, says so, and shows its secrets n
     supergraph: expect.any(String),
     notes: [{ code: 'SUPERGRAPH_NOT_UPDATED', message }],
   });
-  expect(JSON.parse(supergraph)).toMatchObject({ supergraph: { sdl }, lastRefusal: message });
+  expect(JSON.parse(supergraph)).toMatchObject({
+    supergraph: { sdl },
+    lastRefusal: null,
+    sourceProblem: message,
+  });
   expect(isAuthorized).toBe(true);
   expect(`${log.join('')}${health}${supergraph}`).not.toContain(canary);
 });

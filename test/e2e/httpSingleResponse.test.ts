@@ -1393,6 +1393,7 @@ describe('the supergraph', () => {
         sdl: testSdl,
       },
       lastRefusal: 'Cannot compose.',
+      sourceProblem: null,
     });
     const onPublic = await exchange(server.url, { method: 'GET', path: '/supergraph' });
     expect(onPublic.status).toBe(404);

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempDisposable } from 'node:fs/promises';
+import { mkdtempDisposable, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -166,11 +166,11 @@ describe('GET /insights/data', () => {
     expect(reviews?.latency?.p50).toBeGreaterThan(reviewsMs * 0.9);
     expect(reviews?.gatedMs).toBeGreaterThan(reviewsMs - 2);
     expect(stock?.gatedShare).toBe(0);
-    expect({ workers, jobs, contracts, refusal: supergraph?.refusal }).toEqual({
+    expect({ workers, jobs, contracts, supergraph }).toEqual({
       workers: null,
       jobs: [],
       contracts: { guard: 'off' },
-      refusal: null,
+      supergraph: { id: expect.any(String), refusal: null, sourceProblem: null },
     });
   });
 
@@ -215,6 +215,22 @@ describe('GET /insights/data', () => {
       { error: 'operations is "all"; expected a number from 0 to 1000.' },
     ]);
   });
+});
+
+test('a source that cannot be read is no refusal of a newer supergraph, in the insights and in GET /supergraph', async () => {
+  await using other = await startInlineGateway({
+    isWatching: true,
+    subgraphs: [{ name: 'a', sdl: 'type Query { a: Int }', resolvers: { Query: { a: () => 1 } } }],
+  });
+  const read = async (path: string) => (await fetch(other.adminUrl + path)).json();
+  type Described = { readonly supergraph: InsightsData['supergraph'] };
+  await rm(other.supergraphFile);
+  let { supergraph } = (await read('/insights/data')) as Described;
+  while (!supergraph?.sourceProblem && !supergraph?.refusal)
+    ({ supergraph } = (await read('/insights/data')) as Described);
+  const sourceProblem = expect.stringContaining('supergraph.graphql');
+  expect(supergraph).toEqual({ id: expect.any(String), refusal: null, sourceProblem });
+  expect(await read('/supergraph')).toMatchObject({ lastRefusal: null, sourceProblem });
 });
 
 describe('GET /insights/data of one of several workers', () => {

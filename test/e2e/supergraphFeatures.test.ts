@@ -165,7 +165,7 @@ test('a supergraph with an unsupported feature is refused with the reason in log
     { status: 'not ready', reasons: [{ code: 'SUPERGRAPH_UNAVAILABLE', message: reason }] },
   ]);
   const supergraph = await fetch(new URL('/supergraph', gateway.adminUrl));
-  expect(await supergraph.json()).toEqual({ supergraph: null, lastRefusal: reason });
+  expect(await supergraph.json()).toEqual({ supergraph: null, lastRefusal: reason, sourceProblem: null });
   expect(lines.filter(({ level }) => level === 50)).toEqual([
     expect.objectContaining({
       reason,

@@ -58,6 +58,10 @@ export class FakeSupergraphView implements SupergraphView {
     return this.#problem;
   }
 
+  refusal(): string | undefined {
+    return this.#problem;
+  }
+
   sourceProblem(): string | undefined {
     return undefined;
   }

@@ -68,6 +68,11 @@ export function App() {
               <strong>A newer supergraph was refused.</strong> {data.supergraph.refusal}
             </p>
           )}
+          {typeof data.supergraph?.sourceProblem === 'string' && (
+            <p class="notice warning">
+              <strong>The source of the supergraph cannot be read.</strong> {data.supergraph.sourceProblem}
+            </p>
+          )}
           <Overview data={data} />
           <Subgraphs subgraphs={data.subgraphs} />
           <Operations data={data} />

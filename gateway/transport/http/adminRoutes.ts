@@ -14,8 +14,8 @@ interface PlanQuery {
   readonly Querystring: { readonly operation?: unknown; readonly override?: unknown };
 }
 
-/** Adds `GET /supergraph`, the supergraph in use and the reason of the newest refusal, and `GET /plan?operation=…`, a query
- *  plan, with `&override=…` for each label that is on. Returns a function that stops observing the supergraph. */
+/** Adds `GET /supergraph`, the supergraph in use, the reason of the newest refusal and why the source cannot be read, and
+ *  `GET /plan?operation=…`, a query plan, with `&override=…` for each label that is on. Returns a function that stops observing the supergraph. */
 export function addAdminRoutes(server: FastifyInstance, { supergraphs, explain }: AdminOptions): () => void {
   let loadedAt = supergraphs.current() === undefined ? undefined : new Date();
   const unsubscribe = supergraphs.onChange(() => {
@@ -34,7 +34,8 @@ export function addAdminRoutes(server: FastifyInstance, { supergraphs, explain }
               subgraphs: Array.from(supergraph.subgraphs.values(), ({ name, url }) => ({ name, url })),
               sdl: supergraph.sdl,
             },
-      lastRefusal: supergraphs.problem() ?? null,
+      lastRefusal: supergraphs.refusal() ?? null,
+      sourceProblem: supergraphs.sourceProblem() ?? null,
     };
   });
 

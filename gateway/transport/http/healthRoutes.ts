@@ -50,12 +50,11 @@ export function addHealthRoutes(
 
 /** An old supergraph serves requests. Operators should see that new ones do not arrive, or are refused. */
 function notesOf({ supergraphs, notes: further }: HealthOptions): UnreadyReason[] {
-  const [problem, sourceProblem] = [supergraphs.problem(), supergraphs.sourceProblem()];
+  const [refusal, sourceProblem] = [supergraphs.refusal(), supergraphs.sourceProblem()];
   const notes = [...further()];
-  // The contract guard describes its refusals itself. Without a refusal, the problem is that of the source.
-  const isRefused = problem !== undefined && problem !== sourceProblem;
-  if (isRefused && !notes.some(({ code }) => code === 'SUPERGRAPH_REFUSED'))
-    notes.unshift({ code: 'SUPERGRAPH_REFUSED', message: problem });
+  // The contract guard describes its refusals itself.
+  if (refusal !== undefined && !notes.some(({ code }) => code === 'SUPERGRAPH_REFUSED'))
+    notes.unshift({ code: 'SUPERGRAPH_REFUSED', message: refusal });
   if (sourceProblem !== undefined) notes.unshift({ code: 'SUPERGRAPH_NOT_UPDATED', message: sourceProblem });
   return notes;
 }

@@ -41,7 +41,7 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
     brokenOperations: () => 0,
     subgraphs: () => [],
   });
-  registerSupergraphMetrics(registry, { problem: () => undefined, sourceProblem: () => undefined });
+  registerSupergraphMetrics(registry, { refusal: () => undefined, sourceProblem: () => undefined });
   registerTracingMetrics(registry, { exported: 0, droppedFull: 0, droppedFailed: 0, droppedRejected: 0 });
   const registered = (await registry.getMetricsAsJSON()).map(({ name, type }) => `${name} ${type}`);
   const rows = page.matchAll(/^\| (`tributary_.+?) \| (counter|gauge|histogram) \|/gm);

@@ -281,6 +281,7 @@ describe('the source of a supergraph holder', () => {
     expect([holder.current()?.sdl, holder.problem()]).toEqual(['one', undefined]);
     say().onProblem('no file again');
     expect([holder.current()?.sdl, holder.problem()]).toEqual(['one', 'no file again']);
+    expect([holder.refusal(), holder.sourceProblem()]).toEqual([undefined, 'no file again']);
     say().onSdl('one');
     say().onSdl('one');
     expect(holder.problem()).toBeUndefined();
