@@ -21,6 +21,8 @@ interface DescribedFetch {
   readonly fields: readonly string[];
   readonly dependsOn: readonly number[];
   readonly group: number;
+  /** Whether a cache rule may have an effect: not for mutations, what is read after them, and events. */
+  readonly isCacheable: boolean;
 }
 
 /** Fields that could be deferred, and what this would change. */
@@ -37,6 +39,7 @@ export type DescribedOperation = Pick<PreparedOperation, 'program' | 'root' | 'e
 
 export function describePlan({ program, root, enrichments }: DescribedOperation): PlanDescription {
   const responseNames = responseNamesOf(root);
+  const isMutation = hasMutation(program);
   return {
     steps: program.steps.map(({ shape, path, dependsOn, group }) => ({
       subgraph: shape.subgraph,
@@ -44,10 +47,15 @@ export function describePlan({ program, root, enrichments }: DescribedOperation)
       fields: shape.keys.filter((key) => key !== '__typename'),
       dependsOn,
       group,
+      isCacheable: shape.kind === 'query' && !isMutation,
     })),
     groups: program.groups,
     enrichmentGroups: enrichments.map(({ group }) => group),
   };
+}
+
+function hasMutation({ steps }: Program): boolean {
+  return steps.some(({ shape }) => shape.kind === 'mutation');
 }
 
 /** Equal for plans that are shown as one. */
@@ -62,7 +70,7 @@ export function findDeferCandidates({
   root,
 }: Pick<DescribedOperation, 'program' | 'root'>): readonly DeferCandidate[] {
   const { steps, groups } = program;
-  if (steps.some(({ shape }) => shape.kind === 'mutation')) return [];
+  if (hasMutation(program)) return [];
   const responseNames = responseNamesOf(root);
   const gating = groups[0]?.steps ?? [];
   const found = new Map<string, DeferCandidate>();

@@ -26,16 +26,19 @@ export function predictChanges(
       ...current,
     }),
   );
-  const cached = plan.steps.map(({ subgraph, path, fields }, index): WhatIf => {
+  const cached = plan.steps.flatMap(({ subgraph, path, fields, isCacheable }, index): WhatIf[] => {
+    if (!isCacheable) return [];
     const predictions = samples.map((sample) => predictCached(plan, sample, new Set([index])));
-    return {
-      kind: 'cached',
-      subgraph,
-      fields: fields.map((field) => [...path.filter((part) => part !== '@'), field].join('.')),
-      firstPayloadMs: median(predictions.map(({ firstPayloadMs }) => firstPayloadMs)),
-      completionMs: median(predictions.map(({ completeMs }) => completeMs)),
-      ...current,
-    };
+    return [
+      {
+        kind: 'cached',
+        subgraph,
+        fields: fields.map((field) => [...path.filter((part) => part !== '@'), field].join('.')),
+        firstPayloadMs: median(predictions.map(({ firstPayloadMs }) => firstPayloadMs)),
+        completionMs: median(predictions.map(({ completeMs }) => completeMs)),
+        ...current,
+      },
+    ];
   });
   return [...mostUseful(deferred), ...mostUseful(cached)];
 }

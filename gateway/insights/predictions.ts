@@ -1,8 +1,6 @@
 import { type AnswerSample, firstPayloadGroups } from './answerTimes.ts';
 import type { PlanDescription } from './planDescription.ts';
 
-const noSteps: ReadonlySet<number> = new Set();
-
 /** Predicts when the first payload of an answer would have been sent if the first payload did not wait for `released`,
  *  because their fields are deferred. Other steps start when those before them have ended, as they did. */
 export function predictDeferred(
@@ -51,7 +49,7 @@ function predictFirstPayload(
 function endsWithout(
   { steps }: PlanDescription,
   { steps: { starts, ends }, plannedMs }: AnswerSample,
-  skipped: ReadonlySet<number> = noSteps,
+  skipped: ReadonlySet<number>,
 ): number[] {
   const predicted: number[] = [];
   // A step stands after those that it depends on.

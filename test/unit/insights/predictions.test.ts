@@ -17,6 +17,7 @@ import {
   readPlanState,
   toPlanStateData,
 } from '../../../gateway/insights/planState.ts';
+import { predictChanges } from '../../../gateway/insights/predictChanges.ts';
 import { predictCached, predictDeferred } from '../../../gateway/insights/predictions.ts';
 import type { ExecutionOutcome } from '../../../gateway/response/executionOutcome.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
@@ -30,7 +31,7 @@ import { waitForTurns } from '../../harness/waitForTurns.ts';
 // Products whose fields come from six subgraphs, some of them with inputs from others.
 const sdls: Readonly<Record<string, string>> = {
   products:
-    'type Query { product: Product products: [Product] } type Product @key(fields: "id") { id: ID! name: Int }',
+    'type Query { product: Product products: [Product] } type Mutation { rename: Product } type Product @key(fields: "id") { id: ID! name: Int }',
   prices: 'type Product @key(fields: "id") { id: ID! price: Int currency: Int }',
   taxes:
     'type Product @key(fields: "id") { id: ID! price: Int @external tax: Int @requires(fields: "price") } type Shop @key(fields: "id") { id: ID! rate: Int }',
@@ -82,10 +83,11 @@ function executable(sdl: string): GraphQLSchema {
   const values: Record<string, unknown> = {
     product: { id: 'p1' },
     products: [{ id: 'p1' }, { id: 'p2' }],
+    rename: { id: 'p1' },
     vendor: { id: 'v' },
     shop: { id: 's' },
   };
-  for (const typeName of ['Query', 'Product', 'Vendor', 'Shop']) {
+  for (const typeName of ['Query', 'Mutation', 'Product', 'Vendor', 'Shop']) {
     const type = schema.getType(typeName);
     if (type === undefined || !('getFields' in type)) continue;
     for (const field of Object.values(type.getFields())) {
@@ -215,6 +217,18 @@ describe('the prediction of a first payload', () => {
         wrong.push({ seed, query, cached, predicted, measured: measured.completeMs });
     }
     expect(wrong).toEqual([]);
+  });
+
+  test('is not made for caches of mutations, and of what is read after them', async () => {
+    const kindsOf = async (query: string) => {
+      const { operation, plan, sample } = await run(query, () => 50);
+      const whatIf = predictChanges(plan, [sample], findDeferCandidates(operation));
+      return whatIf.map(({ kind, subgraph }) => `${kind} ${subgraph}`);
+    };
+    expect(await kindsOf('mutation { rename { name price } }')).toEqual([]);
+    expect(await kindsOf('{ product { name price } }')).toEqual(
+      expect.arrayContaining(['deferred prices', 'cached products', 'cached prices']),
+    );
   });
 
   test('of several processes is made from the answers of all of them', async () => {
