@@ -76,11 +76,14 @@ function DepartmentLink({ department, name, current }: DepartmentLinkProps) {
 }
 
 function ProductGrid({ department, sort }: { department: Department | undefined; sort: ProductSort }) {
-  const { data, error, networkStatus, fetchMore, refetch } = useQuery(catalogueQuery, {
-    variables: { sort, ...(department === undefined ? {} : { filter: { department } }) },
+  const variables = { sort, ...(department === undefined ? {} : { filter: { department } }) };
+  const { error, networkStatus, fetchMore, refetch } = useQuery(catalogueQuery, {
+    variables,
     errorPolicy: 'all',
     notifyOnNetworkStatusChange: true,
   });
+  // While pending fields of its first page arrive, the query above has no further pages.
+  const { data } = useQuery(catalogueQuery, { variables, fetchPolicy: 'cache-only' });
   const catalog = data?.catalog;
   const retry = (): void => void refetch().catch(keepNotice);
   useRetryWhile(error !== undefined && !catalog, retry);
@@ -100,8 +103,7 @@ function ProductGrid({ department, sort }: { department: Department | undefined;
   const { edges, pageInfo, totalCount } = catalog;
   const isLoadingMore = networkStatus === NetworkStatus.fetchMore;
   const loadMore = (): void => {
-    if (!isLoadingMore)
-      void fetchMore({ variables: { after: pageInfo.endCursor }, context: oneResult }).catch(keepNotice);
+    if (!isLoadingMore) void fetchMore({ variables: { after: pageInfo.endCursor } }).catch(keepNotice);
   };
   return (
     <>
@@ -161,9 +163,6 @@ function useRetryWhile(hasFailed: boolean, retry: () => void): void {
     };
   }, [hasFailed]);
 }
-
-// `fetchMore` waits for the last result of its operation.
-const oneResult = { takesOneResult: true };
 
 // The page already shows the failure as the error of the query.
 function keepNotice(): void {}

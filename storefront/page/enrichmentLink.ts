@@ -26,7 +26,7 @@ interface Enrichment {
 
 /** Adds deferred enrichments to a response. Emits the response at once, and the complete updated response again with
  *  each enrichment that arrives, so that Apollo Client writes it to its cache like any other result. A response whose
- *  updates end early stays as it is. An operation with `takesOneResult` in its context gets no updates. `urlOf` returns the URL of a token's updates. */
+ *  updates end early stays as it is. `urlOf` returns the URL of a token's updates. */
 export function enrichmentLink(urlOf: (token: string) => string): ApolloLink {
   return new ApolloLink((operation, forward) =>
     forward(operation).pipe(
@@ -34,7 +34,6 @@ export function enrichmentLink(urlOf: (token: string) => string): ApolloLink {
         const token = enrichmentOf(answer)?.token;
         // Apollo Client merges incremental payloads itself; it would take a complete response for another payload.
         if (token === undefined || 'hasNext' in answer) return of(answer);
-        if (operation.getContext().takesOneResult === true) return of(answer);
         return concat(of(answer), subscribeToUpdates(urlOf(token)).pipe(scan(withUpdate, answer)));
       }),
     ),

@@ -1,9 +1,9 @@
 import { ApolloClient, ApolloLink, HttpLink, InMemoryCache } from '@apollo/client';
 import { Defer20220824Handler } from '@apollo/client/incremental';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
-import { relayStylePagination } from '@apollo/client/utilities';
 import { OperationTypeNode } from 'graphql';
 import { createClient } from 'graphql-ws';
+import { connectionPages } from './connectionPages.ts';
 import { enrichmentLink } from './enrichmentLink.ts';
 import { payloadLogLink } from './payloadLog.ts';
 
@@ -24,7 +24,7 @@ export function createShopClient(path: string): ApolloClient {
       http,
     ),
     cache: new InMemoryCache({
-      typePolicies: { Query: { fields: { catalog: relayStylePagination(['filter', 'sort']) } } },
+      typePolicies: { Query: { fields: { catalog: connectionPages(['filter', 'sort']) } } },
     }),
     incrementalHandler: new Defer20220824Handler(),
     clientAwareness: { name: 'tributary-storefront' },

@@ -282,6 +282,12 @@ afterEach(() => {
   expect(tabs.flatMap(({ errors }) => errors.splice(0))).toEqual([]);
 });
 
+/** Empties the cache of the gateway. */
+async function coolDown(): Promise<void> {
+  const headers = { 'content-type': 'application/json' };
+  await fetch(`${shop.url}/demo/cold`, { method: 'POST', headers, body: '{}' });
+}
+
 /** Sets the look of a round, and loads the product in each tab, the last one in front: browsers draw no other. The cache of
  *  the gateway is empty first. */
 async function loadCold(round: number, loaded: readonly Tab[]): Promise<void> {
@@ -290,8 +296,7 @@ async function loadCold(round: number, loaded: readonly Tab[]): Promise<void> {
     await tab.setLook(round);
     await tab.startMeasuring();
   }
-  const headers = { 'content-type': 'application/json' };
-  await fetch(`${shop.url}/demo/cold`, { method: 'POST', headers, body: '{}' });
+  await coolDown();
   await Promise.all(loaded.map((tab) => tab.press('Load again')));
 }
 
@@ -469,5 +474,28 @@ describe('the catalogue', () => {
     expect(await findAxeViolations(page)).toEqual([]);
     await card.getByRole('link').click();
     await graphTab.waitForContent({ heading: 'Arc Lamp, Black', stock: 'Still counting the stock…' });
+  });
+
+  test('shows its further pages at once, and keeps them when the stock of each page arrives late', async () => {
+    await shop.demo.setFaults('inventory', { targets: { 'Product.stock': { latency: 200 } } });
+    await coolDown();
+    const page = await browser.context.newPage();
+    const released = Promise.withResolvers<void>();
+    await page.route('**/enrichments/**', (route) => released.promise.then(() => route.continue()), {
+      times: 1,
+    });
+    await page.goto(`${shop.url}/?mode=graph`);
+    const cards = page.locator('.grid article');
+    const stocked = cards.filter({ hasText: /in stock|left|Sold out/ });
+    await cards.nth(23).waitFor();
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await cards.nth(47).waitFor();
+    // Those of the second page.
+    await stocked.nth(23).waitFor();
+    expect(await stocked.count()).toBe(24);
+    released.resolve();
+    await stocked.nth(47).waitFor();
+    await page.getByText(/^48 of /).waitFor();
+    await page.close();
   });
 });
