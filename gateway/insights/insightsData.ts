@@ -48,7 +48,7 @@ export interface SubgraphInsights {
   readonly url: string | null;
   /** Calls in the last one to two minutes. */
   readonly callsPerSecond: number;
-  /** Of these calls, from 0 to 1: those without a response. */
+  /** Of these calls, from 0 to 1: those without a response, or with a status of 400 or more. */
   readonly failureShare: number;
   /** Share of the answers of the last five to ten minutes with a fetch from the subgraph, from 0 to 1, that have errors of
    *  it. */

@@ -1,4 +1,5 @@
 import type { SubgraphCallEvent } from '../subgraphs/httpSubgraphClient.ts';
+import { outcomeLabelOf } from '../subgraphs/subgraphMetrics.ts';
 import { LatencyHistogram } from './latencyHistogram.ts';
 import { RecentWindow } from './recentWindow.ts';
 
@@ -24,9 +25,10 @@ export class SubgraphCalls {
   onCall({
     subgraph,
     outcome,
+    status,
     durationMs,
     endedAt: now,
-  }: Pick<SubgraphCallEvent, 'subgraph' | 'outcome' | 'durationMs' | 'endedAt'>): void {
+  }: Pick<SubgraphCallEvent, 'subgraph' | 'outcome' | 'status' | 'durationMs' | 'endedAt'>): void {
     let window = this.#bySubgraph.get(subgraph);
     if (window === undefined) {
       window = new RecentWindow(windowMs, now, newCalls);
@@ -36,7 +38,7 @@ export class SubgraphCalls {
     if (outcome === 'cancelled') return;
     const calls = window.at(now);
     calls.count += 1;
-    if (outcome !== 'answered') calls.failures += 1;
+    if (outcomeLabelOf({ outcome, status }) !== 'ok') calls.failures += 1;
     calls.latency.observe(durationMs);
   }
 

@@ -217,6 +217,19 @@ describe('GET /insights/data', () => {
   });
 });
 
+test('a call fails that has a GraphQL response with a status of 503', async () => {
+  await using other = await startInlineGateway({
+    config: { subgraphs: { all: { retry: { enabled: false } } } },
+    subgraphs: [{ name: 'a', sdl: 'type Query { a: Int }', resolvers: { Query: { a: () => 1 } } }],
+  });
+  const body = { errors: [{ message: 'The database is not available.' }] };
+  await other.execute('{ a }');
+  other.subgraph('a').answerWith(() => ({ kind: 'json', status: 503, body }));
+  await other.execute('{ a }');
+  const { subgraphs } = (await (await fetch(`${other.adminUrl}/insights/data`)).json()) as InsightsData;
+  expect(subgraphs).toMatchObject([{ name: 'a', failureShare: 0.5, errorShare: 0.5 }]);
+});
+
 test('a source that cannot be read is no refusal of a newer supergraph, in the insights and in GET /supergraph', async () => {
   await using other = await startInlineGateway({
     isWatching: true,
