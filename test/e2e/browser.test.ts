@@ -599,6 +599,30 @@ describe('the insights page in a browser', () => {
     await page.close();
   });
 
+  test('says why it has no data, and reads it again only when the answer before has arrived', async () => {
+    await using shop = await startEnrichedShop();
+    const page = await (browser as TestBrowser).context.newPage();
+    await page.clock.install();
+    const released = Promise.withResolvers<void>();
+    let reads = 0;
+    await page.route('**/insights/data', async (route) => {
+      reads += 1;
+      await released.promise;
+      await route.fulfill({ status: 403 });
+    });
+    const first = page.waitForRequest('**/insights/data');
+    await page.goto(`${shop.gateway.adminUrl}/insights`);
+    await first;
+    await page.clock.runFor(9_000);
+    expect(reads).toBe(1);
+    released.resolve();
+    await page.getByText('The insights could not be read: status 403. The page tries again.').waitFor();
+    await page.unroute('**/insights/data');
+    await page.clock.runFor(5_000);
+    await page.getByRole('region', { name: 'Now', exact: true }).waitFor();
+    await page.close();
+  });
+
   test('has less than 200 kB, and a policy that allows nothing inline and no other host', async () => {
     await using shop = await startEnrichedShop();
     const { adminUrl } = shop.gateway;

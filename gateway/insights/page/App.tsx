@@ -58,7 +58,7 @@ export function App() {
           <p class="notice">
             {problem === undefined
               ? 'Loading the insights…'
-              : 'The gateway did not answer. The page tries again.'}
+              : `The insights could not be read: ${problem}. The page tries again.`}
           </p>
         </main>
       ) : (

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { InsightsData } from '../insightsData.ts';
 
 const intervalMs = 5_000;
@@ -13,20 +13,28 @@ export interface Insights {
   refresh(): void;
 }
 
-/** Reads the data every five seconds while the page is visible. */
+/** Reads the data every five seconds while the page is visible, unless the data before has not arrived yet. */
 export function useInsights(): Insights {
   const [data, setData] = useState<InsightsData>();
   const [problem, setProblem] = useState<string>();
   const [isPaused, setPaused] = useState(false);
 
+  const running = useRef<AbortController>(undefined);
   const refresh = useCallback(async () => {
+    // Older data must not replace newer data.
+    running.current?.abort();
+    const controller = new AbortController();
+    running.current = controller;
     try {
-      const response = await fetch('insights/data', { signal: AbortSignal.timeout(timeoutMs) });
+      const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(timeoutMs)]);
+      const response = await fetch('insights/data', { signal });
       if (!response.ok) throw new Error(`status ${response.status}`);
       setData((await response.json()) as InsightsData);
       setProblem(undefined);
     } catch (error) {
-      setProblem(error instanceof Error ? error.message : String(error));
+      if (!controller.signal.aborted) setProblem(error instanceof Error ? error.message : String(error));
+    } finally {
+      if (running.current === controller) running.current = undefined;
     }
   }, []);
 
@@ -34,7 +42,7 @@ export function useInsights(): Insights {
     void refresh();
     if (isPaused) return undefined;
     const timer = setInterval(() => {
-      if (document.visibilityState === 'visible') void refresh();
+      if (document.visibilityState === 'visible' && running.current === undefined) void refresh();
     }, intervalMs);
     return () => clearInterval(timer);
   }, [isPaused, refresh]);
