@@ -27,7 +27,7 @@ export function Timeline({ log }: { readonly log: PayloadLog }) {
       <h2 id="timeline-title">What arrived when</h2>
       <ol>
         {payloads.map((payload, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: payloads are only appended
+          // biome-ignore lint/suspicious/noArrayIndexKey: rows have no state
           <PayloadRow key={index} payload={payload} scaleMs={scaleMs} />
         ))}
         {isComplete || waiting.length === 0 ? null : (
@@ -43,9 +43,9 @@ export function Timeline({ log }: { readonly log: PayloadLog }) {
 }
 
 function PayloadRow({ payload, scaleMs }: { readonly payload: LoggedPayload; readonly scaleMs: number }) {
-  const { afterMs, attempt, outcomes, failure } = payload;
+  const { afterMs, attempt, outcomes, isFailure = false } = payload;
   const chips = chipsOf(outcomes);
-  const hasFailed = failure !== undefined || chips.some(({ outcome }) => outcome === 'failed');
+  const hasFailed = isFailure || chips.some(({ outcome }) => outcome === 'failed');
   return (
     <li data-state={hasFailed ? 'failed' : 'arrived'}>
       <span className="row-time">{formatMs(afterMs)}</span>
@@ -58,11 +58,11 @@ function PayloadRow({ payload, scaleMs }: { readonly payload: LoggedPayload; rea
         {chips.map((outcome) => (
           <PartChip key={outcome.part} outcome={outcome} />
         ))}
-        {failure === undefined ? null : (
+        {isFailure ? (
           <span className="chip" data-state="failed">
             No response
           </span>
-        )}
+        ) : null}
         {attempt > 1 ? <span className="chip">attempt {formatCount(attempt)}</span> : null}
       </span>
     </li>

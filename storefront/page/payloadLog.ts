@@ -9,8 +9,8 @@ export interface LoggedPayload {
   /** 1 for the first request, more for retries. */
   readonly attempt: number;
   readonly outcomes: readonly FieldOutcome[];
-  /** Why the request ended without a response, or in the middle of it. */
-  readonly failure?: string;
+  /** The request ended without a response, or in the middle of it. */
+  readonly isFailure?: true;
 }
 
 export interface PayloadLogSnapshot {
@@ -54,8 +54,8 @@ export class PayloadLog {
     this.#record([{ part, field, outcome: 'arrived' }]);
   }
 
-  recordFailure(failure: string): void {
-    this.#add({ outcomes: [], failure });
+  recordFailure(): void {
+    this.#add({ outcomes: [], isFailure: true });
     this.end();
   }
 
@@ -80,7 +80,8 @@ export class PayloadLog {
     if (news.some(({ outcome }) => outcome !== 'pending')) this.#add({ outcomes: news });
   }
 
-  #add(payload: Pick<LoggedPayload, 'outcomes' | 'failure'>): void {
+  /** Of attempts that brought nothing, only the newest is stored: a tab may try again for days. */
+  #add(payload: Pick<LoggedPayload, 'outcomes' | 'isFailure'>): void {
     const afterMs = Math.round(performance.now() - this.#startedAt);
     const { payloads } = this.#snapshot;
     const last = payloads.at(-1);
@@ -88,7 +89,10 @@ export class PayloadLog {
       const joined = { ...last, ...payload, outcomes: [...last.outcomes, ...payload.outcomes] };
       this.#set({ payloads: [...payloads.slice(0, -1), joined] });
     } else {
-      this.#set({ payloads: [...payloads, { afterMs, attempt: this.#attempt, ...payload }] });
+      const stored = hasArrival(payload)
+        ? payloads
+        : payloads.filter((former) => former.attempt === this.#attempt || hasArrival(former));
+      this.#set({ payloads: [...stored, { afterMs, attempt: this.#attempt, ...payload }] });
     }
   }
 
@@ -96,6 +100,10 @@ export class PayloadLog {
     this.#snapshot = { ...this.#snapshot, ...change };
     for (const listener of this.#listeners) listener();
   }
+}
+
+function hasArrival({ outcomes }: Pick<LoggedPayload, 'outcomes'>): boolean {
+  return outcomes.some(({ outcome }) => outcome === 'arrived');
 }
 
 /** Reports each payload to the log of the operation, if it has one, when the network delivers it. The cache and React
@@ -107,7 +115,7 @@ export const payloadLogLink = new ApolloLink((operation, forward) => {
   return forward(operation).pipe(
     tap({
       next: (payload) => log.recordPayload(payload),
-      error: (error: unknown) => log.recordFailure(error instanceof Error ? error.message : String(error)),
+      error: () => log.recordFailure(),
       complete: () => log.end(),
     }),
   );

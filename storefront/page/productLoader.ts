@@ -41,6 +41,7 @@ export class ProductLoader {
   #request: Subscription | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failedAttempts = 0;
+  #isRunning = false;
   readonly #retryOnline = (): void => {
     if (!this.#isComplete) this.retry();
   };
@@ -59,18 +60,22 @@ export class ProductLoader {
   readonly getSnapshot = (): ProductView => this.#view;
 
   start(): void {
+    this.#isRunning = true;
     window.addEventListener('online', this.#retryOnline);
     this.#send();
   }
 
   stop(): void {
+    this.#isRunning = false;
     window.removeEventListener('online', this.#retryOnline);
     clearTimeout(this.#timer);
     this.#request?.unsubscribe();
   }
 
-  /** Sends the query again at once, for the parts that are missing. */
+  /** Sends the query again at once, for the parts that are missing. Does nothing after `stop`: a visitor may have left the
+   *  page while the demo was repaired. */
   retry(): void {
+    if (!this.#isRunning) return;
     this.#failedAttempts = 0;
     this.#send();
   }

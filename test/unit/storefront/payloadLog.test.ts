@@ -84,24 +84,42 @@ describe('PayloadLog', () => {
     log.recordPayload(pendingStock);
     expect([log.stateOf('stock'), log.getSnapshot().isComplete]).toEqual(['failed', false]);
     setTime(2600);
-    log.recordFailure('Failed to fetch');
+    log.recordFailure();
     setTime(4000);
     log.recordEvent('stock', 'stock');
     log.recordEvent('stock', 'stock');
     expect(log.stateOf('stock')).toBe('arrived');
     const summary = log
       .getSnapshot()
-      .payloads.map(({ afterMs, attempt, failure, outcomes }) => [
+      .payloads.map(({ afterMs, attempt, isFailure, outcomes }) => [
         afterMs,
         attempt,
-        failure,
+        isFailure,
         outcomes.length,
       ]);
     expect(summary).toEqual([
       [50, 1, undefined, 6],
-      [2600, 2, 'Failed to fetch', 0],
+      [2600, 2, true, 0],
       [4000, 2, undefined, 1],
     ]);
+  });
+
+  test('keeps the newest of the attempts that brought nothing, and what arrived before and after them', () => {
+    const { log, setTime } = startLog();
+    const errors = [{ path: ['product', 'stock'], message: 'down' }];
+    const failed = { data: { product: { ...everything, stock: null } }, errors };
+    for (let attempt = 0; attempt < 4; attempt++) {
+      if (attempt > 0) log.startAttempt();
+      setTime(1000 * attempt);
+      if (attempt === 2) log.recordFailure();
+      else log.recordPayload(failed);
+    }
+    const attempts = () => log.getSnapshot().payloads.map(({ attempt }) => attempt);
+    expect(attempts()).toEqual([1, 4]);
+    log.startAttempt();
+    setTime(5000);
+    log.recordPayload({ data: { product: everything } });
+    expect(attempts()).toEqual([1, 4, 5]);
   });
 
   test('measures a product that does not exist as complete', () => {
