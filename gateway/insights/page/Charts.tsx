@@ -190,7 +190,7 @@ const dashes: readonly number[][] = [[], [6, 3], [2, 3]];
 
 function formatClock(seconds: number): string {
   return new Date(seconds * 1_000).toLocaleTimeString('en', {
-    hour12: false,
+    hourCycle: 'h23',
     hour: '2-digit',
     minute: '2-digit',
     second: seconds % 60 === 0 ? undefined : '2-digit',

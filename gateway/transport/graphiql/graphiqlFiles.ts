@@ -7,8 +7,6 @@ export function findGraphiqlDirectory(): string {
   return findBundle('graphiql', new URL('./page/bundle/', import.meta.url));
 }
 
-export const hasGraphiqlBundle = hasBundle;
-
 /** Adds `GET /graphiql/:file`, which serves only files of `directory`. */
 export function addGraphiqlRoutes(server: FastifyInstance, directory: string): void {
   addBundledFiles(server, '/graphiql', directory, contentSecurityPolicy);
@@ -30,7 +28,7 @@ export function createBrowserPage(
   path: string,
   settings: GraphiqlSettings = { tabs: [], canExplain: false },
 ): BrowserPage {
-  if (!hasGraphiqlBundle(directory)) return { status: 503, headers: frameHeaders, html: missingPage };
+  if (!hasBundle(directory)) return { status: 503, headers: frameHeaders, html: missingPage };
   const headers = { ...frameHeaders, 'content-security-policy': contentSecurityPolicy };
   const root = '../'.repeat(path.split('/').length - 2);
   return { status: 200, headers, html: createGraphiqlPage(`${root === '' ? './' : root}graphiql`, settings) };

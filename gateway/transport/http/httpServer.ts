@@ -11,7 +11,7 @@ import { systemTimers } from '../../time/timers.ts';
 import { withTimeout } from '../../time/withTimeout.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
 import { EventStreamRequests, readStreamToken } from '../event-streams/eventStreamRequests.ts';
-import { addGraphiqlRoutes, createBrowserPage, hasGraphiqlBundle } from '../graphiql/graphiqlFiles.ts';
+import { addGraphiqlRoutes, createBrowserPage } from '../graphiql/graphiqlFiles.ts';
 import type { GraphiqlSettings } from '../graphiql/graphiqlSettings.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import { isWebSocketUpgrade, WebSocketRegistry } from '../websocket/webSocketRegistry.ts';
@@ -19,6 +19,7 @@ import type { WorkerCalls } from '../workers/workerCalls.ts';
 import { createIdGenerator, type WorkerIdentity } from '../workers/workerIdentity.ts';
 import { WorkerProxy } from '../workers/workerProxy.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
+import { hasBundle } from './bundledFiles.ts';
 import { createClientAddressReader } from './clientAddress.ts';
 import { type CompressionOptions, CompressionPolicy } from './compression.ts';
 import { type CorsOptions, CorsPolicy } from './cors.ts';
@@ -271,7 +272,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   addHealthRoutes(publicListener.routes, health, 'clients');
   if (options.graphiqlDirectory !== undefined) {
     addGraphiqlRoutes(publicListener.routes, options.graphiqlDirectory);
-    if (!hasGraphiqlBundle(options.graphiqlDirectory)) {
+    if (!hasBundle(options.graphiqlDirectory)) {
       log.warn(
         { directory: options.graphiqlDirectory },
         'GraphiQL is turned on (security.graphiql) but its bundle is missing: run npm run build',
