@@ -111,6 +111,10 @@ export class OperationRunner {
         await this.#followEnrichment(tab, token, headers, clock, signal, (update) =>
           show(withUpdate(result, update)),
         );
+    } catch (reason) {
+      // GraphiQL would show the error in place of what has arrived.
+      if (result.data === undefined || kind === 'subscription' || signal.aborted) throw reason;
+      show(withPayload(result, { errors: [{ message: messageOf(reason) }] }));
     } finally {
       this.#answers.change(tab, () => ({ isRunning: false }));
     }

@@ -142,6 +142,24 @@ describe('an operation that GraphiQL runs', () => {
     });
   });
 
+  test('keeps what has arrived when its connection breaks', async () => {
+    const part = 'content-type: application/json\r\n\r\n{"data":{"a":1},"hasNext":true}';
+    const chunks = [`\r\n---\r\n${part}\r\n---`, undefined];
+    const body = new ReadableStream({
+      pull: (controller) => {
+        const chunk = chunks.shift();
+        if (chunk === undefined) controller.error(new Error('network error'));
+        else controller.enqueue(new TextEncoder().encode(chunk));
+      },
+    });
+    responses.push(
+      () => new Response(body, { headers: { 'content-type': 'multipart/mixed; boundary="-"' } }),
+    );
+    const { shown, error } = await run('{ a ... @defer { b } }');
+    expect(error).toBeUndefined();
+    expect(shown).toEqual([{ data: { a: 1 } }, { data: { a: 1 }, errors: [{ message: 'network error' }] }]);
+  });
+
   test('is sent with the headers of its tab in place of those of the page, in whatever case', async () => {
     responses.push(() => Response.json({ data: { a: 1 } }));
     await run('{ a }', { Accept: 'application/json', 'Content-Type': 'application/json', 'X-User': 'ann' });
