@@ -2,7 +2,7 @@ import { type AnswerSample, firstPayloadGroups } from './answerTimes.ts';
 import type { PlanDescription } from './planDescription.ts';
 
 /** Predicts when the first payload of an answer would have been sent if the first payload did not wait for `released`,
- *  because their fields are deferred. Other steps start when those before them have ended, as they did. */
+ *  because their fields are deferred. */
 export function predictDeferred(
   plan: PlanDescription,
   sample: AnswerSample,
@@ -45,7 +45,8 @@ function predictFirstPayload(
   return ready + (firstPayloadMs - Math.max(readyMs, fetchedBefore));
 }
 
-/** When each step would have ended if `skipped` had taken no time. */
+/** When each step would have ended if `skipped` had taken no time. A step waits for as long as it did after those that it
+ *  depends on, so that a step without an effect on others changes nothing. */
 function endsWithout(
   { steps }: PlanDescription,
   { steps: { starts, ends }, plannedMs }: AnswerSample,
@@ -54,10 +55,12 @@ function endsWithout(
   const predicted: number[] = [];
   // A step stands after those that it depends on.
   for (const [index, { dependsOn }] of steps.entries()) {
-    const start = latest(
-      dependsOn.map((step) => predicted[step] as number),
-      plannedMs,
-    );
+    const readyAt = (times: ArrayLike<number>): number =>
+      latest(
+        dependsOn.map((step) => times[step] as number),
+        plannedMs,
+      );
+    const start = readyAt(predicted) + (starts[index] as number) - readyAt(ends);
     const duration = (ends[index] as number) - (starts[index] as number);
     predicted.push(skipped.has(index) ? start : start + duration);
   }

@@ -219,6 +219,29 @@ describe('the prediction of a first payload', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('is the present time for the cache of a fetch that was not sent, or that nothing waited for', () => {
+    const step = { path: [], fields: ['a'], group: 0, isCacheable: true };
+    const plan: PlanDescription = {
+      steps: [
+        { ...step, subgraph: 'slow', dependsOn: [] },
+        { ...step, subgraph: 'fast', dependsOn: [] },
+        { ...step, subgraph: 'unsent', dependsOn: [1] },
+      ],
+      groups: [{ steps: [0, 1, 2], dataSteps: [0, 1, 2] }],
+      enrichmentGroups: [],
+    };
+    const sample: AnswerSample = {
+      plannedMs: 5,
+      readyMs: 105,
+      firstPayloadMs: 106,
+      completeMs: 106,
+      pendingGroups: new Set(),
+      steps: { starts: [25, 6, Number.NaN], ends: [105, 10, Number.NaN] },
+    };
+    const cached = (index: number) => predictCached(plan, sample, new Set([index])).completeMs;
+    expect([cached(0), cached(1), cached(2)]).toEqual([26, 106, 106]);
+  });
+
   test('is not made for caches of mutations, and of what is read after them', async () => {
     const kindsOf = async (query: string) => {
       const { operation, plan, sample } = await run(query, () => 50);
