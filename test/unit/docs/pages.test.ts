@@ -225,6 +225,31 @@ describe('the names of options in the documentation', () => {
   });
 });
 
+describe('the proxies in docs/proxies.md', () => {
+  const page = pages.find(({ path }) => path === 'docs/proxies.md') as Page;
+
+  test('remove the `forwarded` header that clients send', async () => {
+    const nginx = await readFile(join(root, 'deploy/nginx/nginx.conf'), 'utf8');
+    const configurations = [
+      nginx,
+      ...codeBlocksOf(page).flatMap(({ code, language }) => (language === 'text' ? [code] : [])),
+    ];
+    expect(configurations.length).toBe(3);
+    const removal =
+      /proxy_set_header Forwarded ''|http-request del-header forwarded|request_headers_to_remove: \[forwarded\]/;
+    expect(configurations.filter((configuration) => !removal.test(configuration))).toEqual([]);
+  });
+
+  test("explain the directives of deploy/nginx/nginx.conf that differ from nginx's defaults", async () => {
+    const nginx = await readFile(join(root, 'deploy/nginx/nginx.conf'), 'utf8');
+    const names = new Set(Array.from(nginx.matchAll(/^ *([a-z_]+)[^{}\n]*;$/gm), ([, name = '']) => name));
+    // Addresses, a line of `map`, and a value that is nginx's default. For `proxy_set_header`, the page names the headers.
+    const others = ['listen', 'server', 'proxy_pass', 'default', 'proxy_send_timeout', 'proxy_set_header'];
+    for (const name of others) names.delete(name);
+    expect([...names].filter((name) => !new RegExp(`[\` ]${name}\\b`).test(page.text))).toEqual([]);
+  });
+});
+
 test('the gateway of two subgraphs in README.md has no contracts of another graph to guard in this repository', async () => {
   const readme = pages.find(({ path }) => path === 'README.md') as Page;
   const section = readme.text.split('## Serve your own supergraph')[1] ?? '';
