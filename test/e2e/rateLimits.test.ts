@@ -12,7 +12,13 @@ function start(
   config: Partial<GatewayOptions> = {},
 ): Promise<InlineGateway> {
   return startInlineGateway({
-    subgraphs: [{ name: 'shop', sdl: 'type Query { price: Int }', resolvers: { Query: { price: () => 5 } } }],
+    subgraphs: [
+      {
+        name: 'shop',
+        sdl: 'type Query { price: Int product: Product } type Product { id: ID }',
+        resolvers: { Query: { price: () => 5 } },
+      },
+    ],
     config: {
       limits: { batchedOperations: 10, rate },
       security: { identity: { header: 'x-user' } },
@@ -58,6 +64,21 @@ describe('a client that has sent too many operations', () => {
       expect(headers.get('retry-after')).toBe(isLimited ? seconds : undefined);
       if (isLimited) expect(body).toMatch(/"retryAfterMs":\d+,"code":"RATE_LIMITED"/);
     }
+  });
+
+  test('gets the header fields only with operations that were counted', async () => {
+    await using gateway = await start({ cost: 2, window: '1h' });
+    const expensive = `{ ${['a', 'b', 'c'].map((alias) => `${alias}: product { id }`).join(' ')} }`;
+    const answers = [];
+    for (const text of ['{', '{ unknown }', expensive, query])
+      answers.push(await post(gateway.url, { query: text }));
+    expect(answers.map(({ status, headers }) => [status, headers.has('ratelimit')])).toEqual([
+      [400, false],
+      [400, false],
+      [400, false],
+      [200, true],
+    ]);
+    expect(answers[2]?.body).toContain('limits.rate.cost');
   });
 
   test('has spent nothing for operations with an invalid text, but for those with invalid variables', async () => {

@@ -76,6 +76,19 @@ describe('a client of server-sent events', () => {
     expect(server.receivedOperations).toHaveLength(0);
   });
 
+  test('gets the rejection of its body as an event', async () => {
+    await using server = await startScriptedServer();
+    const bodies = [
+      ['{', 'The request body is not valid JSON'],
+      [' '.repeat(1_000_001), 'The request body is larger than 1000000 bytes'],
+    ] as const;
+    for (const [text, message] of bodies) {
+      const { status, body } = await exchange(server.url, { ...postRequest(hello), body: text });
+      expect([status, body.startsWith(':\n\nevent: next\ndata: {"errors":[')]).toEqual([200, true]);
+      expect(body).toContain(message);
+    }
+  });
+
   test('gets the rejection of the HTTP request as a status', async () => {
     await using server = await startScriptedServer();
     const request = {

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ApolloServerErrorCode, ApolloServerValidationErrorCode } from '@apollo/server/errors';
 import { describe, expect, test } from '@jest/globals';
+import { CloseCode } from 'graphql-ws';
 import { errorCodes } from '../../../gateway/errors.ts';
 import { exchange, RawConnection, type RawRequest } from '../../harness/rawHttp.ts';
 import { FakeSupergraphView, startScriptedServer } from '../../harness/scriptedServer.ts';
@@ -28,6 +29,20 @@ describe('docs/errors.md', () => {
     const expected = Object.keys(ApolloServerErrorCode).filter((code) => !gatewayCodes.has(code));
     expect([...otherCodes.keys()].sort()).toEqual(expected.sort());
     expect(page).toContain(ApolloServerValidationErrorCode.INTROSPECTION_DISABLED);
+  });
+
+  test('lists the close codes of WebSockets', async () => {
+    // The WebSocket library closes with this code itself.
+    const codes = new Set<number>([1009]);
+    const folder = join(import.meta.dirname, '../../../gateway/transport/websocket');
+    for await (const file of glob('*.ts', { cwd: folder })) {
+      const source = await readFile(join(folder, file), 'utf8');
+      for (const [, name = ''] of source.matchAll(/\bCloseCode\.(\w+)/g))
+        codes.add(CloseCode[name as keyof typeof CloseCode]);
+      for (const [, code] of source.matchAll(/\bclose\((\d+),/g)) codes.add(Number(code));
+    }
+    const listed = [...tableUnder('Close codes of WebSockets').keys()].map(Number);
+    expect(listed).toEqual([...codes].sort((a, b) => a - b));
   });
 });
 

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { FEDERATION_VERSIONS, ROUTER_SUPPORTED_SUPERGRAPH_FEATURES } from '@apollo/federation-internals';
 import { expect, test } from '@jest/globals';
-import { featureSupport } from '../../../gateway/planning/supergraphFeatures.ts';
+import { describeUnsupportedFeatures, featureSupport } from '../../../gateway/planning/supergraphFeatures.ts';
 
 const page = readFileSync(new URL('../../../docs/federation.md', import.meta.url), 'utf8');
 
@@ -31,6 +31,30 @@ test('every feature that the composer can link to has a support level', () => {
     versions.map((version) => `${identity}/${version}`),
   );
   expect([...ROUTER_SUPPORTED_SUPERGRAPH_FEATURES].filter((url) => !known.includes(url))).toEqual([]);
+});
+
+test('docs/federation.md lists the directives of the specification of Tributary', () => {
+  const root = new URL('../../../gateway/', import.meta.url);
+  const names = globSync('**/*.ts', { cwd: root }).flatMap((file) =>
+    Array.from(
+      readFileSync(new URL(file, root), 'utf8').matchAll(/\busesOfDirective\(\w+, '(\w+)'\)/g),
+      ([, name = '']) => name,
+    ),
+  );
+  const listed = rowsUnder('Directives of subgraphs').flatMap(([cell = '']) =>
+    Array.from(cell.matchAll(/^`@(\w+)` of `https:\/\/tributary\.dev\/spec/g), ([, name = '']) => name),
+  );
+  expect(listed.sort()).toEqual([...new Set(names)].sort());
+});
+
+test('features that are not executed are refused in every version, as docs/federation.md says', () => {
+  const refused = featureSupport.filter(
+    ({ identity }) =>
+      describeUnsupportedFeatures([{ identity, version: 'v99', isRequired: false, coordinates: [] }]) !==
+      undefined,
+  );
+  const names = refused.map(({ identity }) => `\`${identity.slice(identity.lastIndexOf('/') + 1)}\``);
+  expect(page).toContain(`Only ${names.join(' and ')} is refused in every version, also without \`for:\`.`);
 });
 
 test('docs/federation.md names the newest version of Federation that can be composed', () => {
