@@ -37,8 +37,7 @@ export async function createFeatureContext(options: FeatureContextOptions): Prom
   };
 
   async function createAuthentication(): Promise<Authentication> {
-    if (jwt === undefined || options.readIdentity !== undefined)
-      return new HeaderAuthentication(readIdentity);
+    if (jwt === undefined) return new HeaderAuthentication(readIdentity);
     // Imported on demand, as it brings the library for tokens.
     const { TokenAuthentication } = await import('./admission/authentication/tokenAuthentication.ts');
     return new TokenAuthentication({ ...basics, jwt, readIdentity });

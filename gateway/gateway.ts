@@ -108,7 +108,7 @@ export interface GatewayDependencies {
   /** Random numbers from 0 up to 1, evenly distributed, for progressive `@override` of requests without an identity.
    *  Default: `Math.random`. */
   readonly random?: () => number;
-  /** Reads who sent a request. Default: by `security.identity`. */
+  /** Reads who sent a request, after `security.jwt` has verified its token. Default: by `security.identity`. */
   readonly readIdentity?: ReadIdentity;
   /** The wall clock, in milliseconds since 1970. Default: `Date.now`. */
   readonly now?: () => number;

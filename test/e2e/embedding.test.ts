@@ -31,6 +31,7 @@ import { planInProcess } from '../harness/inProcessPlanner.ts';
 import { createManualTimers, type ManualTimers } from '../harness/manualTimers.ts';
 import { exchange, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
 import { noShedding } from '../harness/testGateway.ts';
+import { startTokenIssuer } from '../harness/tokenIssuer.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
 let shop: InlineGateway;
@@ -669,6 +670,29 @@ test('an application that reads who sent a request needs no security.jwt to send
   const readIdentity: ReadIdentity = () => ({ identity: 'a', tokenOwner: 'a', clientKey: 'a', claims: {} });
   const gateway = await createGateway(options, { readIdentity });
   await gateway.close();
+});
+
+test('an application that reads who sent a request gets the verified token with `security.jwt`, which stays required', async () => {
+  await using issuer = await startTokenIssuer();
+  const users: unknown[] = [];
+  const readIdentity: ReadIdentity = (_, __, token) => {
+    users.push(token?.claims.sub);
+    return { identity: 'a', tokenOwner: 'a', clientKey: 'a' };
+  };
+  await using gateway = await startInlineGateway({
+    subgraphs: [{ name: 'a', sdl: 'type Query { one: Int }', resolvers: { Query: { one: () => 1 } } }],
+    config: { security: { jwt: { issuers: [{ jwks: issuer.jwks }], required: true } } },
+    dependencies: { readIdentity },
+  });
+  const statusWith = async (authorization: string) =>
+    (await gateway.execute('{ one }', { headers: { authorization } })).status;
+  const token = await issuer.sign({ sub: 'ada' });
+  const statuses = [
+    await statusWith(''),
+    await statusWith(`Bearer ${token}x`),
+    await statusWith(`Bearer ${token}`),
+  ];
+  expect([statuses, users]).toEqual([[401, 401, 200], ['ada']]);
 });
 
 test('the example for supergraph managers of @apollo/gateway loads, updates and cleans up', async () => {
