@@ -34,8 +34,8 @@ export interface Feature {
   onSupergraph?(supergraph: Supergraph): void;
 
   /** Decides policies of `@policy`: returns the granted ones among `request.policies`. Called once for each operation that
-   *  has any. A policy is granted if one feature grants it. If one throws or rejects, the request fails. */
-  decidePolicies?(request: PolicyRequest): readonly string[] | Promise<readonly string[]>;
+   *  has any. A policy is granted if one feature grants it. If one rejects, the request fails with its error. */
+  decidePolicies?(request: PolicyRequest): Promise<readonly string[]>;
   /** A policy around every request to a subgraph. The first feature of the list is the outermost. Read once. */
   readonly sendPolicy?: SendPolicy | undefined;
   /** Called when a call of a subgraph has ended. Must not throw or block. */

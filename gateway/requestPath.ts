@@ -99,7 +99,6 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
   const authorizer = new Authorizer({
     onDenied: config.security.authorization.onDenied,
     deciders: features,
-    onDecisionFailed: (err, requestId) => log.error({ err, requestId }, 'Deciding policies failed'),
   });
   const sharedResponses = new SharedResponses();
   registerResponseMetrics(metrics.registry, () => sharedResponses.joinCount);

@@ -5,6 +5,7 @@ import { isObject } from '../json/isObject.ts';
 import { parseJsonInSlices } from '../json/parseJsonInSlices.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
 import { InvalidResponseError, invalidResponseError, statusError } from './callErrors.ts';
+import { mediaTypeOf } from './mediaType.ts';
 import type { SubgraphErrorEntry, SubgraphResponse } from './subgraphClient.ts';
 
 const backslash = 0x5c;
@@ -177,10 +178,7 @@ function isRecognizable(json: unknown, { data }: SubgraphResult): boolean {
 }
 
 function isGraphqlMediaType(contentType: string | undefined): boolean {
-  if (contentType === undefined) return false;
-  const end = contentType.indexOf(';');
-  const mediaType = end === -1 ? contentType : contentType.slice(0, end);
-  return mediaType.trim().toLowerCase() === 'application/graphql-response+json';
+  return contentType !== undefined && mediaTypeOf(contentType) === 'application/graphql-response+json';
 }
 
 /** A small body as text, a large one as bytes, both without a byte order mark. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { type ConnectionOptions, TLSSocket } from 'node:tls';
 import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
+import { isLoopback } from '../config/isLoopback.ts';
 import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './policies/callLimits.ts';
 import type { CallPolicySettings } from './policies/callPolicies.ts';
 import type { RequestSigning } from './requestSignature.ts';
@@ -203,8 +204,4 @@ function hasSameTarget(a: SubgraphEndpoint, b: SubgraphEndpoint): boolean {
 
 function tlsKey(tls: SubgraphEndpoint['tls']): unknown {
   return tls === undefined ? null : [tls.ca, tls.cert, tls.key].map(String);
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
 }

@@ -8,7 +8,6 @@ import {
   visitWithTypeInfo,
 } from 'graphql';
 import { LRUCache } from 'lru-cache';
-import { GatewayError } from '../../errors.ts';
 import type { Claims } from '../../execution/requestContext.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { OperationRequest } from '../operationRequest.ts';
@@ -27,16 +26,14 @@ export interface PolicyRequest {
   readonly requestId: string;
 }
 
-/** Decides policies: returns those that are granted. When it throws or rejects, the request fails. */
-export type DecidePolicies = (request: PolicyRequest) => readonly string[] | Promise<readonly string[]>;
+/** Decides policies: resolves with those that are granted. When it rejects, the request fails with its error. */
+export type DecidePolicies = (request: PolicyRequest) => Promise<readonly string[]>;
 
 interface AuthorizerOptions {
   /** `security.authorization.onDenied`. */
   readonly onDenied: 'filter' | 'reject';
   /** A policy is granted if one of these grants it. Read for each decision. */
   readonly deciders: readonly { readonly decidePolicies?: DecidePolicies | undefined }[];
-  /** Called when a decider failed. The request then fails. */
-  onDecisionFailed(cause: unknown, requestId: string): void;
 }
 
 type OperationRef = Pick<OperationRequest, 'document' | 'operationName'>;
@@ -84,9 +81,8 @@ export class Authorizer {
     };
   }
 
-  /** What a request may read of its operation; `undefined` if the operation has no requirements. A promise when an
-   *  extension has to decide policies.
-   *  @throws {GatewayError} `INTERNAL_SERVER_ERROR` if the decision fails. */
+  /** What a request may read of its operation; `undefined` if the operation has no requirements. A promise when the
+   *  operation has policies, which rejects with the error of a decider. */
   accessFor(
     request: AuthorizationRequest,
     claims: Claims | undefined,
@@ -97,9 +93,7 @@ export class Authorizer {
     if (operation.policies.length === 0) return this.#accessOf(operation, claims, new Set());
     const { headers, requestId } = request;
     const granted = this.#decide({ policies: operation.policies, claims, headers, requestId });
-    return granted instanceof Promise
-      ? granted.then((policies) => this.#accessOf(operation, claims, policies))
-      : this.#accessOf(operation, claims, granted);
+    return granted.then((policies) => this.#accessOf(operation, claims, policies));
   }
 
   /** The access of a request that was decided before; `undefined` if the operation has no requirements. */
@@ -137,32 +131,11 @@ export class Authorizer {
     return access;
   }
 
-  #decide(request: PolicyRequest): ReadonlySet<string> | Promise<ReadonlySet<string>> {
-    const granted = new Set<string>();
-    const pending: Promise<void>[] = [];
-    const grant = (policies: readonly string[]): void => {
-      for (const policy of policies) granted.add(policy);
-    };
-    try {
-      for (const decider of this.#options.deciders) {
-        const decided = decider.decidePolicies?.(request);
-        if (decided === undefined) continue;
-        if ('then' in decided) pending.push(decided.then(grant));
-        else grant(decided);
-      }
-    } catch (cause) {
-      pending.push(Promise.reject(cause));
-    }
-    if (pending.length === 0) return granted;
-    return Promise.all(pending).then(
-      () => granted,
-      (cause: unknown) => {
-        // The decider has chosen what its client gets, and has logged the cause.
-        if (cause instanceof GatewayError) throw cause;
-        this.#options.onDecisionFailed(cause, request.requestId);
-        throw undecidedError(cause);
-      },
+  async #decide(request: PolicyRequest): Promise<ReadonlySet<string>> {
+    const decided = this.#options.deciders.map(
+      async (decider) => (await decider.decidePolicies?.(request)) ?? [],
     );
+    return new Set((await Promise.all(decided)).flat());
   }
 
   #operationOf({ document, operationName }: OperationRef, supergraph: Supergraph) {
@@ -225,12 +198,4 @@ function namesOf(claims: Claims, name: string): readonly string[] {
   const value = Object.hasOwn(claims, name) ? claims[name] : undefined;
   if (typeof value === 'string') return value.split(' ').filter((scope) => scope !== '');
   return Array.isArray(value) ? value.filter((scope) => typeof scope === 'string') : [];
-}
-
-function undecidedError(cause: unknown): GatewayError {
-  return new GatewayError(
-    'INTERNAL_SERVER_ERROR',
-    'The policies of the operation could not be decided. Nothing was executed.',
-    { cause },
-  );
 }

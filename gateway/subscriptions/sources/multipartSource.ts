@@ -1,6 +1,6 @@
 import { isObject } from '../../json/isObject.ts';
+import { mediaTypeOf, parameterOf } from '../../subgraphs/mediaType.ts';
 import { createHttpStreamSource, type StreamFormat } from './httpStreamSource.ts';
-import { mediaTypeOf, parameterOf } from './mediaType.ts';
 import { MultipartParser } from './multipartParser.ts';
 import { parseEvent } from './readEvent.ts';
 import type { SourceOptions, SubscriptionSource } from './subscriptionSource.ts';

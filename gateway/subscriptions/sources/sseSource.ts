@@ -1,5 +1,5 @@
+import { mediaTypeOf } from '../../subgraphs/mediaType.ts';
 import { createHttpStreamSource, type StreamFormat } from './httpStreamSource.ts';
-import { mediaTypeOf } from './mediaType.ts';
 import { parseEvent } from './readEvent.ts';
 import { SseParser } from './sseParser.ts';
 import type { SourceOptions, SubscriptionSource } from './subscriptionSource.ts';

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { HttpError } from '../../admission/httpError.ts';
-import { hostnameOf, isLocalHost, isLoopback } from './localHosts.ts';
+import { isLoopback } from '../../config/isLoopback.ts';
+import { hostnameOf, isLocalHost } from './localHosts.ts';
 
 interface CheckedListener {
   readonly host: string;

@@ -1,14 +1,5 @@
 import { isIP } from 'node:net';
 
-/** Whether only this machine can connect to a listener on this host. */
-export function isLoopback(listenHost: string): boolean {
-  return (
-    listenHost === 'localhost' ||
-    listenHost === '::1' ||
-    (isIP(listenHost) === 4 && listenHost.startsWith('127.'))
-  );
-}
-
 /** Whether the `host` of a request is `localhost`, a name below `.localhost`, or an address: a browser resolves these without
  *  asking a server. An attacker can let any other name point to this machine (DNS rebinding). */
 export function isLocalHost(host: string): boolean {

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import { HttpError, shuttingDownError } from '../../admission/httpError.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import { isWebSocketUpgrade } from '../websocket/webSocketRegistry.ts';
-import { originFormOf, rewriteToOriginForm } from './requestTarget.ts';
+import { originFormOf, pathOf, rewriteToOriginForm } from './requestTarget.ts';
 import { addUpgradeMount } from './sharedUpgradeListener.ts';
 import { writeHttpError, writeRejection } from './writeResponse.ts';
 
@@ -154,9 +154,4 @@ function findConsumedBody(request: IncomingMessage): HttpError | undefined {
     'The request body was read before the request reached the gateway. Mount the gateway before body parsers such as express.json().',
     { code: 'INTERNAL_SERVER_ERROR' },
   );
-}
-
-function pathOf(url: string): string {
-  const mark = url.indexOf('?');
-  return mark === -1 ? url : url.slice(0, mark);
 }

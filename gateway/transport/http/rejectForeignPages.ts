@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
+import { isLoopback } from '../../config/isLoopback.ts';
 import { isSameHost } from './cors.ts';
-import { isLocalHost, isLoopback } from './localHosts.ts';
+import { isLocalHost } from './localHosts.ts';
 import { sendProblem } from './rawBodyRoutes.ts';
 
 /** Refuses what a browser sends to a listener without authentication for the page of another site: requests with another

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { sendProblem } from './rawBodyRoutes.ts';
+import { pathOf } from './requestTarget.ts';
 
 export interface KnownRoute {
   /** Such as `/jobs/:id/retry`. */
@@ -23,7 +24,7 @@ export function rejectUnknownRoutes(server: FastifyInstance): ReadonlyMap<string
   server.addHook('onRequest', async (request, reply) => {
     if (!request.is404) return;
     reply.header('cache-control', 'no-store');
-    const [path = ''] = request.url.split('?');
+    const path = pathOf(request.url);
     const routes = [...known.values()].filter(({ pattern }) => pattern.test(path));
     const methods = new Set(routes.flatMap((route) => [...route.methods]));
     if (routes.length === 0 || methods.has(request.method)) return sendNotFound(request, reply);
@@ -51,5 +52,5 @@ function patternOf(url: string): RegExp {
 }
 
 function sendNotFound({ method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
-  return sendProblem(reply, 404, `There is no route ${method} ${url.split('?')[0]}.`);
+  return sendProblem(reply, 404, `There is no route ${method} ${pathOf(url)}.`);
 }

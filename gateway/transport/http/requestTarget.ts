@@ -18,6 +18,12 @@ export function originFormOf(url: string): string {
   return url.charCodeAt(0) === slash ? url : (parseAbsoluteForm(url)?.url ?? url);
 }
 
+/** A URL without its query string. */
+export function pathOf(url: string): string {
+  const mark = url.indexOf('?');
+  return mark === -1 ? url : url.slice(0, mark);
+}
+
 function parseAbsoluteForm(target: string): { readonly host: string; readonly url: string } | undefined {
   const [, host, rest = ''] = /^https?:\/\/([^/?@]+)(.*)$/i.exec(target) ?? [];
   if (host === undefined) return undefined;

@@ -87,7 +87,7 @@ function start(
     timers,
     ...options,
   });
-  const authorizer = new Authorizer({ onDenied: 'filter', deciders: [], onDecisionFailed: () => {} });
+  const authorizer = new Authorizer({ onDenied: 'filter', deciders: [] });
   const pipeline = createLocalPipeline({
     ...supergraph,
     subgraphs,
