@@ -1,13 +1,17 @@
 import { describe, expect, test } from '@jest/globals';
 import { ShopClock } from '../harness/cachedShop.ts';
-import { type EnrichedBody, type EnrichedShop, startEnrichedShop } from '../harness/enrichedShop.ts';
+import {
+  type EnrichedBody,
+  type EnrichedShop,
+  enrichmentOf,
+  startEnrichedShop,
+} from '../harness/enrichedShop.ts';
 
 const query = '{ top { rating advice { text } } }';
 const whole = { data: { top: { rating: 2, advice: { text: 'about 1' } } } };
 /** An operation whose primary data comes from another subgraph than the enrichment. */
 const separateQuery = '{ top { id advice { text } } }';
 const fields = { 'Product.advice': {} };
-const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
 
 const deliveryModeOf = async (shop: EnrichedShop): Promise<string | undefined> => {
   const metrics = await (await fetch(`${shop.gateway.adminUrl}/metrics`)).text();

@@ -1,11 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { type EnrichedBody, startEnrichedShop, type Update } from '../harness/enrichedShop.ts';
+import { type EnrichedBody, enrichmentOf, startEnrichedShop, type Update } from '../harness/enrichedShop.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { readEvents } from '../harness/readEvents.ts';
-
-const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
 
 test('an answer with 1,500 pending list elements lists 1,000 of them, and each gets one update', async () => {
   const count = 1_500;

@@ -1,10 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { ShopClock } from '../harness/cachedShop.ts';
-import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
+import { enrichmentOf, startEnrichedShop } from '../harness/enrichedShop.ts';
 
 const query = '{ top { id advice { text } } }';
 const longBudget = { 'tributary-budget': '10s' };
-const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
 
 /** A shop with advice in its cache that is ten seconds old, and no longer fresh. */
 async function startStaleShop(rule: Readonly<Record<string, string>>) {

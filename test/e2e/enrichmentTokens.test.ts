@@ -1,9 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
+import { type EnrichedBody, enrichmentOf, startEnrichedShop } from '../harness/enrichedShop.ts';
 
 const query = '{ top { id advice { text } } }';
-const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
 const metricsOf = async ({ gateway }: { gateway: { adminUrl: string } }) =>
   (await fetch(`${gateway.adminUrl}/metrics`)).text();
 

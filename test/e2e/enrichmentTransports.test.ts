@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
-import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
+import { type EnrichedBody, enrichmentOf, startEnrichedShop } from '../harness/enrichedShop.ts';
 import { readEvents } from '../harness/readEvents.ts';
 
 const query = '{ top { id advice { text } } }';
 const without = { top: { id: '1', advice: null } };
 const update = [{ text: 'about 1' }];
-const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
 const pendingOf = (body: EnrichedBody) => enrichmentOf(body)?.pending.map(({ path }) => path.join('.'));
 
 const post = async (url: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>

@@ -1,12 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
-import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
+import { type EnrichedBody, enrichmentOf, startEnrichedShop } from '../harness/enrichedShop.ts';
 import type { CannedAnswer } from '../harness/inlineGateway.ts';
 import { readEvents } from '../harness/readEvents.ts';
 import { startTokenIssuer } from '../harness/tokenIssuer.ts';
 
-const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
 const pendingOf = (body: EnrichedBody) => enrichmentOf(body)?.pending.map(({ path }) => path.join('.'));
 
 describe('An enrichment', () => {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisKeys, slotNames, slotOf } from '../../gateway/cache/store/redisKeys.ts';
 import { connectRedis, type RedisCluster, startRedisCluster } from '../harness/redis.ts';
 import {
@@ -8,6 +7,7 @@ import {
   openRedisStore,
   openTieredStore,
   parseRedisConfig,
+  valuesOf,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
@@ -42,10 +42,6 @@ function keysOf(config: ReturnType<typeof configOf>): string[] {
   });
 }
 
-async function valuesOf(store: CacheStore, keys: readonly string[]) {
-  return (await store.getMany(keys)).map((found) => found?.value);
-}
-
 test('only the entries of a hanging master are misses', async () => {
   const config = configOf();
   await using opened = await openRedisStore(config, clock.now);
@@ -61,7 +57,7 @@ test('only the entries of a hanging master are misses', async () => {
   try {
     const answers = store.getMany(keys);
     // The other masters answer meanwhile.
-    expect(await valuesOf(store, keys.slice(0, 4))).toEqual(['0', '1', '2', '3']);
+    expect(await valuesOf(store, ...keys.slice(0, 4))).toEqual(['0', '1', '2', '3']);
     deadlines.fire(20);
     expect((await answers).map((found) => found?.value)).toEqual(['0', '1', '2', '3', undefined, undefined]);
   } finally {
@@ -96,8 +92,8 @@ test('an invalidation is received at once, even if a master with tagged entries 
     hanging?.resume();
   }
   await result;
-  expect(await valuesOf(here.store, [first, last])).toEqual([undefined, undefined]);
-  expect(await valuesOf(there.store, [first, last])).toEqual([undefined, undefined]);
+  expect(await valuesOf(here.store, first, last)).toEqual([undefined, undefined]);
+  expect(await valuesOf(there.store, first, last)).toEqual([undefined, undefined]);
 });
 
 test('entries stay readable when their slot moves to another master', async () => {
@@ -111,10 +107,10 @@ test('entries stay readable when their slot moves to another master', async () =
   );
   await store.awaitWrites();
   await moveSlot(slotOf(slotNames(buckets)[0] ?? ''), 0, 1);
-  expect(await valuesOf(store, keys)).toEqual(['0', '1', '2', '3', '4', '5']);
+  expect(await valuesOf(store, ...keys)).toEqual(['0', '1', '2', '3', '4', '5']);
   store.setMany([entry({ key: keys[0] ?? '', value: 'new', storedAt: clock.time + 1 })], store.beginRead());
   await store.awaitWrites();
-  expect(await valuesOf(store, keys.slice(0, 1))).toEqual(['new']);
+  expect(await valuesOf(store, ...keys.slice(0, 1))).toEqual(['new']);
   expect(await store.deleteByTags(['type:Product'])).toEqual({ deleted: 6, isPending: false });
 });
 
@@ -141,7 +137,7 @@ test('a master that restarts empty accepts entries again', async () => {
   }
   store.setMany([entry({ key: last, value: '2' })], store.beginRead());
   await store.awaitWrites();
-  expect(await valuesOf(store, [last])).toEqual(['2']);
+  expect(await valuesOf(store, last)).toEqual(['2']);
 });
 
 async function moveSlot(slot: number, from: number, to: number): Promise<void> {

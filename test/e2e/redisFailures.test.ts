@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
 import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
@@ -14,6 +13,7 @@ import {
   openRedisStore,
   parseRedisConfig,
   shortSocketTimeout,
+  valuesOf,
   waitForProblem,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
@@ -39,10 +39,6 @@ async function open(config: Parameters<typeof parseRedisConfig>[0] = {}) {
     clock.now,
   );
   return { ...opened, keyPrefix, keys: new RedisKeys(keyPrefix, 1) };
-}
-
-async function valuesOf(store: CacheStore, ...keys: string[]) {
-  return (await store.getMany(keys)).map((found) => found?.value);
 }
 
 /** Commands of an operator. */

@@ -12,6 +12,7 @@ import {
   openTieredStore,
   parseRedisConfig,
   shortSocketTimeout,
+  valuesOf,
   waitForProblem,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
@@ -54,10 +55,6 @@ async function write(
 ): Promise<void> {
   store.setMany([entry(options)], store.beginRead());
   await waitForWrites();
-}
-
-async function valuesOf(store: CacheStore, ...keys: string[]) {
-  return (await store.getMany(keys)).map((found) => found?.value);
 }
 
 async function operate(...command: [string, ...string[]]): Promise<void> {

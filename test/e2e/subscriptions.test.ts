@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
 import { openStream, operationRequest, reserveStream } from '../harness/singleConnection.ts';
-import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
+import { startTestGateway, subscribed, type TestGateway } from '../harness/testGateway.ts';
 
 /** A demo whose subgraphs use WebSockets for subscriptions. */
 function start(): Promise<TestGateway> {
@@ -37,15 +37,6 @@ async function ask({ url }: Pick<TestGateway, 'url'>, query: string): Promise<un
 
 const review = (body: string) =>
   `mutation { addReview(input: { productId: "p77", authorId: "a117", rating: 4, body: "${body}" }) { __typename } }`;
-
-/** Resolves when the subgraph has `count` subscriptions. */
-function subscribed({ subgraphs }: TestGateway, count: number): Promise<void> {
-  return subgraphs.reviews.requests.waitUntil(
-    ({ recent }) =>
-      recent.filter(({ transport, outcome }) => transport === 'websocket' && outcome === 'pending').length ===
-      count,
-  );
-}
 
 const whole = 'subscription { reviewAdded { body product { name inStock } author { displayName } } }';
 

@@ -53,6 +53,9 @@ export interface EnrichedShop extends AsyncDisposable {
   pollUpdates(token: string | undefined, headers?: Readonly<Record<string, string>>): Promise<Response>;
 }
 
+/** The token of a response, with what is pending. */
+export const enrichmentOf = ({ extensions }: EnrichedBody) => extensions?.tributary?.enrichment;
+
 /** A gateway whose enrichments have a budget of 0 ms, unless `enrichment` says otherwise. */
 export async function startEnrichedShop(options: EnrichedShopOptions = {}): Promise<EnrichedShop> {
   const gateway = await startInlineGateway({

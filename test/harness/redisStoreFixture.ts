@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisStore, type RedisStoreOptions } from '../../gateway/cache/store/redisStore.ts';
 import { type StoreProblemKind, StoreProblems } from '../../gateway/cache/store/storeProblems.ts';
 import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
@@ -126,4 +127,9 @@ export async function waitForProblem(
   kind: StoreProblemKind,
 ): Promise<void> {
   while (!problems.counts.has(kind)) await problemEvents.waitForNext();
+}
+
+/** The values that a store has for these keys. */
+export async function valuesOf(store: CacheStore, ...keys: readonly string[]) {
+  return (await store.getMany(keys)).map((found) => found?.value);
 }

@@ -72,3 +72,12 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     throw error;
   }
 }
+
+/** Resolves when the reviews subgraph has exactly `count` subscriptions. */
+export function subscribed({ subgraphs }: TestGateway, count: number): Promise<void> {
+  return subgraphs.reviews.requests.waitUntil(
+    ({ recent }) =>
+      recent.filter(({ transport, outcome }) => transport === 'websocket' && outcome === 'pending').length ===
+      count,
+  );
+}

@@ -17,7 +17,7 @@ import {
   type Variables,
 } from 'relay-runtime';
 import { WebSocket } from 'ws';
-import { startTestGateway, type TestGateway } from '../../harness/testGateway.ts';
+import { startTestGateway, subscribed, type TestGateway } from '../../harness/testGateway.ts';
 import reviewAddedRequest from './__generated__/relayReviewAddedSubscription.graphql.ts';
 import { ResultLog } from './resultLog.ts';
 
@@ -154,15 +154,6 @@ async function addReview({ url }: TestGateway, body: string): Promise<void> {
     }),
   });
   expect(await response.json()).toEqual({ data: { addReview: { review: { body } } } });
-}
-
-/** Resolves when the reviews subgraph has exactly `count` subscriptions. */
-function subscribed({ subgraphs }: TestGateway, count: number): Promise<void> {
-  return subgraphs.reviews.requests.waitUntil(
-    ({ recent }) =>
-      recent.filter(({ transport, outcome }) => transport === 'websocket' && outcome === 'pending').length ===
-      count,
-  );
 }
 
 /** An event as the clients see it, without the `__typename`s and ids that some of them add. */

@@ -2,11 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import { buildSchema } from 'graphql';
 import { ExecutionQueue } from '../../../gateway/execution/executionQueue.ts';
 import type { RequestPriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
-import { yieldToEventLoop } from '../../../gateway/time/yieldToEventLoop.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { rootFetch } from '../../harness/fetchNodes.ts';
 import { createLocalPipeline } from '../../harness/localPipeline.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
+import { waitUntil } from '../../harness/waitUntil.ts';
 
 const sampleMs = 20;
 function createQueue() {
@@ -205,17 +205,12 @@ function createPipeline(queue: ExecutionQueue) {
   });
 }
 
-async function untilWaiting(queue: ExecutionQueue): Promise<void> {
-  for (let n = 0; n < 100 && queue.length === 0; n++) await yieldToEventLoop();
-  expect(queue.length).toBe(1);
-}
-
 test('an operation calls no subgraph until it is its turn, and leaves its turn to others when it has ended', async () => {
   const { queue, fill, end, enter, log } = createQueue();
   await fill();
   const pipeline = createPipeline(queue);
   const answer = pipeline.execute('{ answer }');
-  await untilWaiting(queue);
+  await waitUntil(() => queue.length === 1);
   expect(pipeline.calls).toEqual([]);
   enter('next', { deadline: Number.POSITIVE_INFINITY });
   await end();
@@ -234,7 +229,7 @@ test('an operation whose client disconnects while it waits for its turn leaves n
   process.on('unhandledRejection', record);
   try {
     const answer = createPipeline(queue).respond('{ answer }', {}, undefined, undefined, client.signal);
-    await untilWaiting(queue);
+    await waitUntil(() => queue.length === 1);
     client.abort();
     await expect(answer).rejects.toMatchObject({ code: 'REQUEST_ABORTED' });
     await waitForTurns(2);

@@ -14,6 +14,7 @@ import {
   type ScriptedSubgraph,
   startScriptedSubgraph,
 } from '../../harness/scriptedSubgraph.ts';
+import { waitUntil } from '../../harness/waitUntil.ts';
 import { type ClientFixture, createClientFixture, type SentRequest } from './clientFixture.ts';
 
 const ok = { data: { ok: true } };
@@ -55,9 +56,8 @@ function createFixture(at: CallPolicySettings, observed: SubgraphCallEvent[] = [
 }
 
 /** Resolves when the attempts so far have ended: the client then waits with one timer, for the retry. */
-async function untilEnded(events: readonly SubgraphCallEvent[], count: number): Promise<void> {
-  while (events.length < count) await new Promise((resolve) => setImmediate(resolve));
-}
+const untilEnded = (events: readonly SubgraphCallEvent[], count: number): Promise<void> =>
+  waitUntil(() => events.length >= count);
 
 /** An observer that counts the calls that are sent again. */
 function countResends(): {

@@ -10,6 +10,7 @@ import { SubscriberQueue } from '../../../gateway/subscriptions/subscriberQueue.
 import { RawConnection } from '../../harness/rawHttp.ts';
 import { type ScriptedServer, startScriptedServer } from '../../harness/scriptedServer.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
+import { waitUntil } from '../../harness/waitUntil.ts';
 
 /** A client's subscription, as the gateway sees it. */
 interface Subscription {
@@ -152,10 +153,6 @@ function result(value: string): SubscriptionPayload {
   return { text: JSON.stringify({ data: { greetings: value } }) };
 }
 
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await waitForTurns(1);
-}
-
 describe.each(transports)('a direct writer for %s', (_, open) => {
   const clients: Client[] = [];
   const openAll = async (...ids: (readonly [string, string])[]): Promise<void> => {
@@ -190,7 +187,7 @@ describe.each(transports)('a direct writer for %s', (_, open) => {
       broadcast(batch);
       await waitForTurns(3);
     }
-    await until(() => clients.every(({ results }) => results.length >= count));
+    await waitUntil(() => clients.every(({ results }) => results.length >= count));
     const [plain, ...others] = clients.map(({ results }) => results);
     expect(plain?.map((text) => text.replace(/^1-0/, ''))).toEqual(batches.flat().map(({ text }) => text));
     for (const results of others) expect(results).toEqual(plain);
@@ -211,16 +208,16 @@ describe.each(transports)('a direct writer for %s', (_, open) => {
       const payloads = [result(`${sent.length} ${'x'.repeat(300_000)}`), result(`${sent.length + 1}`)];
       sent.push(...payloads.map(({ text }) => text));
       broadcast(payloads);
-      await until(() => fast.results.length === sent.length);
+      await waitUntil(() => fast.results.length === sent.length);
     };
     while (slowSide.direct.length === fastSide.direct.length) await send();
     for (let more = 0; more < 3; more++) await send();
     const directBefore = slowSide.direct.length;
     slow.resume();
-    await until(() => slow.results.length === sent.length);
+    await waitUntil(() => slow.results.length === sent.length);
     await waitForTurns(3);
     await send();
-    await until(() => slow.results.length === sent.length);
+    await waitUntil(() => slow.results.length === sent.length);
     expect(slow.results).toEqual(sent);
     expect(fast.results).toEqual(sent);
     expect(slowSide.direct.length).toBe(directBefore + 1);
@@ -238,7 +235,7 @@ describe.each(transports)('a direct writer for %s', (_, open) => {
       // The reader writes the payload and waits for the next one, without a turn of the event loop.
       for (let step = 0; step < 50; step++) await Promise.resolve();
     }
-    await until(() => client.results.length === payloads.length);
+    await waitUntil(() => client.results.length === payloads.length);
     expect(client.results).toEqual(payloads.map(({ text }) => text));
     closeAll();
   });

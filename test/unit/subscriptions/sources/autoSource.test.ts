@@ -15,7 +15,7 @@ import {
   type SourceFixture,
 } from '../../../harness/sourceFixture.ts';
 import { createTickSchema, Ticks } from '../../../harness/ticks.ts';
-import { waitForTurns } from '../../../harness/waitForTurns.ts';
+import { waitUntil } from '../../../harness/waitUntil.ts';
 import {
   startGraphqlWsUpstream,
   startScriptedWebSocketUpstream,
@@ -91,10 +91,6 @@ function autoSource(
   });
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await waitForTurns();
-}
-
 describe('background detection', () => {
   test('detects a WebSocket without sending an operation', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
@@ -120,7 +116,7 @@ describe('background detection', () => {
     await using upstream = await httpUpstream(createHandler({ schema: createTickSchema(ticks) }));
     await using at = autoSource(`${upstream.url}/stream`);
     at.find();
-    await until(() => at.chosen.length === 1);
+    await waitUntil(() => at.chosen.length === 1);
     expect([at.chosen, at.clock.activeTimerCount]).toEqual([['reviews sse'], 0]);
     const { receiver } = at.subscribe();
     await ticks.waitForListeners(1);
@@ -135,12 +131,12 @@ describe('background detection', () => {
     const port = Number(new URL(before.url).port);
     await before[Symbol.asyncDispose]();
     at.find();
-    await until(() => at.delaysMs.at(-1) === firstDelayMs);
+    await waitUntil(() => at.delaysMs.at(-1) === firstDelayMs);
     at.clock.advance(firstDelayMs);
-    await until(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
+    await waitUntil(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
     await using upstream = await httpUpstream(multipart, port);
     at.clock.advance(2 * firstDelayMs);
-    await until(() => at.chosen.length === 1);
+    await waitUntil(() => at.chosen.length === 1);
     expect([at.chosen, at.clock.activeTimerCount]).toEqual([['reviews multipart'], 0]);
     expect(upstream.accepts).toEqual(['websocket', accepts.sse, accepts.multipart]);
   });
@@ -149,7 +145,7 @@ describe('background detection', () => {
     await using upstream = await httpUpstream(json(401, { errors: [{ message: 'who?' }] }));
     await using at = autoSource(upstream.url);
     at.find();
-    await until(() => upstream.accepts.length === 1 && at.clock.activeTimerCount === 0);
+    await waitUntil(() => upstream.accepts.length === 1 && at.clock.activeTimerCount === 0);
     expect([upstream.accepts, at.chosen]).toEqual([['websocket'], []]);
   });
 
@@ -157,7 +153,7 @@ describe('background detection', () => {
     await using upstream = await httpUpstream(json(200, { errors: [{ message: 'no subscriptions' }] }));
     await using at = autoSource(upstream.url);
     at.find();
-    await until(() => upstream.accepts.length === 3 && at.clock.activeTimerCount === 0);
+    await waitUntil(() => upstream.accepts.length === 3 && at.clock.activeTimerCount === 0);
     expect(at.chosen).toEqual([]);
   });
 

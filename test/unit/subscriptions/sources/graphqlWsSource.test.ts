@@ -13,6 +13,7 @@ import {
   type SourceFixture,
 } from '../../../harness/sourceFixture.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
+import { waitUntil } from '../../../harness/waitUntil.ts';
 import {
   type ScriptedSocket,
   startGraphqlWsUpstream,
@@ -421,7 +422,7 @@ describe('lost connections', () => {
     await server.receiver.waitForLog(1);
     at.clock.advance(firstDelayMs);
     (await upstream.next()).socket.terminate();
-    await turnsUntil(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
+    await waitUntil(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
     at.clock.advance(2 * firstDelayMs - 1);
     expect(upstream.handshakes).toHaveLength(2);
     at.clock.advance(1);
@@ -675,7 +676,3 @@ describe('protocol violations', () => {
     expect(await other.receiver.waitForLog(1)).toEqual(['{"tick":2}']);
   });
 });
-
-async function turnsUntil(condition: () => boolean): Promise<void> {
-  while (!condition()) await waitForTurns();
-}

@@ -12,6 +12,7 @@ import {
   type TestSubscription,
 } from '../../../harness/sourceFixture.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
+import { waitUntil } from '../../../harness/waitUntil.ts';
 import { type OpenStream, type StreamUpstream, startStreamUpstream } from './streamUpstream.ts';
 
 const formats = [
@@ -54,7 +55,7 @@ describe.each(formats)('$name', (format) => {
   ): Promise<TestSubscription & { stream: OpenStream }> {
     const subscribed = at.subscribe();
     const stream = await begun(upstream);
-    await until(() => at.acceptedSubgraphs.length === 1);
+    await waitUntil(() => at.acceptedSubgraphs.length === 1);
     return { ...subscribed, stream };
   }
 
@@ -389,7 +390,7 @@ describe.each(formats)('$name', (format) => {
       await receiver.waitForLog(1);
       at.clock.advance(firstDelayMs);
       (await upstream.next()).exchange.respond({ status: 503, body: '' });
-      await until(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
+      await waitUntil(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
       at.clock.advance(2 * firstDelayMs);
       (await upstream.next()).exchange.reset();
       expect(await receiver.waitForLog(2)).toEqual([
@@ -419,7 +420,7 @@ describe.each(formats)('$name', (format) => {
       await receiver.waitForLog(1);
       at.clock.advance(firstDelayMs);
       (await upstream.next()).exchange.respond({ status: 429, body: '' });
-      await until(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
+      await waitUntil(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
       at.clock.advance(2 * firstDelayMs);
       (await begun(upstream)).write(format.event(tick(2)));
       expect((await receiver.waitForLog(2))[1]).toBe('{"tick":2}');
@@ -473,7 +474,3 @@ describe.each(formats)('$name', (format) => {
     });
   });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await waitForTurns();
-}
