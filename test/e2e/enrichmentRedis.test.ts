@@ -38,6 +38,7 @@ import {
   startRedisCluster,
 } from '../harness/redis.ts';
 import { parseRedisConfig, shortSocketTimeout } from '../harness/redisStoreFixture.ts';
+import { waitUntil } from '../harness/waitUntil.ts';
 
 // The first run on a machine downloads Redis.
 const downloadTimeoutMs = 300_000;
@@ -55,18 +56,6 @@ afterAll(async () => {
 
 /** For processes that live to the end of the test. With less, a pause of this process would make one take the other for dead. */
 const patientReclaim = { reclaimAfter: 60_000 };
-
-// Shorter than the timeout of a test, for a message that names the probe.
-const patienceMs = 45_000;
-
-/** Resolves when the probe returns true. */
-async function waitUntil(probe: () => Promise<boolean> | boolean): Promise<void> {
-  const end = performance.now() + patienceMs;
-  while (!(await probe())) {
-    if (performance.now() > end) throw new Error(`Not true after ${patienceMs / 1_000} s: ${probe}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
 
 /** Closes a process that cannot store everything: its timeouts pass. */
 async function closeWithTimeouts({
