@@ -39,7 +39,7 @@ export class FetchCache {
 
   constructor(options: FetchCacheOptions) {
     this.options = options;
-    this.refreshBackoff = new RefreshBackoff(options.now);
+    this.refreshBackoff = new RefreshBackoff(options.timers);
   }
 
   get store(): CacheStore {
@@ -50,20 +50,20 @@ export class FetchCache {
 /** Keys that must not be refreshed yet, because their latest refresh failed. */
 class RefreshBackoff {
   readonly #blockedUntil = new LRUCache<string, number>({ max: 10_000 });
-  readonly #now: () => number;
+  readonly #timers: Timers;
 
-  constructor(now: () => number) {
-    this.#now = now;
+  constructor(timers: Timers) {
+    this.#timers = timers;
   }
 
   backOff(key: string, forMs: number): void {
-    this.#blockedUntil.set(key, this.#now() + forMs);
+    this.#blockedUntil.set(key, this.#timers.now() + forMs);
   }
 
   isBackingOff(key: string): boolean {
     const until = this.#blockedUntil.get(key);
     if (until === undefined) return false;
-    if (this.#now() < until) return true;
+    if (this.#timers.now() < until) return true;
     this.#blockedUntil.delete(key);
     return false;
   }

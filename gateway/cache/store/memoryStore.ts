@@ -6,6 +6,7 @@ import {
   type CacheStore,
   type CacheWrite,
   type InvalidationResult,
+  maxClockSkewMs,
   type ReadVersion,
   usableUntil,
 } from './cacheStore.ts';
@@ -113,7 +114,7 @@ export class MemoryStore implements CacheStore {
     for (const { key, ...entry } of entries) {
       if (usableUntil(entry) <= now) continue;
       if (this.#history.isInvalidatedSince(entry.tags, since.inProcess)) continue;
-      const stored = this.#entries.peek(key);
+      const stored = this.#getUsable(key, now);
       if (stored !== undefined && isNewer(stored, entry, since)) continue;
       this.#set(key, new MemoryEntry(entry, since.inProcess));
     }
@@ -171,7 +172,8 @@ export class MemoryStore implements CacheStore {
 
   #getUsable(key: string, now: number): MemoryEntry | undefined {
     const entry = this.#entries.peek(key);
-    if (entry === undefined || entry.usableUntil > now) return entry;
+    if (entry === undefined) return undefined;
+    if (entry.usableUntil > now && entry.storedAt <= now + maxClockSkewMs) return entry;
     this.#entries.delete(key);
     return undefined;
   }

@@ -11,6 +11,7 @@ import {
   type CacheStore,
   type CacheWrite,
   type InvalidationResult,
+  maxClockSkewMs,
   type ReadVersion,
   usableUntil,
 } from './cacheStore.ts';
@@ -44,9 +45,6 @@ const minTagPageSize = 20;
 
 // The nodes of a Cluster connect one after another, and a node can refuse commands for a while.
 const prepareRetryMs = 1_000;
-
-// An entry stays fresh for at most this much longer than its rule allows, if the clock of its writer is ahead.
-const maxClockSkewMs = 5_000;
 
 // Bounds the memory for writes to a Redis that does not answer.
 const maxBytesInFlight = 32 * 1024 ** 2;

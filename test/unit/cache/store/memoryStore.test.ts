@@ -116,3 +116,22 @@ test('clear rejects writes of reads that began before', () => {
   store.setMany([createCacheWrite(clock, { key: '2' })], before);
   expect(store.getMany(['1', '2'])).toEqual([undefined, undefined]);
 });
+
+test('an entry that was stored more than 5 s in the future, before the clock was set back, is neither served nor kept', async () => {
+  const { clock, store, write } = open(10_000);
+  write({ value: '"before"', tags: ['tag'] });
+  clock.time -= 5_000;
+  expect(store.getMany(['key'])).toEqual([expect.objectContaining({ value: '"before"' })]);
+  clock.time -= 1;
+  expect(await store.keysWithTag('tag', 10)).toEqual([]);
+  expect(store.getMany(['key'])).toEqual([undefined]);
+  expect(store.entryCount).toBe(0);
+});
+
+test('an entry that was stored before the clock was set back is replaced by the next one', () => {
+  const { clock, store, write } = open(10_000);
+  write({ value: '"before"' });
+  clock.time -= 3_600_000;
+  write({ value: '"after"' });
+  expect(store.getMany(['key'])).toEqual([expect.objectContaining({ value: '"after"' })]);
+});
