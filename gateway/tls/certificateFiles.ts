@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describeReadError } from '../files/describeReadError.ts';
 import { FileWatcher } from '../files/fileWatcher.ts';
-import type { Timers } from '../time/timers.ts';
+import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
 
 type CertificateFileKind = 'cert' | 'key' | 'ca';
 
@@ -45,17 +45,29 @@ export interface WatchedCertificateFiles {
   close(): Promise<void>;
 }
 
+/** How often the validity periods are checked while the files do not change. */
+const validityCheckIntervalMs = 3_600_000;
+
 /** Reads the files of a certificate with its key, and of trusted certificate authorities, and reads them again when they
  *  change. A certificate and a key that are replaced one after the other are used when they match. */
 export function watchCertificateFiles(
   files: CertificateFiles,
   listener: CertificateFilesListener,
 ): WatchedCertificateFiles {
-  const { timers, settleMs, now = Date.now } = listener;
+  const { timers = systemTimers, settleMs, now = Date.now } = listener;
   let isClosed = false;
   let isFirst = true;
   let current: Usable | CertificateFileError | undefined;
   let lastWarning: string | undefined;
+  let cancelCheck: CancelTimer | undefined;
+
+  const checkValidity = (used: Usable): void => {
+    cancelCheck?.();
+    const warning = findValidityProblem(files, used, now());
+    if (warning !== undefined && warning !== lastWarning) listener.onWarning?.(warning);
+    lastWarning = warning;
+    cancelCheck = timers.after(validityCheckIntervalMs, () => checkValidity(used));
+  };
 
   const readOnce = async (): Promise<void> => {
     const previous = current;
@@ -67,9 +79,7 @@ export function watchCertificateFiles(
       if (!isFirst && !isKnown) listener.onError(result);
       return;
     }
-    const warning = findValidityProblem(files, result, now());
-    if (warning !== undefined && warning !== lastWarning) listener.onWarning?.(warning);
-    lastWarning = warning;
+    checkValidity(result);
     if (!isFirst && !hasEqualContents(previous, result)) listener.onChange(result.contents);
   };
 
@@ -84,6 +94,7 @@ export function watchCertificateFiles(
     },
     close: () => {
       isClosed = true;
+      cancelCheck?.();
       return watcher.stop();
     },
   };

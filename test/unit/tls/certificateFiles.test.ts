@@ -54,6 +54,7 @@ function watch(of: CertificateFiles = files, now?: () => number) {
   });
   return {
     read: watched.read,
+    timers,
     events,
     /** Resolves after the next event, which a change of a file has caused. */
     async nextEvent(): Promise<void> {
@@ -180,5 +181,20 @@ describe('watchCertificateFiles', () => {
     const early = watch({ ca: files.ca }, () => 0);
     await early.read();
     expect(early.events).toEqual([expect.stringContaining('(CN=authority) that is not valid before ')]);
+  });
+
+  test('warns once of a certificate that expires while it is watched, although its file does not change', async () => {
+    const hourMs = 3_600_000;
+    let now = Date.now();
+    const { read, events, timers } = watch({ ca: files.ca }, () => now);
+    await read();
+    timers.fire(hourMs);
+    expect(events).toEqual([]);
+    now += 3 * 86_400_000;
+    timers.fire(hourMs);
+    timers.fire(hourMs);
+    expect(events).toEqual([expect.stringContaining('(CN=authority) that expired on ')]);
+    await watched?.close();
+    expect(timers.pendingMs()).toEqual([]);
   });
 });
