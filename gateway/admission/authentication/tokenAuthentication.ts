@@ -3,7 +3,7 @@ import type { ClientIdentity } from '../../execution/requestContext.ts';
 import type { ResponseCaching } from '../../response/responseCaching.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import { type CancelTimer, maxTimerMs, type Timers } from '../../time/timers.ts';
+import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { ReadIdentity } from '../identity.ts';
 import { type Authentication, watchNothing } from './authentication.ts';
 import { AuthenticationMetrics } from './authenticationMetrics.ts';
@@ -11,6 +11,10 @@ import { KeysUnavailableError, RemoteKeySet } from './remoteKeySet.ts';
 import { createTokenReader, type ReadToken } from './tokenReader.ts';
 import { keysUnavailableError, TokenRefusal } from './tokenRefusal.ts';
 import { TokenVerifier } from './tokenVerifier.ts';
+
+/** The longest time between two checks of a token that a stream depends on. A timer for the whole remaining time would fire too late
+ *  after the machine was suspended, or the clock was set forward. */
+const maxCheckIntervalMs = 60_000;
 
 interface TokenAuthenticationOptions {
   readonly jwt: NonNullable<GatewayConfig['security']['jwt']>;
@@ -100,13 +104,16 @@ export class TokenAuthentication implements Authentication {
     if (expiresAt === undefined) return watchNothing;
     const { timers, now } = this.#options;
     let cancel = watchNothing;
-    const wait = (): void => {
-      const remainingMs = Math.ceil(expiresAt - now());
-      if (remainingMs > 0) cancel = timers.after(Math.min(remainingMs, maxTimerMs), wait);
+    const checkLater = (remainingMs: number): void => {
+      cancel = timers.after(Math.min(Math.max(0, Math.ceil(remainingMs)), maxCheckIntervalMs), check);
+    };
+    const check = (): void => {
+      const remainingMs = expiresAt - now();
+      if (remainingMs > 0) checkLater(remainingMs);
       else onExpired(new TokenRefusal('expired', ' Send the operation again with a new one.'));
     };
     // The first check is a timer, too: the caller has no function to stop it before this one returns.
-    cancel = timers.after(Math.min(Math.max(0, Math.ceil(expiresAt - now())), maxTimerMs), wait);
+    checkLater(expiresAt - now());
     return () => cancel();
   }
 

@@ -17,7 +17,11 @@ class LimitedTimers extends FakeTimers {
   }
 }
 
-function createAuthentication(jwks: string, timers = new LimitedTimers()): TokenAuthentication {
+function createAuthentication(
+  jwks: string,
+  timers = new LimitedTimers(),
+  now = () => timers.now(),
+): TokenAuthentication {
   const { security } = parseConfig({
     supergraph: { file: 'supergraph.graphql' },
     security: { jwt: { issuers: [{ jwks }] } },
@@ -26,7 +30,7 @@ function createAuthentication(jwks: string, timers = new LimitedTimers()): Token
     jwt: security.jwt as NonNullable<typeof security.jwt>,
     readIdentity: createIdentityReader(),
     timers,
-    now: () => timers.now(),
+    now,
     log: createLogger('silent'),
     metrics: createMetrics(),
   });
@@ -44,6 +48,24 @@ test('a token that expires after months is watched until then', () => {
   timers.advance(longestDelayMs);
   stop();
   timers.advance(2 * longestDelayMs - 1);
+  expect(expired).toEqual([]);
+  timers.advance(1);
+  expect([expired, timers.pendingCount]).toEqual([['UNAUTHENTICATED'], 0]);
+});
+
+test('a token ends within a minute when the clock is set forward past its expiry, as after a suspended machine', () => {
+  const timers = new LimitedTimers();
+  let suspendedMs = 0;
+  const authentication = createAuthentication(
+    'http://127.0.0.1:1/jwks',
+    timers,
+    () => timers.now() + suspendedMs,
+  );
+  const expired: string[] = [];
+  authentication.watchExpiry({ ...client, expiresAt: 3_600_000 }, ({ code }) => expired.push(code));
+  timers.advance(90_000);
+  suspendedMs = 3_600_000;
+  timers.advance(29_999);
   expect(expired).toEqual([]);
   timers.advance(1);
   expect([expired, timers.pendingCount]).toEqual([['UNAUTHENTICATED'], 0]);
