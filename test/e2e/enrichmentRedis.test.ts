@@ -1067,4 +1067,16 @@ describe('A Redis that is slow', () => {
     await updates;
     expect(await reader.enrichments.readArrived(token, ada)).toBeUndefined();
   });
+
+  test('and has lost pending updates has no valid token after the recovery window, also if the clock was set back', async () => {
+    const prefix = randomUUID();
+    await using one = createEnrichmentReplica(server.url, prefix, patientReclaim);
+    await using reader = createManualEnrichmentReplica(server.url, prefix, patientReclaim);
+    const token = await enqueueJob(one.enrichments, jobOf('a'));
+    await waitUntil(async () => (await reader.enrichments.readArrived(token, ada)) !== undefined);
+    reader.setClockBack(3_600_000);
+    reader.advance(10_000);
+    await redis.del(await redis.keys(`${prefix}{a}enrichment:run:*`));
+    expect(await reader.enrichments.readArrived(token, ada)).toBeUndefined();
+  });
 });

@@ -67,6 +67,7 @@ export function createManualEnrichmentReplica(
 ) {
   const timers = new FakeTimers();
   let passedMs = 0;
+  let setBackMs = 0;
   const policy = createJobPolicy(jobs);
   const [events, executor] = [[] as string[], new RecordingExecutor()];
   const observer = createRecordingObserver(events);
@@ -74,7 +75,7 @@ export function createManualEnrichmentReplica(
     config: createReplicaConfig(url, keyPrefix, redis),
     policy,
     timers,
-    now: () => Date.now() + passedMs,
+    now: () => Date.now() + passedMs - setBackMs,
     observer,
     onFailure: () => {},
   });
@@ -97,6 +98,10 @@ export function createManualEnrichmentReplica(
     advance(ms: number): void {
       passedMs += ms;
       timers.advance(ms);
+    },
+    /** Sets the wall clock back. The timers go on. */
+    setClockBack(ms: number): void {
+      setBackMs += ms;
     },
     [Symbol.asyncDispose]: () => enrichments.close(closeTimeoutMs),
   };

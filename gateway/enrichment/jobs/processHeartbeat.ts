@@ -1,7 +1,8 @@
 import type { CancelTimer } from '../../time/timers.ts';
 import type { RedisJobContext } from './redisJobContext.ts';
 
-interface ProcessHeartbeatOptions extends RedisJobContext {
+interface ProcessHeartbeatOptions extends Pick<RedisJobContext, 'processId' | 'keys' | 'timers' | 'now'> {
+  readonly redis: Pick<RedisJobContext['redis'], 'sendCommand'>;
   /** A process without a heartbeat for this long is dead. */
   readonly expireAfterMs: number;
   /** Redis has lost the key before its expiry, and probably everything else. */
@@ -14,7 +15,9 @@ export class ProcessHeartbeat {
   #cancelTimer: CancelTimer = () => {};
   #beating: Promise<void> | undefined;
   #isStopped = false;
-  #lastBeatAt = Number.NEGATIVE_INFINITY;
+  /** The latest heartbeat, on the clock of the timers and on the wall clock. */
+  #lastBeat = { at: Number.NEGATIVE_INFINITY, time: Number.NEGATIVE_INFINITY };
+  /** On the clock of the timers. */
   #stableSince = Number.POSITIVE_INFINITY;
 
   constructor(options: ProcessHeartbeatOptions) {
@@ -29,10 +32,10 @@ export class ProcessHeartbeat {
   }
 
   async #renew(): Promise<void> {
-    const { processId, redis, keys, timers, now, expireAfterMs, onLost } = this.#options;
+    const { processId, redis, keys, timers, expireAfterMs, onLost } = this.#options;
     const args = [keys.heartbeat(processId), 1, 'PX', expireAfterMs];
     const isMissing = (await redis.sendCommand('set', [...args, 'XX'])) === null;
-    const isLost = isMissing && now() - this.#lastBeatAt <= this.#maxGapMs;
+    const isLost = isMissing && this.#gapMs <= this.#maxGapMs;
     if (isMissing) await redis.sendCommand('set', args);
     this.#recordBeat();
     this.#beating = undefined;
@@ -59,8 +62,15 @@ export class ProcessHeartbeat {
   }
 
   get #isStable(): boolean {
-    const { now, expireAfterMs } = this.#options;
-    return now() - this.#lastBeatAt <= this.#maxGapMs && now() - this.#stableSince >= expireAfterMs;
+    const { timers, expireAfterMs } = this.#options;
+    return this.#gapMs <= this.#maxGapMs && timers.now() - this.#stableSince >= expireAfterMs;
+  }
+
+  /** Time since the latest heartbeat. The clock of the timers stands still while the machine is suspended, and the wall clock may be
+   *  set back: the longer one counts. */
+  get #gapMs(): number {
+    const { timers, now } = this.#options;
+    return Math.max(timers.now() - this.#lastBeat.at, now() - this.#lastBeat.time);
   }
 
   /** Redis can be unreachable for this long before heartbeats of live processes expire. */
@@ -69,8 +79,8 @@ export class ProcessHeartbeat {
   }
 
   #recordBeat(): void {
-    const now = this.#options.now();
-    if (now - this.#lastBeatAt > this.#maxGapMs) this.#stableSince = now;
-    this.#lastBeatAt = now;
+    const { timers, now } = this.#options;
+    if (this.#gapMs > this.#maxGapMs) this.#stableSince = timers.now();
+    this.#lastBeat = { at: timers.now(), time: now() };
   }
 }

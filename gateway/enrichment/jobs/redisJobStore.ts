@@ -55,6 +55,7 @@ export class RedisJobStore implements JobStore {
   readonly #admin: RedisJobAdmin;
   readonly #notifier = new UpdateNotifier();
   readonly #readLimiter: ReadLimiter;
+  /** On the clock of the timers. */
   #recoveredAt = Number.NEGATIVE_INFINITY;
   #cancelResync: CancelTimer = () => {};
   #isEvicting = false;
@@ -244,12 +245,12 @@ export class RedisJobStore implements JobStore {
 
   /** Processes that know more than a Redis that has come back empty are writing to it. */
   get #isRecovering(): boolean {
-    return this.#options.now() - this.#recoveredAt < recoveryWindowMs;
+    return this.#options.timers.now() - this.#recoveredAt < recoveryWindowMs;
   }
 
   /** Redis has lost data, or answers (again) and may have lost data, or published nothing for a while. */
   #recover(): void {
-    this.#recoveredAt = this.#options.now();
+    this.#recoveredAt = this.#options.timers.now();
     void this.#heartbeat.beat();
     this.#replicated.recover();
     this.#notifier.notifyAll();
