@@ -83,7 +83,12 @@ export class RateLimiter {
   #toResult({ consumedPoints, msBeforeNext }: RateLimiterRes, cost: number): RateLimitResult {
     const isAllowed = consumedPoints <= this.#options.cost;
     const spent = isAllowed ? consumedPoints : consumedPoints - cost;
-    return { isAllowed, remaining: Math.max(0, this.#options.cost - spent), resetMs: msBeforeNext };
+    return {
+      isAllowed,
+      remaining: Math.max(0, this.#options.cost - spent),
+      // The library reckons with the wall clock, which may have been set back, but ends the window by a timer.
+      resetMs: Math.min(msBeforeNext, this.#options.windowMs),
+    };
   }
 }
 

@@ -32,6 +32,14 @@ describe('a rate limiter without Redis', () => {
     now.mockReturnValue(1_000_000 + minute);
     expect(await limiter.spend('a', 1)).toEqual({ isAllowed: true, remaining: 1, resetMs: minute });
   });
+
+  test('asks a client to wait for at most one window after the clock was set back', async () => {
+    const now = jest.spyOn(Date, 'now').mockReturnValue(10_000_000);
+    const limiter = createLocal(2);
+    await limiter.spend('a', 2);
+    now.mockReturnValue(10_000_000 - 60 * minute);
+    expect(await limiter.spend('a', 1)).toEqual({ isAllowed: false, remaining: 0, resetMs: minute });
+  });
 });
 
 describe('a rate limiter with Redis', () => {
