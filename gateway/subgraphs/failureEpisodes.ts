@@ -1,4 +1,5 @@
 import type { Logger } from '../telemetry/logger.ts';
+import { isWithin } from '../time/isWithin.ts';
 import type { SubgraphCallEvent } from './httpSubgraphClient.ts';
 
 interface FailureEpisodesOptions {
@@ -65,7 +66,7 @@ export class FailureEpisodes {
     episode.lastFailureAt = at;
     const count = episode.failures.get(reason) ?? 0;
     episode.failures.set(reason, count + 1);
-    if (count > 0 && at - episode.loggedAt < reminderMs) return;
+    if (count > 0 && isWithin(reminderMs, episode.loggedAt, at)) return;
     episode.loggedAt = at;
     log.warn({ ...describeCall(), ...describe(episode) }, 'A subgraph is still failing');
   }
@@ -73,7 +74,7 @@ export class FailureEpisodes {
   #onSuccess(subgraph: string): void {
     const episode = this.#episodes.get(subgraph);
     if (episode === undefined) return;
-    if (this.#options.now() - episode.lastFailureAt < recoveryMs) return;
+    if (isWithin(recoveryMs, episode.lastFailureAt, this.#options.now())) return;
     this.#episodes.delete(subgraph);
     const endedAt = new Date(episode.lastFailureAt).toISOString();
     this.#options.log.info({ subgraph, ...describe(episode), endedAt }, 'A subgraph has recovered');

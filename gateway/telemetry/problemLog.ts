@@ -1,3 +1,4 @@
+import { isWithin } from '../time/isWithin.ts';
 import { toLabelValue } from './registerCounter.ts';
 
 export interface ProblemLogOptions {
@@ -35,7 +36,7 @@ export class ProblemLog<Kind extends string> {
     const reportedAt = now();
     const key = [kind, ...Object.values(subject)].join(' ');
     const loggedAt = this.#loggedAt.get(key);
-    if (loggedAt !== undefined && reportedAt - loggedAt < logIntervalMs) return;
+    if (loggedAt !== undefined && isWithin(logIntervalMs, loggedAt, reportedAt)) return;
     this.#loggedAt.set(key, reportedAt);
     log.warn({ problem: toLabelValue(kind), ...subject, count, message: detail }, message);
   }

@@ -43,6 +43,7 @@ export class DriftWatch {
   #refusals = new Map<string, string>();
   readonly #last = new LastDrift();
   #lastCheckAt: string | undefined;
+  /** On the clock of the timers. */
   #extraCheckAt = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
   #cancelTimer: CancelTimer | undefined;
@@ -107,7 +108,7 @@ export class DriftWatch {
   }
 
   #startExtraCheck(minIntervalMs: number): void {
-    const at = this.#options.now();
+    const at = this.#options.timers.now();
     if (at - this.#extraCheckAt < minIntervalMs || this.#checking !== undefined) return;
     this.#extraCheckAt = at;
     this.#startCheck();

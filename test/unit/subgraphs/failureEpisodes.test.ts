@@ -8,7 +8,7 @@ const cause = new Error('connect ECONNREFUSED');
 const failure = new CallFailure({ url }, new GatewayError('SUBGRAPH_UNREACHABLE', 'gone', { cause }));
 
 function observe() {
-  const lines: unknown[] = [];
+  const lines: { readonly level: string; readonly message: string | undefined }[] = [];
   let now = 0;
   const write =
     (level: string) =>
@@ -118,4 +118,19 @@ test('a further reason leaves a line of its own, once', () => {
       failures: { timeout: 1, http_error: 1 },
     },
   ]);
+});
+
+test('an episode is logged again, and ends, after the clock was set back', () => {
+  const { lines, advance, call } = observe();
+  call('timeout');
+  advance(-3_600_000);
+  call('timeout');
+  call('timeout');
+  expect(lines.map(({ message }) => message)).toEqual([
+    'A subgraph has begun to fail',
+    'A subgraph is still failing',
+  ]);
+  advance(-3_600_000);
+  call('ok');
+  expect(lines[2]).toMatchObject({ message: 'A subgraph has recovered', count: 3 });
 });

@@ -28,3 +28,18 @@ test('counts every problem, and logs one of each kind and subject per minute wit
     [{ problem: 'slow', count: 4, message: 'the fourth' }, 'a problem'],
   ]);
 });
+
+test('logs again at once after the clock was set back', () => {
+  const lines: unknown[] = [];
+  let now = 3_600_000;
+  const problems = new ProblemLog<'slow'>({
+    log: { warn: ({ count }) => lines.push(count) },
+    message: 'a problem',
+    now: () => now,
+  });
+  problems.report('slow', undefined);
+  now = 0;
+  problems.report('slow', undefined);
+  problems.report('slow', undefined);
+  expect(lines).toEqual([1, 2]);
+});
