@@ -3,6 +3,7 @@ import type { GatewayConfig } from '../config/schema.ts';
 import { messageOf } from '../errors.ts';
 import { MetricsDirectory } from '../telemetry/metricsDirectory.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
+import { systemTimers } from '../time/timers.ts';
 import { type Addresses, printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
@@ -85,7 +86,7 @@ class WorkerSupervisor {
     });
     void this.#shutdown.due.then(() => {
       this.#sendAll({ kind: 'tributary:drain' });
-      setTimeout(() => this.#killAll(), this.#config.listen.drainTimeout + killGraceMs).unref();
+      systemTimers.after(this.#config.listen.drainTimeout + killGraceMs, () => this.#killAll());
     });
     for (let index = 0; index < this.#count; index++) this.#startWorker(0);
     await this.#ended.promise;

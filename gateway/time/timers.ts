@@ -8,7 +8,7 @@ export const maxTimerMs = 2 ** 31 - 1;
 export interface Timers {
   /** Milliseconds on a monotonic clock, since an arbitrary moment. */
   now(): number;
-  /** Calls `run` once, after `ms` milliseconds. */
+  /** Calls `run` once, after `ms` milliseconds, or `maxTimerMs` if that is less. */
   after(ms: number, run: () => void): CancelTimer;
 }
 
@@ -16,7 +16,7 @@ export interface Timers {
 export const systemTimers: Timers = {
   now: () => performance.now(),
   after: (ms, run) => {
-    const timer = setTimeout(run, ms).unref();
+    const timer = setTimeout(run, Math.min(ms, maxTimerMs)).unref();
     return () => clearTimeout(timer);
   },
 };
