@@ -105,7 +105,7 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
   const invalidData = new ProblemLog({
     log,
     message: 'A subgraph returned data that does not fit the supergraph',
-    now: Date.now,
+    now: context.now,
   });
   let observing: readonly Feature[] | undefined;
   const pipeline = new Pipeline({

@@ -3,7 +3,7 @@ import type { FetchSender } from '../execution/fetchSender.ts';
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
 import { isRedisConfigured } from '../redis/redisOptions.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import { systemTimers } from '../time/timers.ts';
+import type { Timers } from '../time/timers.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { createCacheAdministration } from './cacheAdministration.ts';
 import { CacheMetrics, type CacheObserver } from './cacheMetrics.ts';
@@ -44,9 +44,9 @@ export class CacheFeature implements Feature {
 
   constructor(context: FeatureContext) {
     this.#context = context;
-    const { config, log, metrics, now } = context;
+    const { config, log, metrics, timers, now } = context;
     const problems = new StoreProblems({ log, now });
-    const store = createStore(config, problems, now);
+    const store = createStore(config, { problems, timers, now });
     const observer = new CacheMetrics({
       registry: metrics.registry,
       problems: () => problems.counts,
@@ -55,7 +55,7 @@ export class CacheFeature implements Feature {
     this.#problems = problems;
     this.#store = store;
     this.#observer = observer;
-    this.#cache = new FetchCache(createFetchCacheOptions({ config, store, observer, log, now }));
+    this.#cache = new FetchCache(createFetchCacheOptions({ config, store, observer, log, timers, now }));
     this.#usages = new RuleUsages({ log, now });
     this.#events = this.#createEvents();
   }
@@ -103,7 +103,7 @@ export class CacheFeature implements Feature {
   decorateFetches(fetches: FetchSender, supergraph: Supergraph): FetchSender {
     const rules = this.#rules.get(supergraph);
     if (rules === undefined) return fetches;
-    const { config, log } = this.#context;
+    const { config, log, timers } = this.#context;
     return new InvalidatingFetchSender({
       next: new CachingFetchSender({
         next: fetches,
@@ -121,7 +121,7 @@ export class CacheFeature implements Feature {
         ),
       onFault: (err) =>
         log.error({ err }, 'A mutation did not invalidate the cache because of an internal error'),
-      timers: systemTimers,
+      timers,
     });
   }
 
@@ -145,7 +145,7 @@ export class CacheFeature implements Feature {
   }
 
   #createEvents(): EventInvalidations | undefined {
-    const { config } = this.#context;
+    const { config, timers } = this.#context;
     const { stream } = config.cache.events;
     if (!config.cache.enabled || stream === '') return undefined;
     return new EventInvalidations({
@@ -155,6 +155,7 @@ export class CacheFeature implements Feature {
       parse: async (body) => parseInvalidationRequest(body, (await this.#currentRules()).graph),
       invalidate: (tags) => this.#invalidate(tags),
       onGap: async () => this.#invalidate([...(await this.#currentRules()).graph.subgraphs].map(subgraphTag)),
+      timers,
     });
   }
 
@@ -178,11 +179,10 @@ interface SupergraphRules {
 
 function createStore(
   config: GatewayConfig,
-  problems: StoreProblems,
-  now: () => number,
+  options: { readonly problems: StoreProblems; readonly timers: Timers; readonly now: () => number },
 ): MemoryStore | TieredStore {
   const { maxSize } = config.cache.memory;
   return config.cache.enabled && isRedisConfigured(config.redis)
-    ? new TieredStore({ config: config.redis, maxSize, problems, now })
-    : new MemoryStore({ maxSize, now });
+    ? new TieredStore({ ...options, config: config.redis, maxSize })
+    : new MemoryStore({ maxSize, now: options.now });
 }

@@ -6,7 +6,6 @@ import { reportValidationFailures } from '../subgraphs/policies/reportValidation
 import type { SendPolicy } from '../subgraphs/subgraphClient.ts';
 import type { SubgraphAddress } from '../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import { systemTimers } from '../time/timers.ts';
 import type { UnreadyReason } from '../transport/http/healthRoutes.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { registerContractMetrics } from './contractMetrics.ts';
@@ -31,7 +30,7 @@ export class ContractGuardFeature implements Feature {
   constructor(context: FeatureContext) {
     this.#context = context;
     const { config, log, metrics, timers, now, supergraphs } = context;
-    this.#recording = createRecordingHook(config, { log, timers: systemTimers, now });
+    this.#recording = createRecordingHook(config, { log, timers, now });
     const { guard: mode, directory, driftInterval: intervalMs } = config.contracts;
     if (mode === 'off') return;
     const { limits } = config;

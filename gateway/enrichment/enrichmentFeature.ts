@@ -128,7 +128,7 @@ export class EnrichmentFeature implements Feature {
   }
 
   #createJobs(): EnrichmentJobs {
-    const { config, log } = this.#context;
+    const { config, log, timers, now } = this.#context;
     if (this.#execution === undefined) throw new Error('runJobsWith() was not called.');
     const { executor, isShed } = this.#execution;
     return createEnrichmentJobs({
@@ -136,6 +136,8 @@ export class EnrichmentFeature implements Feature {
       isShed: (priority) => isShed(requestPriorityOf(priority)),
       policy: config.enrichment,
       attemptTimeoutMs: config.subgraphs.all.timeouts.deadline,
+      timers,
+      now,
       observer: this.#observer,
       log,
       redis: config.redis,

@@ -44,7 +44,7 @@ export interface RedisStreamReaderOptions {
   onStart?(id: string): void;
   /** The failed command will be retried. */
   onFailure(failure: RedisFailure): void;
-  readonly timers?: Timers;
+  readonly timers: Timers;
 }
 
 const defaultBatchSize = 100;
@@ -67,7 +67,7 @@ export class RedisStreamReader {
       if (!isStreamId(after)) throw new RangeError(`"${after}" is not the id of a Redis stream entry.`);
       this.#position = { id: after, addedCount: undefined, reportedDeletedId: firstStreamId };
     }
-    this.#redis = new RetryingRedisClient({ config, onFailure, ...(timers === undefined ? {} : { timers }) });
+    this.#redis = new RetryingRedisClient({ config, onFailure, timers });
     void this.#readLoop();
   }
 

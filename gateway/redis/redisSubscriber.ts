@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
-import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
+import type { CancelTimer, Timers } from '../time/timers.ts';
 import { loadIoredis } from './loadIoredis.ts';
 import { RedisFailure } from './redisFailure.ts';
 import {
@@ -18,7 +18,7 @@ interface RedisSubscriberOptions {
   /** Messages arrive from now on. Messages since the loss of the previous connection were missed. */
   onSubscribed(): void;
   onFailure(failure: RedisFailure): void;
-  readonly timers?: Timers;
+  readonly timers: Timers;
 }
 
 /** Subscribes to a channel until it is closed. In a Cluster it connects to one node, because messages are forwarded to all
@@ -33,7 +33,7 @@ export class RedisSubscriber {
 
   constructor(options: RedisSubscriberOptions) {
     this.#options = options;
-    this.#timers = options.timers ?? systemTimers;
+    this.#timers = options.timers;
     this.#connect();
   }
 

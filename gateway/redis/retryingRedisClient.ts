@@ -1,5 +1,5 @@
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
-import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
+import type { CancelTimer, Timers } from '../time/timers.ts';
 import { type RedisArgument, RedisClient, type RedisScript } from './redisClient.ts';
 import { RedisFailure } from './redisFailure.ts';
 import type { RedisConfig } from './redisOptions.ts';
@@ -7,7 +7,7 @@ import type { RedisConfig } from './redisOptions.ts';
 export interface RetryingRedisClientOptions {
   readonly config: RedisConfig;
   onFailure(failure: RedisFailure): void;
-  readonly timers?: Timers;
+  readonly timers: Timers;
 }
 
 /** A connection that retries commands with backoff until Redis has executed them. Commands must be idempotent. */
@@ -21,7 +21,7 @@ export class RetryingRedisClient {
 
   constructor(options: RetryingRedisClientOptions) {
     this.#options = options;
-    this.#timers = options.timers ?? systemTimers;
+    this.#timers = options.timers;
     this.#client = new RedisClient({
       config: options.config,
       onReady: () => this.#wakeAll(),

@@ -51,7 +51,7 @@ export class SubscriptionFeature implements Feature {
 
   constructor(context: FeatureContext) {
     this.#context = context;
-    const { config, log, metrics, timers } = context;
+    const { config, log, metrics, timers, now } = context;
     this.#publicUrl = config.listen.publicUrl;
     this.#policyOf = memoizePolicies(config);
     const endpoint = (subgraph: string): SourceEndpoint => this.#endpointOf(subgraph);
@@ -88,7 +88,7 @@ export class SubscriptionFeature implements Feature {
       },
       (subgraph) => this.#policyOf(subgraph).subscription.protocol,
     );
-    const problems = new TopicProblemLog({ log, now: Date.now });
+    const problems = new TopicProblemLog({ log, now });
     this.subscriptions = this.#createSubscriptions(source, problems);
     registerSubscriptionMetrics({
       registry: metrics.registry,
@@ -155,9 +155,9 @@ export class SubscriptionFeature implements Feature {
   }
 
   #createSubscriptions(source: SubscriptionSource, problems: TopicProblemLog): SubscriptionManager {
-    const { config, log, timers, openStream } = this.#context;
+    const { config, log, timers, now, openStream } = this.#context;
     const { queue, interruptions, reconnect, idleTimeout, topics, eventSize } = config.subscriptions;
-    const reporting = { policy: config.security, log, now: Date.now };
+    const reporting = { policy: config.security, log, now };
     const hub = new TopicHub({
       config: config.redis,
       bus: this.#bus,

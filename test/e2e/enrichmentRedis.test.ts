@@ -11,6 +11,7 @@ import { JobKeys } from '../../gateway/enrichment/jobs/jobKeys.ts';
 import { isRunWanted, joinRun, writeRun } from '../../gateway/enrichment/jobs/jobScripts.ts';
 import { RedisJobAdmin } from '../../gateway/enrichment/jobs/redisJobAdmin.ts';
 import { RetryingRedisClient } from '../../gateway/redis/retryingRedisClient.ts';
+import { systemTimers } from '../../gateway/time/timers.ts';
 import {
   ada,
   ControlledAttempt,
@@ -500,7 +501,7 @@ describe('A job that fails', () => {
     const tried = ['2-0 reviews "a by one"'];
     await waitUntil(async () => (await one.enrichments.readArrived(token, ada))?.hasNext === false);
     const config = parseRedisConfig({ url: server.url, keyPrefix: prefix });
-    const connection = new RetryingRedisClient({ config, onFailure: () => {} });
+    const connection = new RetryingRedisClient({ config, onFailure: () => {}, timers: systemTimers });
     const other = new RedisJobAdmin({
       redis: connection,
       keys: new JobKeys(prefix),
@@ -520,7 +521,7 @@ describe('A job that fails', () => {
 
   test('cannot be listed while Redis refuses the password: an error that names the reason', async () => {
     const config = parseRedisConfig({ url: server.url });
-    const connection = new RetryingRedisClient({ config, onFailure: () => {} });
+    const connection = new RetryingRedisClient({ config, onFailure: () => {}, timers: systemTimers });
     const refused = async (): Promise<never> => {
       throw new Error('WRONGPASS invalid username-password pair or user is disabled.');
     };
@@ -542,7 +543,7 @@ describe('A job that fails', () => {
     await own.kill();
     const failed = Promise.withResolvers<unknown>();
     const config = parseRedisConfig({ url: own.url });
-    const connection = new RetryingRedisClient({ config, onFailure: failed.resolve });
+    const connection = new RetryingRedisClient({ config, onFailure: failed.resolve, timers: systemTimers });
     await failed.promise;
     const waitForRedis = () => new Promise<never>(() => {});
     const admin = new RedisJobAdmin({

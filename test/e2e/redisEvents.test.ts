@@ -9,6 +9,7 @@ import { EventInvalidations } from '../../gateway/cache/invalidation/eventInvali
 import { EventPosition } from '../../gateway/cache/invalidation/eventPosition.ts';
 import type { ParsedInvalidationRequest } from '../../gateway/cache/invalidation/invalidationRequest.ts';
 import type { InvalidationResult } from '../../gateway/cache/store/cacheStore.ts';
+import { systemTimers } from '../../gateway/time/timers.ts';
 import { Gate } from '../harness/gate.ts';
 import {
   connectRedis,
@@ -73,6 +74,7 @@ function open({ stream, keyPrefix }: Place, options: OpenOptions = {}) {
     config,
     stream,
     problems: parts.problems,
+    timers: systemTimers,
     parse: options.parse ?? readTags,
     invalidate: async (tags) => {
       invalidated.push([...tags]);
@@ -281,10 +283,13 @@ test('the position never moves backward', async () => {
     timeouts: longRedisTimeouts,
   });
   const failures: unknown[] = [];
-  const positions = Array.from(
-    { length: 2 },
-    () => new EventPosition({ config, stream: here.stream, onFailure: (failure) => failures.push(failure) }),
-  );
+  const options = {
+    config,
+    stream: here.stream,
+    onFailure: (failure: unknown) => failures.push(failure),
+    timers: systemTimers,
+  };
+  const positions = Array.from({ length: 2 }, () => new EventPosition(options));
   const [one, two] = positions;
   for (const [id, expected] of [
     ['10-5', '10-5'],
@@ -295,11 +300,7 @@ test('the position never moves backward', async () => {
     ['9007199254740992-0', '9007199254740993-0'],
     ['9007199254740993-1', '9007199254740993-1'],
   ] as const) {
-    const position = new EventPosition({
-      config,
-      stream: here.stream,
-      onFailure: (failure) => failures.push(failure),
-    });
+    const position = new EventPosition(options);
     positions.push(position);
     position.save(id);
     // Sent after the save, on the same connection.
@@ -371,12 +372,13 @@ test('a closed reader of events does not keep the process alive, in any state of
     import { EventInvalidations } from './gateway/cache/invalidation/eventInvalidations.ts';
     import { StoreProblems } from './gateway/cache/store/storeProblems.ts';
     import { parseConfig } from './gateway/config/parseConfig.ts';
+    import { systemTimers } from './gateway/time/timers.ts';
     process.on('unhandledRejection', (error) => { console.log('unhandled', error); process.exit(1); });
     const [url, waits] = process.argv.slice(1);
     const config = parseConfig({ supergraph: { file: 'a' }, redis: { url } }).redis;
     const problems = new StoreProblems({ log: pino({ level: 'silent' }), now: Date.now });
     const isRead = Promise.withResolvers();
-    const events = new EventInvalidations({ config, stream: 'stream', problems,
+    const events = new EventInvalidations({ config, stream: 'stream', problems, timers: systemTimers,
       parse: () => { isRead.resolve(); return new Promise(() => {}); },
       invalidate: () => new Promise(() => {}), onGap: () => new Promise(() => {}) });
     if (waits === 'yes') await isRead.promise;

@@ -455,12 +455,14 @@ test('a closed store does not keep the process alive, in any state of Redis', as
     import { RedisStore } from './gateway/cache/store/redisStore.ts';
     import { StoreProblems } from './gateway/cache/store/storeProblems.ts';
     import { parseConfig } from './gateway/config/parseConfig.ts';
+    import { systemTimers } from './gateway/time/timers.ts';
     process.on('unhandledRejection', (error) => { console.log('unhandled', error); process.exit(1); });
     const [url, waitsForReady] = process.argv.slice(1);
     const config = parseConfig({ supergraph: { file: 'a' }, redis: { url } }).redis;
     const problems = new StoreProblems({ log: pino({ level: 'silent' }), now: Date.now });
     const isReady = Promise.withResolvers();
-    const store = new RedisStore({ config, problems, now: Date.now, onReady: isReady.resolve });
+    const store = new RedisStore({ config, problems, timers: systemTimers, now: Date.now,
+      onReady: isReady.resolve });
     if (waitsForReady === 'yes') await isReady.promise;
     await store.getMany(['key']);
     store.setMany([{ key: 'key', value: '1', storedAt: 0, freshUntil: 1e15, staleWhileRevalidateUntil: 0,

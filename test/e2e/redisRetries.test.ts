@@ -98,6 +98,7 @@ test('a wait for a connection ends when its signal is aborted', async () => {
   const client = new RetryingRedisClient({
     config: parseRedisConfig({ url: gone.url }),
     onFailure: () => {},
+    timers: new FakeTimers(),
   });
   const waiting = new AbortController();
   const reply = client.runScript(countEntries, ['any'], [], waiting.signal);

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { RedisStreamReader } from '../../gateway/redis/redisStreamReader.ts';
+import { systemTimers } from '../../gateway/time/timers.ts';
 import { Gate } from '../harness/gate.ts';
 import { openStreamReader } from '../harness/openStreamReader.ts';
 import {
@@ -51,6 +52,7 @@ test('existing and new entries are passed in order with their fields', async () 
     config: parseRedisConfig({ url: server.url }),
     stream,
     after: '0-0',
+    timers: systemTimers,
     onEntries: async (entries) => {
       for (const entry of entries) fields.push([entry.id, [...entry.fields]]);
       if (fields.length === 1) await redis.xadd(stream, '1-2', 'a', '2');
@@ -350,11 +352,12 @@ test('a closed reader does not keep the process alive, in any state of Redis', a
   const script = `
     import { parseConfig } from './gateway/config/parseConfig.ts';
     import { RedisStreamReader } from './gateway/redis/redisStreamReader.ts';
+    import { systemTimers } from './gateway/time/timers.ts';
     process.on('unhandledRejection', (error) => { console.log('unhandled', error); process.exit(1); });
     const [url, waits] = process.argv.slice(1);
     const config = parseConfig({ supergraph: { file: 'a' }, redis: { url, timeouts: { socket: '10m' } } }).redis;
     const isStarted = Promise.withResolvers();
-    const reader = new RedisStreamReader({ config, stream: 'none', onStart: isStarted.resolve,
+    const reader = new RedisStreamReader({ config, stream: 'none', timers: systemTimers, onStart: isStarted.resolve,
       onEntries: async () => {}, onGap: async () => {}, onFailure: () => {} });
     if (waits === 'yes') {
       await isStarted.promise;

@@ -178,7 +178,6 @@ export function createInMemoryJobs(
     attemptTimeoutMs: 15_000,
     isShed,
     timers,
-    monotonicNow: () => clock.now,
     random: () => 1,
     observer,
     log: {

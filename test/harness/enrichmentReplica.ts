@@ -3,6 +3,7 @@ import { createEnrichmentJobs } from '../../gateway/enrichment/jobs/createEnrich
 import { EnrichmentJobs } from '../../gateway/enrichment/jobs/enrichmentJobs.ts';
 import type { JobPolicy } from '../../gateway/enrichment/jobs/jobPolicy.ts';
 import { RedisJobStore } from '../../gateway/enrichment/jobs/redisJobStore.ts';
+import { systemTimers } from '../../gateway/time/timers.ts';
 import { createRecordingObserver, policyWith, RecordingExecutor } from './enrichmentJobsFixture.ts';
 import { FakeTimers } from './fakeTimers.ts';
 import { longRedisTimeouts, parseRedisConfig } from './redisStoreFixture.ts';
@@ -50,6 +51,8 @@ export function createEnrichmentReplica(
     executor,
     attemptTimeoutMs: 15_000,
     isShed: () => false,
+    timers: systemTimers,
+    now: Date.now,
     observer: createRecordingObserver(events),
     log: { error: () => {}, warn: (fields) => warned.push(fields), debug: () => {} },
   });
@@ -86,7 +89,6 @@ export function createManualEnrichmentReplica(
     attemptTimeoutMs: 15_000,
     isShed: () => false,
     timers,
-    monotonicNow: () => passedMs,
     observer,
     log: { error: () => {}, warn: () => {}, debug: () => {} },
   });

@@ -1,5 +1,6 @@
 import type { RedisFailure } from '../../gateway/redis/redisFailure.ts';
 import { RedisStreamReader, type RedisStreamReaderOptions } from '../../gateway/redis/redisStreamReader.ts';
+import { systemTimers } from '../../gateway/time/timers.ts';
 import { EventCounter } from './redisStoreFixture.ts';
 
 /** Opens a reader and records its events. */
@@ -13,6 +14,7 @@ export function openStreamReader(
   const started: string[] = [];
   const reader = new RedisStreamReader({
     ...options,
+    timers: systemTimers,
     onStart: (id) => {
       started.push(id);
       happened.increment();

@@ -160,7 +160,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
   const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
   const problems = new TopicProblemLog({ log, now });
   const bus = new TopicBus();
-  const hub = new TopicHub({ config, bus, maxEventBytes, problems });
+  const hub = new TopicHub({ config, bus, maxEventBytes, problems, timers: systemTimers });
   const next = new FakeSource();
   const subscriptions = new SubscriptionManager({
     source: new TopicSource({ fields, hub, problems, fallback: next }),

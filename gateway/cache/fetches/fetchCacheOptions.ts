@@ -3,7 +3,7 @@ import type { CacheScope } from '../../execution/cachingContribution.ts';
 import { createHeaderRules } from '../../subgraphs/headerRules.ts';
 import { memoizePolicies } from '../../subgraphs/subgraphEndpoints.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { systemTimers } from '../../time/timers.ts';
+import type { Timers } from '../../time/timers.ts';
 import type { CacheObserver } from '../cacheMetrics.ts';
 import type { CacheStore } from '../store/cacheStore.ts';
 import type { FetchCacheOptions } from './fetchCache.ts';
@@ -14,12 +14,14 @@ export function createFetchCacheOptions({
   store,
   observer,
   log,
+  timers,
   now,
 }: {
   readonly config: GatewayConfig;
   readonly store: CacheStore;
   readonly observer: CacheObserver;
   readonly log: Logger;
+  readonly timers: Timers;
   readonly now: () => number;
 }): FetchCacheOptions {
   const policyOf = memoizePolicies(config);
@@ -38,7 +40,7 @@ export function createFetchCacheOptions({
     ignoresNoStore: (subgraph) => ignoresNoStore.has(subgraph),
     onFault: (err) => log.error({ err }, 'An answer could not be stored in the cache'),
     now,
-    timers: systemTimers,
+    timers,
   };
 }
 

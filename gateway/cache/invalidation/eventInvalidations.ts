@@ -20,7 +20,7 @@ interface EventInvalidationsOptions {
   /** Invalidates everything that a missed event may have named. Called again after a delay if it rejects. Reading
    *  continues when it resolves. */
   onGap(): Promise<InvalidationResult>;
-  readonly timers?: Timers;
+  readonly timers: Timers;
 }
 
 const payloadField = 'invalidate';
@@ -48,7 +48,7 @@ export class EventInvalidations {
       config,
       stream,
       onFailure,
-      ...(timers === undefined ? {} : { timers }),
+      timers,
     });
     void this.#start();
   }
@@ -74,7 +74,7 @@ export class EventInvalidations {
       onEntries: (entries) => this.#invalidate(entries),
       onGap: (gap) => this.#onGap(gap),
       onFailure: this.#onFailure,
-      ...(timers === undefined ? {} : { timers }),
+      timers,
     });
   }
 

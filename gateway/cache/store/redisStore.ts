@@ -3,7 +3,7 @@ import { RedisClient } from '../../redis/redisClient.ts';
 import type { RedisFailure } from '../../redis/redisFailure.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
 import { RedisSubscriber } from '../../redis/redisSubscriber.ts';
-import { type CancelTimer, systemTimers, type Timers } from '../../time/timers.ts';
+import type { CancelTimer, Timers } from '../../time/timers.ts';
 import {
   type CacheDescription,
   type CacheEntry,
@@ -28,7 +28,7 @@ export interface RedisStoreOptions {
   readonly problems: StoreProblems;
   /** Milliseconds since 1970. */
   now(): number;
-  readonly timers?: Timers;
+  readonly timers: Timers;
   /** The store accepts reads and writes, for the first time or again. */
   onReady?(): void;
   /** Another process invalidated these tags. */
@@ -68,7 +68,7 @@ export class RedisStore implements CacheStore {
   #isSubscribed = false;
 
   constructor(options: RedisStoreOptions) {
-    const { config, problems, now, timers = systemTimers } = options;
+    const { config, problems, now, timers } = options;
     this.#options = options;
     this.#timers = timers;
     this.#keys = new RedisKeys(

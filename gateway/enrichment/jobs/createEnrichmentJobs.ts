@@ -1,22 +1,27 @@
 import { describeConnectionError, RedisFailure, type RedisFailureKind } from '../../redis/redisFailure.ts';
 import { describeAddress, isRedisConfigured, type RedisConfig } from '../../redis/redisOptions.ts';
 import { ProblemLog, type ProblemLogOptions } from '../../telemetry/problemLog.ts';
-import { systemTimers } from '../../time/timers.ts';
 import { EnrichmentJobs, type EnrichmentJobsOptions } from './enrichmentJobs.ts';
 import { MemoryJobStore } from './memoryJobStore.ts';
 import { RedisJobStore } from './redisJobStore.ts';
 
 type CreateEnrichmentJobsOptions = Pick<
   EnrichmentJobsOptions,
-  'executor' | 'policy' | 'attemptTimeoutMs' | 'isShed' | 'observer' | 'log'
-> & { readonly redis: RedisConfig };
+  'executor' | 'policy' | 'attemptTimeoutMs' | 'isShed' | 'timers' | 'observer' | 'log'
+> & {
+  readonly redis: RedisConfig;
+  /** Milliseconds since 1970. */
+  now(): number;
+};
 
 /** The enrichment jobs of this process. With Redis, any process serves their tokens, and another one reclaims the jobs
  *  of a process that dies; without Redis, unfinished jobs are lost with the process. */
-export function createEnrichmentJobs({ redis, ...options }: CreateEnrichmentJobsOptions): EnrichmentJobs {
-  const { policy, observer, log } = options;
-  const timers = systemTimers;
-  const now = Date.now;
+export function createEnrichmentJobs({
+  redis,
+  now,
+  ...options
+}: CreateEnrichmentJobsOptions): EnrichmentJobs {
+  const { policy, timers, observer, log } = options;
   const storeOptions = { policy, timers, now, observer };
   const store = isRedisConfigured(redis)
     ? new RedisJobStore({
@@ -25,7 +30,7 @@ export function createEnrichmentJobs({ redis, ...options }: CreateEnrichmentJobs
         onFailure: createFailureReporter({ log, now, address: describeAddress(redis) }),
       })
     : new MemoryJobStore(storeOptions);
-  return new EnrichmentJobs({ ...options, store, timers, monotonicNow: () => performance.now() });
+  return new EnrichmentJobs({ ...options, store });
 }
 
 /** Logs the first failure of each kind and minute. Failures of BullMQ have the kind `queue`. `address`: of Redis. */

@@ -39,8 +39,6 @@ export interface EnrichmentJobsOptions {
   /** Whether attempts of this priority wait, because the process is overloaded. The first attempt does not. */
   isShed(priority: EnrichmentPriority): boolean;
   readonly timers: Timers;
-  /** A monotonic clock, in milliseconds. */
-  readonly monotonicNow: () => number;
   /** From 0, inclusive, to 1, exclusive. */
   readonly random?: () => number;
   readonly observer: JobObserver;
@@ -65,7 +63,7 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
     const { store, executor, policy, attemptTimeoutMs, timers, observer, log } = options;
     const { maxPending, maxPendingSize, attempts, backoff, budgetRatio, concurrency } = policy.jobs;
     const minPerSecond = budgetRatio === 0 ? 0 : minRetriesPerSecond;
-    this.#retryBudget = new RatioBudget(budgetRatio, options.monotonicNow, minPerSecond);
+    this.#retryBudget = new RatioBudget(budgetRatio, () => timers.now(), minPerSecond);
     this.#pool = new JobPool(
       { maxRuns: maxPending, maxBytes: maxPendingSize },
       {

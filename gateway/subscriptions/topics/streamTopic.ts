@@ -22,7 +22,7 @@ interface StreamTopicOptions {
   readonly stream: string;
   readonly maxEventBytes: number;
   readonly problems: TopicProblemLog;
-  readonly timers?: Timers | undefined;
+  readonly timers: Timers;
 }
 
 interface ListenerState {
@@ -72,7 +72,7 @@ export class StreamTopic {
         this.#hasStartFailed ||= !this.#isStarted;
         this.#report(failure);
       },
-      ...(timers === undefined ? {} : { timers }),
+      timers,
     });
   }
 
@@ -227,7 +227,7 @@ export class StreamTopic {
     this.#historyRedis ??= new RetryingRedisClient({
       config,
       onFailure: (failure) => this.#report(failure),
-      ...(timers === undefined ? {} : { timers }),
+      timers,
     });
     return this.#historyRedis;
   }

@@ -12,7 +12,7 @@ interface TopicHubOptions {
   /** Maximum bytes of an event of a stream. */
   readonly maxEventBytes: number;
   readonly problems: TopicProblemLog;
-  readonly timers?: Timers | undefined;
+  readonly timers: Timers;
 }
 
 /** The topics of this process. A stream is read while it has listeners in this process. */
