@@ -6,6 +6,7 @@ import { runInThread } from '../../supergraph/runInThread.ts';
 import type { AccessOfAddress, SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { isWithin } from '../../time/isWithin.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import { hasContractStore, readStoreFingerprint } from '../storeProbe.ts';
 import type { DriftReply, DriftTask } from './driftWorker.ts';
@@ -43,7 +44,6 @@ export class DriftWatch {
   #refusals = new Map<string, string>();
   readonly #last = new LastDrift();
   #lastCheckAt: string | undefined;
-  /** On the clock of the timers. */
   #extraCheckAt = Number.NEGATIVE_INFINITY;
   #checking: Promise<void> | undefined;
   #cancelTimer: CancelTimer | undefined;
@@ -108,8 +108,8 @@ export class DriftWatch {
   }
 
   #startExtraCheck(minIntervalMs: number): void {
-    const at = this.#options.timers.now();
-    if (at - this.#extraCheckAt < minIntervalMs || this.#checking !== undefined) return;
+    const at = this.#options.now();
+    if (isWithin(minIntervalMs, this.#extraCheckAt, at) || this.#checking !== undefined) return;
     this.#extraCheckAt = at;
     this.#startCheck();
   }
