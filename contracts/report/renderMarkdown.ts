@@ -8,7 +8,8 @@ import {
   summaryPhrase,
   verdictSentence,
 } from './reportPhrases.ts';
-import { toSingleLine, truncate } from './textFormatting.ts';
+import { truncate } from '../../gateway/json/truncate.ts';
+import { toSingleLine } from './textFormatting.ts';
 
 /** GitHub's limit for the length of a comment, in characters. */
 const maxCommentLength = 65_536;

@@ -33,11 +33,6 @@ export function toSingleLine(text: string): string {
   return text.trim().replaceAll(/\s*\n\s*/g, ' ');
 }
 
-/** Shortens a text to `length` characters, the last an ellipsis. Surrogate pairs are not split. */
-export function truncate(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
-}
-
 /** Whether the location of a finding is a running subgraph instead of a file. */
 export function isUrl(file: string): boolean {
   return /^https?:\/\//i.test(file) && URL.canParse(file);

@@ -8,6 +8,7 @@ import {
   type ValidationContext,
   type VariableDefinitionNode,
 } from 'graphql';
+import { truncate } from '../json/truncate.ts';
 
 /** Validation rule: a literal of type `Float` is in the range of a double. The GraphQL specification demands it, and graphql-js
  *  does not check it. */
@@ -34,15 +35,11 @@ export function FloatLiteralsRule(context: ValidationContext): ASTVisitor {
         ? `argument "${context.getArgument()?.name}" has`
         : `default of variable "$${variable.variable.name.value}" has`;
     context.reportError(
-      new GraphQLError(`The ${holder} the value ${shorten(node.value)}, which is too large for a Float.`, {
+      new GraphQLError(`The ${holder} the value ${truncate(node.value, maxQuotedLength)}, which is too large for a Float.`, {
         nodes: node,
       }),
     );
   }
-}
-
-function shorten(value: string): string {
-  return value.length > maxQuotedLength ? `${value.slice(0, maxQuotedLength)}…` : value;
 }
 
 const maxQuotedLength = 40;

@@ -1,4 +1,5 @@
 import type { ResponseEnd } from '../execution/executionObserver.ts';
+import { truncate } from '../json/truncate.ts';
 import type { CanonicalOperation } from '../operation/canonicalizeOperation.ts';
 import type { AnswerTimings } from './answerTimes.ts';
 import type { OperationInsights } from './insightsData.ts';
@@ -101,8 +102,7 @@ export class OperationRecord {
       id: operation.hash,
       name,
       kind,
-      text:
-        operation.text.length > maxTextLength ? `${operation.text.slice(0, maxTextLength)}…` : operation.text,
+      text: truncate(operation.text, maxTextLength),
       since: dateOf(this.#window.since),
       lastUsedAt: dateOf(this.#lastUsedAt),
       answers,

@@ -11,6 +11,7 @@ import {
   visit,
 } from 'graphql';
 import { GatewayError } from '../errors.ts';
+import { truncate } from '../json/truncate.ts';
 
 type CoercedVariables =
   | { readonly kind: 'coerced'; readonly values: Readonly<Record<string, unknown>> }
@@ -121,14 +122,12 @@ function infinityErrorOf(
 
 /** A copy in which long strings are truncated. */
 function truncateStrings(value: unknown): unknown {
-  if (typeof value === 'string') {
-    return value.length > maxQuotedLength ? `${value.slice(0, maxQuotedLength)}…` : value;
-  }
+  if (typeof value === 'string') return truncate(value, maxQuotedLength);
   if (Array.isArray(value)) return value.map(truncateStrings);
   if (typeof value !== 'object' || value === null) return value;
   const copy: Record<string, unknown> = Object.create(null);
   for (const [key, member] of Object.entries(value))
-    copy[key.slice(0, maxQuotedLength)] = truncateStrings(member);
+    copy[truncate(key, maxQuotedLength)] = truncateStrings(member);
   return copy;
 }
 

@@ -1,3 +1,5 @@
+import { truncate } from '../json/truncate.ts';
+
 /** What a subgraph's `Cache-Control` and `Age` allow (RFC 9111, RFC 5861). The gateway is a shared cache. An answer with
  *  `refused` or `invalid` headers must not be stored; `invalid` ones cannot be parsed. */
 type AnswerCacheControl = AllowedCaching | { readonly kind: 'refused' | 'invalid'; readonly reason: string };
@@ -121,5 +123,5 @@ function invalid(reason: string): AnswerCacheControl {
 
 function shorten(value: string | undefined): string {
   if (value === undefined) return 'without a value';
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  return JSON.stringify(truncate(value, 60));
 }

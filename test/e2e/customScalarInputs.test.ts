@@ -195,7 +195,7 @@ describe('a number that is too large', () => {
     ['{ measure(at: 1e400) }', 'The argument "at" has the value 1e400, which is too large for a Float.'],
     [
       `{ measure(points: [1, ${'9'.repeat(400)}]) }`,
-      `The argument "points" has the value ${'9'.repeat(40)}…, which is too large for a Float.`,
+      `The argument "points" has the value ${'9'.repeat(39)}…, which is too large for a Float.`,
     ],
     [
       'query ($at: Float = -1e400) { measure(at: $at) }',

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { GraphQLError, parse, stripIgnoredCharacters } from 'graphql';
 import { isObject } from '../../json/isObject.ts';
+import { truncate } from '../../json/truncate.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 
 export interface ManifestFile {
@@ -165,6 +166,5 @@ function tryParse(text: string): { readonly name: string | undefined } | { reado
 function quote(value: unknown): string {
   // JSON.stringify throws for an object that is nested too deep.
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? '[…]' : '{…}';
-  const text = JSON.stringify(value) ?? 'none';
-  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
+  return truncate(JSON.stringify(value) ?? 'none', 100);
 }

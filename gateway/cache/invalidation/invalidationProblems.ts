@@ -1,17 +1,18 @@
 import { Kind, print, specifiedScalarTypes, type TypeNode } from 'graphql';
 import { suggestName } from '../../config/findNearestName.ts';
 import { isObject } from '../../json/isObject.ts';
+import { truncate } from '../../json/truncate.ts';
 import type { CacheGraph, GraphType, KeyFields } from '../rules/cacheGraph.ts';
 
 /** The problem with the name of a type; `undefined` if the type exists. */
 export function findTypeProblem(name: string, graph: CacheGraph): string | undefined {
   if (graph.types.has(name)) return undefined;
-  return `there is no object type, interface or union ${quoteUnlessName(name)}${suggestName(shorten(name), [...graph.types.keys()])}`;
+  return `there is no object type, interface or union ${quoteUnlessName(name)}${suggestName(truncate(name, maxQuotedLength), [...graph.types.keys()])}`;
 }
 
 export function findSubgraphProblem(name: string, graph: CacheGraph): string | undefined {
   if (graph.subgraphs.has(name)) return undefined;
-  return `there is no subgraph ${JSON.stringify(shorten(name))}${suggestName(shorten(name), [...graph.subgraphs])}`;
+  return `there is no subgraph ${JSON.stringify(truncate(name, maxQuotedLength))}${suggestName(truncate(name, maxQuotedLength), [...graph.subgraphs])}`;
 }
 
 /** The problems of an entity that is given by these fields. `isKnown`: they contain one of its keys. */
@@ -29,7 +30,7 @@ export function findEntityProblems(
   const fieldNames = [...new Set(types.flatMap(({ fields: own }) => [...own.keys()]))];
   const unknown = names.filter((name) => !fieldNames.includes(name));
   const problems = unknown.map(
-    (name) => `${typeName} has no field ${quoteUnlessName(name)}${suggestName(shorten(name), fieldNames)}`,
+    (name) => `${typeName} has no field ${quoteUnlessName(name)}${suggestName(truncate(name, maxQuotedLength), fieldNames)}`,
   );
   const keyFields = types.flatMap(({ keys }) => keys.map((key) => key.fields));
   problems.push(...findKeyProblems(types, keyFields, fields, graph));
@@ -95,10 +96,8 @@ function findValueProblems(
 
 const specifiedScalarNames: ReadonlySet<string> = new Set(specifiedScalarTypes.map(({ name }) => name));
 
-function quoteUnlessName(name: string): string {
-  return /^\w{1,100}$/.test(name) ? name : JSON.stringify(shorten(name));
-}
+const maxQuotedLength = 60;
 
-function shorten(text: string): string {
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+function quoteUnlessName(name: string): string {
+  return /^\w{1,100}$/.test(name) ? name : JSON.stringify(truncate(name, maxQuotedLength));
 }

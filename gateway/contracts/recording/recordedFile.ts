@@ -1,4 +1,5 @@
-import { escapeUnprintable, toSingleLine, truncate } from '../../../contracts/report/textFormatting.ts';
+import { escapeUnprintable, toSingleLine } from '../../../contracts/report/textFormatting.ts';
+import { truncate } from '../../json/truncate.ts';
 
 /** The comment above a recorded operation. */
 interface RecordedHeader {

@@ -34,8 +34,8 @@ describe('coerceVariables', () => {
     const long = 'x'.repeat(100_000);
     expect(messages('$v: In, $w: Int', { v: { a: 'y', text: long, zz: 1 }, w: long })).toEqual([
       'Variable "$v" got invalid value "y" at "v.a"; Int cannot represent non-integer value: "y"',
-      `Variable "$v" got invalid value { a: "y", text: "${'x'.repeat(200)}…", zz: 1 }; Field "zz" is not defined by type "In".`,
-      `Variable "$w" got invalid value "${'x'.repeat(200)}…"; Int cannot represent non-integer value: "${'x'.repeat(200)}…"`,
+      `Variable "$v" got invalid value { a: "y", text: "${'x'.repeat(199)}…", zz: 1 }; Field "zz" is not defined by type "In".`,
+      `Variable "$w" got invalid value "${'x'.repeat(199)}…"; Int cannot represent non-integer value: "${'x'.repeat(199)}…"`,
     ]);
   });
 
