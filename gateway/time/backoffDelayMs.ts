@@ -10,7 +10,13 @@ export function backoffDelayMs(attempt: number, limits: BackoffLimits, random = 
   return Math.round(longestBackoffMs(attempt, limits) * (0.5 + random() / 2));
 }
 
-/** The longest delay in milliseconds before retry number `attempt`, counted from 1: doubles each time, up to `maxDelay`. */
-export function longestBackoffMs(attempt: number, { minDelay, maxDelay }: BackoffLimits): number {
+/** As `backoffDelayMs`, with full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog): for retries that follow one
+ *  another after a common failure, which must not come together. */
+export function fullJitterMs(attempt: number, limits: BackoffLimits, random: () => number): number {
+  return longestBackoffMs(attempt, limits) * random();
+}
+
+/** Doubles each time, up to `maxDelay`. */
+function longestBackoffMs(attempt: number, { minDelay, maxDelay }: BackoffLimits): number {
   return Math.min(maxDelay, minDelay * 2 ** Math.min(attempt - 1, 30));
 }

@@ -1,4 +1,4 @@
-import { longestBackoffMs } from '../../time/backoffDelayMs.ts';
+import { fullJitterMs } from '../../time/backoffDelayMs.ts';
 
 interface Backoff {
   readonly base: number;
@@ -30,5 +30,5 @@ export const logGracePeriodMs = 10_000;
 /** The random delay before the next attempt, in milliseconds, after this many failed ones: exponential backoff with
  *  full jitter, so that jobs that failed together are not retried together. */
 export function retryDelayMs(failedAttempts: number, { base, max }: Backoff, random: () => number): number {
-  return Math.round(random() * longestBackoffMs(failedAttempts, { minDelay: base, maxDelay: max }));
+  return fullJitterMs(failedAttempts, { minDelay: base, maxDelay: max }, random);
 }

@@ -1,4 +1,4 @@
-import { longestBackoffMs } from '../../time/backoffDelayMs.ts';
+import { fullJitterMs } from '../../time/backoffDelayMs.ts';
 import { RatioBudget } from '../../time/ratioBudget.ts';
 import type { AttemptEnd } from './call.ts';
 
@@ -28,9 +28,8 @@ interface RetryPolicyOptions {
   onMalformedRetryAfter(value: string): void;
 }
 
-/** Decides whether and when a failed query is sent again: exponential backoff with full jitter ("Exponential Backoff And
- *  Jitter", AWS Architecture Blog), within the deadline, and within a budget, so that a subgraph that fails in part does not
- *  get more load. */
+/** Decides whether and when a failed query is sent again: exponential backoff with full jitter, within the deadline, and
+ *  within a budget, so that a subgraph that fails in part does not get more load. */
 export class RetryPolicy {
   readonly #options: RetryPolicyOptions;
   readonly #budget: RatioBudget;
@@ -63,7 +62,7 @@ export class RetryPolicy {
     const requestedMs = this.#requestedDelayMs(end);
     // 429 without a time to come back at is no invitation to come back.
     if (reason === 429 && requestedMs === undefined) return undefined;
-    const delayMs = Math.max(requestedMs ?? 0, random() * longestBackoffMs(attempts, settings));
+    const delayMs = Math.max(requestedMs ?? 0, fullJitterMs(attempts, settings, random));
     if (delayMs >= remainingMs) return undefined;
     const isFree = canFailOver && attempts === 1 && reason === 'connection' && end.status === undefined;
     return isFree || this.#budget.tryTake() ? delayMs : undefined;
