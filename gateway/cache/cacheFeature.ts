@@ -3,6 +3,7 @@ import type { FetchSender } from '../execution/fetchSender.ts';
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
 import { isRedisConfigured } from '../redis/redisOptions.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import { ProblemLog } from '../telemetry/problemLog.ts';
 import type { Timers } from '../time/timers.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { createCacheAdministration } from './cacheAdministration.ts';
@@ -24,7 +25,7 @@ import { type CacheRules, readCacheRules } from './rules/cacheRules.ts';
 import { RuleUsages } from './ruleUsages.ts';
 import type { InvalidationResult } from './store/cacheStore.ts';
 import { MemoryStore } from './store/memoryStore.ts';
-import { StoreProblems } from './store/storeProblems.ts';
+import type { StoreProblems } from './store/storeProblems.ts';
 import { TieredStore } from './store/tieredStore.ts';
 import { subgraphTag } from './tags/tagNames.ts';
 
@@ -45,7 +46,7 @@ export class CacheFeature implements Feature {
   constructor(context: FeatureContext) {
     this.#context = context;
     const { config, log, metrics, timers, now } = context;
-    const problems = new StoreProblems({ log, now });
+    const problems: StoreProblems = new ProblemLog({ log, now, message: 'The cache store has a problem' });
     const store = createStore(config, { problems, timers, now });
     const observer = new CacheMetrics({
       registry: metrics.registry,

@@ -29,7 +29,7 @@ export class ProblemLog<Kind extends string> {
 
   /** `detail`: the message of this problem, such as that of a caught error. `subject`: what has the problem, as fields of
    *  the line. */
-  report(kind: Kind, detail: string | undefined, subject: Readonly<Record<string, string>> = {}): void {
+  report(kind: Kind, detail?: string, subject: Readonly<Record<string, string>> = {}): void {
     const { log, message, now } = this.#options;
     const count = (this.#counts.get(kind) ?? 0) + 1;
     this.#counts.set(kind, count);

@@ -370,13 +370,13 @@ test('a closed reader of events does not keep the process alive, in any state of
   const script = `
     import { pino } from 'pino';
     import { EventInvalidations } from './gateway/cache/invalidation/eventInvalidations.ts';
-    import { StoreProblems } from './gateway/cache/store/storeProblems.ts';
+    import { ProblemLog } from './gateway/telemetry/problemLog.ts';
     import { parseConfig } from './gateway/config/parseConfig.ts';
     import { systemTimers } from './gateway/time/timers.ts';
     process.on('unhandledRejection', (error) => { console.log('unhandled', error); process.exit(1); });
     const [url, waits] = process.argv.slice(1);
     const config = parseConfig({ supergraph: { file: 'a' }, redis: { url } }).redis;
-    const problems = new StoreProblems({ log: pino({ level: 'silent' }), now: Date.now });
+    const problems = new ProblemLog({ log: pino({ level: 'silent' }), now: Date.now, message: '' });
     const isRead = Promise.withResolvers();
     const events = new EventInvalidations({ config, stream: 'stream', problems, timers: systemTimers,
       parse: () => { isRead.resolve(); return new Promise(() => {}); },

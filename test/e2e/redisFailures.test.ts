@@ -453,13 +453,13 @@ test('a closed store does not keep the process alive, in any state of Redis', as
   const script = `
     import { pino } from 'pino';
     import { RedisStore } from './gateway/cache/store/redisStore.ts';
-    import { StoreProblems } from './gateway/cache/store/storeProblems.ts';
+    import { ProblemLog } from './gateway/telemetry/problemLog.ts';
     import { parseConfig } from './gateway/config/parseConfig.ts';
     import { systemTimers } from './gateway/time/timers.ts';
     process.on('unhandledRejection', (error) => { console.log('unhandled', error); process.exit(1); });
     const [url, waitsForReady] = process.argv.slice(1);
     const config = parseConfig({ supergraph: { file: 'a' }, redis: { url } }).redis;
-    const problems = new StoreProblems({ log: pino({ level: 'silent' }), now: Date.now });
+    const problems = new ProblemLog({ log: pino({ level: 'silent' }), now: Date.now, message: '' });
     const isReady = Promise.withResolvers();
     const store = new RedisStore({ config, problems, timers: systemTimers, now: Date.now,
       onReady: isReady.resolve });

@@ -1,10 +1,11 @@
 import { pino } from 'pino';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisStore, type RedisStoreOptions } from '../../gateway/cache/store/redisStore.ts';
-import { type StoreProblemKind, StoreProblems } from '../../gateway/cache/store/storeProblems.ts';
+import type { StoreProblemKind, StoreProblems } from '../../gateway/cache/store/storeProblems.ts';
 import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
 import { parseConfig } from '../../gateway/config/parseConfig.ts';
 import type { GatewayOptions } from '../../gateway/config/schema.ts';
+import { ProblemLog } from '../../gateway/telemetry/problemLog.ts';
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
 import { createManualTimers, type ManualTimers } from './manualTimers.ts';
 
@@ -63,7 +64,7 @@ export function createRedisStoreFixture(config: TestRedisConfig, now: () => numb
   const [ready, heard, invalidated] = [new EventCounter(), new EventCounter(), new EventCounter()];
   const problem = new EventCounter();
   const deadlines = createManualTimers();
-  const problems = new StoreProblems({ log, now });
+  const problems: StoreProblems = new ProblemLog({ log, now, message: 'a problem' });
   const report = problems.report.bind(problems);
   problems.report = (...args) => {
     report(...args);

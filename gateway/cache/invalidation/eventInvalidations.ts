@@ -42,7 +42,7 @@ export class EventInvalidations {
   constructor(options: EventInvalidationsOptions) {
     this.#options = options;
     const { config, stream, problems, timers } = options;
-    const onFailure = ({ kind, cause }: RedisFailure): void => problems.report(kind, { err: cause });
+    const onFailure = ({ kind, cause }: RedisFailure): void => problems.report(kind, cause.message);
     this.#onFailure = onFailure;
     this.#position = new EventPosition({
       config,
@@ -109,16 +109,15 @@ export class EventInvalidations {
 
   #reportInvalid({ id }: StreamEntry, reasons: readonly string[]): void {
     const { problems, stream } = this.#options;
-    problems.report('unreadable event', {
-      err: new Error(`event ${id} of ${stream}: ${reasons.join('; ')}`),
-    });
+    problems.report('unreadable event', `event ${id} of ${stream}: ${reasons.join('; ')}`);
   }
 
   async #onGap({ lastReadId, resumeAfterId }: StreamGap): Promise<void> {
     const { problems, stream, onGap } = this.#options;
-    problems.report('events missed', {
-      err: new Error(`Events of ${stream} after ${lastReadId} were deleted before they were read.`),
-    });
+    problems.report(
+      'events missed',
+      `Events of ${stream} after ${lastReadId} were deleted before they were read.`,
+    );
     const { isPending } = await onGap();
     if (isPending || this.#isClosed) return;
     this.#pendingTags.clear();

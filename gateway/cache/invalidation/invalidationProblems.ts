@@ -30,7 +30,8 @@ export function findEntityProblems(
   const fieldNames = [...new Set(types.flatMap(({ fields: own }) => [...own.keys()]))];
   const unknown = names.filter((name) => !fieldNames.includes(name));
   const problems = unknown.map(
-    (name) => `${typeName} has no field ${quoteUnlessName(name)}${suggestName(truncate(name, maxQuotedLength), fieldNames)}`,
+    (name) =>
+      `${typeName} has no field ${quoteUnlessName(name)}${suggestName(truncate(name, maxQuotedLength), fieldNames)}`,
   );
   const keyFields = types.flatMap(({ keys }) => keys.map((key) => key.fields));
   problems.push(...findKeyProblems(types, keyFields, fields, graph));

@@ -58,7 +58,7 @@ export class RedisBuckets {
     if (keys.length === 0) return indexesByBucket;
     const { disconnection } = this.#options.client;
     if (disconnection !== undefined) {
-      problems.report(disconnection.kind, { err: disconnection.cause });
+      problems.report(disconnection.kind, disconnection.cause.message);
       return indexesByBucket;
     }
     for (const [index, key] of keys.entries()) {
@@ -150,7 +150,7 @@ export class RedisBuckets {
     }
     this.#commandsInFlight -= 1;
     if (reply instanceof RedisFailure && !this.#isClosed) {
-      this.#options.problems.report(reply.kind, { err: reply.cause });
+      this.#options.problems.report(reply.kind, reply.cause.message);
     }
     return reply;
   }
@@ -165,7 +165,7 @@ export class RedisBuckets {
     if (!Array.isArray(deleted)) return false;
     for (const key of deleted) {
       const message = `The key ${key} did not contain what gateways write, and was deleted. Find out what else writes keys that begin with redis.keyPrefix.`;
-      problems.report('damaged key', { err: new Error(message) });
+      problems.report('damaged key', message);
     }
     return deleted.length > 0;
   }

@@ -75,7 +75,7 @@ export class RedisStore implements CacheStore {
       config.keyPrefix,
       config.cluster.nodes.length === 0 ? 1 : config.cluster.buckets,
     );
-    const onFailure = ({ kind, cause }: RedisFailure): void => problems.report(kind, { err: cause });
+    const onFailure = ({ kind, cause }: RedisFailure): void => problems.report(kind, cause.message);
     this.#client = new RedisClient({ config, onReady: () => this.#onConnected(), onFailure });
     this.#buckets = new RedisBuckets({ config, client: this.#client, keys: this.#keys, timers, problems });
     this.#invalidations = new RedisInvalidations({
@@ -238,7 +238,7 @@ export class RedisStore implements CacheStore {
     const aheadMs = storedAt - this.#options.now();
     if (aheadMs <= maxClockSkewMs) return false;
     const message = `An entry was stored ${Math.round(aheadMs / 1_000)} s in the future and is not used. Synchronise the clocks of all gateways, for example with NTP.`;
-    this.#options.problems.report('clock skew', { err: new Error(message) });
+    this.#options.problems.report('clock skew', message);
     return true;
   }
 

@@ -1,6 +1,5 @@
 import type { RedisFailureKind } from '../../redis/redisFailure.ts';
-import type { Logger } from '../../telemetry/logger.ts';
-import { ProblemLog } from '../../telemetry/problemLog.ts';
+import type { ProblemLog } from '../../telemetry/problemLog.ts';
 
 export type StoreProblemKind =
   | RedisFailureKind
@@ -14,25 +13,5 @@ export type StoreProblemKind =
   | 'unreadable event'
   | 'events missed';
 
-interface StoreProblemsOptions {
-  readonly log: Logger;
-  /** Milliseconds. */
-  now(): number;
-}
-
-/** Counts the problems of the cache store, and logs the first of each kind and minute. */
-export class StoreProblems {
-  readonly #problems: ProblemLog<StoreProblemKind>;
-
-  constructor(options: StoreProblemsOptions) {
-    this.#problems = new ProblemLog({ ...options, message: 'The cache store has a problem' });
-  }
-
-  get counts(): ReadonlyMap<StoreProblemKind, number> {
-    return this.#problems.counts;
-  }
-
-  report(kind: StoreProblemKind, details: { readonly err?: Error } = {}): void {
-    this.#problems.report(kind, details.err?.message);
-  }
-}
+/** Problems of the cache store. */
+export type StoreProblems = ProblemLog<StoreProblemKind>;

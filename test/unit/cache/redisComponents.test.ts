@@ -1,12 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { decodeEntry, encodeEntry } from '../../../gateway/cache/store/entryCodec.ts';
 import { slotNames, slotOf } from '../../../gateway/cache/store/redisKeys.ts';
-import { StoreProblems } from '../../../gateway/cache/store/storeProblems.ts';
 import { ReadCircuitBreaker } from '../../../gateway/redis/readCircuitBreaker.ts';
 import { RedisClient } from '../../../gateway/redis/redisClient.ts';
 import { RedisFailure } from '../../../gateway/redis/redisFailure.ts';
 import { describeAddress } from '../../../gateway/redis/redisOptions.ts';
-import { createLogger } from '../../../gateway/telemetry/logger.ts';
 import { backoffDelayMs } from '../../../gateway/time/backoffDelayMs.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 import { parseRedisConfig } from '../../harness/redisStoreFixture.ts';
@@ -182,29 +180,4 @@ test.each([
   [{ sentinel: { nodes: ['a:1'], name: 'cache', password: 'secret' } }, 'a:1'],
 ])('the address of Redis in messages has no secret, for %j', (redis, address) => {
   expect(describeAddress(parseRedisConfig(redis))).toBe(address);
-});
-
-test('store problems are counted, and the first of each kind and minute is logged', () => {
-  const lines: string[] = [];
-  const log = createLogger('info', { write: (line) => lines.push(line) });
-  let now = 0;
-  const problems = new StoreProblems({ log, now: () => now });
-  const wait = (ms: number) => {
-    now += ms;
-  };
-  problems.report('timeout');
-  problems.report('timeout');
-  problems.report('out of memory', { err: new Error('OOM command not allowed') });
-  wait(59_999);
-  problems.report('timeout');
-  wait(1);
-  problems.report('timeout');
-  expect(Object.fromEntries(problems.counts)).toEqual({ timeout: 4, 'out of memory': 1 });
-  expect(
-    lines.map((line) => JSON.parse(line)).map(({ problem, count, message }) => [problem, count, message]),
-  ).toEqual([
-    ['timeout', 1, undefined],
-    ['out_of_memory', 1, 'OOM command not allowed'],
-    ['timeout', 4, undefined],
-  ]);
 });

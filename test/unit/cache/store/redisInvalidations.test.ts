@@ -1,9 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { RedisInvalidations } from '../../../../gateway/cache/store/redisInvalidations.ts';
 import { RedisKeys } from '../../../../gateway/cache/store/redisKeys.ts';
-import { StoreProblems } from '../../../../gateway/cache/store/storeProblems.ts';
 import { RedisFailure } from '../../../../gateway/redis/redisFailure.ts';
 import { createLogger } from '../../../../gateway/telemetry/logger.ts';
+import { ProblemLog } from '../../../../gateway/telemetry/problemLog.ts';
 import { createManualTimers } from '../../../harness/manualTimers.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 
@@ -16,7 +16,7 @@ test('an invalidation that fails during the retry of another one is retried too'
     keys: new RedisKeys('test', 1),
     senderId: 'sender',
     timers,
-    problems: new StoreProblems({ log: createLogger('silent'), now: () => 0 }),
+    problems: new ProblemLog({ log: createLogger('silent'), now: () => 0, message: 'a problem' }),
     sendCommand: async () => failure,
     runScript: async (_script, _keys, args) => {
       sent.push(String(args.at(-1)));
