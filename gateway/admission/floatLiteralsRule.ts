@@ -35,9 +35,12 @@ export function FloatLiteralsRule(context: ValidationContext): ASTVisitor {
         ? `argument "${context.getArgument()?.name}" has`
         : `default of variable "$${variable.variable.name.value}" has`;
     context.reportError(
-      new GraphQLError(`The ${holder} the value ${truncate(node.value, maxQuotedLength)}, which is too large for a Float.`, {
-        nodes: node,
-      }),
+      new GraphQLError(
+        `The ${holder} the value ${truncate(node.value, maxQuotedLength)}, which is too large for a Float.`,
+        {
+          nodes: node,
+        },
+      ),
     );
   }
 }

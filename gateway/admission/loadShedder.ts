@@ -19,7 +19,7 @@ interface LoadShedderOptions {
 }
 
 /** The order in which priorities are shed. */
-const sheddingOrder: readonly RequestPriority[] = ['background', 'normal', 'critical'];
+export const sheddingOrder: readonly RequestPriority[] = ['background', 'normal', 'critical'];
 
 export const sampleIntervalMs = 500;
 

@@ -1,16 +1,13 @@
 import type { Registry } from 'prom-client';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
-import { incrementCount, registerCounter, zeroCounts } from '../telemetry/registerCounter.ts';
+import { LabeledCounter } from '../telemetry/labeledCounter.ts';
+import { registerCounter } from '../telemetry/registerCounter.ts';
 import { registerGauge } from '../telemetry/registerGauge.ts';
-import { type ShedReason, shedReasons } from './loadShedder.ts';
+import { type ShedReason, sheddingOrder, shedReasons } from './loadShedder.ts';
 
 /** Metrics of the requests that are refused to protect the others. All series begin with 0. */
 export class TrafficMetrics {
-  readonly #shed: Readonly<Record<RequestPriority, Map<ShedReason, number>>> = {
-    critical: zeroCounts(shedReasons),
-    normal: zeroCounts(shedReasons),
-    background: zeroCounts(shedReasons),
-  };
+  readonly #shed: LabeledCounter;
   #rateLimited = 0;
 
   constructor(registry: Registry) {
@@ -20,15 +17,13 @@ export class TrafficMetrics {
       labelNames: [],
       read: (set) => set({}, this.#rateLimited),
     });
-    registerCounter(registry, {
-      name: 'tributary_shed_total',
-      help: 'Requests that were refused because the process was overloaded.',
-      labelNames: ['priority', 'reason'],
-      read: (set) => {
-        for (const [priority, counts] of Object.entries(this.#shed))
-          for (const [reason, count] of counts) set({ priority, reason }, count);
-      },
-    });
+    this.#shed = new LabeledCounter(
+      registry,
+      'tributary_shed_total',
+      ['priority', 'reason'],
+      'Requests that were refused because the process was overloaded.',
+      { firsts: sheddingOrder, seconds: shedReasons },
+    );
   }
 
   onRateLimited(): void {
@@ -36,7 +31,7 @@ export class TrafficMetrics {
   }
 
   onShed(priority: RequestPriority, reason: ShedReason): void {
-    incrementCount(this.#shed[priority], reason, 1);
+    this.#shed.increment(priority, reason);
   }
 }
 

@@ -1,24 +1,21 @@
 import type { Registry } from 'prom-client';
-import { incrementCount, registerCounter, zeroCounts } from '../../telemetry/registerCounter.ts';
+import { LabeledCounter } from '../../telemetry/labeledCounter.ts';
+import { registerCounter } from '../../telemetry/registerCounter.ts';
 import type { RemoteKeySet } from './remoteKeySet.ts';
 import { type TokenRefusalReason, tokenRefusalReasons } from './tokenRefusal.ts';
 
 /** Metrics of verifying tokens. */
 export class AuthenticationMetrics {
-  readonly #refused = zeroCounts<TokenRefusalReason | 'keys_unavailable'>([
-    ...tokenRefusalReasons,
-    'keys_unavailable',
-  ]);
+  readonly #refused: LabeledCounter;
 
   constructor(registry: Registry, keySets: readonly Pick<RemoteKeySet, 'name' | 'failureCount'>[]) {
-    registerCounter(registry, {
-      name: 'tributary_jwt_refused_total',
-      help: 'Requests that were refused because of their token, by reason.',
-      labelNames: ['reason'],
-      read: (set) => {
-        for (const [reason, count] of this.#refused) set({ reason }, count);
-      },
-    });
+    this.#refused = new LabeledCounter(
+      registry,
+      'tributary_jwt_refused_total',
+      ['reason'],
+      'Requests that were refused because of their token, by reason.',
+      { firsts: [...tokenRefusalReasons, 'keys_unavailable'] },
+    );
     registerCounter(registry, {
       name: 'tributary_jwks_failures_total',
       help: 'Failed attempts to fetch the keys of an issuer of tokens.',
@@ -30,6 +27,6 @@ export class AuthenticationMetrics {
   }
 
   onRefused(reason: TokenRefusalReason | 'keys_unavailable'): void {
-    incrementCount(this.#refused, reason, 1);
+    this.#refused.increment(reason);
   }
 }
