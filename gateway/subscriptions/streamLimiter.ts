@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts';
+import { ClientCounts } from '../sharing/clientCounts.ts';
 
 export interface StreamLimiterOptions {
   /** Maximum open streams in this process. */
@@ -11,7 +12,7 @@ export interface StreamLimiterOptions {
  *  deferred enrichments. */
 export class StreamLimiter {
   readonly #options: StreamLimiterOptions;
-  readonly #weightByClient = new Map<string, number>();
+  readonly #weights = new ClientCounts();
   #totalWeight = 0;
   #size = 0;
 
@@ -30,11 +31,10 @@ export class StreamLimiter {
   open(client: string, weight = 1): () => void {
     const { total, perClient } = this.#options;
     if (this.#totalWeight + weight > total) throw totalLimitError(total, weight);
-    const ofClient = (this.#weightByClient.get(client) ?? 0) + weight;
-    if (ofClient > perClient) throw clientLimitError(perClient, weight);
+    if (this.#weights.of(client) + weight > perClient) throw clientLimitError(perClient, weight);
     this.#totalWeight += weight;
     this.#size += 1;
-    this.#weightByClient.set(client, ofClient);
+    this.#weights.add(client, weight);
     let isOpen = true;
     return () => {
       if (!isOpen) return;
@@ -46,9 +46,7 @@ export class StreamLimiter {
   #close(client: string, weight: number): void {
     this.#totalWeight -= weight;
     this.#size -= 1;
-    const ofClient = (this.#weightByClient.get(client) ?? 0) - weight;
-    if (ofClient > 0) this.#weightByClient.set(client, ofClient);
-    else this.#weightByClient.delete(client);
+    this.#weights.add(client, -weight);
   }
 }
 

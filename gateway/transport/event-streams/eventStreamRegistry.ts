@@ -1,5 +1,6 @@
 import { HttpError, shuttingDownError } from '../../admission/httpError.ts';
 import type { ClientIdentity } from '../../admission/identity.ts';
+import { ClientCounts } from '../../sharing/clientCounts.ts';
 import { EventStream, type EventStreamSettings, unknownStreamError } from './eventStream.ts';
 
 interface EventStreamRegistryOptions extends EventStreamSettings {
@@ -24,7 +25,7 @@ interface Registration {
 export class EventStreamRegistry {
   readonly #options: EventStreamRegistryOptions;
   readonly #byToken = new Map<string, Registration>();
-  readonly #countByClient = new Map<string, number>();
+  readonly #counts = new ClientCounts();
 
   constructor(options: EventStreamRegistryOptions) {
     this.#options = options;
@@ -38,13 +39,12 @@ export class EventStreamRegistry {
     if (isDraining()) throw shuttingDownError();
     if (this.#byToken.size >= maxStreams) throw limitReachedError(maxStreams, 'limits.eventStreams');
     const { clientKey } = client;
-    const count = this.#countByClient.get(clientKey) ?? 0;
-    if (count >= maxStreamsPerClient)
+    if (this.#counts.of(clientKey) >= maxStreamsPerClient)
       throw limitReachedError(maxStreamsPerClient, 'limits.eventStreamsPerClient');
     const token = newToken();
     const stream = new EventStream({ ...settings, onEnd: () => this.#remove(token) });
     this.#byToken.set(token, { stream, client });
-    this.#countByClient.set(clientKey, count + 1);
+    this.#counts.add(clientKey, 1);
     return token;
   }
 
@@ -70,10 +70,7 @@ export class EventStreamRegistry {
     const registration = this.#byToken.get(token);
     if (registration === undefined) return;
     this.#byToken.delete(token);
-    const { clientKey } = registration.client;
-    const remaining = (this.#countByClient.get(clientKey) ?? 0) - 1;
-    if (remaining > 0) this.#countByClient.set(clientKey, remaining);
-    else this.#countByClient.delete(clientKey);
+    this.#counts.add(registration.client.clientKey, -1);
   }
 }
 

@@ -5,6 +5,7 @@ import { handleProtocols } from 'graphql-ws';
 import { type ServerOptions, WebSocketServer } from 'ws';
 import { addressKey } from '../../admission/addressKey.ts';
 import { HttpError } from '../../admission/httpError.ts';
+import { ClientCounts } from '../../sharing/clientCounts.ts';
 import type { ReadClientAddress } from '../http/clientAddress.ts';
 import type { CorsPolicy } from '../http/cors.ts';
 import type { CheckHost } from '../http/hostCheck.ts';
@@ -37,7 +38,7 @@ export class WebSocketRegistry {
   readonly #options: WebSocketRegistryOptions;
   readonly #server: WebSocketServer;
   readonly #open = new Set<WebSocketConnection>();
-  readonly #countByClient = new Map<string, number>();
+  readonly #counts = new ClientCounts();
   #allClosed: PromiseWithResolvers<void> | undefined;
 
   constructor(options: WebSocketRegistryOptions) {
@@ -84,17 +85,17 @@ export class WebSocketRegistry {
         admitClient: (key) => {
           const refusal = key === clientKey ? undefined : this.#findExcessOf(key);
           if (refusal !== undefined) return refusal;
-          this.#count(clientKey, -1);
-          this.#count(key, 1);
+          this.#counts.add(clientKey, -1);
+          this.#counts.add(key, 1);
           clientKey = key;
           return undefined;
         },
       });
       this.#open.add(client);
-      this.#count(clientKey, 1);
+      this.#counts.add(clientKey, 1);
       socket.once('close', () => {
         this.#open.delete(client);
-        this.#count(clientKey, -1);
+        this.#counts.add(clientKey, -1);
         if (this.#open.size === 0) this.#allClosed?.resolve();
       });
       if (this.#options.isDraining()) client.drain();
@@ -153,18 +154,12 @@ export class WebSocketRegistry {
   /** The error for another socket of this client; `undefined` if it may have one. */
   #findExcessOf(clientKey: string): HttpError | undefined {
     const { maxConnectionsPerClient: max } = this.#options;
-    if ((this.#countByClient.get(clientKey) ?? 0) < max) return undefined;
+    if (this.#counts.of(clientKey) < max) return undefined;
     return new HttpError(
       503,
       `The number of this client's WebSockets is at its maximum, ${max} (limits.webSocketsPerClient). Close one of them first.`,
       { code: 'OVERLOADED' },
     );
-  }
-
-  #count(clientKey: string, change: 1 | -1): void {
-    const count = (this.#countByClient.get(clientKey) ?? 0) + change;
-    if (count > 0) this.#countByClient.set(clientKey, count);
-    else this.#countByClient.delete(clientKey);
   }
 }
 
