@@ -1,8 +1,8 @@
 import type { Cluster, Redis } from 'ioredis';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
-import { loadIoredis } from './loadIoredis.ts';
+import { connectRedis } from './connectRedis.ts';
 import { isSelectError } from './redisFailure.ts';
-import { connectionOptions, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
+import { connectionOptions, type RedisConfig } from './redisOptions.ts';
 
 export interface QueueConnection {
   readonly client: Redis | Cluster;
@@ -67,23 +67,14 @@ function refuseOtherDatabase(client: Redis | Cluster): void {
 }
 
 function connect(config: RedisConfig, delay: (attempt: number) => number | null): Redis | Cluster {
-  const { Cluster, Redis } = loadIoredis();
-  const settings = {
-    ...connectionOptions(config),
+  // A blocking command can take longer than `redis.timeouts.socket`.
+  const { socketTimeout: _, ...options } = connectionOptions(config);
+  // With the 16 redirections of ioredis, which counts each attempt during a failover as one.
+  return connectRedis(config, {
+    ...options,
     enableOfflineQueue: true,
     maxRetriesPerRequest: null,
     autoResendUnfulfilledCommands: true,
     retryStrategy: delay,
-  };
-  // A blocking command can take longer than `redis.timeouts.socket`.
-  const { socketTimeout: _, ...options } = settings;
-  if (config.cluster.nodes.length === 0) return new Redis({ ...options, ...serverOptions(config) });
-  const { retryStrategy: __, ...redisOptions } = options;
-  return new Cluster(config.cluster.nodes.map(parseAddress), {
-    redisOptions,
-    enableOfflineQueue: true,
-    clusterRetryStrategy: delay,
-    clusterNodeRetryStrategy: delay,
-    slotsRefreshTimeout: config.timeouts.connect,
   });
 }

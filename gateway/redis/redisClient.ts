@@ -1,15 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
-import { backoffDelayMs } from '../time/backoffDelayMs.ts';
-import { loadIoredis } from './loadIoredis.ts';
+import { connectRedis } from './connectRedis.ts';
 import { isSelectError, RedisFailure } from './redisFailure.ts';
-import {
-  connectionOptions,
-  describeAddress,
-  parseAddress,
-  type RedisConfig,
-  serverOptions,
-} from './redisOptions.ts';
+import { connectionOptions, describeAddress, type RedisConfig } from './redisOptions.ts';
 
 export type RedisArgument = string | number | Buffer;
 
@@ -47,7 +40,8 @@ export class RedisClient {
   #isClosed = false;
 
   constructor({ config, onReady, onClose, onFailure }: RedisClientOptions) {
-    this.#redis = connect(config);
+    // At least two redirections: one for a moved slot (MOVED), and one for a slot that is being moved (ASK).
+    this.#redis = connectRedis(config, connectionOptions(config), { maxRedirections: 3 });
     const address = describeAddress(config);
     this.#notConnected = new RedisFailure(new Error('Redis is not connected.'), address);
     const fail = (error: unknown): void => {
@@ -115,22 +109,4 @@ export class RedisClient {
     this.#isClosed = true;
     this.#redis.disconnect();
   }
-}
-
-function connect(config: RedisConfig): Redis | Cluster {
-  const { Cluster, Redis } = loadIoredis();
-  const options = connectionOptions(config);
-  if (config.cluster.nodes.length === 0) return new Redis({ ...options, ...serverOptions(config) });
-  const { retryStrategy: _, enableOfflineQueue, ...redisOptions } = options;
-  const delay = (attempt: number) => backoffDelayMs(attempt, config.reconnect);
-  return new Cluster(config.cluster.nodes.map(parseAddress), {
-    redisOptions,
-    enableOfflineQueue: enableOfflineQueue ?? false,
-    clusterRetryStrategy: delay,
-    // Without it, a restarted node is only found again at the next refresh of the slots.
-    clusterNodeRetryStrategy: delay,
-    slotsRefreshTimeout: config.timeouts.connect,
-    // At least two: one for a moved slot (MOVED), and one for a slot that is being moved (ASK).
-    maxRedirections: 3,
-  });
 }

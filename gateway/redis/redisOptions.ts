@@ -6,7 +6,7 @@ import type { GatewayConfig } from '../config/schema.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 
 /** Connection options, except those that would change the form of replies. */
-type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
+export type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
 
 export type RedisConfig = GatewayConfig['redis'];
 
