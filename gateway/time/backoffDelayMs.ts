@@ -10,8 +10,8 @@ export function backoffDelayMs(attempt: number, limits: BackoffLimits, random = 
   return Math.round(longestBackoffMs(attempt, limits) * (0.5 + random() / 2));
 }
 
-/** As `backoffDelayMs`, with full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog): for retries that follow one
- *  another after a common failure, which must not come together. */
+/** As `backoffDelayMs`, with full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog), for requests that failed
+ *  together and must not be sent again together. */
 export function fullJitterMs(attempt: number, limits: BackoffLimits, random: () => number): number {
   return longestBackoffMs(attempt, limits) * random();
 }

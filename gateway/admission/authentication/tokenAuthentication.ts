@@ -12,8 +12,8 @@ import { createTokenReader, type ReadToken } from './tokenReader.ts';
 import { keysUnavailableError, TokenRefusal } from './tokenRefusal.ts';
 import { TokenVerifier } from './tokenVerifier.ts';
 
-/** The longest time between two checks of a token that a stream depends on. A timer for the whole remaining time would fire too late
- *  after the machine was suspended, or the clock was set forward. */
+/** The longest time between two checks of a token that a stream depends on. A timer for the whole remaining time would fire
+ *  too late after the machine was suspended, or the clock was set forward. */
 const maxCheckIntervalMs = 60_000;
 
 interface TokenAuthenticationOptions {

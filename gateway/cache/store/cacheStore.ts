@@ -19,8 +19,8 @@ export interface CacheWrite extends CacheEntry {
   readonly key: string;
 }
 
-/** An entry that was stored more than this many milliseconds in the future is not used: the clock of its writer is ahead, or the clock
- *  of this process was set back. Otherwise, the entry would be fresh for that much longer than its rule allows. */
+/** An entry that was stored more than this many milliseconds in the future is not used: the clock of its writer is ahead,
+ *  or the clock of this process was set back. The entry would be fresh for that much longer than its rule allows. */
 export const maxClockSkewMs = 5_000;
 
 /** The moment when a read from a subgraph began, as the number of invalidations that the store had seen by then. A write

@@ -66,8 +66,8 @@ export class ProcessHeartbeat {
     return this.#gapMs <= this.#maxGapMs && timers.now() - this.#stableSince >= expireAfterMs;
   }
 
-  /** Time since the latest heartbeat. The clock of the timers stands still while the machine is suspended, and the wall clock may be
-   *  set back: the longer one counts. */
+  /** Time since the latest heartbeat. The clock of the timers stands still while the machine is suspended, and the wall
+   *  clock may be set back: the longer time counts. */
   get #gapMs(): number {
     const { timers, now } = this.#options;
     return Math.max(timers.now() - this.#lastBeat.at, now() - this.#lastBeat.time);

@@ -23,7 +23,6 @@ const backoffRatio = 0.9;
  *  nothing, because they say nothing about it; so do windows in which the event loop of the gateway was busy. A response
  *  with status 429 or 503 lowers the limit at once, at most once per window. */
 export class AdaptiveLimit {
-  readonly #now: () => number;
   readonly #readUtilization: () => number;
   readonly #max: number;
   #limit: number;
@@ -34,14 +33,13 @@ export class AdaptiveLimit {
   #maxRunning = 0;
   #hasBackedOff = false;
 
-  /** Starts at `max`, and never exceeds it. `now`: milliseconds. `readUtilization`: of the event loop since its last call,
-   *  from 0 to 1. */
-  constructor(max: number, now: () => number, readUtilization: () => number) {
+  /** Starts at `max`, and never exceeds it. `startedAt`: milliseconds, like each `now`. `readUtilization`: of the event loop
+   *  since its last call, from 0 to 1. */
+  constructor(max: number, startedAt: number, readUtilization: () => number) {
     this.#max = max;
     this.#limit = max;
-    this.#now = now;
     this.#readUtilization = readUtilization;
-    this.#windowEndsAt = now() + windowMs;
+    this.#windowEndsAt = startedAt + windowMs;
   }
 
   /** Whole calls. */
@@ -51,7 +49,7 @@ export class AdaptiveLimit {
 
   /** A call ended with a response. `running`: how many calls were under way, this one included. Returns true if the limit
    *  has changed. */
-  onResponse(latencyMs: number, running: number, now = this.#now()): boolean {
+  onResponse(latencyMs: number, running: number, now: number): boolean {
     this.#samples += 1;
     this.#latencySum += latencyMs;
     this.#maxRunning = Math.max(this.#maxRunning, running);
@@ -60,7 +58,7 @@ export class AdaptiveLimit {
   }
 
   /** The subgraph said that it is overloaded, or did not respond in time. Returns true if the limit has changed. */
-  onOverload(now = this.#now()): boolean {
+  onOverload(now: number): boolean {
     if (this.#hasBackedOff && now < this.#windowEndsAt) return false;
     this.#startWindow(now);
     this.#hasBackedOff = true;

@@ -97,7 +97,7 @@ export function createCallPolicies(
       new EndpointBalancer(urls, now, random, (url, change) =>
         observer?.onEndpointChange(subgraph, url, change),
       ),
-    adaptiveLimit: isAdaptive ? new AdaptiveLimit(limits.total, now, createUtilizationReader()) : undefined,
+    adaptiveLimit: isAdaptive ? new AdaptiveLimit(limits.total, now(), createUtilizationReader()) : undefined,
   };
 }
 

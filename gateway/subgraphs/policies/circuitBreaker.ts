@@ -81,7 +81,8 @@ export class CircuitBreaker {
     return this.#epoch;
   }
 
-  record(permit: CircuitPermit, health: CallHealth, now = this.#now()): void {
+  /** `now`: when the call ended. */
+  record(permit: CircuitPermit, health: CallHealth, now: number): void {
     const state = this.#state;
     if (permit !== this.#epoch) {
       const isLateProbe = state.kind === 'half-open' && permit > this.#openedEpoch;

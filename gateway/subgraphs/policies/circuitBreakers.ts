@@ -57,12 +57,12 @@ export class CircuitBreakers {
     return circuits.map(acquirePermit);
   }
 
-  /** `end`: `undefined` for an attempt that no caller waited for. */
+  /** `end`: `undefined` for an attempt that no caller waited for. `now`: when it ended. */
   record(
     permits: CircuitPermits,
     end: AttemptEnd | undefined,
     coordinates: RequestCoordinates | undefined,
-    now?: number,
+    now: number,
   ): void {
     const health = end === undefined ? 'ignored' : healthOf(end);
     const failed =

@@ -34,7 +34,7 @@ export class HedgePolicy {
   }
 
   /** A call is sent for the first time. */
-  onCall(now?: number): void {
+  onCall(now: number): void {
     this.#budget.recordFirstAttempt(now);
   }
 

@@ -40,7 +40,7 @@ export class RetryPolicy {
   }
 
   /** A call is sent for the first time. */
-  onCall(now?: number): void {
+  onCall(now: number): void {
     this.#budget.recordFirstAttempt(now);
   }
 

@@ -5,12 +5,12 @@ import { ManualClock } from '../../../harness/manualClock.ts';
 
 function open(max = 100, utilization = 0) {
   const clock = new ManualClock();
-  const limit = new AdaptiveLimit(max, clock.now, () => utilization);
+  const limit = new AdaptiveLimit(max, clock.now(), () => utilization);
   /** One window of responses. */
   const window = (latencyMs: number, running = limit.current): void => {
-    for (let n = 0; n < 9; n++) limit.onResponse(latencyMs, running);
+    for (let n = 0; n < 9; n++) limit.onResponse(latencyMs, running, clock.now());
     clock.advance(100);
-    limit.onResponse(latencyMs, running);
+    limit.onResponse(latencyMs, running, clock.now());
   };
   const windows = (count: number, latencyMs: number, running?: number): void => {
     for (let n = 0; n < count; n++) window(latencyMs, running);
@@ -51,10 +51,10 @@ describe('an adaptive limit', () => {
 
   test('shrinks by a tenth at a response that says that the subgraph is overloaded, once per window', () => {
     const { clock, limit } = open();
-    for (let n = 0; n < 20; n++) limit.onOverload();
+    for (let n = 0; n < 20; n++) limit.onOverload(clock.now());
     expect(limit.current).toBe(90);
     clock.advance(100);
-    limit.onOverload();
+    limit.onOverload(clock.now());
     expect(limit.current).toBe(81);
   });
 
@@ -62,7 +62,7 @@ describe('an adaptive limit', () => {
     const { clock, limit, windows } = open();
     windows(10, 20);
     for (let n = 0; n < 60; n++) {
-      limit.onOverload();
+      limit.onOverload(clock.now());
       clock.advance(100);
     }
     expect(limit.current).toBe(4);
@@ -82,7 +82,9 @@ describe('an adaptive limit', () => {
         const { clock, limit } = open(max);
         for (const { latencyMs, isOverload, running, ms } of events) {
           const before = limit.current;
-          const hasChanged = isOverload ? limit.onOverload() : limit.onResponse(latencyMs, running);
+          const hasChanged = isOverload
+            ? limit.onOverload(clock.now())
+            : limit.onResponse(latencyMs, running, clock.now());
           expect(hasChanged).toBe(limit.current !== before);
           expect(limit.current).toBeLessThanOrEqual(max);
           expect(limit.current).toBeGreaterThanOrEqual(Math.min(4, max));

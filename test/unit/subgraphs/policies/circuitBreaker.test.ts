@@ -20,7 +20,7 @@ function open() {
   const call = (health: CallHealth): void => {
     const permit = breaker.acquire();
     if (permit === undefined) throw new Error('the circuit breaker admits no call');
-    breaker.record(permit, health);
+    breaker.record(permit, health, clock.now());
   };
   const fail = (times: number): void => {
     for (let n = 0; n < times; n++) call('failure');
@@ -69,7 +69,7 @@ describe('a circuit breaker', () => {
     clock.advance(1);
     const probe = breaker.acquire() as CircuitPermit;
     expect([breaker.state, breaker.acquire()]).toEqual(['half-open', undefined]);
-    breaker.record(probe, 'success');
+    breaker.record(probe, 'success', clock.now());
     expect(states).toEqual(['open', 'closed']);
     fail(3);
     expect(breaker.state).toBe('closed');
@@ -81,7 +81,7 @@ describe('a circuit breaker', () => {
     clock.advance(500);
     const probe = breaker.acquire() as CircuitPermit;
     clock.advance(200);
-    breaker.record(probe, 'failure');
+    breaker.record(probe, 'failure', clock.now());
     expect(breaker.state).toBe('open');
     clock.advance(300);
     expect(breaker.admits).toBe(true);
@@ -112,7 +112,7 @@ describe('a circuit breaker', () => {
     const { clock, breaker, fail } = open();
     fail(4);
     clock.advance(500);
-    breaker.record(breaker.acquire() as CircuitPermit, 'ignored');
+    breaker.record(breaker.acquire() as CircuitPermit, 'ignored', clock.now());
     expect(breaker.acquire()).toBeDefined();
   });
 
@@ -123,9 +123,9 @@ describe('a circuit breaker', () => {
     const hanging = breaker.acquire() as CircuitPermit;
     clock.advance(500);
     const second = breaker.acquire() as CircuitPermit;
-    breaker.record(hanging, 'failure');
+    breaker.record(hanging, 'failure', clock.now());
     expect(breaker.state).toBe('half-open');
-    breaker.record(second, 'success');
+    breaker.record(second, 'success', clock.now());
     expect(breaker.state).toBe('closed');
   });
 
@@ -137,10 +137,10 @@ describe('a circuit breaker', () => {
     clock.advance(500);
     const second = breaker.acquire() as CircuitPermit;
     clock.advance(100);
-    breaker.record(slow, 'success');
+    breaker.record(slow, 'success', clock.now());
     expect(states).toEqual(['open', 'closed']);
     // The circuit has closed already.
-    breaker.record(second, 'success');
+    breaker.record(second, 'success', clock.now());
     expect(breaker.state).toBe('closed');
   });
 
@@ -150,10 +150,10 @@ describe('a circuit breaker', () => {
     clock.advance(500);
     const slow = breaker.acquire() as CircuitPermit;
     clock.advance(500);
-    breaker.record(breaker.acquire() as CircuitPermit, 'failure');
+    breaker.record(breaker.acquire() as CircuitPermit, 'failure', clock.now());
     clock.advance(500);
     breaker.acquire();
-    breaker.record(slow, 'success');
+    breaker.record(slow, 'success', clock.now());
     expect(breaker.state).toBe('half-open');
   });
 
@@ -163,7 +163,7 @@ describe('a circuit breaker', () => {
     fail(4);
     clock.advance(500);
     breaker.acquire();
-    breaker.record(before, 'success');
+    breaker.record(before, 'success', clock.now());
     expect(breaker.state).toBe('half-open');
   });
 
@@ -188,7 +188,7 @@ describe('a circuit breaker', () => {
           if (one.do === 'advance') clock.advance(one.ms);
           else if (one.do === 'record') {
             const [permit] = pending.splice(one.which % Math.max(1, pending.length), 1);
-            if (permit !== undefined) breaker.record(permit, one.health);
+            if (permit !== undefined) breaker.record(permit, one.health, clock.now());
             if (before === 'half-open' && breaker.state === 'half-open' && one.health === 'ignored')
               probedAt = Number.NEGATIVE_INFINITY;
           } else {
@@ -298,8 +298,8 @@ describe('circuit breakers with one circuit for each coordinate', () => {
   const fieldError = end({ ...answered, errors: [{ message: 'no', path: ['items', 0] }] });
 
   test('open the circuit of a field that fails, and of no other', () => {
-    const { circuits } = openAll();
-    for (let n = 0; n < 4; n++) circuits.record(circuits.acquire(both) ?? [], fieldError, both);
+    const { clock, circuits } = openAll();
+    for (let n = 0; n < 4; n++) circuits.record(circuits.acquire(both) ?? [], fieldError, both, clock.now());
     expect(circuits.circuits.map(({ coordinate, breaker }) => [coordinate, breaker.state])).toEqual([
       ['Query.products', 'open'],
       ['Query.viewer', 'closed'],
@@ -311,25 +311,27 @@ describe('circuit breakers with one circuit for each coordinate', () => {
   });
 
   test('count a failure of the whole response for every coordinate', () => {
-    const { circuits } = openAll();
+    const { clock, circuits } = openAll();
     const lost = end(failed('SUBGRAPH_UNREACHABLE'), null);
-    for (let n = 0; n < 4; n++) circuits.record(circuits.acquire(both) ?? [], lost, both);
+    for (let n = 0; n < 4; n++) circuits.record(circuits.acquire(both) ?? [], lost, both, clock.now());
     expect(circuits.circuits.map(({ breaker }) => breaker.state)).toEqual(['open', 'open']);
   });
 
   test('do not count field errors that say that the request was at fault', () => {
-    const { circuits } = openAll();
+    const { clock, circuits } = openAll();
     const errors = [{ message: 'no', path: ['items'], extensions: { code: 'BAD_USER_INPUT' } }];
     for (let n = 0; n < 9; n++)
-      circuits.record(circuits.acquire(products) ?? [], end({ ...answered, errors }), products);
+      circuits.record(circuits.acquire(products) ?? [], end({ ...answered, errors }), products, clock.now());
     expect(circuits.state).toBe('closed');
   });
 
   test('do not report a field with an open circuit that nothing calls any more, while others are called', () => {
     const { clock, circuits } = openAll();
     const viewer = new Map([['me', ['Query.viewer']]]);
-    const callViewer = (): void => circuits.record(circuits.acquire(viewer) ?? [], end(answered), viewer);
-    for (let n = 0; n < 4; n++) circuits.record(circuits.acquire(products) ?? [], fieldError, products);
+    const callViewer = (): void =>
+      circuits.record(circuits.acquire(viewer) ?? [], end(answered), viewer, clock.now());
+    for (let n = 0; n < 4; n++)
+      circuits.record(circuits.acquire(products) ?? [], fieldError, products, clock.now());
     clock.advance(settings.openFor + settings.window);
     callViewer();
     expect(circuits.state).toBe('half-open');
@@ -339,7 +341,7 @@ describe('circuit breakers with one circuit for each coordinate', () => {
       'closed',
       ['Query.viewer'],
     ]);
-    circuits.record(circuits.acquire(products) ?? [], fieldError, products);
+    circuits.record(circuits.acquire(products) ?? [], fieldError, products, clock.now());
     expect(circuits.state).toBe('open');
   });
 
@@ -351,7 +353,7 @@ describe('circuit breakers with one circuit for each coordinate', () => {
       onChange: () => {},
     });
     const lost = end(failed('SUBGRAPH_UNREACHABLE'), null);
-    for (let n = 0; n < 4; n++) whole.record(whole.acquire(undefined) ?? [], lost, undefined);
+    for (let n = 0; n < 4; n++) whole.record(whole.acquire(undefined) ?? [], lost, undefined, clock.now());
     clock.advance(60_000);
     expect(whole.state).toBe('half-open');
   });

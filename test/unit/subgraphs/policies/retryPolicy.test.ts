@@ -19,14 +19,15 @@ const wallClockMs = Date.parse('2026-01-01T00:00:00Z');
 
 function open(more: Partial<RetrySettings> = {}, random = 0.5) {
   const malformed: string[] = [];
+  const { now } = new ManualClock();
   const policy = new RetryPolicy({
     settings: { ...settings, ...more },
-    now: new ManualClock().now,
+    now,
     wallClock: () => wallClockMs,
     random: () => random,
     onMalformedRetryAfter: (value) => malformed.push(value),
   });
-  for (let n = 0; n < 20; n++) policy.onCall();
+  for (let n = 0; n < 20; n++) policy.onCall(now());
   return { policy, malformed };
 }
 
