@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { systemTimers } from '../../gateway/time/timers.ts';
 import { type CachedShop, type CachedShopOptions, startCachedShop } from '../harness/cachedShop.ts';
 
 const minute = { maxAge: '1h' } as const;
@@ -107,7 +108,10 @@ describe('Within `staleWhileRevalidate`,', () => {
   );
 
   test('a failed refresh keeps the stale value and is retried after `refreshPause`', async () => {
-    await using shop = await startShop({ cache: { refreshPause: '10s' } });
+    // Time passes only when the test advances it.
+    let now = systemTimers.now();
+    const timers = { after: systemTimers.after, now: () => now };
+    await using shop = await startShop({ cache: { refreshPause: '10s' }, dependencies: { timers } });
     const query = '{ top { stock } }';
     await shop.execute(query);
     shop.clock.advanceSeconds(6);
@@ -119,10 +123,10 @@ describe('Within `staleWhileRevalidate`,', () => {
     await shop.execute('{ low { id } }');
     shop.stock.answerWith(undefined);
     shop.data.stock = 8;
-    shop.clock.advanceSeconds(9);
+    now += 9_000;
     expect((await shop.execute(query)).body).toMatchObject({ data: { top: { stock: 3 } } });
     expect(shop.requestedStockIds()).toHaveLength(2);
-    shop.clock.advanceSeconds(1);
+    now += 1_000;
     expect((await shop.executeUntilFresh(query)).body).toEqual({ data: { top: { stock: 8 } } });
   });
 
