@@ -1,3 +1,4 @@
+import { truncate } from '../../gateway/json/truncate.ts';
 import type { Finding } from '../finding.ts';
 import { type Severity, severitiesWorstFirst } from '../severity.ts';
 import type { CheckReport } from './checkReport.ts';
@@ -8,7 +9,6 @@ import {
   summaryPhrase,
   verdictSentence,
 } from './reportPhrases.ts';
-import { truncate } from '../../gateway/json/truncate.ts';
 import { toSingleLine } from './textFormatting.ts';
 
 /** GitHub's limit for the length of a comment, in characters. */
