@@ -7,7 +7,7 @@ import {
   normalizeOperation,
 } from '../../gateway/operation/normalizeOperation.ts';
 import {
-  type ExceededLimit,
+  describeExceededLimit,
   findExceededLimit,
   findExceededTextLimit,
   type OperationLimits,
@@ -129,10 +129,6 @@ export function findRequestProblems(
 
 function locationOf({ locations }: GraphQLError, { file, ...start }: FileLocation): FileLocation {
   return { file, ...(locations?.[0] ?? start) };
-}
-
-function describeExceededLimit({ limit, value, allowed }: ExceededLimit): string {
-  return `The gateway refuses the operation: limits.${limit} is ${allowed}, and the operation has at least ${value}.`;
 }
 
 function planningProblem(error: GatewayError, { location }: ConsumerOperation): OperationProblem {

@@ -1,6 +1,7 @@
 import { type DocumentNode, type GraphQLError, parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import {
+  describeExceededLimit,
   type ExceededLimit,
   findExceededLimit,
   findExceededTextLimit,
@@ -78,26 +79,9 @@ function findRefusal(text: string, limits: OperationLimits): HttpError | undefin
   return new HttpError(400, message, { code: 'GRAPHQL_VALIDATION_FAILED', locations });
 }
 
-const descriptions: Readonly<Record<ExceededLimit['limit'], string>> = {
-  nameLength: 'has a name of {value} characters',
-  tokens: 'has at least {value} tokens',
-  depth: 'is nested at least {value} levels deep',
-  literalDepth: 'has a literal that is nested at least {value} levels deep',
-  aliases: 'has {value} aliases',
-  rootFields: 'has {value} root fields',
-  directives: 'has {value} directives',
-  deferredFragments: 'has {value} deferred fragments',
-  recursiveSelections: 'has {value} selections with its fragments expanded',
-  expandedSize: 'has {value} characters in its names and literals with its fragments expanded',
-  fieldComparisons:
-    'selects the same fields so often in one selection set that merging them takes at least {value} comparisons',
-};
-
-function tooComplex({ limit, value, allowed }: ExceededLimit): HttpError {
-  const option = limit === 'nameLength' ? '' : ` (limits.${limit})`;
-  const description = descriptions[limit].replace('{value}', String(value));
-  return new HttpError(400, `The operation ${description}; at most ${allowed} are allowed${option}.`, {
+function tooComplex(exceeded: ExceededLimit): HttpError {
+  return new HttpError(400, describeExceededLimit(exceeded), {
     code: 'OPERATION_TOO_COMPLEX',
-    extensions: { limit, value, allowed },
+    extensions: { ...exceeded },
   });
 }

@@ -10,7 +10,8 @@ import {
 } from 'graphql';
 import { describeReadError } from '../files/describeReadError.ts';
 import {
-  describeLimit,
+  describeExceededLimit,
+  type ExceededLimit,
   findExceededLimit,
   findExceededTextLimit,
   type OperationLimits,
@@ -97,13 +98,6 @@ function invalidOperationError(file: string, errors: readonly GraphQLError[]): C
   return new CommandError(exitCode.usageError, `The operation is not valid:\n${problems.join('\n')}`);
 }
 
-function limitExceededError(
-  file: string,
-  exceeded: NonNullable<ReturnType<typeof findExceededLimit>>,
-): CommandError {
-  const { limit, value, allowed } = exceeded;
-  return new CommandError(
-    exitCode.usageError,
-    `The operation in ${file} exceeds ${describeLimit(limit)}: ${allowed} are allowed, it has at least ${value}.`,
-  );
+function limitExceededError(file: string, exceeded: ExceededLimit): CommandError {
+  return new CommandError(exitCode.usageError, `${file}: ${describeExceededLimit(exceeded)}`);
 }

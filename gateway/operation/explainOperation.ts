@@ -6,9 +6,9 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
 import { InternalNames } from './internalNames.ts';
 import { normalizeOperation } from './normalizeOperation.ts';
 import {
-  describeLimit,
   findExceededLimit,
   findExceededTextLimit,
+  limitExceededError,
   type OperationLimits,
 } from './operationLimits.ts';
 import { executableRules } from './operationTypeRule.ts';
@@ -34,11 +34,11 @@ export async function explainOperation(
   const unknown = describeUnknownOverride(overrides, supergraph.overrides);
   if (unknown !== undefined) throw new GraphQLError(unknown);
   const exceededByText = findExceededTextLimit(text, limits);
-  if (exceededByText !== undefined) throw tooComplex(exceededByText);
+  if (exceededByText !== undefined) throw limitExceededError(exceededByText);
   const document = parse(text);
   // Before validation, whose time is quadratic in the number of fields with one response name.
   const exceeded = findExceededLimit(document, limits);
-  if (exceeded !== undefined) throw tooComplex(exceeded);
+  if (exceeded !== undefined) throw limitExceededError(exceeded);
   const [problem] = validateDocument(supergraph.apiSchema, document, executableRules);
   if (problem !== undefined) throw problem;
   const operation = getOperationAST(document);
@@ -56,15 +56,4 @@ export async function explainOperation(
   if (plannerInput === undefined) return printPlan({ kind: 'QueryPlan' });
   const { plan } = await planOperation(supergraph.planner, plannerInput);
   return printPlan(plan);
-}
-
-function tooComplex({
-  limit,
-  value,
-  allowed,
-}: NonNullable<ReturnType<typeof findExceededLimit>>): GatewayError {
-  return new GatewayError(
-    'OPERATION_TOO_COMPLEX',
-    `${describeLimit(limit)} is ${allowed}, and the operation has at least ${value}.`,
-  );
 }

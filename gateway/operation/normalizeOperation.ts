@@ -14,12 +14,12 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
-import { GatewayError } from '../errors.ts';
 import type { Access } from './authorization/access.ts';
 import type { EnrichmentRule } from './enrichmentRule.ts';
 import { findConflictingEnrichments } from './findConflictingEnrichments.ts';
 import type { InternalNames } from './internalNames.ts';
 import { canBeNull, hasNullablePosition } from './nullablePositions.ts';
+import { limitExceededError } from './operationLimits.ts';
 import { removeRedundantSelections } from './removeRedundantSelections.ts';
 import { type DeferredFragment, type FieldSelection, type Selection, SelectionSet } from './selection.ts';
 
@@ -288,12 +288,11 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
   function countSelection(): void {
     expanded += 1;
     if (expanded <= options.maxSelections) return;
-    throw new GatewayError(
-      'OPERATION_TOO_COMPLEX',
-      `The operation has more than ${options.maxSelections} selections once its fragments are expanded ` +
-        '(limits.recursiveSelections). Select less, or split the operation.',
-      { extensions: { limit: 'recursiveSelections', maximum: options.maxSelections } },
-    );
+    throw limitExceededError({
+      limit: 'recursiveSelections',
+      value: expanded,
+      allowed: options.maxSelections,
+    });
   }
 
   /** One selection for each object type of an interface or union that the client may not read. */

@@ -12,6 +12,7 @@ import {
   TokenKind,
   type ValueNode,
 } from 'graphql';
+import { GatewayError } from '../errors.ts';
 
 /** Maximum sizes of one operation, with fragment spreads expanded. The names are those of the section `limits` in the
  *  configuration. */
@@ -57,13 +58,37 @@ export interface ExceededLimit {
   readonly allowed: number;
 }
 
+/** An `OPERATION_TOO_COMPLEX` error with the exceeded limit as its extensions. */
+export function limitExceededError(exceeded: ExceededLimit): GatewayError {
+  return new GatewayError('OPERATION_TOO_COMPLEX', describeExceededLimit(exceeded), {
+    extensions: { ...exceeded },
+  });
+}
+
 /** Maximum characters of a name. Many errors quote the name of the same operation, and all objects of a list have the same
  *  alias: with a long one, a small request would have a response of hundreds of megabytes. */
 export const maxNameLength = 1_000;
 
-/** What an operation exceeds, for messages to operators. */
-export function describeLimit(limit: ExceededLimit['limit']): string {
-  return limit === 'nameLength' ? 'the maximum length of a name' : `limits.${limit}`;
+const descriptions: Readonly<Record<ExceededLimit['limit'], string>> = {
+  nameLength: 'has a name of {value} characters',
+  tokens: 'has at least {value} tokens',
+  depth: 'is nested at least {value} levels deep',
+  literalDepth: 'has a literal that is nested at least {value} levels deep',
+  aliases: 'has {value} aliases',
+  rootFields: 'has {value} root fields',
+  directives: 'has {value} directives',
+  deferredFragments: 'has {value} deferred fragments',
+  recursiveSelections: 'has at least {value} selections with its fragments expanded',
+  expandedSize: 'has {value} characters in its names and literals with its fragments expanded',
+  fieldComparisons:
+    'selects the same fields so often in one selection set that merging them takes at least {value} comparisons',
+};
+
+/** A sentence about the operation, for clients and operators. */
+export function describeExceededLimit({ limit, value, allowed }: ExceededLimit): string {
+  const option = limit === 'nameLength' ? '' : ` (limits.${limit})`;
+  const description = descriptions[limit].replace('{value}', String(value));
+  return `The operation ${description}; at most ${allowed} are allowed${option}.`;
 }
 
 /** Checks `tokens`, `depth`, `literalDepth` and the length of names with the lexer alone. The parser is recursive, so that

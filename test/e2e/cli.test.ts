@@ -543,7 +543,11 @@ Critical path of the first payload: 1 fetch: products
       ['A, B. Choose one with --operation.'],
     ],
     ['no operation', 'fragment F on Query { me { id } }', ['Fragment "F" is never used.']],
-    ['more than the limits allow', `{ ${'me { id } '.repeat(3_000)} }`, ['exceeds limits.tokens: 10000']],
+    [
+      'more than the limits allow',
+      `{ ${'me { id } '.repeat(3_000)} }`,
+      ['OPERATION: The operation has at least', 'at most 10000 are allowed (limits.tokens).'],
+    ],
   ])('refuses a file with %s', async (_title, text, parts) => {
     const operation = write('refused.graphql', text);
     const { code, stdout, stderr } = await plan(operation);

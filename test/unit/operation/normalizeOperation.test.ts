@@ -196,6 +196,9 @@ test('an operation that exceeds the maximum number of selections after expansion
   );
   const text = `{ product { maker { ...F0 } } } ${levels.join(' ')} fragment F20 on Maker { id }`;
   expect(() => normalizeText(schema, text)).toThrow(
-    expect.objectContaining({ code: 'OPERATION_TOO_COMPLEX' }),
+    expect.objectContaining({
+      code: 'OPERATION_TOO_COMPLEX',
+      extensions: { limit: 'recursiveSelections', value: 1001, allowed: 1000 },
+    }),
   );
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import {
+  describeExceededLimit,
   type ExceededLimit,
   findExceededLimit,
   findExceededTextLimit,
@@ -167,4 +168,13 @@ describe('findExceededTextLimit', () => {
       isDeeper ? { limit: 'literalDepth', value: 3, allowed: 2 } : undefined,
     );
   });
+});
+
+test('describeExceededLimit names the option of a limit, if there is one', () => {
+  expect(describeExceededLimit({ limit: 'depth', value: 3, allowed: 2 })).toBe(
+    'The operation is nested at least 3 levels deep; at most 2 are allowed (limits.depth).',
+  );
+  expect(describeExceededLimit({ limit: 'nameLength', value: 1001, allowed: 1000 })).toBe(
+    'The operation has a name of 1001 characters; at most 1000 are allowed.',
+  );
 });
