@@ -1,11 +1,6 @@
-import { type GraphQLError, type GraphQLSchema, type OperationDefinitionNode, print } from 'graphql';
+import { type GraphQLError, type GraphQLSchema, print } from 'graphql';
 import { GatewayError } from '../../gateway/errors.ts';
-import { InternalNames } from '../../gateway/operation/internalNames.ts';
-import {
-  type FindEnrichmentRule,
-  type NormalizedOperation,
-  normalizeOperation,
-} from '../../gateway/operation/normalizeOperation.ts';
+import type { FindEnrichmentRule, NormalizedOperation } from '../../gateway/operation/normalizeOperation.ts';
 import {
   describeExceededLimit,
   findExceededLimit,
@@ -13,7 +8,7 @@ import {
   type OperationLimits,
 } from '../../gateway/operation/operationLimits.ts';
 import { listOverrideSets } from '../../gateway/operation/overrideDecision.ts';
-import { createPlannerInput, planOperation } from '../../gateway/operation/planOperation.ts';
+import { prepareWithoutRequest } from '../../gateway/operation/prepareWithoutRequest.ts';
 import { relevantOverrides } from '../../gateway/operation/relevantOverrides.ts';
 import { validateDocument } from '../../gateway/operation/validateDocument.ts';
 import type { QueryPlan } from '../../gateway/planning/queryPlan.ts';
@@ -64,22 +59,16 @@ export async function planOnSupergraph(
   if (problems.length > 0) return { kind: 'failed', problems };
   const definition = operationOf(document);
   try {
-    const normalized = normalizeOperation({
-      schema: supergraph.apiSchema,
+    const { normalized, plan } = prepareWithoutRequest({
       document,
       operation: definition,
-      booleanVariables: {},
-      internalNames: InternalNames.forSupergraph(supergraph),
-      maxSelections: limits.recursiveSelections,
-      isDeferEnabled: true,
+      supergraph,
+      limits,
       findEnrichmentRule: enrichmentOf,
     });
     const labels = relevantOverrides(supergraph, document, definition);
     const variants = await Promise.all(
-      listOverrideSets(labels).map(async (overrides) => ({
-        overrides,
-        plan: await planVariant(definition, normalized, overrides, supergraph),
-      })),
+      listOverrideSets(labels).map(async (overrides) => ({ overrides, plan: await plan(overrides) })),
     );
     return { kind: 'planned', normalized, variants };
   } catch (error) {
@@ -87,16 +76,6 @@ export async function planOnSupergraph(
     if (!(error instanceof GatewayError) || error.code === 'OVERLOADED') throw error;
     return { kind: 'failed', problems: [planningProblem(error, operation)] };
   }
-}
-
-async function planVariant(
-  definition: OperationDefinitionNode,
-  normalized: NormalizedOperation,
-  overrides: readonly string[],
-  { planner }: Supergraph,
-): Promise<QueryPlan> {
-  const input = createPlannerInput(definition, normalized, overrides);
-  return input === undefined ? { kind: 'QueryPlan' } : (await planOperation(planner, input)).plan;
 }
 
 /** Every reason to refuse the operation, apart from planning. */

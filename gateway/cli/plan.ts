@@ -1,11 +1,8 @@
 import { type ConfigOverrides, loadConfig } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { GatewayError, messageOf } from '../errors.ts';
-import { InternalNames } from '../operation/internalNames.ts';
-import { normalizeOperation } from '../operation/normalizeOperation.ts';
-import { createPlannerInput, planOperation } from '../operation/planOperation.ts';
+import { prepareWithoutRequest } from '../operation/prepareWithoutRequest.ts';
 import { describeUnknownOverride } from '../planning/overrideLabels.ts';
-import type { QueryPlan } from '../planning/queryPlan.ts';
 import { toPlanningLimits } from '../planning/toPlanningLimits.ts';
 import { loadSupergraph } from '../supergraph/loadSupergraph.ts';
 import { sourceLocationOf } from '../supergraph/sources/createSource.ts';
@@ -35,24 +32,13 @@ export async function plan(file: string, options: PlanOptions): Promise<string> 
   try {
     const unknown = describeUnknownOverride(override, supergraph.overrides);
     if (unknown !== undefined) throw new CommandError(exitCode.usageError, unknown);
-    const read = readOperation({
-      file,
-      operationName: operation,
-      schema: supergraph.apiSchema,
-      limits: config.limits,
-    });
-    const normalized = normalizeOperation({
-      schema: supergraph.apiSchema,
-      ...read,
-      booleanVariables: {},
-      internalNames: InternalNames.forSupergraph(supergraph),
-      maxSelections: config.limits.recursiveSelections,
-      isDeferEnabled: true,
-    });
-    const input = createPlannerInput(read.operation, normalized, override);
-    const queryPlan: QueryPlan =
-      input === undefined ? { kind: 'QueryPlan' } : (await planOperation(supergraph.planner, input)).plan;
-    return json ? `${JSON.stringify(queryPlan, null, 2)}\n` : printPlanReport(queryPlan, normalized.root);
+    const { limits } = config;
+    const read = readOperation({ file, operationName: operation, schema: supergraph.apiSchema, limits });
+    const prepared = prepareWithoutRequest({ ...read, supergraph, limits });
+    const queryPlan = await prepared.plan(override);
+    return json
+      ? `${JSON.stringify(queryPlan, null, 2)}\n`
+      : printPlanReport(queryPlan, prepared.normalized.root);
   } catch (error) {
     throw error instanceof GatewayError ? planningFailure(file, error) : error;
   } finally {

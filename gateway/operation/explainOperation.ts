@@ -3,8 +3,6 @@ import { GatewayError } from '../errors.ts';
 import { describeUnknownOverride } from '../planning/overrideLabels.ts';
 import { printPlan } from '../planning/printPlan.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import { InternalNames } from './internalNames.ts';
-import { normalizeOperation } from './normalizeOperation.ts';
 import {
   findExceededLimit,
   findExceededTextLimit,
@@ -12,11 +10,10 @@ import {
   type OperationLimits,
 } from './operationLimits.ts';
 import { executableRules } from './operationTypeRule.ts';
-import { createPlannerInput, planOperation } from './planOperation.ts';
+import { prepareWithoutRequest } from './prepareWithoutRequest.ts';
 import { validateDocument } from './validateDocument.ts';
 
-/** Prints the plan of an operation. Conditions on variables count as true for `@include` and `@defer` and as false for
- *  `@skip`. `overrides`: active labels of progressive `@override`s.
+/** Prints the plan of an operation without variables. `overrides`: active labels of progressive `@override`s.
  *  @throws {GraphQLError} for an invalid operation.
  *  @throws {GatewayError} when the operation exceeds a limit or cannot be planned. */
 export async function explainOperation(
@@ -43,17 +40,6 @@ export async function explainOperation(
   if (problem !== undefined) throw problem;
   const operation = getOperationAST(document);
   if (operation == null) throw new GraphQLError('The document must contain exactly one operation.');
-  const normalized = normalizeOperation({
-    schema: supergraph.apiSchema,
-    document,
-    operation,
-    booleanVariables: {},
-    internalNames: InternalNames.forSupergraph(supergraph),
-    maxSelections: limits.recursiveSelections,
-    isDeferEnabled: true,
-  });
-  const plannerInput = createPlannerInput(operation, normalized, overrides);
-  if (plannerInput === undefined) return printPlan({ kind: 'QueryPlan' });
-  const { plan } = await planOperation(supergraph.planner, plannerInput);
-  return printPlan(plan);
+  const prepared = prepareWithoutRequest({ document, operation, supergraph, limits });
+  return printPlan(await prepared.plan(overrides));
 }
