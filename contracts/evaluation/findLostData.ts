@@ -10,8 +10,9 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
+import { fragmentsOf } from '../../gateway/operation/fragmentsOf.ts';
 import { operationOf } from '../graph/operationOf.ts';
-import { fragmentsOf, type SelectedField } from './selectedFieldsOf.ts';
+import type { SelectedField } from './selectedFieldsOf.ts';
 
 /** Data that subgraphs still return and that an operation no longer gets. */
 interface LostData {

@@ -1,6 +1,5 @@
 import {
   type DocumentNode,
-  type FragmentDefinitionNode,
   type GraphQLNamedType,
   type GraphQLSchema,
   getNamedType,
@@ -10,6 +9,7 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
+import { fragmentsOf } from '../../gateway/operation/fragmentsOf.ts';
 import { operationOf } from '../graph/operationOf.ts';
 
 /** A field of a type that an operation selects. */
@@ -78,13 +78,4 @@ export function selectedFieldsOf(schema: GraphQLSchema, document: DocumentNode):
       walk(fragment.selectionSet, inner, canBeNull, holder);
     }
   }
-}
-
-/** The named fragments of a document. */
-export function fragmentsOf({ definitions }: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
-  return new Map(
-    definitions.flatMap((definition) =>
-      definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition] as const] : [],
-    ),
-  );
 }

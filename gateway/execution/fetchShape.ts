@@ -8,6 +8,7 @@ import {
   visit,
 } from 'graphql';
 import { isObject } from '../json/isObject.ts';
+import { fragmentsOf } from '../operation/fragmentsOf.ts';
 import type { FetchDataRewrite, FetchNode } from '../planning/queryPlan.ts';
 import type { RequestCoordinates } from '../subgraphs/subgraphClient.ts';
 import { createObjectMerger, type ObjectMerger, type ResponseObject, setKey } from './responseTree.ts';
@@ -35,7 +36,6 @@ export class FetchShape {
   readonly bodyPrefix: string;
   readonly document: OperationDefinitionNode;
   readonly selection: SelectionSetNode;
-  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
   #keysAtAnyDepth: ReadonlySet<string> | undefined;
   #coordinates: RequestCoordinates | undefined;
 
@@ -49,16 +49,11 @@ export class FetchShape {
     this.outputRewrites = node.outputRewrites ?? [];
     this.bodyPrefix = bodyPrefixOf(this.operationText);
     const document = parse(this.operationText, { noLocation: true });
-    this.#fragments = new Map(
-      document.definitions.flatMap((definition) =>
-        definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
-      ),
-    );
     this.document = inlineFragments(
       document.definitions.find(
         (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
       ) as OperationDefinitionNode,
-      this.#fragments,
+      fragmentsOf(document),
     );
     const first = this.document.selectionSet.selections[0];
     this.selection =

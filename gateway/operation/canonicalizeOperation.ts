@@ -14,6 +14,7 @@ import {
   type ValueNode,
   visit,
 } from 'graphql';
+import { fragmentsOf } from './fragmentsOf.ts';
 
 export interface CanonicalOperation {
   /** Name of the operation, or `Anonymous`. */
@@ -47,10 +48,7 @@ export function canonicalizeOperation(
 }
 
 function usedFragments(document: DocumentNode, operation: OperationDefinitionNode): FragmentDefinitionNode[] {
-  const all = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) all.set(definition.name.value, definition);
-  }
+  const all = fragmentsOf(document);
   const used = new Set<FragmentDefinitionNode>();
   const spread = (node: DefinitionNode): void => {
     visit(node, {

@@ -23,6 +23,7 @@ import {
 } from 'graphql';
 import { valueAt } from '../json/valueAt.ts';
 import type { CostRules, ListSizeRule } from './costRules.ts';
+import { fragmentsOf } from './fragmentsOf.ts';
 
 interface CompileCostOptions {
   readonly schema: GraphQLSchema;
@@ -81,11 +82,7 @@ class CostCompiler {
 
   constructor(options: CompileCostOptions) {
     this.#options = options;
-    this.#fragments = new Map(
-      options.document.definitions.flatMap((definition) =>
-        definition.kind === Kind.FRAGMENT_DEFINITION ? [[definition.name.value, definition]] : [],
-      ),
-    );
+    this.#fragments = fragmentsOf(options.document);
   }
 
   ofSelections(

@@ -17,6 +17,7 @@ import {
 import type { Access } from './authorization/access.ts';
 import type { EnrichmentRule } from './enrichmentRule.ts';
 import { findConflictingEnrichments } from './findConflictingEnrichments.ts';
+import { fragmentsOf } from './fragmentsOf.ts';
 import type { InternalNames } from './internalNames.ts';
 import { canBeNull, hasNullablePosition } from './nullablePositions.ts';
 import { limitExceededError } from './operationLimits.ts';
@@ -70,10 +71,7 @@ interface EnclosingContext {
  *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` when the operation exceeds `maxSelections`. */
 export function normalizeOperation(options: NormalizeOperationOptions): NormalizedOperation {
   const { schema, booleanVariables, internalNames, access } = options;
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of options.document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  }
+  const fragments = fragmentsOf(options.document);
   const deferred: DeferUsage[] = [];
   const internalNameOf = internalNames.forOperation();
   let expanded = 0;

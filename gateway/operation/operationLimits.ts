@@ -3,7 +3,6 @@ import {
   type DirectiveNode,
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   Kind,
   Lexer,
   type SelectionSetNode,
@@ -13,6 +12,7 @@ import {
   type ValueNode,
 } from 'graphql';
 import { GatewayError } from '../errors.ts';
+import { fragmentsOf } from './fragmentsOf.ts';
 
 /** Maximum sizes of one operation, with fragment spreads expanded. The names are those of the section `limits` in the
  *  configuration. */
@@ -205,14 +205,6 @@ function countFieldComparisons(document: DocumentNode, allowed: number): number 
       }
     }
   }
-}
-
-function fragmentsOf(document: DocumentNode): ReadonlyMap<string, FragmentDefinitionNode> {
-  const fragments = new Map<string, FragmentDefinitionNode>();
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
-  }
-  return fragments;
 }
 
 type MeasuredLimit = Exclude<keyof OperationLimits, 'tokens' | 'literalDepth' | 'fieldComparisons'>;

@@ -1,6 +1,5 @@
 import {
   type DocumentNode,
-  type FragmentDefinitionNode,
   GraphQLError,
   type GraphQLSchema,
   Kind,
@@ -10,6 +9,7 @@ import {
   type ValidationRule,
   validate,
 } from 'graphql';
+import { fragmentsOf } from './fragmentsOf.ts';
 import { OneOfVariablesRule } from './oneOfVariablesRule.ts';
 
 /** The rules of the GraphQL specification for a document. */
@@ -28,11 +28,9 @@ export function validateDocument(
 
 /** One error for each `@skip` and `@include` on the root field of a subscription, or on a fragment around it: a subscription has
  *  exactly one root field, always (section 5.2.4.1 of the GraphQL specification). */
-export function findConditionalRootFields({ definitions }: DocumentNode): readonly GraphQLError[] {
+export function findConditionalRootFields(document: DocumentNode): readonly GraphQLError[] {
   const errors: GraphQLError[] = [];
-  const unvisited = new Map<string, FragmentDefinitionNode>();
-  for (const definition of definitions)
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) unvisited.set(definition.name.value, definition);
+  const unvisited = fragmentsOf(document);
   const visitRoot = ({ selections }: SelectionSetNode): void => {
     for (const selection of selections) {
       for (const directive of selection.directives ?? []) {
@@ -48,7 +46,7 @@ export function findConditionalRootFields({ definitions }: DocumentNode): readon
       if (fragment !== undefined) visitRoot(fragment.selectionSet);
     }
   };
-  for (const definition of definitions) {
+  for (const definition of document.definitions) {
     if (definition.kind !== Kind.OPERATION_DEFINITION) continue;
     if (definition.operation === OperationTypeNode.SUBSCRIPTION) visitRoot(definition.selectionSet);
   }
