@@ -1,6 +1,7 @@
-import { isAbstractType, isObjectType } from 'graphql';
+import { isObjectType } from 'graphql';
 import type { CacheRule } from '../../gateway/cache/rules/cacheRule.ts';
 import { type CacheRules, readCacheRules } from '../../gateway/cache/rules/cacheRules.ts';
+import { possibleTypesOf } from '../../gateway/operation/possibleTypesOf.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { fetchesOf } from '../graph/checkPlanCompatibility.ts';
 import { subgraphSchemaOf } from '../graph/subgraphSchema.ts';
@@ -43,11 +44,8 @@ class GraphCachedValues implements CachedValues {
   valuesOf({ document }: ConsumerOperation) {
     const { apiSchema } = this.#graph;
     const values = selectedFieldsOf(apiSchema, document).flatMap(({ typeName, fieldName }) => {
-      const type = apiSchema.getType(typeName);
-      const owners = isAbstractType(type)
-        ? apiSchema.getPossibleTypes(type).map(({ name }) => name)
-        : [typeName];
-      return owners.map((owner) => ({ typeName: owner, fieldName, coordinate: `${owner}.${fieldName}` }));
+      const owners = possibleTypesOf(apiSchema, apiSchema.getType(typeName));
+      return owners.map(({ name }) => ({ typeName: name, fieldName, coordinate: `${name}.${fieldName}` }));
     });
     return [...new Map(values.map((value) => [value.coordinate, value])).values()];
   }

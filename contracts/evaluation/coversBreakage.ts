@@ -1,13 +1,13 @@
 import {
   type GraphQLSchema,
   getNamedType,
-  isAbstractType,
   isInputObjectType,
   isInterfaceType,
   isObjectType,
   Kind,
   visit,
 } from 'graphql';
+import { possibleTypesOf } from '../../gateway/operation/possibleTypesOf.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { ancestorsOf } from '../diff/elements.ts';
 import type { Finding } from '../finding.ts';
@@ -45,7 +45,7 @@ export function coversSelection(
   if (rule !== 'field-type-changed' || (brokenSubgraph ?? subgraph) !== subgraph) return false;
   const returned = new Set(typesOf(coordinate, schemas));
   if (returned.size < 2 || !selectsField(operation, coordinate)) return false;
-  const types = new Set([...returned].flatMap((name) => [name, ...possibleTypesOf(name, schemas)]));
+  const types = new Set([...returned].flatMap((name) => [name, ...possibleTypeNamesOf(name, schemas)]));
   return coordinates.some((affected) => types.has(affected.split('.')[0] ?? ''));
 }
 
@@ -61,13 +61,10 @@ function selectsField({ document }: ConsumerOperation, coordinate: string): bool
   return isSelected;
 }
 
-function possibleTypesOf(name: string, { old, next }: ApiSchemas): readonly string[] {
-  return [old, next].flatMap((schema) => {
-    const type = schema?.getType(name);
-    return isAbstractType(type)
-      ? (schema?.getPossibleTypes(type) ?? []).map((possible) => possible.name)
-      : [];
-  });
+function possibleTypeNamesOf(name: string, { old, next }: ApiSchemas): readonly string[] {
+  return [old, next].flatMap((schema) =>
+    schema === undefined ? [] : possibleTypesOf(schema, schema.getType(name)).map((type) => type.name),
+  );
 }
 
 /** Whether a change only adds: it cannot be why something is missing after the rollout. */

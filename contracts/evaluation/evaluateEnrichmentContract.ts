@@ -93,7 +93,7 @@ function findRequiredFields({ metadata }: ServedGraph, rules: EnrichmentRules): 
           }),
         );
       }
-      const fieldType = getNamedType(fieldOf(metadata.schema, typeName, name)?.type);
+      const fieldType = getNamedType(fieldOf(metadata.schema.getType(typeName), name)?.type);
       if (selection.selectionSet !== undefined && fieldType !== undefined) {
         visitSelections(subgraph, fieldType.name, selection.selectionSet, user);
       }

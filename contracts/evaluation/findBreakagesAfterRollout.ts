@@ -57,8 +57,8 @@ export function findBreakagesAfterRollout(
 
 function findChangedValues(fields: readonly SelectedField[], old: GraphQLSchema, next: GraphQLSchema) {
   return fields.flatMap(({ typeName, fieldName, coordinate, isTypeNamed }) => {
-    const before = fieldOf(old, typeName, fieldName);
-    const after = fieldOf(next, typeName, fieldName);
+    const before = fieldOf(old.getType(typeName), fieldName);
+    const after = fieldOf(next.getType(typeName), fieldName);
     if (before === undefined || after === undefined) return [];
     return findTypeDifferences(before.type, after.type, { expectedIn: old, servedIn: next, isTypeNamed })
       .filter(({ kind }) => kind !== 'unknown value')

@@ -5,12 +5,12 @@ import {
   getNamedType,
   isAbstractType,
   isEnumType,
-  isInterfaceType,
-  isObjectType,
   Kind,
   type SelectionSetNode,
 } from 'graphql';
 import { fragmentsOf } from '../../gateway/operation/fragmentsOf.ts';
+import { possibleTypesOf } from '../../gateway/operation/possibleTypesOf.ts';
+import { fieldOf } from '../graph/fieldOf.ts';
 import { operationOf } from '../graph/operationOf.ts';
 import type { SelectedField } from './selectedFieldsOf.ts';
 
@@ -30,9 +30,7 @@ export function findHiddenValues(
   served: () => GraphQLSchema,
 ): readonly LostData[] {
   return fields.flatMap(({ typeName, fieldName, coordinate }) => {
-    const holder = old.getType(typeName);
-    if (!isObjectType(holder) && !isInterfaceType(holder)) return [];
-    const type = getNamedType(holder.getFields()[fieldName]?.type);
+    const type = getNamedType(fieldOf(old.getType(typeName), fieldName)?.type);
     if (type === undefined) return [];
     const visible = new Set(valuesOf(next, type.name));
     const gone = valuesOf(old, type.name).filter((value) => !visible.has(value));
@@ -79,8 +77,7 @@ export function findUnmatchedTypes(
   ): void {
     for (const selection of selections) {
       if (selection.kind === Kind.FIELD) {
-        const field =
-          isObjectType(type) || isInterfaceType(type) ? type.getFields()[selection.name.value] : undefined;
+        const field = fieldOf(type, selection.name.value);
         if (field === undefined || selection.selectionSet === undefined) continue;
         const inner = getNamedType(field.type);
         walk(selection.selectionSet, inner, objectTypes(old, inner.name), objectTypes(next, inner.name));
@@ -111,7 +108,5 @@ export function findUnmatchedTypes(
 
 /** The object types that a value of a type can have; empty when the schema lacks the type. */
 function objectTypes(schema: GraphQLSchema, name: string): Set<string> {
-  const type = schema.getType(name);
-  if (isAbstractType(type)) return new Set(schema.getPossibleTypes(type).map((possible) => possible.name));
-  return new Set(isObjectType(type) ? [name] : []);
+  return new Set(possibleTypesOf(schema, schema.getType(name)).map((possible) => possible.name));
 }

@@ -18,6 +18,8 @@ import {
   visit,
   visitWithTypeInfo,
 } from 'graphql';
+import { possibleTypesOf } from '../../gateway/operation/possibleTypesOf.ts';
+import { fieldOf } from '../graph/fieldOf.ts';
 
 /** Coordinates of the schema elements that an operation uses. */
 export interface SchemaUsage {
@@ -88,9 +90,7 @@ export function readSchemaUsage(schema: GraphQLSchema, document: DocumentNode): 
   function addOutput(type: GraphQLNamedType): void {
     used.add(type.name);
     if (isEnumType(type)) for (const { name } of type.getValues()) used.add(`${type.name}.${name}`);
-    if (isInterfaceType(type) || isUnionType(type)) {
-      for (const { name } of schema.getPossibleTypes(type)) used.add(name);
-    }
+    for (const { name } of possibleTypesOf(schema, type)) used.add(name);
   }
 
   function inputTypeOf(node: TypeNode): GraphQLNamedType | undefined {
@@ -133,7 +133,7 @@ export function describeElement(schema: GraphQLSchema, coordinate: string): stri
   if (memberName === undefined) return describeType(schema, type);
   if (isEnumType(type)) return type.getValue(memberName)?.name;
   if (isInputObjectType(type)) return describeInput(type.getFields()[memberName]);
-  const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[memberName] : undefined;
+  const field = fieldOf(type, memberName);
   if (field === undefined || argumentName === undefined) return field && String(field.type);
   return describeInput(field.args.find(({ name }) => name === argumentName));
 }

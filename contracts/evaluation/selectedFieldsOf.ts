@@ -3,13 +3,12 @@ import {
   type GraphQLNamedType,
   type GraphQLSchema,
   getNamedType,
-  isInterfaceType,
   isNonNullType,
-  isObjectType,
   Kind,
   type SelectionSetNode,
 } from 'graphql';
 import { fragmentsOf } from '../../gateway/operation/fragmentsOf.ts';
+import { fieldOf } from '../graph/fieldOf.ts';
 import { operationOf } from '../graph/operationOf.ts';
 
 /** A field of a type that an operation selects. */
@@ -47,7 +46,7 @@ export function selectedFieldsOf(schema: GraphQLSchema, document: DocumentNode):
       if (selection.kind === Kind.FIELD) {
         const name = selection.name.value;
         if (name === '__typename' && holder !== undefined) named.add(holder);
-        const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
+        const field = fieldOf(type, name);
         if (field === undefined) continue;
         const coordinate = `${type.name}.${name}`;
         const isNullable = canBeNull || !isNonNullType(field.type);

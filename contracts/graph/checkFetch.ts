@@ -5,13 +5,12 @@ import {
   getNamedType,
   isAbstractType,
   isCompositeType,
-  isInterfaceType,
-  isObjectType,
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
   validate,
 } from 'graphql';
+import { possibleTypesOf } from '../../gateway/operation/possibleTypesOf.ts';
 import {
   emptyFieldTree,
   type FieldTree,
@@ -22,6 +21,7 @@ import {
 import { printFieldSet } from '../diff/fieldSet.ts';
 import { errorCoordinatesOf } from './errorCoordinatesOf.ts';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
+import { fieldOf } from './fieldOf.ts';
 import { findDifferingArguments } from './findDifferingArguments.ts';
 import { findInputDifferences } from './findInputDifferences.ts';
 import { findOutputDifferences } from './findOutputDifferences.ts';
@@ -150,9 +150,8 @@ class FetchVerifier {
     const expected = this.#planned.subgraphs.get(subgraph)?.members.get(condition);
     const narrower = schema.getType(condition);
     if (expected === undefined || !isAbstractType(narrower)) return;
-    const possible = isAbstractType(type) ? schema.getPossibleTypes(type) : [type];
-    for (const one of possible) {
-      if (!isObjectType(one) || !expected.has(one.name) || schema.isSubType(narrower, one)) continue;
+    for (const one of possibleTypesOf(schema, type)) {
+      if (!expected.has(one.name) || schema.isSubType(narrower, one)) continue;
       this.#addProblem({
         kind: 'not matched',
         isCertain: one === type,
@@ -179,7 +178,7 @@ class FetchVerifier {
     context: SelectionContext,
   ): void {
     const name = field.name.value;
-    const definition = isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
+    const definition = fieldOf(type, name);
     if (definition === undefined) return;
     for (const owner of this.#ownersOf(type)) this.#checkFieldOfType(field, siblings, owner, context);
     const isTypeNamed = field.selectionSet !== undefined && selectsTypename(field.selectionSet);

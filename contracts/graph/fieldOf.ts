@@ -1,11 +1,9 @@
-import { type GraphQLField, type GraphQLSchema, isInterfaceType, isObjectType } from 'graphql';
+import { type GraphQLField, type GraphQLNamedType, isInterfaceType, isObjectType } from 'graphql';
 
-/** A field of an object type or an interface; `undefined` when the schema has no such field. */
+/** A field of an object type or an interface; `undefined` when there is no such field. */
 export function fieldOf(
-  schema: GraphQLSchema,
-  typeName: string,
+  type: GraphQLNamedType | undefined,
   fieldName: string,
 ): GraphQLField<unknown, unknown> | undefined {
-  const type = schema.getType(typeName);
   return isObjectType(type) || isInterfaceType(type) ? type.getFields()[fieldName] : undefined;
 }

@@ -25,7 +25,7 @@ export function listChangedDefaults(
     for (const field of Object.values(type.getFields())) {
       if (metadata.fields.get(`${type.name}.${field.name}`)?.isExternal === true) continue;
       for (const { name, defaultValue } of field.args) {
-        const before = fieldOf(planned, type.name, field.name)?.args.find(
+        const before = fieldOf(planned.getType(type.name), field.name)?.args.find(
           (argument) => argument.name === name,
         );
         if (before === undefined || JSON.stringify(before.defaultValue) === JSON.stringify(defaultValue))
@@ -91,7 +91,7 @@ function omittedArgumentsOf(
       );
     }
     const fieldName = selection.name.value;
-    const field = fieldOf(schema, typeName, fieldName);
+    const field = fieldOf(schema.getType(typeName), fieldName);
     if (field === undefined) return [];
     const omitted = field.args
       .filter(({ name }) => !selection.arguments?.some((given) => given.name.value === name))

@@ -3,12 +3,11 @@ import {
   type GraphQLArgument,
   type GraphQLSchema,
   getNamedType,
-  isInterfaceType,
-  isObjectType,
   Kind,
   type SelectionSetNode,
   valueFromAST,
 } from 'graphql';
+import { fieldOf } from './fieldOf.ts';
 
 /** The field set of a `@requires`, and the schema with the default values of its arguments. */
 interface RequiredFields {
@@ -60,9 +59,8 @@ function fieldsOf({ set, schema }: RequiredFields, typeName: string, path = ''):
       const condition = selection.typeCondition?.name.value ?? typeName;
       return fieldsOf({ set: selection.selectionSet, schema }, condition, path);
     }
-    const type = schema.getType(typeName);
     const name = selection.name.value;
-    const field = isObjectType(type) || isInterfaceType(type) ? type.getFields()[name] : undefined;
+    const field = fieldOf(schema.getType(typeName), name);
     if (field === undefined) return [];
     const ownPath = `${path} ${typeName}.${name}`;
     const own: RequiredField = {

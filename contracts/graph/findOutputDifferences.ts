@@ -6,12 +6,13 @@ import {
   isAbstractType,
   isCompositeType,
   isEnumType,
-  isInterfaceType,
   isListType,
   isNonNullType,
   isObjectType,
 } from 'graphql';
+import { possibleTypesOf } from '../../gateway/operation/possibleTypesOf.ts';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
+import { fieldOf } from './fieldOf.ts';
 
 /** Finds how the values that a subgraph serves for a field differ from what a gateway expects. `planned` is the
  *  gateway's schema, including elements that clients do not see. `isTypeNamed`: the gateway fetches `__typename`. */
@@ -22,8 +23,7 @@ export function findOutputDifferences(
   target: FetchTarget,
   isTypeNamed: boolean,
 ): readonly FetchProblem[] {
-  const type = planned.getType(typeName);
-  const expected = isObjectType(type) || isInterfaceType(type) ? type.getFields()[served.name] : undefined;
+  const expected = fieldOf(planned.getType(typeName), served.name);
   if (expected === undefined) return [];
   const coordinate = `${typeName}.${served.name}`;
   const schemas = { expectedIn: planned, servedIn: target.schema, isTypeNamed };
@@ -131,8 +131,7 @@ function findUnknownTypes(
   // A subgraph with `@interfaceObject` serves the interface as an object type.
   if (isObjectType(served) && served.name === expected.name) return [];
   const known = new Set(expectedIn.getPossibleTypes(expected).map(({ name }) => name));
-  const possible = isAbstractType(served) ? servedIn.getPossibleTypes(served) : [served];
-  return possible.flatMap(({ name }) => (known.has(name) ? [] : [name]));
+  return possibleTypesOf(servedIn, served).flatMap(({ name }) => (known.has(name) ? [] : [name]));
 }
 
 function incompatibleType(

@@ -3,12 +3,10 @@ import {
   type GraphQLOutputType,
   type GraphQLSchema,
   getNamedType,
-  isAbstractType,
-  isCompositeType,
   isListType,
   isNonNullType,
-  isObjectType,
 } from 'graphql';
+import { possibleTypesOf } from '../operation/possibleTypesOf.ts';
 
 /** Returns the fields that every first response must wait for: the field and all positions on every path from the query
  *  root to it are non-null, so that nothing can be null in its place. Fields that no query reaches are not returned. */
@@ -17,20 +15,19 @@ export function findNonDeferrableFields(schema: GraphQLSchema, coordinates: read
   if (nonNull.length === 0) return [];
   const reached = findReachableTypes(schema);
   return nonNull.filter((coordinate) => {
-    const types = objectTypesOf(schema, coordinate.split('.')[0] ?? '').filter((type) => reached.has(type));
+    const types = typesAt(schema, coordinate).filter((type) => reached.has(type));
     return types.length > 0 && types.every((type) => reached.get(type) === 'non-null only');
   });
 }
 
-function isNonNullEverywhere(schema: GraphQLSchema, coordinate: string): boolean {
-  const [typeName = '', fieldName = ''] = coordinate.split('.');
-  return objectTypesOf(schema, typeName).every((type) => isNonNullType(type.getFields()[fieldName]?.type));
+/** The object types that have the field at a coordinate. */
+function typesAt(schema: GraphQLSchema, coordinate: string): readonly GraphQLObjectType[] {
+  return possibleTypesOf(schema, schema.getType(coordinate.split('.')[0] ?? ''));
 }
 
-function objectTypesOf(schema: GraphQLSchema, typeName: string): readonly GraphQLObjectType[] {
-  const type = schema.getType(typeName);
-  if (isObjectType(type)) return [type];
-  return isAbstractType(type) ? schema.getPossibleTypes(type) : [];
+function isNonNullEverywhere(schema: GraphQLSchema, coordinate: string): boolean {
+  const [, fieldName = ''] = coordinate.split('.');
+  return typesAt(schema, coordinate).every((type) => isNonNullType(type.getFields()[fieldName]?.type));
 }
 
 type Reachability = 'non-null only' | 'nullable';
@@ -52,9 +49,7 @@ function findReachableTypes(schema: GraphQLSchema): ReadonlyMap<GraphQLObjectTyp
     for (const field of Object.values(type.getFields())) {
       const reachability =
         parent === 'nullable' || isNullableSomewhere(field.type) ? 'nullable' : 'non-null only';
-      const inner = getNamedType(field.type);
-      if (!isCompositeType(inner)) continue;
-      for (const objectType of isAbstractType(inner) ? schema.getPossibleTypes(inner) : [inner]) {
+      for (const objectType of possibleTypesOf(schema, getNamedType(field.type))) {
         reach(objectType, reachability);
       }
     }

@@ -24,6 +24,7 @@ import {
 import { valueAt } from '../json/valueAt.ts';
 import type { CostRules, ListSizeRule } from './costRules.ts';
 import { fragmentsOf } from './fragmentsOf.ts';
+import { possibleTypesOf } from './possibleTypesOf.ts';
 
 interface CompileCostOptions {
   readonly schema: GraphQLSchema;
@@ -121,7 +122,7 @@ class CostCompiler {
     }));
     // Object types to which the same fragments apply have the same cost.
     const alternatives = new Map<string, Cost>();
-    for (const objectType of isObjectType(type) ? [type] : schema.getPossibleTypes(type)) {
+    for (const objectType of possibleTypesOf(schema, type)) {
       const applied = conditions.filter(({ condition }) =>
         isObjectType(condition) ? condition === objectType : schema.isSubType(condition, objectType),
       );

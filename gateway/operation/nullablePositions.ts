@@ -2,10 +2,10 @@ import {
   type GraphQLCompositeType,
   type GraphQLOutputType,
   type GraphQLSchema,
-  isAbstractType,
   isListType,
   isNonNullType,
 } from 'graphql';
+import { possibleTypesOf } from './possibleTypesOf.ts';
 
 /** Whether the field is nullable on every possible runtime type of the parent. */
 export function canBeNull(schema: GraphQLSchema, parent: GraphQLCompositeType, fieldName: string): boolean {
@@ -27,8 +27,7 @@ function fieldTypes(
   parent: GraphQLCompositeType,
   fieldName: string,
 ): readonly GraphQLOutputType[] {
-  const types = isAbstractType(parent) ? schema.getPossibleTypes(parent) : [parent];
-  return types.flatMap((type) => type.getFields()[fieldName]?.type ?? []);
+  return possibleTypesOf(schema, parent).flatMap((type) => type.getFields()[fieldName]?.type ?? []);
 }
 
 function isNullableSomewhere(type: GraphQLOutputType): boolean {
