@@ -1,6 +1,7 @@
 import {
   type DirectiveNode,
   type DocumentNode,
+  doTypesOverlap,
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLCompositeType,
@@ -9,12 +10,13 @@ import {
   isAbstractType,
   isCompositeType,
   isObjectType,
-  isUnionType,
+  isTypeSubTypeOf,
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
 import type { Access } from './authorization/access.ts';
+import { activeDeferOf, type BooleanVariables, isIncluded } from './conditionalDirectives.ts';
 import type { EnrichmentRule } from './enrichmentRule.ts';
 import { findConflictingEnrichments } from './findConflictingEnrichments.ts';
 import { fragmentsOf } from './fragmentsOf.ts';
@@ -22,14 +24,19 @@ import type { InternalNames } from './internalNames.ts';
 import { canBeNull, hasNullablePosition } from './nullablePositions.ts';
 import { limitExceededError } from './operationLimits.ts';
 import { removeRedundantSelections } from './removeRedundantSelections.ts';
-import { type DeferredFragment, type FieldSelection, type Selection, SelectionSet } from './selection.ts';
+import {
+  type DeferredFragment,
+  type FieldSelection,
+  introspectionType,
+  type Selection,
+  SelectionSet,
+} from './selection.ts';
 
 interface NormalizeOperationOptions {
   readonly schema: GraphQLSchema;
   readonly document: DocumentNode;
   readonly operation: OperationDefinitionNode;
-  /** Coerced values of the Boolean variables that conditions use. */
-  readonly booleanVariables: Readonly<Record<string, unknown>>;
+  readonly booleanVariables: BooleanVariables;
   readonly internalNames: InternalNames;
   /** Maximum number of selections with expanded fragments. */
   readonly maxSelections: number;
@@ -70,7 +77,7 @@ interface EnclosingContext {
  *  enclosing selection set selects anyway, and marks what the client may not read. The document must be valid against the schema.
  *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` when the operation exceeds `maxSelections`. */
 export function normalizeOperation(options: NormalizeOperationOptions): NormalizedOperation {
-  const { schema, booleanVariables, internalNames, access } = options;
+  const { schema, booleanVariables, internalNames, isDeferEnabled, access } = options;
   const fragments = fragmentsOf(options.document);
   const deferred: DeferUsage[] = [];
   const internalNameOf = internalNames.forOperation();
@@ -116,7 +123,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
     function gather(source: SelectionSetNode): void {
       for (const node of source.selections) {
         countSelection();
-        if (!isIncluded(node.directives)) continue;
+        if (!isIncluded(node.directives, booleanVariables)) continue;
         if (node.kind === Kind.FIELD) {
           const responseName = node.alias?.value ?? node.name.value;
           const known = fields.get(responseName);
@@ -136,12 +143,15 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
         const conditionName = fragment.typeCondition?.name.value;
         const condition =
           conditionName === undefined ? undefined : (schema.getType(conditionName) as GraphQLCompositeType);
-        const decides = condition !== undefined && !alwaysHolds(condition, parentType);
-        if (decides && !canHold(condition, parentType)) continue;
+        const decides = condition !== undefined && !isTypeSubTypeOf(schema, parentType, condition);
+        if (decides && !doTypesOverlap(schema, condition, parentType)) continue;
         // Objects of this type are null as a whole.
         if (decides && access?.isTypeDenied(condition.name) === true) continue;
         // `@defer` inside an enrichment is ignored, because an enrichment is delivered as a whole.
-        const defer = enclosing.delivery === 'enrichment' ? undefined : deferArguments(node.directives);
+        const defer =
+          isDeferEnabled && enclosing.delivery !== 'enrichment'
+            ? activeDeferOf(node.directives, booleanVariables)
+            : undefined;
         if (defer !== undefined) {
           order.push(deferredOf(fragment.selectionSet, decides ? condition : undefined, defer.label));
         } else if (!decides) {
@@ -163,7 +173,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
         if ('nodes' in entry) return undefined;
         if ('kind' in entry) continue;
         if (entry.type === condition) return entry;
-        if (canHold(entry.type, condition)) return undefined;
+        if (doTypesOverlap(schema, entry.type, condition)) return undefined;
       }
       return undefined;
     }
@@ -218,7 +228,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
     function fieldOf({ responseName, nodes }: MergeableFields, owner = parentType): FieldSelection {
       const field = nodes[0] as FieldNode;
       const inner = nodes.flatMap((node) => node.selectionSet ?? []);
-      const type = compositeTypeOf(owner, field.name.value);
+      const type = compositeTypeOf(schema, owner, field.name.value);
       const enrichmentGroup = addEnrichment(field.name.value, owner);
       return {
         kind: 'Field',
@@ -306,76 +316,6 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
         isDenied: true,
       }));
   }
-
-  function isIncluded(directives: readonly DirectiveNode[] | undefined): boolean {
-    return (
-      directives === undefined ||
-      directives.every(
-        (directive) =>
-          !(
-            (directive.name.value === 'skip' && conditionOf(directive, false)) ||
-            (directive.name.value === 'include' && !conditionOf(directive, true))
-          ),
-      )
-    );
-  }
-
-  function deferArguments(
-    directives: readonly DirectiveNode[] | undefined,
-  ): { label: string | undefined } | undefined {
-    const defer = options.isDeferEnabled
-      ? directives?.find((directive) => directive.name.value === 'defer')
-      : undefined;
-    if (defer === undefined || !conditionOf(defer, true)) return undefined;
-    const label = defer.arguments?.find((argument) => argument.name.value === 'label')?.value;
-    return { label: label?.kind === Kind.STRING ? label.value : undefined };
-  }
-
-  function conditionOf(directive: DirectiveNode, fallback: boolean): boolean {
-    const value = directive.arguments?.find((argument) => argument.name.value === 'if')?.value;
-    if (value === undefined) return fallback;
-    if (value.kind === Kind.BOOLEAN) return value.value;
-    if (value.kind !== Kind.VARIABLE) return fallback;
-    const given = booleanVariables[value.name.value];
-    return typeof given === 'boolean' ? given : fallback;
-  }
-
-  function alwaysHolds(condition: GraphQLCompositeType, type: GraphQLCompositeType): boolean {
-    return (
-      condition === type ||
-      (isAbstractType(condition) && !isUnionType(type) && schema.isSubType(condition, type))
-    );
-  }
-
-  function canHold(condition: GraphQLCompositeType, type: GraphQLCompositeType): boolean {
-    const other = new Set(possibleTypes(type));
-    return possibleTypes(condition).some((name) => other.has(name));
-  }
-
-  /** The narrower of the two types, which is the parent type of selections inside the fragment. */
-  function narrow(type: GraphQLCompositeType, condition: GraphQLCompositeType): GraphQLCompositeType {
-    return isObjectType(type) ? type : condition;
-  }
-
-  function possibleTypes(type: GraphQLCompositeType): readonly string[] {
-    return isAbstractType(type)
-      ? schema.getPossibleTypes(type).map((possible) => possible.name)
-      : [type.name];
-  }
-
-  function compositeTypeOf(
-    parent: GraphQLCompositeType,
-    fieldName: string,
-  ): GraphQLCompositeType | undefined {
-    if (fieldName === '__schema' || fieldName === '__type') {
-      return schema.getType(fieldName === '__schema' ? '__Schema' : '__Type') as GraphQLCompositeType;
-    }
-    if (!('getFields' in parent)) return undefined;
-    const field = parent.getFields()[fieldName];
-    if (field === undefined) return undefined;
-    const type = getNamedType(field.type);
-    return isCompositeType(type) ? type : undefined;
-  }
 }
 
 /** In an operation with so many delivery groups, further aliases of one enrichment on one object share a group: each group
@@ -393,6 +333,22 @@ function findConflictingRules(
   return new Set(
     deferred.flatMap(({ group, rule }) => (rule && contested.has(group) ? [rule.coordinate] : [])),
   );
+}
+
+/** The type of a field with subfields; `undefined` for any other field. */
+function compositeTypeOf(
+  schema: GraphQLSchema,
+  parent: GraphQLCompositeType,
+  fieldName: string,
+): GraphQLCompositeType | undefined {
+  const field = 'getFields' in parent ? parent.getFields()[fieldName] : undefined;
+  const type = getNamedType(field?.type ?? introspectionType(schema, fieldName));
+  return isCompositeType(type) ? type : undefined;
+}
+
+/** The narrower of the two types, which is the parent type of selections inside the fragment. */
+function narrow(type: GraphQLCompositeType, condition: GraphQLCompositeType): GraphQLCompositeType {
+  return isObjectType(type) ? type : condition;
 }
 
 function isCondition(directive: DirectiveNode): boolean {

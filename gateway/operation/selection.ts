@@ -198,7 +198,8 @@ function collectFields(
   }
 }
 
-function introspectionType(schema: GraphQLSchema, fieldName: string): GraphQLOutputType | undefined {
+/** The type of `__schema` and `__type`, which no type defines; `undefined` for any other field. */
+export function introspectionType(schema: GraphQLSchema, fieldName: string): GraphQLOutputType | undefined {
   if (fieldName === '__schema') return schema.getType('__Schema') as GraphQLOutputType;
   if (fieldName === '__type') return schema.getType('__Type') as GraphQLOutputType;
   return undefined;
