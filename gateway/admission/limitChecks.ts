@@ -1,5 +1,6 @@
 import { type DocumentNode, type GraphQLError, parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { isNestedDeeperThan } from '../json/isNestedDeeperThan.ts';
 import {
   describeExceededLimit,
   type ExceededLimit,
@@ -44,7 +45,7 @@ export function createVariableDepthCheck({
     if (typeof variables !== 'object' || variables === null) return;
     // `Object.entries` takes 100 ms for 1 MB of names.
     for (const name in variables) {
-      if (!isDeeperThan(depth, (variables as Record<string, unknown>)[name])) continue;
+      if (!isNestedDeeperThan((variables as Record<string, unknown>)[name], depth)) continue;
       throw new HttpError(
         400,
         `The variable ${JSON.stringify(name)} is nested more than ${depth} levels deep (limits.depth).`,
@@ -52,15 +53,6 @@ export function createVariableDepthCheck({
       );
     }
   };
-}
-
-function isDeeperThan(depth: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (depth === 0) return true;
-  for (const inner of Array.isArray(value) ? value : Object.values(value)) {
-    if (isDeeperThan(depth - 1, inner)) return true;
-  }
-  return false;
 }
 
 function findRefusal(text: string, limits: OperationLimits): HttpError | undefined {

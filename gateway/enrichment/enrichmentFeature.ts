@@ -3,6 +3,7 @@ import { isRedisConfigured } from '../redis/redisOptions.ts';
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { OtherWorkers } from '../telemetry/workerMetrics.ts';
+import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import { createClientAddressReader } from '../transport/http/clientAddress.ts';
 import { CompressionPolicy } from '../transport/http/compression.ts';
 import { CorsPolicy, corsOptionsOf } from '../transport/http/cors.ts';
@@ -111,7 +112,7 @@ export class EnrichmentFeature implements Feature {
     if (isRedisConfigured(this.#context.config.redis)) return;
     await this.#jobs?.drain();
     // One turn of the event loop, in which the last updates are written to the clients that wait for them.
-    await new Promise((resolve) => setImmediate(resolve));
+    await yieldToEventLoop();
     this.#drained.abort();
   }
 

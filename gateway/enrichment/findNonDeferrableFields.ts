@@ -1,11 +1,5 @@
-import {
-  type GraphQLObjectType,
-  type GraphQLOutputType,
-  type GraphQLSchema,
-  getNamedType,
-  isListType,
-  isNonNullType,
-} from 'graphql';
+import { type GraphQLObjectType, type GraphQLSchema, getNamedType, isNonNullType } from 'graphql';
+import { isNullableSomewhere } from '../operation/nullablePositions.ts';
 import { possibleTypesOf } from '../operation/possibleTypesOf.ts';
 
 /** Returns the fields that every first response must wait for: the field and all positions on every path from the query
@@ -55,10 +49,4 @@ function findReachableTypes(schema: GraphQLSchema): ReadonlyMap<GraphQLObjectTyp
     }
   }
   return reached;
-}
-
-/** Whether the field, or an element of its list, can be null. */
-function isNullableSomewhere(type: GraphQLOutputType): boolean {
-  if (!isNonNullType(type)) return true;
-  return isListType(type.ofType) && isNullableSomewhere(type.ofType.ofType);
 }

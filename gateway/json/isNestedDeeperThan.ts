@@ -6,6 +6,8 @@ export const maxUncheckedDepth = 100;
 export function isNestedDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (levels === 0) return true;
-  const members = Array.isArray(value) ? value : Object.values(value);
-  return members.some((member) => isNestedDeeperThan(member, levels - 1));
+  for (const member of Array.isArray(value) ? value : Object.values(value)) {
+    if (isNestedDeeperThan(member, levels - 1)) return true;
+  }
+  return false;
 }

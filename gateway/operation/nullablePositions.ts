@@ -30,7 +30,8 @@ function fieldTypes(
   return possibleTypesOf(schema, parent).flatMap((type) => type.getFields()[fieldName]?.type ?? []);
 }
 
-function isNullableSomewhere(type: GraphQLOutputType): boolean {
+/** Whether a field of this type, or an element of its list, can be null. */
+export function isNullableSomewhere(type: GraphQLOutputType): boolean {
   if (!isNonNullType(type)) return true;
   return isListType(type.ofType) && isNullableSomewhere(type.ofType.ofType);
 }

@@ -151,7 +151,8 @@ function* parseBytes(bytes: Buffer): SlicedTask<unknown> {
   }
 }
 
-function invalidJsonError(error: unknown): Error {
+/** What JSON.parse threw as a problem of a response. */
+export function invalidJsonError(error: unknown): Error {
   return error instanceof Error ? error : new InvalidResponseError('invalid JSON');
 }
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { isNestedDeeperThan } from '../../json/isNestedDeeperThan.ts';
-import { readResult } from '../../subgraphs/bufferedResponse.ts';
+import { invalidJsonError, readResult } from '../../subgraphs/bufferedResponse.ts';
 import { InvalidResponseError } from '../../subgraphs/callErrors.ts';
 import { runToCompletion } from '../../time/slicedTask.ts';
 import type { SourceEvent } from './subscriptionSource.ts';
@@ -24,7 +24,7 @@ export function parseEvent(bytes: Buffer): { readonly json: unknown } | Error {
   try {
     return { json: JSON.parse(bytes.toString('utf8')) };
   } catch (error) {
-    return error instanceof Error ? error : new InvalidResponseError('invalid JSON');
+    return invalidJsonError(error);
   }
 }
 

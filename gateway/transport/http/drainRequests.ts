@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayShutdownError } from '../../errors.ts';
+import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
 import type { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
 import type { WebSocketRegistry } from '../websocket/webSocketRegistry.ts';
 import type { WorkerProxy } from '../workers/workerProxy.ts';
@@ -50,6 +51,6 @@ export async function drainRequests({
     webSockets.abortAll();
     // Aborted requests write their last payload or error at once, unless it is compressed first.
     await Promise.race([inFlight.waitForEnd(), sleep(lastPayloadTimeMs, undefined, { ref: false })]);
-    await new Promise((resolve) => setImmediate(resolve));
+    await yieldToEventLoop();
   }
 }
