@@ -1,4 +1,4 @@
-import type { CheckDependencies } from './checkDependencies.ts';
+import type { CheckSteps } from './checkSteps.ts';
 import { ContractCheck } from './contractCheck.ts';
 import type { ContractStore, Waiver } from './contractStore.ts';
 import { isFullyEvaluated } from './evaluation/evaluateContractTerms.ts';
@@ -39,17 +39,14 @@ export interface CheckRequest extends CheckOptions, Omit<ReadCandidatesOptions, 
 
 /** Checks the store, or candidates in it, against a baseline: a revision, a directory or an environment. Mistakes
  *  never reject: every problem is a finding in the report, unless an earlier problem hides it. */
-export async function checkContracts(
-  request: CheckRequest,
-  dependencies: CheckDependencies,
-): Promise<CheckReport> {
+export async function checkContracts(request: CheckRequest, steps: CheckSteps): Promise<CheckReport> {
   const { directory, candidates: candidateArguments = [] } = request;
   const store = await readContractStore(directory);
   const candidates =
     candidateArguments.length === 0
       ? undefined
       : await readCandidates(candidateArguments, { ...request, known: store.schemas });
-  return checkStore(store, candidates, request, dependencies);
+  return checkStore(store, candidates, request, steps);
 }
 
 /** Checks a store and candidates that are already read. `candidates` is undefined when the store as a whole is
@@ -58,7 +55,7 @@ export async function checkStore(
   store: ContractStore,
   candidates: Candidates | undefined,
   options: CheckOptions,
-  dependencies: CheckDependencies,
+  steps: CheckSteps,
 ): Promise<CheckReport> {
   const { strict = false, today, environment, onProgress = () => {} } = options;
   const { operations, schemas } = store;
@@ -77,7 +74,7 @@ export async function checkStore(
     candidates !== undefined ||
     (environment !== undefined && comparisons.some(({ old }) => old !== undefined));
   const check = new ContractCheck({
-    dependencies,
+    steps,
     operations,
     gatewaySettings,
     isRollout,

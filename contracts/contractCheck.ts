@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CheckDependencies } from './checkDependencies.ts';
+import type { CheckSteps } from './checkSteps.ts';
 import type { ConsumerOperation, Contracts } from './contractStore.ts';
 import { createFinding, type Finding } from './finding.ts';
 import type { GatewaySettings } from './gatewaySettings.ts';
@@ -8,7 +8,7 @@ import { GraphFactory } from './graphFactory.ts';
 import type { Comparison } from './store/readComparisons.ts';
 
 interface ContractCheckOptions {
-  readonly dependencies: CheckDependencies;
+  readonly steps: CheckSteps;
   readonly operations: readonly ConsumerOperation[];
   readonly gatewaySettings: GatewaySettings;
   /** See `GraphChange`. */
@@ -65,7 +65,7 @@ export class ContractCheck {
     next,
     gateway = old,
   }: Comparison): Promise<void> {
-    const { dependencies, operations, gatewaySettings, isRollout, unreadable, onProgress } = this.#options;
+    const { steps, operations, gatewaySettings, isRollout, unreadable, onProgress } = this.#options;
     // The store's problems already explain why there is nothing to check.
     if (next.size === 0) return this.#markIncomplete([], baseline);
     onProgress(`comparing with ${baseline}`);
@@ -85,7 +85,7 @@ export class ContractCheck {
       const earlier = isRollout ? await this.#findRefusals(oldContracts, baseline) : undefined;
       const gatewayGraph = await this.#buildBaseline(gatewayContracts, baseline);
       return this.#markIncomplete(
-        await dependencies.evaluateUncomposableChange({
+        await steps.evaluateUncomposableChange({
           changes,
           gateway: gatewayGraph,
           next,
@@ -102,7 +102,7 @@ export class ContractCheck {
       gatewayContracts === oldContracts ? oldGraph : await this.#buildBaseline(gatewayContracts, baseline);
     onProgress('rating the changes');
     this.#addFindings(
-      await dependencies.evaluateChange({
+      await steps.evaluateChange({
         changes,
         old: oldGraph,
         running: gatewayContracts === oldContracts ? undefined : oldContracts,
@@ -117,14 +117,14 @@ export class ContractCheck {
   }
 
   async #diff(old: Contracts, next: Contracts, unreadableBefore: ReadonlySet<string>): Promise<Finding[]> {
-    const { dependencies, unreadable } = this.#options;
+    const { steps, unreadable } = this.#options;
     const changes: Finding[] = [];
     for (const name of new Set([...old.keys(), ...next.keys()])) {
       if (unreadableBefore.has(name)) this.#changed.add(name);
       if (unreadable.has(name) || unreadableBefore.has(name) || old.get(name)?.sdl === next.get(name)?.sdl)
         continue;
       this.#changed.add(name);
-      changes.push(...(await dependencies.diffSubgraph(old.get(name), next.get(name))));
+      changes.push(...(await steps.diffSubgraph(old.get(name), next.get(name))));
     }
     return changes;
   }

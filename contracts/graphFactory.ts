@@ -1,4 +1,4 @@
-import type { CheckDependencies } from './checkDependencies.ts';
+import type { CheckSteps } from './checkSteps.ts';
 import type { ConsumerOperation, Contracts } from './contractStore.ts';
 import type { Finding } from './finding.ts';
 import type { GatewaySettings } from './gatewaySettings.ts';
@@ -9,7 +9,7 @@ import type { PlannedGraph } from './graph/planConsumerOperations.ts';
 type BuiltGraph = PlannedGraph | { readonly findings: readonly Finding[] };
 
 interface GraphFactoryOptions {
-  readonly dependencies: CheckDependencies;
+  readonly steps: CheckSteps;
   readonly operations: readonly ConsumerOperation[];
   readonly gatewaySettings: GatewaySettings;
   readonly onProgress: (message: string) => void;
@@ -17,7 +17,7 @@ interface GraphFactoryOptions {
 
 /** Composes, plans and boots graphs, each once, however many comparisons need it. */
 export class GraphFactory {
-  readonly #dependencies: CheckDependencies;
+  readonly #steps: CheckSteps;
   readonly #operations: readonly ConsumerOperation[];
   readonly #gatewaySettings: GatewaySettings;
   readonly #onProgress: (message: string) => void;
@@ -27,8 +27,8 @@ export class GraphFactory {
   readonly #built = new Map<string, Promise<BuiltGraph>>();
   readonly #booted = new Map<ContractGraph, Promise<readonly Finding[]>>();
 
-  constructor({ dependencies, operations, gatewaySettings, onProgress }: GraphFactoryOptions) {
-    this.#dependencies = dependencies;
+  constructor({ steps, operations, gatewaySettings, onProgress }: GraphFactoryOptions) {
+    this.#steps = steps;
     this.#operations = operations;
     this.#gatewaySettings = gatewaySettings;
     this.#onProgress = onProgress;
@@ -58,7 +58,7 @@ export class GraphFactory {
     if (known !== undefined) return known;
     this.#onProgress('starting a gateway on the candidate');
     const planned = this.#operations.filter((operation) => plans.get(operation)?.kind === 'planned');
-    const booting = this.#dependencies.bootGateway(graph, planned, this.#gatewaySettings);
+    const booting = this.#steps.bootGateway(graph, planned, this.#gatewaySettings);
     this.#booted.set(graph, booting);
     return booting;
   }
@@ -80,16 +80,16 @@ export class GraphFactory {
   ): Promise<ComposedContracts> {
     if (previous !== undefined) await previous;
     this.#onProgress(`composing ${name}: ${contracts.size} subgraphs`);
-    return this.#dependencies.composeContracts(contracts);
+    return this.#steps.composeContracts(contracts);
   }
 
   async #build(contracts: Contracts, name: string): Promise<BuiltGraph> {
     const composed = await this.#compose(contracts, name);
-    const loaded = await this.#dependencies.loadGraph(contracts, composed, this.#gatewaySettings);
+    const loaded = await this.#steps.loadGraph(contracts, composed, this.#gatewaySettings);
     if ('findings' in loaded) return loaded;
     const { graph } = loaded;
     try {
-      const plans = await this.#dependencies.planConsumerOperations(graph, this.#operations, {
+      const plans = await this.#steps.planConsumerOperations(graph, this.#operations, {
         gatewaySettings: this.#gatewaySettings,
         onProgress: (done, total, what) => {
           if (done === total || done % progressInterval === 0)

@@ -1,5 +1,5 @@
 import type { GraphQLSchema } from 'graphql';
-import type { GraphChange } from '../checkDependencies.ts';
+import type { GraphChange } from '../checkSteps.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { createFinding, type Deployment, type Finding } from '../finding.ts';
 import {

@@ -1,4 +1,4 @@
-import type { GraphChange } from '../checkDependencies.ts';
+import type { GraphChange } from '../checkSteps.ts';
 import type { Finding } from '../finding.ts';
 import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings.ts';
 import { pairOperations } from '../graph/checkPlanCompatibility.ts';

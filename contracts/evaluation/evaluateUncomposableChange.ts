@@ -1,4 +1,4 @@
-import type { UncomposableChange } from '../checkDependencies.ts';
+import type { UncomposableChange } from '../checkSteps.ts';
 import { readSubgraphVersion } from '../diff/subgraphVersion.ts';
 import type { Deployment, Finding } from '../finding.ts';
 import { fetchesOf } from '../graph/checkPlanCompatibility.ts';

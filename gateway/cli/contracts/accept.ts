@@ -5,7 +5,7 @@ import { readCandidates } from '../../../contracts/store/readCandidates.ts';
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
 import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
 import { createCandidateFetch } from './candidateFetch.ts';
-import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
+import { checkSteps, showProgress, utcDate } from './checkSetup.ts';
 import { describeProblems, rethrowFileErrors } from './commandErrors.ts';
 import { writeReport } from './reportOutputs.ts';
 
@@ -34,7 +34,7 @@ export async function contractsAccept(options: ContractsAcceptOptions): Promise<
   });
   if (candidates.problems.length > 0) throw describeProblems('Nothing was accepted', candidates.problems);
   const today = utcDate();
-  const report = await checkStore(store, candidates, { today, onProgress: showProgress }, checkDependencies);
+  const report = await checkStore(store, candidates, { today, onProgress: showProgress }, checkSteps);
   writeReport(report, [{ format: 'text' }]);
   const { exitCode: checkExitCode } = report.summary;
   if (checkExitCode !== exitCode.success && !force) {

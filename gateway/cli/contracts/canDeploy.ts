@@ -6,7 +6,7 @@ import { readContractStore } from '../../../contracts/store/readContractStore.ts
 import { unknownSubgraph } from '../../../contracts/store/suggestSubgraphs.ts';
 import type { ExitCode } from '../exitCode.ts';
 import { createCandidateFetch } from './candidateFetch.ts';
-import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
+import { checkSteps, showProgress, utcDate } from './checkSetup.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
 
 interface ContractsCanDeployOptions {
@@ -29,7 +29,7 @@ export async function contractsCanDeploy(
     ? await readCandidates([subgraph], { known: store.schemas, fetchSdl: createCandidateFetch() })
     : contractAsCandidate(subgraph, store);
   const request = { environment, today: utcDate(), onProgress: showProgress };
-  const report = await checkStore(store, candidates, request, checkDependencies);
+  const report = await checkStore(store, candidates, request, checkSteps);
   const [name = subgraph] = subgraph.split('=');
   const answer = evaluateDeployability(report, { subgraph: name, environment });
   writeReport(answer, outputs);

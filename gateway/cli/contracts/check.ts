@@ -1,7 +1,7 @@
 import { checkContracts } from '../../../contracts/checkContracts.ts';
 import type { ExitCode } from '../exitCode.ts';
 import { createCandidateFetch } from './candidateFetch.ts';
-import { checkDependencies, showProgress, utcDate } from './checkSetup.ts';
+import { checkSteps, showProgress, utcDate } from './checkSetup.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
 
 interface ContractsCheckOptions {
@@ -28,7 +28,7 @@ export async function contractsCheck(
     today: utcDate(),
     onProgress: showProgress,
   };
-  const report = await checkContracts(request, checkDependencies);
+  const report = await checkContracts(request, checkSteps);
   writeReport(report, outputs);
   return report.summary.exitCode;
 }

@@ -1,5 +1,5 @@
-import type { CheckDependencies } from '../../../contracts/checkDependencies.ts';
-import { createCheckDependencies } from '../../../contracts/createCheckDependencies.ts';
+import type { CheckSteps } from '../../../contracts/checkSteps.ts';
+import { createCheckSteps } from '../../../contracts/createCheckSteps.ts';
 import type { StartGateway } from '../../../contracts/graph/bootGateway.ts';
 import { anonymousClient } from '../../admission/identity.ts';
 import { supergraphTools } from '../../contracts/supergraphTools.ts';
@@ -18,8 +18,8 @@ export const startGateway: StartGateway = async (options, scopes) => {
   }
 };
 
-/** Dependencies of a check with this gateway. */
-export const checkDependencies: CheckDependencies = createCheckDependencies({
+/** The steps of a check with this gateway. */
+export const checkSteps: CheckSteps = createCheckSteps({
   supergraphTools,
   startGateway,
 });

@@ -3,7 +3,7 @@ import { type CheckRequest, checkContracts } from '../../../contracts/checkContr
 import type { Finding } from '../../../contracts/finding.ts';
 import { maxSchemaBytes } from '../../../contracts/store/schemaFile.ts';
 import { TemporaryContractStore } from '../../harness/temporaryContractStore.ts';
-import { FakeCheckDependencies } from './fakeCheckDependencies.ts';
+import { FakeCheckSteps } from './fakeCheckSteps.ts';
 
 const [a1, a2, b1, b2] = ['scalar A1', 'scalar A2', 'scalar B1', 'scalar B2'];
 
@@ -38,20 +38,20 @@ const storeWithTwoRunningVersions = (more: Readonly<Record<string, string>> = {}
 async function check(
   disk: TemporaryContractStore,
   request: Partial<CheckRequest> = {},
-  dependencies = new FakeCheckDependencies(),
+  steps = new FakeCheckSteps(),
 ) {
   const progress: string[] = [];
   const onProgress = (message: string) => progress.push(message.replaceAll(disk.root, ''));
   const report = await checkContracts(
     { directory: disk.directory, today: '2026-11-25', retryAfterMs: 0, onProgress, ...request },
-    dependencies,
+    steps,
   );
   const found = report.findings.map(({ rule, severity, subgraph, waivedBy }) =>
     [waivedBy === undefined ? severity : 'waived', rule, subgraph].filter(Boolean).join(' '),
   );
-  expect(dependencies.openPlanners).toBe(0);
-  expect(dependencies.maxCompositions).toBeLessThanOrEqual(1);
-  return { report, found, calls: dependencies.calls, progress };
+  expect(steps.openPlanners).toBe(0);
+  expect(steps.maxCompositions).toBeLessThanOrEqual(1);
+  return { report, found, calls: steps.calls, progress };
 }
 
 describe('checkContracts compares', () => {
@@ -123,9 +123,9 @@ describe('checkContracts compares', () => {
 
   test("with the planner memory of the gateways' configuration", async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'gateway.yaml': 'planning: { memory: 2GB }\n' });
-    const dependencies = new FakeCheckDependencies();
-    await check(disk, { gatewayConfig: disk.path('gateway.yaml') }, dependencies);
-    expect(dependencies.planningMemory).toEqual([2 * 1024 ** 3, 2 * 1024 ** 3]);
+    const steps = new FakeCheckSteps();
+    await check(disk, { gatewayConfig: disk.path('gateway.yaml') }, steps);
+    expect(steps.planningMemory).toEqual([2 * 1024 ** 3, 2 * 1024 ** 3]);
   });
 
   test('nothing of a schema beyond the size limit, which is neither parsed nor composed', async () => {
@@ -289,10 +289,10 @@ describe('checkContracts with an environment', () => {
     'has nothing to compare when nothing runs there, so that no problem existed before: %s',
     async (yaml) => {
       using disk = threeVersions(yaml);
-      const dependencies = new FakeCheckDependencies();
-      const { calls, found, report } = await check(disk, { environment: 'staging' }, dependencies);
+      const steps = new FakeCheckSteps();
+      const { calls, found, report } = await check(disk, { environment: 'staging' }, steps);
       expect(calls.at(-1)).toBe(`evaluate 0 changes, Page: nothing → (a ${a2}, b ${b2})`);
-      expect(dependencies.rollouts).toEqual([false]);
+      expect(steps.rollouts).toEqual([false]);
       expect([found, report.summary.checked.baselines]).toEqual([['safe nothing-to-compare'], []]);
       expect(report.findings[0]).toMatchObject({
         message: 'The changes are not known: the environment staging names no subgraphs.',
@@ -303,12 +303,12 @@ describe('checkContracts with an environment', () => {
 
   test('is a rollout for what its gateways were composed from, although it names no subgraphs', async () => {
     using disk = threeVersions('staging: { gateways: v1 }');
-    const dependencies = new FakeCheckDependencies();
-    const { calls, found } = await check(disk, { environment: 'staging' }, dependencies);
+    const steps = new FakeCheckSteps();
+    const { calls, found } = await check(disk, { environment: 'staging' }, steps);
     expect(calls.at(-1)).toBe(
       `evaluate 0 changes, Page: nothing with gateways of (a ${a1}, b ${b1}) → (a ${a2}, b ${b2})`,
     );
-    expect([dependencies.rollouts, found]).toEqual([[true], []]);
+    expect([steps.rollouts, found]).toEqual([[true], []]);
   });
 
   test.each([
@@ -391,10 +391,10 @@ describe('an incomplete check', () => {
 
   test('reports changes beside composition errors', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
-    const dependencies = new FakeCheckDependencies();
-    dependencies.uncomposable = a2;
-    dependencies.changes.set('a', change);
-    const { calls, found, report } = await check(disk, {}, dependencies);
+    const steps = new FakeCheckSteps();
+    steps.uncomposable = a2;
+    steps.changes.set('a', change);
+    const { calls, found, report } = await check(disk, {}, steps);
     expect(calls).toEqual([
       `compose (a ${a2}, b ${b1})`,
       `diff a: ${a1} → ${a2}`,
@@ -410,9 +410,9 @@ describe('an incomplete check', () => {
 
   test('reports baseline-not-composed for an earlier graph that does not compose', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'contracts/schemas/a.graphql': a2 });
-    const dependencies = new FakeCheckDependencies();
-    dependencies.uncomposable = a1;
-    const { calls, found } = await check(disk, {}, dependencies);
+    const steps = new FakeCheckSteps();
+    steps.uncomposable = a1;
+    const { calls, found } = await check(disk, {}, steps);
     expect(calls.at(-1)).toBe(`evaluate 0 changes, Page: nothing → (a ${a2}, b ${b1})`);
     expect(found).toEqual(['safe baseline-not-composed']);
   });
@@ -460,29 +460,25 @@ describe('the findings of a check', () => {
       'contracts/schemas/a.graphql': a2,
       'contracts/environments.yaml': 'production: { subgraphs: { a: v1, b: v1 }, gateways: [v1, HEAD] }',
     });
-    const dependencies = new FakeCheckDependencies();
-    dependencies.changes.set('a', change);
-    dependencies.bootFindings = [
-      { rule: 'boot-failed', severity: 'breaking', message: 'It does not start.' },
-    ];
-    dependencies.evaluationFindings = [
-      { rule: 'plan-cost', severity: 'dangerous', message: 'One more hop.' },
-    ];
-    const { found, report } = await check(disk, { environment: 'production', strict: true }, dependencies);
+    const steps = new FakeCheckSteps();
+    steps.changes.set('a', change);
+    steps.bootFindings = [{ rule: 'boot-failed', severity: 'breaking', message: 'It does not start.' }];
+    steps.evaluationFindings = [{ rule: 'plan-cost', severity: 'dangerous', message: 'One more hop.' }];
+    const { found, report } = await check(disk, { environment: 'production', strict: true }, steps);
     expect(found).toEqual(['breaking boot-failed', 'breaking field-removed a', 'dangerous plan-cost']);
     expect(report.summary.strict).toBe(true);
   });
 
   test('name the versions when comparisons disagree about one change', async () => {
     using disk = storeWithTwoRunningVersions();
-    const dependencies = new FakeCheckDependencies();
-    dependencies.changes.set('a', change);
+    const steps = new FakeCheckSteps();
+    steps.changes.set('a', change);
     const other: Finding = { ...change, coordinate: 'Query.b' };
-    dependencies.evaluateChange = ({ old }) => [
+    steps.evaluateChange = ({ old }) => [
       { ...change, severity: old?.graph.contracts.get('b')?.sdl === b1 ? 'safe' : 'dangerous' },
       other,
     ];
-    const { report } = await check(disk, { environment: 'production' }, dependencies);
+    const { report } = await check(disk, { environment: 'production' }, steps);
     expect(report.findings.map(({ severity, message }) => [severity, message])).toEqual([
       ['breaking', 'Query.a is gone.'],
       ['dangerous', 'Query.a is gone. (compared with production with b v2)'],
@@ -492,14 +488,14 @@ describe('the findings of a check', () => {
 
   test('name no versions when they are about whole graphs', async () => {
     using disk = storeWithTwoRunningVersions();
-    const dependencies = new FakeCheckDependencies();
-    dependencies.evaluateChange = ({ old }) => {
+    const steps = new FakeCheckSteps();
+    steps.evaluateChange = ({ old }) => {
       const revision = old?.graph.contracts.get('b')?.sdl === b1 ? 'v1' : 'v2';
       return [
         { rule: 'baseline-not-composed', severity: 'undecided', message: `${revision} does not compose.` },
       ];
     };
-    const { report } = await check(disk, { environment: 'production' }, dependencies);
+    const { report } = await check(disk, { environment: 'production' }, steps);
     expect(report.findings.map(({ message }) => message)).toEqual([
       'v1 does not compose.',
       'v2 does not compose.',
@@ -515,13 +511,13 @@ describe('the findings of a check', () => {
     };
     const evaluate = async (failedBefore: readonly string[]) => {
       using disk = storeWithTwoRunningVersions({ 'contracts/waivers.yaml': waiver() });
-      const dependencies = new FakeCheckDependencies();
-      dependencies.evaluateChange = ({ old }) => [
+      const steps = new FakeCheckSteps();
+      steps.evaluateChange = ({ old }) => [
         failedBefore.includes(old?.graph.contracts.get('b')?.sdl ?? '')
           ? { ...broken, earlierProblems: [['Query.a']] }
           : broken,
       ];
-      const { report } = await check(disk, { environment: 'production' }, dependencies);
+      const { report } = await check(disk, { environment: 'production' }, steps);
       return report.findings
         .filter(({ rule }) => rule === 'operation-broken')
         .map(({ message, waivedBy }) => [message, waivedBy !== undefined]);
@@ -534,11 +530,11 @@ describe('the findings of a check', () => {
   test('pass with a waiver', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1');
     disk.write({ 'contracts/schemas/a.graphql': a2, 'contracts/waivers.yaml': waiver() });
-    const dependencies = new FakeCheckDependencies();
-    dependencies.changes.set('a', change);
-    const passed = await check(disk, {}, dependencies);
+    const steps = new FakeCheckSteps();
+    steps.changes.set('a', change);
+    const passed = await check(disk, {}, steps);
     expect([passed.found, passed.report.summary.exitCode]).toEqual([['waived field-removed a'], 0]);
-    const expired = await check(disk, { today: '2027-02-01' }, dependencies);
+    const expired = await check(disk, { today: '2027-02-01' }, steps);
     expect([expired.found, expired.report.summary.exitCode]).toEqual([
       ['breaking waiver-expired', 'breaking field-removed a'],
       1,
@@ -571,9 +567,9 @@ describe('an unused waiver', () => {
       ...agreed,
       'contracts/waivers.yaml': waiver().replace('field-removed', 'composition-error'),
     });
-    const dependencies = new FakeCheckDependencies();
-    dependencies.uncomposable = a1;
-    const { found, report } = await check(disk, {}, dependencies);
+    const steps = new FakeCheckSteps();
+    steps.uncomposable = a1;
+    const { found, report } = await check(disk, {}, steps);
     expect(found).toEqual([
       'breaking composition-error',
       'breaking waiver-unused',
@@ -654,10 +650,10 @@ describe('an unused waiver', () => {
       'contracts/operations/shop/page.graphql': 'query {',
     });
     expect((await check(disk)).found).toEqual(['misuse operation-unparseable', 'safe nothing-to-compare']);
-    const dependencies = new FakeCheckDependencies();
-    dependencies.uncomposable = a1;
+    const steps = new FakeCheckSteps();
+    steps.uncomposable = a1;
     disk.write(agreed);
-    expect((await check(disk, {}, dependencies)).found).toEqual([
+    expect((await check(disk, {}, steps)).found).toEqual([
       'breaking composition-error',
       'safe nothing-to-compare',
     ]);

@@ -1,12 +1,12 @@
-import type { CheckDependencies } from '../../../contracts/checkDependencies.ts';
+import type { CheckSteps } from '../../../contracts/checkSteps.ts';
 import type { ConsumerOperation, SubgraphContract } from '../../../contracts/contractStore.ts';
 import type { Finding } from '../../../contracts/finding.ts';
 import type { GatewaySettings } from '../../../contracts/gatewaySettings.ts';
 import type { ComposedContracts, ContractGraph } from '../../../contracts/graph/composeGraph.ts';
 import type { PlannedGraph } from '../../../contracts/graph/planConsumerOperations.ts';
 
-/** Check dependencies that record their calls and return the findings of the test. */
-export class FakeCheckDependencies implements CheckDependencies {
+/** Steps of a check that record their calls and return the findings of the test. */
+export class FakeCheckSteps implements CheckSteps {
   /** One line per call, such as `diff products: v1.graphql → v2.graphql`. */
   readonly calls: string[] = [];
   /** Findings of `diffSubgraph` by subgraph. */
@@ -74,7 +74,7 @@ export class FakeCheckDependencies implements CheckDependencies {
   }
 
   async planConsumerOperations(
-    ...[graph, operations, { onProgress }]: Parameters<CheckDependencies['planConsumerOperations']>
+    ...[graph, operations, { onProgress }]: Parameters<CheckSteps['planConsumerOperations']>
   ) {
     this.calls.push(`plan ${operations.map(({ name }) => name)} for ${describe(graph.contracts)}`);
     onProgress?.(operations.length, operations.length, 'planning');
@@ -84,7 +84,7 @@ export class FakeCheckDependencies implements CheckDependencies {
   evaluateUncomposableChange({
     changes,
     compositionFindings,
-  }: Parameters<CheckDependencies['evaluateUncomposableChange']>[0]) {
+  }: Parameters<CheckSteps['evaluateUncomposableChange']>[0]) {
     return [...changes, ...compositionFindings];
   }
 
@@ -95,7 +95,7 @@ export class FakeCheckDependencies implements CheckDependencies {
     next,
     operations,
     isRollout = false,
-  }: Parameters<CheckDependencies['evaluateChange']>[0]) {
+  }: Parameters<CheckSteps['evaluateChange']>[0]) {
     this.rollouts.push(isRollout);
     const [before, running, after] = [old, gateway, next].map(describeGraph);
     const names = operations.map(({ name }) => name);

@@ -1,4 +1,4 @@
-import type { CheckDependencies } from './checkDependencies.ts';
+import type { CheckSteps } from './checkSteps.ts';
 import { diffSubgraph } from './diff/diffSubgraph.ts';
 import { evaluateChange } from './evaluation/evaluateChange.ts';
 import { evaluateUncomposableChange } from './evaluation/evaluateUncomposableChange.ts';
@@ -12,11 +12,8 @@ interface CheckedGateway {
   readonly startGateway: StartGateway;
 }
 
-/** Dependencies of a check that composes, plans and starts a gateway for real. */
-export function createCheckDependencies({
-  supergraphTools,
-  startGateway,
-}: CheckedGateway): CheckDependencies {
+/** The steps of a check that composes, plans and starts a gateway for real. */
+export function createCheckSteps({ supergraphTools, startGateway }: CheckedGateway): CheckSteps {
   return {
     diffSubgraph,
     composeContracts: (contracts) => composeContracts(contracts, supergraphTools),

@@ -9,7 +9,7 @@ import type {
 } from './graph/planConsumerOperations.ts';
 
 /** The steps of a check. Tests replace them with fakes. */
-export interface CheckDependencies {
+export interface CheckSteps {
   /** Compares two versions of one subgraph, without regard to the others. */
   diffSubgraph(
     old: SubgraphContract | undefined,
