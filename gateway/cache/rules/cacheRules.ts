@@ -122,15 +122,13 @@ class LayeredCacheRules implements CacheRules {
   }
 
   ruleForField(type: GraphType, field: string, subgraph: string): CacheRule | undefined {
-    return resolveRuleLayers([
-      ...this.#fieldLayers(type, field),
-      ...this.#typeLayers(type),
-      ...this.#subgraphLayers(subgraph),
-    ]);
+    return resolveRuleLayers(this.#layersFor(type, field, subgraph).map(({ rule }) => rule));
   }
 
   ruleForType(type: GraphType, subgraph: string): CacheRule | undefined {
-    return resolveRuleLayers([...this.#typeLayers(type), ...this.#subgraphLayers(subgraph)]);
+    return resolveRuleLayers(
+      [...this.#typeLayers(type), ...this.#subgraphLayers(subgraph)].map(({ rule }) => rule),
+    );
   }
 
   hasFieldRule(type: GraphType, field: string): boolean {
@@ -142,37 +140,43 @@ class LayeredCacheRules implements CacheRules {
   }
 
   ruleNamesFor(type: GraphType, field: string, subgraph: string): readonly string[] {
-    const layers = [
-      [`${type.name}.${field}`],
-      type.supertypes.map((supertype) => `${supertype}.${field}`),
-      [type.name],
-      type.supertypes,
-    ].map((names) => names.filter((name) => this.#byCoordinate.has(name)));
-    const ofSubgraph = this.#bySubgraph.has(subgraph) ? [`subgraph:${subgraph}`] : [];
-    return layers.find((names) => names.length > 0) ?? ofSubgraph;
+    return this.#layersFor(type, field, subgraph)[0]?.names ?? [];
   }
 
-  #fieldLayers(type: GraphType, field: string): DeclaredRule[] {
+  #layersFor(type: GraphType, field: string, subgraph: string): readonly RuleLayer[] {
+    return [...this.#fieldLayers(type, field), ...this.#typeLayers(type), ...this.#subgraphLayers(subgraph)];
+  }
+
+  #fieldLayers(type: GraphType, field: string): readonly RuleLayer[] {
     return this.#layers(
       `${type.name}.${field}`,
       type.supertypes.map((supertype) => `${supertype}.${field}`),
     );
   }
 
-  #typeLayers(type: GraphType): DeclaredRule[] {
+  #typeLayers(type: GraphType): readonly RuleLayer[] {
     return this.#layers(type.name, type.supertypes);
   }
 
-  #subgraphLayers(subgraph: string): DeclaredRule[] {
+  #subgraphLayers(subgraph: string): readonly RuleLayer[] {
     const rule = this.#bySubgraph.get(subgraph);
-    return rule === undefined ? [] : [rule];
+    return rule === undefined ? [] : [{ names: [`subgraph:${subgraph}`], rule }];
   }
 
   /** Interfaces and unions form one layer, because none of them is narrower than another. */
-  #layers(coordinate: string, supertypeCoordinates: readonly string[]): DeclaredRule[] {
-    const inherited = supertypeCoordinates.flatMap((name) => this.#byCoordinate.get(name) ?? []);
-    const supertypeLayer = inherited.length === 0 ? [] : [inherited.reduce(strictestDeclaredRule)];
-    const rule = this.#byCoordinate.get(coordinate);
-    return rule === undefined ? supertypeLayer : [rule, ...supertypeLayer];
+  #layers(coordinate: string, supertypeCoordinates: readonly string[]): readonly RuleLayer[] {
+    return [[coordinate], supertypeCoordinates].flatMap((coordinates) => {
+      const names = coordinates.filter((name) => this.#byCoordinate.has(name));
+      if (names.length === 0) return [];
+      const rules = names.map((name) => this.#byCoordinate.get(name) as DeclaredRule);
+      return [{ names, rule: rules.reduce(strictestDeclaredRule) }];
+    });
   }
+}
+
+/** Rules of one precedence, merged. */
+interface RuleLayer {
+  /** Coordinates, or one `subgraph:NAME`. */
+  readonly names: readonly string[];
+  readonly rule: DeclaredRule;
 }
