@@ -1,12 +1,9 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { composeServices } from '@apollo/composition';
-import { parse } from 'graphql';
 import type { Child } from './childProcess.ts';
-import { startChild } from './childProcess.ts';
+import { firstLineOf, startChild } from './childProcess.ts';
 import type { ClosedLoopJob, ClosedLoopResult } from './closedLoop.ts';
 import type { FirstPayloadJob, FirstPayloadResult } from './firstPayload.ts';
 import type { LoadJob, LoadReply } from './load.ts';
@@ -14,6 +11,7 @@ import { type RunningTarget, startTarget } from './startTarget.ts';
 import { subgraphNames, subgraphSdl } from './subgraphs/schemas.ts';
 import { wideNames, wideSdl } from './subgraphs/wide.ts';
 import type { Target, TargetContext } from './targets/target.ts';
+import { writeSupergraph } from './writeSupergraph.ts';
 
 /** The surroundings of every target: running subgraphs, their supergraph, and a load generator. */
 export interface BenchEnvironment extends AsyncDisposable {
@@ -46,9 +44,15 @@ export async function createBenchEnvironment(wideSubgraphs?: number): Promise<Be
     env: wideSubgraphs === undefined ? {} : { BENCH_WIDE_SUBGRAPHS: String(wideSubgraphs) },
   });
   const load = startChild('The load generator', { core: 'load', args: [resolvePath('load.ts')], ipc: true });
-  const { admin, urls } = await readAddresses(subgraphs);
-  const supergraphFile = join(directory, 'supergraph.graphql');
-  writeFileSync(supergraphFile, composeSupergraph(urls, wideSubgraphs));
+  const { admin, urls } = JSON.parse(await firstLineOf(subgraphs)) as SubgraphAddresses;
+  const sources =
+    wideSubgraphs === undefined
+      ? subgraphNames.map((name) => ({ name, sdl: subgraphSdl(name) }))
+      : wideNames(wideSubgraphs).map((name, index) => ({ name, sdl: wideSdl(index) }));
+  const supergraphFile = await writeSupergraph(
+    join(directory, 'supergraph.graphql'),
+    sources.map((source) => ({ ...source, url: String(urls[source.name]) })),
+  );
   const targets: Child[] = [];
   const runJob = async (job: LoadJob): Promise<LoadReply> => {
     load.process.send(job);
@@ -93,26 +97,6 @@ function replyError(reply: LoadReply): Error {
   return new Error(
     reply.kind === 'failed' ? reply.message : `Unexpected reply of the load generator: ${reply.kind}`,
   );
-}
-
-async function readAddresses(subgraphs: Child): Promise<SubgraphAddresses> {
-  const { stdout } = subgraphs.process;
-  if (!stdout) throw new Error('The subgraphs have no standard output');
-  const firstLine = once(createInterface({ input: stdout }), 'line') as Promise<[string]>;
-  const [line] = await Promise.race([firstLine, subgraphs.ended]);
-  return JSON.parse(line) as SubgraphAddresses;
-}
-
-function composeSupergraph(urls: SubgraphAddresses['urls'], wideSubgraphs?: number): string {
-  const sources =
-    wideSubgraphs === undefined
-      ? subgraphNames.map((name) => ({ name, sdl: subgraphSdl(name) }))
-      : wideNames(wideSubgraphs).map((name, index) => ({ name, sdl: wideSdl(index) }));
-  const { supergraphSdl, errors } = composeServices(
-    sources.map(({ name, sdl }) => ({ name, url: String(urls[name]), typeDefs: parse(sdl) })),
-  );
-  if (!supergraphSdl) throw new AggregateError(errors ?? [], 'The subgraphs do not compose');
-  return supergraphSdl;
 }
 
 function resolvePath(relative: string): string {

@@ -1,18 +1,17 @@
 /** Measures how much the cache saves, and the cost of a Redis that hangs. See README.md. */
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { parse as parseYaml } from 'yaml';
 import { startDedicatedRedis } from '../test/harness/redis.ts';
-import { type Child, startChild, targetCore } from './childProcess.ts';
+import { type Child, firstLineOf, startChild, targetCore } from './childProcess.ts';
 import type { ClosedLoopJob, ClosedLoopResult } from './closedLoop.ts';
 import type { LoadReply } from './load.ts';
 import { operationText } from './operations.ts';
 import { median } from './percentile.ts';
+import { createTemporaryDirectory } from './temporaryDirectory.ts';
 
 const { values } = parseArgs({
   options: {
@@ -28,8 +27,7 @@ const { values } = parseArgs({
 });
 
 const fileOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const directory = mkdtempSync(join(tmpdir(), 'tributary-cached-'));
-process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+const directory = createTemporaryDirectory('cached');
 const query = operationText('productPage');
 const cache = readDemoCache();
 
@@ -49,7 +47,7 @@ const rows: readonly Row[] = [
 ];
 
 const shop = startChild('The subgraphs', { core: 'load', args: [fileOf('cached/shopProcess.ts')] });
-const { admin, urls } = JSON.parse(await firstLine(shop)) as {
+const { admin, urls } = JSON.parse(await firstLineOf(shop)) as {
   admin: string;
   urls: Readonly<Record<string, string>>;
 };
@@ -120,7 +118,7 @@ async function startGateway({ name, config }: Row): Promise<{ child: Child; url:
     core: 'target',
     args: ['--max-semi-space-size=64', fileOf('../gateway/cli.ts'), 'serve', '--config', file],
   });
-  const url = /listens on (\S+)/.exec(await firstLine(child))?.[1] ?? '';
+  const url = /listens on (\S+)/.exec(await firstLineOf(child))?.[1] ?? '';
   return { child, url };
 }
 
@@ -159,11 +157,4 @@ async function answerOf(url: string): Promise<unknown> {
   const { data, errors } = (await response.json()) as { data?: unknown; errors?: unknown };
   if (errors !== undefined) throw new Error(JSON.stringify(errors));
   return data;
-}
-
-async function firstLine(child: Child): Promise<string> {
-  const { stdout } = child.process;
-  if (stdout === null) throw new Error('The process has no standard output');
-  const [line] = await Promise.race([once(createInterface({ input: stdout }), 'line'), child.ended]);
-  return String(line);
 }

@@ -1,6 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
+import { createInterface } from 'node:readline';
 
 /** The core that a process is pinned to. The target has a core of its own, so that the load takes none of its
  *  time. */
@@ -82,4 +84,11 @@ export function startChild(
       clearTimeout(timer);
     },
   };
+}
+
+/** The first line of a child's standard output; rejects when the child ends before. */
+export async function firstLineOf({ process: { stdout }, ended }: Child): Promise<string> {
+  if (stdout === null) throw new Error('The process has no standard output');
+  const [line] = await Promise.race([once(createInterface({ input: stdout }), 'line'), ended]);
+  return String(line);
 }

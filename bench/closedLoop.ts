@@ -163,7 +163,7 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
     await elapse(job.warmUpMs);
     const countBefore = await subgraphRequests(job.subgraphAdmin);
     const cpuBefore = treeCpuMs(job.targetPid);
-    const busyBefore = busyOf(job.targetCore);
+    const busyBefore = busyMs(job.targetCore);
     const instructions = job.countsInstructions ? startInstructionCount(job.targetPid) : undefined;
     const startedAt = performance.now();
     measuring = true;
@@ -172,7 +172,7 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
     const seconds = (performance.now() - startedAt) / 1000;
     const cpuMs = treeCpuMs(job.targetPid) - cpuBefore;
     const instructionCount = await instructions?.stop();
-    const foreignMs = busyOf(job.targetCore) - busyBefore - cpuMs;
+    const foreignMs = busyMs(job.targetCore) - busyBefore - cpuMs;
     const subgraphCount = (await subgraphRequests(job.subgraphAdmin)) - countBefore;
     if (failure) throw failure;
     if (latencies.length === 0) throw new Error('No response arrived within the measured time');
@@ -244,10 +244,6 @@ async function subgraphRequests(admin: string): Promise<number> {
   const response = await fetch(`${admin}/counts`);
   const counts = (await response.json()) as Record<string, number>;
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
-}
-
-function busyOf(core: number | undefined): number {
-  return core === undefined ? 0 : busyMs(core);
 }
 
 function elapse(ms: number): Promise<void> {

@@ -1,17 +1,14 @@
 /** Measures first responses while an enrichment is slow or hangs, and checks that every pending field arrives exactly
  *  once. See README.md. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { parse, print, visit } from 'graphql';
-import { composeSupergraph } from '../gateway/supergraph/composeSupergraph.ts';
 import { demoDefinitions } from '../subgraphs/demo.ts';
 import { startDedicatedRedis } from '../test/harness/redis.ts';
-import { type Child, startChild, targetCore } from './childProcess.ts';
+import { firstLineOf, startChild, targetCore } from './childProcess.ts';
+import { choicesFrom } from './choicesFrom.ts';
 import type { ClientKind, ClientsJob, ClientsReply } from './enrichments/clientsProcess.ts';
 import type { ShopAddresses, SlowCalls } from './enrichments/shopProcess.ts';
 import type { TallyResult } from './enrichments/tally.ts';
@@ -24,6 +21,8 @@ import { type RunningTarget, startTarget } from './startTarget.ts';
 import { apolloGateway } from './targets/apolloGateway.ts';
 import { hiveGateway, hiveGatewayRouterRuntime } from './targets/hiveGateway.ts';
 import type { Target } from './targets/target.ts';
+import { createTemporaryDirectory } from './temporaryDirectory.ts';
+import { writeSupergraph } from './writeSupergraph.ts';
 
 const { values } = parseArgs({
   options: {
@@ -76,12 +75,11 @@ interface Round {
 }
 
 const chosen = {
-  slow: listFrom('slow', Object.keys(slowCallModes)),
-  clients: listFrom('clients', ['json', 'incremental']) as readonly ClientKind[],
+  slow: choicesFrom('slow', values.slow, Object.keys(slowCallModes)),
+  clients: choicesFrom<ClientKind>('clients', values.clients, ['json', 'incremental']),
 };
 const fileOf = (path: string): string => fileURLToPath(new URL(`enrichments/${path}`, import.meta.url));
-const directory = mkdtempSync(join(tmpdir(), 'tributary-enrichments-'));
-process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+const directory = createTemporaryDirectory('enrichments');
 const wholeText = operationText('productPage');
 const primaryText = withoutField(wholeText, 'recommended');
 
@@ -91,10 +89,17 @@ const targets = [...tributaryTargets(redis.url), hiveGatewayRouterRuntime, hiveG
 );
 if (targets.some(({ role }) => role === 'peer')) installPeers();
 const shop = startChild('The subgraphs', { core: 'load', args: [fileOf('shopProcess.ts')] });
-const { admin, urls } = JSON.parse(await firstLine(shop)) as ShopAddresses;
+const { admin, urls } = JSON.parse(await firstLineOf(shop)) as ShopAddresses;
 const load = startChild('The clients', { core: 'load', args: [fileOf('clientsProcess.ts')], ipc: true });
 const context = {
-  supergraphFile: await writeSupergraph(),
+  supergraphFile: await writeSupergraph(
+    join(directory, 'supergraph.graphql'),
+    Object.values(demoDefinitions).map(({ name, typeDefs }) => ({
+      name,
+      url: urls[name] as string,
+      sdl: print(typeDefs),
+    })),
+  ),
   subgraphUrls: urls,
   sharing: values.sharing,
   directory,
@@ -198,7 +203,7 @@ async function measure({ running, clients }: Row, query: string, seconds: number
     timeoutMs: clientTimeoutMs,
   };
   const { pid, ended } = running.child;
-  const [cpuBefore, busyBefore, startedAt] = [treeCpuMs(pid), busyNow(), performance.now()];
+  const [cpuBefore, busyBefore, startedAt] = [treeCpuMs(pid), busyMs(targetCore), performance.now()];
   load.process.send(job);
   const [reply] = (await Promise.race([once(load.process, 'message'), load.ended, ended, shop.ended])) as [
     ClientsReply,
@@ -209,7 +214,7 @@ async function measure({ running, clients }: Row, query: string, seconds: number
   return {
     ...reply.result,
     cpuMsPerRequest: cpuMs / reply.result.requests,
-    foreignLoadPercent: Math.max(0, ((busyNow() - busyBefore - cpuMs) / wholeMs) * 100),
+    foreignLoadPercent: Math.max(0, ((busyMs(targetCore) - busyBefore - cpuMs) / wholeMs) * 100),
   };
 }
 
@@ -241,20 +246,6 @@ async function wholeAnswer(url: string, id: string): Promise<unknown> {
   return data;
 }
 
-async function writeSupergraph(): Promise<string> {
-  const composed = await composeSupergraph(
-    Object.values(demoDefinitions).map(({ name, typeDefs }) => ({
-      name,
-      url: urls[name] as string,
-      sdl: print(typeDefs),
-    })),
-  );
-  if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-  const file = join(directory, 'supergraph.graphql');
-  writeFileSync(file, composed.sdl);
-  return file;
-}
-
 async function setSlowCalls(slowness: SlowCalls): Promise<void> {
   const response = await fetch(admin, { method: 'POST', body: JSON.stringify(slowness) });
   if (!response.ok) throw new Error(`The admin server of the subgraphs responded with ${response.status}.`);
@@ -276,22 +267,4 @@ function nameOf({ running, clients }: Row): string {
 
 function milliseconds(ms: number | null): string {
   return ms === null || !Number.isFinite(ms) ? `none in ${clientTimeoutMs}` : ms.toFixed(1);
-}
-
-function busyNow(): number {
-  return targetCore === undefined ? 0 : busyMs(targetCore);
-}
-
-function listFrom(option: 'slow' | 'clients', choices: readonly string[]): readonly string[] {
-  const given = values[option].split(',');
-  const unknown = given.find((one) => !choices.includes(one));
-  if (unknown === undefined) return given;
-  throw new Error(`--${option} must be one of ${choices.join(', ')}, not "${unknown}".`);
-}
-
-async function firstLine(child: Child): Promise<string> {
-  const { stdout } = child.process;
-  if (stdout === null) throw new Error('The process has no standard output');
-  const [line] = await Promise.race([once(createInterface({ input: stdout }), 'line'), child.ended]);
-  return String(line);
 }

@@ -50,8 +50,9 @@ function isSocket(path: string): boolean {
   }
 }
 
-/** The time that a core was not idle since the machine started, in milliseconds. */
-export function busyMs(core: number): number {
+/** The time that a core was not idle since the machine started, in milliseconds; 0 without a core. */
+export function busyMs(core: number | undefined): number {
+  if (core === undefined) return 0;
   const line = (readProc('stat') ?? '').split('\n').find((candidate) => candidate.startsWith(`cpu${core} `));
   const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, steal = 0] = (line ?? '')
     .split(/\s+/)

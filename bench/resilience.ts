@@ -1,13 +1,9 @@
 /** Measures gateways while a subgraph fails, hangs, is slow or is overloaded. See README.md. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { composeSupergraph } from '../gateway/supergraph/composeSupergraph.ts';
-import { startChild, targetCore } from './childProcess.ts';
+import { firstLineOf, startChild, targetCore } from './childProcess.ts';
 import { installPeers } from './installPeers.ts';
 import { busyMs, treeCpuMs } from './processTree.ts';
 import type { ClientsJob, ClientsReply } from './resilience/clientsProcess.ts';
@@ -16,6 +12,8 @@ import { type Bench, type Scenario, scenarios } from './resilience/scenarios.ts'
 import type { FaultRequest, SubgraphAddresses, SubgraphFault } from './resilience/subgraphsProcess.ts';
 import { startTarget } from './startTarget.ts';
 import type { Target } from './targets/target.ts';
+import { createTemporaryDirectory } from './temporaryDirectory.ts';
+import { writeSupergraph } from './writeSupergraph.ts';
 
 const { values } = parseArgs({
   options: {
@@ -33,8 +31,7 @@ const clientTimeoutMs = 20_000;
 const defaultIds = 2_000;
 
 const fileOf = (path: string): string => fileURLToPath(new URL(`resilience/${path}`, import.meta.url));
-const directory = mkdtempSync(join(tmpdir(), 'tributary-resilience-'));
-process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+const directory = createTemporaryDirectory('resilience');
 
 const chosen = values.scenario.split(',').map((name) => {
   const scenario = scenarios.find((one) => one.name === name);
@@ -68,10 +65,11 @@ process.exitCode = isComplete ? 0 : 1;
 async function measure(scenario: Scenario, target: Target): Promise<readonly (string | number)[]> {
   const subgraphs = startChild('The subgraphs', { core: 'load', args: [fileOf('subgraphsProcess.ts')] });
   try {
-    const lines = createInterface({ input: subgraphs.process.stdout as NodeJS.ReadableStream });
-    const [line] = (await Promise.race([once(lines, 'line'), subgraphs.ended])) as [string];
-    const { admin, urls } = JSON.parse(line) as SubgraphAddresses;
-    const supergraphFile = await writeSupergraph(urls);
+    const { admin, urls } = JSON.parse(await firstLineOf(subgraphs)) as SubgraphAddresses;
+    const supergraphFile = await writeSupergraph(
+      join(directory, 'supergraph.graphql'),
+      subgraphNames.map((name) => ({ name, url: urls[name], sdl: subgraphSdl(name) })),
+    );
     const running = await startTarget(target, {
       supergraphFile,
       subgraphUrls: urls,
@@ -110,9 +108,9 @@ async function measure(scenario: Scenario, target: Target): Promise<readonly (st
         },
       };
       await warmUp(bench);
-      const [busyBefore, cpuBefore, startedAt] = [busyNow(), treeCpuMs(pid), performance.now()];
+      const [busyBefore, cpuBefore, startedAt] = [busyMs(targetCore), treeCpuMs(pid), performance.now()];
       const cells = await scenario.measure(bench);
-      const foreignMs = busyNow() - busyBefore - (treeCpuMs(pid) - cpuBefore);
+      const foreignMs = busyMs(targetCore) - busyBefore - (treeCpuMs(pid) - cpuBefore);
       const foreignPercent = Math.max(0, (100 * foreignMs) / (performance.now() - startedAt));
       return [...cells, targetCore === undefined ? '–' : foreignPercent.toFixed(0)];
     } finally {
@@ -136,18 +134,4 @@ async function setFault(admin: string, fault: SubgraphFault): Promise<void> {
   const body: FaultRequest = { subgraph: faultySubgraph, fault };
   const response = await fetch(admin, { method: 'POST', body: JSON.stringify(body) });
   if (!response.ok) throw new Error(`The admin server of the subgraphs responded with ${response.status}.`);
-}
-
-async function writeSupergraph(urls: SubgraphAddresses['urls']): Promise<string> {
-  const composed = await composeSupergraph(
-    subgraphNames.map((name) => ({ name, url: urls[name], sdl: subgraphSdl(name) })),
-  );
-  if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-  const file = join(directory, 'supergraph.graphql');
-  writeFileSync(file, composed.sdl);
-  return file;
-}
-
-function busyNow(): number {
-  return targetCore === undefined ? 0 : busyMs(targetCore);
 }

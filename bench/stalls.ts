@@ -1,14 +1,13 @@
 /** Measures how long one request can block the event loop of a gateway. See README.md. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { composeSupergraph } from '../gateway/supergraph/composeSupergraph.ts';
 import { type Child, startChild } from './childProcess.ts';
 import { cases, type StallCase, type StallRequest, subgraphSchemas } from './stalls/cases.ts';
 import type { StallReport } from './stalls/gatewayProcess.ts';
+import { createTemporaryDirectory } from './temporaryDirectory.ts';
+import { writeSupergraph } from './writeSupergraph.ts';
 
 const { values } = parseArgs({
   options: { only: { type: 'string' }, above: { type: 'string', default: '0' } },
@@ -16,18 +15,15 @@ const { values } = parseArgs({
 
 const federation =
   'extend schema @link(url: "https://specs.apollo.dev/federation/v2.8", import: ["@key", "@shareable"])\n';
-const directory = mkdtempSync(join(tmpdir(), 'tributary-stalls-'));
-process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
-const supergraphFile = join(directory, 'supergraph.graphql');
-const composed = await composeSupergraph(
+const directory = createTemporaryDirectory('stalls');
+const supergraphFile = await writeSupergraph(
+  join(directory, 'supergraph.graphql'),
   Object.entries(subgraphSchemas).map(([name, sdl]) => ({
     name,
     url: 'http://127.0.0.1:1/graphql',
     sdl: federation + sdl,
   })),
 );
-if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-writeFileSync(supergraphFile, composed.sdl);
 
 console.log('| case | longest stall ms | CPU ms of it | peak RSS MiB | complete ms | response |');
 console.log('| --- | --- | --- | --- | --- | --- |');

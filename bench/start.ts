@@ -1,8 +1,6 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { composeServices } from '@apollo/composition';
-import { parse } from 'graphql';
 import { writeSyntheticStore } from './contracts/syntheticStore.ts';
 import { median } from './percentile.ts';
 import { treeCpuMs, treePeakRssMib } from './processTree.ts';
@@ -11,6 +9,7 @@ import { startTarget } from './startTarget.ts';
 import type { Target } from './targets/target.ts';
 import { buildTributary } from './targets/tributary.ts';
 import { messageOf, type RoundOptions, type TargetRow } from './throughput.ts';
+import { writeSupergraph } from './writeSupergraph.ts';
 
 interface StartResult {
   readonly readyMs: number;
@@ -38,8 +37,7 @@ export async function measureStart(
   const failures = new Map<Target, string>();
   try {
     if (targets.some(({ role }) => role === 'subject')) buildTributary();
-    const supergraphFile = join(directory, 'supergraph.graphql');
-    writeFileSync(supergraphFile, generatedSupergraph(directory, scenario));
+    const supergraphFile = await writeGeneratedSupergraph(directory, scenario);
     const context = { supergraphFile, subgraphUrls: {}, sharing: scenario.sharing, directory };
     for (let round = 0; round < rounds; round++) {
       for (const target of targets) {
@@ -71,17 +69,14 @@ export async function measureStart(
   return { scenario: name, kind: 'start', subgraphs, types, rows };
 }
 
-function generatedSupergraph(directory: string, { subgraphs, types }: StartScenario): string {
+function writeGeneratedSupergraph(directory: string, { subgraphs, types }: StartScenario): Promise<string> {
   writeSyntheticStore(directory, { subgraphs, types, operations: 1 }, 'agreed');
   const schemas = join(directory, 'schemas');
-  const services = readdirSync(schemas).map((file) => {
+  const inputs = readdirSync(schemas).map((file) => {
     const name = file.replace('.graphql', '');
-    const typeDefs = parse(readFileSync(join(schemas, file), 'utf8'));
-    return { name, url: `http://127.0.0.1:1/${name}`, typeDefs };
+    return { name, url: `http://127.0.0.1:1/${name}`, sdl: readFileSync(join(schemas, file), 'utf8') };
   });
-  const { supergraphSdl, errors } = composeServices(services);
-  if (!supergraphSdl) throw new AggregateError(errors ?? [], 'The generated subgraphs do not compose');
-  return supergraphSdl;
+  return writeSupergraph(join(directory, 'supergraph.graphql'), inputs);
 }
 
 function row(

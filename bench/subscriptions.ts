@@ -1,15 +1,14 @@
 /** Measures the cost of many equal subscriptions for one gateway process. See README.md. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as elapse } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { composeSupergraph } from '../gateway/supergraph/composeSupergraph.ts';
 import { startDedicatedRedis } from '../test/harness/redis.ts';
 import { type Child, startChild, targetCore } from './childProcess.ts';
+import { choicesFrom } from './choicesFrom.ts';
 import { installPeers } from './installPeers.ts';
 import { percentile } from './percentile.ts';
 import { busyMs, treeCpuMs } from './processTree.ts';
@@ -30,6 +29,8 @@ import {
   subscription,
 } from './subscriptions/shop.ts';
 import type { PublishJob, PublishReply, ShopUrls } from './subscriptions/shopProcess.ts';
+import { createTemporaryDirectory } from './temporaryDirectory.ts';
+import { writeSupergraph } from './writeSupergraph.ts';
 
 const { values } = parseArgs({
   options: {
@@ -84,9 +85,9 @@ const count = numberFrom('count');
 const rate = numberFrom('rate');
 const seconds = numberFrom('seconds');
 const descriptors = descriptorLimit();
-const rows = listFrom('source', eventSources).flatMap((source) =>
-  listFrom('gateways', ['tributary', 'floor', 'hive-gateway']).flatMap((name) =>
-    listFrom('clients', ['sse', 'ws']).map((protocol): Row => {
+const rows = choicesFrom('source', values.source, eventSources).flatMap((source) =>
+  choicesFrom('gateways', values.gateways, ['tributary', 'floor', 'hive-gateway']).flatMap((name) =>
+    choicesFrom('clients', values.clients, ['sse', 'ws']).map((protocol): Row => {
       const gateway = gateways[name];
       const most = Math.floor((descriptors - spareDescriptors) / gateway.connectionsPerClient(source));
       return { gateway, protocol, source, clients: Math.min(count, most) };
@@ -102,8 +103,7 @@ if (rows.some(({ clients }) => clients < count)) {
 }
 
 const fileOf = (path: string): string => fileURLToPath(new URL(`subscriptions/${path}`, import.meta.url));
-const directory = mkdtempSync(join(tmpdir(), 'tributary-subscriptions-'));
-process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
+const directory = createTemporaryDirectory('subscriptions');
 
 await using redis = await startDedicatedRedis();
 const shop = startChild('The subgraphs', { core: 'load', args: [fileOf('shopProcess.ts')], ipc: true });
@@ -111,8 +111,8 @@ const urls = await received<ShopUrls>(shop);
 const environment: GatewayEnvironment = {
   subgraphs: urls,
   redisUrl: redis.url,
-  supergraphFile: await writeSupergraph('supergraph.graphql', subgraphSdl),
-  eventDrivenSupergraphFile: await writeSupergraph('eventDriven.graphql', eventDrivenSubgraphSdl),
+  supergraphFile: await writeShopSupergraph('supergraph.graphql', subgraphSdl),
+  eventDrivenSupergraphFile: await writeShopSupergraph('eventDriven.graphql', eventDrivenSubgraphSdl),
   directory,
 };
 let nextEvent = 1;
@@ -192,7 +192,7 @@ async function measure(row: Row): Promise<Result> {
     await order({ kind: 'count', first: nextEvent, events });
     await profile(gateway, 'start', row);
     const cpuBefore = treeCpuMs(gateway.pid);
-    const busyBefore = busyNow();
+    const busyBefore = busyMs(targetCore);
     const startedAt = performance.now();
     const { publishedAt } = await publish(events, rate);
     const status = await waitForDeliveries(events * clients, order, deliveryTimeoutMs);
@@ -213,7 +213,7 @@ async function measure(row: Row): Promise<Result> {
       lost: events * clients - deliveries,
       wrong: status.wrong,
       ended: status.ended,
-      foreignLoadPercent: Math.max(0, ((busyNow() - busyBefore - cpuMs) / wholeMs) * 100),
+      foreignLoadPercent: Math.max(0, ((busyMs(targetCore) - busyBefore - cpuMs) / wholeMs) * 100),
       problem: status.problem,
     };
   } finally {
@@ -267,17 +267,13 @@ async function waitForDeliveries(
   }
 }
 
-async function writeSupergraph(name: string, sdls: Readonly<Record<ShopSubgraph, string>>): Promise<string> {
+function writeShopSupergraph(name: string, sdls: Readonly<Record<ShopSubgraph, string>>): Promise<string> {
   const subgraphs = (Object.keys(sdls) as ShopSubgraph[]).map((subgraph) => ({
     name: subgraph,
     url: urls[subgraph],
     sdl: sdls[subgraph],
   }));
-  const composed = await composeSupergraph(subgraphs);
-  if ('errors' in composed) throw new Error(JSON.stringify(composed.errors));
-  const file = join(directory, name);
-  writeFileSync(file, composed.sdl);
-  return file;
+  return writeSupergraph(join(directory, name), subgraphs);
 }
 
 async function request<Reply>(
@@ -295,10 +291,6 @@ async function received<Message>(child: Child, others: readonly Promise<never>[]
   return message as Message;
 }
 
-function busyNow(): number {
-  return targetCore === undefined ? 0 : busyMs(targetCore);
-}
-
 /** The highest number of open files and connections of one process. Node raises the soft limit to the hard limit. */
 function descriptorLimit(): number {
   const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' }).trim();
@@ -309,14 +301,4 @@ function numberFrom(option: 'count' | 'rate' | 'seconds'): number {
   const number = Number(values[option]);
   if (number > 0) return number;
   throw new Error(`--${option} must be a number above 0, not "${values[option]}".`);
-}
-
-function listFrom<Choice extends string>(
-  option: 'clients' | 'gateways' | 'source',
-  choices: readonly Choice[],
-): readonly Choice[] {
-  const given = values[option].split(',');
-  const unknown = given.find((one) => !choices.includes(one as Choice));
-  if (unknown === undefined) return given as Choice[];
-  throw new Error(`--${option} must be one of ${choices.join(', ')}, not "${unknown}".`);
 }
