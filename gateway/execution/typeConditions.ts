@@ -1,5 +1,4 @@
 import type { SupergraphNames } from '../planning/supergraphNames.ts';
-import { namesOfSupergraph } from '../supergraph/namesOfSupergraph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 
 /** Tells which type conditions hold for which runtime types of the supergraph, and which names of types and enum values the
@@ -20,7 +19,7 @@ export class TypeConditions {
   static forSupergraph(supergraph: Supergraph): TypeConditions {
     let conditions = bySupergraph.get(supergraph);
     if (conditions === undefined) {
-      conditions = new TypeConditions(namesOfSupergraph(supergraph));
+      conditions = new TypeConditions(supergraph.names);
       bySupergraph.set(supergraph, conditions);
     }
     return conditions;

@@ -1,5 +1,4 @@
 import { type FieldNode, Kind, print, visit } from 'graphql';
-import { namesOfSupergraph } from '../supergraph/namesOfSupergraph.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 
 /** Renames aliases that equal the name of another field, for the planner, the subgraphs and the response tree. The
@@ -21,7 +20,7 @@ export class InternalNames {
     let names = bySupergraph.get(supergraph);
     if (names === undefined) {
       names = new InternalNames(
-        namesOfSupergraph(supergraph).fields,
+        supergraph.names.fields,
         /\bisInterfaceObject\s*:\s*true\b/.test(supergraph.sdl),
       );
       bySupergraph.set(supergraph, names);

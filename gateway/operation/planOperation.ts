@@ -72,7 +72,7 @@ function countFields(selections: readonly Selection[]): number {
 export async function planOperation(planner: Planner, input: PlannerInput): Promise<PlannedOperation> {
   const { document, documentWithoutDefer, isSplitOptional, overrides } = input;
   const shouldSplitDefer = document.includes(deferMarker);
-  if (documentWithoutDefer === undefined || canPlanDefer(planner, document)) {
+  if (documentWithoutDefer === undefined || canPlanDefer(document)) {
     try {
       const plan = await planDocument(planner, {
         document,
@@ -111,8 +111,8 @@ function isLimitExceeded(error: unknown): boolean {
 }
 
 /** Subscriptions are never split by the planner: Apollo's planner throws for any `@defer` in a subscription. */
-function canPlanDefer(planner: Planner, document: string): boolean {
-  return planner.supportsDefer !== false && !document.startsWith(OperationTypeNode.SUBSCRIPTION);
+function canPlanDefer(document: string): boolean {
+  return !document.startsWith(OperationTypeNode.SUBSCRIPTION);
 }
 
 /** Reads the operation type from the printed document, which is all that warming a new supergraph has. */

@@ -27,8 +27,6 @@ export interface Planner {
    *  @throws {GatewayError} `PLANNING_FAILED` (the planner threw; its error is the cause), `OPERATION_TOO_COMPLEX` (a
    *  planning limit was exceeded, named in `extensions.limit`) or `OVERLOADED`, and nothing else. */
   plan(request: PlanRequest): Promise<QueryPlan>;
-  /** False for a planner that never splits `@defer`. The executor then splits every plan itself. */
-  readonly supportsDefer?: boolean;
   /** Releases threads and memory. Running and later requests are rejected with `PLANNING_FAILED`. Idempotent. */
   close(): Promise<void>;
 }

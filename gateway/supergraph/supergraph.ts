@@ -14,8 +14,8 @@ export interface Supergraph {
   readonly subgraphs: ReadonlyMap<string, SubgraphEntry>;
   readonly overrides: OverrideLabels;
   readonly planner: Planner;
-  /** What the planner has read of the SDL. See `namesOfSupergraph`. */
-  readonly names?: SupergraphNames;
+  /** What the planner has read of the SDL. */
+  readonly names: SupergraphNames;
 }
 
 export interface SubgraphEntry {

@@ -132,7 +132,9 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
           priorities.push(`${kind}: ${call.priority}`);
           return annotationsOf?.(call) ?? {};
         }),
-      planner: createPlannerDouble(() => ({ kind: 'QueryPlan', node }), { supportsDefer: false }),
+      planner: createPlannerDouble(({ shouldSplitDefer }) =>
+        shouldSplitDefer ? undefined : { kind: 'QueryPlan', node },
+      ),
       sdl: apiSdl,
       apiSchema: buildSchema(apiSdl),
       subgraphs: new Map([

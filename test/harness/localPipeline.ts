@@ -13,6 +13,7 @@ import type { PreparedOperation } from '../../gateway/operation/preparedOperatio
 import { Preparer } from '../../gateway/operation/preparer.ts';
 import { Pipeline } from '../../gateway/pipeline.ts';
 import type { Planner } from '../../gateway/planning/planner.ts';
+import { readSupergraphNames } from '../../gateway/planning/supergraphNames.ts';
 import {
   contentToText,
   type ExecutionOutcome,
@@ -104,6 +105,7 @@ export function createLocalPipeline({
     onDrop: () => {},
   }),
 }: LocalPipelineOptions): LocalPipeline {
+  const document = parse(sdl, { noLocation: true });
   const loaded: Supergraph = {
     id: 'local',
     sdl,
@@ -111,8 +113,9 @@ export function createLocalPipeline({
     overrides: new Map(),
     subgraphs: new Map([...subgraphs.keys()].map((name) => [name, { name, url: `http://${name}.test` }])),
     planner,
+    names: readSupergraphNames(document),
   };
-  const reading = { supergraph: loaded, document: parse(sdl, { noLocation: true }) };
+  const reading = { supergraph: loaded, document };
   const supergraph = enrichment?.readSupergraph(reading)?.attach?.(loaded) ?? loaded;
   authorizer?.readSupergraph(reading)?.attach(supergraph);
   const calls: { subgraph: string; query: string }[] = [];

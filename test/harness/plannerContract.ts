@@ -74,7 +74,6 @@ export function describePlannerContract(
         const { payloads, merged } = await pipeline.executeIncrementally(query);
         expect(merged).toEqual(await expectedFor(query));
         expect(payloads.length).toBeGreaterThan(1);
-        if (planner.supportsDefer === false) return;
         // A planner may refuse `@defer`, but must not ignore it silently.
         const document = withOperationType(withLabels(query));
         const outcome = await planner

@@ -9,14 +9,10 @@ export interface PlannerDouble extends Planner {
 }
 
 /** A planner whose plans the test returns. If `answer` throws or returns `undefined`, planning fails. */
-export function createPlannerDouble(
-  answer: (request: PlanRequest) => QueryPlan | undefined,
-  options: Pick<Planner, 'supportsDefer'> = {},
-): PlannerDouble {
+export function createPlannerDouble(answer: (request: PlanRequest) => QueryPlan | undefined): PlannerDouble {
   const requests: PlanRequest[] = [];
   let isClosed = false;
   return {
-    ...options,
     requests,
     plan: async (request) => {
       if (isClosed) throw new GatewayError('PLANNING_FAILED', 'The query planner was closed.');
@@ -34,11 +30,11 @@ export function createPlannerDouble(
 }
 
 /** A complete planner for a supergraph with one subgraph that has every field: it forwards the operation unchanged.
- *  It does not support `@defer`. */
+ *  It does not split `@defer`. */
 export function createSingleSubgraphPlanner(subgraph: string): PlannerDouble {
-  return createPlannerDouble(({ document }) => ({ kind: 'QueryPlan', node: fetchAll(subgraph, document) }), {
-    supportsDefer: false,
-  });
+  return createPlannerDouble(({ document, shouldSplitDefer }) =>
+    shouldSplitDefer ? undefined : { kind: 'QueryPlan', node: fetchAll(subgraph, document) },
+  );
 }
 
 function fetchAll(serviceName: string, document: string) {

@@ -1,5 +1,6 @@
-import { buildSchema } from 'graphql';
+import { buildSchema, parse } from 'graphql';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
+import { readSupergraphNames } from '../../gateway/planning/supergraphNames.ts';
 import { type ExecutionOutcome, ResponseData } from '../../gateway/response/executionOutcome.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import type { SupergraphLease, SupergraphView } from '../../gateway/supergraph/supergraphHolder.ts';
@@ -24,6 +25,7 @@ export function supergraphOf(text: string, id = 'first'): Supergraph {
       plan: () => Promise.reject(new Error('The scripted server does not plan.')),
       close: () => Promise.resolve(),
     },
+    names: readSupergraphNames(parse(text)),
   };
 }
 

@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { buildSchema } from 'graphql';
+import { buildSchema, parse } from 'graphql';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { explainOperation } from '../../../gateway/operation/explainOperation.ts';
+import { readSupergraphNames } from '../../../gateway/planning/supergraphNames.ts';
 import { hostileOperation } from '../../harness/peopleSubgraphs.ts';
 import { createSingleSubgraphPlanner } from '../../harness/plannerDouble.ts';
 
@@ -15,6 +16,7 @@ const supergraph = {
   overrides: new Map(),
   subgraphs: new Map(),
   planner,
+  names: readSupergraphNames(parse(sdl)),
 };
 const explain = (text: string) => explainOperation(text, [], supergraph, limits);
 

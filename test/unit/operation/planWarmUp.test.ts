@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { buildSchema, parse } from 'graphql';
 import { Preparer } from '../../../gateway/operation/preparer.ts';
+import { readSupergraphNames } from '../../../gateway/planning/supergraphNames.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import {
   createPlannerDouble,
@@ -22,7 +23,15 @@ function supergraph(
   id: string,
   planner: PlannerDouble = createSingleSubgraphPlanner('only'),
 ): TestSupergraph {
-  return { id, sdl, apiSchema: buildSchema(sdl), overrides: new Map(), subgraphs: new Map(), planner };
+  return {
+    id,
+    sdl,
+    apiSchema: buildSchema(sdl),
+    overrides: new Map(),
+    subgraphs: new Map(),
+    planner,
+    names: readSupergraphNames(parse(sdl)),
+  };
 }
 
 const never = new AbortController().signal;
@@ -116,10 +125,11 @@ describe('the warm-up of the next supergraph', () => {
   });
 });
 
-test('a planner without support for @defer never receives a document with @defer', async () => {
+test('an operation is planned without @defer and still deferred when the planner cannot split it', async () => {
   const one = supergraph('aa');
   const prepared = await preparer().prepare(request('{ node { quick ... @defer { slow } } }', true), one);
   expect(one.planner.requests).toEqual([
+    expect.objectContaining({ shouldSplitDefer: true }),
     { document: 'query { node { quick ... { slow } } }', shouldSplitDefer: false, overrides: [] },
   ]);
   expect(prepared).toMatchObject({ kind: 'prepared', operation: { deferred: [{}] } });

@@ -1,3 +1,4 @@
+import { GatewayError } from '../../../gateway/errors.ts';
 import type { Planner } from '../../../gateway/planning/planner.ts';
 import { createWorkerPlanner } from '../../../gateway/planning/workerPlanner.ts';
 import { describePlannerContract } from '../../harness/plannerContract.ts';
@@ -13,11 +14,9 @@ describePlannerContract('the worker planner', shelf, apollo);
 describePlannerContract('a planner without support for @defer', shelf, async (sdl): Promise<Planner> => {
   const planner = await apollo(sdl);
   return {
-    supportsDefer: false,
     close: () => planner.close(),
-    plan: (request) => {
-      if (request.document.includes('@defer'))
-        throw new Error('A planner without support for @defer must not receive @defer.');
+    plan: async (request) => {
+      if (request.shouldSplitDefer) throw new GatewayError('PLANNING_FAILED', '@defer is not supported.');
       return planner.plan(request);
     },
   };

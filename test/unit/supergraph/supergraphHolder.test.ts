@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { buildSchema } from 'graphql';
+import { buildSchema, parse } from 'graphql';
+import { readSupergraphNames } from '../../../gateway/planning/supergraphNames.ts';
 import { loadSupergraph, supergraphId } from '../../../gateway/supergraph/loadSupergraph.ts';
 import type { SupergraphSourceListener } from '../../../gateway/supergraph/sources/supergraphSource.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
@@ -19,7 +20,9 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((holder) => holder.close()));
 });
 
-const apiSchema = buildSchema('type Query { a: Int }');
+const schemaText = 'type Query { a: Int }';
+const apiSchema = buildSchema(schemaText);
+const names = readSupergraphNames(parse(schemaText));
 
 /** Creates snapshots without loading. `log` records closed planners. A load with a gate in `gates` ends when the gate opens. */
 function open(options: Partial<SupergraphHolderOptions> & { gates?: Map<string, Promise<void>> } = {}) {
@@ -41,6 +44,7 @@ function open(options: Partial<SupergraphHolderOptions> & { gates?: Map<string, 
           plan: async () => ({ kind: 'QueryPlan' }),
           close: async () => void log.push(`close ${sdl}`),
         },
+        names,
       };
     },
     ...rest,
