@@ -27,7 +27,7 @@ export async function runGateway(
   const gateway = await Promise.race([creating, shutdown.requested]);
   if (gateway === undefined) {
     // What takes long, such as the setup of an extension, cannot be aborted. `tributary dev` continues in this process.
-    creating.then((late) => late.close()).catch(() => {});
+    creating.then((created) => created.close()).catch(() => {});
     return exitCode.success;
   }
   let hasFailed = false;

@@ -77,8 +77,8 @@ afterEach(() => {
   for (const { name } of subgraphs) gateway.subgraph(name).reset();
 });
 
-/** What a subgraph was asked, without the white space that means nothing. */
-const asked = ({ query, variables }: SubgraphCall): unknown => ({
+/** A request to a subgraph, without insignificant white space. */
+const requestOf = ({ query, variables }: SubgraphCall): unknown => ({
   query: query.replaceAll(/\s+/g, ' ').trim(),
   variables,
 });
@@ -146,7 +146,7 @@ describe('the fetches of one operation', () => {
     });
     const calls = gateway.subgraph('details').calls;
     expect(calls).toHaveLength(1);
-    const { query, variables } = asked(calls[0] as SubgraphCall) as { query: string; variables: object };
+    const { query, variables } = requestOf(calls[0] as SubgraphCall) as { query: string; variables: object };
     expect(query).toMatch(
       /^query \(\$representations_0: \[_Any!\]!, \$(v|loud)_0: (String|Boolean), \$representations_1: \[_Any!\]!, \$(v|loud)_1: (String|Boolean)\) \{ _e0: _entities\(representations: \$representations_0\) \{ .* \} _e1: _entities\(representations: \$representations_1\) \{ .* \} \}$/,
     );

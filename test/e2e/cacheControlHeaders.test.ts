@@ -10,22 +10,22 @@ const rules = {
 const query = '{ top { stock } }';
 const answered = (stock: number) => ({ data: { top: { stock } } });
 
-interface Said {
+interface AnswerMetadata {
   readonly headers?: Readonly<Record<string, string>>;
   readonly extensions?: unknown;
 }
 
 /** Starts a shop whose subgraph of stocks sends this metadata with each answer. The stocks are numbered from 1. */
-function sayWithEach(shop: CachedShop, said: Said): void {
+function sendWithEach(shop: CachedShop, metadata: AnswerMetadata): void {
   let count = 0;
   shop.stock.answerWith(({ variables }) => {
     count += 1;
-    return createStockAnswer(variables.representations as readonly unknown[], count, said);
+    return createStockAnswer(variables.representations as readonly unknown[], count, metadata);
   });
 }
 
 async function startWithMetadata(
-  said: Said,
+  metadata: AnswerMetadata,
   {
     lines = [],
     level = 'warn',
@@ -39,7 +39,7 @@ async function startWithMetadata(
       logger: pino({ level, base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
     },
   });
-  sayWithEach(shop, said);
+  sendWithEach(shop, metadata);
   return shop;
 }
 
@@ -55,7 +55,7 @@ describe('Why values with a rule are not stored', () => {
     const lines: Record<string, unknown>[] = [];
     await using shop = await startWithMetadata({ headers: { 'cache-control': 'no-store' } }, { lines });
     for (const text of [query, query, '{ top { stock reserved } }']) await shop.execute(text);
-    sayWithEach(shop, { headers: { 'cache-control': 'no-cache' } });
+    sendWithEach(shop, { headers: { 'cache-control': 'no-cache' } });
     await shop.execute(query);
     const noStore = { subgraph: 'stock', fields: ['Product.stock'], level: warn };
     expect(reportsIn(lines)).toEqual([
@@ -199,7 +199,7 @@ describe('The Cache-Control of a subgraph:', () => {
     expect((await shop.execute(query)).headers.get('cache-control')).toBe('public, max-age=20');
     shop.clock.advanceSeconds(19);
     expect((await shop.execute(query)).body).toEqual(answered(1));
-    sayWithEach(shop, { headers: { 'cache-control': 'no-cache, no-store' } });
+    sendWithEach(shop, { headers: { 'cache-control': 'no-cache, no-store' } });
     shop.clock.advanceSeconds(100);
     expect((await shop.execute(query)).headers.get('cache-control')).toBe('no-store');
   });

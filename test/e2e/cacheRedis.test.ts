@@ -229,8 +229,8 @@ describe('Gateways that share a Redis', () => {
     await stored(replicas[1], ids, 8);
     await using another = await startReplica(shop, keyPrefix);
     for (const id of ids) expect((await askFor(another, id)).body).toEqual(answerFor(id, 8));
-    const asked = shop.requestedStockIds().slice(before).flat();
-    expect(asked.filter((id) => ids.some((one) => one === id))).toEqual(ids);
+    const requestedIds = shop.requestedStockIds().slice(before).flat();
+    expect(requestedIds.filter((id) => ids.some((one) => one === id))).toEqual(ids);
     client.disconnect();
   });
 });

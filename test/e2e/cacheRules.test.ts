@@ -54,12 +54,12 @@ async function startWith(sdl: string, cache: GatewayOptions['cache']): Promise<W
       return (await response.json()) as { supergraph: unknown; lastRefusal: unknown };
     },
     switchTo: async (next) => {
-      const said = new Promise<Record<string, unknown>>((resolve) => {
+      const logged = new Promise<Record<string, unknown>>((resolve) => {
         take = resolve;
       });
       await writeFile(`${file}.next`, next);
       await rename(`${file}.next`, file);
-      return said;
+      return logged;
     },
     [Symbol.asyncDispose]: () => gateway.close(),
   };

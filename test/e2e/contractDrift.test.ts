@@ -231,10 +231,10 @@ subgraphs: { shipping: { urls: ['${shippingServer.url}', 'http://other.test/'] }
     serve(productsServer, withoutName);
     await watching.waitForOutput(/: 1 new, 1 resolved\n/);
     await watching.waitForOutput(/resolved {2}field-removed {2}products {2}Product\.unused\n/);
-    const asked = productsServer.requests.length;
-    await productsServer.waitForRequests(asked + 2);
+    const requestCount = productsServer.requests.length;
+    await productsServer.waitForRequests(requestCount + 2);
     const before = watching.stdout;
-    await productsServer.waitForRequests(asked + 4);
+    await productsServer.waitForRequests(requestCount + 4);
     expect(watching.stdout).toBe(before);
     watching.child.kill('SIGINT');
     expect(await watching.exitCode).toBe(1);

@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-const late = (...path: (string | number)[]): unknown => ({
+const deadlineExceededAt = (...path: (string | number)[]): unknown => ({
   message: 'The deadline of the request passed before a subgraph responded (timeouts.deadline).',
   path,
   extensions: { code: 'DEADLINE_EXCEEDED' },
@@ -79,7 +79,7 @@ describe('a subgraph that hangs until the deadline', () => {
             { name: 'n2', note: null, stock: 3 },
           ],
         },
-        errors: [late('products', 0, 'note'), late('products', 1, 'note')],
+        errors: [deadlineExceededAt('products', 0, 'note'), deadlineExceededAt('products', 1, 'note')],
       },
     ]);
   });
@@ -97,8 +97,16 @@ describe('a subgraph that hangs until the deadline', () => {
       [
         {
           incremental: [
-            { data: { note: null }, path: ['products', 0], errors: [late('products', 0, 'note')] },
-            { data: { note: null }, path: ['products', 1], errors: [late('products', 1, 'note')] },
+            {
+              data: { note: null },
+              path: ['products', 0],
+              errors: [deadlineExceededAt('products', 0, 'note')],
+            },
+            {
+              data: { note: null },
+              path: ['products', 1],
+              errors: [deadlineExceededAt('products', 1, 'note')],
+            },
           ],
           hasNext: false,
         },
@@ -112,8 +120,8 @@ describe('a subgraph that hangs until the deadline', () => {
       [
         {
           incremental: [
-            { id: '0', data: { note: null }, errors: [late('products', 0, 'note')] },
-            { id: '1', data: { note: null }, errors: [late('products', 1, 'note')] },
+            { id: '0', data: { note: null }, errors: [deadlineExceededAt('products', 0, 'note')] },
+            { id: '1', data: { note: null }, errors: [deadlineExceededAt('products', 1, 'note')] },
           ],
           completed: [{ id: '0' }, { id: '1' }],
           hasNext: false,
@@ -128,8 +136,8 @@ describe('a subgraph that hangs until the deadline', () => {
       [
         {
           completed: [
-            { id: '0', errors: [late('products', 0, 'sure')] },
-            { id: '1', errors: [late('products', 1, 'sure')] },
+            { id: '0', errors: [deadlineExceededAt('products', 0, 'sure')] },
+            { id: '1', errors: [deadlineExceededAt('products', 1, 'sure')] },
           ],
           hasNext: false,
         },

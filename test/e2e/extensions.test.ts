@@ -168,12 +168,12 @@ describe('the examples of docs/extensions.md', () => {
 
   test('tenant: clients of different tenants share no call, and clients of one tenant do', async () => {
     const gate = gateway.subgraph('reviews').hold('Query.review');
-    const asked = ['a', 'b', 'a'].map((tenant) =>
+    const responses = ['a', 'b', 'a'].map((tenant) =>
       gateway.execute('{ review }', { headers: { 'x-tenant': tenant } }),
     );
     await gateway.subgraph('reviews').waitForCalls(2);
     gate.open();
-    expect((await Promise.all(asked)).map(({ body }) => body.data)).toEqual(
+    expect((await Promise.all(responses)).map(({ body }) => body.data)).toEqual(
       Array.from({ length: 3 }, () => ({ review: 'good' })),
     );
     expect(callsOf('reviews').map(({ headers }) => headers['x-tenant-id'])).toEqual(['a', 'b']);
@@ -236,14 +236,14 @@ describe('the examples of docs/extensions.md', () => {
     actions.set('onSubgraphRequest', () => gate.promise);
     const body = { data: null, extensions: { error: 'too old' } };
     gateway.subgraph('reviews').answerWith(() => ({ kind: 'json', body }));
-    const asked = [gateway.execute('{ review }', acme), gateway.execute('{ review }', acme)];
+    const responses = [gateway.execute('{ review }', acme), gateway.execute('{ review }', acme)];
     gate.resolve();
     const answer = {
       data: { review: null },
       errors: [{ message: 'too old', path: ['review'], extensions: { code: 'SUBGRAPH_ERROR' } }],
       ...audit,
     };
-    expect((await Promise.all(asked)).map((each) => each.body)).toEqual([answer, answer]);
+    expect((await Promise.all(responses)).map((each) => each.body)).toEqual([answer, answer]);
     expect(callsOf('reviews')).toHaveLength(1);
   });
 

@@ -99,14 +99,17 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 beforeEach(() => gateway.subgraph('pages').reset());
 
-const said = (...values: unknown[]) => JSON.stringify(values);
+const jsonOf = (...values: unknown[]) => JSON.stringify(values);
 
 describe('an argument from context', () => {
   test('is passed as null when its value is null', async () => {
     const { body } = await gateway.execute('{ reader(id: "r3") { best { body size } note { said } } }');
     expect(body).toEqual({
       data: {
-        reader: { best: { body: said('t2', null, [], false), size: 2 }, note: { said: said('n-r3', null) } },
+        reader: {
+          best: { body: jsonOf('t2', null, [], false), size: 2 },
+          note: { said: jsonOf('n-r3', null) },
+        },
       },
     });
   });
@@ -116,9 +119,9 @@ describe('an argument from context', () => {
     expect(body).toEqual({
       data: {
         readers: [
-          { id: 'r1', best: { body: said('t1', 'de', ['editor', 'admin'], true), size: 1 } },
-          { id: 'r2', best: { body: said('t1', 'en', null, true), size: 1 } },
-          { id: 'r3', best: { body: said('t2', null, [], true), size: 2 } },
+          { id: 'r1', best: { body: jsonOf('t1', 'de', ['editor', 'admin'], true), size: 1 } },
+          { id: 'r2', best: { body: jsonOf('t1', 'en', null, true), size: 1 } },
+          { id: 'r3', best: { body: jsonOf('t2', null, [], true), size: 2 } },
           { id: 'r4', best: null },
           null,
         ],
@@ -133,10 +136,10 @@ describe('an argument from context', () => {
     expect(body).toEqual({
       data: {
         readers: [
-          { note: { said: said('n-r1', 'de') } },
-          { note: { said: said('n-r2', 'fr') } },
-          { note: { said: said('n-r3', null) } },
-          { note: { said: said('n-r4', 'it') } },
+          { note: { said: jsonOf('n-r1', 'de') } },
+          { note: { said: jsonOf('n-r2', 'fr') } },
+          { note: { said: jsonOf('n-r3', null) } },
+          { note: { said: jsonOf('n-r4', 'it') } },
           null,
         ],
       },
@@ -146,10 +149,10 @@ describe('an argument from context', () => {
   test('is correct in nested lists and below entities of another subgraph', async () => {
     const { body } = await gateway.execute('{ shelves { text { body size } texts { body } } }');
     const person = (locale: string | null, roles: string[]) => ({
-      text: { body: said('t9', locale, roles, false), size: 9 },
+      text: { body: jsonOf('t9', locale, roles, false), size: 9 },
       texts: [
-        [{ body: said('t1', locale, roles, false) }, null],
-        [{ body: said('t2', locale, roles, false) }, { body: said('t1', locale, roles, false) }],
+        [{ body: jsonOf('t1', locale, roles, false) }, null],
+        [{ body: jsonOf('t2', locale, roles, false) }, { body: jsonOf('t1', locale, roles, false) }],
       ],
     });
     const [one, three, four] = [person('de', ['editor', 'admin']), person(null, []), person('it', ['guest'])];
@@ -163,10 +166,10 @@ describe('an argument from context', () => {
     expect(body).toEqual({
       data: {
         site: {
-          visitor: { look: { css: said('l-r1', 'dark', 'de'), name: 'look l-r1' } },
+          visitor: { look: { css: jsonOf('l-r1', 'dark', 'de'), name: 'look l-r1' } },
           visitors: [
-            { look: { css: said('l-r1', 'dark', 'de') } },
-            { look: { css: said('l-r4', 'dark', 'it') } },
+            { look: { css: jsonOf('l-r1', 'dark', 'de') } },
+            { look: { css: jsonOf('l-r4', 'dark', 'it') } },
           ],
         },
       },
@@ -176,7 +179,7 @@ describe('an argument from context', () => {
   test('is passed to a field of the same name under a client alias', async () => {
     const { body } = await gateway.execute('{ reader(id: "r1") { locale: id one: text { two: body } } }');
     expect(body).toEqual({
-      data: { reader: { locale: 'r1', one: { two: said('t9', 'de', ['editor', 'admin'], false) } } },
+      data: { reader: { locale: 'r1', one: { two: jsonOf('t9', 'de', ['editor', 'admin'], false) } } },
     });
   });
 
@@ -194,8 +197,8 @@ describe('an argument from context', () => {
         ['it', ['guest'], 'r4'],
       ] as const) {
         const data = {
-          text: { body: said('t9', locale, roles, false) },
-          note: { said: said(`n-${id}`, locale) },
+          text: { body: jsonOf('t9', locale, roles, false) },
+          note: { said: jsonOf(`n-${id}`, locale) },
         };
         expect(text).toContain(JSON.stringify(data).slice(1, -1));
       }
@@ -238,8 +241,8 @@ describe('an argument from context', () => {
       data: {
         shelves: [
           [
-            { id: 'r1', text: { body: said('t9', null, ['a'], false) } },
-            { id: 'r4', text: { body: said('t9', 'it', ['a'], false) } },
+            { id: 'r1', text: { body: jsonOf('t9', null, ['a'], false) } },
+            { id: 'r4', text: { body: jsonOf('t9', 'it', ['a'], false) } },
           ],
         ],
       },

@@ -68,7 +68,7 @@ async function ask(
   return { answer };
 }
 
-const asked = (): (string | undefined)[] =>
+const requestedFields = (): (string | undefined)[] =>
   gateway.subgraph('details').calls.map(({ query }) => fields.find((name) => query.includes(name)));
 
 test('the metrics of queues have series with 0 before a call has waited', async () => {
@@ -90,7 +90,7 @@ describe('a subgraph that takes one call at a time', () => {
       { data: { product: { price: 'price 1' } } },
       { data: { product: { stock: 'stock 1' } } },
     ]);
-    expect(asked()).toEqual(['slow', 'stock', 'price', 'score']);
+    expect(requestedFields()).toEqual(['slow', 'stock', 'price', 'score']);
   });
 
   test('has its least urgent call dropped when too many wait, and the error says so', async () => {
@@ -113,7 +113,7 @@ describe('a subgraph that takes one call at a time', () => {
         'tributary_subgraph_queue_dropped_total{subgraph="details",priority="critical",reason="full"}',
       ),
     ).toBe(1);
-    expect(asked().sort()).toEqual(['price', 'quick', 'slow', 'stock']);
+    expect(requestedFields().sort()).toEqual(['price', 'quick', 'slow', 'stock']);
   });
 
   test('gets no call that only disconnected clients waited for', async () => {
@@ -130,7 +130,7 @@ describe('a subgraph that takes one call at a time', () => {
     expect((await gateway.execute(product('quick'))).body).toEqual({
       data: { product: { quick: 'quick 1' } },
     });
-    expect(asked()).toEqual(['slow', 'quick']);
+    expect(requestedFields()).toEqual(['slow', 'quick']);
   });
 });
 

@@ -241,9 +241,9 @@ describe.each(clients)('a client over %s leaves no resources when it disconnects
     {
       await using client = await connect(gateway.url);
       await silent.reached;
-      const told = client.event('SUBGRAPH_UNREACHABLE');
+      const failed = client.event('SUBGRAPH_UNREACHABLE');
       silent.end();
-      await told;
+      await failed;
       client.leave();
     }
     await nothingIsLeft(before, gateway);

@@ -9,17 +9,21 @@ export type CacheAnnotations = Partial<Pick<Answered, 'caching' | 'stale'>>;
 /** Forwards fetches, and annotates their responses as a cache does. */
 export function annotateFetches(
   sender: FetchSender,
-  notesOf: (call: FetchCall) => CacheAnnotations,
+  annotationsOf: (call: FetchCall) => CacheAnnotations,
 ): FetchSender {
-  const noted = (call: FetchCall): FetchCall => ({
+  const annotated = (call: FetchCall): FetchCall => ({
     ...call,
     settle: (result, done) =>
-      call.settle(result.kind === 'failed' ? result : { ...result, ...notesOf(call) }, done),
+      call.settle(result.kind === 'failed' ? result : { ...result, ...annotationsOf(call) }, done),
   });
   return {
     sendEntities: (request: EntityRequest) =>
-      sender.sendEntities({ ...request, calls: request.calls.map(noted), onDone: () => request.onDone() }),
+      sender.sendEntities({
+        ...request,
+        calls: request.calls.map(annotated),
+        onDone: () => request.onDone(),
+      }),
     sendRoot: (request: RootRequest) =>
-      sender.sendRoot({ call: noted(request.call), onDone: () => request.onDone() }),
+      sender.sendRoot({ call: annotated(request.call), onDone: () => request.onDone() }),
   };
 }

@@ -6,7 +6,7 @@ import { FakeTimers } from '../../harness/fakeTimers.ts';
 const priorities = ['background', 'normal', 'critical'] as const;
 const limits = { eventLoopDelay: 200, memory: 0.9 };
 const idle = { eventLoopDelayMs: 1, memory: 0.1 };
-const late = { eventLoopDelayMs: 201, memory: 0.1 };
+const delayed = { eventLoopDelayMs: 201, memory: 0.1 };
 
 /** What is shed after each of these samples. */
 function shedAfter(samples: readonly (typeof idle)[], ownLimits = limits) {
@@ -27,7 +27,7 @@ function shedAfter(samples: readonly (typeof idle)[], ownLimits = limits) {
 
 describe('the load shedder', () => {
   test('sheds one more priority at each sample above a limit, critical last', () => {
-    expect(shedAfter([idle, late, late, late, late])).toEqual({
+    expect(shedAfter([idle, delayed, delayed, delayed, delayed])).toEqual({
       after: [[], ['background'], ['background', 'normal'], [...priorities], [...priorities]],
       reason: 'event_loop',
       pendingTimers: 0,
@@ -37,7 +37,7 @@ describe('the load shedder', () => {
   test('serves one more priority after four calm samples in a row', () => {
     const calm = { eventLoopDelayMs: 160, memory: 0.1 };
     const shed = ['background', 'normal'];
-    expect(shedAfter([late, late, calm, calm, calm, calm, calm, calm, calm, calm]).after).toEqual([
+    expect(shedAfter([delayed, delayed, calm, calm, calm, calm, calm, calm, calm, calm]).after).toEqual([
       ['background'],
       ...[shed, shed, shed, shed],
       ...[['background'], ['background'], ['background'], ['background']],
@@ -47,7 +47,7 @@ describe('the load shedder', () => {
 
   test('changes nothing between the two thresholds, and counts calm samples anew after it', () => {
     const between = { eventLoopDelayMs: 161, memory: 0.1 };
-    const { after } = shedAfter([late, idle, idle, idle, between, idle, idle, idle, idle]);
+    const { after } = shedAfter([delayed, idle, idle, idle, between, idle, idle, idle, idle]);
     expect(after).toEqual([...Array.from({ length: 8 }, () => ['background']), []]);
   });
 
@@ -60,7 +60,7 @@ describe('the load shedder', () => {
   });
 
   test.each([
-    [{ eventLoopDelay: 0, memory: 0.9 }, late],
+    [{ eventLoopDelay: 0, memory: 0.9 }, delayed],
     [
       { eventLoopDelay: 200, memory: 1 },
       { eventLoopDelayMs: 1, memory: 1 },
@@ -71,7 +71,7 @@ describe('the load shedder', () => {
 
   test('takes no samples when both limits are off', () => {
     const timers = new FakeTimers();
-    const load = { start: () => {}, readSample: () => late, stop: () => {} };
+    const load = { start: () => {}, readSample: () => delayed, stop: () => {} };
     const off = { eventLoopDelay: 0, memory: 1 };
     new LoadShedder({ limits: off, timers, load, onChange: () => {} }).start();
     expect(timers.pendingCount).toBe(0);

@@ -141,8 +141,14 @@ describe('a rate limiter with Redis', () => {
       }
       expect(await first.spend('a', 3)).toMatchObject({ isAllowed: false, remaining: 1 });
       expect(await spendAfterTimeout(second)).toMatchObject({ isAllowed: true, remaining: 7 });
-      const late = 'Redis did not answer in time (redis.timeouts.read).';
-      expect(fallbacks).toEqual([late, late, late, 'Redis did not answer in time before.', late]);
+      const timeoutMessage = 'Redis did not answer in time (redis.timeouts.read).';
+      expect(fallbacks).toEqual([
+        timeoutMessage,
+        timeoutMessage,
+        timeoutMessage,
+        'Redis did not answer in time before.',
+        timeoutMessage,
+      ]);
       redis.resume();
     } finally {
       for (const limiter of limiters) limiter.close();

@@ -46,7 +46,7 @@ function start(budgets: readonly number[], isPatient = false) {
       await waitForTurns(4);
       return [...settled];
     },
-    late: () => [...wait.pendingGroups],
+    pendingGroups: () => [...wait.pendingGroups],
     pass(ms: number): void {
       now += ms;
       timers.advance(ms);
@@ -73,12 +73,12 @@ describe('the first response', () => {
   });
 
   test('is sent at once when all that is missing has failed, and without it', async () => {
-    const { wait, failed, settled, late } = start([100, 100]);
+    const { wait, failed, settled, pendingGroups } = start([100, 100]);
     failed.add(1);
     for (const group of [1, primary]) wait.completeGroup(group);
     expect(await settled()).toEqual([]);
     wait.completeGroup(2);
-    expect([await settled(), late()]).toEqual([['over', 'complete'], [1]]);
+    expect([await settled(), pendingGroups()]).toEqual([['over', 'complete'], [1]]);
   });
 
   test('is sent at once when everything is complete', async () => {
@@ -93,41 +93,41 @@ describe('the first response', () => {
   });
 
   test('waits for an enrichment until its budget expires', async () => {
-    const { wait, budget, settled, late, timers, pass } = start([100]);
+    const { wait, budget, settled, pendingGroups, timers, pass } = start([100]);
     pass(30);
     wait.completeGroup(primary);
     pass(69);
     expect(await settled()).toEqual([]);
     pass(1);
     expect(budget.isExpired).toBe(true);
-    expect([await settled(), late(), timers.pendingCount]).toEqual([['over'], [1], 0]);
+    expect([await settled(), pendingGroups(), timers.pendingCount]).toEqual([['over'], [1], 0]);
   });
 
   test('waits for the primary data without limit, and then for no enrichment beyond its budget', async () => {
-    const { wait, budget, settled, late, timers, pass } = start([100]);
+    const { wait, budget, settled, pendingGroups, timers, pass } = start([100]);
     pass(5_000);
     expect([await settled(), timers.pendingCount, budget.isExpired]).toEqual([[], 0, false]);
     wait.completeGroup(primary);
-    expect([await settled(), late()]).toEqual([['over'], [1]]);
+    expect([await settled(), pendingGroups()]).toEqual([['over'], [1]]);
   });
 
   test('has an enrichment that is complete after its budget but before the primary data', async () => {
-    const { wait, settled, ready, late, pass } = start([100]);
+    const { wait, settled, ready, pendingGroups, pass } = start([100]);
     pass(500);
     wait.completeGroup(1);
     wait.completeGroup(primary);
-    expect([await settled(), late(), ready]).toEqual([['over', 'complete'], [], [[1, 500]]]);
+    expect([await settled(), pendingGroups(), ready]).toEqual([['over', 'complete'], [], [[1, 500]]]);
   });
 
   test('waits for the longest budget of the pending enrichments', async () => {
-    const { wait, settled, late, pass } = start([100, 300, 0]);
+    const { wait, settled, pendingGroups, pass } = start([100, 300, 0]);
     wait.completeGroup(primary);
     pass(100);
-    expect([await settled(), late()]).toEqual([[], [1, 2, 3]]);
+    expect([await settled(), pendingGroups()]).toEqual([[], [1, 2, 3]]);
     pass(100);
     wait.completeGroup(2);
     // The longest budget that is left is over.
-    expect([await settled(), late()]).toEqual([['over'], [1, 3]]);
+    expect([await settled(), pendingGroups()]).toEqual([['over'], [1, 3]]);
   });
 
   test('is sent before a longer budget expires when only an enrichment with a shorter one is pending', async () => {
@@ -142,19 +142,19 @@ describe('the first response', () => {
   });
 
   test('has stale values that are available when the budget expires', async () => {
-    const { wait, budget, settled, ready, late, pass } = start([100, 100]);
+    const { wait, budget, settled, ready, pendingGroups, pass } = start([100, 100]);
     budget.onExpire(() => wait.completeGroup(2));
     wait.completeGroup(primary);
     pass(100);
-    expect([await settled(), late(), ready]).toEqual([['over'], [1], [[2, 100]]]);
+    expect([await settled(), pendingGroups(), ready]).toEqual([['over'], [1], [[2, 100]]]);
   });
 
   test('has a stale value that needs another stale value first', async () => {
-    const { wait, budget, settled, late, pass } = start([100]);
+    const { wait, budget, settled, pendingGroups, pass } = start([100]);
     budget.onExpire(() => setImmediate(() => wait.completeGroup(1)));
     wait.completeGroup(primary);
     pass(100);
-    expect([await settled(), late()]).toEqual([['over', 'complete'], []]);
+    expect([await settled(), pendingGroups()]).toEqual([['over', 'complete'], []]);
   });
 
   test('is sent once, though enrichments complete afterwards', async () => {

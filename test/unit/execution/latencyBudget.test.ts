@@ -4,27 +4,27 @@ import { LatencyBudget } from '../../../gateway/execution/latencyBudget.ts';
 describe('the refresh of stale values', () => {
   test('is reported once per group, when the last of its fetches has ended', () => {
     const budget = new LatencyBudget();
-    const told: string[] = [];
+    const reports: string[] = [];
     const [first, second, other] = [
       budget.trackStaleFallback(1),
       budget.trackStaleFallback(1),
       budget.trackStaleFallback(2),
     ];
-    budget.onRefreshed(1, () => told.push('one'));
-    budget.onRefreshed(2, () => told.push('two'));
+    budget.onRefreshed(1, () => reports.push('one'));
+    budget.onRefreshed(2, () => reports.push('two'));
     first();
-    expect(told).toEqual([]);
+    expect(reports).toEqual([]);
     other();
     second();
-    expect(told).toEqual(['two', 'one']);
+    expect(reports).toEqual(['two', 'one']);
   });
 
   test('is reported at once when no fetch of the group was answered with a stale value, or all have ended', () => {
     const budget = new LatencyBudget();
-    const told: string[] = [];
-    budget.onRefreshed(1, () => told.push('nothing'));
+    const reports: string[] = [];
+    budget.onRefreshed(1, () => reports.push('nothing'));
     budget.trackStaleFallback(1)();
-    budget.onRefreshed(1, () => told.push('any more'));
-    expect(told).toEqual(['nothing', 'any more']);
+    budget.onRefreshed(1, () => reports.push('any more'));
+    expect(reports).toEqual(['nothing', 'any more']);
   });
 });

@@ -18,7 +18,7 @@ function run(query: string, plan: PlanNode): RunningPlan {
   return runPlan(plan, { root, groupCount: deferred.length + 1 });
 }
 
-const asked = ({ client }: RunningPlan) => client.calls.map(({ request }) => request.subgraph);
+const requestedSubgraphs = ({ client }: RunningPlan) => client.calls.map(({ request }) => request.subgraph);
 
 async function bring({ client }: RunningPlan, subgraph: string, data: Record<string, unknown>) {
   client.calls.find(({ request }) => request.subgraph === subgraph)?.answer({ data: structuredClone(data) });
@@ -43,9 +43,9 @@ describe('a plan that is split for enrichments', () => {
       ),
     );
     await waitForTurns();
-    expect(asked(running)).toEqual(['products', 'others']);
+    expect(requestedSubgraphs(running)).toEqual(['products', 'others']);
     await bring(running, 'products', product);
-    expect([asked(running), running.completedGroups]).toEqual([
+    expect([requestedSubgraphs(running), running.completedGroups]).toEqual([
       ['products', 'others', 'stock', 'advice'],
       [],
     ]);
@@ -115,9 +115,9 @@ describe('a plan that is split for enrichments', () => {
       const running = run(query, plan(primary));
       const fetched = () => [1, 2].map((group) => running.execution.hasFetched(group));
       await waitForTurns();
-      expect([asked(running), fetched()]).toEqual([['products'], [false, false]]);
+      expect([requestedSubgraphs(running), fetched()]).toEqual([['products'], [false, false]]);
       await bring(running, 'products', product);
-      expect([asked(running).at(-1), fetched()]).toEqual(['advice', [true, false]]);
+      expect([requestedSubgraphs(running).at(-1), fetched()]).toEqual(['advice', [true, false]]);
       await bring(running, 'advice', { _entities: [{ name: 'x', advice: null }] });
       expect([running.completedGroups.toSorted(), fetched()]).toEqual([
         [0, 1, 2],
@@ -142,7 +142,10 @@ describe('a plan that is split for enrichments', () => {
     await waitForTurns();
     await bring(running, 'products', product);
     await bring(running, 'advice', { _entities: [{ advice: { text: 'x' } }] });
-    expect([asked(running), running.completedGroups]).toEqual([['products', 'advice', 'others'], [1]]);
+    expect([requestedSubgraphs(running), running.completedGroups]).toEqual([
+      ['products', 'advice', 'others'],
+      [1],
+    ]);
     await bring(running, 'others', { other: 1 });
     expect(running.completedGroups).toEqual([1, 0]);
   });

@@ -119,12 +119,12 @@ describe('the plan cache', () => {
 
   test('evicts all values of a supergraph and does not store the results of its running loads', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 10 });
-    const late = deferred<Value>();
+    const pending = deferred<Value>();
     await cache.getOrLoad(key('{ a }', 'aa'), async () => ({ name: 'a' }));
     await cache.getOrLoad(key('{ a }', 'bb'), async () => ({ name: 'b' }));
-    const loading = cache.getOrLoad(key('{ late }', 'aa'), () => late.promise);
+    const loading = cache.getOrLoad(key('{ late }', 'aa'), () => pending.promise);
     cache.evict('aa');
-    late.resolve({ name: 'late' });
+    pending.resolve({ name: 'late' });
     expect(await loading).toEqual({ name: 'late' });
     expect(await get(cache, key('{ a }', 'aa'))).toBeUndefined();
     expect(await get(cache, key('{ late }', 'aa'))).toBeUndefined();

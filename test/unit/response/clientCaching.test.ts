@@ -37,13 +37,13 @@ function subgraph(text: string): GraphQLSchema {
 }
 
 /** One subgraph that answers what it is asked, under notes. */
-function pipelineWith(notesOf: (call: FetchCall) => CacheAnnotations): LocalPipeline {
+function pipelineWith(annotationsOf: (call: FetchCall) => CacheAnnotations): LocalPipeline {
   return createLocalPipeline({
     planner: createSingleSubgraphPlanner('only'),
     sdl,
     apiSchema,
     subgraphs: new Map([['only', subgraph(sdl)]]),
-    wrapFetches: (sender) => annotateFetches(sender, notesOf),
+    wrapFetches: (sender) => annotateFetches(sender, annotationsOf),
   });
 }
 
@@ -142,7 +142,7 @@ describe('a single response', () => {
 });
 
 /** `stock` is of another subgraph than the rest. */
-function twoSubgraphs(notesOf: (call: FetchCall) => CacheAnnotations): LocalPipeline {
+function twoSubgraphs(annotationsOf: (call: FetchCall) => CacheAnnotations): LocalPipeline {
   const rest = rootFetch('product{__typename id name}', { serviceName: 'rest', id: '0' });
   const flat: PlanNode = { kind: 'Flatten', path: ['product'], node: entityFetch('stock') };
   const planner = createPlannerDouble(({ shouldSplitDefer }) => ({
@@ -169,7 +169,7 @@ function twoSubgraphs(notesOf: (call: FetchCall) => CacheAnnotations): LocalPipe
       ['rest', subgraph(sdl)],
       ['stock', subgraph(entities)],
     ]),
-    wrapFetches: (sender) => annotateFetches(sender, notesOf),
+    wrapFetches: (sender) => annotateFetches(sender, annotationsOf),
   });
 }
 

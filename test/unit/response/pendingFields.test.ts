@@ -28,10 +28,10 @@ interface Shaped extends ShapedData {
 }
 
 /** Shapes a response while enrichments are pending: all of them, or those with these numbers. */
-function shape(query: string, tree: ResponseObject, late?: readonly number[]): Shaped {
+function shape(query: string, tree: ResponseObject, pendingGroups?: readonly number[]): Shaped {
   const { root } = normalizeText(schema, query, { enrichmentOf });
   const work = shapeData(schema, root, schema.getQueryType() as GraphQLObjectType, tree, [], {
-    isPending: (group) => late === undefined || late.includes(group),
+    isPending: (group) => pendingGroups === undefined || pendingGroups.includes(group),
     sentNulls: new SentNulls(),
   });
   for (;;) {

@@ -39,12 +39,12 @@ function old(path: (string | number)[], ageMs = 1, group = 0): StaleValue {
   return { path, ageMs, reason: 'revalidating', group };
 }
 
-function told(fields: StaleFields, group = 0, delivered?: readonly DeliveredData[]) {
+function extensionOf(fields: StaleFields, group = 0, delivered?: readonly DeliveredData[]) {
   return runToCompletion(fields.extensionOfGroups(new Set([group]), delivered));
 }
 
 const pathsOf = (fields: StaleFields, group = 0, delivered?: readonly DeliveredData[]) =>
-  told(fields, group, delivered)?.stale.map(({ path }) => path.join('.'));
+  extensionOf(fields, group, delivered)?.stale.map(({ path }) => path.join('.'));
 
 describe('a stale value', () => {
   test("is reported by the client's path, with its age in whole milliseconds and the reason, in order of arrival", () => {
@@ -53,7 +53,7 @@ describe('a stale value', () => {
       { path: ['product', 'left'], ageMs: 5_312.4, reason: 'error', group: 0 },
       old(['product', '_alias_4_name_id'], 10),
     ]);
-    expect(told(fields)).toEqual({
+    expect(extensionOf(fields)).toEqual({
       stale: [
         { path: ['product', 'left'], ageMs: 5312, reason: 'error' },
         { path: ['product', 'id'], ageMs: 10, reason: 'revalidating' },
@@ -64,7 +64,7 @@ describe('a stale value', () => {
   test('is reported once per path, with the greatest age', () => {
     const tree = { product: { stock: 1 } };
     const stale = [old(['product'], 3), old(['product', 'stock']), old(['product'], 7), old(['product'], 5)];
-    expect(told(fieldsOf('{ product { stock } }', tree, stale))?.stale).toEqual([
+    expect(extensionOf(fieldsOf('{ product { stock } }', tree, stale))?.stale).toEqual([
       { path: ['product'], ageMs: 7, reason: 'revalidating' },
       { path: ['product', 'stock'], ageMs: 1, reason: 'revalidating' },
     ]);
@@ -103,13 +103,13 @@ describe('a stale value', () => {
     const list = Array.from({ length: 130 }, () => ({ name: 'n', stock: 1 }));
     // What is not told anyway does not count.
     const stale = list.flatMap((_, i) => [old(['products', i, 'stock']), old(['products', i, 'name'])]);
-    const some = told(fieldsOf('{ products { name } }', { products: list }, stale));
+    const some = extensionOf(fieldsOf('{ products { name } }', { products: list }, stale));
     expect([some?.stale.length, some?.stale[99]?.path, some?.staleOmitted]).toEqual([
       100,
       ['products', 99, 'name'],
       30,
     ]);
-    const all = told(fieldsOf('{ products { name } }', { products: list.slice(30) }, stale));
+    const all = extensionOf(fieldsOf('{ products { name } }', { products: list.slice(30) }, stale));
     expect([all?.stale.length, all?.staleOmitted]).toEqual([100, undefined]);
   });
 

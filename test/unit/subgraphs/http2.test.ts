@@ -70,11 +70,11 @@ describe('HTTP/2', () => {
 
   test('a call that is cancelled or times out does not affect other calls of the connection', async () => {
     await using under = createClientFixture(url, { at: { http2: true, connections: 1, tls } });
-    const late = under.send({ body: 'hang', deadline: under.clock.now() + 10 });
+    const expiring = under.send({ body: 'hang', deadline: under.clock.now() + 10 });
     await hanging.promise;
     under.clock.advance(10);
 
-    expect(await describeFailure(late)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(await describeFailure(expiring)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect(await dataOf(under.send({ body: 'a' }))).toEqual({ body: 'a' });
     expect(sessions.size).toBe(1);
   });

@@ -4,35 +4,35 @@ import { StreamingClient, type StreamingListener } from '../../../gateway/subgra
 import { startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
-interface Told {
+interface Received {
   status: number | undefined;
   bytes: number;
   failure: GatewayError | undefined;
   hasEnded: boolean;
 }
 
-function listen(): { told: Told; listener: StreamingListener; ended: Promise<void> } {
-  const told: Told = { status: undefined, bytes: 0, failure: undefined, hasEnded: false };
+function listen(): { received: Received; listener: StreamingListener; ended: Promise<void> } {
+  const received: Received = { status: undefined, bytes: 0, failure: undefined, hasEnded: false };
   const { promise, resolve } = Promise.withResolvers<void>();
   const listener: StreamingListener = {
     onHead: ({ status }) => {
-      told.status = status;
+      received.status = status;
       return { kind: 'chunks' };
     },
     onChunk: (chunk) => {
-      told.bytes += chunk.length;
+      received.bytes += chunk.length;
     },
     onBody: () => {},
     onEnd: () => {
-      told.hasEnded = true;
+      received.hasEnded = true;
       resolve();
     },
     onFailure: (error) => {
-      told.failure = error;
+      received.failure = error;
       resolve();
     },
   };
-  return { told, listener, ended: promise };
+  return { received, listener, ended: promise };
 }
 
 /** Longer than anything takes. */
@@ -47,7 +47,7 @@ test('a paused stream applies back-pressure to the server, and a resumed one get
     exchange.write(Buffer.alloc(size));
   });
   const client = new StreamingClient();
-  const { told, listener, ended } = listen();
+  const { received, listener, ended } = listen();
   const call = client.open({ url: subgraph.url, connectTimeoutMs }, request, {
     ...listener,
     onHead: (head) => {
@@ -55,13 +55,13 @@ test('a paused stream applies back-pressure to the server, and a resumed one get
       return listener.onHead(head);
     },
   });
-  while (told.status === undefined) await waitForTurns();
+  while (received.status === undefined) await waitForTurns();
   await waitForTurns(100);
   // The chunk that was read together with the head.
-  expect(told.bytes).toBeLessThan(1024 * 1024);
+  expect(received.bytes).toBeLessThan(1024 * 1024);
   call.resume();
   await ended;
-  expect(told).toEqual({ status: 200, bytes: size, failure: undefined, hasEnded: true });
+  expect(received).toEqual({ status: 200, bytes: size, failure: undefined, hasEnded: true });
   await client.close();
 });
 
@@ -83,11 +83,11 @@ test('each stream has a connection of its own', async () => {
 test('a header that cannot be sent is reported as a failure', async () => {
   await using subgraph = await startScriptedSubgraph();
   const client = new StreamingClient();
-  const { told, listener, ended } = listen();
+  const { received, listener, ended } = listen();
   const headers = ['x-a', 'line\r\nbreak'];
   client.open({ url: subgraph.url, connectTimeoutMs }, { ...request, headers }, listener);
-  expect(told.failure).toBeUndefined();
+  expect(received.failure).toBeUndefined();
   await ended;
-  expect(told.failure?.code).toBe('INTERNAL_SERVER_ERROR');
+  expect(received.failure?.code).toBe('INTERNAL_SERVER_ERROR');
   await client.close();
 });

@@ -690,8 +690,8 @@ describe('a new supergraph', () => {
     await replan({ stock, products: products.replace('name: String', 'title: String') }, started);
     await expect(first.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
     // The test's pipeline still prepares operations for the previous supergraph.
-    const late = await started.subscribe(whole);
-    await expect(late.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
+    const later = await started.subscribe(whole);
+    await expect(later.next()).rejects.toMatchObject({ code: 'SUPERGRAPH_CHANGED' });
   });
 
   test('ends subscriptions that are not valid with it', async () => {

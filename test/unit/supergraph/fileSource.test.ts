@@ -103,12 +103,12 @@ describe('the file source', () => {
   });
 
   test('waits until the directory exists', async () => {
-    const late = join(directory, 'later', 'supergraph.graphql');
+    const missingFile = join(directory, 'later', 'supergraph.graphql');
     const timers = createManualTimers();
-    const source = await start({ file: late, timers });
-    expect(await source.next()).toEqual({ problem: `supergraph file ${late} does not exist` });
+    const source = await start({ file: missingFile, timers });
+    expect(await source.next()).toEqual({ problem: `supergraph file ${missingFile} does not exist` });
     await mkdir(join(directory, 'later'));
-    await writeFile(late, 'one');
+    await writeFile(missingFile, 'one');
     timers.fire(2_000);
     await timers.waitForTimer(5);
     timers.fire(5);

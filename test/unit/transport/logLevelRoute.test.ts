@@ -9,10 +9,10 @@ import { startScriptedServer } from '../../harness/scriptedServer.ts';
 test('the level of the log is read and changed on the admin listener, and resets after the requested time', async () => {
   const log = createLogger('warn', { write: () => undefined });
   const timers = createManualTimers();
-  const told: LogLevelChange[] = [];
+  const forwarded: LogLevelChange[] = [];
   const workers = {
     handle: () => {},
-    callOthers: async (_: string, change: string) => told.push(JSON.parse(change)),
+    callOthers: async (_: string, change: string) => forwarded.push(JSON.parse(change)),
   };
   const logLevel = new LogLevel({ log, timers, workers });
   await using server = await startScriptedServer(undefined, {
@@ -36,7 +36,7 @@ test('the level of the log is read and changed on the admin listener, and resets
   await put('{"level":"error","forSeconds":60}');
   expect(await put('{"level":"info"}')).toEqual([200, { level: 'info', configured: 'warn' }]);
   expect([log.level, timers.pendingMs()]).toEqual(['info', []]);
-  expect(told).toEqual([
+  expect(forwarded).toEqual([
     { level: 'debug', forSeconds: 60 },
     { level: 'error', forSeconds: 60 },
     { level: 'info' },

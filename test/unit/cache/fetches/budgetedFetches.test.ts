@@ -29,7 +29,7 @@ const { rules } = await readRulesOf({
 const names = entityShape('products', '... on Product { name }');
 const titles = entityShape('products', '... on Product { title: name }');
 const named = (...list: string[]): { name: string }[] => list.map((name) => ({ name }));
-const late = (ageMs: number) => ({ ageMs, reason: 'budget' });
+const staleAfterBudget = (ageMs: number) => ({ ageMs, reason: 'budget' });
 
 /** Has stored names of products, which are stale by now. */
 function stale(ids: readonly string[], options: Partial<FetchCacheOptions> = {}): CachedFetchesFixture {
@@ -66,8 +66,8 @@ describe('When the budget of a call ends,', () => {
       data: named('old 1', 'old 2'),
       errors: [],
       stale: new Map([
-        [0, late(20_100)],
-        [1, late(20_100)],
+        [0, staleAfterBudget(20_100)],
+        [1, staleAfterBudget(20_100)],
       ]),
     });
     expect(request.isDone).toBe(true);
@@ -117,7 +117,7 @@ describe('When the budget of a call ends,', () => {
     budget.expire();
     expect(request.result).toMatchObject({
       data: named('old 1', 'new 2'),
-      stale: new Map([[0, late(20_000)]]),
+      stale: new Map([[0, staleAfterBudget(20_000)]]),
     });
   });
 
@@ -160,7 +160,10 @@ test('a call that starts after its budget serves stale values at once and fetche
   const budget = new LatencyBudget();
   budget.expire();
   const request = fixture.fetch(names, ['1'], undefined, budget);
-  expect(request.result).toMatchObject({ data: named('old 1'), stale: new Map([[0, late(20_000)]]) });
+  expect(request.result).toMatchObject({
+    data: named('old 1'),
+    stale: new Map([[0, staleAfterBudget(20_000)]]),
+  });
   call(fixture, 1).answer(named('new 1'));
   expect(cachedData(fixture, ['1'])).toEqual(named('new 1'));
 });
@@ -181,7 +184,10 @@ test('a call whose budget ends during the lookup serves stale values after it an
   budget.expire();
   expect(request.result).toBeUndefined();
   await waitForTurns();
-  expect(request.result).toMatchObject({ data: named('old 1'), stale: new Map([[0, late(20_000)]]) });
+  expect(request.result).toMatchObject({
+    data: named('old 1'),
+    stale: new Map([[0, staleAfterBudget(20_000)]]),
+  });
   call(fixture, 1).answer(named('new 1'));
   await waitForTurns();
   const next = fixture.fetch(names, ['1']);

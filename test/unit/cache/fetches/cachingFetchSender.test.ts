@@ -329,9 +329,9 @@ describe('Stale values', () => {
       ]),
     });
     fixture.clock.now += 30_000;
-    const late = fixture.fetch(names, ['1', '2']);
+    const later = fixture.fetch(names, ['1', '2']);
     at(fixture, 2).fail();
-    expect(late.result).toMatchObject({ kind: 'failed' });
+    expect(later.result).toMatchObject({ kind: 'failed' });
   });
 
   test('are served instead of an error of the subgraph', () => {

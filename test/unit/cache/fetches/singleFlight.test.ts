@@ -29,7 +29,7 @@ const names = entityShape('products', '... on Product { name }');
 const named = (...list: string[]): { name: string }[] => list.map((name) => ({ name }));
 
 const of = (identity: string): RequestContext => createRequestContext({ identity });
-const late = new GatewayError('DEADLINE_EXCEEDED', 'late');
+const deadlineExceeded = new GatewayError('DEADLINE_EXCEEDED', 'late');
 
 function at(fixture: CachedFetchesFixture, index: number): RecordedCall {
   const call = fixture.subgraphs.calls[index];
@@ -54,7 +54,7 @@ describe('A joiner whose leader brings no value', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1', '2', '3']);
     const other = fixture.fetch(names, ['3', '1']);
-    at(fixture, 0).fail(late);
+    at(fixture, 0).fail(deadlineExceeded);
     await waitForTurns();
     expect(fixture.subgraphs.calls.slice(1).map(({ requestedItems }) => requestedItems)).toEqual([
       ['3', '1'],
@@ -71,7 +71,7 @@ describe('A joiner whose leader brings no value', () => {
     fixture.fetch(names, ['1']);
     fixture.clock.now += 20_000;
     const other = fixture.fetch(names, ['1']);
-    at(fixture, 1).fail(late);
+    at(fixture, 1).fail(deadlineExceeded);
     await waitForTurns();
     at(fixture, 2).answer(named('new'));
     expect(other.data).toEqual(named('new'));
@@ -132,7 +132,7 @@ describe('A fetch with joiners', () => {
     const leader = fixture.fetch(names, ['1'], undefined, undefined, 'background');
     fixture.fetch(names, ['1'], undefined, undefined, 'normal');
     leader.cancel();
-    at(fixture, 0).fail(late);
+    at(fixture, 0).fail(deadlineExceeded);
     await waitForTurns();
     expect(at(fixture, 1).call).toMatchObject({ priority: 'normal' });
   });

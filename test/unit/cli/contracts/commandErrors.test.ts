@@ -13,6 +13,6 @@ test('an unexpected error exits with code 3', async () => {
 });
 
 test('an error with an exit code keeps it', async () => {
-  const told = new CommandError(exitCode.usageError, 'no');
-  await expect(failing(told)).rejects.toBe(told);
+  const commandError = new CommandError(exitCode.usageError, 'no');
+  await expect(failing(commandError)).rejects.toBe(commandError);
 });

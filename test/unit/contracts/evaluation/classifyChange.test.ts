@@ -22,16 +22,18 @@ const change: Finding = {
 const [old, next] = [buildSchema('type Query { shelf: ID }'), buildSchema('type Query { shelf: String }')];
 
 test('the message says that operations keep working only if that is known', () => {
-  expect(said({ brokenOperations: new Set() })).toBe(
+  expect(messageFor({ brokenOperations: new Set() })).toBe(
     'Changed. (operations of known consumers use it, and keep working)',
   );
   // Broken by another change.
-  expect(said({ brokenOperations: new Set([page]) })).toBe('Changed. (operations of known consumers use it)');
-  expect(said({})).toBe('Changed. (operations of known consumers use it)');
-  expect(said({ brokenOperations: new Set(), schemas: { old, next: undefined } })).toBe(
+  expect(messageFor({ brokenOperations: new Set([page]) })).toBe(
     'Changed. (operations of known consumers use it)',
   );
-  expect(said({ users: [] })).toBe('Changed. (no operation of a known consumer uses it)');
+  expect(messageFor({})).toBe('Changed. (operations of known consumers use it)');
+  expect(messageFor({ brokenOperations: new Set(), schemas: { old, next: undefined } })).toBe(
+    'Changed. (operations of known consumers use it)',
+  );
+  expect(messageFor({ users: [] })).toBe('Changed. (no operation of a known consumer uses it)');
 });
 
 test('an operation that the change breaks after the rollout has only that reason', () => {
@@ -42,10 +44,12 @@ test('an operation that the change breaks after the rollout has only that reason
     message: 'no',
     coordinates: ['Query.shelf'],
   } as const;
-  expect(said({ breakages: [trouble], deployment: { order: 'gateway first', steps: [] } })).toBe('Changed.');
+  expect(messageFor({ breakages: [trouble], deployment: { order: 'gateway first', steps: [] } })).toBe(
+    'Changed.',
+  );
 });
 
-function said(evidence: Partial<ChangeEvidence>): string {
+function messageFor(evidence: Partial<ChangeEvidence>): string {
   const schemas = { old, next };
   return classifyChange(change, { breakages: [], deployment: undefined, users: [page], schemas, ...evidence })
     .message;

@@ -19,7 +19,10 @@ const v3 = v2.replace('label: String ', '');
 describe('evaluateChange reports an operation', () => {
   test('that fails before and after the change as breaking, with the reason', async () => {
     const found = await evaluate([operation('{ shelf { colour } }')], v1, v2);
-    expect(found.map(said)).toEqual(['safe field-added Shelf.width', 'breaking operation-broken shop/Page']);
+    expect(found.map(summaryOf)).toEqual([
+      'safe field-added Shelf.width',
+      'breaking operation-broken shop/Page',
+    ]);
     expect(found.at(-1)?.message).toBe(
       'shop/Page fails with this graph: Cannot query field "colour" on type "Shelf".',
     );
@@ -37,13 +40,13 @@ describe('evaluateChange reports an operation', () => {
 
   test('that failed before a rollout as dangerous, not as broken by it', async () => {
     const waiting = operation('{ shelf { colour } }');
-    const told = ['safe field-added Shelf.width', 'dangerous operation-broken shop/Page'];
+    const summaries = ['safe field-added Shelf.width', 'dangerous operation-broken shop/Page'];
     const found = await evaluate([waiting], v1, v2, true);
-    expect(found.map(said)).toEqual(told);
+    expect(found.map(summaryOf)).toEqual(summaries);
     expect(found.at(-1)?.message).toContain('The problem existed before the change.');
     const next = await plan([waiting], v1);
     const first = { changes: [], old: undefined, gateway: undefined, next, operations: [waiting] };
-    expect(evaluateChange({ ...first, isRollout: true }).map(said)).toEqual(told.slice(1));
+    expect(evaluateChange({ ...first, isRollout: true }).map(summaryOf)).toEqual(summaries.slice(1));
   });
 
   test('against a baseline that does not compose only if it fails now', async () => {
@@ -51,12 +54,12 @@ describe('evaluateChange reports an operation', () => {
     const changes = await diffSubgraph(contract(v2), contract(v3));
     const next = await plan([unused], v3);
     const first = { changes, old: undefined, gateway: undefined, next, operations: [unused] };
-    expect(evaluateChange(first).map(said)).toEqual(['dangerous field-removed Shelf.label']);
+    expect(evaluateChange(first).map(summaryOf)).toEqual(['dangerous field-removed Shelf.label']);
   });
 
   test('that worked before a rollout as broken by it', async () => {
     const found = await evaluate([operation('{ shelf { label } }')], v2, v3, true);
-    expect(found.map(said)).toEqual(['breaking field-removed Shelf.label']);
+    expect(found.map(summaryOf)).toEqual(['breaking field-removed Shelf.label']);
   });
 
   test('that fails when there is no baseline', async () => {
@@ -69,12 +72,12 @@ describe('evaluateChange reports an operation', () => {
       next,
       operations: [page],
     });
-    expect(found.map(said)).toEqual(['breaking operation-broken shop/Page']);
+    expect(found.map(summaryOf)).toEqual(['breaking operation-broken shop/Page']);
   });
 
   test('that is added together with the schema it needs as working', async () => {
     const found = await evaluate([operation('{ shelf { width } }')], v1, v2);
-    expect(found.map(said)).toEqual(['safe field-added Shelf.width']);
+    expect(found.map(summaryOf)).toEqual(['safe field-added Shelf.width']);
   });
 });
 
@@ -90,7 +93,7 @@ describe('gateways with another supergraph than the contracts compose to', () =>
     const changes = await diffSubgraph(contract(v2), contract(v3));
     const found = await evaluateChange({ changes, old, gateway, next, operations });
     // The gateways' plan still fetches the label.
-    expect(found.map((finding) => [said(finding), finding.deployment?.order])).toEqual([
+    expect(found.map((finding) => [summaryOf(finding), finding.deployment?.order])).toEqual([
       ['dangerous field-removed Shelf.label', 'gateway first'],
     ]);
   });
@@ -110,10 +113,12 @@ describe('gateways with another supergraph than the contracts compose to', () =>
     const next = await plan(operations, v3, moved);
     const [running, changes] = [contractsOf(v2, moved), await diffSubgraph(contract(v2), contract(v3))];
     const last = { changes, old: undefined, running, next, operations, isRollout: true };
-    expect(evaluateChange({ ...last, gateway: next }).map(said)).toEqual(['safe field-removed Shelf.label']);
+    expect(evaluateChange({ ...last, gateway: next }).map(summaryOf)).toEqual([
+      'safe field-removed Shelf.label',
+    ]);
     // Too early: the gateways still fetch the label from its old place.
     const found = evaluateChange({ ...last, gateway: await plan(operations, v2) });
-    expect(found.map((finding) => [said(finding), finding.deployment?.order])).toEqual([
+    expect(found.map((finding) => [summaryOf(finding), finding.deployment?.order])).toEqual([
       ['dangerous field-removed Shelf.label', 'gateway first'],
       ['dangerous plan-cost shop/Page', undefined],
     ]);
@@ -128,7 +133,10 @@ describe('gateways with another supergraph than the contracts compose to', () =>
     const changes = await diffSubgraph(contract(others1, 'others'), contract(others2, 'others'));
     const rollout = { changes, old, gateway, next, operations, isRollout: true };
     const found = evaluateChange({ ...rollout, running: contractsOf(v3, others1) });
-    expect(found.map(said)).toEqual(['safe field-added Query.more', 'dangerous operation-broken shop/Page']);
+    expect(found.map(summaryOf)).toEqual([
+      'safe field-added Query.more',
+      'dangerous operation-broken shop/Page',
+    ]);
     expect(found[1]?.message).toContain(
       'This change does not cause it: the running version of "shelves" is not the one',
     );
@@ -142,7 +150,7 @@ describe('gateways with another supergraph than the contracts compose to', () =>
         old: gateway,
         next: both,
         running: contractsOf(v2, others1),
-      }).map(said),
+      }).map(summaryOf),
     ).toEqual(['breaking field-removed Shelf.label']);
   });
 });
@@ -226,12 +234,12 @@ test('what did not compose before a candidate is dangerous, and named as such', 
     ...uncomposable,
     earlierCompositionFindings: earlier.findings,
   });
-  expect(evaluated.map(said)).toEqual([
+  expect(evaluated.map(summaryOf)).toEqual([
     'safe subgraph-added undefined',
     'dangerous composition-error Shelf.label',
   ]);
   expect(evaluated[1]?.message).toMatch(/"shelves".* The problem existed before the change\.$/);
-  expect(evaluateUncomposableChange(uncomposable).map(said)).toEqual([
+  expect(evaluateUncomposableChange(uncomposable).map(summaryOf)).toEqual([
     'safe subgraph-added undefined',
     'breaking composition-error Shelf.label',
   ]);
@@ -258,7 +266,10 @@ test('a duplicate definition is reported once, at the second location', async ()
 test('an operation with a recursive fragment is reported as invalid', async () => {
   const cyclic = operation('{ shelf { ...A } } fragment A on Shelf { id ...A }');
   const found = await evaluate([cyclic], v1, v2);
-  expect(found.map(said)).toEqual(['safe field-added Shelf.width', 'breaking operation-broken shop/Page']);
+  expect(found.map(summaryOf)).toEqual([
+    'safe field-added Shelf.width',
+    'breaking operation-broken shop/Page',
+  ]);
   expect(found.at(-1)?.message).toContain('Cannot spread fragment "A" within itself.');
 });
 
@@ -281,7 +292,7 @@ test('a composition error of another subgraph keeps the rollout order and adds a
     compositionFindings: refusals,
     operations,
   });
-  expect([first && said(first), first?.deployment]).toEqual([
+  expect([first && summaryOf(first), first?.deployment]).toEqual([
     'dangerous enum-value-added Level.GOLD',
     {
       order: 'gateway first',
@@ -292,7 +303,7 @@ test('a composition error of another subgraph keeps the rollout order and adds a
       ],
     },
   ]);
-  expect(others.map(said)).toEqual(['breaking composition-error Query.size']);
+  expect(others.map(summaryOf)).toEqual(['breaking composition-error Query.size']);
 });
 
 describe('the rollout steps', () => {
@@ -404,11 +415,11 @@ describe('the rollout steps', () => {
     const changes = await diffSubgraph(contract(running, 'others'), contract(candidate, 'others'));
     const rollout = { changes, old, running: contractsOf(shelves, running), gateway, next, operations };
     const found = evaluateChange({ ...rollout, isRollout: true });
-    expect(found.slice(0, 2).map((finding) => [said(finding), finding.deployment?.order])).toEqual([
+    expect(found.slice(0, 2).map((finding) => [summaryOf(finding), finding.deployment?.order])).toEqual([
       ['safe field-added Shelf.width', 'subgraph first'],
       ['safe override-added Shelf.width', 'subgraph first'],
     ]);
-    expect(found.map(said)).toContain('breaking operation-broken shop/Page');
+    expect(found.map(summaryOf)).toContain('breaking operation-broken shop/Page');
   });
 });
 
@@ -420,13 +431,13 @@ test('one more sequential fetch is reported as dangerous, with and without a lat
     const old = await plan(operations, far);
     const next = await plan(operations, far, near);
     const found = await evaluateChange({ changes: [], old, gateway: old, next, operations });
-    return found.filter(({ rule }) => rule === 'plan-cost').map(said);
+    return found.filter(({ rule }) => rule === 'plan-cost').map(summaryOf);
   };
   expect(await cost({ latency: 100 })).toEqual(['dangerous plan-cost shop/Page']);
   expect(await cost({})).toEqual(['dangerous plan-cost shop/Page']);
 });
 
-function said({ severity, rule, coordinate }: Finding): string {
+function summaryOf({ severity, rule, coordinate }: Finding): string {
   return `${severity} ${rule} ${coordinate}`;
 }
 

@@ -12,16 +12,16 @@ export function findLocationProblem(
 ): string | undefined {
   const { location, subgraph, coordinate } = finding;
   if (location === undefined) return `${finding.rule} has no place`;
-  const told = `${finding.rule} ${coordinate} is at ${location.file}:${location.line}`;
-  if (subgraph === undefined) return isOfConsumers(finding) ? undefined : told;
+  const problem = `${finding.rule} ${coordinate} is at ${location.file}:${location.line}`;
+  if (subgraph === undefined) return isOfConsumers(finding) ? undefined : problem;
   const contract = contracts.get(subgraph) ?? before.get(subgraph);
-  if (contract === undefined || location.file !== contract.file) return told;
+  if (contract === undefined || location.file !== contract.file) return problem;
   if (coordinate === undefined && location.line === 1) return undefined;
   const line = contract.sdl.split('\n')[location.line - 1] ?? '';
   const from = line.slice(location.column - 1);
   return innermostNamePattern(contract.sdl, coordinate).test(from) || from.startsWith('@')
     ? undefined
-    : `${told}: ${line}`;
+    : `${problem}: ${line}`;
 }
 
 function isOfConsumers({ location, coordinate = '' }: Finding): boolean {

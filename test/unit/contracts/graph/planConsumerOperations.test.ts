@@ -279,9 +279,11 @@ test('planConsumerOperations reports progress per operation and returns the plan
       '\n',
     ),
   );
-  const told: unknown[] = [];
+  const progress: unknown[] = [];
   const graph = await graphs.compose({ products, stock });
-  const plans = await planConsumerOperations(graph, operations, { onProgress: (...now) => told.push(now) });
-  expect(told).toEqual(operations.map((_, index) => [index + 1, 20, 'planning operations']));
+  const plans = await planConsumerOperations(graph, operations, {
+    onProgress: (...now) => progress.push(now),
+  });
+  expect(progress).toEqual(operations.map((_, index) => [index + 1, 20, 'planning operations']));
   expect([...plans.keys()]).toEqual(operations);
 });

@@ -135,8 +135,11 @@ class Shop implements AsyncDisposable {
     this.fetched.push(addresses.map(({ url }) => url).sort());
     if (this.gate !== undefined) await Promise.race([this.gate.pass(), abortOf(signal)]);
     return addresses.map((address) => {
-      const said = this.running[address.url] ?? this.running[address.name] ?? new Error('nobody is there');
-      return { ...address, ...(typeof said === 'string' ? { sdl: said } : { unreachable: said.message }) };
+      const answer = this.running[address.url] ?? this.running[address.name] ?? new Error('nobody is there');
+      return {
+        ...address,
+        ...(typeof answer === 'string' ? { sdl: answer } : { unreachable: answer.message }),
+      };
     });
   }
 }
@@ -226,8 +229,8 @@ describe('the contract guard accepts a supergraph', () => {
     ['does not answer', new Error('no answer within 3000 ms'), 'no answer within 3000 ms'],
     ['gives no schema', 'type Query {', expect.stringContaining('Syntax Error')],
     ['gives a schema that makes no sense', 'type Query { a: Nothing }', expect.stringContaining('Nothing')],
-  ])('whose subgraph %s, and logs it', async (_what, said, reason) => {
-    await using shop = new Shop({ products, stock: said });
+  ])('whose subgraph %s, and logs it', async (_what, answer, reason) => {
+    await using shop = new Shop({ products, stock: answer });
     expect(await shop.admit(after)).toBeUndefined();
     expect(shop.lines).toMatchObject([
       {

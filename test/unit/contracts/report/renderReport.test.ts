@@ -467,9 +467,9 @@ describe('format markdown', () => {
         const text = renderReport(reportOf(findings), 'markdown');
         expect(text.length).toBeLessThanOrEqual(65_536);
         expect(text.split('<details').length).toBe(text.split('</details>').length);
-        const told = text.match(/^- \*\*/gm)?.length ?? 0;
+        const listed = text.match(/^- \*\*/gm)?.length ?? 0;
         const omitted = Number(/^(\d+) more findings exceed the size limit/m.exec(text)?.[1] ?? 0);
-        expect(told + omitted).toBe(repeats);
+        expect(listed + omitted).toBe(repeats);
       }),
       { numRuns: 20 },
     );

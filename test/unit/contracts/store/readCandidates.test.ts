@@ -68,15 +68,15 @@ describe('readCandidates', () => {
   });
 
   test('removes credentials from URLs', async () => {
-    const asked: string[] = [];
+    const requested: string[] = [];
     const fetchSdl = async ({ url }: { readonly url: string }) => {
-      asked.push(url);
+      requested.push(url);
       if (url.endsWith('/down')) throw new Error('nobody there');
       return sdl;
     };
     const from = ['products=http://me:secret@a.test/graphql', 'reviews=http://me:secret@a.test/down'];
     const { contracts, problems } = await readCandidates(from, { ...options, fetchSdl });
-    expect(asked).toContain('http://me:secret@a.test/graphql');
+    expect(requested).toContain('http://me:secret@a.test/graphql');
     expect(contracts.get('products')).toEqual({
       name: 'products',
       url: 'http://a.test/graphql',
@@ -113,12 +113,12 @@ describe('readCandidates', () => {
       options,
     );
     expect([...contracts.keys()]).toEqual(['f']);
-    const told = problems.map(({ severity, rule, message, location }) => {
+    const reported = problems.map(({ severity, rule, message, location }) => {
       expect(severity).toBe('misuse');
       const where = location === undefined ? '' : `${location.file}:${location.line}:${location.column} `;
       return `${where}${rule}: ${message}`.replaceAll(disk.root, '').replaceAll(running.url, 'URL');
     });
-    expect(told).toEqual([
+    expect(reported).toEqual([
       'argument-invalid: "products" does not name a candidate.',
       'argument-invalid: "=x" does not name a candidate.',
       'argument-invalid: "products=" does not name a candidate.',

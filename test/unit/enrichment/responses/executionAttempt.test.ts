@@ -80,7 +80,7 @@ async function start(
   const begun = run;
   return {
     run,
-    late: pending,
+    pending,
     taken,
     begin: () => begun.collect((result) => taken.push(result)),
     ends: () => ends,
@@ -93,7 +93,7 @@ async function start(
 
 const entities = (...values: unknown[]) => ({ data: { _entities: values } });
 const texts = entities({ advice: { text: 'a' } }, { advice: { text: 'b' } });
-const told = ({ key, data, errors, isRetryable }: FieldResult) => [
+const summaryOf = ({ key, data, errors, isRetryable }: FieldResult) => [
   key,
   JSON.parse(JSON.stringify(data)),
   errors?.length ?? 0,
@@ -109,13 +109,13 @@ describe('an attempt after the first response', () => {
     const ended = begin();
     expect(taken).toEqual([]);
     await bring('stock', entities({ stock: 1 }, { stock: 2 }));
-    expect(taken.map(told)).toEqual([
+    expect(taken.map(summaryOf)).toEqual([
       ['["products",0,"stock"]', 1, 0, false],
       ['["products",1,"stock"]', 2, 0, false],
     ]);
     expect(ends()).toBe(0);
     await bring('advice', texts);
-    expect(taken.slice(2).map(told)).toEqual([
+    expect(taken.slice(2).map(summaryOf)).toEqual([
       ['["products",0,"advice"]', { text: 'a' }, 0, false],
       ['["products",1,"advice"]', { text: 'b' }, 0, false],
     ]);
@@ -139,7 +139,7 @@ describe('an attempt after the first response', () => {
     const ended = begin();
     await bring('ratings', entities({ rating: 4 }, { rating: 5 }));
     await ended;
-    expect(taken.map(told)).toEqual([
+    expect(taken.map(summaryOf)).toEqual([
       ['["products",0]', { id: '1', rating: 4 }, 0, false],
       ['["products",1]', { id: '2', rating: 5 }, 0, false],
     ]);
@@ -154,7 +154,7 @@ describe('an attempt after the first response', () => {
     const ended = begin();
     await bring('advice', { data: null, errors: [error] });
     await ended;
-    expect(taken.map(told)).toEqual([
+    expect(taken.map(summaryOf)).toEqual([
       ['["products",0,"advice"]', null, 1, isRetryable],
       ['["products",1,"advice"]', null, 1, isRetryable],
     ]);
@@ -169,7 +169,7 @@ describe('an attempt after the first response', () => {
     const ended = begin();
     await bring('advice', entities({ advice: { text: null } }, { advice: { text: 'b' } }));
     await ended;
-    expect(taken.map(told)).toEqual([
+    expect(taken.map(summaryOf)).toEqual([
       ['["products",0,"advice"]', null, 1, false],
       ['["products",1,"advice"]', { text: 'b' }, 0, false],
     ]);

@@ -16,9 +16,9 @@ const fetches = ['advice { text }', 'stock'];
 const deadlineMs = 60_000;
 
 /** The job of a first response, as another process gets it; the process that made it is gone. */
-async function jobOf(shop: EnrichedPipeline, asked = query): Promise<EnrichmentJob> {
+async function jobOf(shop: EnrichedPipeline, text = query): Promise<EnrichmentJob> {
   const gate = shop.holdFetches();
-  await shop.pipeline.execute(asked);
+  await shop.pipeline.execute(text);
   const handed = shop.enqueued.at(-1);
   if (handed === undefined) throw new Error('Nothing was late.');
   handed.attempt.cancel();
@@ -26,7 +26,7 @@ async function jobOf(shop: EnrichedPipeline, asked = query): Promise<EnrichmentJ
   return JSON.parse(JSON.stringify(handed.job)) as EnrichmentJob;
 }
 
-const told = ({ path, data, errors, isRetryable }: FieldResult): unknown => {
+const summaryOf = ({ path, data, errors, isRetryable }: FieldResult): unknown => {
   const codes = errors?.map(({ extensions }) => extensions?.code);
   return [path.join('.'), JSON.parse(JSON.stringify(data)), codes, isRetryable];
 };
@@ -44,7 +44,7 @@ describe('a job that is executed from its snapshot', () => {
     const job = await jobOf(shop);
     const before = shop.pipeline.calls.length;
     const results = await collectResults(shop.pipeline.snapshotExecutor.createAttempt(job, deadlineMs));
-    expect(results.map(told).sort()).toEqual(everything);
+    expect(results.map(summaryOf).sort()).toEqual(everything);
     expect(shop.pipeline.calls.slice(before).map(({ subgraph }) => subgraph)).toEqual(['extras', 'extras']);
   });
 
@@ -52,7 +52,7 @@ describe('a job that is executed from its snapshot', () => {
     const job = await jobOf(createEnrichedPipeline({ fetches }));
     const other = createEnrichedPipeline({ fetches });
     const results = await collectResults(other.pipeline.snapshotExecutor.createAttempt(job, deadlineMs));
-    expect(results.map(told).sort()).toEqual(everything);
+    expect(results.map(summaryOf).sort()).toEqual(everything);
     expect(other.pipeline.calls.every(({ subgraph }) => subgraph === 'extras')).toBe(true);
   });
 
@@ -60,7 +60,7 @@ describe('a job that is executed from its snapshot', () => {
     const shop = createEnrichedPipeline({ fetches: ['rating'] });
     const job = await jobOf(shop, '{ products { id rating } }');
     const results = await collectResults(shop.pipeline.snapshotExecutor.createAttempt(job, deadlineMs));
-    expect(results.map(told)).toEqual([
+    expect(results.map(summaryOf)).toEqual([
       ['products.0', { id: '1', rating: 2 }, undefined, false],
       ['products.1', { id: '2', rating: 4 }, undefined, false],
     ]);
@@ -73,14 +73,14 @@ describe('a job that is executed from its snapshot', () => {
     const results = await collectResults(
       shop.pipeline.snapshotExecutor.createAttempt({ ...job, fields: places }, deadlineMs),
     );
-    expect(results.map(told)).toEqual([['products.1.stock', 2, undefined, false]]);
+    expect(results.map(summaryOf)).toEqual([['products.1.stock', 2, undefined, false]]);
   });
 
   test('fails when the operation is planned differently by now', async () => {
     const job = await jobOf(createEnrichedPipeline({ fetches }));
     const other = createEnrichedPipeline({ fetches: [...fetches].reverse() });
     const results = await collectResults(other.pipeline.snapshotExecutor.createAttempt(job, deadlineMs));
-    expect(results.map(told).sort()).toEqual(
+    expect(results.map(summaryOf).sort()).toEqual(
       everything.map(([path]) => [path, null, ['SUPERGRAPH_CHANGED'], false]),
     );
     expect(other.pipeline.calls).toEqual([]);
@@ -107,7 +107,7 @@ describe('a job that is executed from its snapshot', () => {
     const results = await collectResults(
       shop.pipeline.snapshotExecutor.createAttempt({ ...job, operation }, deadlineMs),
     );
-    expect(results.map(told).sort()).toEqual(
+    expect(results.map(summaryOf).sort()).toEqual(
       everything.map(([path]) => [path, null, ['SUPERGRAPH_CHANGED'], false]),
     );
   });

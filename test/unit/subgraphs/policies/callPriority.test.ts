@@ -133,14 +133,14 @@ describe('calls to a subgraph that takes one call at a time', () => {
     clientFor(1);
     const failed = await occupy();
     const cancelled = under.send({ body: 'cancelled' });
-    const late = under.send({ body: 'late', deadline: under.clock.now() + 500 });
+    const expiring = under.send({ body: 'late', deadline: under.clock.now() + 500 });
     const last = under.send({ body: 'last' });
     open.shift()?.reset();
     expect(await describeFailure(failed)).toMatchObject({ code: 'SUBGRAPH_UNREACHABLE' });
     await subgraph.waitForRequests(2);
     expect(sent()).toEqual(['first', 'late']);
     under.clock.advance(500);
-    expect(await describeFailure(late)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(await describeFailure(expiring)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     await subgraph.waitForRequests(3);
     cancelled.cancel();
     await subgraph.waitForRequests(4);
@@ -154,11 +154,11 @@ describe('a queued call', () => {
   test('is never sent after its deadline, or when no request waits for it any more', async () => {
     clientFor(1);
     const first = await occupy();
-    const late = under.send({ body: 'late', deadline: under.clock.now() + 100 });
+    const expiring = under.send({ body: 'late', deadline: under.clock.now() + 100 });
     const left = under.send({ body: 'left' });
     const last = under.send({ body: 'last' });
     under.clock.advance(100);
-    expect(await describeFailure(late)).toMatchObject({ code: 'DEADLINE_EXCEEDED', subgraph: 'reviews' });
+    expect(await describeFailure(expiring)).toMatchObject({ code: 'DEADLINE_EXCEEDED', subgraph: 'reviews' });
     left.cancel();
     await answerAll(2);
     await Promise.all([first.outcome, last.outcome]);
@@ -193,10 +193,10 @@ describe('a queued call', () => {
     clientFor(1);
     await occupy();
     const rest = under.send({ body: 'joined', ...of('background') });
-    const late = under.send({ body: 'joined', deadline: under.clock.now() + 10 });
+    const expiring = under.send({ body: 'joined', deadline: under.clock.now() + 10 });
     under.send({ body: 'other', ...of('critical') });
     under.clock.advance(10);
-    expect(await describeFailure(late)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(await describeFailure(expiring)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     await answerAll(3);
     await rest.outcome;
     expect(sent()).toEqual(['first', 'other', 'joined']);

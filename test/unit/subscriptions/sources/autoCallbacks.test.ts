@@ -103,8 +103,8 @@ describe('HTTP callback', () => {
     const { receiver } = started.at.subscribe();
     await started.at.waitUntil(() => started.chosen.length > 0);
     expect(started.chosen).toEqual(['reviews http_callback']);
-    const asked = readSubscriptionCallback(started.upstream.requests.at(-1));
-    expect(await sendCallback(asked, 'next', { payload: { data: { tick: 1 } } })).toBe(200);
+    const callback = readSubscriptionCallback(started.upstream.requests.at(-1));
+    expect(await sendCallback(callback, 'next', { payload: { data: { tick: 1 } } })).toBe(200);
     expect(receiver.log).toEqual(['{"tick":1}']);
     expect(started.accepts()).toEqual([...others, byCallback]);
   });

@@ -496,7 +496,7 @@ describe('lost connections', () => {
     const server = await established(at, upstream);
     server.socket.terminate();
     await server.receiver.waitForLog(1);
-    const late = at.subscribe();
+    const later = at.subscribe();
     at.clock.advance(firstDelayMs);
     const again = await upstream.next();
     again.acknowledge();
@@ -507,7 +507,7 @@ describe('lost connections', () => {
       ['subscribe', '2'],
     ]);
     again.send(next('late', '2'));
-    expect(await late.receiver.waitForLog(1)).toEqual(['{"tick":"late"}']);
+    expect(await later.receiver.waitForLog(1)).toEqual(['{"tick":"late"}']);
   });
 
   test('a subscription that begins during the reconnection delay fails after connectTimeout', async () => {
@@ -517,10 +517,10 @@ describe('lost connections', () => {
     const server = await established(at, upstream);
     server.socket.terminate();
     await server.receiver.waitForLog(1);
-    const late = at.subscribe();
+    const later = at.subscribe();
     at.clock.advance(connectTimeoutMs);
-    expect(late.receiver.log).toEqual(['error SUBGRAPH_TIMEOUT']);
-    expect(late.receiver.error?.message).toContain('(subscriptions.connectTimeout)');
+    expect(later.receiver.log).toEqual(['error SUBGRAPH_TIMEOUT']);
+    expect(later.receiver.error?.message).toContain('(subscriptions.connectTimeout)');
     expect(server.receiver.log).toEqual(['interrupted SUBGRAPH_UNREACHABLE']);
   });
 

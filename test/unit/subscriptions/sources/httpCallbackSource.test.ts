@@ -567,8 +567,8 @@ describe('ends by the gateway', () => {
     await at.source.close();
     expect(await sendCallback(subscribed, 'next', tick(1))).toBe(404);
     expect(at.clock.activeTimerCount).toBe(0);
-    const late = at.subscribe();
-    expect(await late.receiver.waitForLog(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
+    const later = at.subscribe();
+    expect(await later.receiver.waitForLog(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
     expect([receiver.log, third.receiver.log]).toEqual([[], []]);
   });
 });
