@@ -94,7 +94,7 @@ describe('a job that is executed from its snapshot', () => {
     const results = await collectResults(
       shop.pipeline.snapshotExecutor.createAttempt({ ...job, snapshot }, deadlineMs),
     );
-    expect(results.map(told).sort()).toEqual(
+    expect(results.map(summaryOf).sort()).toEqual(
       everything.map(([path]) => [path, null, ['SUPERGRAPH_CHANGED'], false]),
     );
     expect(shop.pipeline.calls.slice(before)).toEqual([]);
