@@ -113,9 +113,14 @@ export class ContextReader {
   }
 }
 
-function valueAt(object: ResponseObject, path: readonly string[], conditions: TypeConditions): unknown {
-  let value: unknown = object;
-  for (const part of path) {
+/** The value at a path, which leads through each element of a list. */
+function valueAt(from: unknown, path: readonly string[], conditions: TypeConditions): unknown {
+  let value = from;
+  for (const [index, part] of path.entries()) {
+    if (Array.isArray(value)) {
+      const rest = path.slice(index);
+      return value.map((element) => valueAt(element, rest, conditions));
+    }
     if (!isObject(value)) return value;
     if (part.startsWith(typeConditionPrefix)) {
       const own = value.__typename;

@@ -1,4 +1,13 @@
-import { type DocumentNode, Kind } from 'graphql';
+import {
+  type DocumentNode,
+  type FieldDefinitionNode,
+  type FieldNode,
+  Kind,
+  parse,
+  print,
+  visit,
+} from 'graphql';
+import { joinsOf } from './supergraphDocument.ts';
 
 /** Names of a supergraph, also of elements that clients do not see. Can be sent between threads. */
 export interface SupergraphNames {
@@ -9,6 +18,8 @@ export interface SupergraphNames {
   /** The object types of each interface and union. */
   readonly members: ReadonlyMap<string, ReadonlySet<string>>;
   readonly enumValues: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The fields that `@fromContext` selects, with their arguments as text. */
+  readonly contextFields: ReadonlyMap<string, string>;
 }
 
 export function readSupergraphNames(supergraph: DocumentNode): SupergraphNames {
@@ -17,6 +28,7 @@ export function readSupergraphNames(supergraph: DocumentNode): SupergraphNames {
   const compositeTypes = new Set<string>();
   const members = new Map<string, Set<string>>();
   const enumValues = new Map<string, ReadonlySet<string>>();
+  const contextFields = new Map<string, string>();
   const addMember = (parent: string, member: string): void => {
     const known = members.get(parent);
     if (known === undefined) members.set(parent, new Set([member]));
@@ -48,8 +60,37 @@ export function readSupergraphNames(supergraph: DocumentNode): SupergraphNames {
       definition.kind === Kind.OBJECT_TYPE_EXTENSION ||
       definition.kind === Kind.INTERFACE_TYPE_EXTENSION
     ) {
-      for (const { name } of definition.fields ?? []) fields.add(name.value);
+      for (const field of definition.fields ?? []) {
+        fields.add(field.name.value);
+        for (const selected of contextSelectionsOf(field)) {
+          contextFields.set(selected.name.value, argumentsText(selected));
+        }
+      }
     }
   }
-  return { fields, objectTypes, compositeTypes, members, enumValues };
+  return { fields, objectTypes, compositeTypes, members, enumValues, contextFields };
+}
+
+/** The arguments of a field as text. */
+export function argumentsText({ arguments: given = [] }: FieldNode): string {
+  return given.map(print).join(', ');
+}
+
+/** The fields that the `@fromContext` arguments of a field select. */
+function contextSelectionsOf(field: FieldDefinitionNode): FieldNode[] {
+  const selected: FieldNode[] = [];
+  for (const join of joinsOf(field, 'join__field')) {
+    const given = join.arguments?.find(({ name }) => name.value === 'contextArguments')?.value;
+    if (given?.kind !== Kind.LIST) continue;
+    for (const argument of given.values) {
+      if (argument.kind !== Kind.OBJECT) continue;
+      const selection = argument.fields.find(({ name }) => name.value === 'selection')?.value;
+      if (selection?.kind !== Kind.STRING) continue;
+      // A selection of fragments has no braces.
+      const text = selection.value.trim();
+      const set = parse(text.startsWith('{') ? text : `{${text}}`, { noLocation: true });
+      visit(set, { [Kind.FIELD]: (node) => void selected.push(node) });
+    }
+  }
+  return selected;
 }

@@ -53,7 +53,7 @@ export function normalizeText(
       document,
       operation,
       booleanVariables: coerced.values,
-      internalNames: new InternalNames(names),
+      internalNames: new InternalNames({ fields: names, contextFields: new Map() }),
       maxSelections,
       isDeferEnabled: defer,
       findEnrichmentRule: enrichmentOf,

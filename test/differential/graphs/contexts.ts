@@ -18,6 +18,7 @@ const users: readonly GraphObject[] = ['u1', 'u2', 'u3'].map((id, index) => ({
   id,
   locale: index === 2 ? 'en' : 'de',
   items: () => items.slice(index % 2),
+  tags: ['a', 'b'].slice(index % 2).map((name) => ({ __typename: 'Tag', name })),
   profile: { __typename: 'Profile', label: `profile of ${id}`, favourite: () => items[index % 2] },
 }));
 
@@ -28,12 +29,19 @@ export const contexts: Graph = {
       name: 'users',
       sdl: `
         type Query { users: [User!]! user(id: ID!): User }
-        type User @key(fields: "id") @context(name: "user") { id: ID! locale: String! level: Int items: [Item!] profile: Profile }
+        type User @key(fields: "id") @context(name: "user") {
+          id: ID! locale: String! level: Int items: [Item!] profile: Profile
+          price(currency: String = "EUR"): String
+          tags: [Tag!]
+        }
+        type Tag { name: String }
         type Profile { nick: String favourite: Item }
         type Item @key(fields: "id") {
           id: ID!
           greeting(locale: String @fromContext(field: "$user { locale }"), loud: Boolean = false): String
           rank(level: Int @fromContext(field: "$user { level }")): Int
+          cost(price: String @fromContext(field: "$user { price }")): String
+          labels(names: [String] @fromContext(field: "$user { tags { name } }")): String
           box: Box
         }
         type Box @key(fields: "id") { id: ID! note(locale: String @fromContext(field: "$user { locale }")): String! }

@@ -16,7 +16,7 @@ import {
   visit,
 } from 'graphql';
 import type { Trial } from '../../../harness/trial.ts';
-import { type Answer, readJson } from '../../answer.ts';
+import { type Answer, isJsonObject, readJson } from '../../answer.ts';
 import { removeNonNull } from '../../removeNonNull.ts';
 import type { Monolith } from '../../trials.ts';
 import type { SubgraphField } from './definitions.ts';
@@ -166,12 +166,18 @@ export class GraphMonolith implements Monolith {
           const selection = selections.get(above.object.__typename ?? above.typeName);
           if (selection === undefined) continue;
           const selected = this.#model.selectAnswers(above.object, above.typeName, selection, context);
-          return [argument, Object.values(selected as object)[0]];
+          return [argument, selectedValue(selected)];
         }
         throw new GraphQLError(`No object on the path sets the context for ${argument}.`);
       }),
     );
   }
+}
+
+/** The value of the one field that a selection has at each level, in the lists of its objects. */
+function selectedValue(selected: unknown): unknown {
+  if (Array.isArray(selected)) return selected.map(selectedValue);
+  return isJsonObject(selected) ? selectedValue(Object.values(selected)[0]) : selected;
 }
 
 /** Defaults of arguments that are hidden from clients: subgraphs receive them, and clients cannot set them. */
