@@ -5,6 +5,14 @@ import { isObject } from '../json/isObject.ts';
 import type { CollectedField, FieldSelection, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 
+/** A path in the client's names. */
+export interface ClientPath {
+  readonly path: ResponsePath;
+  /** Delivery groups of the deferred fragments whose payloads have the field, or the null above it. 0 is the selection
+   *  set around all deferred fragments. */
+  readonly groups: readonly number[];
+}
+
 /** Turns a path of internal names into the client's. A path to a field that the client did not select, such as a key,
  *  ends at the last field that the client did select.
  *
@@ -16,31 +24,43 @@ export function toClientPath(
   rootType: RuntimeType,
   tree: ResponseObject,
   path: ResponsePath,
-): ResponsePath | undefined {
+): ClientPath | undefined {
   const client: (string | number)[] = [];
-  let sets: readonly SelectionSet[] = [root];
-  let setsOfAnyType = sets;
+  let sets: readonly DeliveredSet[] = [{ set: root, group: 0 }];
+  let setsOfAnyType: readonly SelectionSet[] = [root];
   let type: RuntimeType | undefined = rootType;
   let value: unknown = tree;
   let declared: CollectedField | undefined;
+  let groups: readonly number[] = [0];
   for (const part of path) {
+    const isMissing = value == null;
     if (typeof part === 'number') {
       client.push(part);
       value = Array.isArray(value) ? value[part] : undefined;
       continue;
     }
     if (declared !== undefined) type = objectTypeOf(schema, declared, value);
-    const found: readonly CollectedField[] = type === undefined ? [] : fieldsNamed(schema, sets, type, part);
-    declared = found[0];
+    const found = type === undefined ? [] : fieldsNamed(schema, sets, type, part);
+    declared = found[0]?.field;
     const ofAnyType = fieldsOfAnyType(setsOfAnyType, ({ internalName }) => internalName === part);
     // The type of the object is unknown: the path may mean the field of any type.
-    if (declared === undefined) return type !== undefined && ofAnyType.length > 0 ? undefined : client;
+    if (declared === undefined)
+      return type !== undefined && ofAnyType.length > 0 ? undefined : { path: client, groups };
     setsOfAnyType = ofAnyType.flatMap((field) => field.selectionSet ?? []);
     client.push(declared.responseName);
-    sets = found.flatMap((field) => field.selectionSet ?? []);
+    sets = found.flatMap(({ field, group }) =>
+      field.selectionSet === undefined ? [] : { set: field.selectionSet, group },
+    );
+    if (!isMissing) groups = found.map(({ group }) => group);
     value = isObject(value) ? value[part] : undefined;
   }
-  return client;
+  return { path: client, groups };
+}
+
+/** A selection set, and the delivery group of the deferred fragment that it belongs to. */
+interface DeliveredSet {
+  readonly set: SelectionSet;
+  readonly group: number;
 }
 
 /** Turns a path of the client into the internal names of its fields, without list indexes. */
@@ -80,17 +100,17 @@ function objectTypeOf(schema: GraphQLSchema, field: CollectedField, value: unkno
 /** Returns the fields with this internal name, those in deferred fragments included. */
 function fieldsNamed(
   schema: GraphQLSchema,
-  sets: readonly SelectionSet[],
+  sets: readonly DeliveredSet[],
   type: RuntimeType,
   internalName: string,
-): readonly CollectedField[] {
-  return sets.flatMap((set) => {
+): readonly { readonly field: CollectedField; readonly group: number }[] {
+  return sets.flatMap(({ set, group }) => {
     const { fields, deferred } = set.collect(schema, type);
     return [
-      ...fields.filter((field) => field.internalName === internalName),
+      ...fields.flatMap((field) => (field.internalName === internalName ? { field, group } : [])),
       ...fieldsNamed(
         schema,
-        deferred.map((fragment) => fragment.full),
+        deferred.map((fragment) => ({ set: fragment.full, group: fragment.group })),
         type,
         internalName,
       ),

@@ -5,7 +5,7 @@ import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import { InvalidDataError } from '../execution/invalidDataError.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
-import { toClientPath, toInternalPath } from './clientPaths.ts';
+import { type ClientPath, toClientPath, toInternalPath } from './clientPaths.ts';
 import { type ErrorPolicy, errorsPerSlice, formatExecutionError, formatShapeErrors } from './formatErrors.ts';
 import { PathIndex } from './pathIndex.ts';
 import { responseTooLarge } from './responseChunks.ts';
@@ -81,20 +81,22 @@ export class ResponseErrors {
     yield* this.readNew();
     const formatted: GraphQLFormattedError[] = [];
     // Two subgraphs may fail for one field that they share.
-    const known = new Set<string>();
+    const texts = new Set<string>();
     const reasons = new Set<ExecutionError['reason']>();
-    for (const [index, { error, path: knownPath }] of this.#located.entries()) {
+    for (const [index, known] of this.#located.entries()) {
       if (index % errorsPerSlice === errorsPerSlice - 1) yield;
-      if (!groups.has(error.group) || this.#reported.has(error)) continue;
+      const { error } = known;
+      if (this.#reported.has(error)) continue;
       // The error may have been read for an earlier payload, before the type of an object on its path was known.
-      const path = knownPath.length < error.path.length ? this.#clientPathOf(error) : knownPath;
-      if (path === undefined) continue;
+      const located = known.path.length < error.path.length ? this.#locate(error) : known;
+      if (located === undefined || !located.groups.some((group) => groups.has(group))) continue;
+      const { path } = located;
       if (isDataNull && path.length === 1 && reasons.has(error.reason)) continue;
       reasons.add(error.reason);
       const formattedError = formatExecutionError(error, path, this.#policy);
       const text = JSON.stringify(formattedError);
-      if (known.has(text)) continue;
-      known.add(text);
+      if (texts.has(text)) continue;
+      texts.add(text);
       this.#countBytes(text);
       if (path.length < error.path.length) this.#inputErrors.add(formattedError);
       formatted.push(formattedError);
@@ -158,27 +160,29 @@ export class ResponseErrors {
       if (reason instanceof InvalidDataError)
         this.#policy.onInvalidData?.(error.subgraph, describeCause(reason) ?? reason.message);
       if (this.#readCount % errorsPerSlice === 0) yield;
-      const path = this.#clientPathOf(error);
-      if (path === undefined) continue;
-      const placed = { error, path };
-      this.#located.push(placed);
+      const located = this.#locate(error);
+      if (located === undefined) continue;
+      this.#located.push(located);
       if (error.missing === undefined) continue;
-      const key = pathKey(path);
+      const key = pathKey(located.path);
       const same = this.#failures.get(key);
-      if (same === undefined) this.#failures.set(key, [placed]);
-      else same.push(placed);
+      if (same === undefined) this.#failures.set(key, [located]);
+      else same.push(located);
     }
   }
 
-  #clientPathOf({ path }: ExecutionError): ResponsePath | undefined {
+  #locate(error: ExecutionError): LocatedError | undefined {
     const { supergraph, root, rootType } = this.#operation;
-    return toClientPath(supergraph.apiSchema, root, rootType, this.#execution.tree, path);
+    const located = toClientPath(supergraph.apiSchema, root, rootType, this.#execution.tree, error.path);
+    if (located === undefined) return undefined;
+    const { path, groups } = located;
+    // A fetch may provide a deferred field before its group, and may be later than a field around its own.
+    return { error, path, groups: groups.every((group) => group > error.group) ? groups : [error.group] };
   }
 }
 
-interface LocatedError {
+interface LocatedError extends ClientPath {
   readonly error: ExecutionError;
-  readonly path: ResponsePath;
 }
 
 function pathKey(path: ResponsePath): string {

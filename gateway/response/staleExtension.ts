@@ -82,7 +82,7 @@ export class StaleFields {
         this.#readCount++
       ] as Execution['staleValues'][number];
       if (this.#readCount % fieldsPerSlice === 0) yield;
-      const clientPath = toClientPath(supergraph.apiSchema, root, rootType, tree, path);
+      const clientPath = toClientPath(supergraph.apiSchema, root, rootType, tree, path)?.path;
       if (clientPath === undefined || clientPath.length < path.length) continue;
       this.#unreported.push({
         internalPath: path,

@@ -11,8 +11,15 @@ interface Delivery {
 }
 
 /** Finds violations that merging the payloads does not: a label that is not the document's or is at the wrong path,
- *  or an error in another fragment's payload. Returns the first violation as text. */
+ *  or an error in another payload than its field. Returns the first violation as text. */
 export function findPayloadProblem(payloads: readonly unknown[], document: DocumentNode): string | undefined {
+  const [first] = payloads;
+  const misplaced = isJsonObject(first)
+    ? list(first.errors).find(({ path }) => !isExplaining((path ?? []) as Path, first.data))
+    : undefined;
+  if (misplaced !== undefined) {
+    return `The first payload has an error at ${(misplaced.path as Path).join('.')}, which it does not have`;
+  }
   const labelPaths = pathsByLabel(document);
   return firstOf(deliveriesOf(payloads), ({ path, label, hasLabel, isFailed, errors }) => {
     const names = path.filter((part) => typeof part === 'string').join('.');
@@ -27,6 +34,16 @@ export function findPayloadProblem(payloads: readonly unknown[], document: Docum
         : `An error at ${errorPath.join('.')} came with the fragment at ${path.join('.')}`;
     });
   });
+}
+
+/** Whether data has the field at the path, or a null above it. */
+function isExplaining(path: Path, data: unknown): boolean {
+  let value = data;
+  for (const part of path) {
+    if (typeof value !== 'object' || value === null) return value === null;
+    value = (value as Readonly<Record<string | number, unknown>>)[part];
+  }
+  return value !== undefined;
 }
 
 /** The paths of fragments without data. */

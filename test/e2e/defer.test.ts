@@ -371,6 +371,54 @@ describe('a deferred fragment that fails', () => {
     expect((await answer.remaining()).at(-1)).toEqual(last);
   });
 
+  test.each<IncrementalFormat>(['deferSpec=20220824', 'incrementalSpec=v0.2'])(
+    'has the error of a field that the fetch of the first payload provides, as %s',
+    async (format) => {
+      gateway.subgraph('products').answerWith(() => ({
+        kind: 'json',
+        body: {
+          data: { product: { name: 'Pan', size: { width: null } } },
+          errors: [{ message: 'no', path: ['product', 'size', 'width'] }],
+        },
+      }));
+      await using answer = await gateway.executeIncrementally(
+        `{ product(id: "1") { name size { ... @defer(label: "a") { width } ... @defer(label: "b") { width } } } }`,
+        { format },
+      );
+      const payloads = await answer.remaining();
+      expect(payloads[0]).toMatchObject({ data: { product: { name: 'Pan', size: {} } } });
+      expect(payloads[0]).not.toHaveProperty('errors');
+      const parts = payloads
+        .slice(1)
+        .flatMap((payload) => (payload as { incremental: unknown[] }).incremental);
+      const part = expect.objectContaining({
+        data: { width: null },
+        errors: [{ ...masked, path: ['product', 'size', 'width'] }],
+      });
+      expect(parts).toEqual([part, part]);
+    },
+  );
+
+  test('has no payload if its error made an object of the first payload null', async () => {
+    gateway.subgraph('products').answerWith(() => ({
+      kind: 'json',
+      body: {
+        data: { product: { name: 'Pan', size: null } },
+        errors: [{ message: 'no', path: ['product', 'size', 'width'] }],
+      },
+    }));
+    await using answer = await gateway.executeIncrementally(
+      '{ product(id: "1") { name size { ... @defer { width } } } }',
+    );
+    expect(await answer.remaining()).toEqual([
+      {
+        data: { product: { name: 'Pan', size: null } },
+        errors: [{ ...masked, path: ['product', 'size', 'width'] }],
+        hasNext: false,
+      },
+    ]);
+  });
+
   test('fails at the affected objects only', async () => {
     gateway.subgraph('slow').answerWith(() => ({
       kind: 'json',
