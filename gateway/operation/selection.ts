@@ -71,7 +71,7 @@ export interface FieldSelection {
   readonly isDenied?: boolean;
 }
 
-interface FragmentSelection {
+export interface FragmentSelection {
   readonly kind: 'Fragment';
   readonly typeCondition: GraphQLCompositeType;
   readonly selectionSet: SelectionSet;

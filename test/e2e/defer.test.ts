@@ -479,6 +479,18 @@ describe('a deferred fragment that fails', () => {
     });
   });
 
+  test.each([
+    '{ things { ... on Product { related { id } } ... on Product @defer { related { score } } } }',
+    '{ things { ... on Product { related { id } } ... @defer { ... on Product { related { score } } } } }',
+  ])('fails as a whole when a null would replace an object of a fragment: %s', async (query) => {
+    gateway.subgraph('slow').answerWith((call) => (call.query.includes('score') ? failed : undefined));
+    await using answer = await gateway.executeIncrementally(query, { format: 'incrementalSpec=v0.2' });
+    const payloads = await answer.remaining();
+    expect(mergePayloads(payloads).data).toEqual({
+      things: [{ related: [{ id: '2' }] }, {}, { related: [{ id: '1' }] }],
+    });
+  });
+
   test('is not announced below a list that became null', async () => {
     gateway.subgraph('products').answerWith(() => ({
       kind: 'json',

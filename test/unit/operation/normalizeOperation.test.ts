@@ -148,6 +148,36 @@ describe('deferred fragments', () => {
     ).toBe('query { product { id maker { id } ... @defer(label: "1") { description maker { name } } } }');
   });
 
+  test.each([
+    [
+      'on the type of the deferred fragment',
+      '{ node { ... on Product { maker { id } } ... on Product @defer { maker { id name } } } }',
+      'query { node { __typename ... on Product { maker { id } } ... on Product @defer(label: "1") { maker { name } } } }',
+    ],
+    [
+      'on the type of a fragment inside',
+      '{ node { ... on Product { maker { id } } ... @defer { ... on Product { maker { id name } } } } }',
+      'query { node { __typename ... on Product { maker { id } } ... @defer(label: "1") { ... on Product { maker { name } } } } }',
+    ],
+    [
+      'on a type that the fragment is for, too',
+      '{ things { ... on Node { id } ... on Product @defer { id description } } }',
+      'query { things { __typename ... on Node { id } ... on Product @defer(label: "1") { description } } }',
+    ],
+    [
+      'inside the same field',
+      '{ node { ... on Product { id } } ... @defer { node { ... on Product { id description } } } }',
+      'query { node { __typename ... on Product { id } } ... @defer(label: "1") { node { __typename ... on Product { description } } } }',
+    ],
+    [
+      'and not on other types',
+      '{ things { ... on Product { id } ... on Maker @defer { id } ... on Node @defer { id } } }',
+      'query { things { __typename ... on Product { id } ... on Maker @defer(label: "1") { id } ... on Node @defer(label: "2") { id } } }',
+    ],
+  ])('omit fields of enclosing fragments %s', (_, text, expected) => {
+    expect(printNormalized(schema, text)).toBe(expected);
+  });
+
   test('retain their full selection for clients of the older format', () => {
     const { root } = normalizeText(schema, '{ product { id ... @defer(label: "x") { id } } }');
     const [product] = root.selections;
