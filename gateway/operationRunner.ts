@@ -143,22 +143,22 @@ export class OperationRunner {
     fetches: FetchSender,
     { startedAt, ...options }: Pick<ExecutionOptions, 'urgency' | 'resume'> & { startedAt?: number },
   ): Execution {
+    const { introspection, supergraph } = operation;
+    const introspected =
+      introspection && executeIntrospection(supergraph.apiSchema, introspection, request.variables);
     const context = operation.kind === 'mutation' ? isolateRequestContext(ownContext) : ownContext;
     const execution = new Execution({
       program: operation.program,
       requestContext: context,
       scheduler: new FetchScheduler(fetches, context),
-      conditions: TypeConditions.forSupergraph(operation.supergraph),
+      conditions: TypeConditions.forSupergraph(supergraph),
       ...options,
       isDataNullBefore:
         operation.kind === 'mutation' ? (step, tree) => isDataNullBefore(operation, step, tree) : undefined,
       observer: this.#options.observeExecution?.(operation, context, { request, startedAt }),
       onInternalError: (cause) => this.#options.onInternalError(cause, logFieldsOf(request)),
     });
-    if (operation.introspection !== undefined) {
-      const { apiSchema } = operation.supergraph;
-      execution.addToTree(executeIntrospection(apiSchema, operation.introspection, request.variables));
-    }
+    if (introspected !== undefined) execution.addToTree(introspected);
     return execution;
   }
 }

@@ -6,6 +6,7 @@ import {
   Kind,
   type OperationDefinitionNode,
 } from 'graphql';
+import { GatewayError } from '../errors.ts';
 import { usedVariableDefinitions } from '../planning/usedVariableDefinitions.ts';
 import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
 
@@ -32,7 +33,8 @@ export function createIntrospectionDocument(
   };
 }
 
-/** Executes introspection fields. Keys of the result are internal names. Only `__type(name:)` can depend on variables. */
+/** Executes introspection fields. Keys of the result are internal names. Only `__type(name:)` can depend on variables.
+ *  @throws {GatewayError} `BAD_USER_INPUT` for the null of a variable that is nullable because it has a default. */
 export function executeIntrospection(
   schema: GraphQLSchema,
   document: DocumentNode,
@@ -40,8 +42,9 @@ export function executeIntrospection(
 ): Readonly<Record<string, unknown>> {
   const result = execute({ schema, document, variableValues: { ...variables } });
   if ('then' in result) throw new Error('Introspection is synchronous.');
-  if (result.data == null) throw new Error(`Introspection failed: ${result.errors?.[0]?.message}`);
-  return result.data;
+  const [error] = result.errors ?? [];
+  if (error !== undefined) throw new GatewayError('BAD_USER_INPUT', error.message);
+  return result.data ?? {};
 }
 
 function introspectionFieldsOf(selection: Selection): FieldNode[] {

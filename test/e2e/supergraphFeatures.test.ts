@@ -95,6 +95,15 @@ describe('a supergraph with ignored directives', () => {
     expect(namesOf(__type?.fields)).toEqual(['id', 'kind', 'left', 'name']);
   });
 
+  test('refuses introspection with a null that only a default value of a variable allows', async () => {
+    const query = 'query ($name: String = "Product") { products { name } __type(name: $name) { kind } }';
+    const { status, body } = await gateway.execute(query, { variables: { name: null } });
+    expect({ status, body }).toMatchObject({
+      status: 400,
+      body: { errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] },
+    });
+  });
+
   test('forwards directives for operations that every subgraph defines', async () => {
     const { body } = await gateway.execute(
       'query ($n: Int) { products { name @loud(times: $n) left @loud } }',

@@ -22,3 +22,14 @@ test('introspection reads only its own variables, also if others are invalid', (
     { kind: 'INPUT_OBJECT' },
   ]);
 });
+
+test('introspection refuses the null of a variable with a default', () => {
+  const schema = schemaOf('type Query { count: Int }');
+  const variables = { name: null };
+  const text = 'query ($name: String = "Query") { __type(name: $name) { kind } }';
+  const { operation, root } = normalizeText(schema, text, { variables });
+  const document = createIntrospectionDocument(operation, root) as DocumentNode;
+  expect(() => executeIntrospection(schema, document, variables)).toThrow(
+    expect.objectContaining({ code: 'BAD_USER_INPUT', message: expect.stringContaining('"name"') }),
+  );
+});
