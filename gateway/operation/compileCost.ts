@@ -3,9 +3,12 @@ import {
   type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
+  type GraphQLArgument,
   type GraphQLCompositeType,
   type GraphQLField,
   type GraphQLInputType,
+  type GraphQLInterfaceType,
+  type GraphQLNamedType,
   type GraphQLObjectType,
   type GraphQLSchema,
   getNamedType,
@@ -21,7 +24,7 @@ import {
   type ValueNode,
   valueFromASTUntyped,
 } from 'graphql';
-import { valueAt } from '../json/valueAt.ts';
+import { isObject } from '../json/isObject.ts';
 import type { CostRules, ListSizeRule } from './costRules.ts';
 import { fragmentsOf } from './fragmentsOf.ts';
 import { possibleTypesOf } from './possibleTypesOf.ts';
@@ -63,7 +66,7 @@ export const mutationCost = 10;
 
 /** Compiles the estimate of an operation by the cost specification: a field with selections costs 1, or its weight, and
  *  what it selects, all of it for every expected element of a list. Of several fragments on one abstract type, those of
- *  the most expensive object type count. Fields that are selected several times count several times. */
+ *  the most expensive object type count, as do its weights and sizes for the fields of an interface. Fields that are selected several times count several times. */
 export function compileCost(options: CompileCostOptions): EstimateCost {
   const { schema, operation } = options;
   const rootType = schema.getRootType(operation.operation) as GraphQLObjectType;
@@ -80,6 +83,7 @@ export function compileCost(options: CompileCostOptions): EstimateCost {
 class CostCompiler {
   readonly #options: CompileCostOptions;
   readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  readonly #fieldCosts = new Map<string, FieldCosts>();
 
   constructor(options: CompileCostOptions) {
     this.#options = options;
@@ -129,46 +133,86 @@ class CostCompiler {
       const key = applied.map(({ index }) => index).join();
       if (!alternatives.has(key)) alternatives.set(key, sum(applied.map(({ cost }) => cost)));
     }
-    return sum([...always, combine([...alternatives.values()], 0, Math.max)]);
+    return sum([...always, maximum([...alternatives.values()])]);
   }
 
   #ofField(field: FieldNode, parent: GraphQLCompositeType, sizes: SizedFields | undefined): Cost {
-    const { rules, listSize } = this.#options;
+    const { listSize } = this.#options;
     const name = field.name.value;
     const definition = isUnionType(parent) ? undefined : parent.getFields()[name];
     // `__typename` and introspection, which no subgraph answers.
-    if (definition === undefined) return 0;
-    const coordinate = `${parent.name}.${name}`;
+    if (isUnionType(parent) || definition === undefined) return 0;
     const type = getNamedType(definition.type);
-    const rule = rules.listSizes.get(coordinate);
-    const ruledSize = rule && sizeByRule(rule, field, definition, coordinate, listSize);
-    const isSizingOthers = rule !== undefined && rule.sizedFields.length > 0;
-    const childSizes =
-      isSizingOthers && ruledSize !== undefined
-        ? new Map(rule.sizedFields.map((sized) => [sized, ruledSize]))
-        : undefined;
-    const weight =
-      rules.weights.get(coordinate) ?? rules.weights.get(type.name) ?? (isCompositeType(type) ? 1 : 0);
+    const { owners, weight, rules } = this.#costsOf(parent, name);
+    const otherwise = sizes?.get(name) ?? listSize;
+    // Of types without a rule.
+    const ownSizes = rules.length < owners.length ? [otherwise] : [];
+    const childSizes = new Map<string, Cost>();
+    for (const { rule, definition: ruled } of rules) {
+      const size = sizeByRule(rule, field, ruled, definition, `${parent.name}.${name}`, listSize);
+      if (rule.sizedFields.length === 0) ownSizes.push(size);
+      for (const sized of rule.sizedFields)
+        childSizes.set(sized, maximum([size, childSizes.get(sized) ?? 0]));
+    }
     const selected =
       field.selectionSet === undefined || !isCompositeType(type)
         ? 0
         : this.ofSelections(field.selectionSet, type, childSizes);
     const isList = isListType(getNullableType(definition.type));
-    const ownSize = isSizingOthers ? undefined : ruledSize;
-    const count = isList ? (ownSize ?? sizes?.get(name) ?? listSize) : 1;
+    const ownSize = ownSizes.length === 0 ? otherwise : maximum(ownSizes);
     return sum([
-      product(count, sum([weight, selected])),
-      ...this.#ofArguments(field, definition, coordinate),
+      product(isList ? ownSize : 1, sum([weight, selected])),
+      ...this.#ofArguments(field, definition, owners),
     ]);
   }
 
-  #ofArguments(field: FieldNode, { args }: GraphQLField<unknown, unknown>, coordinate: string): Cost[] {
+  /** What the rules say about a field. On an interface, which has no rules of its own except by `@interfaceObject`, the
+   *  most expensive object type counts. */
+  #costsOf(parent: ObjectOrInterface, name: string): FieldCosts {
+    const key = `${parent.name}.${name}`;
+    const known = this.#fieldCosts.get(key);
+    if (known !== undefined) return known;
+    const { weights, listSizes } = this.#options.rules;
+    const types = this.#objectTypesOf(parent);
+    const isRuled = weights.has(key) || listSizes.has(key) || types.length === 0;
+    const owners = isRuled && !types.includes(parent) ? [parent, ...types] : types;
+    const weightOf = (owner: ObjectOrInterface): number => {
+      const type = getNamedType((owner.getFields()[name] as OutputField).type);
+      return weights.get(`${owner.name}.${name}`) ?? this.#weightOfType(type);
+    };
+    const costs = {
+      owners,
+      weight: owners.reduce((largest, owner) => Math.max(largest, weightOf(owner)), Number.NEGATIVE_INFINITY),
+      rules: owners.flatMap((owner) => {
+        const rule = listSizes.get(`${owner.name}.${name}`);
+        return rule === undefined ? [] : { rule, definition: owner.getFields()[name] as OutputField };
+      }),
+    };
+    this.#fieldCosts.set(key, costs);
+    return costs;
+  }
+
+  #weightOfType(type: GraphQLNamedType): number {
+    const { weights } = this.#options.rules;
+    if (!isCompositeType(type)) return weights.get(type.name) ?? 0;
+    const ofTypes = this.#objectTypesOf(type).map(({ name }) => weights.get(name) ?? 1);
+    return weights.get(type.name) ?? (ofTypes.length === 0 ? 1 : Math.max(...ofTypes));
+  }
+
+  #objectTypesOf(type: GraphQLCompositeType): readonly ObjectOrInterface[] {
+    return isObjectType(type) ? [type] : this.#options.schema.getPossibleTypes(type);
+  }
+
+  #ofArguments(field: FieldNode, { args }: OutputField, owners: readonly ObjectOrInterface[]): Cost[] {
     const { weights } = this.#options.rules;
     if (weights.size === 0) return [];
     return (field.arguments ?? []).map(({ name, value }) => {
       const definition = args.find((argument) => argument.name === name.value);
       if (definition === undefined) return 0;
-      const weight = weights.get(`${coordinate}(${name.value}:)`);
+      const ofOwners = owners.flatMap(
+        (owner) => weights.get(`${owner.name}.${field.name.value}(${name.value}:)`) ?? [],
+      );
+      const weight = ofOwners.length === 0 ? undefined : Math.max(...ofOwners);
       const cost = ({ variables }: CostRun) =>
         inputCost(definition.type, valueFromASTUntyped(value, variables), weight, weights);
       return hasVariable(value) ? cost : cost(runWithoutVariables());
@@ -176,20 +220,33 @@ class CostCompiler {
   }
 }
 
-/** The expected size of the list that a rule is about. */
+type ObjectOrInterface = GraphQLObjectType | GraphQLInterfaceType;
+
+type OutputField = GraphQLField<unknown, unknown>;
+
+/** The rules for a field of an object type, or of all object types of an interface. */
+interface FieldCosts {
+  /** The types whose rules count. */
+  readonly owners: readonly ObjectOrInterface[];
+  readonly weight: number;
+  /** `definition`: the field on the type that has the rule. */
+  readonly rules: readonly { readonly rule: ListSizeRule; readonly definition: OutputField }[];
+}
+
+/** The expected size of the list that a rule is about. `definition`: the field with the rule. `selected`: the field that
+ *  the client selects, which may be that of an interface, without some of the slicing arguments. */
 function sizeByRule(
   rule: ListSizeRule,
   field: FieldNode,
-  { args }: GraphQLField<unknown, unknown>,
+  definition: OutputField,
+  selected: OutputField,
   coordinate: string,
   listSize: number,
 ): Cost {
   const otherwise = rule.assumedSize ?? listSize;
   if (rule.slicingArguments.length === 0) return otherwise;
   const paths = rule.slicingArguments.map((path) => path.split('.'));
-  const valuesIn = (root: Readonly<Record<string, unknown>>): unknown[] =>
-    paths.map((path) => valueAt(root, path)).filter((value) => value !== undefined && value !== null);
-  const defaults = valuesIn(Object.fromEntries(args.map(({ name, defaultValue }) => [name, defaultValue])));
+  const canSlice = paths.some(([first]) => selected.args.some(({ name }) => name === first));
   const size = (run: CostRun): number => {
     const received = Object.fromEntries(
       (field.arguments ?? []).map(({ name, value }) => [
@@ -197,10 +254,12 @@ function sizeByRule(
         valueFromASTUntyped(value, run.variables),
       ]),
     );
-    const given = valuesIn(received);
-    const used = given.length > 0 ? given : defaults;
-    if (rule.requiresOneSlicingArgument && used.length !== 1) run.unslicedField ??= coordinate;
-    const sizes = used.filter((value) => typeof value === 'number');
+    const values = paths.map((path) => inputAt(path, definition.args, received));
+    const present = values.filter(({ value }) => value !== undefined && value !== null);
+    const given = present.filter(({ isGiven }) => isGiven);
+    const used = given.length > 0 ? given : present;
+    if (rule.requiresOneSlicingArgument && canSlice && used.length !== 1) run.unslicedField ??= coordinate;
+    const sizes = used.flatMap(({ value }) => (typeof value === 'number' ? value : []));
     return sizes.length > 0 ? Math.max(0, ...sizes) : otherwise;
   };
   if (field.arguments?.some(({ value }) => hasVariable(value)) === true) return size;
@@ -208,6 +267,32 @@ function sizeByRule(
   const constant = size(run);
   return run.unslicedField === undefined ? constant : size;
 }
+
+/** The value of an argument, or of a field in it, as the subgraph gets it: with the defaults of what is absent, and not
+ *  of what is null. */
+function inputAt(
+  path: readonly string[],
+  definitions: readonly InputDefinition[],
+  received: Readonly<Record<string, unknown>>,
+): { readonly value: unknown; readonly isGiven: boolean } {
+  let inputs = definitions;
+  let value: unknown = received;
+  let isGiven = true;
+  for (const part of path) {
+    if (!isObject(value)) return { value: undefined, isGiven };
+    const input = inputs.find(({ name }) => name === part);
+    value = Object.hasOwn(value, part) ? value[part] : undefined;
+    if (value === undefined) {
+      value = input?.defaultValue;
+      isGiven = false;
+    }
+    const type = input && getNamedType(input.type);
+    inputs = isInputObjectType(type) ? Object.values(type.getFields()) : [];
+  }
+  return { value, isGiven };
+}
+
+type InputDefinition = Pick<GraphQLArgument, 'name' | 'type' | 'defaultValue'>;
 
 /** The cost of an argument or input field. Input types cost nothing without a weight. `weight`: of the argument or field
  *  itself, in place of that of its type. */
@@ -276,6 +361,11 @@ function evaluate(cost: Cost, run: CostRun): number {
 
 function sum(costs: readonly Cost[]): Cost {
   return combine(costs, 0, (left, right) => left + right);
+}
+
+/** At least 0. */
+function maximum(costs: readonly Cost[]): Cost {
+  return combine(costs, 0, Math.max);
 }
 
 function product(left: Cost, right: Cost): Cost {

@@ -20,12 +20,14 @@ const sdl = parse(`
     latest(first: Int = 7): [Product] @listSize(slicingArguments: ["first"])
     any(first: Int, last: Int): [Product] @listSize(slicingArguments: ["first", "last"], requireOneSlicingArgument: false)
     connection(first: Int): Connection @listSize(slicingArguments: ["first"], sizedFields: ["edges", "nodes"])
+    paged(page: Page): [Product] @listSize(assumedSize: 50, slicingArguments: ["page.first"])
     node: Node
     found: [Found]
+    shop: Shop
     filtered(filter: Filter, limit: Int @price(weight: 4)): Int
   }
   type Mutation { buy: Product rename(name: String): Product @price(weight: 5) }
-  input Page { size: Int }
+  input Page { size: Int first: Int = 30 }
   input Filter { name: String @price(weight: 2) and: [Filter!] }
   type Connection { edges: [Edge] nodes: [Product] pageInfo: PageInfo }
   type Edge { node: Product }
@@ -34,6 +36,19 @@ const sdl = parse(`
   union Found = Product | Seller | Review
   type Product implements Node { id: ID name: String stock: Int @price(weight: 3) reviews: [Review] seller: Seller related: [Product] }
   type Seller implements Node @price(weight: 20) { id: ID name: String rating: Rating logo: Image }
+  interface Shop { stock: [Review] near(first: Int): [Shop] far: Shop opened(in: Int): Int }
+  type Stall implements Shop {
+    stock: [Review] @price(weight: 4) @listSize(assumedSize: 3)
+    near(first: Int): [Shop] @listSize(slicingArguments: ["first"])
+    far: Stall
+    opened(in: Int @price(weight: 5)): Int
+  }
+  type Market implements Shop @price(weight: 2) {
+    stock: [Review] @listSize(assumedSize: 100)
+    near(first: Int, last: Int = 7): [Shop] @listSize(slicingArguments: ["last"])
+    far: Market
+    opened(in: Int): Int
+  }
   type Review { body: String author: Seller }
   enum Rating @price(weight: 2) { GOOD BAD }
   scalar Image @price(weight: 6)
@@ -92,6 +107,19 @@ describe('the estimated cost of an operation', () => {
     expect(costOf('query($p: Page) { search(page: $p) { id } }', { p: { size: 9 } })).toBe(9);
   });
 
+  test('has the defaults of absent slicing arguments and input fields, and not of those that are null', () => {
+    expect(estimate('{ latest(first: null) { id } }')).toEqual({ cost: 10, unslicedField: 'Query.latest' });
+    const text = 'query($n: Int) { latest(first: $n) { id } }';
+    expect(costOf(text)).toBe(7);
+    expect(estimate(text, { n: null })).toEqual({ cost: 10, unslicedField: 'Query.latest' });
+    expect(costOf('{ paged(page: {}) { id } }')).toBe(30);
+    expect(costOf('{ paged(page: { first: 4 }) { id } }')).toBe(4);
+    expect(estimate('{ paged(page: { first: null }) { id } }').cost).toBe(50);
+    expect(costOf('query($n: Int) { paged(page: { first: $n }) { id } }')).toBe(30);
+    expect(costOf('query($p: Page) { paged(page: $p) { id } }', { p: {} })).toBe(30);
+    expect(estimate('query($p: Page) { paged(page: $p) { id } }').cost).toBe(50);
+  });
+
   test('uses the largest of several slicing arguments where several are allowed', () => {
     expect(costOf('{ any(first: 2, last: 5) { id } }')).toBe(5);
     expect(costOf('{ any { id } }')).toBe(10);
@@ -121,10 +149,19 @@ describe('the estimated cost of an operation', () => {
       ... on Review { author { id } }
       ... on Node { ... on Product { related { id } } }
     } }`;
-    // A product: 3 and 10, a seller 2, a review 20.
-    expect(costOf(text)).toBe(210);
-    expect(costOf('{ node { id ... on Product { stock } ... on Node { id } } }')).toBe(4);
+    // Each 20, as a seller. A product: 3 and 10, a seller 2, a review 20.
+    expect(costOf(text)).toBe(400);
+    expect(costOf('{ node { id ... on Product { stock } ... on Node { id } } }')).toBe(23);
     expect(costOf('{ product { ... on Node { id } ...p ...p } } fragment p on Product { stock }')).toBe(7);
+  });
+
+  test('has the weights and list sizes of the most expensive object type for the fields of an interface', () => {
+    // A shop costs 2, as a market.
+    expect(costOf('{ shop { stock { body } } }')).toBe(2 + 100 * 4);
+    expect(costOf('{ shop { far { opened(in: 1) } } }')).toBe(2 + 2 + 5);
+    expect(costOf('{ shop { near(first: 3) { __typename } } }')).toBe(2 + 7 * 2);
+    expect(costOf('{ shop { near(first: 9) { __typename } } }')).toBe(2 + 9 * 2);
+    expect(costOf('{ shop { ... on Stall { stock { body } far { __typename } } } }')).toBe(2 + 3 * 4 + 1);
   });
 
   test('leaves out what @skip and @include remove', () => {
