@@ -10,6 +10,7 @@ import {
 import { isObject } from '../json/isObject.ts';
 import { fragmentsOf } from '../operation/fragmentsOf.ts';
 import type { FetchDataRewrite, FetchNode } from '../planning/queryPlan.ts';
+import { withUsedVariables } from '../planning/usedVariableDefinitions.ts';
 import type { RequestCoordinates } from '../subgraphs/subgraphClient.ts';
 import { createObjectMerger, type ObjectMerger, type ResponseObject, setKey } from './responseTree.ts';
 
@@ -192,15 +193,19 @@ export function operationTextOf({ operation, operationName }: FetchNode): string
 
 function fusedText(shapes: readonly FetchShape[]): string {
   const definitions: string[] = [];
+  const directives: string[] = [];
   const selections: string[] = [];
   shapes.forEach((shape, n) => {
-    const renamed = visit(shape.document, {
+    // All fetches are of one operation: its directives are printed once, and the others do not use their variables.
+    const own = n === 0 ? shape.document : withUsedVariables({ ...shape.document, directives: [] });
+    const renamed = visit(own, {
       [Kind.VARIABLE]: (variable) => ({
         ...variable,
         name: { ...variable.name, value: `${variable.name.value}_${n}` },
       }),
     });
     definitions.push(...(renamed.variableDefinitions ?? []).map((definition) => print(definition)));
+    directives.push(...(renamed.directives ?? []).map((directive) => `${print(directive)} `));
     for (const selection of renamed.selectionSet.selections) {
       selections.push(
         print(
@@ -212,7 +217,7 @@ function fusedText(shapes: readonly FetchShape[]): string {
     }
   });
   const name = shapes[0]?.document.name?.value ?? '';
-  return `query ${name}(${definitions.join(', ')}) { ${selections.join(' ')} }`;
+  return `query ${name}(${definitions.join(', ')}) ${directives.join('')}{ ${selections.join(' ')} }`;
 }
 
 function bodyPrefixOf(text: string): string {

@@ -1,4 +1,5 @@
-import { Kind, print, type SelectionNode, visit } from 'graphql';
+import { Kind, print, type SelectionNode } from 'graphql';
+import { withUsedVariables } from '../planning/usedVariableDefinitions.ts';
 import { FetchShape } from './fetchShape.ts';
 
 /** A part of a root fetch that can be fetched separately. */
@@ -62,26 +63,16 @@ function fieldsByName(selections: readonly SelectionNode[]): Map<string, Selecti
 }
 
 function narrowShape(whole: FetchShape, selections: readonly SelectionNode[]): FetchShape {
-  const used = new Set<string>();
   const { document } = whole;
-  const operation = {
+  const operation = withUsedVariables({
     ...document,
-    variableDefinitions: [],
     selectionSet: { ...document.selectionSet, selections },
-  };
-  visit(operation, {
-    [Kind.VARIABLE]: ({ name }) => {
-      used.add(name.value);
-    },
   });
-  // An operation with an unused variable is invalid.
-  const variableDefinitions = (document.variableDefinitions ?? []).filter(({ variable }) =>
-    used.has(variable.name.value),
-  );
+  const used = new Set(operation.variableDefinitions?.map(({ variable }) => variable.name.value));
   return new FetchShape(whole.id, {
     kind: 'Fetch',
     serviceName: whole.subgraph,
-    operation: print({ ...operation, variableDefinitions }),
+    operation: print(operation),
     operationKind: 'query',
     variableUsages: whole.variables.filter((name) => used.has(name)),
     outputRewrites: [...whole.outputRewrites],

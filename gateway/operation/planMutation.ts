@@ -8,7 +8,7 @@ import {
 } from 'graphql';
 import type { Planner, PlanRequest } from '../planning/planner.ts';
 import type { PlanNode, QueryPlan } from '../planning/queryPlan.ts';
-import { usedVariableDefinitions } from '../planning/usedVariableDefinitions.ts';
+import { withUsedVariables } from '../planning/usedVariableDefinitions.ts';
 
 /** Plans a mutation such that all data of one root field is read before the next root field is executed. The planner
  *  alone puts root fields of one subgraph into one fetch, and reads further data from other subgraphs after it, when
@@ -66,8 +66,7 @@ function rootFieldsOf(operation: OperationDefinitionNode): RootField[] {
 /** Prints the operation with only these root fields and the variables that they use. */
 function printRootFields(operation: OperationDefinitionNode, fields: readonly RootField[]): string {
   const selectionSet = { kind: Kind.SELECTION_SET, selections: fields.flat() } as const;
-  const variableDefinitions = usedVariableDefinitions(operation, selectionSet);
-  return print({ ...operation, variableDefinitions, selectionSet });
+  return print(withUsedVariables({ ...operation, selectionSet }));
 }
 
 /** Whether the plan fetches nothing besides the mutations themselves. */

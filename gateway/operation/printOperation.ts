@@ -29,12 +29,13 @@ export function printOperation(
   if (fetched.length === 0) return undefined;
   const used = new Set<string>();
   const body = printSelections(fetched);
+  const directives = (operation.directives ?? []).map((directive) => `${printUsing(directive)} `).join('');
   const definitions = (operation.variableDefinitions ?? [])
     .filter((definition) => used.has(definition.variable.name.value))
     .map((definition) => print(withInternalNames(definition)));
   const variables = definitions.length === 0 ? '' : `(${definitions.join(', ')})`;
   const name = operation.name === undefined ? '' : ` ${operation.name.value}`;
-  return `${operation.operation}${name}${variables} ${body}`;
+  return `${operation.operation}${name}${variables} ${directives}${body}`;
 
   function printSelections(selections: readonly Selection[]): string {
     // The fields of one delivery group are in one fragment: the planner refuses a label that is used twice.

@@ -15,3 +15,9 @@ export function usedVariableDefinitions(
   visit(part, { [Kind.VARIABLE]: ({ name }) => void used.add(name.value) });
   return variableDefinitions.filter(({ variable }) => used.has(variable.name.value));
 }
+
+/** The operation without the variables that it does not use, which would be invalid. */
+export function withUsedVariables(operation: OperationDefinitionNode): OperationDefinitionNode {
+  const part = { ...operation, variableDefinitions: [] };
+  return { ...operation, variableDefinitions: usedVariableDefinitions(operation, part) };
+}

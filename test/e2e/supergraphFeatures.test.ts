@@ -18,6 +18,8 @@ describe('a supergraph with ignored directives', () => {
         @composeDirective(name: "@hint")
       directive @hint(text: String) repeatable on FIELD_DEFINITION | OBJECT | ENUM_VALUE | ARGUMENT_DEFINITION
       directive @loud(times: Int) on FIELD
+      directive @note(any: Any) on QUERY | MUTATION
+      scalar Any
     `;
     gateway = await startInlineGateway({
       config: { security: { introspection: true } },
@@ -27,6 +29,7 @@ describe('a supergraph with ignored directives', () => {
           link,
           sdl: `
             type Query {
+              brand: Brand
               products(first: Int = 2 @hint(text: "few") @cost(weight: 3)): [Product!]!
                 @hint(text: "shelf") @listSize(slicingArguments: ["first"]) @cost(weight: 7)
                 @cacheTag(format: "shelf")
@@ -38,10 +41,16 @@ describe('a supergraph with ignored directives', () => {
               secret: String @inaccessible
               kind: Kind
             }
+            type Brand @key(fields: "id") { id: ID! }
+            type Mutation { add(name: String): Product }
             enum Kind { PAN @hint(text: "flat") POT }
           `,
           resolvers: {
-            Query: { products: () => [{ id: '1', name: 'Pan', kind: 'PAN' }] },
+            Query: {
+              brand: () => ({ id: 'b' }),
+              products: () => [{ id: '1', name: 'Pan', kind: 'PAN' }],
+            },
+            Mutation: { add: (_: never, { name }: never) => ({ id: '2', name }) },
           },
         },
         {
@@ -49,8 +58,12 @@ describe('a supergraph with ignored directives', () => {
           link,
           sdl: `
             type Product @key(fields: "id") @hint(text: "in store") { id: ID! left: Int @hint(text: "now") }
+            type Brand @key(fields: "id") { id: ID! country(code: String): String }
           `,
-          resolvers: { Product: { left: ({ id }: never) => Number(id) * 10 } },
+          resolvers: {
+            Product: { left: ({ id }: never) => Number(id) * 10 },
+            Brand: { country: (_: never, { code }: never) => code },
+          },
         },
       ],
     });
@@ -79,15 +92,19 @@ describe('a supergraph with ignored directives', () => {
       'deprecated',
       'include',
       'loud',
+      'note',
       'oneOf',
       'skip',
       'specifiedBy',
     ]);
     expect(namesOf(__schema?.types).filter((name) => !name.startsWith('__'))).toEqual([
+      'Any',
       'Boolean',
+      'Brand',
       'ID',
       'Int',
       'Kind',
+      'Mutation',
       'Product',
       'Query',
       'String',
@@ -117,6 +134,38 @@ describe('a supergraph with ignored directives', () => {
       variables: { n: 3 },
     });
     expect(gateway.subgraph('stock').calls.at(-1)?.query).toMatch(/left ?@loud/);
+  });
+
+  test('forwards directives of operations that every subgraph defines, once in a request for several types', async () => {
+    const query = `query Q($any: Any, $code: String) @note(any: [$any, 1]) {
+      products { left }
+      brand { country(code: $code) }
+    }`;
+    const variables = { any: { a: 1 }, code: 'de' };
+    gateway.subgraph('stock').reset();
+    const { body } = await gateway.execute(query, { variables });
+    expect(body).toEqual({ data: { products: [{ left: 10 }], brand: { country: 'de' } } });
+    expect(gateway.subgraph('products').calls.at(-1)).toMatchObject({
+      query: expect.stringMatching(/@note\(any: ?\[\$any,? ?1\]\)/),
+      variables: { any: { a: 1 } },
+    });
+    const { calls } = gateway.subgraph('stock');
+    expect(calls).toHaveLength(1);
+    expect(calls[0]?.query.match(/@note\(any: ?\[\$any_0,? ?1\]\)/g)).toHaveLength(1);
+    expect(calls[0]?.variables).toMatchObject({ any_0: { a: 1 } });
+  });
+
+  test('forwards directives of mutations that are divided into several requests', async () => {
+    const query = `mutation ($any: Any) @note(any: $any) {
+      a: add(name: "A") { name left }
+      b: add(name: "B") { name left }
+    }`;
+    const { body } = await gateway.execute(query, { variables: { any: 1 } });
+    expect(body).toEqual({ data: { a: { name: 'A', left: 20 }, b: { name: 'B', left: 20 } } });
+    expect(gateway.subgraph('products').calls.at(-1)).toMatchObject({
+      query: expect.stringContaining('@note'),
+      variables: { any: 1 },
+    });
   });
 });
 
