@@ -51,12 +51,6 @@ export function flattenPlan({ node }: QueryPlan, schema: GraphQLSchema): readonl
         return current.nodes.reduce((before, child) => walk(child, before), after);
       case 'Parallel':
         return unionOf(current.nodes.map((child) => walk(child, after)));
-      case 'Condition':
-        return unionOf(
-          [current.ifClause, current.elseClause].map((clause) =>
-            clause === undefined ? after : walk(clause, after),
-          ),
-        );
       case 'Defer': {
         const last = current.primary.node === undefined ? after : walk(current.primary.node, after);
         for (const { depends, node: deferred } of current.deferred) {

@@ -29,8 +29,7 @@ export function maxPlanCost(costs: readonly PlanCost[]): PlanCost {
   };
 }
 
-/** The longest chain of fetches that the first response of a query or mutation waits for, with every condition at its
- *  most expensive; `undefined` for a subscription, which has no first response to wait for. */
+/** The longest chain of fetches that the first response of a query or mutation waits for; `undefined` for a subscription, which has no first response to wait for. */
 export function firstResponseDepthOf({ node }: QueryPlan): number | undefined {
   if (node?.kind === 'Subscription') return undefined;
   return node === undefined ? 0 : depthOf(node);
@@ -46,11 +45,6 @@ function depthOf(node: PlanNode): number {
       return node.nodes.reduce((sum, child) => sum + depthOf(child), 0);
     case 'Parallel':
       return Math.max(0, ...node.nodes.map(depthOf));
-    case 'Condition':
-      return Math.max(
-        0,
-        ...[node.ifClause, node.elseClause].map((clause) => (clause === undefined ? 0 : depthOf(clause))),
-      );
     case 'Defer':
       return node.primary.node === undefined ? 0 : depthOf(node.primary.node);
   }
@@ -61,8 +55,6 @@ export function hasDeferNode({ node }: QueryPlan): boolean {
   const has = (child: PlanNode): boolean =>
     child.kind === 'Defer' ||
     ('nodes' in child && child.nodes.some(has)) ||
-    ('node' in child && has(child.node)) ||
-    (child.kind === 'Condition' &&
-      [child.ifClause, child.elseClause].some((clause) => clause !== undefined && has(clause)));
+    ('node' in child && has(child.node));
   return node !== undefined && node.kind !== 'Subscription' && has(node);
 }

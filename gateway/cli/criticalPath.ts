@@ -45,12 +45,6 @@ export function findCriticalPaths(plan: QueryPlan): CriticalPaths {
         return longest(before, ...node.nodes.map((child) => follow(child, before, path)));
       case 'Flatten':
         return follow(node.node, before, node.path.join('.'));
-      case 'Condition':
-        return longest(
-          ...[node.ifClause, node.elseClause].map((clause) =>
-            clause === undefined ? before : follow(clause, before, path),
-          ),
-        );
       case 'Defer': {
         const primary = node.primary.node === undefined ? before : follow(node.primary.node, before, path);
         for (const block of node.deferred) {

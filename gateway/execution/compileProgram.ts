@@ -1,12 +1,5 @@
 import type { GraphQLSchema } from 'graphql';
-import type {
-  ConditionNode,
-  DeferNode,
-  FetchNode,
-  PlanNode,
-  QueryPlan,
-  SubscriptionNode,
-} from '../planning/queryPlan.ts';
+import type { DeferNode, FetchNode, PlanNode, QueryPlan, SubscriptionNode } from '../planning/queryPlan.ts';
 import type { FetchShapeRegistry } from './fetchShape.ts';
 import { createTargetCollector, type FlattenPath, parseFlattenPath } from './flattenPath.ts';
 import { omitTypenames, type ReducedFetch } from './omitTypenames.ts';
@@ -19,8 +12,6 @@ export interface CompileProgramOptions {
   readonly plan: QueryPlan;
   /** How many delivery groups there are, the primary data included. */
   readonly groupCount: number;
-  /** Values of the Boolean variables that condition nodes may name. */
-  readonly booleanVariables: Readonly<Record<string, unknown>>;
   readonly shapes: FetchShapeRegistry;
   readonly conditions: TypeConditions;
   /** The API schema. */
@@ -80,10 +71,6 @@ export function compileProgram(options: CompileProgramOptions): Program {
         return compile(current.node, [...path, ...parseFlattenPath(current.path)], after, group);
       case 'Fetch':
         return [addStep(current, path, after, group)];
-      case 'Condition': {
-        const chosen = chooseClause(current, options.booleanVariables);
-        return chosen === undefined ? after : compile(chosen, path, after, group);
-      }
       case 'Defer':
         return compileDefer(current, path, after, group);
     }
@@ -138,11 +125,4 @@ function compileFetchNode(
 /** The event is the result of the first step; all other steps wait for it. */
 function toSequenceNode({ primary, rest }: SubscriptionNode): PlanNode {
   return rest === undefined ? primary : { kind: 'Sequence', nodes: [primary, rest] };
-}
-
-function chooseClause(
-  node: ConditionNode,
-  booleans: Readonly<Record<string, unknown>>,
-): PlanNode | undefined {
-  return booleans[node.condition] === true ? node.ifClause : node.elseClause;
 }

@@ -288,7 +288,7 @@ export class Preparer {
       ),
       isFused,
       isSplitRefused: input?.isSplitOptional === true && planned?.isSplitByPlanner === false,
-      program: this.#compile(supergraph, normalized, variables, planned),
+      program: this.#compile(supergraph, normalized, planned),
       plan: planned?.plan,
       overrides,
       access,
@@ -300,7 +300,6 @@ export class Preparer {
   #compile(
     supergraph: Supergraph,
     { root, deferred }: NormalizedOperation,
-    variables: Readonly<Record<string, unknown>>,
     planned: PlannedOperation | undefined,
   ): Program {
     const plan: QueryPlan = planned?.plan ?? { kind: 'QueryPlan' };
@@ -314,7 +313,6 @@ export class Preparer {
       plan,
       schema: supergraph.apiSchema,
       groupCount: deferred.length + 1,
-      booleanVariables: variables,
       shapes: this.#shapeRegistryOf(supergraph),
       conditions: TypeConditions.forSupergraph(supergraph),
     };

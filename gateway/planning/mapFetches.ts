@@ -20,14 +20,6 @@ export function mapFetches(
         return { ...current, nodes: current.nodes.map(mapNode) };
       case 'Flatten':
         return { ...current, path: mapPath(current.path), node: mapNode(current.node) };
-      case 'Condition': {
-        const { ifClause, elseClause, ...rest } = current;
-        return {
-          ...rest,
-          ...(ifClause === undefined ? {} : { ifClause: mapNode(ifClause) }),
-          ...(elseClause === undefined ? {} : { elseClause: mapNode(elseClause) }),
-        };
-      }
       case 'Defer':
         return {
           ...current,

@@ -1,7 +1,7 @@
 import type { QueryPlan } from './queryPlan.ts';
 
 export interface PlanRequest {
-  /** A normalized, valid executable document with one operation: no fragment definitions, no constant conditions, no
+  /** A normalized, valid executable document with one operation: no fragment definitions, no conditions, no
    *  alias that equals the name of another field, and an explicit operation type. */
   readonly document: string;
   /** Whether `@defer` splits the plan. With false, the document contains no `@defer`. Each `@defer` has a unique number

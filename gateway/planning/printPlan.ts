@@ -25,8 +25,6 @@ function printNode(node: PlanNode | SubscriptionNode): string {
       return lines(`Flatten(path: "${node.path.join('.')}") {`, indent(`${printNode(node.node)},`), '}');
     case 'Fetch':
       return printFetch(node);
-    case 'Condition':
-      return printCondition(node.condition, node.ifClause, node.elseClause);
     case 'Defer':
       return printDefer(node);
     case 'Subscription':
@@ -45,22 +43,6 @@ function printFetch(node: FetchNode): string {
     `Fetch(service: "${node.serviceName}"${id}) {`,
     ...(node.requires === undefined ? [] : [indent(`${printRequires(node.requires)} =>`)]),
     indent(printOperation(node.operation)),
-    '}',
-  );
-}
-
-function printCondition(condition: string, ifClause?: PlanNode, elseClause?: PlanNode): string {
-  if (ifClause !== undefined && elseClause !== undefined) {
-    return lines(
-      `Condition(if: $${condition}) {`,
-      indent(lines('Then {', indent(printNode(ifClause)), '} Else {', indent(printNode(elseClause)), '}')),
-      '}',
-    );
-  }
-  const [word, clause] = ifClause === undefined ? ['Skip', elseClause] : ['Include', ifClause];
-  return lines(
-    `${word}(if: $${condition}) {`,
-    ...(clause === undefined ? [] : [indent(printNode(clause))]),
     '}',
   );
 }

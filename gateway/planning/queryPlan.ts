@@ -6,7 +6,7 @@ export interface QueryPlan {
   readonly node?: PlanNode | SubscriptionNode;
 }
 
-export type PlanNode = SequenceNode | ParallelNode | FetchNode | FlattenNode | ConditionNode | DeferNode;
+export type PlanNode = SequenceNode | ParallelNode | FetchNode | FlattenNode | DeferNode;
 
 interface SequenceNode {
   readonly kind: 'Sequence';
@@ -75,14 +75,6 @@ export interface FlattenNode {
   /** Response names, and `@` for every element of a list. A part may end with type conditions, as in `name|[A,B]`. */
   readonly path: readonly (string | number)[];
   readonly node: PlanNode;
-}
-
-export interface ConditionNode {
-  readonly kind: 'Condition';
-  /** Name of a Boolean variable without `$`. */
-  readonly condition: string;
-  readonly ifClause?: PlanNode;
-  readonly elseClause?: PlanNode;
 }
 
 export interface DeferNode {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { getOperationAST, parse } from 'graphql';
+import { getOperationAST, Kind, parse, print, visit } from 'graphql';
 import { relevantOverrides } from '../../gateway/operation/relevantOverrides.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import { loadSupergraphInProcess } from '../harness/loadSupergraphInProcess.ts';
@@ -25,9 +25,11 @@ describe('relevantOverrides', () => {
     'lists exactly the labels that change the plan of $name',
     async ({ source }) => {
       const document = parse(source);
+      // Operations are planned without `@skip` and `@include`.
+      const unconditional = print(visit(document, { [Kind.DIRECTIVE]: () => null }));
       const relevant = relevantOverrides(supergraph, document, getOperationAST(document) ?? undefined);
       const planWith = (overrides: readonly string[]) =>
-        supergraph.planner.plan({ document: source, shouldSplitDefer: false, overrides });
+        supergraph.planner.plan({ document: unconditional, shouldSplitDefer: false, overrides });
       const withNone = await planWith([]);
       expect(await planWith(labels.filter((label) => !relevant.includes(label)))).toEqual(withNone);
       for (const label of relevant) expect(await planWith([label])).not.toEqual(withNone);

@@ -156,8 +156,6 @@ function fetchesOf(node: PlanNode | SubscriptionNode | undefined): FetchNode[] {
     case 'Sequence':
     case 'Parallel':
       return node.nodes.flatMap(fetchesOf);
-    case 'Condition':
-      return [...fetchesOf(node.ifClause), ...fetchesOf(node.elseClause)];
     case 'Defer':
       return [node.primary, ...node.deferred].flatMap((part) => fetchesOf(part.node));
     case 'Subscription':

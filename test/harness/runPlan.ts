@@ -34,7 +34,6 @@ export interface RunningPlan {
 }
 
 interface RunPlanOptions {
-  readonly booleans?: Readonly<Record<string, unknown>>;
   /** The number of delivery groups, including the primary data. Default: 1. */
   readonly groupCount?: number;
   readonly context?: RequestContext;
@@ -49,13 +48,7 @@ interface RunPlanOptions {
 
 /** Starts a plan with a subgraph client whose calls the test responds to. */
 export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPlan {
-  const {
-    booleans: booleanVariables = {},
-    groupCount = 1,
-    context = createRequestContext(),
-    root,
-    rootTypes = '',
-  } = options;
+  const { groupCount = 1, context = createRequestContext(), root, rootTypes = '' } = options;
   const client = new FakeSubgraphClient();
   const completedGroups: number[] = [];
   const faults: unknown[] = [];
@@ -64,7 +57,6 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
   const compile = {
     plan: { kind: 'QueryPlan' as const, node },
     groupCount,
-    booleanVariables,
     shapes: new FetchShapeRegistry(),
     conditions,
     schema: buildSchema(sdl + rootTypes),

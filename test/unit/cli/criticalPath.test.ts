@@ -46,19 +46,6 @@ test('the critical path contains the deepest branch of each parallel step', () =
   ]);
 });
 
-test('the critical path contains the longer branch of a condition', () => {
-  const node: PlanNode = {
-    kind: 'Condition',
-    condition: 'full',
-    ifClause: fetch('a'),
-    elseClause: sequence(fetch('b'), fetch('c')),
-  };
-  expect(findCriticalPaths({ kind: 'QueryPlan', node }).initial).toEqual([
-    { subgraph: 'b', path: '' },
-    { subgraph: 'c', path: '' },
-  ]);
-});
-
 test("the critical path of a deferred block starts with the fetches it depends on, and that of a nested block with its parent's", () => {
   const node: PlanNode = {
     kind: 'Defer',

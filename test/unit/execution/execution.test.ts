@@ -68,26 +68,8 @@ describe('the order of fetches', () => {
     expect(client.calls).toHaveLength(3);
   });
 
-  test.each([
-    [{ v: true }, ['yes']],
-    [{ v: false }, ['no']],
-    [{}, ['no']],
-  ])('Condition: %j', async (booleans, asked) => {
-    const { client } = runPlan(
-      { kind: 'Condition', condition: 'v', ifClause: rootFetch('yes'), elseClause: rootFetch('no') },
-      { booleans },
-    );
-    await waitForTurns();
-    expect(client.calls.map(({ body }) => body.query)).toEqual(asked.map((field) => `{${field}}`));
-  });
-
-  test('Condition: an execution without steps completes at once', () => {
-    const { completedGroups } = runPlan({
-      kind: 'Condition',
-      condition: 'v',
-      ifClause: rootFetch('yes'),
-    });
-    expect(completedGroups).toEqual([0]);
+  test('an execution without steps completes at once', () => {
+    expect(runPlan({ kind: 'Parallel', nodes: [] }).completedGroups).toEqual([0]);
   });
 
   test('a step without objects sends no fetch, and the next step runs', async () => {

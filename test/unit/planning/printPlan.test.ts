@@ -113,23 +113,11 @@ QueryPlan {
   test.each([
     ['a sequence', '{ me { reviews { author { name } } } }'],
     ['parallel fetches', '{ me { reviews { body } friend { reviews { body } } } }'],
-    ['included parts', 'query ($a: Boolean!) { me { reviews @include(if: $a) { body } } }'],
-    ['skipped parts', 'query ($a: Boolean!) { me { reviews @skip(if: $a) { body } } }'],
     ['a mutation', 'mutation { review(body: "a") { author { name } } }'],
     ['a subscription', 'subscription { reviewed { author { name } } }'],
     ['no fetch', '{ __typename }'],
   ])("equals the planner's own output: %s", async (_what, document) => {
     const made = await plan(document);
     expect(printPlan(made)).toBe(prettyFormatQueryPlan(structuredClone(made) as ApolloPlan));
-  });
-
-  test('shows both branches of a @defer with a variable condition', async () => {
-    const text = printPlan(await plan('query ($late: Boolean!) { me { ... @defer(if: $late) { name } } }'));
-    expect(text.split('\n').slice(0, 4)).toEqual([
-      'QueryPlan {',
-      '  Condition(if: $late) {',
-      '    Then {',
-      '      Defer {',
-    ]);
   });
 });
