@@ -19,6 +19,7 @@ import {
   argumentOf,
   type CompositeDefinition,
   compositesOf,
+  implementsInterface,
   isComposite,
   joinDirective,
   joinsOf,
@@ -116,10 +117,6 @@ function requiresOfField(field: FieldDefinitionNode, graph: string): string | un
   const join = joinsOf(field, 'join__field').find((directive) => argumentOf(directive, 'graph') === graph);
   if (join === undefined || argumentOf(join, 'contextArguments') !== undefined) return undefined;
   return argumentOf(join, 'requires');
-}
-
-function implementsInterface(type: CompositeDefinition | undefined, interfaceName: string): boolean {
-  return type?.interfaces?.some(({ name }) => name.value === interfaceName) ?? false;
 }
 
 /** Composite types of the top-level fields of these field sets. */

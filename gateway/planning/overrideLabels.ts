@@ -7,7 +7,7 @@ import {
   parse,
   type SelectionSetNode,
 } from 'graphql';
-import { argumentOf, namedTypeOf, parseFieldSet } from './supergraphDocument.ts';
+import { argumentOf, contextArgumentsOf, namedTypeOf, parseFieldSet } from './supergraphDocument.ts';
 
 /** Labels of progressive `@override`s by schema coordinate: `Type.field`, or `Type` for any selection on the type.
  *  Coordinates without an entry depend on no label. */
@@ -133,7 +133,7 @@ function relatedTypesOf({ name, supertypes, subtypes }: JoinedType, types: Joine
 /** Coordinates of all fields of a field set. The braces around it are optional. */
 function coordinatesOf(fieldSet: string, typeName: string, types: JoinedTypes): ReadonlySet<string> {
   const found = new Set<string>();
-  const set = parseFieldSet(fieldSet.replace(/^\s*\{(.*)\}\s*$/s, '$1'));
+  const set = parseFieldSet(fieldSet);
   if (set !== undefined) walk(set, typeName);
   return found;
 
@@ -154,17 +154,11 @@ function coordinatesOf(fieldSet: string, typeName: string, types: JoinedTypes): 
 /** Coordinates of the context selections of a field, on every type that may set the context. Which type does so depends
  *  on the path to the field in an operation. */
 function contextCoordinatesOf(join: ConstDirectiveNode, types: JoinedTypes): string[] {
-  const argument = join.arguments?.find((candidate) => nameOf(candidate) === 'contextArguments')?.value;
-  if (argument?.kind !== Kind.LIST) return [];
-  return argument.values.flatMap((value) => {
-    if (value.kind !== Kind.OBJECT) return [];
-    const member = (name: string) => value.fields.find((field) => nameOf(field) === name)?.value;
-    const [context, selection] = [member('context'), member('selection')];
-    if (context?.kind !== Kind.STRING || selection?.kind !== Kind.STRING) return [];
-    return [...types.values()]
-      .filter(({ contexts }) => contexts.includes(context.value))
-      .flatMap(({ name }) => [...coordinatesOf(selection.value, name, types)]);
-  });
+  return contextArgumentsOf(join).flatMap(({ context, selection }) =>
+    [...types.values()]
+      .filter(({ contexts }) => contexts.includes(context))
+      .flatMap(({ name }) => [...coordinatesOf(selection, name, types)]),
+  );
 }
 
 /** Adds each label to all direct and transitive dependents of its field. */

@@ -7,7 +7,12 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
-import { type CompositeDefinition, namedTypeOf, parseFieldSet } from './supergraphDocument.ts';
+import {
+  type CompositeDefinition,
+  implementsInterface,
+  namedTypeOf,
+  parseFieldSet,
+} from './supergraphDocument.ts';
 
 /** A field with arguments as a `@requires` selects it. The planner merges fields by response name and ignores their
  *  arguments, so that its supergraph has a placeholder field for each field and each set of arguments. */
@@ -157,9 +162,7 @@ export class PlaceholderFields implements RequiredArguments {
     this.#types.set(typeName, { ...type, fields: [...type.fields, placeholder] });
     if (type.kind !== Kind.INTERFACE_TYPE_DEFINITION) return;
     for (const [name, other] of this.#types) {
-      if (other.interfaces?.some((implemented) => implemented.name.value === typeName)) {
-        this.#definePlaceholder(name, required);
-      }
+      if (implementsInterface(other, typeName)) this.#definePlaceholder(name, required);
     }
   }
 }

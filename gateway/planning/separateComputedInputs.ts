@@ -19,6 +19,7 @@ import {
   argumentOf,
   type CompositeDefinition,
   compositesOf,
+  implementsInterface,
   isComposite,
   joinDirective,
   namedTypeOf,
@@ -215,9 +216,7 @@ class ReducedSubgraph {
       this.#addType(namedTypeOf(field));
     }
     for (const [name, other] of this.#types) {
-      const isImplementation = (candidate: CompositeDefinition, parent: string): boolean =>
-        candidate.interfaces?.some((implemented) => implemented.name.value === parent) ?? false;
-      if (isImplementation(other, typeName) || isImplementation(type, name)) this.#addType(name);
+      if (implementsInterface(other, typeName) || implementsInterface(type, name)) this.#addType(name);
     }
   }
 

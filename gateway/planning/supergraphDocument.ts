@@ -131,11 +131,32 @@ export function replaceArgument(
   };
 }
 
-/** Parses the field set of a `@requires`, `@provides` or `@key`. `undefined` for an absent or blank field set. */
+/** Parses the field set of a `@requires`, `@provides`, `@key` or `@fromContext`, which may be in braces. `undefined` for
+ *  an absent or blank field set. */
 export function parseFieldSet(fieldSet: string | undefined): SelectionSetNode | undefined {
-  if (fieldSet === undefined || fieldSet.trim() === '') return undefined;
-  const [operation] = parse(`{${fieldSet}}`, { noLocation: true }).definitions;
+  const text = fieldSet?.trim() ?? '';
+  if (text === '') return undefined;
+  const [operation] = parse(text.startsWith('{') ? text : `{${text}}`, { noLocation: true }).definitions;
   return operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet : undefined;
+}
+
+/** The `@fromContext` arguments of a field with this `@join__field`. `selection`: a field set. */
+export function contextArgumentsOf(
+  join: ConstDirectiveNode,
+): { readonly context: string; readonly selection: string }[] {
+  const given = join.arguments?.find(({ name }) => name.value === 'contextArguments')?.value;
+  if (given?.kind !== Kind.LIST) return [];
+  return given.values.flatMap((value) => {
+    if (value.kind !== Kind.OBJECT) return [];
+    const member = (name: string) => value.fields.find((field) => field.name.value === name)?.value;
+    const [context, selection] = [member('context'), member('selection')];
+    if (context?.kind !== Kind.STRING || selection?.kind !== Kind.STRING) return [];
+    return { context: context.value, selection: selection.value };
+  });
+}
+
+export function implementsInterface(type: CompositeDefinition | undefined, interfaceName: string): boolean {
+  return type?.interfaces?.some(({ name }) => name.value === interfaceName) ?? false;
 }
 
 /** The name of the type of a field or a variable, without list and non-null wrappers. */

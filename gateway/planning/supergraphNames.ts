@@ -1,13 +1,5 @@
-import {
-  type DocumentNode,
-  type FieldDefinitionNode,
-  type FieldNode,
-  Kind,
-  parse,
-  print,
-  visit,
-} from 'graphql';
-import { joinsOf } from './supergraphDocument.ts';
+import { type DocumentNode, type FieldDefinitionNode, type FieldNode, Kind, print, visit } from 'graphql';
+import { contextArgumentsOf, joinsOf, parseFieldSet } from './supergraphDocument.ts';
 
 /** Names of a supergraph, also of elements that clients do not see. Can be sent between threads. */
 export interface SupergraphNames {
@@ -79,18 +71,9 @@ export function argumentsText({ arguments: given = [] }: FieldNode): string {
 /** The fields that the `@fromContext` arguments of a field select. */
 function contextSelectionsOf(field: FieldDefinitionNode): FieldNode[] {
   const selected: FieldNode[] = [];
-  for (const join of joinsOf(field, 'join__field')) {
-    const given = join.arguments?.find(({ name }) => name.value === 'contextArguments')?.value;
-    if (given?.kind !== Kind.LIST) continue;
-    for (const argument of given.values) {
-      if (argument.kind !== Kind.OBJECT) continue;
-      const selection = argument.fields.find(({ name }) => name.value === 'selection')?.value;
-      if (selection?.kind !== Kind.STRING) continue;
-      // A selection of fragments has no braces.
-      const text = selection.value.trim();
-      const set = parse(text.startsWith('{') ? text : `{${text}}`, { noLocation: true });
-      visit(set, { [Kind.FIELD]: (node) => void selected.push(node) });
-    }
+  for (const { selection } of joinsOf(field, 'join__field').flatMap(contextArgumentsOf)) {
+    const set = parseFieldSet(selection);
+    if (set !== undefined) visit(set, { [Kind.FIELD]: (node) => void selected.push(node) });
   }
   return selected;
 }
