@@ -12,7 +12,7 @@ import {
 import { mapFetches } from './mapFetches.ts';
 import type { FetchNode, QueryPlan, RequiresSelection } from './queryPlan.ts';
 import type { RequiredArguments, RequiredField, RequiredUse } from './requiredArguments.ts';
-import { usedVariableDefinitions } from './usedVariableDefinitions.ts';
+import { withUsedVariables } from './usedVariableDefinitions.ts';
 
 /** Whether one object can have both types. */
 type CanOverlap = (left: string, right: string) => boolean;
@@ -280,16 +280,12 @@ function replaceEntitiesSelection(
   entities: FieldNode,
   usages: readonly string[],
 ): Pick<FetchNode, 'operation' | 'variableUsages'> {
-  const variableDefinitions = usedVariableDefinitions(operation, entities);
-  const names = new Set(variableDefinitions.map(({ variable }) => variable.name.value));
-  return {
-    operation: print({
-      ...operation,
-      variableDefinitions,
-      selectionSet: { kind: Kind.SELECTION_SET, selections: [entities] },
-    }),
-    variableUsages: usages.filter((name) => names.has(name)),
-  };
+  const narrowed = withUsedVariables({
+    ...operation,
+    selectionSet: { kind: Kind.SELECTION_SET, selections: [entities] },
+  });
+  const names = new Set(narrowed.variableDefinitions?.map(({ variable }) => variable.name.value));
+  return { operation: print(narrowed), variableUsages: usages.filter((name) => names.has(name)) };
 }
 
 function dropUnused(

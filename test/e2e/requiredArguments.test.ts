@@ -104,7 +104,12 @@ const shop = [
 
 let gateway: InlineGateway;
 beforeAll(async () => {
-  gateway = await startInlineGateway({ subgraphs: shop });
+  gateway = await startInlineGateway({
+    subgraphs: shop.map((subgraph) => ({
+      ...subgraph,
+      sdl: `directive @trace(id: ID) on QUERY ${subgraph.sdl}`,
+    })),
+  });
 });
 afterAll(() => gateway.close());
 afterEach(() => gateway.subgraph('shipping').reset());
@@ -163,6 +168,16 @@ describe('a field with arguments in a @requires', () => {
   test('takes one request to the subgraph for any number of values', async () => {
     await dataOf('{ products { inEuro inDollar byDefault box crate carrier } }');
     expect(gateway.subgraph('shipping').calls).toHaveLength(1);
+  });
+
+  test('has a separate value in an operation with a directive', async () => {
+    const query = 'query ($id: ID) @trace(id: $id) { product { inEuro inDollar } }';
+    expect(await dataOf(query, { id: 'x' })).toEqual({
+      product: { inEuro: 'euro 101', inDollar: 'dollar 102 tax 1' },
+    });
+    expect(gateway.subgraph('shipping').calls).toMatchObject([
+      { query: expect.stringContaining('@trace'), variables: { id_0: 'x' } },
+    ]);
   });
 
   test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
