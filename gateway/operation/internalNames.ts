@@ -64,10 +64,10 @@ export class InternalNames {
       : responseName;
   }
 
-  /** Whether `@fromContext` selects the field with other arguments. */
+  /** Whether a `@fromContext` selects the field with other arguments. */
   #differsFromContext(field: FieldNode): boolean {
     const ofContext = this.#contextFields.get(field.name.value);
-    return ofContext !== undefined && ofContext !== argumentsText(field);
+    return ofContext !== undefined && !(ofContext.size === 1 && ofContext.has(argumentsText(field)));
   }
 }
 

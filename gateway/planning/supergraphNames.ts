@@ -10,8 +10,8 @@ export interface SupergraphNames {
   /** The object types of each interface and union. */
   readonly members: ReadonlyMap<string, ReadonlySet<string>>;
   readonly enumValues: ReadonlyMap<string, ReadonlySet<string>>;
-  /** The fields that `@fromContext` selects, with their arguments as text. */
-  readonly contextFields: ReadonlyMap<string, string>;
+  /** The fields that `@fromContext` selects, with their arguments as text, which may differ between the selections. */
+  readonly contextFields: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 export function readSupergraphNames(supergraph: DocumentNode): SupergraphNames {
@@ -20,7 +20,7 @@ export function readSupergraphNames(supergraph: DocumentNode): SupergraphNames {
   const compositeTypes = new Set<string>();
   const members = new Map<string, Set<string>>();
   const enumValues = new Map<string, ReadonlySet<string>>();
-  const contextFields = new Map<string, string>();
+  const contextFields = new Map<string, Set<string>>();
   const addMember = (parent: string, member: string): void => {
     const known = members.get(parent);
     if (known === undefined) members.set(parent, new Set([member]));
@@ -55,7 +55,8 @@ export function readSupergraphNames(supergraph: DocumentNode): SupergraphNames {
       for (const field of definition.fields ?? []) {
         fields.add(field.name.value);
         for (const selected of contextSelectionsOf(field)) {
-          contextFields.set(selected.name.value, argumentsText(selected));
+          const known = contextFields.get(selected.name.value) ?? new Set();
+          contextFields.set(selected.name.value, known.add(argumentsText(selected)));
         }
       }
     }
