@@ -66,7 +66,8 @@ export const mutationCost = 10;
 
 /** Compiles the estimate of an operation by the cost specification: a field with selections costs 1, or its weight, and
  *  what it selects, all of it for every expected element of a list. Of several fragments on one abstract type, those of
- *  the most expensive object type count, as do its weights and sizes for the fields of an interface. Fields that are selected several times count several times. */
+ *  the most expensive object type count, as do its weights and sizes for the fields of an interface. Fields that are
+ *  selected several times count several times. */
 export function compileCost(options: CompileCostOptions): EstimateCost {
   const { schema, operation } = options;
   const rootType = schema.getRootType(operation.operation) as GraphQLObjectType;

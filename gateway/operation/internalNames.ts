@@ -26,10 +26,7 @@ export class InternalNames {
   static forSupergraph(supergraph: Supergraph): InternalNames {
     let names = bySupergraph.get(supergraph);
     if (names === undefined) {
-      names = new InternalNames(
-        supergraph.names,
-        /\bisInterfaceObject\s*:\s*true\b/.test(supergraph.sdl),
-      );
+      names = new InternalNames(supergraph.names, /\bisInterfaceObject\s*:\s*true\b/.test(supergraph.sdl));
       bySupergraph.set(supergraph, names);
     }
     return names;

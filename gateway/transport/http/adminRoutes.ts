@@ -15,7 +15,8 @@ interface PlanQuery {
 }
 
 /** Adds `GET /supergraph`, the supergraph in use, the reason of the newest refusal and why the source cannot be read, and
- *  `GET /plan?operation=…`, a query plan, with `&override=…` for each label that is on. Returns a function that stops observing the supergraph. */
+ *  `GET /plan?operation=…`, a query plan, with `&override=…` for each label that is on. Returns a function that stops
+ *  observing the supergraph. */
 export function addAdminRoutes(server: FastifyInstance, { supergraphs, explain }: AdminOptions): () => void {
   let loadedAt = supergraphs.current() === undefined ? undefined : new Date();
   const unsubscribe = supergraphs.onChange(() => {
