@@ -29,7 +29,8 @@ export function maxPlanCost(costs: readonly PlanCost[]): PlanCost {
   };
 }
 
-/** The longest chain of fetches that the first response of a query or mutation waits for; `undefined` for a subscription, which has no first response to wait for. */
+/** The longest chain of fetches that the first response of a query or mutation waits for; `undefined` for a subscription,
+ *  which has no first response to wait for. */
 export function firstResponseDepthOf({ node }: QueryPlan): number | undefined {
   if (node?.kind === 'Subscription') return undefined;
   return node === undefined ? 0 : depthOf(node);

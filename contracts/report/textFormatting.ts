@@ -32,8 +32,3 @@ function escapeCharacter(character: string): string {
 export function toSingleLine(text: string): string {
   return text.trim().replaceAll(/\s*\n\s*/g, ' ');
 }
-
-/** Whether the location of a finding is a running subgraph instead of a file. */
-export function isUrl(file: string): boolean {
-  return /^https?:\/\//i.test(file) && URL.canParse(file);
-}

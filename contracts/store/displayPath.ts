@@ -1,5 +1,5 @@
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { isUrl } from '../report/textFormatting.ts';
+import { isHttpUrl } from '../../gateway/config/isHttpUrl.ts';
 import { findRepositoryRoot } from './git.ts';
 
 /** A path as a user in the working directory would write it: relative when it is below, absolute otherwise. Always
@@ -16,7 +16,7 @@ export function repositoryPath(displayed: string): string {
   const [, revision = '', path = displayed] = isAbsolute(displayed)
     ? []
     : (/^([^:]+:)(.+)$/.exec(displayed) ?? []);
-  if (root === undefined || isUrl(displayed)) return displayed;
+  if (root === undefined || isHttpUrl(displayed)) return displayed;
   return `${revision}${pathBelow(root, resolve(path))}`;
 }
 

@@ -5,6 +5,9 @@ const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as co
 /** The longest duration of an option, in milliseconds. */
 export const maxDurationMs = maxTimerMs;
 
+/** The same in whole hours, for messages. */
+export const maxDurationText = '596h';
+
 /** Parses `250ms`, `2s`, `1.5m`, `1h` or `1d` to milliseconds; `undefined` for anything else. */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text.trim());

@@ -1,4 +1,5 @@
 import { type ConfigJsonSchema, createConfigJsonSchema } from './configJsonSchema.ts';
+import { maxDurationText } from './duration.ts';
 
 const introduction = `# Configuration
 
@@ -19,7 +20,7 @@ subgraphs:
 - **Precedence**: the command line overrides the file, and the file overrides the defaults. For one subgraph, its own
   section overrides \`subgraphs.all\`.
 - **Durations** have a unit: \`250ms\`, \`2s\`, \`5m\`, \`1h\`. A number without a unit is in milliseconds. The
-  maximum is \`596h\`.
+  maximum is \`${maxDurationText}\`.
 - **Sizes** have a unit, in steps of 1024: \`512B\`, \`64KB\`, \`1MB\`, \`2GB\`. A number without a unit is in bytes.
 - **Environment variables**: \`\${NAME}\` in any text is replaced by the value of the variable, which must be set.
   \`\${NAME:-default}\` uses the default if the variable is unset or empty. Quote it inside \`{ … }\`.

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { durationMsOf, formatDuration, maxDurationMs, parseWholeNumber } from './duration.ts';
+import {
+  durationMsOf,
+  formatDuration,
+  maxDurationMs,
+  maxDurationText,
+  parseWholeNumber,
+} from './duration.ts';
 import { isHttpUrl } from './isHttpUrl.ts';
 import { formatSize, parseSize } from './size.ts';
 
@@ -89,7 +95,7 @@ export function integer({ min = 0, max }: Bounds = {}) {
 export function duration({ min = 0 }: { readonly min?: number } = {}) {
   return numberScalar({
     title: 'duration',
-    expected: `a duration such as 250ms, 2s, 5m or 1h, ${min === 0 ? '' : `at least ${formatDuration(min)} and `}at most 596h`,
+    expected: `a duration such as 250ms, 2s, 5m or 1h, ${min === 0 ? '' : `at least ${formatDuration(min)} and `}at most ${maxDurationText}`,
     pattern: '\\d+((\\.\\d+)?(ms|s|m|h|d))?',
     parse: durationMsOf,
     min,

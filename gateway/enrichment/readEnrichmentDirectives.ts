@@ -1,5 +1,5 @@
 import { type ConstDirectiveNode, type DocumentNode, Kind, print } from 'graphql';
-import { maxDurationMs, parseDuration } from '../config/duration.ts';
+import { maxDurationMs, maxDurationText, parseDuration } from '../config/duration.ts';
 import type { EnrichmentPriority } from '../operation/enrichmentRule.ts';
 import { nonNullArgumentsOf } from '../planning/linkedDirectives.ts';
 import { usesOfDirective } from '../planning/tributaryDirectives.ts';
@@ -58,7 +58,7 @@ function readArguments(
     return parsed;
   };
   return {
-    budgetMs: read('budget', 'a duration such as 50ms or 1s, at most 596h', (text) => {
+    budgetMs: read('budget', `a duration such as 50ms or 1s, at most ${maxDurationText}`, (text) => {
       const ms = parseDuration(text);
       return ms !== undefined && ms <= maxDurationMs ? ms : undefined;
     }),

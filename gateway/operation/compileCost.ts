@@ -15,6 +15,7 @@ import {
   getNullableType,
   isCompositeType,
   isInputObjectType,
+  isInterfaceType,
   isListType,
   isObjectType,
   isUnionType,
@@ -174,9 +175,9 @@ class CostCompiler {
     const known = this.#fieldCosts.get(key);
     if (known !== undefined) return known;
     const { weights, listSizes } = this.#options.rules;
-    const types = this.#objectTypesOf(parent);
+    const types = possibleTypesOf(this.#options.schema, parent);
     const isRuled = weights.has(key) || listSizes.has(key) || types.length === 0;
-    const owners = isRuled && !types.includes(parent) ? [parent, ...types] : types;
+    const owners = isRuled && isInterfaceType(parent) ? [parent, ...types] : types;
     const weightOf = (owner: ObjectOrInterface): number => {
       const type = getNamedType((owner.getFields()[name] as OutputField).type);
       return weights.get(`${owner.name}.${name}`) ?? this.#weightOfType(type);
@@ -194,14 +195,11 @@ class CostCompiler {
   }
 
   #weightOfType(type: GraphQLNamedType): number {
-    const { weights } = this.#options.rules;
-    if (!isCompositeType(type)) return weights.get(type.name) ?? 0;
-    const ofTypes = this.#objectTypesOf(type).map(({ name }) => weights.get(name) ?? 1);
-    return weights.get(type.name) ?? (ofTypes.length === 0 ? 1 : Math.max(...ofTypes));
-  }
-
-  #objectTypesOf(type: GraphQLCompositeType): readonly ObjectOrInterface[] {
-    return isObjectType(type) ? [type] : this.#options.schema.getPossibleTypes(type);
+    const { schema, rules } = this.#options;
+    const weight = rules.weights.get(type.name);
+    if (weight !== undefined || !isCompositeType(type)) return weight ?? 0;
+    const ofTypes = possibleTypesOf(schema, type).map(({ name }) => rules.weights.get(name) ?? 1);
+    return ofTypes.length === 0 ? 1 : Math.max(...ofTypes);
   }
 
   #ofArguments(field: FieldNode, { args }: OutputField, owners: readonly ObjectOrInterface[]): Cost[] {

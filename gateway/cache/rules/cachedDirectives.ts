@@ -1,5 +1,5 @@
 import { type ConstDirectiveNode, type ConstValueNode, type DocumentNode, Kind, print } from 'graphql';
-import { maxDurationMs, parseDuration } from '../../config/duration.ts';
+import { maxDurationMs, maxDurationText, parseDuration } from '../../config/duration.ts';
 import { isCacheTag } from '../../config/isCacheTag.ts';
 import { nonNullArgumentsOf } from '../../planning/linkedDirectives.ts';
 import { usesOfDirective } from '../../planning/tributaryDirectives.ts';
@@ -44,7 +44,7 @@ function parseDirective(
     if (value === undefined && name !== 'maxAge') return 0;
     const ms = value?.kind === Kind.STRING ? parseDuration(value.value) : undefined;
     if (ms !== undefined && ms <= maxDurationMs) return ms;
-    return reportProblem(name, value, 'a duration such as 250ms, 5s, 10m or 1h, at most 596h');
+    return reportProblem(name, value, `a duration such as 250ms, 5s, 10m or 1h, at most ${maxDurationText}`);
   };
   const scopeOf = (): DeclaredRule['scope'] => {
     const value = values.get('scope');
