@@ -58,6 +58,19 @@ afterAll(async () => {
 /** For processes that live to the end of the test. With less, a pause of this process would make one take the other for dead. */
 const patientReclaim = { reclaimAfter: 60_000 };
 
+/** Two processes: one has begun a job, and the other reaches Redis through a proxy. */
+async function startJoinableJob() {
+  const prefix = randomUUID();
+  const started = new AsyncDisposableStack();
+  const proxy = started.use(await startPausableProxy(server.port));
+  const one = started.use(createEnrichmentReplica(server.url, prefix, patientReclaim));
+  const proxyUrl = `redis://127.0.0.1:${proxy.port}`;
+  const other = started.use(createEnrichmentReplica(proxyUrl, prefix, patientReclaim));
+  const attempt = new ControlledAttempt();
+  await enqueueJob(one.enrichments, jobOf('a'), attempt);
+  return { proxy, one, other, attempt, [Symbol.asyncDispose]: () => started.disposeAsync() };
+}
+
 /** Closes a process that cannot store everything: its timeouts pass. */
 async function closeWithTimeouts({
   enrichments,
@@ -166,13 +179,8 @@ describe('Two processes that share Redis', () => {
   });
 
   test('run equal jobs once, also when two responses of the second process overlap', async () => {
-    const prefix = randomUUID();
-    await using proxy = await startPausableProxy(server.port);
-    const proxyUrl = `redis://127.0.0.1:${proxy.port}`;
-    await using one = createEnrichmentReplica(server.url, prefix, patientReclaim);
-    await using other = createEnrichmentReplica(proxyUrl, prefix, patientReclaim);
-    const attempt = new ControlledAttempt();
-    await enqueueJob(one.enrichments, jobOf('a'), attempt);
+    await using started = await startJoinableJob();
+    const { proxy, one, other, attempt } = started;
     const joining = proxy.pauseAt(joinRun.sha);
     const enqueued = [enqueueJob(other.enrichments, jobOf('a'))];
     await joining;
@@ -191,13 +199,8 @@ describe('Two processes that share Redis', () => {
   });
 
   test('run equal jobs once, also when the second process reconnects while it joins the first', async () => {
-    const prefix = randomUUID();
-    await using proxy = await startPausableProxy(server.port);
-    const proxyUrl = `redis://127.0.0.1:${proxy.port}`;
-    await using one = createEnrichmentReplica(server.url, prefix, patientReclaim);
-    await using other = createEnrichmentReplica(proxyUrl, prefix, patientReclaim);
-    const attempt = new ControlledAttempt();
-    await enqueueJob(one.enrichments, jobOf('a'), attempt);
+    await using started = await startJoinableJob();
+    const { proxy, one, other, attempt } = started;
     await enqueueJob(other.enrichments, jobOf('b'));
     const joining = proxy.pauseAt(joinRun.sha);
     const enqueued = enqueueJob(other.enrichments, jobOf('a'));

@@ -33,7 +33,7 @@ test('a read whose command a busy process has not sent yet gets up to 10 ms more
   expect(events).toEqual(['timeout']);
 });
 
-test('a cancelled read does not time out, whatever it was waiting for', async () => {
+test('a cancelled read does not time out in any of its steps', async () => {
   for (const steps of [[], [20], [20, 10]]) {
     const { timers, events, cancel, nextTurn } = schedule();
     for (const ms of steps) timers.fire(ms);

@@ -135,7 +135,8 @@ class Shop implements AsyncDisposable {
     this.fetched.push(addresses.map(({ url }) => url).sort());
     if (this.gate !== undefined) await Promise.race([this.gate.pass(), abortOf(signal)]);
     return addresses.map((address) => {
-      const answer = this.running[address.url] ?? this.running[address.name] ?? new Error('nobody is there');
+      const answer =
+        this.running[address.url] ?? this.running[address.name] ?? new Error('there is no server');
       return {
         ...address,
         ...(typeof answer === 'string' ? { sdl: answer } : { unreachable: answer.message }),

@@ -160,7 +160,7 @@ describe('an operation that GraphiQL runs', () => {
     expect(shown).toEqual([{ data: { a: 1 } }, { data: { a: 1 }, errors: [{ message: 'network error' }] }]);
   });
 
-  test('is sent with the headers of its tab in place of those of the page, in whatever case', async () => {
+  test('is sent with the headers of its tab in place of those of the page, in upper or lower case', async () => {
     responses.push(() => Response.json({ data: { a: 1 } }));
     await run('{ a }', { Accept: 'application/json', 'Content-Type': 'application/json', 'X-User': 'ann' });
     expect(Object.fromEntries(new Headers(requests[0]?.headers))).toEqual({
