@@ -1,5 +1,5 @@
 /** @jsxImportSource preact */
-import { formatTime } from './format.ts';
+import { formatCountOf, formatTime } from './format.ts';
 import { Section, TableFrame } from './Section.tsx';
 
 /** The part of `GET /contracts` that the page shows. */
@@ -39,9 +39,10 @@ export function Contracts({ contracts }: { contracts: unknown }) {
         </p>
       ) : (
         <p>
-          Guard: <strong>{guard}</strong>. {store.operations} operations of {store.subgraphs} subgraphs are
-          under contract. {lastCheck ? describeCheck(lastCheck) : 'No supergraph was checked yet.'}{' '}
-          {refusals.length > 0 && `${refusals.length} supergraphs were refused.`}
+          Guard: <strong>{guard}</strong>. Under contract: {formatCountOf(store.operations, 'operation')} of{' '}
+          {formatCountOf(store.subgraphs, 'subgraph')}.{' '}
+          {lastCheck ? describeCheck(lastCheck) : 'No supergraph was checked yet.'}{' '}
+          {refusals.length > 0 && `Refused: ${formatCountOf(refusals.length, 'supergraph')}.`}
         </p>
       )}
       {lastCheck && lastCheck.broken.length > 0 && (
@@ -97,6 +98,7 @@ export function Contracts({ contracts }: { contracts: unknown }) {
 }
 
 function describeCheck({ at, outcome, broken }: NonNullable<ContractState['lastCheck']>): string {
-  const breaks = broken.length === 0 ? 'no operation breaks' : `${broken.length} operations break`;
+  const breaks =
+    broken.length === 0 ? 'no operation breaks' : `broken: ${formatCountOf(broken.length, 'operation')}`;
   return `The last check, at ${formatTime(at)}: ${outcome}, ${breaks}.`;
 }

@@ -1,7 +1,7 @@
 /** @jsxImportSource preact */
 import { useEffect, useState } from 'preact/hooks';
 import type { InsightsData, OperationInsights } from '../insightsData.ts';
-import { formatCount, formatMs, formatShare, formatTime } from './format.ts';
+import { formatCount, formatCountOf, formatMs, formatShare, formatTime } from './format.ts';
 import { Plan } from './Plan.tsx';
 import { Section, TableFrame } from './Section.tsx';
 
@@ -28,8 +28,8 @@ export function Operations({ data }: { data: InsightsData }) {
       id="operations"
       title="Operations"
       note={`Those whose answers took the most time together come first. Counts are of the newest five to ten minutes with requests.${
-        others > 0 ? ` ${formatCount(others)} more are recorded.` : ''
-      }${unrecordedRequests > 0 ? ` ${formatCount(unrecordedRequests)} requests were not recorded: too many operations.` : ''}`}
+        others > 0 ? ` Recorded besides: ${formatCountOf(others, 'operation')}.` : ''
+      }${unrecordedRequests > 0 ? ` Not recorded, because of too many operations: ${formatCountOf(unrecordedRequests, 'request')}.` : ''}`}
     >
       <TableFrame label="Operations">
         <table>

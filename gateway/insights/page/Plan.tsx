@@ -1,6 +1,6 @@
 /** @jsxImportSource preact */
 import type { FetchInsights, PlanInsights, WhatIf } from '../insightsData.ts';
-import { formatMs, formatPath, formatShare } from './format.ts';
+import { formatCountOf, formatMs, formatPath, formatShare } from './format.ts';
 import { TableFrame } from './Section.tsx';
 
 export function Plan({ plan, number }: { plan: PlanInsights; number: number | undefined }) {
@@ -15,7 +15,7 @@ export function Plan({ plan, number }: { plan: PlanInsights; number: number | un
     <div class="plan">
       <h4>{title}</h4>
       <p class="soft">
-        {recorded} answers were recorded step by step. The first payload waits for{' '}
+        Times of {formatCountOf(recorded, 'answer')}, recorded step by step. The first payload waits for{' '}
         <strong>{[...critical].map((index) => fetches[index]?.subgraph).join(' → ') || 'no fetch'}</strong>,
         besides {formatMs(timings.planningMs)} of planning, {formatMs(timings.budgetMs)} of latency budgets
         and {formatMs(timings.shapingMs)} of making the payload.

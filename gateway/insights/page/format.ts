@@ -21,6 +21,11 @@ export function formatCount(count: number): string {
   return count.toLocaleString('en');
 }
 
+/** `1 answer`, `2,000 answers`. */
+export function formatCountOf(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** The time of the day, with the date unless that is today. */
 export function formatTime(iso: string, now = new Date()): string {
   const time = new Date(iso);
