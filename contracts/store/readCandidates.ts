@@ -1,12 +1,12 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 import { messageOf } from '../../gateway/errors.ts';
+import { describeReadError } from '../../gateway/files/describeReadError.ts';
+import { readTextFile } from '../../gateway/files/readTextFile.ts';
 import { fetchSubgraphSdl, type SubgraphAddress } from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { SubgraphContract } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
 import { displayPath } from './displayPath.ts';
 import { placeholderUrl, readSchema } from './schemaFile.ts';
-import { decodeUtf8 } from './storeFiles.ts';
 
 export interface ReadCandidatesOptions {
   /** The accepted contracts. A candidate has the URL of its contract. */
@@ -61,19 +61,13 @@ async function readCandidate(name: string, source: string, options: ReadCandidat
 }
 
 async function readText(name: string, path: string): Promise<string | Finding> {
-  let reason = 'is not UTF-8';
-  try {
-    const text = decodeUtf8(await readFile(path));
-    if (text !== undefined) return text;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
-  }
-  return createFinding('candidate-unreadable', {
-    message: `${displayPath(path)} ${reason}.`,
-    location: { file: displayPath(path), line: 1, column: 1 },
-    subgraph: name,
-  });
+  return await readTextFile(path).catch((error: unknown) =>
+    createFinding('candidate-unreadable', {
+      message: `${displayPath(path)} ${describeReadError(error)}.`,
+      location: { file: displayPath(path), line: 1, column: 1 },
+      subgraph: name,
+    }),
+  );
 }
 
 async function fetchText(

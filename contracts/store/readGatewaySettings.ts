@@ -1,17 +1,17 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ConfigProblem } from '../../gateway/config/configError.ts';
 import { maxDurationMs, parseDuration } from '../../gateway/config/duration.ts';
 import { expandReferences, referenceValues } from '../../gateway/config/expandReferences.ts';
 import { isSection, sectionOf } from '../../gateway/config/isSection.ts';
 import { findConfigProblems, parseConfig } from '../../gateway/config/parseConfig.ts';
+import { describeReadError } from '../../gateway/files/describeReadError.ts';
+import { readTextFile } from '../../gateway/files/readTextFile.ts';
 import { operationLimitNames } from '../../gateway/operation/operationLimits.ts';
 import type { Environment } from '../contractStore.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 import { defaultGatewaySettings, type GatewaySettings, operationLimitsOf } from '../gatewaySettings.ts';
 import { displayPath } from './displayPath.ts';
 import { readYaml, type YamlFile } from './readYaml.ts';
-import { decodeUtf8 } from './storeFiles.ts';
 
 export interface ReadGatewaySettingsOptions {
   /** Directory of the store, from which an environment names its file. */
@@ -116,12 +116,7 @@ function gatewaySettingsFrom(options: unknown, yaml: YamlFile): GatewaySettings 
 }
 
 async function readText(path: string): Promise<string | { readonly reason: string }> {
-  try {
-    return decodeUtf8(await readFile(path)) ?? { reason: 'is not UTF-8' };
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return { reason: code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})` };
-  }
+  return await readTextFile(path).catch((error: unknown) => ({ reason: describeReadError(error) }));
 }
 
 function unreadableConfig(file: string, reason: string, namedAt: FileLocation | undefined): Finding {

@@ -1,7 +1,9 @@
 import { relative, resolve, sep } from 'node:path';
+import { describeReadError } from '../../gateway/files/describeReadError.ts';
+import { decodeUtf8 } from '../../gateway/files/readTextFile.ts';
 import { displayPath } from './displayPath.ts';
 import { existingAncestor, GitError, resolveCommit, runGit } from './git.ts';
-import { decodeUtf8, isStoreContent, type StoreFiles } from './storeFiles.ts';
+import { isStoreContent, type StoreFiles } from './storeFiles.ts';
 
 /** Reads the store in a directory as of a Git revision; `undefined` when the directory did not exist then.
  *  @throws {GitError} */
@@ -27,9 +29,15 @@ export async function readRevisionFiles(directory: string, ref: string): Promise
   }
   for (const [index, { path }] of files.entries()) {
     const content = contents[index] ?? new Uint8Array();
-    const text = typeof content === 'string' ? undefined : decodeUtf8(content);
-    if (text !== undefined) texts.set(path, text);
-    else unreadable.set(path, typeof content === 'string' ? content : 'is not UTF-8');
+    if (typeof content === 'string') {
+      unreadable.set(path, content);
+      continue;
+    }
+    try {
+      texts.set(path, decodeUtf8(content));
+    } catch (error) {
+      unreadable.set(path, describeReadError(error));
+    }
   }
   return { texts, unreadable, displayPathOf: (path) => `${ref}:${displayPath(directory, path)}` };
 }

@@ -1,7 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
+import { describeReadError } from '../../gateway/files/describeReadError.ts';
+import { readTextFile } from '../../gateway/files/readTextFile.ts';
 import { displayPath } from './displayPath.ts';
-import { decodeUtf8, isStoreContent, type StoreFiles } from './storeFiles.ts';
+import { isStoreContent, type StoreFiles } from './storeFiles.ts';
 
 /** Reads the store in a directory; `undefined` when the directory does not exist. */
 export async function readWorkTreeFiles(directory: string): Promise<StoreFiles | undefined> {
@@ -11,12 +13,9 @@ export async function readWorkTreeFiles(directory: string): Promise<StoreFiles |
   const unreadable = new Map<string, string>();
   for (const path of paths) {
     try {
-      const text = decodeUtf8(await readFile(join(directory, path)));
-      if (text === undefined) unreadable.set(path, 'is not UTF-8');
-      else texts.set(path, text);
+      texts.set(path, await readTextFile(join(directory, path)));
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      unreadable.set(path, `cannot be read (${code})`);
+      unreadable.set(path, describeReadError(error));
     }
   }
   return { texts, unreadable, displayPathOf: (path) => displayPath(directory, path) };

@@ -14,12 +14,3 @@ const contentPattern = /^(schemas|operations)\/|^(waivers|environments)\.yaml$/;
 export function isStoreContent(path: string): boolean {
   return contentPattern.test(path) && !/(^|\/)\.|\.md$/i.test(path);
 }
-
-/** Decodes the bytes of a file; `undefined` when they are not UTF-8. */
-export function decodeUtf8(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-}

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   type DocumentNode,
   GraphQLError,
@@ -9,6 +8,7 @@ import {
   Source,
 } from 'graphql';
 import { describeReadError } from '../files/describeReadError.ts';
+import { readTextFileSync } from '../files/readTextFile.ts';
 import {
   describeExceededLimit,
   type ExceededLimit,
@@ -58,7 +58,7 @@ export function readOperation(options: ReadOperationOptions): ReadOperation {
  *  @throws {CommandError} `usageError` */
 export function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readTextFileSync(file);
   } catch (cause) {
     throw new CommandError(exitCode.usageError, `${file} ${describeReadError(cause)}.`, { cause });
   }

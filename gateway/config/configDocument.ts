@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { type Document, isScalar, LineCounter, parseDocument, visit, type YAMLError } from 'yaml';
 import { describeReadError } from '../files/describeReadError.ts';
+import { readTextFileSync } from '../files/readTextFile.ts';
 import { ConfigError, type ConfigProblem } from './configError.ts';
 import { locateOptions } from './locateOptions.ts';
 
@@ -36,7 +36,7 @@ export function readConfigDocument(path: string): ConfigDocument {
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readTextFileSync(path);
   } catch (cause) {
     const message = describeReadError(cause);
     throw new ConfigError([{ path, message, expected: 'a YAML file' }], `${path} ${message}.`);

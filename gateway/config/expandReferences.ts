@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describeReadError } from '../files/describeReadError.ts';
+import { readTextFileSync } from '../files/readTextFile.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -14,9 +14,7 @@ export interface ReferenceValues {
 
 /** The values for a configuration file in this directory, from which relative paths start. */
 export function referenceValues(environment: Environment, directory: string): ReferenceValues {
-  const readFile = (path: string): string =>
-    new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(resolve(directory, path)));
-  return { environment, readFile };
+  return { environment, readFile: (path) => readTextFileSync(resolve(directory, path)) };
 }
 
 interface Expansion {

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { RedisOptions } from 'ioredis';
 import { ConfigError } from '../config/configError.ts';
 import type { GatewayConfig } from '../config/schema.ts';
+import { describeReadError } from '../files/describeReadError.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 
 /** Connection options, except those that would change the form of replies. */
@@ -127,9 +128,8 @@ function readPem(path: string, file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
     throw new ConfigError([
-      { path, message: `${file} cannot be read (${code})`, expected: 'the path of a PEM file' },
+      { path, message: `${file} ${describeReadError(cause)}`, expected: 'the path of a PEM file' },
     ]);
   }
 }

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { NoSchemaIntrospectionCustomRule, parse, specifiedRules, validate } from 'graphql';
 import { ConfigError } from '../../config/configError.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import { describeReadError } from '../../files/describeReadError.ts';
 import { FileWatcher } from '../../files/fileWatcher.ts';
+import { readTextFile } from '../../files/readTextFile.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { resolveInSlices, runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
@@ -173,8 +173,12 @@ async function readFiles(paths: readonly string[]): Promise<Loaded> {
   const problems: ManifestProblem[] = [];
   const files = await Promise.all(
     paths.map(async (path) => {
-      const text = await readFile(path, 'utf8').catch((error: unknown) => {
-        problems.push({ file: path, problem: describeReadError(error), whatToDo: 'Name an existing file.' });
+      const text = await readTextFile(path).catch((error: unknown) => {
+        problems.push({
+          file: path,
+          problem: describeReadError(error),
+          whatToDo: 'Name an existing file in UTF-8.',
+        });
         return '';
       });
       return { path, text };

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { describeReadError } from '../../files/describeReadError.ts';
 import { FileWatcher } from '../../files/fileWatcher.ts';
+import { readTextFile } from '../../files/readTextFile.ts';
 import type { Timers } from '../../time/timers.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
 
@@ -24,7 +24,7 @@ export function createFileSource(options: FileSourceOptions): SupergraphSource {
 
   const read = async (): Promise<void> => {
     try {
-      const sdl = await readFile(file, 'utf8');
+      const sdl = await readTextFile(file);
       if (sdl.trim() === '') {
         reportProblem('is empty');
         return;

@@ -74,7 +74,7 @@ test('TLS to Redis is enabled by rediss:// or redis.tls.enabled, with certificat
   expect(connectionOptions(redisOf({ url: 'redis://localhost' })).tls).toBeUndefined();
   expect(connectionOptions(redisOf({ url: 'redis://localhost', tls: { enabled: true } })).tls).toEqual({});
   expect(() => connectionOptions(redisOf({ tls: { enabled: true, key: '/none.pem' } }))).toThrow(
-    'redis.tls.key /none.pem cannot be read (ENOENT)',
+    'redis.tls.key /none.pem does not exist',
   );
 });
 

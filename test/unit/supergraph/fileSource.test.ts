@@ -97,6 +97,7 @@ describe('the file source', () => {
   test.each([
     ['empty', async () => writeFile(file, ' \n'), 'is empty'],
     ['a directory', async () => mkdir(file), 'is a directory'],
+    ['in Latin-1', async () => writeFile(file, Buffer.from('"Café" type A', 'latin1')), 'is not UTF-8 text'],
   ])('reports a file that is %s', async (_what, make, reason) => {
     await make();
     expect((await start()).drain()).toEqual([{ problem: `supergraph file ${file} ${reason}` }]);

@@ -214,7 +214,7 @@ query Three { a }
           'a: 1\nb: { subgraphs: [], gateway: x }\nc: { subgraphs: { products: 1.10, reviews: }, gateways: [] }\nd: { gatewayConfig: [], stepLatency: 0ms }\n',
       }),
     ).toEqual([
-      'contracts/schemas/latin.graphql:1:1 store-file-unreadable: contracts/schemas/latin.graphql is not UTF-8.',
+      'contracts/schemas/latin.graphql:1:1 store-file-unreadable: contracts/schemas/latin.graphql is not UTF-8 text.',
       'contracts/operations/shop/broken.graphql:3:1 operation-unparseable: Syntax Error: Expected Name, found "}".',
       'contracts/operations/shop/page.graphql:3:1 operation-unparseable: A file of operations contains a type or directive definition.',
       'contracts/operations/shop/page.graphql:6:1 fragment-duplicate: There is a second fragment F in this file.',
@@ -320,7 +320,7 @@ query Three { a }
     mkdirSync(disk.path('contracts/operations'));
     symlinkSync('nowhere', disk.path('contracts/operations/gone.graphql'));
     expect(problemsOf(await readContractStore(disk.directory), disk)).toEqual([
-      'contracts/operations/gone.graphql:1:1 store-file-unreadable: contracts/operations/gone.graphql cannot be read (ENOENT).',
+      'contracts/operations/gone.graphql:1:1 store-file-unreadable: contracts/operations/gone.graphql does not exist.',
     ]);
   });
 });
@@ -423,7 +423,7 @@ describe('readContractStore at a revision', () => {
       'store-missing: contracts has no schemas/<subgraph>.graphql at revision v1.',
     ]);
     expect(await read(disk, 'v2')).toEqual([
-      'v2:contracts/schemas/latin.graphql:1:1 store-file-unreadable: v2:contracts/schemas/latin.graphql is not UTF-8.',
+      'v2:contracts/schemas/latin.graphql:1:1 store-file-unreadable: v2:contracts/schemas/latin.graphql is not UTF-8 text.',
     ]);
     expect(await read(bare, 'HEAD')).toEqual([
       'revision-unknown: contracts cannot be read at revision HEAD: fatal: not a git repository (or any of the parent directories): .git.',
