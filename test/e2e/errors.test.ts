@@ -514,6 +514,29 @@ describe('an invalid response of a subgraph', () => {
   });
 });
 
+test('a small response beyond limits.responseSize is null, with an error that names the limit', async () => {
+  const allowed = 1_024;
+  await using own = await startInlineGateway({ subgraphs, config: { limits: { responseSize: allowed } } });
+  const execute = async (dataBytes: number) => {
+    const name = 'x'.repeat(dataBytes - '{"product":{"name":""}}'.length);
+    own.subgraph('products').answerWith(() => ({
+      kind: 'json',
+      body: { data: { product: { __typename: 'Product', id: '1', name } } },
+    }));
+    return (await own.execute('{ product { name } }')).body;
+  };
+  expect(await execute(allowed)).toEqual({ data: { product: { name: expect.any(String) } } });
+  expect(await execute(allowed + 1)).toEqual({
+    data: null,
+    errors: [
+      {
+        message: expect.stringContaining('(limits.responseSize)'),
+        extensions: { code: 'OPERATION_TOO_COMPLEX', limit: 'responseSize', allowed },
+      },
+    ],
+  });
+});
+
 describe('the message and extensions that a client sees of a subgraph error', () => {
   test.each([
     ['a whole fetch', undefined],
