@@ -45,6 +45,11 @@ function expandValue(value: unknown, path: readonly PropertyKey[], expansion: Ex
 
 function expandText(text: string, path: string, { values, problems, textsFromFiles }: Expansion): string {
   return text.replace(/\$\{([^}]*)\}/g, (reference: string, inside: string) => {
+    // It ends at the first brace: of the outer reference, a brace would remain in the text.
+    if (inside.includes('${')) {
+      problems.push({ path, ...nestedReference });
+      return reference;
+    }
     const [, file, variable, fallback] = /^(?:file:(.+?)|([A-Za-z_]\w*))(?::-(.*))?$/s.exec(inside) ?? [];
     const result = file !== undefined ? readFileValue(file, values) : readVariable(variable, values);
     if (fallback !== undefined && (result.value === undefined || result.value === '')) return fallback;
@@ -56,6 +61,12 @@ function expandText(text: string, path: string, { values, problems, textsFromFil
     return result.value;
   });
 }
+
+// Not quoted: the default may be a part of a password.
+const nestedReference = {
+  message: 'has a variable or a file inside of another one',
+  expected: 'variables and files beside each other, each with a default without $ and braces',
+};
 
 type ReferenceResult =
   | { readonly value: string }

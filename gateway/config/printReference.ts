@@ -23,7 +23,8 @@ subgraphs:
   maximum is \`${maxDurationText}\`.
 - **Sizes** have a unit, in steps of 1024: \`512B\`, \`64KB\`, \`1MB\`, \`2GB\`. A number without a unit is in bytes.
 - **Environment variables**: \`\${NAME}\` in any text is replaced by the value of the variable, which must be set.
-  \`\${NAME:-default}\` uses the default if the variable is unset or empty. Quote it inside \`{ … }\`.
+  \`\${NAME:-default}\` uses the default, a text without variables, if the variable is unset or empty. Quote it inside
+  \`{ … }\`.
 - **Files**: \`\${file:/run/secrets/redis-password}\` is replaced by the text of the file (UTF-8), without a line break at its
   end, which no message quotes. The file is read when the gateway starts; a relative path starts at the directory of the
   configuration file. \`:-default\` applies if it is missing or empty.

@@ -138,6 +138,20 @@ security:
     expect(config.supergraph).toEqual({ file: '/a/${B}.graphql', watch: true });
   });
 
+  test.each(['${A:-${B}}', '${A:-${B:-b}}', '${A}-${C:-x${B}}', '${file:/run/${A}}'])(
+    'are reported instead of expanded in part inside of another reference: %s',
+    (password) => {
+      const source = `supergraph: { file: a.graphql }\nredis: { password: '${password}' }`;
+      expect(problemsOf(() => load(source, { env: { A: 'a', B: 'b' } }))).toEqual([
+        {
+          path: 'redis.password',
+          message: 'has a variable or a file inside of another one',
+          expected: 'variables and files beside each other, each with a default without $ and braces',
+        },
+      ]);
+    },
+  );
+
   test('without a value and a default are reported with the other problems', () => {
     const yaml = "supergraph: { file: 'a.graphql' }\nlisten: { port: '${PORT}', host: '${1X}', paht: /x }";
     expect(problemsOf(() => load(yaml))).toEqual([
