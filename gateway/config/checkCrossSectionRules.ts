@@ -1,5 +1,6 @@
 import { checkEnrichment } from './checkEnrichment.ts';
 import { checkOrder } from './checkOrder.ts';
+import { checkRedis, redisServers } from './checkRedis.ts';
 import { checkSubgraphHeaders } from './checkSubgraphHeaders.ts';
 import { checkSubgraphs } from './checkSubgraphs.ts';
 import { checkSupergraphSource } from './checkSupergraphSource.ts';
@@ -7,7 +8,6 @@ import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { type Section, sectionOf } from './isSection.ts';
 import { isWildcardAddress } from './isWildcardAddress.ts';
 import { listenerDefaults, listenTimeoutDefaults } from './sections/listen.ts';
-import { reconnectDefaults } from './sections/redis.ts';
 import { subscriptionReconnectDefaults } from './sections/subscriptions.ts';
 
 /** What the application around the gateway decides instead of the configuration. */
@@ -66,40 +66,6 @@ function checkListeners(listen: Section, admin: Section): ConfigProblem[] {
       message: `is ${port}, the same as listen.port`,
       expected: 'another port: the admin routes are never on the public listener',
     },
-  ];
-}
-
-function checkRedis(redis: Section): ConfigProblem[] {
-  const servers = redisServers(redis);
-  const problems: ConfigProblem[] = [];
-  if (servers.length > 1) {
-    const message = `has ${servers.map((key) => `\`${key}\``).join(' and ')}`;
-    problems.push({ path: 'redis', message, expected: 'only one of them; remove the others' });
-  }
-  if (servers.includes('cluster.nodes') && Number(redis.database) > 0) {
-    problems.push({ path: 'redis.database', message: `is ${redis.database}`, expected: '0 with `cluster`' });
-  }
-  return [
-    ...problems,
-    ...checkOrder(
-      sectionOf(redis.reconnect),
-      ['redis', 'reconnect'],
-      ['minDelay', 'maxDelay'],
-      reconnectDefaults,
-    ),
-  ];
-}
-
-/** The keys that configure Redis servers. */
-function redisServers(redis: Section): string[] {
-  const hasNodes = (key: 'cluster' | 'sentinel') => {
-    const { nodes } = sectionOf(redis[key]);
-    return Array.isArray(nodes) && nodes.length > 0;
-  };
-  return [
-    ...(typeof redis.url === 'string' && redis.url !== '' ? ['url'] : []),
-    ...(hasNodes('cluster') ? ['cluster.nodes'] : []),
-    ...(hasNodes('sentinel') ? ['sentinel.nodes'] : []),
   ];
 }
 

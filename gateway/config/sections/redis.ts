@@ -6,14 +6,23 @@ export const reconnectDefaults = { minDelay: '50ms', maxDelay: '2s' } as const;
 const address = text({
   title: 'address',
   expected:
-    'a redis:// or rediss:// address such as redis://localhost:6379/0, with special characters of a password as %2F, or nothing',
+    'a redis:// or rediss:// address such as redis://localhost:6379/0, without ? and #, with special characters of a password as %2F, or nothing',
   isValid: (value) => value === '' || isRedisAddress(value),
 });
 
 function isRedisAddress(value: string): boolean {
-  if (!/^rediss?:\/\//.test(value) || !URL.canParse(value)) return false;
-  const { hostname, pathname } = new URL(value);
-  return hostname !== '' && /^\/?\d*$/.test(pathname);
+  // Of a password with `#`, what precedes it could be read as a port.
+  if (!/^rediss?:\/\/[^?#]+$/.test(value) || !URL.canParse(value)) return false;
+  const { hostname, pathname, username, password } = new URL(value);
+  return hostname !== '' && /^\/?\d*$/.test(pathname) && [username, password].every(isDecodable);
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 const hostAndPort = text({
@@ -73,7 +82,7 @@ export const redisSection = z
           .prefault(false),
         ca: pemFile()
           .describe(
-            'Path of a PEM file with the trusted certificate authorities, instead of the default ones.',
+            'Path of a PEM file with the trusted certificate authorities, instead of the default ones. Like the other files of `redis.tls`, it is read when the gateway starts.',
           )
           .prefault(''),
         certificate: pemFile().describe('Path of a PEM file with the client certificate.').prefault(''),

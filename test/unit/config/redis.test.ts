@@ -35,6 +35,16 @@ test('redis.url may contain user, password and database', () => {
   expect(serverOptions(redisOf({ url: 'redis://[::1]' }))).toEqual({ host: '::1', port: 6379 });
 });
 
+test.each([
+  ['a password with # that reads as a port', 'redis://me:12#3@redis.internal'],
+  ['a password with % that is not an escape sequence', 'redis://me:100%@redis.internal'],
+  ['options after ?, which have no effect', 'redis://redis.internal:6379?db=3'],
+])('redis.url is refused, and not quoted, with %s', (_, url) => {
+  expect(findConfigProblems({ supergraph, redis: { url } })).toEqual([
+    { path: 'redis.url', message: 'is invalid', expected: expect.stringContaining('without ? and #') },
+  ]);
+});
+
 test('redis.sentinel configures a master by its Sentinels', () => {
   const sentinel = { nodes: ['a:1', '[::1]:2'], name: 'cache', password: 'secret' };
   expect(serverOptions(redisOf({ sentinel }))).toMatchObject({
@@ -78,6 +88,39 @@ test('TLS to Redis is enabled by rediss:// or redis.tls.enabled, with certificat
   );
 });
 
+test.each(['ca', 'certificate', 'key', 'serverName'])(
+  'redis.tls.%s without TLS is refused, because the connection would be in plain text',
+  (key) => {
+    const problem = {
+      path: 'redis.tls.enabled',
+      message: `is false, but redis.tls.${key} is set`,
+      expected: 'true, or a rediss:// address, or none of the other options of `tls`',
+    };
+    const tls = { certificate: 'c.pem', key: 'k.pem', ca: '', serverName: '' };
+    const withOne = { ...Object.fromEntries(Object.keys(tls).map((name) => [name, ''])), [key]: 'a' };
+    const problemsOf = (redis: object) => findConfigProblems({ supergraph, redis });
+    expect(problemsOf({ url: 'redis://a', tls: withOne })).toEqual([problem]);
+    expect(problemsOf({ cluster: { nodes: ['a:1'] }, tls: withOne })).toEqual([problem]);
+    expect(problemsOf({ url: 'rediss://a', tls: { ...tls, [key]: 'a' } })).toEqual([]);
+    expect(problemsOf({ cluster: { nodes: ['a:1'] }, tls: { ...tls, [key]: 'a', enabled: 'true' } })).toEqual(
+      [],
+    );
+    // No Redis is configured where REDIS_URL is not set.
+    expect(problemsOf({ url: '', tls: withOne })).toEqual([]);
+  },
+);
+
+test('a certificate for Redis needs its key, and the reverse', () => {
+  const problemsOf = (tls: object) => findConfigProblems({ supergraph, redis: { url: 'rediss://a', tls } });
+  const expected = 'both the certificate and its key, or neither';
+  expect(problemsOf({ certificate: 'c.pem' })).toEqual([
+    { path: 'redis.tls.key', message: 'is missing, and `certificate` is set', expected },
+  ]);
+  expect(problemsOf({ certificate: '', key: 'k.pem' })).toEqual([
+    { path: 'redis.tls.certificate', message: 'is missing, and `key` is set', expected },
+  ]);
+});
+
 test('every problem in the section redis is reported with its path and the expected value', () => {
   expect(
     findConfigProblems({
@@ -94,7 +137,7 @@ test('every problem in the section redis is reported with its path and the expec
     }).map(({ path, expected }) => `${path}: ${expected}`),
   ).toEqual([
     'cache.memory.maxSize: a size such as 64KB, 1MB or 2GB, at least 1B',
-    'redis.url: a redis:// or rediss:// address such as redis://localhost:6379/0, with special characters of a password as %2F, or nothing',
+    'redis.url: a redis:// or rediss:// address such as redis://localhost:6379/0, without ? and #, with special characters of a password as %2F, or nothing',
     'redis.cluster.nodes[0]: a host and a port, such as redis-1.internal:6379',
     'redis.cluster.buckets: a whole number from 1 to 1024',
     "redis.sentinel.name: the master's name",
