@@ -97,16 +97,20 @@ function checkCallbacks(root: Section): ConfigProblem[] {
   ];
 }
 
-function checkCors({ origins, credentials }: Section): ConfigProblem[] {
-  const isOn = credentials === true || credentials === 'true';
-  if (!isOn || !Array.isArray(origins) || !origins.includes('*')) return [];
-  return [
-    {
-      path: 'security.cors.credentials',
-      message: 'is true, but security.cors.origins has *',
-      expected: 'the origins by name, such as https://shop.example or https://*.shop.example',
-    },
-  ];
+/** For requests with credentials, browsers read `*` as a name. */
+function checkCors(cors: Section): ConfigProblem[] {
+  if (![true, 'true'].includes(cors.credentials as boolean)) return [];
+  const headers = 'the headers by name, such as x-api-key';
+  return Object.entries({
+    origins: 'the origins by name, such as https://shop.example or https://*.shop.example',
+    allowHeaders: headers,
+    exposeHeaders: headers,
+  }).flatMap(([key, expected]) => {
+    const names = cors[key];
+    if (!Array.isArray(names) || !names.includes('*')) return [];
+    const message = `is true, but security.cors.${key} has *`;
+    return [{ path: 'security.cors.credentials', message, expected }];
+  });
 }
 
 const tokenVerification =

@@ -1,5 +1,5 @@
 import { checkOrder, numbers } from './checkOrder.ts';
-import type { ConfigProblem } from './configError.ts';
+import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { durationMsOf, formatDuration } from './duration.ts';
 import { type Section, sectionOf } from './isSection.ts';
 import { adaptationDefaults, backoffDefaults, budgetDefaults } from './sections/enrichment.ts';
@@ -25,7 +25,7 @@ function checkBudgets({ budget: written, bounds: writtenBounds, fields }: Sectio
   if (min === undefined || max === undefined) return [];
   if (min > max) return checkOrder(bounds, ['enrichment', 'bounds'], ['min', 'max'], budgetDefaults);
   const budgets = Object.entries(sectionOf(fields)).map(([coordinate, field]): [string, unknown] => [
-    `enrichment.fields.${coordinate}.budget`,
+    formatConfigPath(['enrichment', 'fields', coordinate, 'budget']),
     sectionOf(field).budget,
   ]);
   return [['enrichment.budget', written ?? budgetDefaults.budget] as const, ...budgets].flatMap(

@@ -25,7 +25,8 @@ function checkCertificate(subgraphs: Section, name: string): ConfigProblem[] {
 }
 
 function checkSignature(subgraphs: Section, name: string): ConfigProblem[] {
-  const { secret, header = 'x-tributary-signature' } = effective(subgraphs, name, 'signing');
+  const { enabled, secret, header = 'x-tributary-signature' } = effective(subgraphs, name, 'signing');
+  if ([false, 'false'].includes(enabled as boolean)) return [];
   if (typeof secret !== 'string' || secret === '' || typeof header !== 'string') return [];
   const { forward, rules } = effective(subgraphs, name, 'headers');
   const names = [

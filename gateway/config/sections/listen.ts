@@ -21,8 +21,9 @@ export const listenSection = z
       .prefault(listenerDefaults.port),
     path: text({
       title: 'path',
-      expected: 'a path that begins with / and has no ? or #',
-      isValid: (value) => /^\/[^?#\s]*$/.test(value),
+      expected: 'a path that begins with /, without ? and #, with special characters as %20',
+      // As clients send it. Any other path is one that no request has.
+      isValid: (value) => value.startsWith('/') && URL.parse(value, 'http://gateway')?.pathname === value,
     })
       .describe('Path of the GraphQL route.')
       .prefault('/graphql'),

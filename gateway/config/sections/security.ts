@@ -75,13 +75,13 @@ export const securitySection = z
           .prefault([]),
         credentials: flag()
           .describe(
-            'Lets these pages send cookies and HTTP authentication with `fetch` and `EventSource`. Not with `*`. (Browsers send cookies in the handshake of every WebSocket: pages of listed origins may connect with them, others without.)',
+            'Lets these pages send cookies and HTTP authentication with `fetch` and `EventSource`. Not with `*` in `origins`, `allowHeaders` or `exposeHeaders`. (Browsers send cookies in the handshake of every WebSocket: pages of listed origins may connect with them, others without.)',
           )
           .prefault(false),
         allowHeaders: z
           .array(corsHeaderName)
           .describe(
-            'Request headers that these pages may send besides those that the gateway reads (such as `content-type`, `authorization`, `apollo-require-preflight`, `tributary-budget` and those in `contracts.record.clientNameHeaders`) and those in `headers.forward` and header rules of a subgraph. The headers in `identity.header` and `limits.rate.key`, which a trusted proxy sets, have to be listed if pages send them.',
+            'Request headers that these pages may send besides those that the gateway reads (such as `content-type`, `authorization`, `apollo-require-preflight`, `tributary-budget` and those in `contracts.record.clientNameHeaders`) and those in `headers.forward` and in the rules `forward` and `rename` of a subgraph; headers that only `forwardMatching` sends have to be listed. `*`: all headers. The headers in `identity.header` and `limits.rate.key`, which a trusted proxy sets, have to be listed if pages send them.',
           )
           .prefault([]),
         exposeHeaders: z

@@ -140,7 +140,7 @@ describe('the section enrichment', () => {
     ],
     [
       { fields: { 'Product.reviews': { budget: '1h' }, 'Product.recommended': { budget: 50 } } },
-      'enrichment.fields.Product.reviews.budget',
+      'enrichment.fields["Product.reviews"].budget',
       'is 1h, outside of enrichment.bounds',
       'from 0ms to 10s',
     ],

@@ -340,7 +340,7 @@ describe('the message of ConfigError', () => {
     expect(messageOf(() => load('listen: { prot: 1,\n  path: x }'))).toBe(
       [
         'The configuration is invalid:',
-        `  listen.path is "x"; expected: a path that begins with / and has no ? or # (${file()}:2:3)`,
+        `  listen.path is "x"; expected: a path that begins with /, without ? and #, with special characters as %20 (${file()}:2:3)`,
         `  listen.prot is not known; did you mean \`port\`? (${file()}:1:11)`,
         `  supergraph is missing; expected: a section with \`file\`, \`url\`, \`subgraphs\` or, in createGateway, \`load\` (${file()})`,
       ].join('\n'),
@@ -374,7 +374,7 @@ subgraphs:
       [
         'The configuration is invalid:',
         '  listen.port is "http"; expected: a whole number from 0 to 65535',
-        `  listen.path is "x"; expected: a path that begins with / and has no ? or # (${file()}:2:36)`,
+        `  listen.path is "x"; expected: a path that begins with /, without ? and #, with special characters as %20 (${file()}:2:36)`,
       ].join('\n'),
     );
   });

@@ -243,7 +243,7 @@ describe('an invalid configuration', () => {
       {
         path: 'listen.path',
         message: 'is "graphql"',
-        expected: 'a path that begins with / and has no ? or #',
+        expected: 'a path that begins with /, without ? and #, with special characters as %20',
       },
       {
         path: 'listen.drainTimeout',
@@ -340,16 +340,33 @@ describe('an invalid configuration', () => {
     ]);
   });
 
-  test('is reported for credentials of all origins, which browsers would never read a response with', () => {
-    const cors = { origins: ['https://shop.example', '*'], credentials: true };
-    expect(findConfigProblems({ supergraph, security: { cors } })).toEqual([
-      {
-        path: 'security.cors.credentials',
-        message: 'is true, but security.cors.origins has *',
-        expected: 'the origins by name, such as https://shop.example or https://*.shop.example',
-      },
+  test.each([
+    ['origins', 'the origins by name, such as https://shop.example or https://*.shop.example'],
+    ['allowHeaders', 'the headers by name, such as x-api-key'],
+    ['exposeHeaders', 'the headers by name, such as x-api-key'],
+  ])('is reported for credentials with * in cors.%s, which browsers take for a name', (key, expected) => {
+    const cors = { origins: ['https://shop.example'], [key]: ['*'] };
+    expect(findConfigProblems({ supergraph, security: { cors } })).toEqual([]);
+    expect(findConfigProblems({ supergraph, security: { cors: { ...cors, credentials: true } } })).toEqual([
+      { path: 'security.cors.credentials', message: `is true, but security.cors.${key} has *`, expected },
     ]);
   });
+
+  test.each(['/ü', '/{shop}', '/a b', '/a/../b', '//graphql', '//'])(
+    'is reported for a path that no client sends: %s',
+    (path) => {
+      expect(findConfigProblems({ supergraph, listen: { path } })).toEqual([
+        expect.objectContaining({ path: 'listen.path', message: `is ${JSON.stringify(path)}` }),
+      ]);
+    },
+  );
+
+  test.each(['/', '/graphql/', '/a%20b', '/%C3%BC', '/a.b/~c', '/:c', '/*'])(
+    'is not reported for the path %s',
+    (path) => {
+      expect(findConfigProblems({ supergraph, listen: { path } })).toEqual([]);
+    },
+  );
 
   test('is reported for metrics that no collector would get', () => {
     expect(findConfigProblems({ supergraph, telemetry: { metrics: { otlp: true } } })).toEqual([

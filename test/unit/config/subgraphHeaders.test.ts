@@ -221,6 +221,8 @@ describe('certificates and signatures in the configuration', () => {
       all: { headers: { forward: ['X-Sig'] } },
       reviews: { signing: { secret: 'x', header: 'x-sig' } },
       stock: { signing: { header: 'x-sig' } },
+      // Gets the signature of the client.
+      partner: { signing: { secret: 'x', header: 'x-sig', enabled: false } },
     };
     expect(findConfigProblems({ supergraph, subgraphs })).toEqual([
       {
