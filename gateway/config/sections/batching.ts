@@ -10,7 +10,7 @@ export const batchingSection = z
       .prefault(true),
     maxBatchSize: integer({ min: 1 })
       .describe(
-        'Maximum number of representations in one `_entities` call. The gateway makes batches of several requests smaller while large ones exceed `timeouts.attempt`.',
+        'Maximum number of representations in one `_entities` call for several client requests. The gateway makes these batches smaller while large ones exceed `timeouts.attempt`. The representations of one request are never divided.',
       )
       .prefault(200),
   })
