@@ -23,7 +23,8 @@ const entity = scalar<EntityTemplate, EntityTemplate>({
   title: 'object',
   expected:
     "an entity such as { __typename: Product, id: '{args.productId}' }: braces only around `args.` and a name",
-  read: (input) => (isEntity(input) ? input : undefined),
+  // The configuration is frozen, and objects of an application must not be frozen with it.
+  read: (input) => (isEntity(input) ? structuredClone(input) : undefined),
   editorSchemas: [
     {
       type: 'object',

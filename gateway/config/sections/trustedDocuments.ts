@@ -7,7 +7,8 @@ const paths = scalar<string | readonly string[], readonly string[]>({
   expected: 'the path of a file, or a list of paths',
   read: (input) => {
     if (input === '') return [];
-    const list: readonly unknown[] = Array.isArray(input) ? input : [input];
+    // A copy: the configuration is frozen, and a list of an application must not be frozen with it.
+    const list: readonly unknown[] = Array.isArray(input) ? [...input] : [input];
     return list.every((path) => typeof path === 'string' && path.trim() !== '')
       ? (list as readonly string[])
       : undefined;

@@ -219,6 +219,20 @@ describe('a configuration', () => {
     const parts = [config, config.listen, config.subgraphs, all, all.timeouts, all.headers.forward];
     expect(parts.map(Object.isFrozen)).toEqual(Array(parts.length).fill(true));
   });
+
+  test('leaves the objects of the application as they are', () => {
+    const entity = { __typename: 'Product', id: { of: ['{args.id}'] } };
+    const manifest = ['a.json'];
+    const config = parseConfig({
+      supergraph,
+      cache: { mutations: { 'Mutation.buy': { entities: [entity] } } },
+      security: { trustedDocuments: { manifest } },
+    });
+    const options = [entity, entity.id, entity.id.of, manifest];
+    expect(options.map(Object.isFrozen)).toEqual(options.map(() => false));
+    expect(config.cache.mutations['Mutation.buy']?.entities).toEqual([entity]);
+    expect(config.security.trustedDocuments.manifest).toEqual(manifest);
+  });
 });
 
 describe('an invalid configuration', () => {
