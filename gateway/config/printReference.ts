@@ -19,7 +19,7 @@ subgraphs:
 
 - **Precedence**: the command line overrides the file, and the file overrides the defaults. For one subgraph, its own
   section overrides \`subgraphs.all\`.
-- **Durations** have a unit: \`250ms\`, \`2s\`, \`5m\`, \`1h\`. A number without a unit is in milliseconds. The
+- **Durations** have a unit: \`250ms\`, \`2s\`, \`5m\`, \`1h\`, \`1d\`. A number without a unit is in milliseconds. The
   maximum is \`${maxDurationText}\`.
 - **Sizes** have a unit, in steps of 1024: \`512B\`, \`64KB\`, \`1MB\`, \`2GB\`. A number without a unit is in bytes.
 - **Environment variables**: \`\${NAME}\` in any text is replaced by the value of the variable, which must be set.
@@ -28,6 +28,8 @@ subgraphs:
 - **Files**: \`\${file:/run/secrets/redis-password}\` is replaced by the text of the file (UTF-8), without a line break at its
   end, which no message quotes. The file is read when the gateway starts; a relative path starts at the directory of the
   configuration file. \`:-default\` applies if it is missing or empty.
+- **Changes** of the configuration need a restart. The supergraph, trusted documents and the certificates in
+  \`listen.tls\` and \`subgraphs.<name>.tls\` are read again when they change.
 - **Errors**: unknown keys are refused. All problems are reported at once, each with its path, the expected
   value and its line, and the command exits with code 2.
 - **Tools**: \`npx tributary init\` writes a commented file for a supergraph, for running subgraphs, or from Apollo Router.

@@ -30,7 +30,9 @@ export const subscriptionsSection = z
       })
       .prefault({}),
     eventSize: size()
-      .describe('Maximum size of an event from a subgraph, after decompression.')
+      .describe(
+        'Maximum size of an event from a subgraph, after decompression: a larger one ends its subscription. Also of an event in a Redis stream (`topics`): a larger one is skipped.',
+      )
       .prefault('1MB'),
     connectTimeout: duration({ min: 1 })
       .describe('Maximum time to subscribe to a subgraph, including connecting.')
