@@ -7,6 +7,7 @@ import { adaptationDefaults, backoffDefaults, budgetDefaults } from './sections/
 /** Checks the rules between options of the section `enrichment`, which is given as it is in the file. */
 export function checkEnrichment(enrichment: Section): ConfigProblem[] {
   return [
+    ...checkShadow(enrichment),
     ...checkBudgets(enrichment),
     ...checkAdaptation(sectionOf(enrichment.adaptation)),
     ...checkOrder(
@@ -15,6 +16,18 @@ export function checkEnrichment(enrichment: Section): ConfigProblem[] {
       ['base', 'max'],
       backoffDefaults,
     ),
+  ];
+}
+
+/** With `never`, the gateway does not know which fields are enrichments, and counts none. */
+function checkShadow({ mode, shadow }: Section): ConfigProblem[] {
+  if (mode !== 'never' || ![true, 'true'].includes(shadow as boolean)) return [];
+  return [
+    {
+      path: 'enrichment.shadow',
+      message: 'is true, but enrichment.mode is never, with which nothing is counted',
+      expected: '`mode: adaptive` or `always`, with which responses wait as well',
+    },
   ];
 }
 

@@ -145,6 +145,12 @@ describe('the section enrichment', () => {
       'from 0ms to 10s',
     ],
     [
+      { mode: 'never', shadow: 'true' },
+      'enrichment.shadow',
+      'is true, but enrichment.mode is never, with which nothing is counted',
+      '`mode: adaptive` or `always`, with which responses wait as well',
+    ],
+    [
       { adaptation: { inlineBelow: 0.9 } },
       'enrichment.adaptation.inlineBelow',
       'conflicts: inlineBelow is 0.9, inlineUntil is 0.8',
@@ -167,6 +173,8 @@ describe('the section enrichment', () => {
   });
 
   test.each([
+    { mode: 'never', shadow: false },
+    { mode: 'always', shadow: true },
     { budget: 0 },
     { budget: '10s' },
     { fields: { 'Product.reviews': { budget: '10s' }, 'Product.recommended': { budget: 0 } } },
