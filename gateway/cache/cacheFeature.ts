@@ -77,7 +77,7 @@ export class CacheFeature implements Feature {
       events.stream !== '' ||
       this.#current !== undefined;
     if (!enabled || !isNeeded) return undefined;
-    const { rules, problems, unknown } = readCacheRules(reading.document, configured);
+    const { rules, problems, unknown, warnings } = readCacheRules(reading.document, configured);
     const compiled = compileMutationInvalidations(mutations, rules.graph);
     return {
       problems,
@@ -89,6 +89,7 @@ export class CacheFeature implements Feature {
         }),
         ...compiled.unknown.map((name) => `cache.mutations: ${name}`),
       ],
+      warnings,
       attach: (supergraph) => {
         this.#rules.set(supergraph, { rules, mutations: compiled.invalidations });
         return undefined;

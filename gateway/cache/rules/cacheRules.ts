@@ -1,4 +1,4 @@
-import type { DocumentNode } from 'graphql';
+import { type DocumentNode, OperationTypeNode } from 'graphql';
 import { type CacheRuleTarget, parseCacheRuleTarget } from '../../config/cacheRuleTarget.ts';
 import { readCachedDirectives } from './cachedDirectives.ts';
 import { type CacheGraph, type GraphType, readCacheGraph } from './cacheGraph.ts';
@@ -54,6 +54,8 @@ export interface CacheRulesResult {
   readonly problems: readonly string[];
   /** What keys of the configuration name and this supergraph lacks. */
   readonly unknown: readonly string[];
+  /** Rules without effect, each with the reason. */
+  readonly warnings: readonly string[];
 }
 
 /** Reads the cache rules of a supergraph and of the configuration, which overrides directives at the same coordinate. */
@@ -71,7 +73,21 @@ export function readCacheRules(document: DocumentNode, configured: ConfiguredRul
     else if (target?.kind === 'subgraph') bySubgraph.set(target.subgraph, overrideRule(undefined, rule));
     else byCoordinate.set(key, overrideRule(byCoordinate.get(key), rule));
   }
-  return { rules: new LayeredCacheRules(graph, byCoordinate, bySubgraph, configured), problems, unknown };
+  const uncachedTypes = [OperationTypeNode.MUTATION, OperationTypeNode.SUBSCRIPTION].map((root) =>
+    graph.roots.get(root),
+  );
+  const warnings = [...byCoordinate.keys()]
+    .filter((coordinate) => uncachedTypes.includes(coordinate.split('.')[0]))
+    .map(
+      (coordinate) =>
+        `${coordinate}: a cache rule has no effect here, because mutations and subscriptions are never cached`,
+    );
+  return {
+    rules: new LayeredCacheRules(graph, byCoordinate, bySubgraph, configured),
+    problems,
+    unknown,
+    warnings,
+  };
 }
 
 /** The configuration always replaces the durations of a directive, which belong together. It may omit scope and tags to

@@ -252,6 +252,19 @@ test('every name in the configuration that the supergraph lacks is listed', asyn
   expect(rules.graph.subgraphs).toEqual(new Set(['shop']));
 });
 
+test('rules on mutations and subscriptions, of the configuration and of directives, are listed as without effect', async () => {
+  const sdl = `
+    type Query { a: Int }
+    type Mutation { a: Int @cached(maxAge: "5s") b: Int }
+    type Subscription { a: Int }`;
+  const rule = configuredRule(1);
+  const configured = { 'Mutation.b': rule, Subscription: rule, 'Query.a': rule };
+  const { problems, unknown, warnings } = await readRulesOf({ shop: sdl }, configured);
+  expect([problems, unknown]).toEqual([[], []]);
+  const reason = 'a cache rule has no effect here, because mutations and subscriptions are never cached';
+  expect(warnings).toEqual([`Mutation.a: ${reason}`, `Mutation.b: ${reason}`, `Subscription: ${reason}`]);
+});
+
 test('the rules of the configuration apply to a Federation 1 supergraph', () => {
   const document = parse(`
     schema @core(feature: "https://specs.apollo.dev/core/v0.1") @core(feature: "https://specs.apollo.dev/join/v0.1") { query: Query }
