@@ -76,6 +76,7 @@ function describeValue(value: unknown, { code, path }: z.core.$ZodIssue, isFromF
   if (code !== 'custom') return 'is a single value';
   const text = JSON.stringify(value);
   const isSecret = isFromFile || schemaAt(path)?.title === 'secret';
+  if (isSecret && typeof value !== 'string') return `is a ${typeof value} instead of a text`;
   if (isSecret && String(value).trim() === '') return 'is empty';
   const mayHaveSecret = isSecret || /[@?#]|: |-----BEGIN/.test(text);
   return mayHaveSecret || text.length > 60 ? 'is invalid' : `is ${text}`;

@@ -490,7 +490,7 @@ describe('an invalid configuration', () => {
       { path: 'supergraph.headers.host', message: 'is not a valid key', expected: name },
       { path: 'supergraph.headers["a b"]', message: 'is not a valid key', expected: name },
       { path: 'supergraph.headers.authorization', message: 'is invalid', expected: value },
-      { path: 'supergraph.headers.key', message: 'is invalid', expected: value },
+      { path: 'supergraph.headers.key', message: 'is a number instead of a text', expected: value },
     ]);
   });
 

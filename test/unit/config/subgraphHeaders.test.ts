@@ -235,7 +235,7 @@ describe('certificates and signatures in the configuration', () => {
 
   test('are not quoted in problems', () => {
     expect(problemsOf({ signing: { secret: 4711 } }, 'reviews')).toEqual([
-      'subgraphs.reviews.signing.secret is invalid; expected: a key of at least 32 random bytes, or no `secret`, or `enabled: false`, for requests without a signature',
+      'subgraphs.reviews.signing.secret is a number instead of a text; expected: a key of at least 32 random bytes, or no `secret`, or `enabled: false`, for requests without a signature',
     ]);
   });
 
