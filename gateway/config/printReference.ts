@@ -45,7 +45,10 @@ export function printReference(): string {
 }
 
 function printSection(name: string, schema: ConfigJsonSchema): string {
-  const rows = schema.properties === undefined ? [printRow(name, schema)] : listRows(schema, '');
+  const rows =
+    schema.properties === undefined
+      ? [printRow(name, schema), ...listRows(schema.items ?? {}, `${name}[].`)]
+      : listRows(schema, '');
   const title = schema.properties === undefined ? '' : `${schema.description ?? ''}\n\n`;
   return `## \`${name}\`
 
@@ -58,7 +61,12 @@ ${rows.join('\n')}
 function listRows(section: ConfigJsonSchema, prefix: string): string[] {
   const properties = Object.entries(section.properties ?? {});
   const rows = properties.flatMap(([key, schema]) => {
-    if (schema.properties !== undefined) return listRows(schema, `${prefix}${key}.`);
+    if (schema.properties !== undefined) {
+      const { description } = schema;
+      const heading =
+        description === undefined ? [] : [`| \`${prefix}${key}\` | section | | ${description} |`];
+      return [...heading, ...listRows(schema, `${prefix}${key}.`)];
+    }
     const row = printRow(`${prefix}${key}`, schema);
     const { items, additionalProperties: named } = schema;
     if (typeof named === 'object' && named.properties !== undefined) {

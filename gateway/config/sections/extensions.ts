@@ -14,4 +14,6 @@ export const extensionsSection = z
         .prefault({}),
     }),
   )
-  .describe('Modules with code of your own, in the order in which their hooks are called (extensions.md).');
+  .describe(
+    'Modules with code of your own, in the order in which their hooks are called ([extensions.md](extensions.md)).',
+  );

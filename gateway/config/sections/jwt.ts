@@ -136,5 +136,5 @@ export const jwtSection = z
     });
   })
   .describe(
-    'Verifies the tokens of clients (JWT), and so who sent a request. Without this section, no token is verified. See authentication.md.',
+    'Verifies the tokens of clients (JWT), and so who sent a request. Without this section, no token is verified. See [authentication.md](authentication.md).',
   );

@@ -82,6 +82,18 @@ test('every option of the JSON Schema has a description', () => {
   expect(silent).toEqual([]);
 });
 
+test('the reference has the description of every section, option and option of list entries', () => {
+  const reference = printReference();
+  const absent: string[] = [];
+  const visit = (schema: ReturnType<typeof createConfigJsonSchema>, path: string): void => {
+    if (!reference.includes(schema.description ?? '')) absent.push(path);
+    if (schema.items !== undefined) visit(schema.items, `${path}[]`);
+    for (const [key, child] of Object.entries(schema.properties ?? {})) visit(child, `${path}.${key}`);
+  };
+  visit(createConfigJsonSchema(), '');
+  expect(absent).toEqual([]);
+});
+
 test('docs/configuration.md is up to date (run: npx node gateway/config/writeReference.ts)', () => {
   expect(readFileSync(new URL('docs/configuration.md', root), 'utf8')).toBe(printReference());
 });
