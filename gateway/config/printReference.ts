@@ -84,7 +84,7 @@ function listNamedRows(named: ConfigJsonSchema, all: ConfigJsonSchema | undefine
   const own = Object.entries(named.properties ?? {}).filter(([key]) => all?.properties?.[key] === undefined);
   return [
     ...own.map(([key, schema]) => printRow(`<name>.${key}`, schema)),
-    '| `<name>.…` | | from `all` | Every option of `all`, for one subgraph. |',
+    '| `<name>.…` | | from `all` | Every option of `all`, for one subgraph. A list replaces that of `all`. |',
   ];
 }
 
