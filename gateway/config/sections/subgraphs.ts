@@ -29,7 +29,7 @@ const maxConnectionAge = duration({ min: 1_000 }).describe(
   'Connections that are older take no more calls. New ones resolve the host name of the subgraph again.',
 );
 const maxCalls = integer({ min: 1 }).describe(
-  'Maximum number of concurrent HTTP calls, without those of subscriptions. Deferred fetches and enrichments get at most half of it, and at least one. When omitted, the number of connections of both kinds. Further calls are queued: calls for first responses precede others, then the order is by priority, by the header `tributary-priority` of the request, and by deadline.',
+  'Maximum number of concurrent HTTP calls, without those of subscriptions. Deferred fetches and enrichments get at most half of it, and at least one. When omitted, the number of connections of both kinds. Calls for first responses are never more than their connections carry: one each with HTTP/1.1, 100 each with HTTP/2. Further calls are queued: calls for first responses precede others, then the order is by priority, by the header `tributary-priority` of the request, and by deadline.',
 );
 const callQueue = integer({ min: 0 }).describe(
   'Maximum number of queued calls. Beyond it, the least urgent call fails with OVERLOADED.',
