@@ -35,7 +35,16 @@ export function findConfigFile(file: string | undefined): string | undefined {
 
 /** Loads the configuration. Overrides take precedence over the file, and the file over the defaults.
  *  @throws {ConfigError} with all problems, or when there is neither a file nor a supergraph. */
-export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOptions): GatewayConfig {
+export function loadConfig(options: LoadConfigOptions): GatewayConfig {
+  return loadConfigToPrint(options).config;
+}
+
+/** The configuration with the paths of the options that have the text of a file, which may be secret.
+ *  @throws {ConfigError} like `loadConfig`. */
+export function loadConfigToPrint({ file, overrides, defaults = {}, env }: LoadConfigOptions): {
+  readonly config: GatewayConfig;
+  readonly textsFromFiles: ReadonlySet<string>;
+} {
   const path = findConfigFile(file);
   if (path === undefined && overrides?.supergraph === undefined) throw missingFileError(overrides);
   const { document, locate } = path === undefined ? noDocument : readConfigDocument(path);
@@ -45,13 +54,17 @@ export function loadConfig({ file, overrides, defaults = {}, env }: LoadConfigOp
     ...context
   } = expandReferences(document, referenceValues(env, dirname(path ?? '')));
   const isOverridden = overriddenOptions(overrides ?? {});
-  const problems = unexpanded.filter(({ path: option }) => !isOverridden(option));
+  const isNotOverridden = (option: string): boolean => !isOverridden(option);
+  const problems = unexpanded.filter(({ path: option }) => isNotOverridden(option));
   const options = applyOverrides(
     applyDefaults(resolveRelativePaths(expanded, path), defaults),
     overrides ?? {},
   );
   try {
-    if (problems.length === 0) return parseConfig(options, context);
+    if (problems.length === 0) {
+      const config = parseConfig(options, context);
+      return { config, textsFromFiles: new Set([...context.textsFromFiles].filter(isNotOverridden)) };
+    }
     const reportedPaths = new Set(problems.map((problem) => problem.path));
     throw new ConfigError([
       ...problems,

@@ -26,8 +26,9 @@ subgraphs:
   \`\${NAME:-default}\` uses the default, a text without variables, if the variable is unset or empty. Quote it inside
   \`{ … }\`.
 - **Files**: \`\${file:/run/secrets/redis-password}\` is replaced by the text of the file (UTF-8), without a line break at its
-  end, which no message quotes. The file is read when the gateway starts; a relative path starts at the directory of the
-  configuration file. \`:-default\` applies if it is missing or empty.
+  end. No message quotes it, and \`config print\` masks it, except in the host and the path of addresses. The file is read
+  when the gateway starts; a relative path starts at the directory of the configuration file. \`:-default\` applies if it is
+  missing or empty.
 - **Changes** of the configuration need a restart. The supergraph, trusted documents and the certificates in
   \`listen.tls\` and \`subgraphs.<name>.tls\` are read again when they change.
 - **Errors**: unknown keys are refused. All problems are reported at once, each with its path, the expected

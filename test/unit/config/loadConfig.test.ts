@@ -3,8 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import { ConfigError } from '../../../gateway/config/configError.ts';
-import { type LoadConfigOptions, loadConfig } from '../../../gateway/config/loadConfig.ts';
+import { type LoadConfigOptions, loadConfig, loadConfigToPrint } from '../../../gateway/config/loadConfig.ts';
+import { printConfig } from '../../../gateway/config/printConfig.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -228,6 +230,31 @@ subgraphs: { all: { signing: { secret: '\${file:bytes}' } } }
     write('password', '\uFEFFsecret\n');
     const { redis } = load("supergraph: { file: a.graphql }\nredis: { password: '${file:password}' }");
     expect(redis.password).toBe('secret');
+  });
+
+  test('are masked in a printed configuration, except in what the command line overrides', () => {
+    write('text', 'canary');
+    const yaml = `
+supergraph: { file: '\${file:text}' }
+redis: { url: 'redis://:\${file:text}@redis', username: '\${file:text}', keyPrefix: 'a-\${file:text}', password: '\${NONE:-}' }
+telemetry: { logLevel: '\${file:level:-warn}' }
+`;
+    const file = join(folder, 'gateway.yaml');
+    writeFileSync(file, yaml);
+    const { config, textsFromFiles } = loadConfigToPrint({
+      file,
+      overrides: { supergraph: '/a.graphql' },
+      env: {},
+    });
+    const printed = parse(printConfig(config, textsFromFiles));
+    expect(printed.redis).toMatchObject({
+      url: 'redis://:***@redis',
+      username: '***',
+      keyPrefix: '***',
+      password: '',
+    });
+    expect([printed.supergraph.file, printed.telemetry.logLevel]).toEqual(['/a.graphql', 'warn']);
+    expect(config.redis).toMatchObject({ username: 'canary', keyPrefix: 'a-canary' });
   });
 
   test('are not quoted when they are invalid, because they may be secret', () => {
