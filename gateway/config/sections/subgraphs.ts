@@ -84,7 +84,8 @@ const http2 = choice(['auto', 'off']).describe(
 const subscriptionPath = text({
   title: 'path',
   expected: 'a path such as /ws, or nothing for the path of operations',
-  isValid: (value) => value === '' || value.startsWith('/'),
+  // `//` would begin the name of another host, to which the headers of clients would be sent.
+  isValid: (value) => value === '' || /^\/(?![/\\])/.test(value),
 }).describe("Path for subscriptions, which replaces the path of the subgraph's address.");
 
 const connectionParams = z

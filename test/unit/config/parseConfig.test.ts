@@ -375,6 +375,16 @@ describe('an invalid configuration', () => {
     },
   );
 
+  test.each(['//ws', '/\\\\ws', 'ws'])(
+    'is reported for a path of subscriptions that is no path of the host of the subgraph: %s',
+    (path) => {
+      const subgraphs = { all: { subscription: { path } }, a: { subscription: { path: '/ws?a//b' } } };
+      expect(findConfigProblems({ supergraph, subgraphs })).toEqual([
+        expect.objectContaining({ path: 'subgraphs.all.subscription.path' }),
+      ]);
+    },
+  );
+
   test.each(['/', '/graphql/', '/a%20b', '/%C3%BC', '/a.b/~c', '/:c', '/*'])(
     'is not reported for the path %s',
     (path) => {
