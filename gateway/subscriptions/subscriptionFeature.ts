@@ -30,6 +30,7 @@ import { createSseSource } from './sources/sseSource.ts';
 import type { SourceEndpoint, SourceOptions, SubscriptionSource } from './sources/subscriptionSource.ts';
 import { SubscriptionManager } from './subscriptionManager.ts';
 import { registerSubscriptionMetrics } from './subscriptionMetrics.ts';
+import { subscriptionUrlOf } from './subscriptionUrlOf.ts';
 import { TopicBus } from './topics/topicBus.ts';
 import { findUnknownTopicFields } from './topics/topicField.ts';
 import { TopicHub } from './topics/topicHub.ts';
@@ -214,7 +215,7 @@ function sourceEndpoint(
   // Chosen anew for each connection, so that a lost one finds another instance.
   const url = urls[Math.floor(Math.random() * urls.length)] as string;
   return {
-    url: path === '' ? url : new URL(path, url).href,
+    url: subscriptionUrlOf(url, path),
     firstUrl,
     connectTimeoutMs: connectTimeout,
     maxEventBytes: eventSize,

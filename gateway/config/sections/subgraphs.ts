@@ -86,7 +86,9 @@ const subscriptionPath = text({
   expected: 'a path such as /ws, or nothing for the path of operations',
   // `//` would begin the name of another host, to which the headers of clients would be sent.
   isValid: (value) => value === '' || /^\/(?![/\\])/.test(value),
-}).describe("Path for subscriptions, which replaces the path of the subgraph's address.");
+}).describe(
+  "Path for subscriptions, which replaces the path of the subgraph's address. The query of the address remains unless the path has its own.",
+);
 
 const connectionParams = z
   .array(
