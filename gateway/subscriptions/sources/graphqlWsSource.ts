@@ -51,17 +51,18 @@ class GraphqlWsSource implements SubscriptionSource {
   }
 
   #sharedSocketFor(request: SourceRequest): SharedSocket {
-    const endpoint = this.#options.endpoint(request.subgraph);
+    const { subgraph, headers, connectionParams, requestId, traceHeaders } = request;
+    const endpoint = this.#options.endpoint(subgraph);
     const key = sharingKey(request, endpoint);
     const known = this.#sharedSockets.get(key);
     if (known !== undefined) return known;
     const shared: SharedSocket = new SharedSocket({
       endpoint,
-      currentEndpoint: () => this.#options.endpoint(request.subgraph),
-      firstRequest: request,
+      currentEndpoint: () => this.#options.endpoint(subgraph),
+      request: { subgraph, headers, connectionParams, requestId, traceHeaders },
       timers: this.#timers,
       random: this.#options.random ?? Math.random,
-      onAccepted: () => this.#options.onAccepted?.(request.subgraph),
+      onAccepted: () => this.#options.onAccepted?.(subgraph),
       onSocket: (socket) => this.#trackClose(socket),
       onUnused: () => {
         if (this.#sharedSockets.get(key) === shared) this.#sharedSockets.delete(key);

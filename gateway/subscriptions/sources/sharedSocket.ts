@@ -33,12 +33,18 @@ import type {
   SourceSubscription,
 } from './subscriptionSource.ts';
 
+/** What the requests of all subscriptions on a socket have in common, and how the first one is traced. Not the request
+ *  itself: the socket may last longer than its subscription, and would keep a replaced supergraph in memory. */
+type SocketRequest = Pick<
+  SourceRequest,
+  'subgraph' | 'headers' | 'connectionParams' | 'requestId' | 'traceHeaders'
+>;
+
 interface SharedSocketOptions {
   readonly endpoint: SourceEndpoint;
   /** The endpoint at the time of a reconnection. Throws if the subgraph no longer exists. */
   currentEndpoint(): SourceEndpoint;
-  /** The request that opens the socket. All others have the same subgraph, headers and connection parameters. */
-  readonly firstRequest: SourceRequest;
+  readonly request: SocketRequest;
   readonly timers: Timers;
   readonly random: () => number;
   onAccepted(): void;
@@ -92,7 +98,7 @@ export class SharedSocket {
   constructor(options: SharedSocketOptions) {
     const { timers, random, endpoint } = options;
     this.#options = options;
-    this.#subgraph = options.firstRequest.subgraph;
+    this.#subgraph = options.request.subgraph;
     this.#backoff = new ReconnectBackoff({ timers, random, limits: endpoint.reconnect });
     this.#heartbeatMonitor = new HeartbeatMonitor({
       timers,
@@ -172,11 +178,11 @@ export class SharedSocket {
   }
 
   #connect(endpoint: SourceEndpoint): void {
-    const { firstRequest, timers } = this.#options;
+    const { request, timers } = this.#options;
     const socket = new WebSocket(webSocketUrl(endpoint.url), GRAPHQL_TRANSPORT_WS_PROTOCOL, {
       ...endpoint.tls,
       ...socketOptions(endpoint),
-      headers: handshakeHeaders(firstRequest, endpoint),
+      headers: handshakeHeaders(request, endpoint),
     });
     const cancelTimer = timers.after(endpoint.connectTimeoutMs, () =>
       this.#onConnectionLost(connectTimeoutError(this.#subgraph)),
@@ -206,7 +212,7 @@ export class SharedSocket {
   }
 
   #onOpen(): void {
-    const payload = connectionInitPayload(this.#options.firstRequest);
+    const payload = connectionInitPayload(this.#options.request);
     this.#send({ type: MessageType.ConnectionInit, ...(payload === undefined ? {} : { payload }) });
     this.#heartbeatMonitor.start();
   }
@@ -421,7 +427,7 @@ function socketOptions({ maxEventBytes }: SourceEndpoint): ClientOptions & { clo
 }
 
 function handshakeHeaders(
-  { headers, requestId, traceHeaders }: SourceRequest,
+  { headers, requestId, traceHeaders }: SocketRequest,
   { signing }: SourceEndpoint,
 ): Record<string, string> {
   return {
@@ -438,7 +444,7 @@ function handshakeHeaders(
 function connectionInitPayload({
   connectionParams,
   headers,
-}: SourceRequest): Record<string, unknown> | undefined {
+}: SocketRequest): Record<string, unknown> | undefined {
   const { headers: _, ...params } = connectionParams;
   const payload = headers.pairs.length === 0 ? params : { ...params, headers: pairsToObject(headers.pairs) };
   return Object.keys(payload).length === 0 ? undefined : payload;

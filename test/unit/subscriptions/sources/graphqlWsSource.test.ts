@@ -2,8 +2,10 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
+import type { PreparedOperation } from '../../../../gateway/operation/preparedOperation.ts';
 import { createGraphqlWsSource } from '../../../../gateway/subscriptions/sources/graphqlWsSource.ts';
 import type { SourceEndpoint } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
+import { countRemaining } from '../../../harness/countRemaining.ts';
 import {
   connectTimeoutMs,
   createSourceFixture,
@@ -114,6 +116,22 @@ describe('with the reference server', () => {
       'sec-websocket-protocol': 'graphql-transport-ws',
     });
     expect(upstream.initPayloads).toEqual([{ tenant: 'a', headers: { authorization: 'Bearer 1' } }]);
+  });
+
+  test('a subscription that has ended is not kept in memory by the socket that it opened', async () => {
+    class Supergraph {}
+    await using upstream = await startGraphqlWsUpstream();
+    await using at = sourceOf(upstream.url);
+    const subscribeWith = (supergraph: Supergraph) =>
+      at.subscribe({ currentOperation: () => ({ supergraph }) as unknown as PreparedOperation });
+    const opener = subscribeWith(new Supergraph());
+    const { receiver } = at.subscribe();
+    await upstream.ticks.waitForListeners(2);
+    opener.cancel();
+    await upstream.ticks.waitForListeners(1);
+    expect(await countRemaining(Supergraph)).toBe(0);
+    upstream.ticks.push(1);
+    expect(await receiver.waitForLog(1)).toEqual(['{"tick":"1"}']);
   });
 
   test('sends the signature of the empty body in the handshake', async () => {
