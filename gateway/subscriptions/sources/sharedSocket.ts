@@ -411,8 +411,9 @@ export class SharedSocket {
   }
 }
 
+/** Without a fragment, which HTTP clients do not send, and for which `WebSocket` throws. */
 function webSocketUrl(url: string): string {
-  return url.replace(/^http/i, 'ws');
+  return url.replace(/^http/i, 'ws').replace(/#.*/, '');
 }
 
 function socketOptions({ maxEventBytes }: SourceEndpoint): ClientOptions & { closeTimeout: number } {

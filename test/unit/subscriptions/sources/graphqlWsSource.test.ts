@@ -134,6 +134,19 @@ describe('with the reference server', () => {
     expect(await receiver.waitForLog(1)).toEqual(['{"tick":"1"}']);
   });
 
+  test('connects to an address with a fragment, which is not sent', async () => {
+    await using upstream = await startGraphqlWsUpstream();
+    await using at = sourceOf(upstream.url);
+    const { receiver } = at.subscribe();
+    await upstream.ticks.waitForListeners(1);
+    at.move(`${upstream.url}#reviews`);
+    upstream.sockets[0]?.terminate();
+    await receiver.waitForLog(1);
+    at.clock.advance(firstDelayMs);
+    await upstream.waitForOpenCount(1);
+    expect(upstream.handshakes[1]?.url).toBe(upstream.handshakes[0]?.url);
+  });
+
   test('sends the signature of the empty body in the handshake', async () => {
     await using upstream = await startGraphqlWsUpstream();
     const signing = { secret: 'secret', header: 'x-sig' };
