@@ -5,6 +5,7 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
+import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 
 /** Prepares the operation of a subscription for a new supergraph. `undefined` if the operation is not valid there. */
 export type ReprepareOperation = (
@@ -27,6 +28,9 @@ interface SubscriptionReplannerOptions<Live extends Replannable> {
   /** The operation is not valid with the new supergraph. */
   onInvalid(live: Live): void;
 }
+
+/** Subscriptions with known plans that are visited without a pause, which takes a few milliseconds. */
+const subscriptionsPerTurn = 100;
 
 const retryDelays = { minDelay: 100, maxDelay: 10_000 };
 
@@ -101,9 +105,12 @@ export class SubscriptionReplanner<Live extends Replannable> {
     if (latest === undefined) return;
     const { listActive, onReplanned, onInvalid } = this.#options;
     let needsRetry = false;
+    let visited = 0;
     for (const live of listActive()) {
-      const { subscription } = live;
-      if (subscription.operation.supergraph === latest.supergraph) continue;
+      if (live.subscription.operation.supergraph === latest.supergraph) continue;
+      // Most plans are known already, and known plans alone yield to no other task.
+      if (visited > 0 && visited % subscriptionsPerTurn === 0) await yieldToEventLoop();
+      visited += 1;
       const next = await this.#prepare(latest.prepare, live);
       // A newer supergraph arrived: the next round plans for that one.
       if (this.#latest !== latest) return;
