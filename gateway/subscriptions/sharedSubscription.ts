@@ -186,6 +186,11 @@ export class SharedSubscription {
         if (this.#isEnded) return;
         this.#resumeIfRoom();
       }
+      const turn = waitForTurn();
+      if (turn !== undefined) {
+        await turn;
+        if (this.#isEnded) return;
+      }
       if (queued.isNotice) await this.#createSender(queued)(createNotice(queued.failure));
       else await this.#complete(queued);
       if (this.#isEnded) return;
@@ -206,11 +211,6 @@ export class SharedSubscription {
   }
 
   async #complete(queued: QueuedSourceEvent): Promise<void> {
-    const turn = waitForTurn();
-    if (turn !== undefined) {
-      await turn;
-      if (this.#isEnded) return;
-    }
     const { event, feed } = queued;
     const send = this.#createSender(queued);
     try {

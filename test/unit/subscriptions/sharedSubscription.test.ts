@@ -1,4 +1,5 @@
 import { expect, jest, test } from '@jest/globals';
+import { GatewayError } from '../../../gateway/errors.ts';
 import { SharedSubscription } from '../../../gateway/subscriptions/sharedSubscription.ts';
 import type { SourceReceiver } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import type { Subscriber } from '../../../gateway/subscriptions/subscriber.ts';
@@ -15,13 +16,13 @@ function start(subscriberCount: number, onPayload: (index: number, texts: readon
   };
   const shared = new SharedSubscription({
     queue: { maxEvents: 30, maxBytes: 1000, policy: 'close' },
-    reportsInterruptions: false,
+    reportsInterruptions: true,
     isBehind: false,
     onDropped: unexpected,
     onCaughtUp: unexpected,
     onIdle: () => {},
     toClientError: unexpected,
-    toClientInterruption: unexpected,
+    toClientInterruption: (error) => error,
     retryDelays: { minDelay: 100, maxDelay: 1_000 },
     timers: new FakeTimers(),
     onResubscribeFailed: unexpected,
@@ -82,12 +83,18 @@ test('an event for very many subscribers is sent to 200 of them in each turn but
   );
 });
 
-test('an event for many subscriptions is completed for one of them in a turn', async () => {
+test.each<[string, (receiver: SourceReceiver) => void]>([
+  ['an event for many subscriptions is completed', (receiver) => receiver.onEvent(event)],
+  [
+    'an interruption of many subscriptions is reported',
+    (receiver) => receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost')),
+  ],
+])('%s for one of them in a turn', async (_, send) => {
   await waitForTurns(2);
   const clock = useUpTurns();
   const received: number[] = [];
   const receivers = Array.from({ length: 20 }, (_, index) => start(1, () => received.push(index)).receiver);
-  for (const receiver of receivers) receiver.onEvent(event);
+  for (const receiver of receivers) send(receiver);
   let turns = 0;
   for (; received.length < 20; turns++) await waitForTurns(1);
   clock.mockRestore();
