@@ -11,6 +11,7 @@ import {
   type TopicShopOptions,
   type TopicShopSupergraph,
 } from '../harness/topicShop.ts';
+import { useUpTurns } from '../harness/useUpTurns.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
 // The first run on a machine may download redis-server.
@@ -123,6 +124,33 @@ describe('events of a stream', () => {
     }
     expect(await stocks(clients[1], 5)).toEqual(numbers(1, 5));
     expect(one.hub.openStreamCount).toBe(1);
+  });
+
+  test('events of a stream that are read together are passed on in several turns of the event loop', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    const turns: number[] = [];
+    let turn = 0;
+    let immediate = setImmediate(function count() {
+      turn += 1;
+      immediate = setImmediate(count);
+    });
+    const { unsubscribe } = shop.hub.subscribe({ stream, filter: {} }, undefined, {
+      onEvent: () => turns.push(turn),
+      onReplayedEvent: async () => {},
+      onCaughtUp: () => {},
+      onGap: () => {},
+    });
+    await reading(1);
+    const clock = useUpTurns();
+    const all = redis.multi();
+    for (const id of numbers(1, 20)) all.xadd(stream, id, 'event', '{"__typename":"Product","id":"1"}');
+    await all.exec();
+    while (turns.length < 20) await waitForTurns();
+    clock.mockRestore();
+    clearImmediate(immediate);
+    unsubscribe();
+    expect(new Set(turns).size).toBeGreaterThanOrEqual(19);
   });
 
   test('events of a stream reach only clients whose arguments match', async () => {

@@ -11,6 +11,7 @@ import {
   type StreamPosition,
   streamProbeScript,
 } from '../../redis/streamProbe.ts';
+import { waitForTurn } from '../../time/eventLoopTurn.ts';
 import type { Timers } from '../../time/timers.ts';
 import { isMalformed, parseTopicEvent, type TopicEvent } from './topicEvent.ts';
 import type { TopicListener, TopicSubscription } from './topicListener.ts';
@@ -65,7 +66,11 @@ export class StreamTopic {
       stream,
       onStart: (id) => this.#onReaderStart(id),
       onEntries: async (entries) => {
-        for (const entry of entries) this.#dispatch(entry);
+        for (const entry of entries) {
+          const turn = waitForTurn();
+          if (turn !== undefined) await turn;
+          this.#dispatch(entry);
+        }
       },
       onGap: async (gap) => this.#dispatchGap(gap),
       onFailure: (failure) => {
@@ -141,6 +146,7 @@ export class StreamTopic {
     void this.#catchUp(member, pausedAt);
   }
 
+  /** All live listeners receive an entry in one turn of the event loop, so that equal ones can be merged between entries. */
   #dispatch(entry: StreamEntry): void {
     this.#position = entry.id;
     const event = this.#parse(entry);

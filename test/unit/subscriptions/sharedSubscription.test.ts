@@ -1,9 +1,10 @@
-import { expect, jest, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
 import { SharedSubscription } from '../../../gateway/subscriptions/sharedSubscription.ts';
 import type { SourceReceiver } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import type { Subscriber } from '../../../gateway/subscriptions/subscriber.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
+import { useUpTurns } from '../../harness/useUpTurns.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const event = { data: {}, errors: undefined, extensions: undefined, size: 1 };
@@ -55,13 +56,6 @@ function start(subscriberCount: number, onPayload: (index: number, texts: readon
     hasDeferredPayloads: () => false,
   });
   return { shared, receiver: receiver as SourceReceiver, leaves, completedCount: () => completed };
-}
-
-/** Each look at the clock finds the turn used up. */
-function useUpTurns() {
-  const now = performance.now.bind(performance);
-  let looks = 0;
-  return jest.spyOn(performance, 'now').mockImplementation(() => now() + 11 * looks++);
 }
 
 test('an event for very many subscribers is sent to 200 of them in each turn but the first, in order, and to none that has left', async () => {
