@@ -289,7 +289,7 @@ export class SubscriptionManager {
     };
   }
 
-  /** Holds everything that can change what a client receives. */
+  /** Holds everything that can change what a client receives, and when. */
   #describe(subscription: SubscriptionRequest): string {
     const { operation, request, requestContext } = subscription;
     return JSON.stringify([
@@ -302,6 +302,8 @@ export class SubscriptionManager {
       operation.deferred.length === 0 ? null : request.incrementalFormat,
       requestContext.variables,
       operation.access?.key ?? null,
+      // With that of the first client, events are executed for all.
+      requestContext.preferences.priority,
       this.#partitionOf(operation, subscription),
     ]);
   }

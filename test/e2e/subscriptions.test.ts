@@ -14,8 +14,8 @@ function start(): Promise<TestGateway> {
 }
 
 /** One client's subscription over server-sent events. */
-function subscribe({ url }: TestGateway, query: string) {
-  const client = createClient({ url, retryAttempts: 0 });
+function subscribe({ url }: TestGateway, query: string, headers: Record<string, string> = {}) {
+  const client = createClient({ url, headers, retryAttempts: 0 });
   const events = client.iterate({ query });
   return {
     next: async (): Promise<ExecutionResult> => (await events.next()).value,
@@ -133,6 +133,21 @@ describe('subscriptions', () => {
     expect(await next).toMatchObject({ data: { reviewAdded: { body: 'two' } } });
     await clients[1]?.leave();
     await subscribed(gateway, 0);
+  });
+
+  test('does not share the events of an urgent client with those of a client that can wait', async () => {
+    await using gateway = await start();
+    const clients = ['background', 'critical'].map((priority) =>
+      subscribe(gateway, whole, { 'tributary-priority': priority }),
+    );
+    const events = clients.map((client) => client.next());
+    await subscribed(gateway, 2);
+    await ask(gateway, review('one'));
+    expect(await Promise.all(events)).toMatchObject([
+      { data: { reviewAdded: { body: 'one' } } },
+      { data: { reviewAdded: { body: 'one' } } },
+    ]);
+    for (const client of clients) await client.leave();
   });
 
   test('shares one subscription at the subgraph between clients of all transports', async () => {
