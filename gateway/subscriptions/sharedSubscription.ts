@@ -1,4 +1,4 @@
-import { GatewayError, internalServerError } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import { cursorExtension } from '../response/cursorExtension.ts';
 import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
 import type { BackoffLimits } from '../time/backoffDelayMs.ts';
@@ -38,6 +38,8 @@ interface SharedSubscriptionOptions {
   toClientInterruption(error: GatewayError): GatewayError;
   /** Called when an attempt of `resubscribe` has failed, and another one follows. */
   onResubscribeFailed(error: GatewayError): void;
+  /** Reports a fault of the gateway, and returns the error that clients see instead of an event. */
+  toInternalError(cause: unknown): GatewayError;
   /** Called once, when the last subscriber left or the source ended. */
   onEnd(): void;
 }
@@ -221,7 +223,7 @@ export class SharedSubscription {
       }
     } catch (error) {
       if (this.#isEnded) return;
-      const failure = error instanceof GatewayError ? error : internalServerError(error);
+      const failure = error instanceof GatewayError ? error : this.#options.toInternalError(error);
       await send(createFailurePayload(event, failure));
     }
   }

@@ -174,6 +174,8 @@ export class SubscriptionFeature implements Feature {
       toClientInterruption: createInterruptionMapper(reporting),
       retryDelays: reconnect,
       onResubscribeFailed: createResubscribeReporter(reporting),
+      onInternalError: (err, requestId) =>
+        log.error({ err, requestId }, 'A subscription failed unexpectedly'),
       openStream,
       connectionParamsFor: (subgraph, { connectionParams = {} }) =>
         pick(connectionParams, this.#policyOf(subgraph).subscription.connectionParams),

@@ -38,6 +38,8 @@ export interface SubscriptionManagerOptions {
   readonly retryDelays: BackoffLimits;
   /** Called for each failed attempt of it. */
   onResubscribeFailed(error: GatewayError): void;
+  /** A fault of the gateway failed an event, or ended a subscription. `requestId`: of the client that subscribed first. */
+  onInternalError(cause: unknown, requestId: string): void;
   /** See `FeatureContext.openStream`. */
   openStream(clientKey: string, weight: number): () => void;
   /** The client's connection parameters that are forwarded to a subgraph. */
@@ -189,8 +191,13 @@ export class SubscriptionManager {
       live.upstream = { operation };
       live.shared.resubscribe(this.#feedOf(live));
     } catch (cause) {
-      live.shared.fail(cause instanceof GatewayError ? cause : internalServerError(cause));
+      live.shared.fail(cause instanceof GatewayError ? cause : this.#toInternalError(cause, live));
     }
+  }
+
+  #toInternalError(cause: unknown, { subscription }: ActiveSubscription): GatewayError {
+    this.#options.onInternalError(cause, subscription.request.requestId);
+    return internalServerError(cause);
   }
 
   /** Ends the subscription for each client that may differ from the first one now. The operation was prepared for the first
@@ -233,6 +240,7 @@ export class SubscriptionManager {
         ...this.#options,
         isBehind: resumeAfter !== undefined,
         onDropped: () => this.#countDroppedEvent(),
+        toInternalError: (cause) => this.#toInternalError(cause, live),
         onCaughtUp: () => {
           const { request } = live.subscription;
           live.subscription = { ...live.subscription, request: { ...request, resumeAfter: undefined } };

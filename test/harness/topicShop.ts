@@ -170,6 +170,9 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     toClientInterruption: (error) => error,
     retryDelays: { minDelay: 100, maxDelay: 1_000 },
     onResubscribeFailed: () => {},
+    onInternalError: (cause) => {
+      throw cause;
+    },
     openStream: () => () => {},
     connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,

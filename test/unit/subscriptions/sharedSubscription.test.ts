@@ -27,6 +27,7 @@ function start(subscriberCount: number, onPayload: (index: number, texts: readon
     retryDelays: { minDelay: 100, maxDelay: 1_000 },
     timers: new FakeTimers(),
     onResubscribeFailed: unexpected,
+    toInternalError: unexpected,
     onEnd: () => {},
   });
   const leaves = Array.from({ length: subscriberCount }, (_, index) =>

@@ -81,6 +81,9 @@ function start(
     toClientInterruption: (error) => error,
     retryDelays: { minDelay: 100, maxDelay: 1_000 },
     onResubscribeFailed: () => {},
+    onInternalError: (cause) => {
+      throw cause;
+    },
     openStream: (_, weight) => openStreams.open('any', weight),
     connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,
@@ -320,6 +323,26 @@ describe('events with a cursor', () => {
       errors: [{ message: 'no room' }],
       extensions: { tributary: { cursor: '3-0' } },
     });
+  });
+
+  test('that fail because of a defect are reported with the request id, and do not end the subscription', async () => {
+    const faults: unknown[] = [];
+    const { source, subscribe } = start({
+      onInternalError: (cause, requestId) => faults.push([cause, requestId]),
+    });
+    const client = await subscribe(whole);
+    const defect = new TypeError('a defect');
+    const completionFor = () => {
+      throw defect;
+    };
+    source.at(0).receiver.onEvent(event(1, { completionFor }));
+    source.at(0).receiver.onEvent(event(2));
+    expect(await client.next()).toMatchObject({
+      data: null,
+      errors: [{ message: 'Internal server error', extensions: { code: 'INTERNAL_SERVER_ERROR' } }],
+    });
+    expect(await client.next()).toEqual(withCursor(2));
+    expect(faults).toEqual([[defect, 'local']]);
   });
 
   test('have the cursor in the last of several payloads', async () => {

@@ -230,6 +230,7 @@ async function runMocked(
     toClientInterruption: (error) => error,
     retryDelays: { minDelay: 100, maxDelay: 1_000 },
     onResubscribeFailed: () => {},
+    onInternalError: () => {},
     openStream: () => () => {},
     connectionParamsFor: () => ({}),
     idleTimeoutMs: 0,
