@@ -14,6 +14,14 @@ export function droppedEventsError(): GatewayError {
   );
 }
 
+/** Reported where the subgraph accepted a subscription again. Clients that have read the state before may lack events. */
+export function endOfInterruptionError(): GatewayError {
+  return new GatewayError(
+    'EVENTS_MISSED',
+    'The subgraph was not available, and the gateway has subscribed to it again: events up to here may be missing. Query the current state.',
+  );
+}
+
 /** Reported where the gateway switched to a new subscription at the subgraph, because the query plan changed. */
 export function resubscribedError(): GatewayError {
   return new GatewayError(

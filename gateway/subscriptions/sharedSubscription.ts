@@ -11,7 +11,12 @@ import {
   type OverflowPolicy,
 } from './eventQueue.ts';
 import { FanOut } from './fanOut.ts';
-import { createNotice, droppedEventsError, resubscribedError } from './missedEventErrors.ts';
+import {
+  createNotice,
+  droppedEventsError,
+  endOfInterruptionError,
+  resubscribedError,
+} from './missedEventErrors.ts';
 import type { SourceEvent } from './sources/subscriptionSource.ts';
 import type { PayloadOrigin, Subscriber } from './subscriber.ts';
 import { type EventFeed, UpstreamSubscription } from './upstreamSubscription.ts';
@@ -89,6 +94,7 @@ export class SharedSubscription {
       onReplaced: () => this.#enqueueNotice(resubscribedError()),
       onReplacementFailed: (cause) => options.onResubscribeFailed(cause),
       onInterrupted: (cause) => this.#enqueueNotice(options.toClientInterruption(cause)),
+      onResubscribed: () => this.#enqueueNotice(endOfInterruptionError()),
       onComplete: () => this.#endAfterEvents((subscriber) => subscriber.onComplete()),
       onError: (error) => {
         const clientError = options.toClientError(error);

@@ -29,6 +29,8 @@ interface UpstreamSubscriptionOptions {
   /** A replacement could not be established. The old subscription continues, and another attempt follows. */
   onReplacementFailed(cause: GatewayError): void;
   onInterrupted(cause: GatewayError): void;
+  /** The interruption is over: events may be missing up to here. */
+  onResubscribed(): void;
   onComplete(): void;
   onError(error: GatewayError): void;
 }
@@ -117,7 +119,7 @@ export class UpstreamSubscription {
   }
 
   #subscribe(feed: EventFeed): SourceSubscription {
-    const { onEvent, onCaughtUp, onInterrupted, onComplete, onError } = this.#options;
+    const { onEvent, onCaughtUp, onInterrupted, onResubscribed, onComplete, onError } = this.#options;
     let subscription: SourceSubscription | undefined;
     const isNext = (): boolean => subscription !== undefined && subscription === this.#next;
     const isBeingReplaced = (): boolean => !isNext() && this.#isBeingReplaced;
@@ -132,6 +134,7 @@ export class UpstreamSubscription {
           onCaughtUp();
         },
         onInterrupted,
+        onResubscribed,
         onComplete: () => (isBeingReplaced() ? this.#switchToNext() : onComplete()),
         onError: (error) => {
           if (isNext() && isTransientError(error)) this.#retryNext(feed, error);

@@ -27,6 +27,9 @@ export class RecordingReceiver implements SourceReceiver {
   onInterrupted(cause: GatewayError): void {
     this.#record(`interrupted ${cause.code}`);
   }
+  onResubscribed(): void {
+    this.#record('resubscribed');
+  }
   onComplete(): void {
     this.#record('complete');
   }

@@ -220,6 +220,10 @@ class ProtocolNegotiation implements SourceReceiver, FlowControl {
     this.#options.receiver.onInterrupted(cause);
   }
 
+  onResubscribed(): void {
+    this.#options.receiver.onResubscribed?.();
+  }
+
   onComplete(): void {
     this.#options.receiver.onComplete();
   }

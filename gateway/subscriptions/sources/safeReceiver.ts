@@ -26,9 +26,11 @@ export class SafeReceiver {
     this.#notify((receiver) => receiver.onInterrupted(cause));
   }
 
-  /** The next interruption is another one. */
+  /** The subgraph accepted the subscription, perhaps after an interruption. The next interruption is another one. */
   markSubscribed(): void {
+    if (!this.#isInterrupted) return;
     this.#isInterrupted = false;
+    this.#notify((receiver) => receiver.onResubscribed?.());
   }
 
   complete(): void {

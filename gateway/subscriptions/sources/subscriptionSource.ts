@@ -62,6 +62,8 @@ export interface SourceReceiver {
   onCaughtUp?(): void;
   /** The connection was lost, and the source reconnects. Events may be missing from here on. */
   onInterrupted(cause: GatewayError): void;
+  /** The subgraph accepted the subscription again after `onInterrupted`. Events since then may be missing. */
+  onResubscribed?(): void;
   /** The subgraph completed the subscription. */
   onComplete(): void;
   /** The subscription was refused, failed, or could not be reconnected. */

@@ -883,14 +883,17 @@ describe('failures and limits', () => {
     await expect(client.next()).rejects.toThrow('refused');
   });
 
-  test('an interruption is reported only with reportsInterruptions', async () => {
+  test('an interruption and its end are reported only with reportsInterruptions', async () => {
     const reporting = start();
     const client = await reporting.subscribe(whole);
     reporting.source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
     expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'SUBGRAPH_UNREACHABLE' } }] });
+    reporting.source.at(0).receiver.onResubscribed?.();
+    expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'EVENTS_MISSED' } }] });
     const silent = start({ reportsInterruptions: false });
     const other = await silent.subscribe(whole);
     silent.source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    silent.source.at(0).receiver.onResubscribed?.();
     silent.source.at(0).send(changed('1', 5));
     expect(await other.next()).toEqual(complete('1', 5));
   });

@@ -357,8 +357,13 @@ describe.each(formats)('$name', (format) => {
       await receiver.waitForLog(1);
       at.clock.advance(firstDelayMs);
       const again = await begun(upstream);
+      await receiver.waitForLog(2);
       again.write(format.event(tick(2)));
-      expect(await receiver.waitForLog(2)).toEqual(['interrupted SUBGRAPH_UNREACHABLE', '{"tick":2}']);
+      expect(await receiver.waitForLog(3)).toEqual([
+        'interrupted SUBGRAPH_UNREACHABLE',
+        'resubscribed',
+        '{"tick":2}',
+      ]);
       expect(again.request.body).toBe(stream.request.body);
     });
 
@@ -372,14 +377,15 @@ describe.each(formats)('$name', (format) => {
       await receiver.waitForLog(1);
       at.clock.advance(firstDelayMs);
       const again = await begun(next);
-      again.write(format.event(tick(2)));
       await receiver.waitForLog(2);
+      again.write(format.event(tick(2)));
+      await receiver.waitForLog(3);
       at.move(undefined);
       again.exchange.reset();
-      await receiver.waitForLog(3);
+      await receiver.waitForLog(4);
       at.clock.advance(firstDelayMs);
-      (await begun(upstream)).write(format.event(tick(3)));
-      expect((await receiver.waitForLog(4)).at(-1)).toBe('{"tick":3}');
+      await begun(upstream);
+      expect((await receiver.waitForLog(5)).at(-1)).toBe('resubscribed');
     });
 
     test('fails after reconnect.attempts attempts, with one interruption', async () => {
@@ -423,7 +429,7 @@ describe.each(formats)('$name', (format) => {
       await waitUntil(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
       at.clock.advance(2 * firstDelayMs);
       (await begun(upstream)).write(format.event(tick(2)));
-      expect((await receiver.waitForLog(2))[1]).toBe('{"tick":2}');
+      expect((await receiver.waitForLog(3)).slice(1)).toEqual(['resubscribed', '{"tick":2}']);
     });
 
     test('three intervals without heartbeats are a lost connection, two are not', async () => {

@@ -76,9 +76,11 @@ describe('with the reference server', () => {
     await upstream.ticks.waitForListeners(0);
     at.clock.advance(firstDelayMs);
     await upstream.ticks.waitForListeners(1);
+    await receiver.waitForLog(3);
     upstream.ticks.push(3);
-    expect((await receiver.waitForLog(3)).slice(1)).toEqual([
+    expect((await receiver.waitForLog(4)).slice(1)).toEqual([
       'interrupted SUBGRAPH_UNREACHABLE',
+      'resubscribed',
       '{"tick":"3"}',
     ]);
   });
