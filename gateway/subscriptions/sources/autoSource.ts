@@ -287,5 +287,8 @@ const mismatchStatuses: ReadonlySet<unknown> = new Set([404, 405, 406, 415, 426,
 
 /** Whether the subgraph may have switched to another protocol. A wrong guess only costs another negotiation. */
 function isProtocolMismatch(error: GatewayError): boolean {
-  return error.code === 'SUBGRAPH_INVALID_RESPONSE' || mismatchStatuses.has(httpStatusOf(error));
+  const status = httpStatusOf(error);
+  // A 400 with GraphQL errors is about the operation.
+  const isBadRequest = status === 400 && reportedErrorsOf(error) === undefined;
+  return error.code === 'SUBGRAPH_INVALID_RESPONSE' || isBadRequest || mismatchStatuses.has(status);
 }

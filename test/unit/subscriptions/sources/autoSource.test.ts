@@ -319,7 +319,8 @@ test('an error of the detected protocol is reported unchanged', async () => {
   expect(at.chosen).toEqual(['reviews graphql_ws']);
 });
 
-test('a detected protocol that the subgraph no longer supports is discarded', async () => {
+// Apollo Server answers the handshake of a WebSocket with 400.
+test.each([406, 400])('a detected protocol that is refused with %i is discarded', async (status) => {
   let listener: RequestListener = multipart;
   await using upstream = await httpUpstream((request, response) => listener(request, response));
   await using at = autoSource(upstream.url);
@@ -331,13 +332,27 @@ test('a detected protocol that the subgraph no longer supports is discarded', as
   listener = (request, response) =>
     request.headers.accept === accepts.sse
       ? handler(Object.assign(request, { url: '/graphql/stream' }), response)
-      : json(406, {})(request, response);
+      : json(status, {})(request, response);
   expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR']);
   const again = at.subscribe();
   await ticks.waitForListeners(1);
   ticks.push(1);
   expect(await again.receiver.waitForLog(1)).toEqual(['{"tick":"1"}']);
   expect(at.chosen).toEqual(['reviews multipart', 'reviews sse']);
+});
+
+test('a detected protocol with which the subgraph refuses an operation with 400 is kept', async () => {
+  let listener: RequestListener = multipart;
+  await using upstream = await httpUpstream((request, response) => listener(request, response));
+  await using at = autoSource(upstream.url);
+  const first = at.subscribe();
+  await first.receiver.waitForLog(1);
+  first.cancel();
+  listener = json(400, { errors: [{ message: 'invalid' }] });
+  expect((await at.subscribe().receiver.waitForLog(1))[0]).toContain('invalid');
+  listener = multipart;
+  expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['{"tick":1}']);
+  expect(at.chosen).toEqual(['reviews multipart']);
 });
 
 test('a cancel during the negotiation leaves no resources', async () => {
