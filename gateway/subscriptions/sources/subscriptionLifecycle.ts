@@ -40,6 +40,9 @@ export class SubscriptionLifecycle {
   readonly #heartbeatMonitor: HeartbeatMonitor;
   #phase: Phase = 'initial';
   #isPaused = false;
+  /** Whether the current connection was silent for so long before the subgraph owed heartbeats: those that it sends are
+   *  farther apart. */
+  #isSilenceUsual = false;
 
   constructor(options: SubscriptionLifecycleOptions) {
     const { subgraph, endpoint, receiver, timers, random, expectsHeartbeats } = options;
@@ -50,7 +53,11 @@ export class SubscriptionLifecycle {
       timers,
       intervalMs: endpoint.heartbeatMs,
       onMissedHeartbeats: (intervals) => {
-        if (intervals < maxMissedHeartbeats || expectsHeartbeats?.() === false) return;
+        if (intervals < maxMissedHeartbeats || this.#isSilenceUsual) return;
+        if (expectsHeartbeats?.() === false) {
+          this.#isSilenceUsual = true;
+          return;
+        }
         const problem = new Error(`the subgraph sent no heartbeat for ${intervals} intervals`);
         this.retryOrFail(unreachableError(subgraph, problem));
       },
@@ -75,6 +82,7 @@ export class SubscriptionLifecycle {
   markSubscribed(): void {
     if (this.isSubscribed) return;
     this.#phase = 'subscribed';
+    this.#isSilenceUsual = false;
     if (!this.#isPaused) this.#heartbeatMonitor.start();
     this.#options.onAccepted();
     this.#backoff.markConnected();

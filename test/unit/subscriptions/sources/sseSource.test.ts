@@ -109,6 +109,20 @@ test.each([
   expect(receiver.log).toEqual(['{"tick":1}']);
 });
 
+test('a server whose comments are farther apart than three intervals is not expected to send heartbeats', async () => {
+  await using upstream = await startStreamUpstream();
+  await using at = sourceOf(upstream.url);
+  const { receiver } = at.subscribe();
+  const stream = await upstream.next();
+  stream.begin('text/event-stream');
+  for (let count = 1; count <= 3; count++) {
+    stream.write(`:\n\ndata: {"data":{"tick":${count}}}\n\n`);
+    await receiver.waitForLog(count);
+    at.clock.advance(5 * heartbeatMs);
+  }
+  expect(receiver.log).toEqual(['{"tick":1}', '{"tick":2}', '{"tick":3}']);
+});
+
 test('delivers events without a name, and ignores events with unknown names', async () => {
   await using upstream = await startStreamUpstream();
   await using at = sourceOf(upstream.url);
