@@ -12,7 +12,7 @@ import type {
 } from './subscriptionSource.ts';
 
 /** Creates a source for `graphql-transport-ws`. Subscriptions with equal endpoint, forwarded headers and connection
- *  parameters share a socket. Its handshake has the `x-request-id` and trace headers of the subscription that opened it.
+ *  parameters share a socket, except large ones with small ones. Its handshake has the `x-request-id` and trace headers of the subscription that opened it.
  *
  *  The payload of `connection_init` holds the connection parameters, and the forwarded headers as an object under
  *  `headers`. The handshake has the forwarded headers too. */
@@ -82,13 +82,16 @@ class GraphqlWsSource implements SubscriptionSource {
   }
 }
 
+/** A server that gets a larger message than it accepts closes the socket, which ends all subscriptions on it. 8 KiB is the
+ *  smallest limit of common servers (Tomcat). Larger subscriptions share sockets with each other only. */
+const maxCommonBytes = 8_000;
+
 /** Holds everything that can change what the subgraph sends or how the socket behaves. */
-function sharingKey(
-  { subgraph, headers, connectionParams }: SourceRequest,
-  endpoint: SourceEndpoint,
-): string {
+function sharingKey(request: SourceRequest, endpoint: SourceEndpoint): string {
+  const { subgraph, headers, connectionParams, query, variables } = request;
   const { url, connectTimeoutMs, maxEventBytes, heartbeatMs, reconnect } = endpoint;
   const { attempts, minDelayMs, maxDelayMs } = reconnect;
   const limits = [connectTimeoutMs, maxEventBytes, heartbeatMs, attempts, minDelayMs, maxDelayMs];
-  return JSON.stringify([subgraph, url, headers.key, connectionParams, limits]);
+  const isLarge = Buffer.byteLength(JSON.stringify({ query, variables })) > maxCommonBytes;
+  return JSON.stringify([subgraph, url, headers.key, connectionParams, isLarge, limits]);
 }

@@ -203,6 +203,24 @@ describe('with the reference server', () => {
     expect(upstream.openCount).toBe(3);
   });
 
+  test('a subscription that is too large for the server ends no small ones', async () => {
+    await using upstream = await startScriptedWebSocketUpstream();
+    await using at = sourceOf(upstream.url);
+    const { receiver: small } = at.subscribe();
+    const socket = await upstream.next();
+    socket.acknowledge();
+    await socket.waitForMessages(2);
+    const { receiver: large } = at.subscribe({ variables: { text: 'é'.repeat(4_000) } });
+    const other = await upstream.next();
+    other.acknowledge();
+    await other.waitForMessages(2);
+    // Message too big.
+    other.socket.close(1009);
+    expect(await large.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
+    socket.send({ id: '1', type: 'complete' });
+    expect(await small.waitForLog(1)).toEqual(['complete']);
+  });
+
   test('opens a new socket for a subscription that begins after the last one ended', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);
