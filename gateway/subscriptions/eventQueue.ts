@@ -15,8 +15,8 @@ export interface EventQueueEntry {
   readonly isNotice: boolean;
 }
 
-/** A queue of events, limited in number and in bytes, with notices between the events. Adjacent notices are merged into
- *  one. */
+/** A queue of events, limited in number and in bytes, with notices between the events. Of adjacent notices, only
+ *  the last one stays. */
 export class EventQueue<Entry extends EventQueueEntry> {
   readonly #options: EventQueueOptions;
   readonly #onDropped: () => Entry | undefined;
@@ -48,7 +48,8 @@ export class EventQueue<Entry extends EventQueueEntry> {
    *  queue accepts everything: the source is paused, and few events are still in flight. */
   push(entry: Entry, policy: OverflowPolicy): boolean {
     if (entry.isNotice) {
-      if (!this.#isNoticeAt(this.#entries.length - 1)) this.#entries.push(entry);
+      if (this.#isNoticeAt(this.#entries.length - 1)) this.#entries.pop();
+      this.#entries.push(entry);
       return true;
     }
     this.#entries.push(entry);
@@ -88,7 +89,7 @@ export class EventQueue<Entry extends EventQueueEntry> {
     for (const entry of this.#entries.splice(index, 1)) this.#uncount(entry);
     const notice = this.#onDropped();
     const [isAfterNotice, isBeforeNotice] = [this.#isNoticeAt(index - 1), this.#isNoticeAt(index)];
-    if (isAfterNotice && isBeforeNotice) this.#entries.splice(index, 1);
+    if (isAfterNotice && isBeforeNotice) this.#entries.splice(index - 1, 1);
     else if (!isAfterNotice && !isBeforeNotice && notice !== undefined)
       this.#entries.splice(index, 0, notice);
   }

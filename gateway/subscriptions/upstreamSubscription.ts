@@ -133,8 +133,13 @@ export class UpstreamSubscription {
           this.#isBehind = false;
           onCaughtUp();
         },
-        onInterrupted,
-        onResubscribed,
+        // No event is missing while the old subscription continues. The switch itself is reported.
+        onInterrupted: (cause) => {
+          if (!isNext()) onInterrupted(cause);
+        },
+        onResubscribed: () => {
+          if (!isNext()) onResubscribed();
+        },
         onComplete: () => (isBeingReplaced() ? this.#switchToNext() : onComplete()),
         onError: (error) => {
           if (isNext() && isTransientError(error)) this.#retryNext(feed, error);

@@ -543,6 +543,18 @@ describe('a new supergraph', () => {
     expect(source.at(1).isCancelled).toBe(true);
   });
 
+  test('reports no interruption of the new subscription as long as the old one continues', async () => {
+    const started = start();
+    const { source } = started;
+    const client = await started.subscribe(whole);
+    await replan(ownNames, started);
+    const { receiver } = source.at(1);
+    receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    receiver.onResubscribed?.();
+    source.at(0).send(changed('1', 1));
+    expect(await client.next()).toEqual(complete('1', 1));
+  });
+
   test('continues with the new subscription when the old one ends first', async () => {
     const started = start();
     const { source } = started;
@@ -898,6 +910,17 @@ describe('failures and limits', () => {
     expect(await other.next()).toEqual(complete('1', 5));
   });
 
+  test('a client that reads after the end of an interruption gets only the error for its end', async () => {
+    const { source, subscribe } = start();
+    const client = await subscribe(whole);
+    source.at(0).receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    await waitForTurns(2);
+    source.at(0).receiver.onResubscribed?.();
+    source.at(0).send(changed('1', 1));
+    expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'EVENTS_MISSED' } }] });
+    expect(await client.next()).toEqual(complete('1', 1));
+  });
+
   test('an interruption is reported between events, never within one', async () => {
     const { source, subscribe } = start();
     const deferred = 'subscription { stockChanged { stock ... @defer { name } } }';
@@ -1013,6 +1036,23 @@ describe('failures and limits', () => {
       { errors: [expect.objectContaining({ message: 'lost' })] },
       ...[3, 4, 5].map((stock) => ({ data: { stockChanged: { stock } } })),
     ]);
+  });
+
+  test('the end of an interruption is never dropped with the events before it', async () => {
+    const { source, subscribe } = start(dropping);
+    const client = await subscribe('subscription { stockChanged { stock } }');
+    const send = async (amount: number) => {
+      source.at(0).send(changed('1', amount));
+      await waitForTurns(5);
+    };
+    const { receiver } = source.at(0);
+    await send(0);
+    receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', 'lost'));
+    await send(1);
+    receiver.onResubscribed?.();
+    for (let amount = 2; amount < 5; amount++) await send(amount);
+    expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'EVENTS_MISSED' } }] });
+    expect(await client.next()).toEqual({ data: { stockChanged: { stock: 2 } } });
   });
 
   test('a client that joins while an event is being sent gets only the next event', async () => {
