@@ -66,6 +66,14 @@ type State =
   | { readonly kind: 'draining'; readonly notify: (subscriber: Subscriber) => void }
   | { readonly kind: 'ended' };
 
+/** The way from a subscriber to its subscription. A subscriber keeps this object and not the subscription: one that was merged
+ *  into another one would keep a replaced supergraph in memory until the subscriber leaves. */
+interface Membership {
+  shared: SharedSubscription | undefined;
+  /** Set instead of `shared` when that was merged into another one. */
+  mergedInto: Membership | undefined;
+}
+
 /** One subscription at a subgraph or topic with all its subscribers. Events are completed one after the other, and the
  *  payloads of each are sent to every subscriber. The next event is completed while a payload is being sent. */
 export class SharedSubscription {
@@ -77,7 +85,7 @@ export class SharedSubscription {
   readonly #abortController = new AbortController();
   #isCompleting = false;
   #state: State = { kind: 'open' };
-  #mergedInto: SharedSubscription | undefined;
+  readonly #membership: Membership = { shared: this, mergedInto: undefined };
 
   constructor(options: SharedSubscriptionOptions) {
     this.#options = options;
@@ -126,7 +134,12 @@ export class SharedSubscription {
    *  once. */
   join(subscriber: Subscriber): () => void {
     this.#subscribers.add(subscriber);
-    return () => this.#leave(subscriber);
+    const own = this.#membership;
+    return () => {
+      let current = own;
+      while (current.mergedInto !== undefined) current = current.mergedInto;
+      if (current.shared !== undefined) current.shared.#leave(subscriber);
+    };
   }
 
   /** Whether everything that arrived was sent, the source is live, and more events may arrive. */
@@ -140,7 +153,8 @@ export class SharedSubscription {
 
   /** Moves all subscribers to an equal subscription, and ends this one. */
   mergeInto(target: SharedSubscription): void {
-    this.#mergedInto = target;
+    this.#membership.shared = undefined;
+    this.#membership.mergedInto = target.#membership;
     for (const subscriber of this.#subscribers) target.join(subscriber);
     this.#subscribers.clear();
     this.#fanOut.notifyLeft();
@@ -148,11 +162,9 @@ export class SharedSubscription {
   }
 
   #leave(subscriber: Subscriber): void {
-    if (this.#mergedInto !== undefined) this.#mergedInto.#leave(subscriber);
-    else if (this.#subscribers.delete(subscriber)) {
-      this.#fanOut.notifyLeft();
-      if (this.#subscribers.size === 0) this.#end();
-    }
+    if (!this.#subscribers.delete(subscriber)) return;
+    this.#fanOut.notifyLeft();
+    if (this.#subscribers.size === 0) this.#end();
   }
 
   /** Ends the subscription with an error for all subscribers. */

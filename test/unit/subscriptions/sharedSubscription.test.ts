@@ -3,19 +3,35 @@ import { GatewayError } from '../../../gateway/errors.ts';
 import { SharedSubscription } from '../../../gateway/subscriptions/sharedSubscription.ts';
 import type { SourceReceiver } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import type { Subscriber } from '../../../gateway/subscriptions/subscriber.ts';
+import { countRemaining } from '../../harness/countRemaining.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { useUpTurns } from '../../harness/useUpTurns.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const event = { data: {}, errors: undefined, extensions: undefined, size: 1 };
 
+const unexpected = (): never => {
+  throw new Error('unexpected call');
+};
+
+function subscriberOf(onTexts: (texts: readonly string[]) => void): Subscriber {
+  return {
+    onBroadcast: ({ payloads }) => onTexts(payloads.map(({ text }) => text)),
+    waitForRoom: unexpected,
+    waitForDrain: unexpected,
+    onComplete: unexpected,
+    onError: unexpected,
+  };
+}
+
 /** Starts a subscription. Returns the receiver of its events. `onPayload` is called with the index of the subscriber and the
  *  texts of the payloads: the numbers of the events. */
-function start(subscriberCount: number, onPayload: (index: number, texts: readonly string[]) => void) {
-  const unexpected = (): never => {
-    throw new Error('unexpected call');
-  };
-  const shared = new SharedSubscription({
+function start(
+  subscriberCount: number,
+  onPayload: (index: number, texts: readonly string[]) => void,
+  Type = SharedSubscription,
+) {
+  const shared = new Type({
     queue: { maxEvents: 30, maxBytes: 1000, policy: 'close' },
     reportsInterruptions: true,
     isBehind: false,
@@ -31,17 +47,7 @@ function start(subscriberCount: number, onPayload: (index: number, texts: readon
     onEnd: () => {},
   });
   const leaves = Array.from({ length: subscriberCount }, (_, index) =>
-    shared.join({
-      onBroadcast: ({ payloads }) =>
-        onPayload(
-          index,
-          payloads.map(({ text }) => text),
-        ),
-      waitForRoom: unexpected,
-      waitForDrain: unexpected,
-      onComplete: unexpected,
-      onError: unexpected,
-    } satisfies Subscriber),
+    shared.join(subscriberOf((texts) => onPayload(index, texts))),
   );
   let receiver: SourceReceiver | undefined;
   let completed = 0;
@@ -95,6 +101,27 @@ test.each<[string, (receiver: SourceReceiver) => void]>([
   clock.mockRestore();
   expect(turns).toBeGreaterThanOrEqual(19);
   expect(received).toEqual(Array.from({ length: 20 }, (_, index) => index));
+});
+
+test('a subscription that was merged into another one is not kept in memory by its clients, which can leave', async () => {
+  class MergedSubscription extends SharedSubscription {}
+  const received: string[] = [];
+  const { shared: target, receiver } = start(0, () => {});
+  const mergeNew = (name: string) => {
+    const [first, second] = [0, 0].map((count) => start(count, () => {}, MergedSubscription).shared);
+    const leave = first?.join(subscriberOf(() => received.push(name)));
+    first?.mergeInto(second as SharedSubscription);
+    second?.mergeInto(target);
+    return leave;
+  };
+  const leaves = ['first', 'second'].map(mergeNew);
+  expect(await countRemaining(MergedSubscription)).toBe(0);
+  leaves[0]?.();
+  receiver.onEvent(event);
+  while (!target.isIdle) await waitForTurns(1);
+  expect(received).toEqual(['second']);
+  leaves[1]?.();
+  expect(target.isOpen).toBe(false);
 });
 
 /** The index of the last of so many subscribers that an event takes more turns than the events that arrive meanwhile. */
