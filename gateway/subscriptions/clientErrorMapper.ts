@@ -37,10 +37,13 @@ export function createInterruptionMapper({
   now,
 }: ClientErrorMapperOptions & { now(): number }): (error: GatewayError) => GatewayError {
   const problems = new ProblemLog({ log, now, message: 'Subscriptions at a subgraph were interrupted' });
+  // One error interrupts all subscriptions of a WebSocket: thousands of errors would take long to create.
+  let last: { readonly error: GatewayError; readonly exposed: GatewayError } | undefined;
   return (error) => {
     const { subgraph } = error;
     if (subgraph !== undefined) problems.report('interrupted', describeProblem(error, policy), { subgraph });
-    return exposeDetails(error, policy);
+    if (last?.error !== error) last = { error, exposed: exposeDetails(error, policy) };
+    return last.exposed;
   };
 }
 

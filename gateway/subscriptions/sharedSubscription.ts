@@ -91,7 +91,7 @@ export class SharedSubscription {
     this.#options = options;
     this.#queue = new EventQueue<QueuedEvent>(options.queue, () => {
       options.onDropped();
-      return options.reportsInterruptions ? toQueuedNotice(droppedEventsError()) : undefined;
+      return options.reportsInterruptions ? toQueuedNotice(droppedEventsError) : undefined;
     });
     this.#upstream = new UpstreamSubscription({
       isBehind: options.isBehind,
@@ -99,10 +99,10 @@ export class SharedSubscription {
       timers: options.timers,
       onEvent: (event, feed) => this.#enqueue(toQueuedEvent(event, feed)),
       onCaughtUp: () => options.onCaughtUp(),
-      onReplaced: () => this.#enqueueNotice(resubscribedError()),
+      onReplaced: () => this.#enqueueNotice(resubscribedError),
       onReplacementFailed: (cause) => options.onResubscribeFailed(cause),
       onInterrupted: (cause) => this.#enqueueNotice(options.toClientInterruption(cause)),
-      onResubscribed: () => this.#enqueueNotice(endOfInterruptionError()),
+      onResubscribed: () => this.#enqueueNotice(endOfInterruptionError),
       onComplete: () => this.#endAfterEvents((subscriber) => subscriber.onComplete()),
       onError: (error) => {
         const clientError = options.toClientError(error);

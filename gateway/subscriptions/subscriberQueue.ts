@@ -182,7 +182,7 @@ function createDroppedEventsBatch(): PayloadBatch {
   const isNotice = true;
   return {
     origin: { overflowPolicy: 'wait', isNotice, isPart: false },
-    payloads: [createNotice(droppedEventsError())],
+    payloads: [createNotice(droppedEventsError)],
     isNotice,
     size: 0,
   };
