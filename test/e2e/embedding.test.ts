@@ -2,8 +2,15 @@ import { execFile } from 'node:child_process';
 import dns from 'node:dns';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  ServerResponse,
+} from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -283,6 +290,30 @@ function recordHeaders() {
   });
   return { headers, extension };
 }
+
+test('a gateway in a Fastify instance keeps its WebSockets from other listeners of the server, which may take every upgrade', async () => {
+  const app = fastify();
+  const headers = { connection: 'upgrade', upgrade: 'websocket' };
+  const taken: (string | undefined)[] = [];
+  const take = (request: IncomingMessage, socket: Duplex): void => {
+    taken.push(request.url);
+    // As `@fastify/websocket` does. Throws when two responses get the same socket.
+    new ServerResponse(request).assignSocket(socket as Socket);
+    socket.end('HTTP/1.1 418 Teapot\r\nconnection: close\r\n\r\n');
+  };
+  app.server.on('upgrade', take);
+  const gateway = await createMounted();
+  await app.register(gateway.fastifyPlugin, { prefix: '/shop' });
+  app.server.on('upgrade', (request) => taken.push(request.url));
+  app.addHook('preClose', () => gateway.close());
+  await gateway.start({ listen: false, admin: false });
+  const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+  expect(await overWebSocket(`${origin}/shop/graphql`, '{ name }')).toEqual([lamp]);
+  expect(taken).toEqual([]);
+  expect((await exchange(origin, { method: 'GET', path: '/three', headers })).status).toBe(418);
+  expect(taken).toEqual(['/three', '/three']);
+  await app.close();
+});
 
 describe('two gateways in one Fastify instance', () => {
   const headers = { connection: 'upgrade', upgrade: 'websocket' };

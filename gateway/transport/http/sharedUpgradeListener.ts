@@ -36,11 +36,9 @@ export function addUpgradeMount(server: Server, mount: UpgradeMount): () => void
 function createListener(server: UpgradeServer): SharedListener {
   const mounts = new Set<UpgradeMount>();
   const hasOtherListeners = (): boolean => server.listenerCount('upgrade') > 1;
+  // Node needs a listener to emit upgrades at all. Without another one, nothing else would answer those that no gateway owns.
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    const all = [...mounts];
-    const owner = all.find((mount) => mount.owns(request));
-    // Without another listener, nothing else would answer.
-    (owner ?? (hasOtherListeners() ? undefined : all[0]))?.handle(request, socket, head);
+    if (!hasOtherListeners()) mounts.values().next().value?.handle(request, socket, head);
   };
   // A listener alone would make Node hand it each request with `Upgrade: h2c`, which would get no normal response any more.
   const { shouldUpgradeCallback } = server;
@@ -49,10 +47,27 @@ function createListener(server: UpgradeServer): SharedListener {
     (hasOtherListeners() && (shouldUpgradeCallback?.call(server, request) ?? true));
   server.on('upgrade', onUpgrade);
   server.shouldUpgradeCallback = shouldUpgrade;
+  // Other listeners, such as that of `@fastify/websocket`, take every upgrade. A socket that two of them take breaks, or ends
+  // the process, so that they never see those of a gateway.
+  const { emit } = server;
+  const emitUnlessOwned = (event: string | symbol, ...parameters: unknown[]): boolean => {
+    if (event === 'upgrade') {
+      const [request, socket, head] = parameters as [IncomingMessage, Duplex, Buffer];
+      const owner = [...mounts].find((mount) => mount.owns(request));
+      if (owner !== undefined) {
+        owner.handle(request, socket, head);
+        return true;
+      }
+    }
+    return emit.call(server, event, ...parameters);
+  };
+  server.emit = emitUnlessOwned;
   const remove = (): void => {
     server.off('upgrade', onUpgrade);
     if (shouldUpgradeCallback === undefined) delete server.shouldUpgradeCallback;
     else server.shouldUpgradeCallback = shouldUpgradeCallback;
+    // Without mounts it changes nothing, for a library that has wrapped it.
+    if (server.emit === emitUnlessOwned) server.emit = emit;
     listeners.delete(server);
   };
   const listener = { mounts, remove };
