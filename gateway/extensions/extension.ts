@@ -227,6 +227,7 @@ export interface LoadedSupergraph {
 
 /** A route of an extension, with the Fetch API's `Request` and `Response`. */
 export interface ExtensionRoute {
+  /** A route for `GET` handles `HEAD`, too, unless the extension has a route for it: the body is not sent then. */
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Such as `/tenants/:id` or `/files/*`, as Fastify has it. */
   readonly path: string;

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { HttpError } from '../admission/httpError.ts';
 import { ConfigError } from '../config/configError.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -35,16 +34,18 @@ export function addExtensionRoutes(
       const problem = (message: string, expected: string): ConfigError =>
         routeError(`has the extension "${extension}" with the route ${method} ${url}, ${message}`, expected);
       const respond = async (...[request, reply]: Parameters<Handler>): Promise<unknown> => {
-        const body = await readBody(request.raw, bodySize);
+        const received = toRequest(request, await readBody(request.raw, bodySize));
         const fail = (err: unknown): HttpError => {
           log.error({ err, extension, method, path: url }, 'A route of an extension failed');
           return new HttpError(500, `The extension "${extension}" failed. The log has the cause.`);
         };
         try {
           const params = request.params as Record<string, string>;
-          const response = checkResponse(await route.handle(toRequest(request.raw, body), params));
+          const response = checkResponse(await route.handle(received, params));
           // Resolves when the response has ended.
-          return await reply.send(withBodyErrors(response, fail));
+          return await reply.send(
+            request.method === 'HEAD' ? withoutBody(response) : withBodyErrors(response, fail),
+          );
         } catch (err) {
           throw fail(err);
         }
@@ -55,10 +56,13 @@ export function addExtensionRoutes(
         running.add(responded.then(end, end));
         return responded;
       };
+      // A route for GET handles HEAD, too. That of Fastify fails for a `Response`.
+      const hasOwnHead = routes.some((other) => other.method === 'HEAD' && other.path === url);
+      const methods = method === 'GET' && !hasOwnHead ? ['GET', 'HEAD'] : [method];
       let exists: boolean;
       try {
-        exists = url === reservedPath || scope.hasRoute({ method, url });
-        if (!exists) scope.route({ method, url, handler });
+        exists = url === reservedPath || methods.some((name) => scope.hasRoute({ method: name, url }));
+        if (!exists) scope.route({ method: methods, url, handler, exposeHeadRoute: false });
       } catch (error) {
         throw problem(`whose path is not valid: ${(error as Error).message}`, 'a path such as /tenants/:id');
       }
@@ -67,9 +71,16 @@ export function addExtensionRoutes(
   });
 }
 
-function toRequest({ method = '', url = '', headers }: IncomingMessage, body: Buffer): Request {
+/** @throws {HttpError} 400 for a `host` that no URL can have. */
+function toRequest({ raw, protocol }: Parameters<Handler>[0], body: Buffer): Request {
+  const { method = '', url = '', headers } = raw;
+  const origin = URL.parse(`${protocol}://${headers.host || 'localhost'}`);
+  // Anything but a name and a port would change the path, or be credentials.
+  if (origin === null || origin.href !== `${origin.origin}/`) {
+    throw new HttpError(400, 'The header host is not valid.');
+  }
   const hasBody = body.length > 0 && method !== 'GET' && method !== 'HEAD';
-  return new Request(new URL(url, `http://${headers.host ?? 'localhost'}`), {
+  return new Request(origin.origin + url, {
     method,
     headers: [...toHeaderMap(headers)],
     body: hasBody ? new Uint8Array(body) : null,
@@ -84,6 +95,12 @@ function checkResponse(value: unknown): Response {
   if (response.bodyUsed) throw new TypeError('The route returned a Response whose body has been read.');
   if (response.type === 'error') throw new TypeError('The route returned Response.error().');
   return response;
+}
+
+/** The response to HEAD. */
+function withoutBody(response: Response): Response {
+  response.body?.cancel().catch(() => {});
+  return new Response(null, response);
 }
 
 /** `toError`: called if the body cannot be read to its end. Fastify sends the error if nothing was sent before, and otherwise
