@@ -1,5 +1,5 @@
 import { type Authentication, HeaderAuthentication } from './admission/authentication/authentication.ts';
-import { createIdentityReader, type ReadIdentity } from './admission/identity.ts';
+import { checkIdentities, createIdentityReader, type ReadIdentity } from './admission/identity.ts';
 import type { FeatureContext } from './feature.ts';
 import { createSchemaAccess } from './subgraphs/schemaAccess.ts';
 import type { SubgraphCertificates } from './subgraphs/subgraphCertificates.ts';
@@ -24,7 +24,10 @@ export async function createFeatureContext(options: FeatureContextOptions): Prom
   const { certificates, openStreams, worker } = options;
   const { jwt, identity } = config.security;
   const basics = { config, log, metrics, timers, now };
-  const readIdentity = options.readIdentity ?? createIdentityReader(identity);
+  const readIdentity =
+    options.readIdentity === undefined
+      ? createIdentityReader(identity)
+      : checkIdentities(options.readIdentity);
   return {
     ...basics,
     tracing,

@@ -5,7 +5,7 @@ import type { ApolloServerPlugin } from './admission/apolloPipeline.ts';
 import type { GatewayContext } from './admission/clientRequest.ts';
 import { createSharedPersistedQueries } from './admission/documents/sharedPersistedQueries.ts';
 import { loadTrustedDocuments } from './admission/documents/trustedDocumentsFeature.ts';
-import type { ReadIdentity } from './admission/identity.ts';
+import type { ClientIdentity, ReadIdentity, VerifiedToken } from './admission/identity.ts';
 import type { LoadSource } from './admission/processLoad.ts';
 import { CacheFeature } from './cache/cacheFeature.ts';
 import { checkDependencies } from './checkDependencies.ts';
@@ -51,6 +51,7 @@ export type * from './extensions/extension.ts';
 export { defineExtension, RequestRefusedError } from './extensions/extension.ts';
 export type {
   ApolloServerPlugin,
+  ClientIdentity,
   ConfigProblem,
   ErrorCode,
   GatewayAddresses,
@@ -62,6 +63,7 @@ export type {
   MountedGateway,
   ReadIdentity,
   StartOptions,
+  VerifiedToken,
   WorkerIdentity,
 };
 export { ConfigError, errorCodes, GatewayError };

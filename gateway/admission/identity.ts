@@ -1,5 +1,6 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Claims, ClientIdentity } from '../execution/requestContext.ts';
+import { isObject } from '../json/isObject.ts';
 import { addressKey } from './addressKey.ts';
 
 export type { ClientIdentity };
@@ -41,6 +42,36 @@ export function createIdentityReader({
       clientKey: owner ?? addressKey(address),
     };
     return token === undefined ? client : { ...client, claims: token.claims, expiresAt: token.expiresAt };
+  };
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+const clientChecks = {
+  identity: [(value) => value === undefined || isText(value), 'text or undefined'],
+  tokenOwner: [(value) => value === undefined || isText(value), 'text or undefined'],
+  clientKey: [isText, 'text'],
+  claims: [(value) => value === undefined || isObject(value), 'an object or undefined'],
+  expiresAt: [(value) => value === undefined || typeof value === 'number', 'a number or undefined'],
+} as const satisfies Record<keyof ClientIdentity, readonly [(value: unknown) => boolean, string]>;
+const checkedMembers = Object.keys(clientChecks) as readonly (keyof ClientIdentity)[];
+
+/** Checks what an application's function returns, for programs in JavaScript. The `null` of a client that is not logged in,
+ *  for example, would be an identity that all of these clients share.
+ *  The returned function throws a `TypeError` that names the mistake. */
+export function checkIdentities(readIdentity: ReadIdentity): ReadIdentity {
+  return (headers, address, token) => {
+    const client: unknown = readIdentity(headers, address, token);
+    if (client instanceof Promise) {
+      client.catch(() => undefined);
+      throw new TypeError('readIdentity is synchronous, but it returned a promise.');
+    }
+    if (!isObject(client)) throw new TypeError('readIdentity returned something that is not an object.');
+    for (const name of checkedMembers) {
+      const [isValid, expected] = clientChecks[name];
+      if (!isValid(client[name]))
+        throw new TypeError(`readIdentity returned an object whose \`${name}\` is not ${expected}.`);
+    }
+    return client as unknown as ClientIdentity;
   };
 }
 

@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import {
+  checkIdentities,
   createIdentityReader,
   isSameClient,
   type VerifiedToken,
 } from '../../../gateway/admission/identity.ts';
-import type { Claims } from '../../../gateway/execution/requestContext.ts';
+import type { Claims, ClientIdentity } from '../../../gateway/execution/requestContext.ts';
 
 type Source = Parameters<typeof createIdentityReader>[0];
 
@@ -114,4 +115,58 @@ test('an equal identity in a header does not make tokens of two subjects those o
     read({ header: 'x-user' }, { 'x-user': 'proxy' }, tokenOf({ sub })),
   );
   expect(isSameClient(first as never, second as never)).toBe(false);
+});
+
+describe('the function of an application that reads who sent a request', () => {
+  const client = { identity: 'ada', tokenOwner: 'user ada', clientKey: 'user ada' };
+  const readChecked = (returned: unknown) =>
+    checkIdentities(() => returned as ClientIdentity)(new Map(), '192.0.2.1');
+
+  test.each([
+    client,
+    {
+      identity: undefined,
+      tokenOwner: undefined,
+      clientKey: 'address',
+      claims: undefined,
+      expiresAt: undefined,
+    },
+    { ...client, claims: { sub: 'ada' }, expiresAt: 1_000 },
+  ])('may return %j, which is used as it is', (returned) => {
+    expect(readChecked(returned)).toBe(returned);
+  });
+
+  test.each([
+    ['nothing', undefined, 'returned something that is not an object'],
+    ['null', null, 'returned something that is not an object'],
+    ['a promise', Promise.reject(new Error('unread')), 'is synchronous, but it returned a promise'],
+    ['no client key', { identity: 'ada' }, 'returned an object whose `clientKey` is not text'],
+    [
+      'the identity null',
+      { ...client, identity: null },
+      'returned an object whose `identity` is not text or undefined',
+    ],
+    [
+      'the identity 7',
+      { ...client, identity: 7 },
+      'returned an object whose `identity` is not text or undefined',
+    ],
+    [
+      'the owner null',
+      { ...client, tokenOwner: null },
+      'returned an object whose `tokenOwner` is not text or undefined',
+    ],
+    [
+      'the claims null',
+      { ...client, claims: null },
+      'returned an object whose `claims` is not an object or undefined',
+    ],
+    [
+      'a date',
+      { ...client, expiresAt: new Date(0) },
+      'returned an object whose `expiresAt` is not a number or undefined',
+    ],
+  ])('may not return %s', (_, returned, problem) => {
+    expect(() => readChecked(returned)).toThrow(new TypeError(`readIdentity ${problem}.`));
+  });
 });
