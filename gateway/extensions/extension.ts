@@ -3,6 +3,9 @@ import type { DocumentNode, GraphQLFormattedError, GraphQLSchema } from 'graphql
 type MaybePromise<Value> = Value | Promise<Value>;
 // biome-ignore lint/suspicious/noConfusingVoidType: functions without a return statement are hooks, too.
 type HookResult<Value> = MaybePromise<Value | void>;
+/** The result of a synchronous hook. The compiler would accept functions that return promises for `void` alone. */
+// biome-ignore lint/suspicious/noConfusingVoidType: functions without a return statement are hooks, too.
+type NoResult = void | undefined;
 type Values = Readonly<Record<string, unknown>>;
 
 /** Code of the user that takes part in every request. All members but `name` are optional; one that is omitted costs
@@ -21,7 +24,7 @@ export interface Extension<Context extends object = Values> {
   /** Changes the headers that a subgraph gets for this request, after those of the configuration. Called once for each
    *  request and subgraph of its plan, before anything is fetched. The headers are part of what makes two calls equal,
    *  and of cache keys: requests with different headers share nothing. Synchronous. */
-  subgraphHeaders?(event: SubgraphHeadersEvent<Context>): void;
+  subgraphHeaders?(event: SubgraphHeadersEvent<Context>): NoResult;
   /** Called before an operation is executed, whether its plan is new or from the cache. */
   onPlan?(event: PlanEvent<Context>): MaybePromise<void>;
   /** Called before each HTTP request to a subgraph, retries and hedges included. Requests of several clients may share it,

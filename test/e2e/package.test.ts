@@ -295,7 +295,13 @@ describe('the packed package', () => {
       // @ts-expect-error: not an option of a subgraph
       await createGateway({ supergraph, subgraphs: { a: { timeouts: { atempt: '1s' } } } });
       // @ts-expect-error: not a duration
-      await createGateway({ supergraph, cache: { rules: { 'A.b': { maxAge: true } } } });`,
+      await createGateway({ supergraph, cache: { rules: { 'A.b': { maxAge: true } } } });
+      // @ts-expect-error: not a hook
+      defineExtension({ name: 'a', onPlann() {} });
+      // @ts-expect-error: a synchronous hook
+      defineExtension({ name: 'a', async subgraphHeaders() {} });
+      // @ts-expect-error: a synchronous hook
+      defineExtension({ name: 'a', readiness: async () => 'not yet' });`,
     );
     const compiler = join(root, 'node_modules/typescript/bin/tsc');
     const options = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext'];
