@@ -260,6 +260,23 @@ test('headers that a hook of a Fastify instance assigns replace those of the cli
   await app.close();
 });
 
+test('hooks of a Fastify instance see the URL with the prefix, also after the response', async () => {
+  const gateway = await createMounted();
+  const app = fastify();
+  const urls: unknown[] = [];
+  app.addHook('onRequest', async ({ url }) => void urls.push(url));
+  app.addHook('onResponse', async ({ url, originalUrl }) => void urls.push(url, originalUrl));
+  await app.register(gateway.fastifyPlugin, { prefix: '/shop' });
+  await gateway.start({ listen: false, admin: false });
+  for (const url of ['/shop/graphql?query={name}', '/shop/health/live']) {
+    urls.length = 0;
+    expect((await app.inject({ url, headers: { 'apollo-require-preflight': 'yes' } })).statusCode).toBe(200);
+    expect(urls).toEqual([url, url, url]);
+  }
+  await gateway.close();
+  await app.close();
+});
+
 test('a request that a test injects into a Fastify instance is answered, and logs no error', async () => {
   const log: string[] = [];
   const logger = createLogger('warn', { write: (line) => void log.push(line) });

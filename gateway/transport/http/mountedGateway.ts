@@ -125,6 +125,13 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
   return { handler, handleUpgrade, fastifyPlugin };
 }
 
+/** A request whose URL may lack a prefix. */
+type RoutedRequest = IncomingMessage & { originalUrl?: string | undefined };
+
+function restoreUrl(this: ServerResponse<RoutedRequest>): void {
+  this.req.url = this.req.originalUrl;
+}
+
 function addFastifyRoutes(
   app: FastifyInstance,
   urls: Iterable<string>,
@@ -136,9 +143,13 @@ function addFastifyRoutes(
   for (const url of new Set(urls)) {
     app.all(url, (request, reply) => {
       reply.hijack();
-      const { raw } = request;
+      const raw: RoutedRequest = request.raw;
       rewriteToOriginForm(raw);
+      // As Express and its middleware do it.
+      raw.originalUrl ??= raw.url;
       raw.url = (raw.url ?? '').slice(app.prefix.length);
+      // Before the hooks `onResponse` of the application, which may log the URL.
+      reply.raw.prependOnceListener('finish', restoreUrl);
       // Headers that a hook has assigned (`request.headers = …`) are not in the raw request. Those of the client would count.
       Object.assign(raw.headers, request.headers);
       handler(raw, reply.raw);
