@@ -36,7 +36,8 @@ subgraphs:
 - **Tools**: \`npx tributary init\` writes a commented file for a supergraph, for running subgraphs, or from Apollo Router.
   \`npx tributary config print\` prints the effective configuration, and \`npx tributary config schema\` the JSON Schema
   for editors.
-- **Library**: \`createGateway(options)\` accepts the same structure, typed as \`GatewayOptions\`.
+- **Library**: \`createGateway(options)\` accepts the same structure, typed as \`GatewayOptions\`. It does not replace
+  \`\${…}\`, and relative paths start at the working directory.
 `;
 
 /** The text of `docs/configuration.md`. */
