@@ -260,6 +260,23 @@ test('headers that a hook of a Fastify instance assigns replace those of the cli
   await app.close();
 });
 
+test.each([
+  ['/graphql', '/', '/graphql'],
+  ['/graphql', '/shop/', '/shop/graphql'],
+  ['/graphql', '/:tenant', '/acme/graphql'],
+  ['/', '/api', '/api'],
+])('a gateway at %s below the prefix %s of a Fastify instance is at %s', async (path, prefix, url) => {
+  const gateway = await createMounted({ listen: { path } });
+  const app = fastify();
+  await app.register(gateway.fastifyPlugin, { prefix });
+  app.addHook('preClose', () => gateway.close());
+  await gateway.start({ listen: false, admin: false });
+  const origin = await app.listen({ port: 0, host: '127.0.0.1' });
+  expect(await post(origin + url, '{ name }')).toEqual({ status: 200, body: lamp });
+  expect(await overWebSocket(origin + url, '{ name }')).toEqual([lamp]);
+  await app.close();
+});
+
 test('hooks of a Fastify instance see the URL with the prefix, also after the response', async () => {
   const gateway = await createMounted();
   const app = fastify();

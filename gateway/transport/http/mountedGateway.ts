@@ -88,10 +88,9 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
   }
 
   const fastifyPlugin: FastifyPluginAsync = async (app) => {
-    const { prefix } = app;
+    const prefix = patternOfPrefix(app.prefix);
     await ready();
-    const isOwn = (url: string): boolean =>
-      url.startsWith(prefix) && pathOf(url.slice(prefix.length)) === path;
+    const isOwn = (url: string): boolean => pathOf(withoutPrefix(url, prefix) ?? '') === path;
     const upgrades = new WeakMap<IncomingMessage, { socket: Duplex; head: Buffer }>();
     addFastifyRoutes(app, [path, ...Array.from(routes(), ({ url }) => url)], (request, response) => {
       const upgraded = upgrades.get(request);
@@ -125,6 +124,22 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
   return { handler, handleUpgrade, fastifyPlugin };
 }
 
+/** Matches the prefix of a plugin at the beginning of a URL. A parameter of Fastify's router is one part of the path. */
+function patternOfPrefix(prefix: string): RegExp {
+  const parts = prefix.replace(/\/$/, '').split('/');
+  const sources = parts.map((part) => (part.startsWith(':') ? '[^/?]+' : part.replaceAll(/\W/g, '\\$&')));
+  // The router of the application decides whether upper case counts.
+  return new RegExp(`^${sources.join('/')}(?=[/?]|$)`, 'i');
+}
+
+/** A URL without its prefix, which begins with a slash; `undefined` for one without this prefix. */
+function withoutPrefix(url: string, pattern: RegExp): string | undefined {
+  const [prefix] = pattern.exec(url) ?? [];
+  if (prefix === undefined) return undefined;
+  const rest = url.slice(prefix.length);
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
 /** A request whose URL may lack a prefix. */
 type RoutedRequest = IncomingMessage & { originalUrl?: string | undefined };
 
@@ -137,6 +152,7 @@ function addFastifyRoutes(
   urls: Iterable<string>,
   handler: (request: IncomingMessage, response: ServerResponse) => void,
 ): void {
+  const prefix = patternOfPrefix(app.prefix);
   // The gateway reads request bodies itself. The parsers of the application are not changed: a plugin has its own.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null, undefined));
@@ -147,7 +163,7 @@ function addFastifyRoutes(
       rewriteToOriginForm(raw);
       // As Express and its middleware do it.
       raw.originalUrl ??= raw.url;
-      raw.url = (raw.url ?? '').slice(app.prefix.length);
+      raw.url = withoutPrefix(raw.url ?? '', prefix) ?? raw.url;
       // Before the hooks `onResponse` of the application, which may log the URL.
       reply.raw.prependOnceListener('finish', restoreUrl);
       // Headers that a hook has assigned (`request.headers = …`) are not in the raw request. Those of the client would count.
