@@ -107,7 +107,9 @@ export interface ClientOperation {
   /** What `requestContext` of the extensions before this one returned. */
   readonly context: Values;
   /** Sets a header of the HTTP response, for example in `requestContext` or `onResponse`. Without effect once the response
-   *  has begun, and on WebSockets. @throws {TypeError} for a name or value that no header can have. */
+   *  has begun, and on WebSockets. With `set-cookie`, the response is `private` for HTTP caches.
+   *  @throws {TypeError} for a header that the gateway writes itself or that belongs to the connection, such as
+   *  `content-type`, and for a name or value that no header can have. */
   setResponseHeader(name: string, value: string): void;
 }
 

@@ -8,6 +8,11 @@ export interface ResponseCaching {
   readonly vary: string | undefined;
 }
 
+/** For a response that is meant for one client: caches that clients share must not store it. */
+export function asPrivate(caching: ResponseCaching): ResponseCaching {
+  return { ...caching, cacheControl: caching.cacheControl.replace(/^public\b/, 'private') };
+}
+
 /** How long a client, or a cache in front of the gateway, may cache a response: until the first of its contributions
  *  is stale. `undefined` for not at all: something is not cached, or nothing contributes. */
 export function responseCachingOf(byGroup: Execution['cacheContributions']): ResponseCaching | undefined {

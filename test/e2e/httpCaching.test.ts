@@ -114,6 +114,18 @@ describe('a cacheable response', () => {
   );
 });
 
+test('a cacheable response with a cookie is private, unless a plugin has set cache-control', async () => {
+  const cookie = { 'set-cookie': 'session=1' };
+  await using server = await startServer(fresh, pluginWith(cookie));
+  expect(cachingHeadersOf(await exchange(server.url, asGet))).toEqual({
+    ...cacheable,
+    'cache-control': 'private, max-age=15',
+  });
+  const own = { 'cache-control': 'public, max-age=1' };
+  await using other = await startServer(fresh, pluginWith({ ...cookie, ...own }));
+  expect(cachingHeadersOf(await exchange(other.url, asGet))).toEqual({ vary: 'accept', ...own });
+});
+
 describe('a response that is not cacheable', () => {
   test('has cache-control no-store over POST and GET, for new and for validated operations', async () => {
     await using server = await startServer(undefined, {

@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../../config/schema.ts';
 import type { ClientIdentity } from '../../execution/requestContext.ts';
-import type { ResponseCaching } from '../../response/responseCaching.ts';
+import { asPrivate, type ResponseCaching } from '../../response/responseCaching.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
@@ -117,14 +117,11 @@ export class TokenAuthentication implements Authentication {
     return () => cancel();
   }
 
-  restrictCaching({ claims }: ClientIdentity, { cacheControl, age, vary }: ResponseCaching): ResponseCaching {
+  restrictCaching({ claims }: ClientIdentity, caching: ResponseCaching): ResponseCaching {
     const { header, cookie } = this.#options.jwt;
+    const { cacheControl, age, vary } = claims === undefined ? caching : asPrivate(caching);
     const names = [...(vary === undefined ? [] : [vary]), header, ...(cookie === '' ? [] : ['cookie'])];
-    return {
-      cacheControl: claims === undefined ? cacheControl : cacheControl.replace(/^public\b/, 'private'),
-      age,
-      vary: names.join(', '),
-    };
+    return { cacheControl, age, vary: names.join(', ') };
   }
 
   get #advice(): string {

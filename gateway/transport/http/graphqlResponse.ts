@@ -6,6 +6,7 @@ import { hasOnlyRequestErrors, headersOf, statusOf } from '../../admission/error
 import { HttpError } from '../../admission/httpError.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import { contentToText, sizeOfContent } from '../../response/executionOutcome.ts';
+import { asPrivate } from '../../response/responseCaching.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import type { RequestSignal } from '../../time/requestAbort.ts';
@@ -104,7 +105,10 @@ export class GraphQLResponse {
     const headers = this.headers(apolloHeaders);
     if (caching !== undefined && status === 200) {
       const { vary } = this.#options.cors.responseHeaders(this.#request.headers.origin);
-      addCachingHeaders(headers, caching, apolloHeaders.has('cache-control'), [
+      // Of a plugin, an extension, or middleware in front of a mounted gateway.
+      const hasCookies = 'set-cookie' in headers || this.#response.hasHeader('set-cookie');
+      const allowed = hasCookies ? asPrivate(caching) : caching;
+      addCachingHeaders(headers, allowed, apolloHeaders.has('cache-control'), [
         vary,
         headers.vary?.toString(),
         // Middleware in front of a mounted gateway, such as for CORS.
