@@ -236,7 +236,8 @@ export interface ExtensionRoute {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Such as `/tenants/:id` or `/files/*`, as Fastify has it. */
   readonly path: string;
-  /** `params`: the values of the path's `:name` parts, and of a wildcard under `*`. The body is read before, up to `limits.bodySize`. */
+  /** `params`: the values of the path's `:name` parts, and of a wildcard under `*`. The body is read before, up to `limits.bodySize`.
+   *  `request.signal` is aborted when the client disconnects. */
   handle(request: Request, params: Readonly<Record<string, string>>): MaybePromise<Response>;
 }
 

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { HttpError } from '../admission/httpError.ts';
 import { ConfigError } from '../config/configError.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -34,9 +35,12 @@ export function addExtensionRoutes(
       const problem = (message: string, expected: string): ConfigError =>
         routeError(`has the extension "${extension}" with the route ${method} ${url}, ${message}`, expected);
       const respond = async (...[request, reply]: Parameters<Handler>): Promise<unknown> => {
-        const received = toRequest(request, await readBody(request.raw, bodySize));
+        const signal = disconnectSignalOf(reply.raw);
+        const received = toRequest(request, await readBody(request.raw, bodySize), signal);
         const fail = (err: unknown): HttpError => {
-          log.error({ err, extension, method, path: url }, 'A route of an extension failed');
+          // What ends with its client has not failed.
+          if (!signal.aborted)
+            log.error({ err, extension, method, path: url }, 'A route of an extension failed');
           return new HttpError(500, `The extension "${extension}" failed. The log has the cause.`);
         };
         try {
@@ -71,8 +75,17 @@ export function addExtensionRoutes(
   });
 }
 
+/** A signal that is aborted when the client disconnects before it has the whole response. */
+function disconnectSignalOf(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
+
 /** @throws {HttpError} 400 for a `host` that no URL can have. */
-function toRequest({ raw, protocol }: Parameters<Handler>[0], body: Buffer): Request {
+function toRequest({ raw, protocol }: Parameters<Handler>[0], body: Buffer, signal: AbortSignal): Request {
   const { method = '', url = '', headers } = raw;
   const origin = URL.parse(`${protocol}://${headers.host || 'localhost'}`);
   // Anything but a name and a port would change the path, or be credentials.
@@ -84,6 +97,7 @@ function toRequest({ raw, protocol }: Parameters<Handler>[0], body: Buffer): Req
     method,
     headers: [...toHeaderMap(headers)],
     body: hasBody ? new Uint8Array(body) : null,
+    signal,
   });
 }
 

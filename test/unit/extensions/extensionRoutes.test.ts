@@ -3,11 +3,13 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { ExtensionRoute } from '../../../gateway/extensions/extension.ts';
 import { addExtensionRoutes } from '../../../gateway/extensions/extensionRoutes.ts';
 import { PendingPromises } from '../../../gateway/time/pendingPromises.ts';
-import { exchange } from '../../harness/rawHttp.ts';
+import { exchange, RawConnection } from '../../harness/rawHttp.ts';
 
 let app: FastifyInstance;
 let logged: unknown[];
+let running: PendingPromises;
 beforeEach(() => {
+  running = new PendingPromises();
   app = fastify();
   logged = [];
 });
@@ -16,7 +18,6 @@ afterEach(() => app.close());
 /** Listens with these routes. Returns the origin. */
 function serve(...routes: readonly ExtensionRoute[]): Promise<string> {
   const log = { error: (fields: object) => void logged.push(fields) };
-  const running = new PendingPromises();
   addExtensionRoutes(app, { extension: 'probe', routes, bodySize: 1_000, running, log });
   return app.listen({ port: 0, host: '127.0.0.1' });
 }
@@ -88,4 +89,39 @@ describe('the URL of a request', () => {
       expect(logged).toEqual([]);
     },
   );
+});
+
+describe('the signal of a request', () => {
+  test('is aborted when the client disconnects before the response, and what the route throws then is not in the log', async () => {
+    const [entered, aborted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const handle: ExtensionRoute['handle'] = async ({ signal }) => {
+      signal.addEventListener('abort', () => aborted.resolve());
+      entered.resolve();
+      await aborted.promise;
+      throw signal.reason;
+    };
+    const client = new AbortController();
+    const url = new URL('/wait', await serve({ method: 'POST', path: '/wait', handle }));
+    const response = fetch(url, { method: 'POST', body: 'a', signal: client.signal });
+    await entered.promise;
+    client.abort();
+    await expect(response).rejects.toThrow('aborted');
+    await aborted.promise;
+    await running.settled();
+    expect(logged).toEqual([]);
+  });
+
+  test('is not aborted by the end of the response', async () => {
+    const signals: AbortSignal[] = [];
+    const handle: ExtensionRoute['handle'] = ({ signal }) => {
+      signals.push(signal);
+      return new Response('text');
+    };
+    await using connection = await RawConnection.open(await serve({ method: 'GET', path: '/', handle }));
+    for (const path of ['/', '/']) {
+      connection.send({ method: 'GET', path });
+      expect((await connection.readResponse()).body).toBe('text');
+    }
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
+  });
 });
