@@ -2,7 +2,7 @@ import { abortReasonOf, GatewayError } from '../errors.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { RequestSignal } from '../time/requestAbort.ts';
 import type { Timers } from '../time/timers.ts';
-import type { Extension, RequestRefusedError } from './extension.ts';
+import { type Extension, RequestRefusedError } from './extension.ts';
 
 /** The members of an extension, in the order in which the documentation lists them. */
 export const extensionMembers = [
@@ -168,8 +168,10 @@ function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value
   return typeof value === 'object' && value !== null && typeof (value as Promise<Value>).then === 'function';
 }
 
-/** An extension may have its own copy of this package, so that the class is not enough to recognise its errors. */
+/** An extension may have its own copy of this package, so that the class is not enough to recognise its errors; a subclass
+ *  may have a name of its own. */
 function isRefusal(error: unknown): error is RequestRefusedError {
+  if (error instanceof RequestRefusedError) return true;
   return error instanceof Error && error.name === 'RequestRefusedError' && 'status' in error;
 }
 

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { anonymousClient } from '../../../gateway/admission/identity.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import type { RequestContext } from '../../../gateway/execution/requestContext.ts';
-import type { Extension } from '../../../gateway/extensions/extension.ts';
+import { type Extension, RequestRefusedError } from '../../../gateway/extensions/extension.ts';
 import { ExtensionFeature } from '../../../gateway/extensions/extensionFeature.ts';
 import type { OperationRequest } from '../../../gateway/operation/operationRequest.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
@@ -54,6 +54,36 @@ test('members for hooks that no extension has are undefined', () => {
     callHooks: undefined,
     decidePolicies: undefined,
   });
+});
+
+class TenantError extends RequestRefusedError {
+  override name = 'TenantError';
+}
+/** As an extension throws it that has another copy of the package. */
+class OtherRefusal extends Error {
+  override name = 'RequestRefusedError';
+  readonly [key: string]: unknown;
+
+  constructor(message: string, options: object) {
+    super(message);
+    Object.assign(this, options);
+  }
+}
+
+test.each([
+  ['a subclass with a name of its own', TenantError],
+  ['another copy of the package', OtherRefusal],
+])('a refusal of %s refuses the request', async (_, Refusal) => {
+  const requestContext = () => {
+    throw new Refusal('No tenant.', { code: 'TENANT', status: 401, extensions: {} });
+  };
+  const { feature, lines } = featureOf({ name: 'a', requestContext });
+  await expect(feature.extendContext?.(context, requestWith())).rejects.toMatchObject({
+    message: 'No tenant.',
+    clientCode: 'TENANT',
+    status: 401,
+  });
+  expect(lines).toEqual([]);
 });
 
 describe('a hook that does not end', () => {
