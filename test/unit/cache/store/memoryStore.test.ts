@@ -86,6 +86,25 @@ test('an entry larger than the whole store is not stored and evicts nothing', ()
   expect(store.tagCount).toBe(2);
 });
 
+test('neither an expired entry nor one larger than the whole store leaves anything behind', () => {
+  const { clock, store } = open(10_000);
+  const expired = createCacheWrite(clock, { key: 'expired', tags: ['tag'] });
+  clock.time += 86_400_000;
+  store.setMany([expired], store.beginRead());
+  store.setMany([createCacheWrite(clock, { value: 'x'.repeat(10_000), tags: ['tag'] })], store.beginRead());
+  expect([store.entryCount, store.tagCount, store.size]).toEqual([0, 0, 0]);
+});
+
+test('the memory store remembers the last invalidations only, and rejects writes of reads before the forgotten ones', async () => {
+  const { clock, store } = open(10_000);
+  const since = store.beginRead();
+  await store.deleteByTags(Array.from({ length: 10_000 }, (_, index) => `${index}`));
+  store.setMany([createCacheWrite(clock, { key: 'earlier', tags: ['other'] })], since);
+  await store.deleteByTags(['one more']);
+  store.setMany([createCacheWrite(clock, { key: 'later', tags: ['other'] })], since);
+  expect(store.getMany(['earlier', 'later'])).toEqual([expect.anything(), undefined]);
+});
+
 test('a tag is removed with the last entry that has it', async () => {
   const { clock, store, write } = open(100_000);
   write({ key: '1', tags: ['deleted'] });

@@ -180,6 +180,24 @@ describe('equal jobs', () => {
     expect(events).toEqual(['created', 'joined', 'NORMAL done', 'created', 'NORMAL done']);
   });
 
+  test('share the newer one of two runs when the older one has ended', async () => {
+    const { enqueue, events, advance } = createInMemoryJobs();
+    const [older, newer, joining] = [
+      new ControlledAttempt(),
+      new ControlledAttempt(),
+      new ControlledAttempt(),
+    ];
+    await enqueue(jobOf('a'), older);
+    // The tokens and the log of the older one expire while its attempt is running.
+    advance(70_000);
+    await enqueue(jobOf('a'), newer);
+    older.complete(successfulResult('reviews'));
+    await waitForTurns();
+    await enqueue(jobOf('a'), joining);
+    expect(events).toEqual(['created', 'created', 'NORMAL done', 'joined']);
+    expect(joining.isCancelled).toBe(true);
+  });
+
   test('keep their log until the last token expires', async () => {
     const { enqueue, subscribe, advance } = createInMemoryJobs();
     const attempt = new ControlledAttempt();
@@ -394,6 +412,45 @@ describe('a field that fails', () => {
     expect(await collectUpdates(updates)).toEqual(['1-0 reviews It is down.']);
   });
 
+  test('needs no slot any more when its tokens have expired', async () => {
+    const { enqueue, executor, advance, events } = createInMemoryJobs(policyWith({ concurrency: 1 }));
+    const [expiring, lasting] = [new ControlledAttempt(), new ControlledAttempt()];
+    await enqueue(jobOf('expiring'), expiring);
+    advance(59_900);
+    await enqueue(jobOf('lasting'), lasting);
+    for (const attempt of [expiring, lasting]) attempt.complete(failedResult('reviews'));
+    await waitForTurns();
+    advance(500);
+    await waitForTurns();
+    expect(events.at(-1)).toBe('NORMAL expired');
+    expect(executor.createdAttempts).toEqual(['lasting: reviews']);
+  });
+
+  test('is listed with its failed attempts and its last error while it waits', async () => {
+    const { enqueue, jobs } = createInMemoryJobs();
+    const attempt = new ControlledAttempt();
+    await enqueue(jobOf('a'), attempt);
+    attempt.complete(failedResult('reviews'));
+    await waitForTurns();
+    expect(await jobs.list({ state: 'waiting', limit: 10 })).toEqual([
+      expect.objectContaining({ attempts: 1, error: 'It is down.' }),
+    ]);
+  });
+
+  test('is published with the failure of the last attempt, not with an earlier one', async () => {
+    const { enqueue, subscribe, executor, advance } = createInMemoryJobs(policyWith({ attempts: 2 }));
+    const attempt = new ControlledAttempt();
+    const token = await enqueue(jobOf('a'), attempt);
+    attempt.complete(failedResult('reviews', 'earlier'));
+    await waitForTurns();
+    advance(500);
+    await waitForTurns();
+    executor.lastAttempt.complete();
+    expect(await collectUpdates(await subscribe(token))).toEqual([
+      '1-0 reviews This part of the answer could not be fetched.',
+    ]);
+  });
+
   test('waits for a slot by priority', async () => {
     const { enqueue, executor, advance } = createInMemoryJobs(policyWith({ concurrency: 1 }));
     for (const [id, priority] of [
@@ -553,6 +610,19 @@ describe('a full job pool', () => {
     expect(await collectUpdates(await subscribe(tokens[2] ?? ''))).toEqual(['1-0 reviews failed 2']);
   });
 
+  test('makes no further attempt at a job that was evicted before its delay was over, or right after', async () => {
+    const early = await createFullPool(['BACKGROUND']);
+    await early.enqueue(jobOf('a'), new ControlledAttempt());
+    early.advance(500);
+    await waitForTurns();
+    const late = await createFullPool(['BACKGROUND']);
+    late.advance(500);
+    await late.enqueue(jobOf('a'), new ControlledAttempt());
+    await waitForTurns();
+    expect([early.events.at(-2), late.events.at(-2)]).toEqual(['BACKGROUND evicted', 'BACKGROUND evicted']);
+    expect([early.executor.createdAttempts, late.executor.createdAttempts]).toEqual([[], []]);
+  });
+
   test('evicts no job for a less important one, and none with a running attempt', async () => {
     const { jobs, events } = await createFullPool(['NORMAL']);
     expect(
@@ -575,6 +645,8 @@ describe('a full job pool', () => {
     await enqueue(jobOf('b'), second);
     const [failed] = await jobs.list({ state: 'failed', limit: 10 });
     expect(await jobs.retry(failed?.id ?? '')).toBe('busy');
+    const waiting = await jobs.list({ state: 'waiting', limit: 10 });
+    expect(waiting.map(({ id }) => id.split('.')[0])).toEqual(['b']);
     second.complete(successfulResult('reviews'));
     await waitForTurns();
     expect(await jobs.retry(failed?.id ?? '')).toBe('retried');

@@ -1,0 +1,21 @@
+import { expect, test } from '@jest/globals';
+import { TokenTable } from '../../../../gateway/enrichment/jobs/tokenTable.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
+
+const token = (tokenHash: string) => ({ tokenHash, ownerHash: 'none', traceparent: undefined });
+
+test('tokens that were moved to another run belong to that run alone, and expire later', () => {
+  const timers = new FakeTimers();
+  const table = new TokenTable({ expireAfterMs: 60_000, timers, now: () => timers.now() });
+  for (const tokenHash of ['a', 'b']) table.add(token(tokenHash), 'first');
+  table.add(token('c'), 'other');
+  timers.advance(50_000);
+  table.move('first', 'second');
+  expect(['first', 'second', 'other'].map((runId) => table.hasTokenFor(runId))).toEqual([false, true, true]);
+  timers.advance(59_999);
+  expect(table.all()).toEqual(
+    ['a', 'b'].map((tokenHash) => ({ ...token(tokenHash), runId: 'second', expiresInMs: 1 })),
+  );
+  timers.advance(1);
+  expect([table.all(), table.hasTokenFor('second'), timers.pendingCount]).toEqual([[], false, 0]);
+});
