@@ -192,7 +192,7 @@ describe('An inline field that becomes overdue', () => {
     const { clock, overdue, record, modeFor } = openBusy();
     overdue(5);
     clock.ms = window - 1;
-    record(100, 10);
+    record(20, 10);
     expect(modeFor()).toBe('budgeted');
     clock.ms = window;
     expect(modeFor()).toBe('inline');
@@ -227,6 +227,10 @@ describe('An inline field that becomes overdue', () => {
     expect([modeFor(), delivery.snapshot()]).toMatchObject(['budgeted', [{ samples: 10 }]]);
     // The overdue answers do not count later.
     expect(record(1_000, 10).at(-1)).toBe('inline');
+    const slow = open();
+    slow.record(100, 2_000);
+    for (let answer = 0; answer < 10; answer += 1) slow.delivery.recordOverdue(rule, budget);
+    expect(slow.modeFor()).toBe('deferred');
   });
 });
 

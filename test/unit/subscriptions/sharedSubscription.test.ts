@@ -3,6 +3,7 @@ import { GatewayError } from '../../../gateway/errors.ts';
 import { SharedSubscription } from '../../../gateway/subscriptions/sharedSubscription.ts';
 import type { SourceReceiver } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import type { Subscriber } from '../../../gateway/subscriptions/subscriber.ts';
+import type { EventFeed } from '../../../gateway/subscriptions/upstreamSubscription.ts';
 import { countRemaining } from '../../harness/countRemaining.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { useUpTurns } from '../../harness/useUpTurns.ts';
@@ -29,11 +30,16 @@ function subscriberOf(onTexts: (texts: readonly string[]) => void): Subscriber {
 function start(
   subscriberCount: number,
   onPayload: (index: number, texts: readonly string[]) => void,
-  Type = SharedSubscription,
+  {
+    hasDeferredPayloads = false,
+    reportsInterruptions = true,
+    isHanging = false,
+    Type = SharedSubscription,
+  } = {},
 ) {
   const shared = new Type({
     queue: { maxEvents: 30, maxBytes: 1000, policy: 'close' },
-    reportsInterruptions: true,
+    reportsInterruptions,
     isBehind: false,
     onDropped: unexpected,
     onCaughtUp: unexpected,
@@ -50,19 +56,31 @@ function start(
     shared.join(subscriberOf((texts) => onPayload(index, texts))),
   );
   let receiver: SourceReceiver | undefined;
-  let completed = 0;
-  shared.start({
+  const observed = {
+    completed: 0,
+    subscriptions: 0,
+    pauses: 0,
+    signal: undefined as AbortSignal | undefined,
+  };
+  const feed: EventFeed = {
     subscribe: (given) => {
       receiver = given;
-      return { cancel: () => {}, startsImmediately: true };
+      observed.subscriptions += 1;
+      const pause = (): void => {
+        observed.pauses += 1;
+      };
+      return { cancel: () => {}, startsImmediately: true, flowControl: { pause, resume: unexpected } };
     },
-    complete: async function* () {
-      completed += 1;
-      yield { text: `${completed}`, cursor: undefined };
+    complete: async function* (_, signal) {
+      observed.completed += 1;
+      observed.signal = signal;
+      if (isHanging) await new Promise(() => {});
+      yield { text: `${observed.completed}`, cursor: undefined };
     },
-    hasDeferredPayloads: () => false,
-  });
-  return { shared, receiver: receiver as SourceReceiver, leaves, completedCount: () => completed };
+    hasDeferredPayloads: () => hasDeferredPayloads,
+  };
+  shared.start(feed);
+  return { shared, receiver: receiver as SourceReceiver, leaves, feed, observed };
 }
 
 test('an event for very many subscribers is sent to 200 of them in each turn but the first, in order, and to none that has left', async () => {
@@ -108,7 +126,9 @@ test('a subscription that was merged into another one is not kept in memory by i
   const received: string[] = [];
   const { shared: target, receiver } = start(0, () => {});
   const mergeNew = (name: string) => {
-    const [first, second] = [0, 0].map((count) => start(count, () => {}, MergedSubscription).shared);
+    const [first, second] = [0, 0].map(
+      (count) => start(count, () => {}, { Type: MergedSubscription }).shared,
+    );
     const leave = first?.join(subscriberOf(() => received.push(name)));
     first?.mergeInto(second as SharedSubscription);
     second?.mergeInto(target);
@@ -131,13 +151,13 @@ test('events that are completed while another one is being sent are sent togethe
   await waitForTurns(2);
   const clock = useUpTurns();
   const received: string[][] = Array.from({ length: last + 1 }, () => []);
-  const { shared, receiver, leaves, completedCount } = start(last + 1, (index, texts) => {
+  const { shared, receiver, leaves, observed } = start(last + 1, (index, texts) => {
     received[index]?.push(texts.join('+'));
   });
   for (let count = 0; count < 3; count++) receiver.onEvent(event);
-  for (let turns = 0; completedCount() < 3 && turns < 20; turns++) await waitForTurns(1);
+  for (let turns = 0; observed.completed < 3 && turns < 20; turns++) await waitForTurns(1);
   // The first event has not reached the last client yet.
-  expect([completedCount(), received[0], received[last], shared.isIdle]).toEqual([3, ['1'], [], false]);
+  expect([observed.completed, received[0], received[last], shared.isIdle]).toEqual([3, ['1'], [], false]);
   leaves[0]?.();
   for (let turns = 0; !shared.isIdle && turns < 100; turns++) await waitForTurns(1);
   clock.mockRestore();
@@ -149,10 +169,10 @@ test('while an event is being sent, no more than sixteen are completed', async (
   const clock = useUpTurns();
   const received: string[] = [];
   const completed: number[] = [];
-  const { shared, receiver, completedCount } = start(last + 1, (index, texts) => {
+  const { shared, receiver, observed } = start(last + 1, (index, texts) => {
     if (index !== last) return;
     received.push(texts.join('+'));
-    completed.push(completedCount());
+    completed.push(observed.completed);
   });
   for (let sent = 0; sent < 20; sent++) receiver.onEvent(event);
   for (let turns = 0; !shared.isIdle && turns < 200; turns++) await waitForTurns(1);
@@ -160,4 +180,52 @@ test('while an event is being sent, no more than sixteen are completed', async (
   const numbers = Array.from({ length: 20 }, (_, index) => index + 1);
   expect(received).toEqual(['1', numbers.slice(1, 17).join('+'), numbers.slice(17).join('+')]);
   expect(completed[0]).toBe(17);
+});
+
+test('an event with deferred payloads is not sent before notices that wait until an earlier one was sent', async () => {
+  await waitForTurns(2);
+  const clock = useUpTurns();
+  const received: string[] = [];
+  const { shared, receiver } = start(
+    last + 1,
+    (index, texts) => {
+      if (index === last) received.push(...texts);
+    },
+    { hasDeferredPayloads: true },
+  );
+  for (const message of ['first', 'second']) {
+    receiver.onInterrupted(new GatewayError('SUBGRAPH_UNREACHABLE', message));
+    await waitForTurns(1);
+  }
+  receiver.onEvent(event);
+  for (let turns = 0; !shared.isIdle && turns < 200; turns++) await waitForTurns(1);
+  clock.mockRestore();
+  expect(received).toEqual([expect.stringContaining('first'), expect.stringContaining('second'), '1']);
+});
+
+test('a source that can be paused is not paused when its queue is full, unless `whenFull` is `wait`', async () => {
+  const received: string[] = [];
+  const { shared, receiver, observed } = start(1, (_, texts) => received.push(...texts));
+  // One that is being completed, and as many as the queue holds.
+  for (let sent = 0; sent < 31; sent++) receiver.onEvent(event);
+  for (let turns = 0; !shared.isIdle && turns < 200; turns++) await waitForTurns(1);
+  expect([received.length, observed.pauses]).toEqual([31, 0]);
+});
+
+test('an event that is being completed is cancelled when the last client leaves', async () => {
+  const { receiver, leaves, observed } = start(1, () => {}, { isHanging: true });
+  receiver.onEvent(event);
+  for (let turns = 0; observed.completed === 0 && turns < 200; turns++) await waitForTurns(1);
+  expect(observed.signal?.aborted).toBe(false);
+  leaves[0]?.();
+  expect(observed.signal?.aborted).toBe(true);
+});
+
+test('a subscription whose source has ended does not subscribe again while its last event is sent', async () => {
+  const { shared, receiver, leaves, feed, observed } = start(1, () => {}, { isHanging: true });
+  receiver.onEvent(event);
+  receiver.onComplete();
+  shared.resubscribe(feed);
+  leaves[0]?.();
+  expect([shared.isOpen, observed.subscriptions]).toEqual([false, 1]);
 });

@@ -106,3 +106,51 @@ test('a client that has left or was too slow gets nothing more, and its end is r
   await expect(slow.read()).rejects.toMatchObject({ code: 'OVERLOADED' });
   expect([left.received, slow.received]).toEqual([['end', 'done'], ['end']]);
 });
+
+test('payloads of an event that its client has begun to receive need no room in the queue', async () => {
+  const client = connect({ maxBytes: 100 });
+  const begun = originOf();
+  const reading = client.read();
+  send(client, 'begun', begun);
+  client.connection.isWritable = false;
+  for (let part = 0; part < 3; part++) send(client, 'x'.repeat(60), begun);
+  await reading;
+  for (let part = 1; part < 3; part++) await client.read();
+  for (const text of ['1', '2']) send(client, text.repeat(40));
+  await client.read();
+  await client.read();
+  expect(client.received.map((text) => text.slice(0, 6))).toEqual([
+    'direct',
+    ...new Array<string>(3).fill('read x'),
+    'read 1',
+    'read 2',
+  ]);
+});
+
+test('a client that has left reads nothing that was queued for it', async () => {
+  const client = connect();
+  send(client, '1');
+  send(client, '2');
+  await client.read();
+  client.subscriber.unsubscribe();
+  await client.read();
+  expect(client.received).toEqual(['read 1', 'end', 'done']);
+});
+
+test('no event waits for a client whose subscription has ended, although its queue is full', async () => {
+  const client = connect({ policy: 'wait' });
+  for (const text of ['1', '2', '3']) send(client, text, originOf('wait'));
+  let waits = 2;
+  const waitFor = async (wait: Promise<void>): Promise<void> => {
+    await wait;
+    waits -= 1;
+  };
+  void waitFor(client.subscriber.waitForRoom());
+  void waitFor(client.subscriber.waitForDrain());
+  await waitForTurns();
+  expect(waits).toBe(2);
+  client.subscriber.onComplete();
+  await waitForTurns();
+  expect(waits).toBe(0);
+  await Promise.all([client.subscriber.waitForRoom(), client.subscriber.waitForDrain()]);
+});
