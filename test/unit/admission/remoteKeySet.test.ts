@@ -118,6 +118,14 @@ describe('While the endpoint fails', () => {
     timers.advance(30_000);
     await find('unknown');
     expect(logged.at(-1)).toBe('The keys of an issuer of tokens can be fetched again');
+    const { length } = issuer.requests;
+    timers.advance(599_999);
+    await find();
+    expect(issuer.requests).toHaveLength(length);
+    timers.advance(1);
+    await find('unknown');
+    expect(issuer.requests).toHaveLength(length + 1);
+    expect(logged).toHaveLength(2);
   });
 
   test.each<[string, () => void]>([
@@ -183,4 +191,22 @@ test('A key set that is stopped fetches nothing any more', async () => {
   keySet.stop();
   timers.advance(6_000_000);
   expect([timers.pendingCount, issuer.requests.length]).toEqual([0, 1]);
+});
+
+test('A key set has one timer, however often tokens make it fetch its keys', async () => {
+  keySet.start();
+  for (let count = 0; count < 3; count += 1) {
+    await find();
+    timers.advance(30_000);
+    await find('unknown');
+    expect(timers.pendingCount).toBe(1);
+  }
+  expect(issuer.requests).toHaveLength(4);
+});
+
+test('A key set that is stopped while it fetches its keys sets no timer and logs nothing', async () => {
+  fail();
+  const found = find();
+  keySet.stop();
+  expect([await found, timers.pendingCount, logged]).toEqual(['KeysUnavailableError', 0, []]);
 });

@@ -245,7 +245,8 @@ describe('A verified token', () => {
     expect([
       await outcomeOf(verifier, await sign('a').sign(privateKey)),
       await outcomeOf(verifier, await sign('b').sign(stranger.privateKey)),
-    ]).toEqual([expect.objectContaining({ sub: 'a' }), 'signature']);
+      await outcomeOf(verifier, await issuer.sign({ exp: seconds - 60 }, { kid: undefined })),
+    ]).toEqual([expect.objectContaining({ sub: 'a' }), 'signature', 'expired']);
     issuer.answerWith(undefined);
   });
 });

@@ -244,6 +244,16 @@ describe('a rule on an interface', () => {
     expect(rules.ruleOf('Thing', 'info')).toMatchObject({ budgetMs: 50, priority: 'BACKGROUND' });
   });
 
+  test('combines with those of other interfaces that have the default budget', () => {
+    const budgetWith = (budget: string) =>
+      rulesIn(`
+        type Query { lamp: Lamp }
+        interface Node { info: Int @enrichment }
+        interface Named { info: Int @enrichment(budget: "${budget}") }
+        type Lamp implements Node & Named { info: Int }`).rules.ruleOf('Lamp', 'info')?.budgetMs;
+    expect([budgetWith('99ms'), budgetWith('101ms')]).toEqual([99, undefined]);
+  });
+
   test('from an @interfaceObject applies to the types that other subgraphs define', async () => {
     const { rules } = await rulesOf({
       shop: withEnrichment(
@@ -333,5 +343,7 @@ describe('readEnrichmentRules warns', () => {
     expect(rules.ruleOf('Mutation', 'add')).toBeUndefined();
     expect(rules.ruleOf('Subscription', 'added')).toBeUndefined();
     expect(rules.ruleOf('Product', 'similar')).toBeDefined();
+    const onlyMutation = rulesIn('type Query { b: Int } type Mutation { add: Int @enrichment }');
+    expect(onlyMutation.rules.isEmpty).toBe(true);
   });
 });

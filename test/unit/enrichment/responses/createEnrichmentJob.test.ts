@@ -6,7 +6,9 @@ import type { ClientIdentity } from '../../../../gateway/execution/requestContex
 
 const document = parse('{ product { advice } }');
 
-function jobOf(client: Partial<ClientIdentity>, traceparent?: string) {
+type JobOptions = Parameters<typeof createEnrichmentJob>[0];
+
+function jobOf(client: Partial<ClientIdentity>, traceparent?: string, options: Partial<JobOptions> = {}) {
   return createEnrichmentJob({
     operation: { enrichments: [] } as never,
     request: {
@@ -24,6 +26,7 @@ function jobOf(client: Partial<ClientIdentity>, traceparent?: string) {
     snapshot: { tree: '{"product":{"id":"1"}}' } as never,
     pending: [],
     traceparent,
+    ...options,
   });
 }
 
@@ -50,6 +53,27 @@ test('jobs of different clients are never equal, even if their headers and data 
   const ids = clients.map((client) => jobOf(client).id);
   expect(new Set(ids).size).toBe(clients.length);
   expect(jobOf({ identity: 'u1' }).id).toBe(ids[1]);
+});
+
+test('jobs are equal only if their data, their headers and the headers of their subgraphs are', () => {
+  const snapshotOf = (tree: string, remainingSteps: readonly number[]) => ({ tree, remainingSteps }) as never;
+  const computed = (value: string): Partial<JobOptions> => ({
+    subgraphHeaders: [['products', { pairs: ['x-user', value], text: value } as never]],
+  });
+  const different: readonly Partial<JobOptions>[] = [
+    {},
+    { snapshot: snapshotOf('{"product":{"id":"1"}}', [1]) },
+    { snapshot: snapshotOf('{"product":{"id":"2"}}', [1]) },
+    { snapshot: snapshotOf('{"product":{"id":"1"}}', [2]) },
+    { headers: [['authorization', 'a']] },
+    { headers: [['authorization', 'b']] },
+    computed('a'),
+    computed('b'),
+    { pending: [{ path: ['product', 'advice'], group: 1 } as never] },
+  ];
+  const ids = () => different.map((options) => jobOf({ identity: 'u1' }, undefined, options).id);
+  expect(new Set(ids()).size).toBe(different.length);
+  expect(ids()).toEqual(ids());
 });
 
 test('a job carries the trace of its request, and is equal to the same job of another trace', () => {
