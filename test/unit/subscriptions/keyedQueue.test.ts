@@ -33,6 +33,21 @@ test('members take turns in the order in which they were enqueued', async () => 
   expect(log).toEqual(['two', 'three']);
 });
 
+test('members that have left need no room, however long the queue is never empty', async () => {
+  const { log, enqueue } = createLoggedQueue({ maxWaiting: 1, maxBytes: 2_000 });
+  const names = ['1', '2', '3', '4', '5'];
+  let current = enqueue('first');
+  for (const name of names) {
+    const next = enqueue(name);
+    expect(next.addBytes(2_000)).toBe(true);
+    void next.wait();
+    current.release();
+    await waitForTurns();
+    current = next;
+  }
+  expect(log).toEqual(names);
+});
+
 test('a member that leaves from the middle does not delay the others', async () => {
   const { log, enqueue } = createLoggedQueue({ maxWaiting: 10, maxBytes: 10 });
   const [one, two, three] = [enqueue('one'), enqueue('two'), enqueue('three')];

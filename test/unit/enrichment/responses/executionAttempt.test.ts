@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import type { GraphQLObjectType } from 'graphql';
 import type { FieldResult } from '../../../../gateway/enrichment/enrichmentJob.ts';
 import { ExecutionAttempt } from '../../../../gateway/enrichment/responses/executionAttempt.ts';
@@ -30,6 +30,8 @@ interface StartOptions {
   readonly maxBytes?: number;
   /** In place of what makes results. */
   readonly fault?: Error;
+  /** The first results take several turns of the event loop. */
+  readonly isFirstSlow?: boolean;
   /** In place of those that were found. */
   readonly places?: readonly PendingField[];
 }
@@ -38,7 +40,7 @@ interface StartOptions {
 async function start(
   query: string,
   later: PlanNode,
-  { maxBytes = 10_000, fault, places }: StartOptions = {},
+  { maxBytes = 10_000, fault, isFirstSlow = false, places }: StartOptions = {},
 ) {
   const { root, deferred } = normalizeText(schema, query, { enrichmentOf });
   const taken: FieldResult[] = [];
@@ -73,6 +75,14 @@ async function start(
   if (fault !== undefined) {
     shaper.shapePending = () => {
       throw fault;
+    };
+  }
+  if (isFirstSlow) {
+    const shapePending = shaper.shapePending.bind(shaper);
+    let yields = 3;
+    shaper.shapePending = function* (...args) {
+      for (; yields > 0; yields -= 1) yield;
+      return yield* shapePending(...args);
     };
   }
   let ends = 0;
@@ -131,6 +141,43 @@ describe('an attempt after the first response', () => {
     expect(taken.map(({ path }) => path)).toEqual([
       ['products', 0, 'advice'],
       ['products', 1, 'advice'],
+    ]);
+  });
+
+  test('ends after its last result, although others were complete before', async () => {
+    const { begin, bring, taken, ends } = await start(
+      '{ products { id advice { text } stock } }',
+      parallel(advice, stock),
+      { isFirstSlow: true },
+    );
+    await bring('advice', texts);
+    await bring('stock', entities({ stock: 1 }, { stock: 2 }));
+    const now = performance.now.bind(performance);
+    let looks = 0;
+    // Each turn of the event loop has time for one slice.
+    const clock = jest.spyOn(performance, 'now').mockImplementation(() => now() + 11 * looks++);
+    await begin();
+    clock.mockRestore();
+    expect(taken.map(({ path }) => path.join('.'))).toEqual([
+      'products.0.stock',
+      'products.1.stock',
+      'products.0.advice',
+      'products.1.advice',
+    ]);
+    expect(ends()).toBe(1);
+  });
+
+  test('reports a value as such, also if the same fetch failed for another object', async () => {
+    const { begin, bring, taken } = await start('{ products { stock } }', stock);
+    const ended = begin();
+    await bring('stock', {
+      data: { _entities: [{ stock: 1 }, { stock: null }] },
+      errors: [{ message: 'It is down.', path: ['_entities', 1, 'stock'], failureStatus: 503 }],
+    });
+    await ended;
+    expect(taken.map(summaryOf)).toEqual([
+      ['["products",0,"stock"]', 1, 0, false],
+      ['["products",1,"stock"]', null, 1, true],
     ]);
   });
 
