@@ -277,9 +277,7 @@ export class SharedSocket {
     this.#state = { kind: 'acknowledged', socket };
     this.#backoff.markConnected();
     this.#options.onAccepted();
-    for (const [id, subscription] of [...this.#subscriptions]) {
-      // The receiver notified before this one may have ended other subscriptions.
-      if (!this.#subscriptions.has(id)) continue;
+    for (const [id, subscription] of this.#subscriptions) {
       this.#sendSubscribe(id, subscription);
       subscription.receiver.markSubscribed();
     }

@@ -17,6 +17,7 @@ function createQueue() {
   });
   return {
     queue,
+    executionQueue,
     clock,
     dropped,
     log,
@@ -47,7 +48,7 @@ async function settle(): Promise<void> {
 
 describe('the queue of requests that are not read', () => {
   test('is closed while 64 executions wait, and while a request waits', async () => {
-    const { queue, enter, setWaitingExecutions } = createQueue();
+    const { queue, executionQueue, enter, setWaitingExecutions } = createQueue();
     await setWaitingExecutions(63);
     expect(queue.isClosed).toBe(false);
     await setWaitingExecutions(64);
@@ -55,6 +56,9 @@ describe('the queue of requests that are not read', () => {
     const request = enter('one');
     await setWaitingExecutions(64);
     expect([queue.length, queue.isClosed]).toEqual([1, true]);
+    executionQueue.length = 0;
+    // The request that waits has its turn first.
+    expect(queue.isClosed).toBe(true);
     request.abort(new Error('left'));
     await setWaitingExecutions(0);
     expect(queue.isClosed).toBe(false);

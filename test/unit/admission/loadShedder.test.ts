@@ -51,6 +51,36 @@ describe('the load shedder', () => {
     expect(after).toEqual([...Array.from({ length: 8 }, () => ['background']), []]);
   });
 
+  test('counts calm samples anew after an overload', () => {
+    const { after } = shedAfter([delayed, idle, idle, idle, delayed, idle, idle, idle, idle]);
+    const shed = ['background', 'normal'];
+    expect(after.slice(4)).toEqual([shed, shed, shed, shed, ['background']]);
+  });
+
+  test('is calm at any load of what has no limit', () => {
+    const withoutDelay = { eventLoopDelayMs: 10_000, memory: 0.1 };
+    const withoutMemory = { eventLoopDelayMs: 1, memory: 1 };
+    const full = { eventLoopDelayMs: 1, memory: 0.95 };
+    const calm = (sample: typeof idle) => new Array<typeof idle>(4).fill(sample);
+    const own = { eventLoopDelay: 0, memory: 0.9 };
+    expect(shedAfter([full, ...calm(withoutDelay)], own).after.at(-1)).toEqual([]);
+    expect(
+      shedAfter([delayed, ...calm(withoutMemory)], { eventLoopDelay: 200, memory: 1 }).after.at(-1),
+    ).toEqual([]);
+  });
+
+  test('reports each change once', () => {
+    const timers = new FakeTimers();
+    const load = { start: () => {}, readSample: () => delayed, stop: () => {} };
+    const changes: number[] = [];
+    const onChange = (shed: readonly unknown[]): void => void changes.push(shed.length);
+    const shedder = new LoadShedder({ limits, timers, load, onChange });
+    shedder.start();
+    timers.advance(5_000);
+    shedder.stop();
+    expect(changes).toEqual([1, 2, 3]);
+  });
+
   test('sheds for memory, and says so', () => {
     const full = { eventLoopDelayMs: 1, memory: 0.91 };
     expect(shedAfter([full, full])).toMatchObject({

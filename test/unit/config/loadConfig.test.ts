@@ -43,6 +43,13 @@ describe('the precedence of configuration sources', () => {
     expect(config.workers).toBe(3);
   });
 
+  test('defaults apply to each option that the file does not have, also within its sections', () => {
+    const defaults = { listen: { port: 7000, path: '/api' }, security: { graphiql: true }, workers: 2 };
+    const config = load(yaml, { defaults });
+    expect(config.listen).toMatchObject({ port: 5000, path: '/api' });
+    expect([config.security.graphiql, config.workers]).toEqual([true, 3]);
+  });
+
   test('relative paths of manifests of trusted documents start at the directory of the file', () => {
     const manifestOf = (manifest: string) =>
       load(

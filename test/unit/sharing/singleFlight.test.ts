@@ -54,6 +54,24 @@ describe('a single flight', () => {
     expect(flights.find('a')).toBe(second);
   });
 
+  test('that is not open any more is not joined, and continues beside a later one', () => {
+    const { log, leader, flights } = createFlights();
+    let isOpen = true;
+    const closing: Leader<string> = {
+      ...leader,
+      get isOpen() {
+        return isOpen;
+      },
+    };
+    const first = flights.tryLead('a', closing);
+    flights.find('a')?.join('early');
+    isOpen = false;
+    expect(flights.find('a')).toBeUndefined();
+    const second = flights.tryLead('a', leader);
+    expect(first?.settle()).toEqual(['early']);
+    expect([flights.find('a') === second, log]).toEqual([true, ['early joined']]);
+  });
+
   test('without a key is found by no other caller', () => {
     const { leader, flights } = createFlights();
     expect(flights.leadAlone(leader).joiners.length).toBe(0);

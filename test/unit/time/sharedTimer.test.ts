@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { SharedTimer, type TimedTask } from '../../../gateway/time/sharedTimer.ts';
+import { maxTimerMs } from '../../../gateway/time/timers.ts';
 import { ManualClock } from '../../harness/manualClock.ts';
 
 class Task implements TimedTask {
@@ -66,6 +67,25 @@ test('for any sequence of events, each task is due once, within a millisecond, a
     }
   });
   fc.assert(run, { numRuns: 300 });
+});
+
+test('a timer that is set for an earlier task replaces the one before, and none has a longer delay than Node allows', () => {
+  const clock = new ManualClock();
+  const delays: number[] = [];
+  const timer = new SharedTimer<Task>({
+    now: clock.now,
+    setTimer: (fire, delayMs) => {
+      delays.push(delayMs);
+      return clock.setTimer(fire, delayMs);
+    },
+  });
+  const tasks = [2 ** 40, 10].map((delayMs) => new Task(clock.now() + delayMs, (task) => timer.remove(task)));
+  for (const task of tasks) timer.add(task);
+  expect([delays, clock.activeTimerCount]).toEqual([[maxTimerMs, 10], 1]);
+  clock.advance(10);
+  expect([tasks.map(({ firedAt }) => firedAt.length), clock.activeTimerCount]).toEqual([[0, 1], 1]);
+  for (const task of tasks) timer.remove(task);
+  expect(clock.activeTimerCount).toBe(0);
 });
 
 test('a task that an earlier one removes, or gives more time, is not due', () => {

@@ -89,6 +89,25 @@ describe('runInSlices', () => {
     await waitForTurns(20);
     expect(log).toEqual(sofar);
   });
+
+  test('a task that throws after it has yielded fails once, and is not done', async () => {
+    const log: string[] = [];
+    const fault = new Error('a fault');
+    function* failing(): SlicedTask {
+      spendTurn();
+      yield;
+      spendTurn();
+      throw fault;
+    }
+    for (let count = 0; count < 2; count++)
+      runInSlices(
+        failing(),
+        () => log.push('done'),
+        (error) => log.push(error === fault ? 'failed' : 'other'),
+      );
+    await waitForTurns(5);
+    expect(log).toEqual(['failed', 'failed']);
+  });
 });
 
 function fail(fault: unknown): never {

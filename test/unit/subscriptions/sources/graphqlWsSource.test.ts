@@ -60,6 +60,32 @@ describe('with the reference server', () => {
     expect(await paused[0]?.receiver.waitForLog(2)).toEqual(['{"tick":"1"}', '{"tick":"2"}']);
   });
 
+  test('reads on for the other subscriptions of a socket when one that has ended is paused', async () => {
+    await using upstream = await startGraphqlWsUpstream();
+    await using at = sourceOf(upstream.url);
+    const [ended, other] = [at.subscribe(), at.subscribe()];
+    await upstream.ticks.waitForListeners(2);
+    ended.cancel();
+    ended.flow?.pause();
+    upstream.ticks.push(1);
+    expect(await other.receiver.waitForLog(1)).toEqual(['{"tick":"1"}']);
+  });
+
+  test('reads nothing after the acknowledgement while a subscription is paused, and expects no heartbeats', async () => {
+    await using upstream = await startScriptedWebSocketUpstream();
+    await using at = sourceOf(upstream.url);
+    const { receiver, flow } = at.subscribe();
+    flow?.pause();
+    const socket = await upstream.next();
+    await socket.waitForMessages(1);
+    socket.acknowledge();
+    const [, subscribe] = await socket.waitForMessages(2);
+    expect(at.clock.activeTimerCount).toBe(0);
+    flow?.resume();
+    socket.send({ id: subscribe?.id, type: 'next', payload: { data: { tick: 1 } } });
+    expect(await receiver.waitForLog(1)).toEqual(['{"tick":1}']);
+  });
+
   test('delivers the errors and the size of an event', async () => {
     await using upstream = await startGraphqlWsUpstream();
     await using at = sourceOf(upstream.url);

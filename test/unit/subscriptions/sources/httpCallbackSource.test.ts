@@ -560,6 +560,19 @@ describe('ends by the gateway', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
+  test('a cancel while paused lets the events in flight be answered', async () => {
+    await using upstream = await startScriptedSubgraph();
+    await using at = await startCallbackSource(upstream.url);
+    upstream.enqueueScripts(promise);
+    const { receiver, cancel, flow } = at.subscribe();
+    const subscribed = await accepted(upstream, at);
+    flow?.pause();
+    const sent = sendCallback(subscribed, 'next', tick(1));
+    await receiver.waitForLog(1);
+    cancel();
+    expect(await sent).toBe(200);
+  });
+
   test('closing the source ends all subscriptions without notifying receivers, and accepts no new ones', async () => {
     await using upstream = await startScriptedSubgraph();
     await using at = await startCallbackSource(upstream.url);

@@ -61,7 +61,14 @@ describe('framing', () => {
 describe('limits', () => {
   const tooLarge = 'the event is larger than 20 bytes';
   const sized = (size: number): string => `--graphql${part('x'.repeat(size))}--`;
-  test('accepts an event of the maximum size', () => expect(parse([sized(20)], 20)).toHaveLength(2));
+  test('accepts an event of the maximum size', () => {
+    expect(parse([sized(20)], 20)).toHaveLength(2);
+    expect(parse(bytewise(sized(20)), 20)).toHaveLength(2);
+  });
+  test('counts the headers of each part by themselves', () => {
+    const count = 300;
+    expect(parse([`--graphql${part('1').repeat(count)}--`])).toEqual([...new Array(count).fill('1'), 'end']);
+  });
   test('rejects an event one byte over the maximum', () => {
     expect(parse([sized(21)], 20)).toEqual([tooLarge]);
     expect(parse(bytewise(sized(21)), 20)).toEqual([tooLarge]);

@@ -53,6 +53,8 @@ describe('line ends', () => {
     test(`parses ${name} in single bytes`, () =>
       expect(parse(bytewise(stream.replaceAll('\n', lineEnd)))).toEqual(reported));
   }
+  test('parses a line end whose line feed arrives alone, before an empty line', () =>
+    expect(parse(['data: a\r', '\n', '\n'])).toEqual(['|a']));
   test('parses mixed line ends', () =>
     expect(parse(['data:1\r\ndata:2\rdata:3\n\r\n'])).toEqual(['|1\n2\n3']));
 });
@@ -79,6 +81,8 @@ describe('limits', () => {
   const problem = 'the event is larger than 20 bytes';
   test('accepts an event of the maximum size', () =>
     expect(parse([`data:${'x'.repeat(20)}\n\n`], 20)).toHaveLength(1));
+  test('counts the data of each event by itself', () =>
+    expect(parse(['data: 0123456789\n\n'.repeat(10)], 20)).toEqual(new Array(10).fill('|0123456789')));
   test('rejects an event one byte over the maximum', () =>
     expect(parse([`data:${'x'.repeat(21)}\n\n`], 20)).toEqual([problem]));
   test('rejects many lines over the limit', () =>
