@@ -44,6 +44,15 @@ test('concurrency.max and concurrency.queue fall back to subgraphs.all independe
   expect(subgraphPolicyOf(config, 'search').concurrency).toMatchObject({ max: 3, queue: 1_000 });
 });
 
+test('an option that is undefined does not override that of subgraphs.all', () => {
+  const { subgraphs } = parseConfig({
+    supergraph: { file: 'supergraph.graphql' },
+    subgraphs: { all: { timeouts: { attempt: '2s' } }, reviews: { timeouts: { attempt: undefined } } },
+  });
+  const { timeouts } = subgraphPolicyOf({ ...config, subgraphs }, 'reviews');
+  expect(timeouts).toEqual(subgraphs.all.timeouts);
+});
+
 test('an empty list of headers overrides that of subgraphs.all', () => {
   expect(subgraphPolicyOf(config, 'accounts').headers).toEqual({ forward: [], rules: [], respond: [] });
 });

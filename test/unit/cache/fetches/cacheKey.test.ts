@@ -164,6 +164,34 @@ describe('the key of a value', () => {
   });
 });
 
+test('the keys of requests that follow each other depend on the variables, the headers and the identity of each', () => {
+  const plan = { operationText: 'query($of: ID) { stock(of: $of) }', fingerprint: 's' } as CachePlan;
+  const shape = rootShape('inventory', 'query($of: ID) { stock(of: $of) }');
+  // Each differs from the one before in one respect.
+  const requests = [
+    ['1', 'de', 'ada'],
+    ['1', 'de', 'bob'],
+    ['1', 'en', 'bob'],
+    ['1', 'en', 'ada'],
+    ['2', 'en', 'ada'],
+    ['2', 'en', 'bob'],
+    ['2', 'de', 'bob'],
+    ['2', 'de', 'ada'],
+  ];
+  const keysOf = (scope: CacheScope): string[] =>
+    requests.map(([of, language, identity]) => {
+      const pairs = ['accept-language', language];
+      const requestContext = { variables: {}, headersFor: () => ({ pairs }), identity };
+      const call = { requestContext, contextVariables: { of } } as unknown as ConstructorParameters<
+        typeof FetchKeys
+      >[0];
+      return new FetchKeys(call, shape, plan, new Set()).keyFor(scope, { kind: 'root', field: '*' });
+    });
+  expect(new Set(keysOf('PRIVATE')).size).toBe(requests.length);
+  expect(new Set(keysOf('PUBLIC')).size).toBe(requests.length / 2);
+  expect(keysOf('PRIVATE')).toEqual(keysOf('PRIVATE'));
+});
+
 test('a remembered key is that of its builder and target, and all are forgotten at the maximum size', () => {
   const memo = new KeyMemo(5_000);
   const builders = [createCacheKeyBuilder(parts), createCacheKeyBuilder({ ...parts, identity: 'a' })];
@@ -176,6 +204,19 @@ test('a remembered key is that of its builder and target, and all are forgotten 
   expect(sizes[2]).toBe(sizes[1]);
   expect(Math.max(...sizes)).toBeLessThanOrEqual(5_000);
   expect(sizes.at(-1)).toBeLessThan(sizes[4] ?? 0);
+});
+
+test('a key is built again after all were forgotten', () => {
+  const memo = new KeyMemo(1_000);
+  const built: string[] = [];
+  const buildKey = (target: CacheKeyTarget): string => {
+    const text = target.kind === 'entity' ? target.representation : target.field;
+    built.push(text);
+    return text;
+  };
+  for (const representation of ['1', '1', '2', '3', '1'])
+    memo.keyOf(buildKey, { kind: 'entity', representation });
+  expect(built).toEqual(['1', '2', '3', '1']);
 });
 
 test('the key of a long text is not remembered', () => {

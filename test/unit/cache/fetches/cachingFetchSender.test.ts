@@ -132,6 +132,48 @@ describe('Cached entities', () => {
     }
   });
 
+  test('that are null are stored for cache.nullMaxAge, also beside others, which are stored for longer', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1', '2']);
+    at(fixture, 0).answer([{ name: 'one' }, null]);
+    fixture.fetch(names, ['4', '3']);
+    at(fixture, 1).answer([null, { name: 'three' }]);
+    fixture.clock.now += 5_000;
+    fixture.fetch(names, ['1', '2', '3', '4']);
+    expect(at(fixture, 2).requestedItems).toEqual(['2', '4']);
+  });
+
+  test('with escape sequences are marked as such, also if they are returned beside values without', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const answerWith = (index: number, name: string, isEscapeFree: boolean): void => {
+      const result = { kind: 'answered', data: [{ name }], errors: [], isEscapeFree } as const;
+      const absent = { metadata: undefined, caching: undefined, stale: undefined };
+      at(fixture, index).call.settle({ ...result, ...absent }, () => {});
+    };
+    const isEscapeFree = (...ids: string[]): unknown => {
+      const { result } = fixture.fetch(names, ids);
+      return result?.kind === 'answered' ? result.isEscapeFree : undefined;
+    };
+    fixture.fetch(names, ['plain']);
+    answerWith(0, 'plain', true);
+    fixture.fetch(names, ['quoted']);
+    answerWith(1, 'a "quoted" name', false);
+    const [plain, quoted, both] = [
+      ['plain', '1'],
+      ['quoted', '2'],
+      ['plain', '3'],
+    ].map((ids) => fixture.fetch(names, ids));
+    answerWith(2, 'one', true);
+    answerWith(3, 'two', true);
+    answerWith(4, 'a "quoted" one', false);
+    expect([plain?.result, quoted?.result, both?.result]).toMatchObject([
+      { isEscapeFree: true },
+      { isEscapeFree: false },
+      { isEscapeFree: false },
+    ]);
+    expect([isEscapeFree('plain'), isEscapeFree('quoted', 'plain')]).toEqual([true, false]);
+  });
+
   test('that are null are stored for cache.nullMaxAge', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);
