@@ -1,7 +1,16 @@
 import { expect, test } from '@jest/globals';
-import { describeEntry } from '../../../gateway/cache/cacheAdministration.ts';
+import { createCacheAdministration, describeEntry } from '../../../gateway/cache/cacheAdministration.ts';
 import type { CacheEntry } from '../../../gateway/cache/store/cacheStore.ts';
-import { customTag, entityTag, subgraphTag, typeTag } from '../../../gateway/cache/tags/tagNames.ts';
+import { MemoryStore } from '../../../gateway/cache/store/memoryStore.ts';
+import {
+  customTag,
+  entityTag,
+  subgraphTag,
+  typeTag,
+  unknownEntityTag,
+} from '../../../gateway/cache/tags/tagNames.ts';
+import { readRulesOf } from '../../harness/cachedSubgraphs.ts';
+import { silentObserver } from './fetches/silentObserver.ts';
 
 const storedAt = Date.UTC(2026, 0, 1);
 
@@ -49,4 +58,40 @@ test('describeEntry returns 0 for expired times, and for a negative age', () => 
 test('describeEntry returns the stored text of a value that is not valid JSON', () => {
   const broken = { ...entry, value: '{"name":' };
   expect(describeEntry('1:abc', { entry: broken, from: 'redis', bytes: 1 }, storedAt).value).toBe('{"name":');
+});
+
+test('the entries of an entity are those that contain it, up to the limit, and it is said whether there are more', async () => {
+  const { rules } = await readRulesOf({
+    inventory: `
+      type Query { top: Product }
+      type Product @key(fields: "id") @cached(maxAge: "10s") { id: ID! name: String }`,
+  });
+  const now = () => storedAt;
+  const store = new MemoryStore({ maxSize: 100_000, now });
+  const tagsByKey = new Map([
+    ['a', [entityTag('Product', { id: '1' })]],
+    ['b', [entityTag('Product', { id: '1' }), typeTag('Product')]],
+    ['other', [entityTag('Product', { id: '2' }), typeTag('Product')]],
+    ['unknown', [unknownEntityTag('Product'), typeTag('Product')]],
+  ]);
+  store.setMany(
+    Array.from(tagsByKey, ([key, tags]) => ({ ...entry, key, tags })),
+    store.beginRead(),
+  );
+  const admin = createCacheAdministration({
+    store,
+    observer: silentObserver,
+    rules: () => rules,
+    reportRules: () => [],
+    now,
+  });
+  const entriesOf = async (limit: number) => {
+    const found = await admin.entriesOf({ __typename: 'Product', id: '1' }, limit);
+    return found.kind === 'entries' ? [found.entries.map(({ key }) => key), found.isComplete] : found;
+  };
+  expect([await entriesOf(1), await entriesOf(2), await entriesOf(10)]).toEqual([
+    [['a'], false],
+    [['a', 'b'], true],
+    [['a', 'b'], true],
+  ]);
 });

@@ -51,6 +51,22 @@ const valid = {
 };
 
 describe('The value of an entity', () => {
+  test('has to have the fields of all selections of a field, unless each of them may be left out', () => {
+    const find = (selections: string, value: unknown) =>
+      findInEntity(`... on Product { ${selections} }`, 'Product', value);
+    const several = 'size { width } size { also: width }';
+    expect(find(several, { size: { width: 1, also: 1 } })).toBeUndefined();
+    expect(find(several, { size: { width: 1 } })).toBe('Size.width');
+    expect(find(several, { size: { also: 1 } })).toBe('Size.width');
+    const once = 'size @include(if: true) { width }';
+    const always = `size { width } ${once}`;
+    expect([find(once, {}), find(always, {}), find(`${once} size { width }`, {})]).toEqual([
+      undefined,
+      'Product.size',
+      'Product.size',
+    ]);
+  });
+
   test.each([
     ['all fields', valid],
     ['null in nullable fields', { ...valid, alias: null, price: null, colour: null, extra: null }],
