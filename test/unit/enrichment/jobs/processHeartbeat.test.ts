@@ -10,18 +10,31 @@ const expireAfterMs = 3_000;
 async function startHeartbeat() {
   const timers = new FakeTimers();
   const wallClock = { offsetMs: 1_900_000_000_000 };
+  /** Whether Redis has the key of this process. */
+  const own = { isStored: false, losses: 0 };
   const heartbeat = new ProcessHeartbeat({
     processId: 'this',
-    redis: { sendCommand: async (command: string) => (command === 'set' ? 'OK' : 0) },
+    redis: {
+      sendCommand: async (command, args) => {
+        if (command === 'exists') return 0;
+        if (command === 'set' && args.includes('XX') && !own.isStored) return null;
+        own.isStored = command === 'set';
+        return 'OK';
+      },
+    },
     keys: new JobKeys(''),
     timers,
     now: () => timers.now() + wallClock.offsetMs,
     expireAfterMs,
-    onLost: () => {},
+    onLost: () => {
+      own.losses += 1;
+    },
   });
   await heartbeat.beat();
   return {
     heartbeat,
+    timers,
+    own,
     wallClock,
     /** Lets the time pass, with all heartbeats in it. */
     async pass(ms: number): Promise<void> {
@@ -56,4 +69,28 @@ test('another process is not dead right after the machine of both was suspended,
   expect(await heartbeat.isDead('other')).toBe(false);
   await pass(expireAfterMs);
   expect(await heartbeat.isDead('other')).toBe(true);
+});
+
+test('a heartbeat that is missing before its expiry was lost, and one that is missing after it was not', async () => {
+  const { heartbeat, own, wallClock, pass } = await startHeartbeat();
+  expect([own.isStored, own.losses]).toEqual([true, 0]);
+  await pass(1_000);
+  own.isStored = false;
+  await pass(1_000);
+  expect([own.isStored, own.losses]).toEqual([true, 1]);
+  own.isStored = false;
+  wallClock.offsetMs += expireAfterMs;
+  await heartbeat.beat();
+  expect([own.isStored, own.losses]).toEqual([true, 1]);
+});
+
+test('a released heartbeat is removed, and is not renewed by a renewal that was under way', async () => {
+  const { heartbeat, own, timers, pass } = await startHeartbeat();
+  const renewing = heartbeat.beat();
+  const released = heartbeat.release();
+  await Promise.all([renewing, released]);
+  expect([own.isStored, timers.pendingCount]).toEqual([false, 0]);
+  await heartbeat.beat();
+  await pass(10_000);
+  expect(own.isStored).toBe(false);
 });
