@@ -20,6 +20,7 @@ function open() {
     onReplaced,
     onReplacementFailed: () => {},
     onInterrupted: unexpected,
+    onResubscribed: unexpected,
     onComplete: unexpected,
     onError: unexpected,
   });
