@@ -1,7 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
-import { parse as parseYaml, YAMLParseError } from 'yaml';
+import { readConfigDocument } from '../config/configDocument.ts';
 import { ConfigError } from '../config/configError.ts';
 import { isHttpUrl } from '../config/isHttpUrl.ts';
 import { isSection, type Section } from '../config/isSection.ts';
@@ -117,14 +117,7 @@ function readSubgraphAddresses(file: string) {
 }
 
 function readRouterConfig(file: string): Section {
-  const text = readText(file);
-  let config: unknown;
-  try {
-    config = parseYaml(text) ?? {};
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    throw new CommandError(exitCode.usageError, `${file} is not valid YAML: ${error.message}`);
-  }
+  const { document: config } = readConfigDocument(file);
   if (isSection(config)) return config;
   throw new CommandError(
     exitCode.usageError,
@@ -136,13 +129,16 @@ function write(file: string, text: string, force: boolean): void {
   try {
     writeFileSync(file, text, { flag: force ? 'w' : 'wx' });
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    throw new CommandError(
-      exitCode.usageError,
-      code === 'EEXIST'
-        ? `Nothing was written, because ${file} exists. --force replaces it.`
-        : `${file} could not be written: ${message}`,
-      { cause },
-    );
+    throw new CommandError(exitCode.usageError, describeWriteError(file, cause as NodeJS.ErrnoException), {
+      cause,
+    });
   }
+}
+
+function describeWriteError(file: string, { code, message }: NodeJS.ErrnoException): string {
+  const exists = code === 'EEXIST';
+  if (code === 'EISDIR' || (exists && statSync(file, { throwIfNoEntry: false })?.isDirectory()))
+    return `Nothing was written, because ${file} is a directory.`;
+  if (exists) return `Nothing was written, because ${file} exists. --force replaces it.`;
+  return `${file} could not be written: ${message}`;
 }

@@ -1,8 +1,14 @@
 import type { Command } from 'commander';
 
-/** Makes a command and its subcommands refuse an empty value of an option, which comes from an unset variable of a script,
- *  and a repeated option that takes one value. Commander would silently use the last value. */
+/** Makes a command and its subcommands refuse an empty value of an argument or option, which comes from an unset variable of a
+ *  script, and a repeated option that takes one value. Commander would silently use the last value. */
 export function rejectInvalidOptions(command: Command): void {
+  for (const argument of command.registeredArguments) {
+    argument.argParser((value: string) => {
+      if (value === '') command.error(`error: argument '${argument.name()}' is empty`);
+      return value;
+    });
+  }
   for (const option of command.options) {
     if (option.isBoolean()) continue;
     // Options that take several values have a parser.

@@ -160,6 +160,26 @@ describe('tributary init', () => {
       'router.yaml is not a configuration of Apollo Router: it has no sections.',
     ],
     [
+      'a configuration with an alias of nothing',
+      ['--apollo-router', 'alias.yaml'],
+      'The configuration is invalid:\n  alias.yaml has an alias (text that begins with `*`) without its anchor (`&`), or more than 100 aliases; expected: texts that begin with * in quotes',
+    ],
+    [
+      'a configuration that contains itself',
+      ['--apollo-router', 'circle.yaml'],
+      'The configuration is invalid:\n  circle.yaml has an alias (`*`) inside of what it stands for (`&`); expected: no such alias',
+    ],
+    [
+      'a directory as output',
+      ['--subgraph', 'a=http://a', '--out', '.'],
+      'Nothing was written, because . is a directory.',
+    ],
+    [
+      'a directory as output with --force',
+      ['--subgraph', 'a=http://a', '--out', '.', '--force'],
+      'Nothing was written, because . is a directory.',
+    ],
+    [
       'two subgraphs of one name',
       ['--subgraph', 'a=http://a', '--subgraph', 'a=http://b'],
       'The configuration is invalid:\n  supergraph.subgraphs[1].name is "a", which is already used; expected: unique names',
@@ -167,6 +187,8 @@ describe('tributary init', () => {
   ])('refuses %s with what to do, and writes nothing', async (_, args, message) => {
     write('subgraph.graphql', 'type Query { name: String }');
     write('router.yaml', '[a]');
+    write('alias.yaml', 'headers: *all');
+    write('circle.yaml', 'headers: &all { all: *all }');
     expect(await run('init', ...args)).toEqual({ code: 2, stdout: '', stderr: `${message}\n` });
     expect(() => read()).toThrow('ENOENT');
   });

@@ -8,11 +8,12 @@ async function run(...args: readonly string[]): Promise<unknown> {
   let given: unknown;
   program
     .command('check')
+    .argument('[operation]')
     .option('-e, --environment <name>', '', 'live')
     .option('--subgraph <name>', '', (value: string, earlier: string[] = []) => [...earlier, value])
     .option('--strict')
-    .action((options) => {
-      given = options;
+    .action((operation, options) => {
+      given = operation === undefined ? options : { ...options, operation };
     });
   rejectInvalidOptions(program);
   try {
@@ -45,4 +46,9 @@ describe('a command line option', () => {
       subgraph: ['a', 'b'],
     });
   });
+});
+
+test('an argument of a command is refused when it is empty', async () => {
+  expect(await run('')).toBe("error: argument 'operation' is empty");
+  expect(await run('a.graphql')).toEqual({ environment: 'live', operation: 'a.graphql' });
 });
