@@ -1,4 +1,5 @@
 import { isSection, type Section, sectionOf } from '../../config/isSection.ts';
+import { formatSize } from '../../config/size.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 import type { ConfigDraft } from './configDraft.ts';
 import { translateJwt, translateRequireAuthentication } from './routerAuthentication.ts';
@@ -76,6 +77,9 @@ const includeSubgraphErrors: Translate = (value, source, draft) => {
   if (typeof all === 'boolean')
     draft.set(['security', 'exposeSubgraphErrors'], all && hidden.length === 0, `${source}.all`);
 };
+
+const subscriptionsAreOn =
+  'subscriptions are always on: onPlan of an extension refuses those of a supergraph that has some';
 
 /** Rules by the options that docs/migration/apollo-router.md lists. */
 const routerRules: Readonly<Record<string, Translate>> = {
@@ -159,7 +163,7 @@ const routerRules: Readonly<Record<string, Translate>> = {
   headers: (value, _, draft) => translateHeaders(value, draft),
   include_subgraph_errors: includeSubgraphErrors,
   traffic_shaping: translateTrafficShaping,
-  'subscription.enabled': unless([true], 'subscriptions are always on'),
+  'subscription.enabled': unless([true], subscriptionsAreOn),
   'subscription.mode': translateSubscriptionMode,
   'subscription.max_opened_subscriptions': to('subscriptions.total'),
   'subscription.queue_capacity': to('subscriptions.queue.events'),
@@ -205,6 +209,9 @@ export function translateApolloRouter(config: Section, draft: ConfigDraft): void
     );
   const translated = sectionOf(replaceRouterVariables(config, (path) => draft.relativePath(path)));
   setDefaultTimeouts(draft);
+  // Apollo Router accepts larger bodies than the gateway by default, and no subscriptions.
+  draft.set(['limits', 'bodySize'], formatSize(2_000_000), 'limits.http_max_request_bytes');
+  if (translated.subscription === undefined) draft.note('subscription', subscriptionsAreOn);
   for (const [name, value] of Object.entries(translated)) translateSection(name, value, draft);
   limitAttempts(translated.traffic_shaping, draft);
   const { path: ownPath } = sectionOf(translated.supergraph);

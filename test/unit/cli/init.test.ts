@@ -30,14 +30,15 @@ const products = { name: 'products', url: 'http://127.0.0.1:1/', sdl: 'type Quer
 /** The timeouts of Apollo Router without `traffic_shaping`. */
 const routerTimeouts = { attempt: '30s', deadline: '30s' };
 
-/** The options and notes of a translated configuration. */
+/** The options and notes of a translated configuration, without the note about a missing section `subscription`. */
 function translate(yaml: string) {
   const draft = new ConfigDraft();
   draft.set(['supergraph', 'file'], 'supergraph.graphql');
   translateApolloRouter(parseYaml(yaml), draft);
   expect(draft.dropInvalid()).toEqual([]);
   const { supergraph: _, ...options } = draft.toOptions();
-  return { options, notes: draft.notes.map(({ subject, text }) => `${subject}: ${text}`) };
+  const notes = draft.notes.filter(({ subject }) => subject !== 'subscription');
+  return { options, notes: notes.map(({ subject, text }) => `${subject}: ${text}`) };
 }
 
 describe('tributary init', () => {
@@ -106,7 +107,7 @@ describe('tributary init', () => {
       expect(stdout).toContain(`\n  ${note}\n`);
       expect(read()).toContain(`\n# - ${note}\n`);
     }
-    expect(parseYaml(read()).limits).toEqual({ aliases: 30 });
+    expect(parseYaml(read()).limits).toEqual({ bodySize: '2000000B', aliases: 30 });
   });
 
   test('writes over an existing file only with --force', async () => {
@@ -261,7 +262,7 @@ describe('the translation of Apollo Router', () => {
           },
           authorization: { onDenied: 'reject' },
         },
-        limits: { batchedOperations: 10, cost: { listSize: 5, max: 1000 } },
+        limits: { bodySize: '2000000B', batchedOperations: 10, cost: { listSize: 5, max: 1000 } },
         redis: { url: 'redis://redis:6379' },
         http: { persistedQueries: { ttl: '1d' } },
         batching: { acrossRequests: false },
@@ -367,6 +368,14 @@ describe('the translation of Apollo Router', () => {
       subgraphs: { all: { headers: { forward: [], rules: [{ forwardMatching: '^x-' }] } } },
     });
     expect(notes).toEqual([expect.stringContaining('cors.policies[0].match_origins: expressions are not')]);
+  });
+
+  test('has a note that clients can subscribe, unless they could before', async () => {
+    const note = '  subscription: subscriptions are always on';
+    write('router.yaml', '{}');
+    expect((await run('init', '--apollo-router', 'router.yaml')).stdout).toContain(note);
+    write('router.yaml', 'subscription: { mode: { passthrough: { all: { path: /ws } } } }');
+    expect((await run('init', '--apollo-router', 'router.yaml', '--force')).stdout).not.toContain(note);
   });
 
   test.each([
@@ -849,7 +858,7 @@ subscription: { mode: { callback: { public_url: 'ftp://g.test/callback', subgrap
   });
 
   // biome-ignore-start lint/suspicious/noTemplateCurlyInString: references of the configuration
-  test.each<[string, string, object]>([
+  test.each<[string, string, { limits?: object; security?: object }]>([
     [
       'persisted_queries.enabled',
       "persisted_queries: { enabled: '${env.A}', safelist: { enabled: true }, local_manifests: [a.json] }",
@@ -891,7 +900,7 @@ subscription: { mode: { callback: { public_url: 'ftp://g.test/callback', subgrap
   ])('allows clients no more than Apollo Router did, with a note about %s: %s', (subject, yaml, expected) => {
     const { options, notes } = translate(yaml);
     const { listen: _, subgraphs: __, ...others } = options;
-    expect(others).toEqual(expected);
+    expect(others).toEqual({ ...expected, limits: { bodySize: '2000000B', ...expected.limits } });
     expect(notes.filter((text) => text.startsWith(subject))).toHaveLength(1);
   });
   // biome-ignore-end lint/suspicious/noTemplateCurlyInString: references of the configuration
