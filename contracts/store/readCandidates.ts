@@ -6,7 +6,7 @@ import { fetchSubgraphSdl, type SubgraphAddress } from '../../gateway/supergraph
 import type { SubgraphContract } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
 import { displayPath } from './displayPath.ts';
-import { placeholderUrl, readSchema } from './schemaFile.ts';
+import { placeholderUrl, printSchemaFile, readSchema } from './schemaFile.ts';
 
 export interface ReadCandidatesOptions {
   /** The accepted contracts. A candidate has the URL of its contract. */
@@ -54,10 +54,17 @@ async function readCandidate(name: string, source: string, options: ReadCandidat
   const isUrl = urlPattern.test(source);
   const text = isUrl ? await fetchText(name, source, options) : await readText(name, source);
   if (typeof text !== 'string') return { problems: [text] };
-  const acceptedUrl = options.known.get(name)?.url;
+  const accepted = options.known.get(name);
+  const acceptedUrl = accepted?.url;
   const hasAcceptedUrl = acceptedUrl !== undefined && acceptedUrl !== placeholderUrl(name);
   const url = hasAcceptedUrl ? acceptedUrl : isUrl ? withoutCredentials(source) : undefined;
-  return readSchema({ name, file: isUrl ? withoutCredentials(source) : displayPath(source), text, url });
+  const read = readSchema({ name, file: isUrl ? withoutCredentials(source) : displayPath(source), text, url });
+  // Without the line with the URL, which a store has, a file with the same schema would count as a change.
+  const isAccepted =
+    read.contract !== undefined &&
+    accepted !== undefined &&
+    printSchemaFile(read.contract) === printSchemaFile(accepted);
+  return isAccepted ? { ...read, contract: accepted } : read;
 }
 
 async function readText(name: string, path: string): Promise<string | Finding> {

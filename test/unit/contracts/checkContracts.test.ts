@@ -121,6 +121,17 @@ describe('checkContracts compares', () => {
     expect(found).toEqual([]);
   });
 
+  test('a candidate without the line with the URL as unchanged', async () => {
+    using disk = new TemporaryContractStore({
+      ...agreed,
+      'contracts/schemas/a.graphql': `# @url http://a.test/\n${a1}\n`,
+      'a.graphql': a1,
+    });
+    const { calls, report } = await check(disk, { candidates: [`a=${disk.path('a.graphql')}`] });
+    expect(calls.filter((call) => /diff|compose/.test(call))).toHaveLength(1);
+    expect(report.summary.checked).toMatchObject({ changedSubgraphs: 0 });
+  });
+
   test("with the planner memory of the gateways' configuration", async () => {
     using disk = new TemporaryContractStore({ ...agreed, 'gateway.yaml': 'planning: { memory: 2GB }\n' });
     const steps = new FakeCheckSteps();

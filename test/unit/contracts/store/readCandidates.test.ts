@@ -27,11 +27,11 @@ describe('readCandidates', () => {
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(answer);
     using disk = new TemporaryContractStore({ 'products.graphql': sdl });
-    const agreed = { name: '', url: 'https://agreed.test/', file: '', sdl };
+    const agreed = (name: string, url = 'https://agreed.test/') => ({ name, url, file: '', sdl });
     const known = new Map([
-      ['products', agreed],
-      ['reviews', agreed],
-      ['accounts', { ...agreed, url: 'http://accounts.invalid/' }],
+      ['products', agreed('products')],
+      ['reviews', agreed('reviews')],
+      ['accounts', agreed('accounts', 'http://accounts.invalid/')],
     ]);
     const { contracts } = await readCandidates(
       [`products=${disk.path('products.graphql')}`, `reviews=${running.url}`, `accounts=${running.url}`],
