@@ -58,7 +58,12 @@ async function readCandidate(name: string, source: string, options: ReadCandidat
   const acceptedUrl = accepted?.url;
   const hasAcceptedUrl = acceptedUrl !== undefined && acceptedUrl !== placeholderUrl(name);
   const url = hasAcceptedUrl ? acceptedUrl : isUrl ? withoutCredentials(source) : undefined;
-  const read = readSchema({ name, file: isUrl ? withoutCredentials(source) : displayPath(source), text, url });
+  const read = readSchema({
+    name,
+    file: isUrl ? withoutCredentials(source) : displayPath(source),
+    text,
+    url,
+  });
   // Without the line with the URL, which a store has, a file with the same schema would count as a change.
   const isAccepted =
     read.contract !== undefined &&

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { loadConfig } from '../config/loadConfig.ts';
 import { messageOf } from '../errors.ts';
+import { schemaSections } from '../subgraphs/schemaAccess.ts';
 import { composeSubgraphs, describeDiagnostic } from './composeSubgraphs.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
@@ -13,7 +14,7 @@ interface ComposeOptions {
 /** Fetches the schemas of the configured subgraphs and composes them. Prints hints to standard error.
  *  @throws {CommandError} `failed` with all composition errors, `undecided` when a schema cannot be fetched. */
 export async function compose({ config: file, out }: ComposeOptions): Promise<void> {
-  const config = loadConfig({ file, env: process.env });
+  const config = loadConfig({ file, sections: schemaSections, env: process.env });
   const { supergraph } = config;
   if (!('subgraphs' in supergraph)) {
     throw new CommandError(

@@ -4,6 +4,7 @@ import { GatewayError, messageOf } from '../errors.ts';
 import { prepareWithoutRequest } from '../operation/prepareWithoutRequest.ts';
 import { describeUnknownOverride } from '../planning/overrideLabels.ts';
 import { toPlanningLimits } from '../planning/toPlanningLimits.ts';
+import { schemaSections } from '../subgraphs/schemaAccess.ts';
 import { loadSupergraph } from '../supergraph/loadSupergraph.ts';
 import { sourceLocationOf } from '../supergraph/sources/createSource.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
@@ -27,7 +28,13 @@ interface PlanOptions extends ConfigOverrides {
  *  `undecided` when the planner fails or a subgraph schema cannot be fetched. */
 export async function plan(file: string, options: PlanOptions): Promise<string> {
   const { config: configFile, operation, json, override = [], ...overrides } = options;
-  const config = loadConfig({ file: configFile, overrides, env: process.env });
+  const supergraphSections = overrides.supergraph === undefined ? schemaSections : (['supergraph'] as const);
+  const config = loadConfig({
+    file: configFile,
+    overrides,
+    sections: [...supergraphSections, 'limits', 'planning'],
+    env: process.env,
+  });
   const supergraph = await loadConfiguredSupergraph(config);
   try {
     const unknown = describeUnknownOverride(override, supergraph.overrides);

@@ -4,7 +4,7 @@ import { type ConfigDocument, readConfigDocument } from './configDocument.ts';
 import { ConfigError } from './configError.ts';
 import { type Environment, expandReferences, referenceValues } from './expandReferences.ts';
 import { isSection, type Section, sectionOf } from './isSection.ts';
-import { findConfigProblems, parseConfig } from './parseConfig.ts';
+import { findConfigProblems, parseConfig, parseSections } from './parseConfig.ts';
 import type { GatewayConfig } from './schema.ts';
 
 /** Command line options, which override the file. */
@@ -23,6 +23,9 @@ export interface LoadConfigOptions {
   readonly overrides?: ConfigOverrides;
   /** Options that apply where the file has none. */
   readonly defaults?: Section;
+  /** The sections that a command uses which may run elsewhere than the gateway, such as in CI. In other sections, references
+   *  without a value are no problem, and if there are some, those sections have their defaults. Omitted: all. */
+  readonly sections?: readonly (keyof GatewayConfig)[];
   readonly env: Environment;
 }
 
@@ -41,7 +44,7 @@ export function loadConfig(options: LoadConfigOptions): GatewayConfig {
 
 /** The configuration with the paths of the options that have the text of a file, which may be secret.
  *  @throws {ConfigError} like `loadConfig`. */
-export function loadConfigToPrint({ file, overrides, defaults = {}, env }: LoadConfigOptions): {
+export function loadConfigToPrint({ file, overrides, defaults = {}, sections, env }: LoadConfigOptions): {
   readonly config: GatewayConfig;
   readonly textsFromFiles: ReadonlySet<string>;
 } {
@@ -55,21 +58,21 @@ export function loadConfigToPrint({ file, overrides, defaults = {}, env }: LoadC
   } = expandReferences(document, referenceValues(env, dirname(path ?? '')));
   const isOverridden = overriddenOptions(overrides ?? {});
   const isNotOverridden = (option: string): boolean => !isOverridden(option);
-  const problems = unexpanded.filter(({ path: option }) => isNotOverridden(option));
+  const unset = unexpanded.filter(({ path: option }) => isNotOverridden(option));
+  const textsFromFiles = new Set([...context.textsFromFiles].filter(isNotOverridden));
   const options = applyOverrides(
     applyDefaults(resolveRelativePaths(expanded, path), defaults),
     overrides ?? {},
   );
   try {
-    if (problems.length === 0) {
-      const config = parseConfig(options, context);
-      return { config, textsFromFiles: new Set([...context.textsFromFiles].filter(isNotOverridden)) };
-    }
-    const reportedPaths = new Set(problems.map((problem) => problem.path));
-    throw new ConfigError([
-      ...problems,
-      ...findConfigProblems(options, context).filter(({ path }) => !reportedPaths.has(path)),
-    ]);
+    if (unset.length === 0) return { config: parseConfig(options, context), textsFromFiles };
+    const unsetPaths = new Set(unset.map((problem) => problem.path));
+    const problems = [
+      ...unset.filter((problem) => sections === undefined || sections.some(isSectionOf(problem.path))),
+      ...findConfigProblems(options, context).filter((problem) => !unsetPaths.has(problem.path)),
+    ];
+    if (sections === undefined || problems.length > 0) throw new ConfigError(problems);
+    return { config: parseSections(options, sections), textsFromFiles };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new ConfigError(
@@ -78,6 +81,10 @@ export function loadConfigToPrint({ file, overrides, defaults = {}, env }: LoadC
       ),
     );
   }
+}
+
+function isSectionOf(option: string): (section: string) => boolean {
+  return (section) => option === section || option.startsWith(`${section}.`);
 }
 
 function missingFileError(overrides: ConfigOverrides | undefined): ConfigError {

@@ -1,5 +1,6 @@
 import { type ConfigContext, checkCrossSectionRules } from './checkCrossSectionRules.ts';
 import { ConfigError, type ConfigProblem } from './configError.ts';
+import { sectionOf } from './isSection.ts';
 import { type GatewayConfig, gatewaySchema } from './schema.ts';
 import { toConfigProblems } from './toConfigProblems.ts';
 
@@ -9,6 +10,12 @@ export function parseConfig(options: unknown, context?: ConfigContext): GatewayC
   const problems = findConfigProblems(options, context);
   if (problems.length > 0) throw new ConfigError(problems);
   return deepFreeze(gatewaySchema.parse(options));
+}
+
+/** The configuration with the options of these sections, which have no problems, and with the defaults of all others. */
+export function parseSections(options: unknown, sections: readonly string[]): GatewayConfig {
+  const used = Object.entries(sectionOf(options)).filter(([name]) => sections.includes(name));
+  return deepFreeze(gatewaySchema.parse(Object.fromEntries(used)));
 }
 
 /** All problems in these options. */

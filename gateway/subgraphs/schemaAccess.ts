@@ -29,6 +29,9 @@ export function createSchemaAccess(
   };
 }
 
+/** The sections of the configuration that fetching schemas depends on. */
+export const schemaSections = ['supergraph', 'subgraphs'] as const;
+
 /** The same for a command, which reads certificates once. Commands may name any address for a subgraph: headers go only to
  *  origins that the configuration has for it.
  *  @throws {ConfigError} for a file that cannot be used. */

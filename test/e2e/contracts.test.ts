@@ -463,6 +463,11 @@ describe('contracts check', () => {
       2,
       expect.stringMatching(/NOT_SET, which is not set[\s\S]*correct tributary\.yaml, or give --directory/),
     ]);
+    disk.write({
+      'tributary.yaml': `supergraph: { url: '$\{NOT_SET}' }\ncontracts: { directory: agreements }\n`,
+    });
+    const withoutSecrets = await contracts(disk.root, 'check');
+    expect(withoutSecrets.stdout).toContain('agreements has no schemas/<subgraph>.graphql.');
     const named = await contracts(disk.root, 'check', '--directory', 'elsewhere');
     expect(named.stdout).toContain('elsewhere has no schemas/<subgraph>.graphql.');
   });

@@ -1,6 +1,6 @@
 import { findConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
-import { readSchemaAccess } from '../../subgraphs/schemaAccess.ts';
+import { readSchemaAccess, schemaSections } from '../../subgraphs/schemaAccess.ts';
 import {
   type AccessOfAddress,
   fetchSubgraphSdl,
@@ -14,7 +14,8 @@ export function createCandidateFetch(configFile?: string): (address: SubgraphAdd
   let config: GatewayConfig | undefined;
   let accessOf: AccessOfAddress | undefined;
   return async (address) => {
-    config ??= file === undefined ? undefined : loadConfig({ file, env: process.env });
+    config ??=
+      file === undefined ? undefined : loadConfig({ file, sections: schemaSections, env: process.env });
     accessOf ??= config && (await readSchemaAccess(config));
     return fetchSubgraphSdl(address, new AbortController().signal, accessOf?.(address));
   };

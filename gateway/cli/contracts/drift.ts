@@ -16,7 +16,7 @@ import { findConfigFile, loadConfig } from '../../config/loadConfig.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import { readStoreFingerprint } from '../../contracts/storeProbe.ts';
 import { supergraphTools } from '../../contracts/supergraphTools.ts';
-import { readSchemaAccess } from '../../subgraphs/schemaAccess.ts';
+import { readSchemaAccess, schemaSections } from '../../subgraphs/schemaAccess.ts';
 import { CommandError, type ExitCode, exitCode } from '../exitCode.ts';
 import { readSupergraph } from '../readSupergraph.ts';
 import { listenForStopSignals } from '../stopSignals.ts';
@@ -150,7 +150,9 @@ async function readGateway(
 /** No configuration is needed when arguments name the subgraphs and the gateway. */
 function readConfig(file: string | undefined): GatewayConfig | undefined {
   const found = findConfigFile(file);
-  return found === undefined ? undefined : loadConfig({ file: found, env: process.env });
+  return found === undefined
+    ? undefined
+    : loadConfig({ file: found, sections: schemaSections, env: process.env });
 }
 
 function readInterval(text: string): number {

@@ -58,7 +58,7 @@ function configuredSubgraphs(file: string | undefined): string[] {
       `There is no ${defaultConfigFile} here that names the subgraphs. Give them with --subgraph NAME=FILE or NAME=URL.`,
     );
   }
-  const { supergraph } = loadConfig({ file, env: process.env });
+  const { supergraph } = loadConfig({ file, sections: ['supergraph'], env: process.env });
   if ('subgraphs' in supergraph) return supergraph.subgraphs.map(({ name, url }) => `${name}=${url}`);
   throw new CommandError(
     exitCode.usageError,

@@ -8,7 +8,14 @@ export function storeDirectory(configFile: string | undefined): string {
   const file = findConfigFile(configFile);
   if (file === undefined) return 'contracts';
   try {
-    return loadConfig({ file, env: process.env }).contracts.directory;
+    const { contracts } = loadConfig({
+      file,
+      // The supergraph may come from the command line of the gateway, too.
+      overrides: { supergraph: file },
+      sections: ['supergraph', 'contracts'],
+      env: process.env,
+    });
+    return contracts.directory;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     throw new CommandError(

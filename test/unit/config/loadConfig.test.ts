@@ -115,6 +115,19 @@ subgraphs:
     ]);
   });
 
+  test('sections that a command does not use need no variables, and have their defaults then', () => {
+    const file =
+      "supergraph: { file: a }\nredis: { url: '${REDIS}' }\nlisten: { port: '${PORT}' }\nlimits: { depth: 5 }\n";
+    const config = load(file, { sections: ['supergraph', 'limits'] });
+    expect([config.limits.depth, config.listen.port, config.redis.url]).toEqual([5, 4000, '']);
+    expect(problemsOf(() => load(file, { sections: ['supergraph', 'listen'] }))).toEqual([
+      expect.objectContaining({ path: 'listen.port' }),
+    ]);
+    expect(problemsOf(() => load(`${file}workers: none\n`, { sections: ['supergraph'] }))).toEqual([
+      expect.objectContaining({ path: 'workers' }),
+    ]);
+  });
+
   test('an invalid value on the command line is reported like any other problem', () => {
     expect(problemsOf(() => load(yaml, { overrides: { port: 'http', workers: '-1' } }))).toEqual([
       { path: 'listen.port', message: 'is "http"', expected: 'a whole number from 0 to 65535' },
