@@ -78,8 +78,7 @@ const includeSubgraphErrors: Translate = (value, source, draft) => {
     draft.set(['security', 'exposeSubgraphErrors'], all && hidden.length === 0, `${source}.all`);
 };
 
-const subscriptionsAreOn =
-  'subscriptions are always on: onPlan of an extension refuses those of a supergraph that has some';
+const subscriptionsAreOn = 'subscriptions are always on; onPlan of an extension refuses them';
 
 /** Rules by the options that docs/migration/apollo-router.md lists. */
 const routerRules: Readonly<Record<string, Translate>> = {
