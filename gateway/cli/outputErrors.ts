@@ -1,10 +1,16 @@
+import { exitCode } from './exitCode.ts';
+
 const outputs = [process.stdout, process.stderr];
 
 // Lets a command end with its own exit code when the reader of its output has exited, as in `tributary … | head`. Any other
 // error of an output ends the command: what it prints is its result.
 for (const output of outputs) {
   output.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code === 'EPIPE') return;
+    // `tributary contracts` has an exit code of its own for errors that nothing catches.
+    if (process.listenerCount('uncaughtException') > 0) throw error;
+    console.error(`The output could not be written: ${error.message}`);
+    process.exit(exitCode.failed);
   });
 }
 

@@ -145,6 +145,9 @@ const faults = {
   )}`,
 };
 
+/** A device that is full, like a file on a full disk. */
+const testWithFullDevice = existsSync('/dev/full') ? test : test.skip;
+
 describe('tributary', () => {
   test.each([
     [['serv'], "error: unknown command 'serv'\n(Did you mean serve?)\nSee `tributary --help`.\n"],
@@ -173,6 +176,14 @@ describe('tributary', () => {
     await using command = new RunningCommand(['config', 'schema']);
     command.child.stdout?.destroy();
     expect(await command.ended).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+
+  testWithFullDevice('says in one line that its output could not be written', async () => {
+    const full = openSync('/dev/full', 'w');
+    await using command = new RunningCommand(['config', 'schema'], {}, cli, ['ignore', full, 'pipe']);
+    closeSync(full);
+    const stderr = 'The output could not be written: ENOSPC: no space left on device, write\n';
+    expect(await command.ended).toEqual({ code: 1, stdout: '', stderr });
   });
 
   test('runs the same commands through the launcher', async () => {
@@ -806,9 +817,6 @@ overload: { eventLoopDelay: 0s, memory: 1 }
       new Set([`The gateway cannot run: 127.0.0.1:${port} ${inUse} ${remedy}`]),
     );
   });
-
-  // A device that is full, like a file on a full disk.
-  const testWithFullDevice = existsSync('/dev/full') ? test : test.skip;
 
   testWithFullDevice.each([
     [1, 'output'],
