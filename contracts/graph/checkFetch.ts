@@ -24,7 +24,7 @@ import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 import { fieldOf } from './fieldOf.ts';
 import { findDifferingArguments } from './findDifferingArguments.ts';
 import { findInputDifferences } from './findInputDifferences.ts';
-import { findOutputDifferences } from './findOutputDifferences.ts';
+import { findOutputDifferences, findTypeDifferences } from './findOutputDifferences.ts';
 import type { PlannedFetch, Representation } from './flattenPlan.ts';
 import { operationOf, rootTypeNameOf } from './operationOf.ts';
 import type { ContextValue, FieldMetadata, SupergraphMetadata } from './supergraphMetadata.ts';
@@ -125,11 +125,29 @@ class FetchVerifier {
       for (const { typeName, selections: sent } of representations) {
         const type = this.#target.schema.getType(typeName);
         if (!isCompositeType(type)) continue;
+        this.#checkResolvedTypes(type);
         this.#checkSelectionSet(entities.selectionSet, type, {
           sentFields: fieldTreeOfRequires(sent),
           providedFields: emptyFieldTree,
         });
       }
+    }
+  }
+
+  /** Finds types of entities that the subgraph may resolve for representations of an interface, and that the gateway
+   *  does not know. */
+  #checkResolvedTypes(type: GraphQLCompositeType): void {
+    const expected = this.#planned.schema.getType(type.name);
+    if (!isAbstractType(type) || !isAbstractType(expected)) return;
+    const { name: subgraph, schema } = this.#target;
+    const types = { expectedIn: this.#planned.schema, servedIn: schema, isTypeNamed: false };
+    for (const { kind, description, coordinates } of findTypeDifferences(expected, type, types)) {
+      this.#addProblem({
+        kind,
+        isCertain: false,
+        message: `subgraph "${subgraph}" resolves an entity of ${type} to a type that the gateway does not expect: ${description}`,
+        coordinates,
+      });
     }
   }
 
@@ -180,16 +198,21 @@ class FetchVerifier {
     const name = field.name.value;
     const definition = fieldOf(type, name);
     if (definition === undefined) return;
-    for (const owner of this.#ownersOf(type)) this.#checkFieldOfType(field, siblings, owner, context);
     const isTypeNamed = field.selectionSet !== undefined && selectsTypename(field.selectionSet);
-    for (const problem of findOutputDifferences(
-      type.name,
-      definition,
-      this.#planned.schema,
-      this.#target,
-      isTypeNamed,
-    )) {
-      this.#addProblem(problem);
+    for (const owner of this.#ownersOf(type)) {
+      this.#checkFieldOfType(field, siblings, owner, context);
+      // An object type may promise more about the field than its interface does, and the gateway relies on it.
+      const served = fieldOf(this.#target.schema.getType(owner), name);
+      if (served === undefined) continue;
+      for (const problem of findOutputDifferences(
+        owner,
+        served,
+        this.#planned.schema,
+        this.#target,
+        isTypeNamed,
+      )) {
+        this.#addProblem(problem);
+      }
     }
     const inner = getNamedType(definition.type);
     if (field.selectionSet === undefined || !isCompositeType(inner)) return;

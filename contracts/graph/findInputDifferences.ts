@@ -4,6 +4,7 @@ import {
   type GraphQLNamedType,
   type GraphQLSchema,
   getNamedType,
+  getNullableType,
   isEnumType,
   isInputObjectType,
   isInputType,
@@ -105,8 +106,11 @@ export function findVariableDifferences(
 function isAssignableInput(given: GraphQLInputType, taken: GraphQLInputType): boolean {
   if (isNonNullType(taken)) return isNonNullType(given) && isAssignableInput(given.ofType, taken.ofType);
   if (isNonNullType(given)) return isAssignableInput(given.ofType, taken);
-  // GraphQL coerces a single value to a list of one.
-  if (isListType(taken)) return isAssignableInput(isListType(given) ? given.ofType : given, taken.ofType);
+  if (isListType(taken)) {
+    if (isListType(given)) return isAssignableInput(given.ofType, taken.ofType);
+    // GraphQL coerces a single value to a list of one, and null to null.
+    return isAssignableInput(given, getNullableType(taken.ofType));
+  }
   return !isListType(given) && isCoercible(given, taken);
 }
 

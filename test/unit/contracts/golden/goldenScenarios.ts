@@ -48,6 +48,42 @@ type Book @key(fields: "id") {
 `,
 );
 
+/** A subgraph with an interface of entities, and one that adds to it with an interface object. */
+const media: readonly Edit[] = [
+  add(
+    'media',
+    `${link}
+type Query {
+  media: Media
+}
+
+interface Media @key(fields: "id") {
+  id: ID!
+  name: String
+}
+
+type Book implements Media @key(fields: "id") {
+  id: ID!
+  name: String
+}
+`,
+  ),
+  add(
+    'ratings',
+    `${link.replace('"@key"', '"@key", "@interfaceObject"')}
+
+type Query {
+  best: [Media!]!
+}
+
+type Media @key(fields: "id") @interfaceObject {
+  id: ID!
+  rating: Float
+}
+`,
+  ),
+];
+
 /** Changes with several breakages of one operation, of root types, and of values that are still returned; and changes of
  *  graphs or operations that the base does not have. With all findings of a check. */
 export const goldenScenarios: readonly GoldenRow[] = [
@@ -394,11 +430,51 @@ export const goldenScenarios: readonly GoldenRow[] = [
       safe('from-context-changed', 'shelves', 'Book.fits(space:)'),
     ],
   },
+  // interfaces
+  {
+    name: 'a field of an object type becomes non-null that operations select through its interface',
+    before: [
+      replace('films', 'interface Titled {\n', 'interface Titled {\n  subtitle: String\n'),
+      replace('films', '  minutes: Int!\n', '  minutes: Int!\n  subtitle: String\n'),
+      replace('films', '  episodes: Int!\n', '  episodes: Int!\n  subtitle: String\n'),
+    ],
+    operations: 'query Subtitles { featured { subtitle } }',
+    edits: [
+      replace('films', '  minutes: Int!\n  subtitle: String\n', '  minutes: Int!\n  subtitle: String!\n'),
+    ],
+    findings: [safe('field-type-changed', 'films', 'Film.subtitle', ['more/Subtitles'], 'subgraph first')],
+  },
+  {
+    name: 'a type joins an interface that another subgraph refers to with an interface object',
+    before: media,
+    operations: 'query Best { best { __typename name rating } }',
+    edits: [
+      append('media', 'type Disc implements Media @key(fields: "id") {\n  id: ID!\n  name: String\n}\n'),
+    ],
+    findings: [dangerous('type-added', 'media', 'Disc', ['more/Best'], 'gateway first')],
+  },
+  {
+    name: 'a type leaves an interface that another subgraph refers to with an interface object',
+    before: [
+      ...media,
+      append('media', 'type Disc implements Media @key(fields: "id") {\n  id: ID!\n  name: String\n}\n'),
+    ],
+    operations: 'query Best { best { __typename name rating } }',
+    edits: [replace('media', 'type Disc implements Media @key', 'type Disc @key')],
+    findings: [dangerous('interface-removed', 'media', 'Disc', ['more/Best'], 'subgraph first')],
+  },
   // inputs of clients, and names that no operation contains
   {
     name: 'an Int inside a variable becomes a Float',
     edits: [replace('reviews', '  stars: Int! = 3\n', '  stars: Float! = 3\n')],
     findings: [dangerous('input-field-type-changed', 'reviews', 'ReviewInput.stars', ['web/AddReview'])],
+  },
+  {
+    name: 'a String inside a variable becomes a list of Strings',
+    edits: [
+      replace('reviews', '  text: String\n  kind: ReviewKind\n}', '  text: [String!]\n  kind: ReviewKind\n}'),
+    ],
+    findings: [dangerous('input-field-type-changed', 'reviews', 'ReviewInput.text', ['web/AddReview'])],
   },
   {
     name: 'a String inside a variable becomes an ID',

@@ -10,6 +10,7 @@ import {
   type GraphQLSchema,
   getArgumentValues,
   getNamedType,
+  getNullableType,
   isAbstractType,
   isEnumType,
   isListType,
@@ -64,10 +65,13 @@ function buildMock(sdl: string): Mock {
   const document = parse(defineOneOf(sdl));
   const source = readSource(document);
   type Modules = Parameters<typeof buildSubgraphSchema>[0];
-  const schema = buildSubgraphSchema({
+  const schema: GraphQLSchema = buildSubgraphSchema({
     typeDefs: document,
     resolvers: Object.fromEntries(
-      [...source.keys].map(([type, keys]) => [type, { __resolveReference: referenceResolver(type, keys) }]),
+      [...source.keys].map(([type, keys]) => [
+        type,
+        { __resolveReference: referenceResolver(keys, (n) => mockTypeName(schema, type, n)) },
+      ]),
     ),
   } as unknown as Modules);
   const mock: Mock = { schema, options: { nulls: new Set(), foreignSchemas: [], onViolation: () => {} } };
@@ -101,7 +105,7 @@ interface FieldRequest {
 function answer(question: FieldRequest): unknown {
   const { schema, source, options, type, field, object, args } = question;
   const coordinate = `${type.name}.${field.name}`;
-  if (options.nulls.has(coordinate)) return null;
+  if (options.nulls.has(coordinate) && !isNonNullType(field.type)) return null;
   const { provides, requires, isExternal, contextInputs = [] } = source.fields.get(coordinate) ?? {};
   for (const { argument: name, field: input } of contextInputs) {
     if (!String(args[name]).startsWith(`${input}-`)) options.onViolation(`${coordinate} without ${input}`);
@@ -125,7 +129,14 @@ function answer(question: FieldRequest): unknown {
     provided: below,
     strangers: foreignSchemas,
   });
-  return options.nulls.has(`${coordinate}[]`) && Array.isArray(value) ? [...value, null] : value;
+  return options.nulls.has(`${coordinate}[]`) && mayHoldNulls(field.type)
+    ? [...(value as unknown[]), null]
+    : value;
+}
+
+function mayHoldNulls(type: GraphQLOutputType): boolean {
+  const list = getNullableType(type);
+  return isListType(list) && !isNonNullType(list.ofType);
 }
 
 interface ValueRequest {
@@ -203,13 +214,22 @@ function hasRequiredInputs(
   });
 }
 
-function referenceResolver(type: string, keys: readonly SelectionSetNode[]) {
+function referenceResolver(keys: readonly SelectionSetNode[], typeNameOf: (n: number) => string) {
   return (representation: Readonly<Record<string, unknown>>): MockObject => {
     if (!keys.some((key) => hasFields(representation, key))) {
-      throw new Error(`A ${type} cannot be found by ${Object.keys(representation).join(', ')}.`);
+      throw new Error(`Nothing can be found by ${Object.keys(representation).join(', ')}.`);
     }
-    return { __typename: type, n: numberIn(representation) ?? 1, sentFields: representation };
+    const n = numberIn(representation) ?? 1;
+    return { __typename: typeNameOf(n), n, sentFields: representation };
   };
+}
+
+/** The name of the object type that an object has as a value of a type. */
+function mockTypeName(schema: GraphQLSchema, name: string, n: number): string {
+  const type = schema.getType(name);
+  if (!isAbstractType(type)) return name;
+  const possible = schema.getPossibleTypes(type);
+  return possible[(n - 1) % Math.min(possible.length, 2)]?.name ?? name;
 }
 
 function hasFields(value: unknown, fields: SelectionSetNode): boolean {

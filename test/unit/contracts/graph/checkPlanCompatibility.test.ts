@@ -296,6 +296,51 @@ describe('checkPlanCompatibility', () => {
     ]);
   });
 
+  test('reports a field of an object type that promises more than its interface does', async () => {
+    const old = {
+      products: products.replace('interface Node { id: ID! }', 'interface Node { id: ID! size: Float }'),
+    };
+    const next = { products: old.products.replace('size: Float @shareable', 'size: Float! @shareable') };
+    const problems = [{ kind: 'may be null', coordinates: ['Product.size'] }];
+    const operation = 'query N { node { size } }';
+    expect(await contracts(old, next, operation)).toMatchObject([
+      { oldPlanProblems: [], newPlanProblems: problems },
+    ]);
+    expect(await contracts(next, old, operation)).toMatchObject([
+      { oldPlanProblems: problems, newPlanProblems: [] },
+    ]);
+  });
+
+  test('reports types that an entity fetch of an interface resolves and the gateway does not know', async () => {
+    const media = `
+      type Query { media: [Media!]! }
+      interface Media @key(fields: "id") { id: ID! title: String }
+      type Book implements Media @key(fields: "id") { id: ID! title: String }
+    `;
+    const ratings = 'type Query { best: Media } type Media @key(fields: "id") @interfaceObject { id: ID! }';
+    const disc = ' type Disc implements Media @key(fields: "id") { id: ID! title: String }';
+    const [old, next] = [
+      { media, ratings },
+      { media: media + disc, ratings },
+    ];
+    const message = expect.stringMatching(/resolves an entity of Media .* it may be Disc$/);
+    const problems = [{ kind: 'unknown value', isCertain: false, message, coordinates: ['Disc'] }];
+    const operation = 'query B { best { title } }';
+    expect(await contracts(old, next, operation)).toMatchObject([
+      { subgraph: 'media', oldPlanProblems: problems, newPlanProblems: [] },
+    ]);
+    expect(await contracts(next, old, operation)).toMatchObject([
+      { subgraph: 'media', oldPlanProblems: [], newPlanProblems: problems },
+    ]);
+  });
+
+  test('accepts a value inside a variable that becomes a list, which GraphQL coerces', async () => {
+    const next = change('products', 'input By { name: String', 'input By { name: [String!]');
+    expect(await kinds(base, next, 'query P($by: By) { products(by: $by) { id } }')).toEqual([
+      ['products', [], []],
+    ]);
+  });
+
   test('reports variables whose values the other version refuses', async () => {
     const text =
       'query P($by: By) { products(by: $by) { name } } query L { products(by: {name: "a"}) { name } }';
