@@ -71,7 +71,7 @@ export function rewritePath(
 
 const typeConditionPrefix = '... on ';
 
-/** Reads the values that `@fromContext` arguments take from objects above a fetch's targets. */
+/** Reads the values that `@fromContext` arguments take from the targets of a fetch, or from objects above them. */
 export class ContextReader {
   readonly #rewrites: readonly KeyRenamer[];
 
@@ -95,8 +95,8 @@ export class ContextReader {
       const up = rewrite.path.filter((part) => part === '..').length;
       const down = rewrite.path.filter((part) => part !== '..');
       const keys = path.flatMap((segment, index) => (segment.kind === 'key' ? [index] : []));
-      // The objects that are `up` response names above the targets. Each target is below one of them.
-      const cut = keys[keys.length - up] ?? 0;
+      // The objects that are `up` response names above the targets. Each target is below one of them, or is one.
+      const cut = up === 0 ? path.length : (keys[keys.length - up] ?? 0);
       const above = path.slice(0, cut);
       const below = path.slice(cut);
       for (const ancestor of collectTargets(root, above)) {

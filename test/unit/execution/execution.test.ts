@@ -591,3 +591,29 @@ test('a step with @fromContext arguments waits for all steps before it', async (
   await waitForTurns();
   expect(callTo('stock')?.body.variables).toEqual({ representations: products('1'), ctx: 'de' });
 });
+
+test('a @fromContext argument is read from the entity of the fetch when the context is the entity itself', async () => {
+  const schema = schemaOf(
+    'type Query { user: User } type User { product: Product } type Product { id: ID! locale: String label: Label } type Label { text: String }',
+  );
+  const { root } = normalizeText(schema, '{ user { product { label { text } } } }');
+  const { client } = runPlan(
+    sequence(
+      rootFetch('user{product{__typename id locale}}'),
+      flattenAt(
+        'user.product',
+        entityFetch('label{text(l:$ctx)}', {
+          contextRewrites: [{ kind: 'KeyRenamer', path: ['locale'], renameKeyTo: 'ctx' }],
+          variableUsages: ['ctx'],
+          operation:
+            'query($representations:[_Any!]!,$ctx:String){_entities(representations:$representations){...on Product{label{text(l:$ctx)}}}}',
+        }),
+      ),
+    ),
+    { root },
+  );
+  await waitForTurns();
+  client.calls[0]?.answer({ data: { user: { product: { __typename: 'Product', id: '1', locale: 'de' } } } });
+  await waitForTurns();
+  expect(client.calls[1]?.body.variables).toEqual({ representations: products('1'), ctx: 'de' });
+});
