@@ -1,6 +1,12 @@
 import type { Finding } from '../finding.ts';
 import type { Breakage } from './breakage.ts';
-import { type ApiSchemas, coversBreakage, coversSelection, isAdditive } from './coversBreakage.ts';
+import {
+  type ApiSchemas,
+  coversBreakage,
+  coversInheritedField,
+  coversSelection,
+  isAdditive,
+} from './coversBreakage.ts';
 
 interface BreakageAttribution<B extends Breakage = Breakage> {
   /** The breakages by the change that causes them. */
@@ -32,8 +38,10 @@ function causesOf(breakage: Breakage, changes: readonly Finding[], schemas: ApiS
   const removing = candidates.filter((change) => !isAdditive(change));
   if (breakage.phase === 'after rollout' && removing.length > 0) return removing;
   if (candidates.length > 0) return candidates;
-  const selections = changes.filter((change) => coversSelection(change, breakage, schemas));
-  if (selections.length > 0) return selections;
+  for (const covers of [coversInheritedField, coversSelection]) {
+    const found = changes.filter((change) => covers(change, breakage, schemas));
+    if (found.length > 0) return found;
+  }
   // A subgraph that is added or removed as a whole has no coordinates that a breakage could match.
   return changes.filter(
     ({ rule, subgraph }) =>

@@ -36,6 +36,25 @@ export function coversBreakage(change: Finding, breakage: Breakage, schemas: Api
   );
 }
 
+/** Whether a change of an interface can be the cause of a breakage of a field in a type that implements it: with
+ *  `@interfaceObject`, types get fields from a subgraph that does not know them. */
+export function coversInheritedField(change: Finding, breakage: Breakage, schemas: ApiSchemas): boolean {
+  return breakage.coordinates.some((affected) => {
+    const [typeName = '', member] = affected.split('.');
+    if (member === undefined) return false;
+    if (change.rule === 'interface-removed' && change.coordinate === typeName) return true;
+    const inherited = interfaceNamesOf(typeName, schemas).map((name) => `${name}.${member}`);
+    return inherited.length > 0 && coversBreakage(change, { ...breakage, coordinates: inherited }, schemas);
+  });
+}
+
+function interfaceNamesOf(typeName: string, { old, next }: ApiSchemas): readonly string[] {
+  return [old, next].flatMap((schema) => {
+    const type = schema?.getType(typeName);
+    return isObjectType(type) || isInterfaceType(type) ? type.getInterfaces().map(({ name }) => name) : [];
+  });
+}
+
 /** Whether a field that returns another type can be the cause of a breakage in what operations select from the field. */
 export function coversSelection(
   { rule, subgraph, coordinate = '' }: Finding,

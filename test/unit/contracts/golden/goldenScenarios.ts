@@ -55,6 +55,7 @@ const media: readonly Edit[] = [
     `${link}
 type Query {
   media: Media
+  book: Book
 }
 
 interface Media @key(fields: "id") {
@@ -462,6 +463,28 @@ export const goldenScenarios: readonly GoldenRow[] = [
     operations: 'query Best { best { __typename name rating } }',
     edits: [replace('media', 'type Disc implements Media @key', 'type Disc @key')],
     findings: [dangerous('interface-removed', 'media', 'Disc', ['more/Best'], 'subgraph first')],
+  },
+  {
+    name: 'a field of an interface object is removed that operations select from an implementing type',
+    before: media,
+    operations: 'query Book { book { rating } } query Media { media { rating } }',
+    edits: [replace('ratings', '  rating: Float\n', '')],
+    findings: [
+      breaking(
+        'field-removed',
+        'ratings',
+        'Media.rating',
+        ['more/Book', 'more/Media'],
+        'expand and contract',
+      ),
+    ],
+  },
+  {
+    name: 'a type leaves an interface from whose interface object operations select a field',
+    before: media,
+    operations: 'query Book { book { rating } }',
+    edits: [replace('media', 'type Book implements Media @key', 'type Book @key')],
+    findings: [breaking('interface-removed', 'media', 'Book', ['more/Book'], 'expand and contract')],
   },
   // inputs of clients, and names that no operation contains
   {
