@@ -11,6 +11,7 @@ import { possibleTypesOf } from '../../gateway/operation/possibleTypesOf.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { ancestorsOf } from '../diff/elements.ts';
 import type { Finding } from '../finding.ts';
+import { fieldOf } from '../graph/fieldOf.ts';
 import { type RuleId, ruleOf } from '../rules.ts';
 import type { Breakage } from './breakage.ts';
 
@@ -39,20 +40,22 @@ export function coversBreakage(change: Finding, breakage: Breakage, schemas: Api
 /** Whether a change of an interface can be the cause of a breakage of a field in a type that implements it: with
  *  `@interfaceObject`, types get fields from a subgraph that does not know them. */
 export function coversInheritedField(change: Finding, breakage: Breakage, schemas: ApiSchemas): boolean {
+  const { old, next } = schemas;
   return breakage.coordinates.some((affected) => {
-    const [typeName = '', member] = affected.split('.');
-    if (member === undefined) return false;
-    if (change.rule === 'interface-removed' && change.coordinate === typeName) return true;
-    const inherited = interfaceNamesOf(typeName, schemas).map((name) => `${name}.${member}`);
-    return inherited.length > 0 && coversBreakage(change, { ...breakage, coordinates: inherited }, schemas);
+    const [typeName = '', member = ''] = affected.split('.');
+    const before = interfacesOf(old, typeName);
+    const after = new Set(interfacesOf(next, typeName).map(({ name }) => name));
+    const inherited = before.filter((type) => fieldOf(type, member.split('(')[0] ?? '') !== undefined);
+    if (change.rule === 'interface-removed' && change.coordinate === typeName)
+      return inherited.some(({ name }) => !after.has(name));
+    const coordinates = inherited.map(({ name }) => `${name}.${member}`);
+    return coversBreakage(change, { ...breakage, coordinates }, schemas);
   });
 }
 
-function interfaceNamesOf(typeName: string, { old, next }: ApiSchemas): readonly string[] {
-  return [old, next].flatMap((schema) => {
-    const type = schema?.getType(typeName);
-    return isObjectType(type) || isInterfaceType(type) ? type.getInterfaces().map(({ name }) => name) : [];
-  });
+function interfacesOf(schema: GraphQLSchema | undefined, typeName: string) {
+  const type = schema?.getType(typeName);
+  return isObjectType(type) || isInterfaceType(type) ? type.getInterfaces() : [];
 }
 
 /** Whether a field that returns another type can be the cause of a breakage in what operations select from the field. */

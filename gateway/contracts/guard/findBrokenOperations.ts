@@ -1,6 +1,8 @@
 import { type GraphQLSchema, parse } from 'graphql';
 import type { ConsumerOperation, ContractStore } from '../../../contracts/contractStore.ts';
+import type { Breakage } from '../../../contracts/evaluation/breakage.ts';
 import { findBreakagesAfterRollout } from '../../../contracts/evaluation/findBreakagesAfterRollout.ts';
+import { waiverCoversBreakage } from '../../../contracts/evaluation/waiverCoversBreakage.ts';
 import type { FileLocation } from '../../../contracts/finding.ts';
 import {
   findRequestProblems,
@@ -8,7 +10,6 @@ import {
   planOnSupergraph,
 } from '../../../contracts/graph/planOnSupergraph.ts';
 import { schemaOfSupergraph } from '../../../contracts/graph/supergraphMetadata.ts';
-import { allowsFailure } from '../../../contracts/store/applyWaivers.ts';
 import type { OperationLimits } from '../../operation/operationLimits.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
@@ -136,13 +137,14 @@ async function checkOperation(
   /** A waiver for the change also covers the breakages that the change leads to. */
   function notWaived<Waived extends Reason>(reasons: readonly Waived[]): readonly Waived[] {
     if (reasons.length === 0) return reasons;
-    const waived = new Set(
-      store.waivers
-        .filter(({ rule, expires }) => today <= expires && allowsFailure(rule))
-        .map(({ coordinate }) => coordinate),
-    );
-    if (waived.has(`${operation.consumer}/${operation.name}`)) return [];
-    return reasons.filter(({ coordinates }) => !coordinates.some((coordinate) => waived.has(coordinate)));
+    const waivers = store.waivers.filter(({ expires }) => today <= expires);
+    if (waivers.length === 0) return reasons;
+    const schemas = { old: current?.apiSchema, next: next.apiSchema };
+    return reasons.filter(({ message, coordinates }) => {
+      const phase = 'after rollout';
+      const breakage: Breakage = { operation, phase, subgraph: undefined, message, coordinates };
+      return !waivers.some((waiver) => waiverCoversBreakage(waiver, breakage, schemas));
+    });
   }
 
   function toBrokenOperation(reasons: readonly Reason[]): BrokenOperation {

@@ -132,6 +132,45 @@ describe('findBrokenOperations ignores an operation', () => {
     const next = await load(v1.replace('label: String ', ''));
     expect(await broken(next, [label], { waivers: [one] })).toHaveLength(count);
   });
+
+  describe('that a change with a waiver breaks, although the waiver names another part of the schema', () => {
+    const library = `
+      type Query { found: Found item: Item one: Item }
+      type Mutation { lend: Boolean }
+      union Found = Book | Disc
+      interface Item { name: String }
+      type Book implements Item { name: String pages: Int }
+      type Disc { name: String }
+    `;
+    test.each([
+      [
+        'a union without a type',
+        'query Found { found { ... on Disc { name } } }',
+        ['union Found = Book | Disc', 'union Found = Book'],
+        { ...waiver('Found'), rule: 'union-member-removed' as const },
+      ],
+      [
+        'a field of another type',
+        'query One { one { ... on Book { pages } } }',
+        ['one: Item', 'one: Disc'],
+        { ...waiver('Query.one'), rule: 'field-type-changed' as const },
+      ],
+      [
+        'an interface that becomes a union',
+        'query Item { item { name } }',
+        ['interface Item { name: String } type Book implements Item', 'union Item = Book type Book'],
+        { ...waiver('Item'), rule: 'type-kind-changed' as const },
+      ],
+    ])('%s', async (_what, text, [before = '', after = ''], covering) => {
+      const sdl = library.replaceAll(/\s+/g, ' ');
+      expect(sdl).toContain(before);
+      const [from, next] = [await load(sdl), await load(sdl.replace(before, after))];
+      const operations = [operation('Sent', text)];
+      expect(await broken(next, operations, { from })).toHaveLength(1);
+      expect(await broken(next, operations, { from, waivers: [covering] })).toEqual([]);
+      expect(await broken(next, operations, { from, waivers: [waiver('Query.found')] })).toHaveLength(1);
+    });
+  });
 });
 
 test('findBrokenOperations rejects with the reason of the signal when the planner was closed meanwhile', async () => {
