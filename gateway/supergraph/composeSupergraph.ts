@@ -64,7 +64,7 @@ export function composeFetched(fetched: readonly FetchedSchema[]): CompositionRe
   if (errors.length > 0) return { errors };
 
   const services = read.flatMap((entry) => ('typeDefs' in entry ? [entry] : []));
-  const result = composeServices(services);
+  const result = composeWithinStack(services);
   const invalidFields = services.flatMap(({ name, typeDefs }) =>
     findInvalidOneOfFields(typeDefs).map((error) => invalidSchema(name, error)),
   );
@@ -83,6 +83,18 @@ export function composeFetched(fetched: readonly FetchedSchema[]): CompositionRe
       ...hints,
     ],
   };
+}
+
+/** The composer follows each `@requires` to the inputs of its inputs, without an end where fields require each other. */
+function composeWithinStack(services: Parameters<typeof composeServices>[0]) {
+  try {
+    return composeServices(services);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const message =
+      'The composer has no room on its stack for these schemas. Usually a @requires needs a field whose own @requires leads back to it: let one of these fields be resolved without the other.';
+    return { errors: [new GraphQLError(message)] };
+  }
 }
 
 type ReadSubgraph =

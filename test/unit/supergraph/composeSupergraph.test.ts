@@ -17,6 +17,23 @@ const subgraph = (name: string, sdl: string) => ({
 const tooDeep = `type Query {\n  a: ${'['.repeat(10_000)}Int${']'.repeat(10_000)}\n}`;
 
 describe('composeSupergraph', () => {
+  test('returns an error for fields that require each other, for which the composer finds no end', async () => {
+    const result = await composeSupergraph([
+      subgraph(
+        'a',
+        `type Query { book: Book }
+        type Book @key(fields: "id") { id: ID! pages: Int @requires(fields: "weight") weight: Int @external }`,
+      ),
+      subgraph(
+        'b',
+        `type Book @key(fields: "id") { id: ID! weight: Int @requires(fields: "pages") pages: Int @external }`,
+      ),
+    ]);
+    expect(result).toEqual({
+      errors: [{ code: 'UNKNOWN', message: expect.stringContaining('leads back to it'), locations: [] }],
+    });
+  });
+
   test('returns the SDL, and hints with their locations', async () => {
     const result = await composeSupergraph([
       subgraph('a', 'type Query { a: Box }\ntype Box @shareable { size: Int! }'),
