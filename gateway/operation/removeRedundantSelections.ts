@@ -125,9 +125,7 @@ function subtractField(
     undefined,
     isOwn,
   );
-  return left.length === 0
-    ? undefined
-    : { ...field, selectionSet: new SelectionSet(left), isAlreadySent: isOwn };
+  return left.length === 0 ? undefined : { ...field, selectionSet: new SelectionSet(left) };
 }
 
 function isSameField(left: FieldSelection, right: FieldSelection): boolean {

@@ -63,8 +63,6 @@ export interface FieldSelection {
   /** The named type of the field on the enclosing type condition; `undefined` for a leaf type. */
   readonly compositeType: GraphQLCompositeType | undefined;
   readonly selectionSet: SelectionSet | undefined;
-  /** In `own` of a deferred fragment: the object is delivered with the selections that enclose the fragment. */
-  readonly isAlreadySent?: boolean;
   /** Delivery group. Present only for an enrichment. */
   readonly enrichmentGroup?: number;
   /** The client may not read the field: it is not fetched, and null with an error. It has no selection set. */
@@ -108,8 +106,6 @@ export interface CollectedField {
   readonly fieldName: string;
   readonly type: GraphQLOutputType;
   readonly selectionSet: SelectionSet | undefined;
-  /** Whether the object was delivered with an earlier payload. */
-  readonly isAlreadySent: boolean;
   /** Delivery groups of the merged fields that are enrichments. */
   readonly enrichmentGroups: readonly number[];
   /** The client may not read the field. */
@@ -158,7 +154,6 @@ function collectFields(
       fieldName: first.fieldName,
       type: fieldType,
       selectionSet: mergeSelectionSets(merged),
-      isAlreadySent: merged.every((field) => field.isAlreadySent === true),
       enrichmentGroups: merged.flatMap(({ enrichmentGroup }) => enrichmentGroup ?? []),
       isDenied: allowed.length === 0,
     });

@@ -29,6 +29,8 @@ export interface PendingFragment {
 export interface PayloadFormat {
   /** The part of a fragment that its payload has. */
   selectionSetOf(fragment: DeferredFragment): SelectionSet;
+  /** Whether a payload may have null for an object that the client has. */
+  readonly mayReplaceObjects: boolean;
   formatFirst(payload: FirstPayload): SlicedTask<string>;
   formatNext(payload: NextPayload): SlicedTask<string>;
 }
@@ -56,6 +58,7 @@ export function payloadFormat(format: IncrementalFormat): PayloadFormat {
 /** `deferSpec=20220824`: every entry has its path, its label and the whole fragment. */
 const deferSpec20220824: PayloadFormat = {
   selectionSetOf: (fragment) => fragment.full,
+  mayReplaceObjects: true,
   *formatFirst({ data, errors, extensions, hasNext }) {
     return `{${yield* errorsText(errors)}"data":${data}${extensionsText(extensions)},"hasNext":${hasNext}}`;
   },
@@ -74,6 +77,7 @@ const deferSpec20220824: PayloadFormat = {
  *  before are not repeated. */
 const incrementalSpecV02: PayloadFormat = {
   selectionSetOf: (fragment) => fragment.own,
+  mayReplaceObjects: false,
   *formatFirst({ data, errors, pending, extensions, hasNext }) {
     const pendingText = yield* stringifyToTextInSlices(pending.map(toPendingResult));
     return `{${yield* errorsText(errors)}"data":${data},"pending":${pendingText}${extensionsText(extensions)},"hasNext":${hasNext}}`;

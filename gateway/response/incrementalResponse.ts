@@ -53,7 +53,12 @@ export class IncrementalResponse {
       shape: (fragment, instances) =>
         this.#streamedEnrichments.has(fragment)
           ? shaper.shapeStreamed(this.#streamedEnrichments.groupsOf(fragment), fragment.full, instances)
-          : shaper.shapeFragment(fragment.group, format.selectionSetOf(fragment), instances),
+          : shaper.shapeFragment(
+              fragment.group,
+              format.selectionSetOf(fragment),
+              instances,
+              format.mayReplaceObjects,
+            ),
       ...(options.reportsTimes && observer?.timesOf !== undefined
         ? { timesOf: (fragment) => observer.timesOf?.(this.#groupsOf(fragment)) }
         : {}),

@@ -11,6 +11,7 @@ import { PathIndex } from './pathIndex.ts';
 import { PayloadWriter } from './payloadWriter.ts';
 import { ResponseErrors } from './responseErrors.ts';
 import { SentNulls } from './sentNulls.ts';
+import { SentObjects } from './sentObjects.ts';
 import { type DeferredInstance, type ShapeDataOptions, type ShapedData, shapeData } from './shapeData.ts';
 import { type StaleExtension, StaleFields } from './staleExtension.ts';
 
@@ -38,6 +39,8 @@ export class ResponseShaper {
   readonly #errors: ResponseErrors;
   readonly #staleFields: StaleFields;
   #sentNulls = new SentNulls();
+  /** Created for the first payload after the first one. */
+  #sentObjects: SentObjects | undefined;
 
   constructor(options: ResponseShaperOptions) {
     const { operation, execution, policy, maxBytes } = options;
@@ -89,15 +92,22 @@ export class ResponseShaper {
     return { ...written, isBlockedByPending: false, errors: [], stale: undefined };
   }
 
-  /** Shapes a use of `@defer` at all its objects. */
+  /** Shapes a use of `@defer` at all its objects. `mayReplaceObjects`: see `PayloadFormat`. */
   *shapeFragment(
     group: number,
     set: SelectionSet,
     positions: readonly ResponsePosition[],
+    mayReplaceObjects: boolean,
   ): SlicedTask<DeferredResults> {
     const groups = new Set([group]);
     const written = this.#sentNulls.isEmpty ? this.#writeAtPositions(groups, set, positions) : undefined;
-    return written ?? (yield* this.#shapeAtPositions(groups, set, positions, { sentNulls: this.#sentNulls }));
+    const options = {
+      sentNulls: this.#sentNulls,
+      sentObjects: mayReplaceObjects ? undefined : this.#sentObjectsSoFar(),
+    };
+    const shaped = written ?? (yield* this.#shapeAtPositions(groups, set, positions, options));
+    if (!mayReplaceObjects) this.#recordSent(set, positions, shaped);
+    return shaped;
   }
 
   /** `shapePending` for a payload of the same response. */
@@ -106,8 +116,26 @@ export class ResponseShaper {
     set: SelectionSet,
     positions: readonly ResponsePosition[],
   ): SlicedTask<DeferredResults> {
-    return (
-      this.#writeAtPositions(groups, set, positions) ?? (yield* this.shapePending(groups, set, positions))
+    const shaped =
+      this.#writeAtPositions(groups, set, positions) ?? (yield* this.shapePending(groups, set, positions));
+    this.#recordSent(set, positions, shaped);
+    return shaped;
+  }
+
+  #sentObjectsSoFar(): SentObjects {
+    if (this.#sentObjects === undefined) {
+      const { root, rootType, supergraph } = this.#options.operation;
+      this.#sentObjects = new SentObjects(supergraph.apiSchema);
+      this.#sentObjects.add(root, [{ object: this.#options.execution.tree, type: rootType, path: [] }]);
+    }
+    return this.#sentObjects;
+  }
+
+  #recordSent(set: SelectionSet, positions: readonly ResponsePosition[], { results }: DeferredResults): void {
+    const isComplete = results.every(({ data }) => data !== null);
+    this.#sentObjectsSoFar().add(
+      set,
+      isComplete ? positions : positions.filter((_, index) => results[index]?.data !== null),
     );
   }
 

@@ -24,6 +24,7 @@ import { enrichmentGroupsWithin, selectionSetOfField } from './pendingSelectionS
 import { responseTooLarge } from './responseChunks.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { SentNulls } from './sentNulls.ts';
+import type { SentObjects } from './sentObjects.ts';
 import {
   describeForbiddenNull,
   describeUnknownType,
@@ -74,6 +75,8 @@ export interface ShapedData {
 
 export interface ShapeDataOptions {
   readonly sentNulls?: SentNulls;
+  /** A payload that would replace one of them by null fails instead. */
+  readonly sentObjects?: SentObjects | undefined;
   readonly causeOf?: FindCause | undefined;
   /** Largest payload. */
   readonly maxBytes?: number;
@@ -155,6 +158,7 @@ class DataShaper {
   readonly #schema: GraphQLSchema;
   readonly #path: (string | number)[];
   readonly #sentNulls: SentNulls | undefined;
+  readonly #sentObjects: SentObjects | undefined;
   readonly #causeOf: FindCause | undefined;
   readonly #maxBytes: number;
   /** Lower bound of the size of the errors. */
@@ -173,6 +177,7 @@ class DataShaper {
     path: ResponsePath,
     {
       sentNulls,
+      sentObjects,
       causeOf,
       maxBytes = Number.POSITIVE_INFINITY,
       isPending,
@@ -183,6 +188,7 @@ class DataShaper {
     this.#schema = schema;
     this.#path = [...path];
     this.#sentNulls = sentNulls;
+    this.#sentObjects = sentObjects;
     this.#causeOf = causeOf;
     this.#maxBytes = maxBytes;
     this.#isPending = isPending;
@@ -218,7 +224,7 @@ class DataShaper {
           type,
           object,
           leaf === undefined
-            ? yield* this.#shapeValue(field.type, field.selectionSet, given, field.isAlreadySent)
+            ? yield* this.#shapeValue(field.type, field.selectionSet, given)
             : this.#shapeLeaf(leaf, given),
         );
       }
@@ -260,8 +266,7 @@ class DataShaper {
     object: ResponseObject,
     value: Shaped<unknown>,
   ): Shaped<unknown> {
-    // An object that the client already has cannot become null: the whole fragment fails.
-    if (value === nullViolation && field.isAlreadySent) return nullViolation;
+    if (value === nullViolation && this.#isSent()) return nullViolation;
     if (value === blockedByPending) {
       if (isNonNullType(field.type)) return blockedByPending;
       this.#markFieldPending(field, type, object);
@@ -281,11 +286,10 @@ class DataShaper {
     type: GraphQLOutputType,
     set: SelectionSet | undefined,
     value: unknown,
-    isSent: boolean,
   ): SlicedTask<Shaped<unknown>> {
     const nullable = isNonNullType(type) ? type.ofType : type;
     if (value === undefined || value === null) return null;
-    if (isListType(nullable)) return yield* this.#shapeList(nullable.ofType, set, value, isSent);
+    if (isListType(nullable)) return yield* this.#shapeList(nullable.ofType, set, value);
     if (isLeafType(nullable)) return this.#shapeLeaf(nullable, value);
     if (!isObject(value)) return this.#reportInvalid('an object');
     const runtimeType = isAbstractType(nullable)
@@ -302,7 +306,6 @@ class DataShaper {
     elementType: GraphQLOutputType,
     set: SelectionSet | undefined,
     value: unknown,
-    isSent: boolean,
   ): SlicedTask<Shaped<unknown>> {
     if (!Array.isArray(value)) return this.#reportInvalid('a list');
     const list: unknown[] = [];
@@ -318,11 +321,11 @@ class DataShaper {
       let element: Shaped<unknown>;
       if (this.#sentNulls?.has(value, i, this.#path)) element = null;
       else if (leaf !== undefined) element = this.#shapeLeaf(leaf, value[i]);
-      else element = yield* this.#shapeValue(elementType, set, value[i], isSent);
+      else element = yield* this.#shapeValue(elementType, set, value[i]);
       if (element === null && isNonNullType(elementType))
         element = this.#reportForbiddenNull('an element of the list', value[i]);
       if (isPropagatedNull(element)) {
-        const mayBeNull = !isSent && !isNonNullType(elementType);
+        const mayBeNull = !isNonNullType(elementType) && !(element === nullViolation && this.#isSent());
         if (
           !mayBeNull ||
           (element === blockedByPending && !this.#markElementPending(elementType, set, value[i]))
@@ -372,6 +375,11 @@ class DataShaper {
       return true;
     }
     return false;
+  }
+
+  /** Whether the client has a list or an object at the path, which cannot become null: the whole fragment fails. */
+  #isSent(): boolean {
+    return this.#sentObjects?.has(this.#path) ?? false;
   }
 
   /** The field is null for now. */
