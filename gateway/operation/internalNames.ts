@@ -1,5 +1,5 @@
 import { type FieldNode, Kind, print, visit } from 'graphql';
-import { argumentsText, type SupergraphNames } from '../planning/supergraphNames.ts';
+import type { SupergraphNames } from '../planning/supergraphNames.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 
 /** Gives ambiguous response names another name, for the planner, the subgraphs and the response tree. The response
@@ -7,19 +7,13 @@ import type { Supergraph } from '../supergraph/supergraph.ts';
  *
  *  In `{ product { id: description slow } }`, the planner adds the key field `id` for the fetch of `slow`, and would send
  *  the description as the key. Keys may be inaccessible in the API schema, so that every field name of the supergraph
- *  is relevant. In `{ user { price(currency: USD) items { label } } }`, the planner adds `price` for an argument of
- *  `label` with `@fromContext`, and would merge the two: it ignores arguments. */
+ *  is relevant. */
 export class InternalNames {
   readonly #fieldNames: ReadonlySet<string>;
-  readonly #contextFields: SupergraphNames['contextFields'];
   readonly #hasInterfaceObjects: boolean;
 
-  constructor(
-    { fields, contextFields }: Pick<SupergraphNames, 'fields' | 'contextFields'>,
-    hasInterfaceObjects = false,
-  ) {
+  constructor({ fields }: Pick<SupergraphNames, 'fields'>, hasInterfaceObjects = false) {
     this.#fieldNames = fields;
-    this.#contextFields = contextFields;
     this.#hasInterfaceObjects = hasInterfaceObjects;
   }
 
@@ -54,17 +48,11 @@ export class InternalNames {
     const fieldName = field.name.value;
     // Names of Object.prototype's members are found on every parsed object, whether or not the key is present.
     const isNative = responseName in Object.prototype;
-    if (!isNative && responseName === fieldName && !this.#differsFromContext(field)) return responseName;
+    if (!isNative && responseName === fieldName) return responseName;
     return isNative || this.#fieldNames.has(responseName) || responseName.startsWith('_')
       ? // The length marks the end of the field name, so that `b_c: a` and `c: a_b` get different names.
         `${aliasPrefix}${fieldName.length}_${fieldName}_${responseName}`
       : responseName;
-  }
-
-  /** Whether a `@fromContext` selects the field with other arguments. */
-  #differsFromContext(field: FieldNode): boolean {
-    const ofContext = this.#contextFields.get(field.name.value);
-    return ofContext !== undefined && !(ofContext.size === 1 && ofContext.has(argumentsText(field)));
   }
 }
 

@@ -14,8 +14,8 @@ import {
   parseFieldSet,
 } from './supergraphDocument.ts';
 
-/** A field with arguments as a `@requires` selects it. The planner merges fields by response name and ignores their
- *  arguments, so that its supergraph has a placeholder field for each field and each set of arguments. */
+/** A field with arguments as a `@requires` or a `@fromContext` selects it. The planner merges fields by response name and
+ *  ignores their arguments, so that its supergraph has a placeholder field for each field and each set of arguments. */
 export interface RequiredField {
   /** Name of the placeholder field in the planner's supergraph and in its plans. */
   readonly placeholder: string;
@@ -43,6 +43,13 @@ export interface RequiredArguments {
   canonicalArgumentsOf(name: string, given: readonly ArgumentNode[]): string;
 }
 
+/** A replacement of the fields in one field set by placeholders. */
+interface Replacement {
+  readonly takesArguments: (definition: FieldDefinitionNode) => boolean;
+  /** Gets the replaced fields. */
+  readonly uses: RequiredUse[];
+}
+
 /** Adds placeholder fields to the types of a supergraph. Replaces definitions in the given `types`. */
 export class PlaceholderFields implements RequiredArguments {
   readonly fields = new Map<string, RequiredField>();
@@ -51,6 +58,8 @@ export class PlaceholderFields implements RequiredArguments {
   readonly #prefix: string;
   readonly #bySelection = new Map<string, RequiredField>();
   readonly #defaultsByName = new Map<string, readonly ArgumentNode[]>();
+  /** Names of all fields that have arguments on any type. */
+  #namesWithArguments: ReadonlySet<string> | undefined;
 
   /** `prefix`: a prefix that no field name of the supergraph has. */
   constructor(types: Map<string, CompositeDefinition>, prefix: string) {
@@ -63,10 +72,24 @@ export class PlaceholderFields implements RequiredArguments {
     const uses: RequiredUse[] = [];
     const set = parseFieldSet(fieldSet);
     if (set === undefined) return fieldSet;
-    const replaced = this.#replaceSelectionSet(set, typeName, '', uses);
+    const replaced = this.#replaceSelectionSet(set, typeName, '', { takesArguments: hasArguments, uses });
     if (uses.length === 0) return fieldSet;
     this.uses.set(coordinate, uses);
     return print(replaced).slice(1, -1).trim();
+  }
+
+  /** Does the same with the selection of a `@fromContext`. `typeNames`: the types that set the context. */
+  replaceInContext(selection: string, typeNames: readonly string[]): string {
+    const set = parseFieldSet(selection);
+    if (set === undefined) return selection;
+    const uses: RequiredUse[] = [];
+    // The selection has one text for all of these types, so that names decide which fields are replaced.
+    const takesArguments = ({ name }: FieldDefinitionNode): boolean =>
+      this.#hasArgumentsSomewhere(name.value);
+    let replaced = set;
+    for (const typeName of typeNames)
+      replaced = this.#replaceSelectionSet(set, typeName, '', { takesArguments, uses });
+    return uses.length === 0 ? selection : print(replaced);
   }
 
   canonicalArgumentsOf(name: string, given: readonly ArgumentNode[]): string {
@@ -74,6 +97,15 @@ export class PlaceholderFields implements RequiredArguments {
       (argument) => !given.some((other) => other.name.value === argument.name.value),
     );
     return [...given, ...defaults].map(print).sort().join(', ');
+  }
+
+  #hasArgumentsSomewhere(name: string): boolean {
+    this.#namesWithArguments ??= new Set(
+      [...this.#types.values()].flatMap(({ fields = [] }) =>
+        fields.filter(hasArguments).map((field) => field.name.value),
+      ),
+    );
+    return this.#namesWithArguments.has(name);
   }
 
   #defaults(name: string): readonly ArgumentNode[] {
@@ -93,30 +125,33 @@ export class PlaceholderFields implements RequiredArguments {
     set: SelectionSetNode,
     typeName: string,
     path: string,
-    uses: RequiredUse[],
+    replacement: Replacement,
   ): SelectionSetNode {
     const selections = set.selections.map((selection): SelectionNode => {
       if (selection.kind === Kind.INLINE_FRAGMENT) {
         const inner = selection.typeCondition?.name.value ?? typeName;
         return {
           ...selection,
-          selectionSet: this.#replaceSelectionSet(selection.selectionSet, inner, path, uses),
+          selectionSet: this.#replaceSelectionSet(selection.selectionSet, inner, path, replacement),
         };
       }
-      return selection.kind === Kind.FIELD ? this.#replaceField(selection, typeName, path, uses) : selection;
+      return selection.kind === Kind.FIELD
+        ? this.#replaceField(selection, typeName, path, replacement)
+        : selection;
     });
     return { ...set, selections };
   }
 
-  #replaceField(field: FieldNode, typeName: string, path: string, uses: RequiredUse[]): FieldNode {
+  #replaceField(field: FieldNode, typeName: string, path: string, replacement: Replacement): FieldNode {
     const definition = this.#types.get(typeName)?.fields?.find(({ name }) => name.value === field.name.value);
     if (definition === undefined) return field;
-    const takesArguments = (definition.arguments?.length ?? 0) > 0;
     // The field set may belong to a placeholder that was copied after its field set had been replaced.
-    const required = takesArguments ? this.#requiredFieldOf(field) : this.fields.get(field.name.value);
+    const required = replacement.takesArguments(definition)
+      ? this.#requiredFieldOf(field)
+      : this.fields.get(field.name.value);
     if (required !== undefined) {
       this.#definePlaceholder(typeName, required);
-      uses.push({ field: required, path, typeName });
+      replacement.uses.push({ field: required, path, typeName });
     }
     const name = required?.placeholder ?? field.name.value;
     const selectionSet =
@@ -125,7 +160,7 @@ export class PlaceholderFields implements RequiredArguments {
         field.selectionSet,
         namedTypeOf(definition),
         path === '' ? name : `${path}.${name}`,
-        uses,
+        replacement,
       );
     return {
       kind: Kind.FIELD,
@@ -165,6 +200,10 @@ export class PlaceholderFields implements RequiredArguments {
       if (implementsInterface(other, typeName)) this.#definePlaceholder(name, required);
     }
   }
+}
+
+function hasArguments({ arguments: definitions = [] }: FieldDefinitionNode): boolean {
+  return definitions.length > 0;
 }
 
 function defaultArgumentsOf({ arguments: definitions = [] }: FieldDefinitionNode): ArgumentNode[] {

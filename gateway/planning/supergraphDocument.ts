@@ -4,13 +4,17 @@ import {
   type DefinitionNode,
   type DocumentNode,
   type InterfaceTypeDefinitionNode,
+  isTypeDefinitionNode,
   Kind,
   type ObjectTypeDefinitionNode,
+  type ObjectValueNode,
   OperationTypeNode,
   parse,
   print,
   type SelectionSetNode,
   type TypeNode,
+  type ValueNode,
+  visit,
 } from 'graphql';
 
 // Reads the definitions of a supergraph document, and reads and creates its `@join__` directives.
@@ -140,19 +144,59 @@ export function parseFieldSet(fieldSet: string | undefined): SelectionSetNode | 
   return operation?.kind === Kind.OPERATION_DEFINITION ? operation.selectionSet : undefined;
 }
 
-/** The `@fromContext` arguments of a field with this `@join__field`. `selection`: a field set. */
-export function contextArgumentsOf(
-  join: ConstDirectiveNode,
-): { readonly context: string; readonly selection: string }[] {
+/** The names of the types that set each context. */
+export function typesByContext(document: DocumentNode): ReadonlyMap<string, readonly string[]> {
+  const types = new Map<string, string[]>();
+  for (const definition of document.definitions) {
+    if (!isTypeDefinitionNode(definition)) continue;
+    for (const directive of joinsOf(definition, 'context')) {
+      const context = argumentOf(directive, 'name') ?? '';
+      types.set(context, [...(types.get(context) ?? []), definition.name.value]);
+    }
+  }
+  return types;
+}
+
+interface ContextArgument {
+  readonly context: string;
+  /** A field set. */
+  readonly selection: string;
+}
+
+/** The `@fromContext` arguments of a field with this `@join__field`. */
+export function contextArgumentsOf(join: ConstDirectiveNode): ContextArgument[] {
   const given = join.arguments?.find(({ name }) => name.value === 'contextArguments')?.value;
   if (given?.kind !== Kind.LIST) return [];
-  return given.values.flatMap((value) => {
-    if (value.kind !== Kind.OBJECT) return [];
-    const member = (name: string) => value.fields.find((field) => field.name.value === name)?.value;
-    const [context, selection] = [member('context'), member('selection')];
-    if (context?.kind !== Kind.STRING || selection?.kind !== Kind.STRING) return [];
-    return { context: context.value, selection: selection.value };
+  return given.values.flatMap((value) => readContextArgument(value) ?? []);
+}
+
+/** Replaces the selections of the `@fromContext` arguments of a field with this `@join__field`. */
+export function replaceContextSelections(
+  join: ConstDirectiveNode,
+  replace: (argument: ContextArgument) => string,
+): ConstDirectiveNode {
+  if (contextArgumentsOf(join).length === 0) return join;
+  return visit(join, {
+    [Kind.OBJECT]: (value): ObjectValueNode | undefined => {
+      const argument = readContextArgument(value);
+      const text = argument && replace(argument);
+      if (text === undefined || text === argument?.selection) return undefined;
+      const fields = value.fields.map((field) =>
+        field.name.value === 'selection'
+          ? { ...field, value: { kind: Kind.STRING, value: text } as const }
+          : field,
+      );
+      return { ...value, fields };
+    },
   });
+}
+
+function readContextArgument(value: ValueNode): ContextArgument | undefined {
+  if (value.kind !== Kind.OBJECT) return undefined;
+  const member = (name: string) => value.fields.find((field) => field.name.value === name)?.value;
+  const [context, selection] = [member('context'), member('selection')];
+  if (context?.kind !== Kind.STRING || selection?.kind !== Kind.STRING) return undefined;
+  return { context: context.value, selection: selection.value };
 }
 
 export function implementsInterface(type: CompositeDefinition | undefined, interfaceName: string): boolean {

@@ -1,5 +1,4 @@
-import { type DocumentNode, type FieldDefinitionNode, type FieldNode, Kind, print, visit } from 'graphql';
-import { contextArgumentsOf, joinsOf, parseFieldSet } from './supergraphDocument.ts';
+import { type DocumentNode, Kind } from 'graphql';
 
 /** Names of a supergraph, also of elements that clients do not see. Can be sent between threads. */
 export interface SupergraphNames {
@@ -10,8 +9,6 @@ export interface SupergraphNames {
   /** The object types of each interface and union. */
   readonly members: ReadonlyMap<string, ReadonlySet<string>>;
   readonly enumValues: ReadonlyMap<string, ReadonlySet<string>>;
-  /** The fields that `@fromContext` selects, with their arguments as text, which may differ between the selections. */
-  readonly contextFields: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 export function readSupergraphNames(supergraph: DocumentNode): SupergraphNames {
@@ -20,7 +17,6 @@ export function readSupergraphNames(supergraph: DocumentNode): SupergraphNames {
   const compositeTypes = new Set<string>();
   const members = new Map<string, Set<string>>();
   const enumValues = new Map<string, ReadonlySet<string>>();
-  const contextFields = new Map<string, Set<string>>();
   const addMember = (parent: string, member: string): void => {
     const known = members.get(parent);
     if (known === undefined) members.set(parent, new Set([member]));
@@ -52,29 +48,8 @@ export function readSupergraphNames(supergraph: DocumentNode): SupergraphNames {
       definition.kind === Kind.OBJECT_TYPE_EXTENSION ||
       definition.kind === Kind.INTERFACE_TYPE_EXTENSION
     ) {
-      for (const field of definition.fields ?? []) {
-        fields.add(field.name.value);
-        for (const selected of contextSelectionsOf(field)) {
-          const known = contextFields.get(selected.name.value) ?? new Set();
-          contextFields.set(selected.name.value, known.add(argumentsText(selected)));
-        }
-      }
+      for (const field of definition.fields ?? []) fields.add(field.name.value);
     }
   }
-  return { fields, objectTypes, compositeTypes, members, enumValues, contextFields };
-}
-
-/** The arguments of a field as text. */
-export function argumentsText({ arguments: given = [] }: FieldNode): string {
-  return given.map(print).join(', ');
-}
-
-/** The fields that the `@fromContext` arguments of a field select. */
-function contextSelectionsOf(field: FieldDefinitionNode): FieldNode[] {
-  const selected: FieldNode[] = [];
-  for (const { selection } of joinsOf(field, 'join__field').flatMap(contextArgumentsOf)) {
-    const set = parseFieldSet(selection);
-    if (set !== undefined) visit(set, { [Kind.FIELD]: (node) => void selected.push(node) });
-  }
-  return selected;
+  return { fields, objectTypes, compositeTypes, members, enumValues };
 }

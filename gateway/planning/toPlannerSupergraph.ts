@@ -8,7 +8,9 @@ import {
   compositesOf,
   isComposite,
   replaceArgument,
+  replaceContextSelections,
   subgraphNamesOf,
+  typesByContext,
 } from './supergraphDocument.ts';
 
 interface PlannerSupergraph {
@@ -25,13 +27,21 @@ interface PlannerSupergraph {
  *  - A key with `resolvable: false` is dropped when the same subgraph has a resolvable key for the type. The planner
  *    would return to the subgraph by the unresolvable key after a `@requires`, and get no data.
  *  - Fields that an `@interfaceObject` computes from inputs move to the implementations, see `expandInterfaceObjects`.
- *  - A field with arguments inside a `@requires` gets a placeholder field, see `RequiredField`. */
+ *  - A field with arguments inside a `@requires` or a `@fromContext` gets a placeholder field, see `RequiredField`. */
 export function toPlannerSupergraph(original: DocumentNode): PlannerSupergraph {
   const { document, restore } = expandInterfaceObjects(original);
   const types = compositesOf(document);
   for (const [name, type] of types) types.set(name, dropUnresolvableKeys(type));
   const placeholders = new PlaceholderFields(types, unusedFieldPrefix(types));
-  replaceRequiredFields(types, placeholders, subgraphNamesOf(document));
+  const names = subgraphNamesOf(document);
+  const contexts = typesByContext(document);
+  replaceRequiredFields(types, (typeName, field) =>
+    replaceContextFields(
+      replaceRequiredFieldsOf(typeName, field, placeholders, names),
+      placeholders,
+      contexts,
+    ),
+  );
   const definitions = document.definitions.map((definition) =>
     isComposite(definition) ? (types.get(definition.name.value) as CompositeDefinition) : definition,
   );
@@ -64,8 +74,7 @@ function dropUnresolvableKeys(type: CompositeDefinition): CompositeDefinition {
 
 function replaceRequiredFields(
   types: Map<string, CompositeDefinition>,
-  placeholders: PlaceholderFields,
-  subgraphNames: ReadonlyMap<string, string>,
+  replace: (typeName: string, field: FieldDefinitionNode) => FieldDefinitionNode,
 ): void {
   // Placeholders are appended to the types during the iteration, and may have a `@requires` themselves.
   const nextIndex = new Map<string, number>();
@@ -77,7 +86,7 @@ function replaceRequiredFields(
         nextIndex.set(name, index);
         if (field === undefined) break;
         isComplete = false;
-        const replaced = replaceRequiredFieldsOf(name, field, placeholders, subgraphNames);
+        const replaced = replace(name, field);
         if (replaced === field) continue;
         const type = types.get(name) as CompositeDefinition;
         types.set(name, { ...type, fields: type.fields?.with(index, replaced) ?? [] });
@@ -92,18 +101,40 @@ function replaceRequiredFieldsOf(
   placeholders: PlaceholderFields,
   subgraphNames: ReadonlyMap<string, string>,
 ): FieldDefinitionNode {
-  let isChanged = false;
-  const directives = field.directives?.map((directive): ConstDirectiveNode => {
-    if (directive.name.value !== 'join__field') return directive;
+  return mapJoins(field, (directive) => {
     const requires = argumentOf(directive, 'requires');
     if (requires === undefined) return directive;
     const subgraph = subgraphNames.get(argumentOf(directive, 'graph') ?? '');
     const value = placeholders.replace(requires, typeName, `${subgraph} ${typeName}.${field.name.value}`);
-    if (value === requires) return directive;
-    isChanged = true;
-    return replaceArgument(directive, 'requires', { kind: Kind.STRING, value });
+    return value === requires
+      ? directive
+      : replaceArgument(directive, 'requires', { kind: Kind.STRING, value });
   });
-  return isChanged ? { ...field, ...(directives === undefined ? {} : { directives }) } : field;
+}
+
+function replaceContextFields(
+  field: FieldDefinitionNode,
+  placeholders: PlaceholderFields,
+  contexts: ReadonlyMap<string, readonly string[]>,
+): FieldDefinitionNode {
+  return mapJoins(field, (directive) =>
+    replaceContextSelections(directive, ({ context, selection }) =>
+      placeholders.replaceInContext(selection, contexts.get(context) ?? []),
+    ),
+  );
+}
+
+function mapJoins(
+  field: FieldDefinitionNode,
+  map: (join: ConstDirectiveNode) => ConstDirectiveNode,
+): FieldDefinitionNode {
+  const { directives = [] } = field;
+  const mapped = directives.map((directive) =>
+    directive.name.value === 'join__field' ? map(directive) : directive,
+  );
+  return mapped.some((directive, index) => directive !== directives[index])
+    ? { ...field, directives: mapped }
+    : field;
 }
 
 /** The prefix begins with an underscore, because no client alias does so in a document for the planner. */

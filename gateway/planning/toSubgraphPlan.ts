@@ -18,7 +18,7 @@ import { withUsedVariables } from './usedVariableDefinitions.ts';
 type CanOverlap = (left: string, right: string) => boolean;
 
 /** Converts a plan for the planner's supergraph to one for the subgraphs: placeholders become aliases of the fields that
- *  they represent, and representations contain the original field names.
+ *  they represent, from which `@fromContext` arguments are read, and representations contain the original field names.
  *
  *  When fields of one fetch need different values of one input (`a @requires(fields: "price(currency: EUR)")` and
  *  `b @requires(fields: "price(currency: USD)")`), a representation can carry only one of them, so that the fetch is
@@ -136,6 +136,15 @@ function restoreFetch(
           inputRewrites: fetch.inputRewrites.map((rewrite) => ({
             ...rewrite,
             path: rewrite.path.map((part) => fields.get(part)?.name ?? part),
+          })),
+        }),
+    ...(fetch.contextRewrites === undefined
+      ? {}
+      : {
+          // Context rewrites lead through the response tree.
+          contextRewrites: fetch.contextRewrites.map((rewrite) => ({
+            ...rewrite,
+            path: rewrite.path.map((part) => restorations.get(part)?.key ?? part),
           })),
         }),
   };

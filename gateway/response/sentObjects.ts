@@ -11,12 +11,16 @@ import type { ResponseObject } from '../execution/responseTree.ts';
 import { isObject } from '../json/isObject.ts';
 import type { RuntimeType, SelectionSet } from '../operation/selection.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
-import type { DeferredInstance } from './shapeData.ts';
 
-type Position = Omit<DeferredInstance, 'fragment'>;
+/** An object that the data of a payload belongs to. */
+interface PayloadPosition {
+  readonly object: ResponseObject;
+  readonly type: RuntimeType;
+  readonly path: ResponsePath;
+}
 
 /** The data of one payload at one of its positions. */
-interface SentSelections extends Omit<Position, 'path'> {
+interface SentSelections extends Omit<PayloadPosition, 'path'> {
   readonly set: SelectionSet;
 }
 
@@ -25,7 +29,7 @@ interface SentSelections extends Omit<Position, 'path'> {
 export class SentObjects {
   readonly #schema: GraphQLSchema;
   /** Not in the index yet. */
-  #added: { readonly set: SelectionSet; readonly positions: readonly Position[] }[] = [];
+  #added: { readonly set: SelectionSet; readonly positions: readonly PayloadPosition[] }[] = [];
   readonly #byPath = new Map<string, SentSelections[]>();
 
   constructor(schema: GraphQLSchema) {
@@ -33,7 +37,7 @@ export class SentObjects {
   }
 
   /** The payload of a selection set at these positions was sent. */
-  add(set: SelectionSet, positions: readonly Position[]): void {
+  add(set: SelectionSet, positions: readonly PayloadPosition[]): void {
     this.#added.push({ set, positions });
   }
 

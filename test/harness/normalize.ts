@@ -53,7 +53,7 @@ export function normalizeText(
       document,
       operation,
       booleanVariables: coerced.values,
-      internalNames: new InternalNames({ fields: names, contextFields: new Map() }),
+      internalNames: new InternalNames({ fields: names }),
       maxSelections,
       isDeferEnabled: defer,
       findEnrichmentRule: enrichmentOf,

@@ -18,6 +18,7 @@ const users: readonly GraphObject[] = ['u1', 'u2', 'u3'].map((id, index) => ({
   id,
   locale: index === 2 ? 'en' : 'de',
   items: () => items.slice(index % 2),
+  wallet: ({ of }: { of: number }) => ({ label: `wallet ${of} of ${id}`, holder: items[1] }),
   tags: ['a', 'b'].slice(index % 2).map((name) => ({ __typename: 'Tag', name })),
   profile: { __typename: 'Profile', label: `profile of ${id}`, favourite: () => items[index % 2] },
 }));
@@ -33,7 +34,9 @@ export const contexts: Graph = {
           id: ID! locale: String! level: Int items: [Item!] profile: Profile
           price(currency: String = "EUR"): String
           tags: [Tag!]
+          wallet(of: Int = 0): Wallet
         }
+        type Wallet { coin(side: String): String holder: Item }
         type Tag { name: String }
         type Profile { nick: String favourite: Item }
         type Item @key(fields: "id") {
@@ -41,6 +44,11 @@ export const contexts: Graph = {
           greeting(locale: String @fromContext(field: "$user { locale }"), loud: Boolean = false): String
           rank(level: Int @fromContext(field: "$user { level }")): Int
           cost(price: String @fromContext(field: "$user { price }")): String
+          fee(
+            dollars: String @fromContext(field: "$user { price(currency: \\"USD\\") }")
+            local: String @fromContext(field: "$user { price }")
+            first: String @fromContext(field: "$user { wallet(of: 1) { coin(side: \\"FRONT\\") } }")
+          ): String
           labels(names: [String] @fromContext(field: "$user { tags { name } }")): String
           box: Box
         }
@@ -61,5 +69,10 @@ export const contexts: Graph = {
     'Query.users': () => users,
     'Query.user': (_, { id }) => users.find((user) => user.id === id),
   },
-  argumentValues: { 'Query.user(id': ['u1', 'u3', 'none'] },
+  argumentValues: {
+    'Query.user(id': ['u1', 'u3', 'none'],
+    currency: ['EUR', 'USD'],
+    side: ['FRONT', 'BACK'],
+    of: [0, 1],
+  },
 };
