@@ -23,6 +23,7 @@ import { protectLiterals } from './protectLiterals.ts';
 import type { QueryPlan } from './queryPlan.ts';
 import { removeRootFragments } from './removeRootFragments.ts';
 import { RepresentationCompleter } from './representationCompleter.ts';
+import { restrictRebasing } from './restrictRebasing.ts';
 import { separateComputedInputs } from './separateComputedInputs.ts';
 import { SplitTimeLimit, SplitTimeoutError } from './splitTimeLimit.ts';
 import { rootTypesOf } from './supergraphDocument.ts';
@@ -158,7 +159,8 @@ function createRawPlanner(
       const literals = protectLiterals(document, text, apiSchema);
       const operation = operationFromDocument(apiSchema, literals?.document ?? document);
       const overrideConditions = new Map(overrides.map((label) => [label, true]));
-      const build = (): ApolloQueryPlan => planner.buildQueryPlan(operation, { overrideConditions });
+      const build = (): ApolloQueryPlan =>
+        restrictRebasing(() => planner.buildQueryPlan(operation, { overrideConditions }));
       const planJson = toPlanJson(isOptional ? limit.run(build) : build());
       return JSON.parse(literals?.restore(planJson) ?? planJson) as QueryPlan;
     },

@@ -196,6 +196,9 @@ class ReducedSubgraph {
       if (field === undefined) continue;
       this.#fieldsOf(typeName).add(field.name.value);
       this.#addType(namedTypeOf(field));
+      // A field of the computed field's own type is added only where a field set selects it.
+      if (selection.selectionSet !== undefined)
+        this.#addSelectionSet(selection.selectionSet, namedTypeOf(field));
     }
   }
 

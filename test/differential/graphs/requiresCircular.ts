@@ -25,6 +25,10 @@ export const requiresCircular: Graph = {
           pieces: [Piece!]!
           cost: Float @external
           offer: String @requires(fields: "cost")
+          cut: [String!] @external
+          sample: String @requires(fields: "cut")
+          ring: String @external
+          medal: String @requires(fields: "ring")
           next: Part!
         }
         type Maker { name: String site: Site }
@@ -35,8 +39,12 @@ export const requiresCircular: Graph = {
     {
       name: 'costs',
       sdl: `
+        type Query { cheapest: Part }
         type Part @key(fields: "id") {
           id: ID!
+          rival: Part
+          next: Part! @external
+          ring: String @requires(fields: "next { id weight }")
           weight: Int @external
           tariff: String @external
           cost: Float @requires(fields: "weight tariff")
@@ -79,6 +87,8 @@ export const requiresCircular: Graph = {
   entities: { Part: parts },
   resolvers: {
     'Query.parts': () => parts,
+    'Query.cheapest': () => parts[0],
+    'Part.rival': ({ id }) => (id === 'c' ? null : parts[1]),
     'Query.part': (_, { id }) => parts.find((part) => part.id === id),
     'Part.contract': (self, { years }, { required }) => ({
       label: `contract of ${self.id} for ${years}: ${required.offer}, ${required.origin}`,
