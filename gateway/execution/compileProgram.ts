@@ -1,5 +1,6 @@
 import type { GraphQLSchema } from 'graphql';
 import type { DeferNode, FetchNode, PlanNode, QueryPlan, SubscriptionNode } from '../planning/queryPlan.ts';
+import { completeDependencies } from './completeDependencies.ts';
 import type { FetchShapeRegistry } from './fetchShape.ts';
 import { createTargetCollector, type FlattenPath, parseFlattenPath } from './flattenPath.ts';
 import { omitTypenames, type ReducedFetch } from './omitTypenames.ts';
@@ -45,7 +46,7 @@ export function compileProgram(options: CompileProgramOptions): Program {
       group,
     }),
   );
-  return { steps, groups };
+  return { steps: completeDependencies(steps), groups };
 
   /** Returns the steps of the group itself. A group without any gets its data from the steps that it depends on. */
   function dataStepsOf(indices: readonly number[], group: number): readonly number[] {

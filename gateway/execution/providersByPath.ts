@@ -1,4 +1,5 @@
 import { Kind, type SelectionSetNode } from 'graphql';
+import type { RequiresSelection } from '../planning/queryPlan.ts';
 import type { FlattenPath } from './flattenPath.ts';
 import type { FetchStep } from './program.ts';
 
@@ -35,6 +36,18 @@ function visitSelection(set: SelectionSetNode, prefix: string, visit: (path: str
     if (selection.selectionSet !== undefined) visitSelection(selection.selectionSet, path, visit);
   }
 }
+
+/** The paths of the inputs of an entity fetch. `prefix`: that of the entity. */
+export function requiredPathsOf(requires: readonly RequiresSelection[], prefix: string): string[] {
+  return requires.flatMap((selection) => {
+    if (selection.kind === 'InlineFragment') return requiredPathsOf(selection.selections, prefix);
+    const path = `${prefix}.${selection.alias ?? selection.name}`;
+    return selection.selections === undefined ? [path] : requiredPathsOf(selection.selections, path);
+  });
+}
+
+/** The end of the path of a `__typename`. */
+export const typenameSuffix = '.__typename';
 
 /** Response names without list markers. */
 export function pathText(path: FlattenPath): string {

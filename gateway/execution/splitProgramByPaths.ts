@@ -1,9 +1,9 @@
 import { isAbstractType } from 'graphql';
 import type { Selection, SelectionSet } from '../operation/selection.ts';
-import type { RequiresSelection } from '../planning/queryPlan.ts';
 import { type CompileProgramOptions, compileProgram } from './compileProgram.ts';
+import { precedingStepsOf } from './completeDependencies.ts';
 import type { DeliveryGroup, FetchStep, Program } from './program.ts';
-import { pathText, providersByPath } from './providersByPath.ts';
+import { pathText, providersByPath, requiredPathsOf, typenameSuffix } from './providersByPath.ts';
 
 interface SplitProgramOptions extends CompileProgramOptions {
   readonly root: SelectionSet;
@@ -87,25 +87,6 @@ export function assignStepsToGroups(
     }
     return all;
   }
-}
-
-const typenameSuffix = '.__typename';
-
-/** Per step: all steps that the plan runs before it. Steps are in the order of the plan. */
-function precedingStepsOf(steps: readonly FetchStep[]): ReadonlySet<number>[] {
-  const before: Set<number>[] = [];
-  for (const step of steps) {
-    before.push(new Set(step.dependsOn.flatMap((index) => [index, ...(before[index] as Set<number>)])));
-  }
-  return before;
-}
-
-function requiredPathsOf(requires: readonly RequiresSelection[], prefix: string): string[] {
-  return requires.flatMap((selection) => {
-    if (selection.kind === 'InlineFragment') return requiredPathsOf(selection.selections, prefix);
-    const path = `${prefix}.${selection.alias ?? selection.name}`;
-    return selection.selections === undefined ? [path] : requiredPathsOf(selection.selections, path);
-  });
 }
 
 /** Per delivery group: the paths of its payload. */

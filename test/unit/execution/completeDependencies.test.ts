@@ -1,0 +1,82 @@
+import { expect, test } from '@jest/globals';
+import { entityFetch, rootFetch } from '../../harness/fetchNodes.ts';
+import { flattenAt, parallel, type RunningPlan, runPlan, sequence } from '../../harness/runPlan.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+const product = { product: { __typename: 'Product', id: '1' } };
+
+const shipping = entityFetch('shipping', {
+  serviceName: 'shipping',
+  requires: [
+    {
+      kind: 'InlineFragment',
+      typeCondition: 'Product',
+      selections: [
+        { kind: 'Field', name: '__typename' },
+        { kind: 'Field', name: 'id' },
+        { kind: 'Field', name: 'weight' },
+      ],
+    },
+  ],
+});
+
+const requestedSubgraphs = ({ client }: RunningPlan) => client.calls.map(({ request }) => request.subgraph);
+
+async function bring({ client }: RunningPlan, subgraph: string, data: Record<string, unknown>) {
+  client.calls.find(({ request }) => request.subgraph === subgraph)?.answer({ data: structuredClone(data) });
+  await waitForTurns();
+}
+
+const ofShipping = flattenAt('product', shipping);
+const ofWeight = flattenAt('product', entityFetch('weight', { serviceName: 'weights' }));
+
+test.each([
+  { position: 'before', nodes: [ofWeight, ofShipping] },
+  { position: 'after', nodes: [ofShipping, ofWeight] },
+])('a fetch whose input comes from a parallel fetch $position it waits for that fetch', async ({ nodes }) => {
+  const running = runPlan(sequence(rootFetch('product{__typename id}'), parallel(...nodes)));
+  await waitForTurns();
+  await bring(running, 'products', product);
+  expect(requestedSubgraphs(running)).toEqual(['products', 'weights']);
+  await bring(running, 'weights', { _entities: [{ weight: 3 }] });
+  expect(requestedSubgraphs(running)).toEqual(['products', 'weights', 'shipping']);
+  await bring(running, 'shipping', { _entities: [{ shipping: 7 }] });
+  expect(running.execution.tree).toMatchObject({ product: { weight: 3, shipping: 7 } });
+  expect(running.completedGroups).toEqual([0]);
+});
+
+test('a fetch does not wait for a parallel fetch that brings an input once more', async () => {
+  const running = runPlan(
+    sequence(rootFetch('product{__typename id weight}'), parallel(ofWeight, ofShipping)),
+  );
+  await waitForTurns();
+  await bring(running, 'products', { product: { ...product.product, weight: 2 } });
+  expect(requestedSubgraphs(running)).toEqual(['products', 'weights', 'shipping']);
+});
+
+test('an operation ends although two of its fetches bring inputs for each other', async () => {
+  const weightByShipping = entityFetch('weight', {
+    serviceName: 'weights',
+    requires: [
+      {
+        kind: 'InlineFragment',
+        typeCondition: 'Product',
+        selections: [
+          { kind: 'Field', name: 'id' },
+          { kind: 'Field', name: 'shipping', isOptional: true },
+        ],
+      },
+    ],
+  });
+  const running = runPlan(
+    sequence(
+      rootFetch('product{__typename id}'),
+      parallel(flattenAt('product', weightByShipping), ofShipping),
+    ),
+  );
+  await waitForTurns();
+  await bring(running, 'products', product);
+  await bring(running, 'shipping', { _entities: [{ shipping: 7 }] });
+  await bring(running, 'weights', { _entities: [{ weight: 3 }] });
+  expect(running.completedGroups).toEqual([0]);
+});
