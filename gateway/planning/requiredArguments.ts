@@ -15,7 +15,8 @@ import {
 } from './supergraphDocument.ts';
 
 /** A field with arguments as a `@requires` or a `@fromContext` selects it. The planner merges fields by response name and
- *  ignores their arguments, so that its supergraph has a placeholder field for each field and each set of arguments. */
+ *  ignores their arguments, so that its supergraph has a placeholder field for each field and each set of arguments; for a
+ *  `@fromContext`, also for each selection of an object. */
 export interface RequiredField {
   /** Name of the placeholder field in the planner's supergraph and in its plans. */
   readonly placeholder: string;
@@ -45,7 +46,8 @@ export interface RequiredArguments {
 
 /** A replacement of the fields in one field set by placeholders. */
 interface Replacement {
-  readonly takesArguments: (definition: FieldDefinitionNode) => boolean;
+  /** Equal for fields that share a placeholder; `undefined` for a field that gets none. */
+  keyOf(field: FieldNode, definition: FieldDefinitionNode): string | undefined;
   /** Gets the replaced fields. */
   readonly uses: RequiredUse[];
 }
@@ -72,7 +74,7 @@ export class PlaceholderFields implements RequiredArguments {
     const uses: RequiredUse[] = [];
     const set = parseFieldSet(fieldSet);
     if (set === undefined) return fieldSet;
-    const replaced = this.#replaceSelectionSet(set, typeName, '', { takesArguments: hasArguments, uses });
+    const replaced = this.#replaceSelectionSet(set, typeName, '', { keyOf: keyOfRequired, uses });
     if (uses.length === 0) return fieldSet;
     this.uses.set(coordinate, uses);
     return print(replaced).slice(1, -1).trim();
@@ -83,12 +85,15 @@ export class PlaceholderFields implements RequiredArguments {
     const set = parseFieldSet(selection);
     if (set === undefined) return selection;
     const uses: RequiredUse[] = [];
-    // The selection has one text for all of these types, so that names decide which fields are replaced.
-    const takesArguments = ({ name }: FieldDefinitionNode): boolean =>
-      this.#hasArgumentsSomewhere(name.value);
+    const keyOf: Replacement['keyOf'] = (field) => {
+      // Where two contexts select different fields of one object, the planner loses one of the two selections.
+      if (field.selectionSet !== undefined) return print(field);
+      // The selection has one text for all of these types, so that names decide which fields are replaced.
+      return this.#hasArgumentsSomewhere(field.name.value) ? selectionKeyOf(field) : undefined;
+    };
     let replaced = set;
     for (const typeName of typeNames)
-      replaced = this.#replaceSelectionSet(set, typeName, '', { takesArguments, uses });
+      replaced = this.#replaceSelectionSet(set, typeName, '', { keyOf, uses });
     return uses.length === 0 ? selection : print(replaced);
   }
 
@@ -146,9 +151,9 @@ export class PlaceholderFields implements RequiredArguments {
     const definition = this.#types.get(typeName)?.fields?.find(({ name }) => name.value === field.name.value);
     if (definition === undefined) return field;
     // The field set may belong to a placeholder that was copied after its field set had been replaced.
-    const required = replacement.takesArguments(definition)
-      ? this.#requiredFieldOf(field)
-      : this.fields.get(field.name.value);
+    const key = replacement.keyOf(field, definition);
+    const required =
+      key === undefined ? this.fields.get(field.name.value) : this.#requiredFieldOf(field, key);
     if (required !== undefined) {
       this.#definePlaceholder(typeName, required);
       replacement.uses.push({ field: required, path, typeName });
@@ -170,8 +175,7 @@ export class PlaceholderFields implements RequiredArguments {
     };
   }
 
-  #requiredFieldOf({ name, arguments: given = [] }: FieldNode): RequiredField {
-    const key = `${name.value}(${given.map(print).sort().join(', ')})`;
+  #requiredFieldOf({ name, arguments: given = [] }: FieldNode, key: string): RequiredField {
     let required = this.#bySelection.get(key);
     if (required === undefined) {
       const placeholder = `${this.#prefix}${this.#bySelection.size}_${name.value}`;
@@ -200,6 +204,14 @@ export class PlaceholderFields implements RequiredArguments {
       if (implementsInterface(other, typeName)) this.#definePlaceholder(name, required);
     }
   }
+}
+
+function keyOfRequired(field: FieldNode, definition: FieldDefinitionNode): string | undefined {
+  return hasArguments(definition) ? selectionKeyOf(field) : undefined;
+}
+
+function selectionKeyOf({ name, arguments: given = [] }: FieldNode): string {
+  return `${name.value}(${given.map(print).sort().join(', ')})`;
 }
 
 function hasArguments({ arguments: definitions = [] }: FieldDefinitionNode): boolean {

@@ -37,7 +37,7 @@ export const contexts: Graph = {
           wallet(of: Int = 0): Wallet
         }
         type Wallet { coin(side: String): String holder: Item }
-        type Tag { name: String }
+        type Tag { name: String size: Int }
         type Profile { nick: String favourite: Item }
         type Item @key(fields: "id") {
           id: ID!
@@ -49,7 +49,10 @@ export const contexts: Graph = {
             local: String @fromContext(field: "$user { price }")
             first: String @fromContext(field: "$user { wallet(of: 1) { coin(side: \\"FRONT\\") } }")
           ): String
-          labels(names: [String] @fromContext(field: "$user { tags { name } }")): String
+          labels(
+            names: [String] @fromContext(field: "$user { tags { name } }")
+            sizes: [Int] @fromContext(field: "$user { tags { size } }")
+          ): String
           box: Box
         }
         type Box @key(fields: "id") { id: ID! note(locale: String @fromContext(field: "$user { locale }")): String! }

@@ -3,6 +3,7 @@ import {
   type DirectiveNode,
   type DocumentNode,
   type FieldDefinitionNode,
+  isTypeDefinitionNode,
   Kind,
   parse,
   type SelectionSetNode,
@@ -70,9 +71,9 @@ export class Definitions {
         if ('types' in type) {
           for (const member of type.types ?? []) this.#addSupertype(member.name.value, typeName);
         }
+        if (isTypeDefinitionNode(type)) this.#readTypeDirectives(subgraph, typeName, type.directives ?? []);
         if (!('interfaces' in type)) continue;
         for (const { name } of type.interfaces ?? []) this.#addSupertype(typeName, name.value);
-        this.#readTypeDirectives(subgraph, typeName, type.directives ?? []);
         for (const field of type.fields ?? []) {
           for (const set of selectionsOf(field.directives, 'provides', 'fields')) {
             for (const name of fieldNames(set)) this.#reachable.add(`${subgraph} ${name}`);
@@ -220,7 +221,10 @@ export class Definitions {
       const [, context = '', text = ''] =
         /^\s*\$(\w+)\s*(.*)$/s.exec(String(argumentOf(directive, 'field'))) ?? [];
       const set = parseSelection(text.startsWith('{') ? text.slice(1, text.lastIndexOf('}')) : text);
-      const types = [...(this.#contexts.get(context) ?? [])];
+      const types = [...(this.#contexts.get(context) ?? [])].flatMap((type) => [
+        type,
+        ...this.subtypes(type),
+      ]);
       const selections = new Map(types.map((type) => [type, this.#selectionFor(set, type)]));
       return [{ argument: argument.name.value, selections }];
     });
