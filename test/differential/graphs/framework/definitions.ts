@@ -4,6 +4,7 @@ import {
   type DocumentNode,
   type FieldDefinitionNode,
   isTypeDefinitionNode,
+  isTypeExtensionNode,
   Kind,
   parse,
   type SelectionSetNode,
@@ -71,7 +72,8 @@ export class Definitions {
         if ('types' in type) {
           for (const member of type.types ?? []) this.#addSupertype(member.name.value, typeName);
         }
-        if (isTypeDefinitionNode(type)) this.#readTypeDirectives(subgraph, typeName, type.directives ?? []);
+        if (isTypeDefinitionNode(type) || isTypeExtensionNode(type))
+          this.#readTypeDirectives(subgraph, typeName, type.directives ?? []);
         if (!('interfaces' in type)) continue;
         for (const { name } of type.interfaces ?? []) this.#addSupertype(typeName, name.value);
         for (const field of type.fields ?? []) {
