@@ -112,7 +112,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
       this.#fail(error as GatewayError);
       return;
     }
-    if (this.#listener !== undefined) this.#dispatch();
+    this.#dispatch();
   }
 
   #identity() {
@@ -130,7 +130,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     const connection = this.#options?.connection;
-    if (this.#listener === undefined || connection === undefined) {
+    if (connection === undefined) {
       controller.abort(abortedByGateway);
       return;
     }
@@ -208,14 +208,13 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
       this.isResent = true;
       this.#controller = undefined;
       // In a microtask: undici is still cleaning up the lost socket.
-      queueMicrotask(() => {
-        if (this.#listener !== undefined) this.#dispatch();
-      });
+      queueMicrotask(() => this.#dispatch());
       return;
     }
     this.#fail(transportError(this.request.subgraph, error, this.status !== undefined));
   }
 
+  /** Does nothing for a call that was aborted. */
   #dispatch(): void {
     const options = this.#options;
     if (options === undefined) return;

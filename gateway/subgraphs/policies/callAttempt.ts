@@ -43,10 +43,6 @@ export class CallAttempt<C extends Call> implements CallListener {
     return this.#options.call;
   }
 
-  get hasResponse(): boolean {
-    return this.#state !== 'sent';
-  }
-
   get startedAt(): number {
     return this.#options.startedAt;
   }

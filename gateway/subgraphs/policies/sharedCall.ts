@@ -380,7 +380,6 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
   /** Sends a second attempt, if a slot is free: a hedge never waits, and never makes another call wait. */
   #hedge(now: number): void {
     const { policies, coordinates } = this.#request;
-    if (this.#attempts.some((attempt) => attempt.hasResponse)) return;
     if (policies.circuits?.admits(coordinates) === false) return;
     this.#followWaiters();
     if (!policies.queue.tryTakeSpareSlot(this.isDeferred)) return;
