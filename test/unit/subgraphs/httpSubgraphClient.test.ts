@@ -790,6 +790,18 @@ describe('the call observer', () => {
     ]);
   });
 
+  test('gets no status of a call that is lost after an informational response', async () => {
+    const events: SubgraphCallEvent[] = [];
+    await using under = createClientFixture(subgraph.url, { onCall: (event) => events.push(event) });
+    subgraph.enqueueScripts((exchange) => {
+      exchange.write('HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n');
+      exchange.end();
+    });
+
+    await under.send().outcome;
+    expect(events).toMatchObject([{ outcome: 'SUBGRAPH_UNREACHABLE', status: undefined }]);
+  });
+
   test.each([
     ['a connection that is refused', undefined, /connect ECONNREFUSED 127\.0\.0\.1/],
     ['an HTML page', ({ respond }) => respond({ body: '<html>' }), /the body is not JSON/],

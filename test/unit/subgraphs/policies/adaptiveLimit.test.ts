@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { AdaptiveLimit } from '../../../../gateway/subgraphs/policies/adaptiveLimit.ts';
+import { learnFromAttempt } from '../../../../gateway/subgraphs/policies/callPolicies.ts';
+import { CallQueue } from '../../../../gateway/subgraphs/policies/callQueue.ts';
+import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
 import { ManualClock } from '../../../harness/manualClock.ts';
 
 function open(max = 100, utilization = 0) {
@@ -102,4 +105,27 @@ describe('an adaptive limit', () => {
     expect(limit.current).toBeGreaterThanOrEqual(8);
     expect(limit.current).toBeLessThan(40);
   });
+});
+
+test('the queue of a subgraph has fewer calls under way while the adaptive limit is lower, and as many as before afterwards', () => {
+  const limits = { total: 20, primary: 15, deferred: 10, queued: 5 };
+  const clock = new ManualClock();
+  const queue = new CallQueue({ name: 'reviews', limits, now: clock.now });
+  const policies = { queue, limits, adaptiveLimit: new AdaptiveLimit(20, clock.now(), () => 0) };
+  const attempt = { latencyMs: 20, running: 20, isDeferred: false };
+  const result = { data: {}, errors: undefined } as unknown as SubgraphResponse;
+  const end = (status: number): void =>
+    learnFromAttempt(policies, { result, status, retryAfter: undefined }, attempt, clock.now());
+
+  for (let n = 0; n < 8; n++) {
+    end(503);
+    clock.advance(100);
+  }
+  expect(queue.limits).toEqual({ total: 8, primary: 8, deferred: 4, queued: 5 });
+
+  for (let n = 0; n < 100; n++) {
+    clock.advance(10);
+    end(200);
+  }
+  expect(queue.limits).toEqual(limits);
 });

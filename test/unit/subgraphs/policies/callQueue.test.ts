@@ -430,6 +430,23 @@ describe('an overloaded queue', () => {
     expect(log).toEqual(['running', 'primary dropped: queue time', 'deferred']);
   });
 
+  test('starts deferred calls in the order of arrival', async () => {
+    const { enter, next, advance, log } = openOverloaded();
+    for (const name of ['overdue', 'overdue, too']) enter(name, { isDeferred: false, rank: 2 });
+    for (const name of ['deferred', 'later']) enter(name, { isDeferred: true, rank: 2 });
+    advance(101);
+    enter('newest', { isDeferred: false, rank: 2 });
+    for (let turn = 0; turn < 3; turn++) await next();
+    expect(log).toEqual([
+      'running',
+      'overdue dropped: queue time',
+      'overdue, too dropped: queue time',
+      'deferred',
+      'later',
+      'newest',
+    ]);
+  });
+
   test('starts urgent calls in the order of arrival and drops none of them while only others wait long', async () => {
     const { enter, next, advance, log } = openOverloaded();
     const background = { rank: 2, isDeferred: false };

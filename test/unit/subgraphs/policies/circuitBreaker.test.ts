@@ -266,6 +266,11 @@ test.each([
     end({ ...answered, data: null, errors: [{ message: 'no', isRequestError: true }] }),
     'success',
   ],
+  [
+    'an error without a path beside data',
+    end({ ...answered, data: { ok: true }, errors: [{ message: 'deprecated' }] }),
+    'success',
+  ],
   ['a field error', end({ ...answered, data: null, errors: [{ message: 'no', path: ['ok'] }] }), 'success'],
   [
     'an invalid operation',

@@ -123,6 +123,24 @@ describe('calls to a subgraph with several endpoints', () => {
     expect(ejected(balancer)).toEqual([]);
   });
 
+  test('leave an endpoint for a minute at most, and not for longer because calls of before its ejection fail', () => {
+    const { clock, balancer } = open(['bad', 'b', 'c', 'd']);
+    const fail = (): void => {
+      balancer.onStart('bad');
+      balancer.onEnd('bad', failed, 1);
+    };
+    for (let n = 0; n < 5; n++) fail();
+    for (let ejections = 1; ejections < 20; ejections++) {
+      clock.advance(60_000);
+      fail();
+    }
+    clock.advance(59_999);
+    expect(ejected(balancer)).toEqual(['bad']);
+    for (let n = 0; n < 5; n++) fail();
+    clock.advance(1);
+    expect(ejected(balancer)).toEqual([]);
+  });
+
   test('report one ejection of an endpoint however often it fails again, and its recovery', () => {
     const { clock, balancer, changes } = open(['bad', 'good']);
     const end = (result: AttemptEnd): void => {

@@ -15,6 +15,7 @@ import type { RetrySettings } from '../../../../gateway/subgraphs/policies/retry
 import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
 import { ManualClock } from '../../../harness/manualClock.ts';
 import { startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import { createClientFixture, sendRequest } from '../clientFixture.ts';
 
 /** A call that the test answers. */
@@ -288,6 +289,93 @@ describe('in-flight calls', () => {
     clock.advance(1);
     expect([results, outcomes]).toEqual([['DEADLINE_EXCEEDED'], ['DEADLINE_EXCEEDED after 20 ms']]);
     expect(policies.circuits?.state).toBe('closed');
+  });
+
+  test('a call whose turn comes after its deadline is not sent, and takes neither a slot nor the probe of a circuit', async () => {
+    const clock = new ManualClock();
+    // No timer fires while the event loop is busy.
+    let busyMs = 0;
+    const now = (): number => clock.now() + busyMs;
+    const environment = { now, wallClock: now, random: () => 0.5, queueTimeMs: 1_000 };
+    const limits = { total: 1, primary: 1, deferred: 1, queued: 10 };
+    const policies = createCallPolicies('reviews', limits, { breaker }, environment);
+    const calls: OpenCall[] = [];
+    const results: string[] = [];
+    const inFlightCalls = new InFlightCalls<OpenCall>({
+      now,
+      setTimer: clock.setTimer,
+      onReceiverFault: () => {},
+    });
+    const send = (key: string, leftMs: number): void => {
+      inFlightCalls.send({
+        ...requestOf(key, now() + leftMs, policies),
+        receiver: {
+          onResponse: () => results.push(`${key}: response`),
+          onError: ({ code }) => results.push(`${key}: ${code}`),
+        },
+        createCall: () => {
+          const call = new OpenCall(key);
+          calls.push(call);
+          return call;
+        },
+      });
+    };
+    const answer = async (call: OpenCall | undefined): Promise<void> => {
+      call?.take()?.onResponse({
+        read(done) {
+          done(responseFor('a'));
+          return () => {};
+        },
+      });
+      await waitForTurns();
+    };
+    send('first', 500);
+    const failure = { result: new GatewayError('SUBGRAPH_UNREACHABLE', 'gone') };
+    for (let n = 0; n < 3; n++) {
+      const permits = policies.circuits?.acquire(undefined) ?? [];
+      const end = { ...failure, status: undefined, retryAfter: undefined };
+      policies.circuits?.record(permits, end, undefined, now());
+    }
+    clock.advance(30);
+    expect(policies.circuits?.state).toBe('half-open');
+    send('late', 40);
+
+    busyMs = 41;
+    await answer(calls[0]);
+    expect(results).toEqual(['first: response', 'late: DEADLINE_EXCEEDED']);
+    expect([policies.queue.length, policies.queue.running]).toEqual([0, 0]);
+
+    send('next', 40);
+    await answer(calls[1]);
+    expect(calls.map(({ key }) => key)).toEqual(['first', 'next']);
+    expect(results.at(-1)).toBe('next: response');
+  });
+
+  test('an observer that throws keeps no receiver from its result', async () => {
+    const clock = new ManualClock();
+    const call = new OpenCall('a');
+    const faults: unknown[] = [];
+    const results: unknown[] = [];
+    const inFlightCalls = new InFlightCalls<OpenCall>({
+      now: clock.now,
+      setTimer: clock.setTimer,
+      onReceiverFault: (fault) => faults.push(fault),
+      onCallEnd: () => {
+        throw new Error('the observer is broken');
+      },
+    });
+    const policies = policiesFor(1, clock);
+    for (let n = 0; n < 2; n++) {
+      inFlightCalls.send({
+        ...requestOf('a', clock.now() + 40, policies),
+        receiver: { onResponse: () => {}, onError: ({ code }) => results.push(code) },
+        createCall: () => call,
+      });
+    }
+    call.take()?.onFailure(new GatewayError('SUBGRAPH_UNREACHABLE', 'gone'));
+    expect(results).toEqual(['SUBGRAPH_UNREACHABLE', 'SUBGRAPH_UNREACHABLE']);
+    expect(faults).toEqual([new Error('the observer is broken')]);
+    expect([policies.queue.running, clock.activeTimerCount]).toEqual([0, 0]);
   });
 
   test.each(['joins', 'raises the priority of'])(
