@@ -147,7 +147,7 @@ export class EntityFetchBatcher implements EntityCallObserver {
     if (only !== undefined) return FusedShape.ofSingle(only.shape);
     const key = calls.map((call) => call.shape.id).join(' ');
     let fused = this.#fusedShapes.get(key);
-    if (fused === undefined || fused.shapes.some((shape, n) => shape !== calls[n]?.shape)) {
+    if (fused === undefined) {
       if (this.#fusedShapes.size >= maxFusedShapes) this.#fusedShapes.clear();
       fused = new FusedShape(calls.map((call) => call.shape));
       this.#fusedShapes.set(key, fused);
