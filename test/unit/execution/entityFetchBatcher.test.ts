@@ -1,9 +1,15 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { GatewayError } from '../../../gateway/errors.ts';
 import { EntityFetchBatcher } from '../../../gateway/execution/entityFetchBatcher.ts';
 import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
 import { FetchShapeRegistry } from '../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../gateway/execution/requestContext.ts';
+import {
+  RespondedHeaders,
+  RespondPolicies,
+  type ResponseHeaderMap,
+} from '../../../gateway/execution/respondedHeaders.ts';
 import { RaisablePriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
 import { countRemaining } from '../../harness/countRemaining.ts';
 import { FakeSubgraphClient } from '../../harness/fakeSubgraphClient.ts';
@@ -137,6 +143,25 @@ describe('entity fetches of several clients in one event loop turn', () => {
     expect(other.results).toEqual([answered([{ nested: { n: 1 } }])]);
   });
 
+  test('get the headers of the response for their clients', async () => {
+    const { client, requests } = started();
+    const policies = RespondPolicies.of(
+      parseConfig({
+        supergraph: { file: 'a' },
+        subgraphs: { all: { headers: { respond: ['x-region'] } } },
+      }),
+    ) as RespondPolicies;
+    const targets: ResponseHeaderMap[] = [new Map(), new Map()];
+    for (const target of targets) {
+      const respondedHeaders = new RespondedHeaders(policies, target);
+      send(requests, createFetchCall(['1'], { requestContext: createRequestContext({ respondedHeaders }) }));
+    }
+    await waitForTurns(2);
+    expect(client.calls).toHaveLength(1);
+    client.calls[0]?.answer({ data: { _entities: [{ stock: 1 }] }, clientHeaders: ['x-region', 'eu'] });
+    expect(targets).toEqual(Array(2).fill(new Map([['x-region', 'eu']])));
+  });
+
   test.each([
     ['headers', { requestContext: createRequestContext({ key: 'another' }) }],
     ['fields', { shape: shapeOf(entityFetch('price')) }],
@@ -256,17 +281,27 @@ describe('deadlines of batched requests', () => {
     const late = createFetchCall(['1'], {
       requestContext: createRequestContext({ deadlineFor: () => start + 500 }),
     });
+    const next = createFetchCall(['1'], {
+      requestContext: createRequestContext({ deadlineFor: () => start + 200 }),
+    });
+    const gone = createFetchCall(['1'], { requestContext: early.requestContext });
     const sent = send(requests, early);
+    send(requests, next);
+    const left = send(requests, gone);
     send(requests, late);
     await waitForTurns(2);
     expect(client.calls[0]?.request.deadline).toBe(start + 500);
+    left.cancel();
     jest.advanceTimersByTime(99);
     expect(early.results).toEqual([]);
     jest.advanceTimersByTime(1);
+    expect([gone.results, left.isDone]).toEqual([[], false]);
     expect(early.results).toEqual([
       { kind: 'failed', error: expect.objectContaining({ code: 'DEADLINE_EXCEEDED' }) },
     ]);
     expect(sent.isDone).toBe(true);
+    jest.advanceTimersByTime(100);
+    expect(next.results).toHaveLength(1);
     client.calls[0]?.answer({ data: { _entities: [{ stock: 1 }] } });
     expect(late.results).toEqual([answered([{ stock: 1 }])]);
     expect(early.results).toHaveLength(1);
@@ -313,18 +348,35 @@ describe('one HTTP request for several fetches of one client', () => {
     expect(sent.map(({ isDone }) => isDone)).toEqual([true, true]);
   });
 
-  test('is not divided when the whole subgraph fails, which would multiply its calls', async () => {
-    const { client, requests } = started();
-    const calls = both('1');
-    send(requests, ...calls);
-    await waitForTurns(2);
-    const down = { message: 'down' };
-    client.calls[0]?.answer({ errors: [down], failureStatus: 503 });
-    await waitForTurns(2);
-    expect(client.calls).toHaveLength(1);
-    expect(calls.map(({ results }) => results)).toMatchObject(
-      Array(2).fill([{ kind: 'answered', errors: [{ entry: down, path: [] }] }]),
-    );
+  test.each([500, 503])(
+    'is not divided when the whole subgraph fails with status %d, which would multiply its calls',
+    async (failureStatus) => {
+      const { client, requests } = started();
+      const calls = both('1');
+      send(requests, ...calls);
+      await waitForTurns(2);
+      const down = { message: 'down' };
+      client.calls[0]?.answer({ errors: [down], failureStatus });
+      await waitForTurns(2);
+      expect(client.calls).toHaveLength(1);
+      expect(calls.map(({ results }) => results)).toMatchObject(
+        Array(2).fill([{ kind: 'answered', errors: [{ entry: down, path: [] }] }]),
+      );
+    },
+  );
+
+  test('does not settle a fetch after another one has cancelled the request', async () => {
+    const { client, requests } = started({ acrossRequests: false });
+    const second = createFetchCall(['1'], { shape: shapeOf(entityFetch('price')) });
+    const first = createFetchCall(['1'], {
+      settle: (_, done) => {
+        sent.cancel();
+        done();
+      },
+    });
+    const sent = send(requests, first, second);
+    client.calls[0]?.answer({ data: { _e0: [{ stock: 1 }], _e1: [{ price: 1 }] } });
+    expect([second.results, sent.isDone]).toEqual([[], false]);
   });
 
   test('returns to each fetch its own entities and errors, under its own names', async () => {

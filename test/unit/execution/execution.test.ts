@@ -72,6 +72,29 @@ describe('the order of fetches', () => {
     expect(runPlan({ kind: 'Parallel', nodes: [] }).completedGroups).toEqual([0]);
   });
 
+  test('a root fetch below the root is sent for an object, and not for null', async () => {
+    for (const [payload, sent] of [
+      [{ id: '1' }, ['products', 'others']],
+      [null, ['products']],
+    ] as const) {
+      const { client, completedGroups, execution } = runPlan(
+        sequence(
+          rootFetch('payload{id}'),
+          flattenAt('payload', rootFetch('after', { serviceName: 'others' })),
+        ),
+      );
+      client.calls[0]?.answer({ data: { payload } });
+      await waitForTurns();
+      client.calls[1]?.answer({ data: { after: 1 } });
+      await waitForTurns();
+      expect(client.calls.map(({ request }) => request.subgraph)).toEqual(sent);
+      expect([completedGroups, execution.tree]).toEqual([
+        [0],
+        { payload: payload && { ...payload, after: 1 } },
+      ]);
+    }
+  });
+
   test('a step without objects sends no fetch, and the next step runs', async () => {
     const { client, completedGroups } = runPlan(
       sequence(
@@ -169,6 +192,35 @@ describe('a Defer node', () => {
     client.calls[1]?.answer({ data: { _entities: [{ stock: 1 }] } });
     await waitForTurns();
     expect(completedGroups).toEqual([0, 2, 1]);
+  });
+
+  test('waits in a block for all parts of a fetch that was divided', async () => {
+    const { client, completedGroups } = runPlan(
+      {
+        kind: 'Defer',
+        primary: {
+          node: parallel(
+            rootFetch('product{__typename id}', { id: '0' }),
+            rootFetch('other', { id: '0', serviceName: 'others' }),
+          ),
+        },
+        deferred: [
+          {
+            depends: [{ id: '0' }],
+            label: '1',
+            queryPath: [],
+            node: rootFetch('after', { serviceName: 'stock' }),
+          },
+        ],
+      },
+      { groupCount: 2 },
+    );
+    client.calls[1]?.answer({ data: { other: 1 } });
+    await waitForTurns();
+    expect(client.calls).toHaveLength(2);
+    client.calls[0]?.answer({ data: { product: null } });
+    await waitForTurns();
+    expect([completedGroups, client.calls[2]?.request.subgraph]).toEqual([[0], 'stock']);
   });
 
   test('reports the error of a block in the delivery group of the block', async () => {
@@ -616,4 +668,15 @@ test('a @fromContext argument is read from the entity of the fetch when the cont
   client.calls[0]?.answer({ data: { user: { product: { __typename: 'Product', id: '1', locale: 'de' } } } });
   await waitForTurns();
   expect(client.calls[1]?.body.variables).toEqual({ representations: products('1'), ctx: 'de' });
+});
+
+test('the source of a field that was not fetched, because no fetch brings its input, is the fetch of the field', async () => {
+  const { client, execution } = runPlan(
+    sequence(rootFetch('product{__typename}'), flattenAt('product', entityFetch('id stock'))),
+  );
+  const product = { __typename: 'Product' };
+  client.calls[0]?.answer({ data: { product } });
+  await waitForTurns();
+  expect(client.calls).toHaveLength(1);
+  expect(execution.sourceOf('product.stock', product)).toEqual({ path: 'product.stock', subgraph: 'stock' });
 });

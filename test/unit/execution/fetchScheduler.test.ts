@@ -1,8 +1,15 @@
 import { performance } from 'node:perf_hooks';
 import { describe, expect, jest, test } from '@jest/globals';
-import { type FetchCall, toFetchResult } from '../../../gateway/execution/fetchCall.ts';
+import { GatewayError } from '../../../gateway/errors.ts';
+import {
+  type FetchCall,
+  type FetchResult,
+  toFailedResult,
+  toFetchResult,
+} from '../../../gateway/execution/fetchCall.ts';
 import { FetchScheduler } from '../../../gateway/execution/fetchScheduler.ts';
 import type { FetchSender } from '../../../gateway/execution/fetchSender.ts';
+import type { RequestRecord } from '../../../gateway/telemetry/requestRecord.ts';
 import { createFetchCall, createRequestContext, rootFetch, shapeOf } from '../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -81,6 +88,99 @@ test('entity fetches of one subgraph and delivery group are sent together, and e
   await waitForTurns();
   expect(settled).toEqual([0, 1, 2]);
   expect(sent.map(([group]) => group)).toEqual([0, 1]);
+});
+
+describe('entity fetches of one shape at different paths', () => {
+  const entry = (message: string) => ({ message });
+  const staleness = { ageMs: 1, reason: 'revalidating' } as const;
+
+  /** Sends two of them, for two entities and for one, and settles them with one result. */
+  async function settleTogether(
+    result: Partial<Extract<FetchResult, { kind: 'answered' }>> | GatewayError,
+  ): Promise<readonly unknown[]> {
+    const calls = [createFetchCall(['1', '2']), createFetchCall(['3'])];
+    let isDone = false;
+    const sender: FetchSender = {
+      ...senderAtHand([]),
+      sendEntities({ calls: [merged, ...others] }) {
+        expect([merged?.representations.length, others]).toEqual([3, []]);
+        const settled =
+          result instanceof GatewayError
+            ? toFailedResult(result)
+            : ({ ...toFetchResult(response, null, []), ...result } as FetchResult);
+        merged?.settle(settled, () => {
+          isDone = true;
+        });
+        return () => {};
+      },
+    };
+    const scheduler = new FetchScheduler(sender, createRequestContext());
+    scheduler.sendTogether(() => {
+      for (const call of calls) scheduler.load(call, () => {});
+    });
+    expect(isDone).toBe(true);
+    return calls.flatMap(({ results }) => results);
+  }
+
+  test('are one fetch, and each gets its own entities, errors and stale values', async () => {
+    const settled = await settleTogether({
+      data: ['one', 'two', 'three'],
+      errors: [
+        { entry: entry('two'), entityIndex: 1, path: ['x'] },
+        { entry: entry('three'), entityIndex: 2, path: ['x'] },
+      ],
+      stale: new Map([
+        [1, staleness],
+        [2, staleness],
+      ]),
+    });
+    expect(settled).toMatchObject([
+      {
+        data: ['one', 'two'],
+        errors: [{ entry: entry('two'), entityIndex: 1 }],
+        stale: new Map([[1, staleness]]),
+      },
+      {
+        data: ['three'],
+        errors: [{ entry: entry('three'), entityIndex: 0 }],
+        stale: new Map([[0, staleness]]),
+      },
+    ]);
+  });
+
+  test('report an error of the whole fetch once beside data, and at both paths without data', async () => {
+    const errors = [{ entry: entry('slow'), entityIndex: undefined, path: [] }];
+    expect(await settleTogether({ data: [1, 2, 3], errors })).toMatchObject([{ errors }, { errors: [] }]);
+    expect(await settleTogether({ data: undefined, errors })).toMatchObject([{ errors }, { errors }]);
+  });
+
+  test('fail together', async () => {
+    const error = new GatewayError('SUBGRAPH_TIMEOUT', 'late');
+    const failed = { kind: 'failed', error };
+    expect(await settleTogether(error)).toEqual([failed, failed]);
+  });
+});
+
+test('a fetch that ends after it was cancelled, because its result was processed meanwhile, is recorded once', () => {
+  const record = { startFetch: jest.fn(), endFetch: jest.fn() };
+  const settled: unknown[] = [];
+  const ends: (() => void)[] = [];
+  const scheduler = new FetchScheduler(
+    {
+      ...senderAtHand([]),
+      sendEntities({ onDone }) {
+        ends.push(onDone);
+        return () => {};
+      },
+    },
+    createRequestContext({ record: record as unknown as RequestRecord }),
+  );
+  scheduler.sendTogether(() => scheduler.load(createFetchCall(['1']), () => settled.push('settled')));
+  scheduler.cancel();
+  ends[0]?.();
+  expect(record.startFetch).toHaveBeenCalledTimes(1);
+  expect(record.endFetch).toHaveBeenCalledTimes(1);
+  expect(settled).toEqual([]);
 });
 
 test('a fetch that cannot be sent settles with the fault', async () => {

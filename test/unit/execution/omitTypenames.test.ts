@@ -198,6 +198,21 @@ test('fetches with equal operations stay equal, without the number of the planne
   expect(first?.fetch.operation).toMatch(/^query Page__stock\(.*products\{__typename id\}/);
 });
 
+test('fetches with equal operations have each __typename that one of them needs, in any order', () => {
+  const products = entitiesOn('Vendor', 'products{__typename id}', keyOf('Vendor'));
+  const root = rootFetch('product{id vendor{__typename id}} media{__typename vendor{__typename id}}');
+  for (const paths of [
+    ['product.vendor', 'media.vendor'],
+    ['media.vendor', 'product.vendor'],
+  ]) {
+    const [, ...operations] = operationsOf(root, ...paths.map((path) => [path, products] as const), [
+      'media.vendor.products|[Product].@',
+      entitiesOn('Product', 'name'),
+    ]);
+    expect(operations.slice(0, 2)).toEqual(Array(2).fill('...on Vendor{products{__typename id}}'));
+  }
+});
+
 test('a text with the name as a value is not changed', () => {
   const fields = 'product(name:"{__typename id}"){__typename id}';
   expect(operationsOf(rootFetch(fields))).toEqual(['{product(name:"{__typename id}"){id}}']);

@@ -70,6 +70,14 @@ describe('the headers of several subgraph responses', () => {
       { 'x-all': 'a, b, b, c' },
     ],
     [
+      'append, of values that begin like others',
+      [
+        ['x-all', 'en-US'],
+        ['x-all', 'en'],
+      ],
+      { 'x-all': 'en-US, en' },
+    ],
+    [
       'cookies',
       [
         ['set-cookie', 'a=1', 'set-cookie', 'b=2'],
@@ -118,6 +126,24 @@ describe('the headers of several subgraph responses', () => {
     expect([one.partitionOf('plain'), other.partitionOf('plain')]).toEqual(['', '']);
     expect(one.partitionOf('reviews')).toBe(one.partitionOf('reviews'));
     expect(one.partitionOf('reviews')).not.toBe(other.partitionOf('reviews'));
+  });
+
+  test.each([
+    ['what is left of its time', { age: '20' }, { ageMs: 20_000, freshForMs: 40_000, scope: 'PUBLIC' }],
+    ['a cookie', { hasCookies: true }, { ageMs: 0, freshForMs: 60_000, scope: 'PRIVATE' }],
+  ])('limit the caching of the response to %s', (_, more, expected) => {
+    const config = parseConfig({
+      supergraph: { file: 'a' },
+      subgraphs: { reviews: { headers: { forward: ['x-region'], respond: ['cache-control'] } } },
+    });
+    const headers = new RespondedHeaders(RespondPolicies.of(config) as RespondPolicies, new Map());
+    const caching = { cacheControl: 'max-age=60', age: undefined, hasCookies: undefined, ...more };
+    expect(headers.cachingOf('reviews', caching)).toEqual({
+      kind: 'cached',
+      headers: ['x-region'],
+      ...expected,
+    });
+    expect(headers.cachingOf('products', caching)).toBeUndefined();
   });
 
   test('cost nothing where none is handed on', () => {

@@ -78,6 +78,18 @@ describe('a plan that is split for enrichments', () => {
     },
   );
 
+  test('completes the primary data after a fetch that brings none of the selected fields', async () => {
+    const running = run(
+      '{ product { id stock } }',
+      parallel(rootFetch('product{id stock}'), rootFetch('unused', { serviceName: 'others' })),
+    );
+    await waitForTurns();
+    await bring(running, 'products', { product: { id: '1', stock: 1 } });
+    expect(running.completedGroups).toEqual([1]);
+    await bring(running, 'others', { unused: 1 });
+    expect(running.completedGroups).toEqual([1, 0]);
+  });
+
   test('has a separate group for an enrichment inside another', async () => {
     const running = run(
       '{ product { id advice { product { stock } text } } }',

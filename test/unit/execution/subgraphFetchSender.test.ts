@@ -39,15 +39,21 @@ describe('a query of several root fields, one of which has an open circuit,', ()
     expect(sound?.body.query).toContain('$n');
     expect(broken?.body.query).not.toContain('$n');
     broken?.receiver.onError(circuitOpen);
-    quiet?.answer({ data: null, errors: [{ message: 'quiet has failed' }] });
+    quiet?.answer({ data: null, errors: [{ message: 'quiet has failed' }], isEscapeFree: false });
     expect(isDone()).toBe(false);
-    sound?.answer({ data: { a: 1, b: 2 }, errors: [{ message: 'b', path: ['b', 'x'] }] });
+    sound?.answer({
+      data: { a: 1, b: 2 },
+      errors: [{ message: 'b', path: ['b', 'x'] }, { message: 'slow' }],
+      isEscapeFree: true,
+    });
     expect(call.results).toMatchObject([
       {
         kind: 'answered',
         data: { a: 1, b: 2, broken: null, quiet: null },
+        isEscapeFree: false,
         errors: [
           { entry: { message: 'b' }, path: ['b', 'x'] },
+          { entry: { message: 'slow' }, path: [] },
           { entry: circuitOpen, path: ['broken'] },
           { entry: { message: 'quiet has failed' }, path: ['quiet'] },
         ],
@@ -60,7 +66,15 @@ describe('a query of several root fields, one of which has an open circuit,', ()
     const { client, call } = refuse();
     const [, ...parts] = client.calls;
     for (const [n, part] of parts.entries()) part.answer({ data: {}, cacheControl: `max-age=${n}` });
-    expect(call.results).toMatchObject([{ metadata: { cacheControl: 'no-store' } }]);
+    expect(call.results).toMatchObject([{ metadata: { cacheControl: 'no-store', hasCookies: false } }]);
+  });
+
+  test('has a cookie when one of its parts has one', () => {
+    const { client, call } = refuse();
+    const [, sound, ...others] = client.calls;
+    for (const part of others) part.answer({ data: {}, clientHeaders: ['set-cookie', 'a=1'] });
+    sound?.answer({ data: {} });
+    expect(call.results).toMatchObject([{ metadata: { cacheControl: 'no-store', hasCookies: true } }]);
   });
 
   test('fails with the open circuit when all fields have one', () => {
@@ -80,4 +94,13 @@ test('a mutation with an open circuit among its fields is not divided', () => {
   const { client, call } = refuse({ operationKind: 'mutation' });
   expect(client.calls).toHaveLength(1);
   expect(call.results).toEqual([{ kind: 'failed', error: circuitOpen }]);
+});
+
+test('the error of one root field is reported at all others that it made null, and not at `__typename`', () => {
+  const client = new FakeSubgraphClient();
+  const sender = new SubgraphFetchSender(client, { acrossRequests: false, maxBatchSize: 100 });
+  const call = createFetchCall([], { shape: shapeOf(rootFetch('__typename a b')) });
+  sender.sendRoot({ call, onDone: () => {} });
+  client.calls[0]?.answer({ data: null, errors: [{ message: 'no', path: ['a', 0] }] });
+  expect(call.results).toMatchObject([{ errors: [{ path: ['a', 0] }, { path: ['b'] }] }]);
 });
