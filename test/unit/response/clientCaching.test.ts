@@ -6,6 +6,7 @@ import type { IncrementalFormat } from '../../../gateway/operation/operationRequ
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import { contentToText } from '../../../gateway/response/executionOutcome.ts';
 import { annotateFetches, type CacheAnnotations } from '../../harness/annotateFetches.ts';
+import { createEnrichedPipeline } from '../../harness/enrichedPipeline.ts';
 import { entityFetch, rootFetch } from '../../harness/fetchNodes.ts';
 import { createLocalPipeline, type LocalPipeline } from '../../harness/localPipeline.ts';
 import { schemaOf } from '../../harness/normalize.ts';
@@ -172,6 +173,16 @@ function twoSubgraphs(annotationsOf: (call: FetchCall) => CacheAnnotations): Loc
     wrapFetches: (sender) => annotateFetches(sender, annotationsOf),
   });
 }
+
+test('a response that pending fields are missing from has no lifetime', async () => {
+  const { pipeline, holdFetches } = createEnrichedPipeline({ annotationsOf: () => ({ caching: part }) });
+  const gate = holdFetches();
+  const pending = await single(pipeline, '{ products { id advice { text } } }');
+  expect(pending.extensions).toMatchObject({ tributary: { enrichment: { token: 'token 1' } } });
+  expect(pending.caching).toBeUndefined();
+  gate.open();
+  expect(await single(pipeline, '{ products { id } }')).toMatchObject({ caching: kept });
+});
 
 describe('a response from several fetches', () => {
   const notes = (call: FetchCall): CacheAnnotations =>

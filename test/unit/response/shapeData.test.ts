@@ -1,5 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { GraphQLObjectType } from 'graphql';
+import type { ResponseObject } from '../../../gateway/execution/responseTree.ts';
+import { SentNulls } from '../../../gateway/response/sentNulls.ts';
 import { shapeData } from '../../../gateway/response/shapeData.ts';
 import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
 import { normalizeText, schemaOf } from '../../harness/normalize.ts';
@@ -18,4 +20,50 @@ test.each([
   };
   expect(shape(50).errors.length).toBeGreaterThanOrEqual(50);
   expect(() => shape(500)).toThrow('The response exceeds 10000 bytes (limits.responseSize).');
+});
+
+test.each([
+  ['a number that is too large', JSON.parse('1e400'), 'expected a finite number'],
+  [
+    'lists that are nested too deep',
+    JSON.parse('['.repeat(1_001) + ']'.repeat(1_001)),
+    'a less deeply nested Json',
+  ],
+])('a custom scalar that JSON cannot express is null with an error: %s', (_, value, problem) => {
+  const custom = schemaOf('scalar Json type Query { value: Json }');
+  const { root: selection } = normalizeText(custom, '{ value }');
+  const shaped = runToCompletion(
+    shapeData(custom, selection, custom.getQueryType() as GraphQLObjectType, { value }, []),
+  );
+  expect({ ...shaped.data }).toEqual({ value: null });
+  expect(shaped.errors).toMatchObject([
+    { kind: 'invalid', path: ['value'], message: expect.stringContaining(problem) },
+  ]);
+});
+
+test('what an earlier payload had as null stays null, at the same path only', () => {
+  const library = schemaOf(`
+    type Query { book: Book other: Book books: [Book] }
+    type Book { author: Author }
+    type Author { name: String }
+  `);
+  const sentNulls = new SentNulls();
+  const shape = (query: string, tree: ResponseObject): unknown => {
+    const { root: selection } = normalizeText(library, query);
+    const type = library.getQueryType() as GraphQLObjectType;
+    const { data } = runToCompletion(shapeData(library, selection, type, tree, [], { sentNulls }));
+    return JSON.parse(JSON.stringify(data));
+  };
+  // An entity is one object at all its paths.
+  const book: ResponseObject = { author: null };
+  const books: unknown[] = [null];
+  const tree = { book, other: book, books };
+  const first = { book: { author: null }, books: [null] };
+  expect(shape('{ book { author { name } } books { author { name } } }', tree)).toEqual(first);
+
+  const author = { name: 'Le Guin' };
+  book.author = author;
+  books[0] = book;
+  const all = '{ book { author { name } } books { author { name } } other { author { name } } }';
+  expect(shape(all, tree)).toEqual({ ...first, other: { author } });
 });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
 import type { ExecutionObserver } from '../../../gateway/execution/executionObserver.ts';
 import type { OperationRequest } from '../../../gateway/operation/operationRequest.ts';
@@ -10,6 +10,7 @@ import {
 } from '../../../gateway/response/executionOutcome.ts';
 import { SharedResponses } from '../../../gateway/response/sharedResponses.ts';
 import { TextKey } from '../../../gateway/sharing/textMap.ts';
+import type { RequestRecord } from '../../../gateway/telemetry/requestRecord.ts';
 import { RequestAbort, type RequestSignal } from '../../../gateway/time/requestAbort.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -43,12 +44,12 @@ class FakeExecution {
 function createSharing() {
   const responses = new SharedResponses();
   const executions: FakeExecution[] = [];
-  const send = ({ key = 'key', deadline = 1_000, observer }: SendOptions = {}) => {
+  const send = ({ key = 'key', deadline = 1_000, observer, record }: SendOptions = {}) => {
     const leaving = new RequestAbort();
     const response = responses.respond({
       key: new TextKey('', key),
       operation,
-      request: { signal: leaving as RequestSignal } as OperationRequest,
+      request: { signal: leaving as RequestSignal, record } as OperationRequest,
       deadline,
       start: (signal) => {
         const execution = new FakeExecution(signal);
@@ -69,6 +70,7 @@ interface SendOptions {
   readonly key?: string;
   readonly deadline?: number;
   readonly observer?: ExecutionObserver;
+  readonly record?: RequestRecord;
 }
 
 const textOf = async (response: Promise<Outcome>) => ((await response) as SingleOutcome).data?.take();
@@ -117,12 +119,28 @@ describe('equal requests', () => {
     third.leave();
     expect(executions[0]?.signal.aborted).toBe(false);
     second.leave();
-    await expect(second.response).rejects.toMatchObject({ code: 'REQUEST_ABORTED' });
     expect(executions[0]?.signal.aborted).toBe(true);
-    // The cancelled execution is not joined.
+    // The cancelled execution is not joined, although its end is still to be handled.
     send();
     expect(executions).toHaveLength(2);
+    await expect(second.response).rejects.toMatchObject({ code: 'REQUEST_ABORTED' });
   });
+
+  test.each(['answered', 'left'])(
+    'record the wait for another one as a fetch, until it is %s',
+    async (how) => {
+      const { send, executions } = createSharing();
+      const record = { startFetch: jest.fn(), endFetch: jest.fn() };
+      send();
+      const joined = send({ record: record as unknown as RequestRecord });
+      await waitForTurns();
+      expect([record.startFetch.mock.calls.length, record.endFetch.mock.calls.length]).toEqual([1, 0]);
+      if (how === 'answered') executions[0]?.answer('1');
+      else joined.leave();
+      await joined.response.catch(() => {});
+      expect([record.startFetch.mock.calls.length, record.endFetch.mock.calls.length]).toEqual([1, 1]);
+    },
+  );
 
   test('fail together when the execution fails', async () => {
     const { send, executions } = createSharing();

@@ -3,7 +3,7 @@ import type { GraphQLObjectType } from 'graphql';
 import type { Execution } from '../../../gateway/execution/execution.ts';
 import type { StaleValue } from '../../../gateway/execution/executionDiagnostics.ts';
 import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
-import { type DeliveredData, StaleFields } from '../../../gateway/response/staleExtension.ts';
+import { type DeliveredData, mergeStale, StaleFields } from '../../../gateway/response/staleExtension.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
 import { normalizeText, schemaOf } from '../../harness/normalize.ts';
@@ -129,6 +129,18 @@ describe('a stale value', () => {
     const stale = [old(['product', 'toString'])];
     expect(pathsOf(fieldsOf('{ product { toString: name } }', { product: {} }, stale))).toBeUndefined();
   });
+});
+
+test('the stale values of several payloads are listed up to a hundred, and all others counted', () => {
+  const entries = (name: string, count: number) =>
+    Array.from({ length: count }, (_, n) => ({ path: [name, n], ageMs: 1, reason: 'error' as const }));
+  const merged = mergeStale(
+    { stale: entries('first', 60), staleOmitted: 2 },
+    { stale: entries('second', 60), staleOmitted: 3 },
+  );
+  expect(merged).toEqual({ stale: [...entries('first', 60), ...entries('second', 40)], staleOmitted: 25 });
+  expect(mergeStale({}, { stale: entries('only', 1) })).toEqual({ stale: entries('only', 1) });
+  expect(mergeStale({}, {})).toBeUndefined();
 });
 
 describe('a stale value of an incremental response', () => {
