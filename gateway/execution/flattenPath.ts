@@ -106,7 +106,6 @@ function visitTargets(value: unknown, path: FlattenPath, depth: number, targets:
 }
 
 function isOfType(value: unknown, types: ReadonlySet<string>): boolean {
-  if (Array.isArray(value)) return true;
   if (typeof value !== 'object' || value === null) return false;
   const name = (value as ResponseObject).__typename;
   return typeof name !== 'string' || types.has(name);
