@@ -287,6 +287,21 @@ describe('an entity at several paths', () => {
     ]);
   });
 
+  test('has its own error beside an error of the whole fetch', async () => {
+    const { client, execution } = runPlan(twice());
+    client.calls[0]?.answer({ data: { products: products('1'), product: null } });
+    await waitForTurns();
+    client.calls[1]?.answer({
+      data: { _entities: [null] },
+      errors: [{ message: 'slow' }, { message: 'no', path: ['_entities', 0, 'vendor'] }],
+    });
+    await waitForTurns();
+    expect(execution.errors.map(({ reason, path }) => [reason.message, path.join('.')])).toEqual([
+      ['slow', 'products'],
+      ['no', 'products.0.vendor'],
+    ]);
+  });
+
   test('has the failure of its fetch at each path', async () => {
     const { client, execution } = runPlan(twice());
     await waitForTurns();

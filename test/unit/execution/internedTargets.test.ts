@@ -83,6 +83,19 @@ describe('an interning collector', () => {
     expect(root.orders[0]).not.toBe(root.orders[1]);
   });
 
+  test('keeps objects apart of which one has more elements in a list', () => {
+    const lineOf = (upc: string) => ({ id: 'l', amount: 1, product: { __typename: 'Book', upc } });
+    const root = {
+      orders: [
+        { id: '1', lines: [lineOf('u')] },
+        { id: '1', lines: [lineOf('u'), lineOf('v')] },
+      ],
+    };
+    const before = structuredClone(root);
+    expect(intern(root, new Map())).toHaveLength(2);
+    expect(root).toEqual(before);
+  });
+
   test('finds equal objects among more than can be compared one by one', () => {
     const products = Array.from({ length: 90 }, (_, n) => ({ product: { upc: `u${n % 30}` } }));
     const root = { orders: [{ lines: products }] };

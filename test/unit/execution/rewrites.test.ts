@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
-import { applyRewrites, rewritePath } from '../../../gateway/execution/rewrites.ts';
+import { parseFlattenPath } from '../../../gateway/execution/flattenPath.ts';
+import type { ResponseObject } from '../../../gateway/execution/responseTree.ts';
+import { applyRewrites, ContextReader, rewritePath } from '../../../gateway/execution/rewrites.ts';
 import { TypeConditions } from '../../../gateway/execution/typeConditions.ts';
 import type { FetchDataRewrite } from '../../../gateway/planning/queryPlan.ts';
 import { readSupergraphNames } from '../../../gateway/planning/supergraphNames.ts';
@@ -39,5 +41,44 @@ describe('output rewrites', () => {
       { id: 1 },
       null,
     ]);
+  });
+});
+
+describe('values from context', () => {
+  const read = (path: string[], root: object): unknown[] => {
+    const reader = new ContextReader([{ kind: 'KeyRenamer', path, renameKeyTo: 'ctx' }]);
+    const targets = (root as { media: { author: object }[] }).media.map(({ author }) => author);
+    const values = reader.read(
+      root as ResponseObject,
+      parseFlattenPath(['media', '@', 'author']),
+      conditions,
+    );
+    return targets.map((target) => (values.has(target) ? values.get(target)?.ctx : 'none'));
+  };
+  const root = () => ({
+    title: 'of all',
+    media: [
+      { __typename: 'Book', title: 'of a book', tags: [{ name: 'a' }, { name: 'b' }], author: {} },
+      { __typename: 'Film', title: 'of a film', tags: [], author: {} },
+    ],
+  });
+
+  test.each([
+    ['an object of one type', ['..', '... on Book', 'title'], ['of a book', 'none']],
+    ['an object further above', ['..', '..', 'title'], ['of all', 'of all']],
+    ['each element of a list', ['..', 'tags', 'name'], [['a', 'b'], []]],
+    ['no inherited field', ['..', 'toString'], ['none', 'none']],
+  ])('are those of %s', (_, path, expected) => {
+    expect(read(path, root())).toEqual(expected);
+  });
+
+  test('are found for each of several arguments', () => {
+    const reader = new ContextReader(
+      ['title', '__typename'].map((name) => ({ kind: 'KeyRenamer', path: ['..', name], renameKeyTo: name })),
+    );
+    const author = {};
+    const tree = { media: { __typename: 'Book', title: 'a', author } };
+    const values = reader.read(tree, parseFlattenPath(['media', 'author']), conditions);
+    expect({ ...values.get(author) }).toEqual({ __typename: 'Book', title: 'a' });
   });
 });

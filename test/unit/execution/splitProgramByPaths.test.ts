@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { SelectionSet } from '../../../gateway/operation/selection.ts';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import { entityFetch, rootFetch } from '../../harness/fetchNodes.ts';
 import { enrichmentsAt, normalizeText, schemaOf } from '../../harness/normalize.ts';
@@ -88,6 +89,57 @@ describe('a plan that is split for enrichments', () => {
     expect(running.completedGroups).toEqual([1]);
     await bring(running, 'others', { unused: 1 });
     expect(running.completedGroups).toEqual([1, 0]);
+  });
+
+  test('waits for the fetch of an object whose primary fields the client may not read', async () => {
+    const { root, deferred } = normalizeText(schema, '{ product { name stock } }', { enrichmentOf });
+    const denied = new SelectionSet(
+      root.selections.map((selection) =>
+        selection.kind !== 'Field' || selection.selectionSet === undefined
+          ? selection
+          : {
+              ...selection,
+              selectionSet: new SelectionSet(
+                selection.selectionSet.selections.map((field) =>
+                  field.kind === 'Field' && field.fieldName === 'name' ? { ...field, isDenied: true } : field,
+                ),
+              ),
+            },
+      ),
+    );
+    const running = runPlan(
+      sequence(rootFetch('product{__typename id}'), flattenAt('product', entityFetch('stock'))),
+      { root: denied, groupCount: deferred.length + 1 },
+    );
+    await waitForTurns();
+    expect(running.completedGroups).toEqual([]);
+    await bring(running, 'products', product);
+    expect(running.completedGroups).toEqual([0]);
+  });
+
+  test('sends a mutation after all fetches for the mutation before it', async () => {
+    const mutations = schemaOf(`
+      type Query { product: Product }
+      type Mutation { first: Product second: Product }
+      type Product { id: ID! stock: Int price: Int }
+    `);
+    const { root } = normalizeText(mutations, 'mutation { first { stock price } second { id } }');
+    const mutation = (fields: string) =>
+      rootFetch(fields, { operation: `mutation{${fields}}`, operationKind: 'mutation' });
+    const running = runPlan(
+      sequence(
+        mutation('first{__typename id}'),
+        flattenAt('first', entityFetch('stock')),
+        flattenAt('first', entityFetch('price', { serviceName: 'prices' })),
+        mutation('second{id}'),
+      ),
+      { root },
+    );
+    await bring(running, 'products', { first: { __typename: 'Product', id: '1' } });
+    expect(requestedSubgraphs(running)).toEqual(['products', 'stock']);
+    await bring(running, 'stock', { _entities: [{ stock: 1 }] });
+    await bring(running, 'prices', { _entities: [{ price: 1 }] });
+    expect(requestedSubgraphs(running)).toEqual(['products', 'stock', 'prices', 'products']);
   });
 
   test('has a separate group for an enrichment inside another', async () => {
