@@ -293,6 +293,15 @@ describe('Policies', () => {
     expect(['code', 'both'].map((field) => access.isFieldDenied('Query', field))).toEqual([false, true]);
   });
 
+  test('are not decided for another operation of the document', async () => {
+    const { authorizer, supergraph } = await createAuthorizer(async () => []);
+    const document = parse('query Free { free } query Code { code }');
+    const request = { document, headers: new Map(), requestId: 'r1' };
+    expect(
+      authorizer.accessFor({ ...request, operationName: 'Free' }, undefined, supergraph),
+    ).toBeUndefined();
+  });
+
   test('may be granted to a request without a token, by several deciders together', async () => {
     const { accessFor } = await createAuthorizer(
       async () => ['x'],

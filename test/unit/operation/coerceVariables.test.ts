@@ -53,6 +53,15 @@ describe('coerceVariables', () => {
     expect(reported.at(-1)).toMatch(/Too many errors/);
   });
 
+  test('reports one error if it quotes a very large object, and truncates long names of fields', () => {
+    const unknown = Object.fromEntries(Array.from({ length: 6_000 }, (_, n) => [`k${n}`, 'x'.repeat(200)]));
+    const [first] = messages('$v: In', { v: unknown });
+    expect(first).toMatch(/^Variable "\$v" got invalid value/);
+    const [named] = messages('$v: In', { v: { ['y'.repeat(100_000)]: 1 } });
+    expect(named).toContain(`${'y'.repeat(199)}…`);
+    expect(named?.length).toBeLessThan(1_000);
+  });
+
   test('does not take members of Object.prototype for fields of an input object', () => {
     const named = schemaOf(`
       input Named { constructor: String toString: Int = 3 valueOf: [Named] hasOwnProperty: Anything }

@@ -1,7 +1,9 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
-import { planOperation } from '../../../gateway/operation/planOperation.ts';
+import { createPlannerInput, planOperation } from '../../../gateway/operation/planOperation.ts';
+import { SelectionSet } from '../../../gateway/operation/selection.ts';
 import type { Planner } from '../../../gateway/planning/planner.ts';
+import { normalizeText, schemaOf } from '../../harness/normalize.ts';
 import { loadDemoSupergraph, planDemoOperation } from '../../harness/planDemoOperation.ts';
 
 const supergraph = await loadDemoSupergraph();
@@ -72,5 +74,40 @@ describe('a split that exceeds the time limit', () => {
       [false, false],
       [true, false],
     ]);
+  });
+});
+
+describe('the @defer of a mutation', () => {
+  const schema = schemaOf(
+    'type Query { a: Int } type Mutation { one: Item two: Item } type Item { id: ID name: Int }',
+  );
+  const isDeferPlanned = (query: string, deniedField?: string): boolean => {
+    const { operation, root, deferred } = normalizeText(schema, query);
+    const selections = root.selections.map((selection) =>
+      selection.kind === 'Field' && selection.fieldName === deniedField
+        ? { ...selection, isDenied: true }
+        : selection,
+    );
+    const input = createPlannerInput(operation, { root: new SelectionSet(selections), deferred }, []);
+    return input?.document.includes('@defer') ?? false;
+  };
+
+  test.each([
+    ['one field', 'mutation { one { id ... @defer { name } } }', undefined, true],
+    ['several fields', 'mutation { one { id ... @defer { name } } two { id } }', undefined, false],
+    [
+      'several fields, one of them deferred',
+      'mutation { one { id } ... @defer { two { id } } }',
+      undefined,
+      false,
+    ],
+    [
+      'several fields, one of them denied',
+      'mutation { one { id ... @defer { name } } two { id } }',
+      'two',
+      true,
+    ],
+  ])('is split by the planner only if one field is executed: %s', (_, query, denied, expected) => {
+    expect(isDeferPlanned(query, denied)).toBe(expected);
   });
 });

@@ -82,6 +82,21 @@ test('a condition that is null is refused, also for a known operation', async ()
   expect(await prepareWith('B', { on: null })).toMatchObject({ kind: 'prepared' });
 });
 
+test('a condition of @defer that is left out is another one than false, also for a known operation', async () => {
+  const { supergraph } = await load('beta');
+  const preparer = createPreparer();
+  const document = parse('query ($on: Boolean) { item { name ... @defer(if: $on) { price } } }');
+  const countDeferred = async (variables: Record<string, unknown>): Promise<number> => {
+    const request = { document, operationName: undefined, variables, acceptsIncremental: true };
+    const preparation = await preparer.prepare({ ...request, isOverridden: off }, supergraph);
+    return preparation.kind === 'refused' ? Number.NaN : preparation.operation.deferred.length;
+  };
+  const counts: number[] = [];
+  for (const variables of [{ on: false }, {}, { on: true }, {}, { on: false }])
+    counts.push(await countDeferred(variables));
+  expect(counts).toEqual([0, 1, 1, 1, 0]);
+});
+
 test('an operation is planned once for each combination of the override labels that it depends on', async () => {
   const { supergraph, planRequests } = await load('percent(5)');
   const preparer = createPreparer();

@@ -1,0 +1,114 @@
+import { describe, expect, test } from '@jest/globals';
+import { type ArgumentNode, Kind, parse, parseValue } from 'graphql';
+import type { FetchNode, PlanNode } from '../../../gateway/planning/queryPlan.ts';
+import {
+  PlaceholderFields,
+  type RequiredField,
+  type RequiredUse,
+} from '../../../gateway/planning/requiredArguments.ts';
+import { compositesOf } from '../../../gateway/planning/supergraphDocument.ts';
+import { toSubgraphPlan } from '../../../gateway/planning/toSubgraphPlan.ts';
+import { entityFetch, rootFetch } from '../../harness/fetchNodes.ts';
+import { parallel } from '../../harness/runPlan.ts';
+
+const requiredField = (placeholder: string, currency: string): RequiredField => {
+  const argument: ArgumentNode = {
+    kind: Kind.ARGUMENT,
+    name: { kind: Kind.NAME, value: 'in' },
+    value: parseValue(currency),
+  };
+  return { placeholder, name: 'price', arguments: [argument] };
+};
+const euro = requiredField('_required0_price', 'EUR');
+const dollar = requiredField('_required1_price', 'USD');
+
+/** Without an argument, `price` is in euro. */
+const canonicalArgumentsOf = (_: string, given: readonly ArgumentNode[]): string =>
+  given.map(({ value }) => (value.kind === Kind.ENUM ? value.value : '')).join() || 'EUR';
+
+function convert(node: PlanNode, uses: ReadonlyMap<string, readonly RequiredUse[]> = new Map()): PlanNode {
+  const fields = new Map([euro, dollar].map((field) => [field.placeholder, field]));
+  const required = { fields, uses, canonicalArgumentsOf };
+  const canOverlap = (left: string, right: string): boolean => left === right;
+  return toSubgraphPlan({ kind: 'QueryPlan', node }, required, canOverlap).node as PlanNode;
+}
+
+const fetches = (node: PlanNode): readonly FetchNode[] =>
+  node.kind === 'Fetch' ? [node] : node.kind === 'Parallel' ? node.nodes.flatMap(fetches) : [];
+const operationsOf = (node: PlanNode): string[] =>
+  fetches(node).map(({ operation }) => operation.replace(/\s+/g, ' '));
+
+describe('an input with arguments', () => {
+  test('has its own name where the client selects the same value', () => {
+    expect(operationsOf(convert(rootFetch('product{price _required0_price}')))).toEqual([
+      '{ product { price } }',
+    ]);
+  });
+
+  test.each([
+    [
+      'the client selects another value',
+      [rootFetch('product{price(in:USD) _required0_price}')],
+      'price(in: USD)',
+    ],
+    [
+      'the client selects the same value with other texts',
+      [rootFetch('product{price _required0_price}'), rootFetch('other{price(in:EUR)}')],
+      'price',
+    ],
+    [
+      'a fetch renames fields',
+      [
+        rootFetch('product{price _required0_price}', {
+          outputRewrites: [{ kind: 'KeyRenamer', path: ['x'], renameKeyTo: 'price' }],
+        }),
+      ],
+      'price',
+    ],
+  ])('has an alias where %s', (_, nodes, selected) => {
+    const [first] = operationsOf(convert(parallel(...nodes)));
+    expect(first).toBe(`{ product { ${selected} _required0_price: price(in: EUR) } }`);
+  });
+
+  test('is in input rewrites under the name that representations have', () => {
+    const [fetch] = fetches(
+      convert(
+        entityFetch('a', {
+          inputRewrites: [
+            { kind: 'ValueSetter', path: ['... on Product', '_required0_price'], setValueTo: 1 },
+          ],
+        }),
+      ),
+    );
+    expect(fetch?.inputRewrites).toMatchObject([{ path: ['... on Product', 'price'] }]);
+  });
+
+  test.each([
+    ['one path', 'one', 'Product', 'Product', 2],
+    ['different paths', 'other', 'Product', 'Product', 1],
+    ['types that no object has both of', 'one', 'Book', 'Film', 1],
+  ])('divides a fetch that needs two values of it at %s', (_, path, firstType, secondType, count) => {
+    const uses = new Map([
+      ['stock Product.a', [{ field: euro, path: 'one', typeName: firstType }]],
+      ['stock Product.b', [{ field: dollar, path, typeName: secondType }]],
+    ]);
+    expect(fetches(convert(entityFetch('a b'), uses))).toHaveLength(count);
+  });
+});
+
+test('an input of an interface is defined on its implementations, too, and on no other type', () => {
+  const types = compositesOf(
+    parse(`
+      type Review { media: Media }
+      interface Media { title(lang: String): String }
+      type Book implements Media { title(lang: String): String }
+      type Film { title(lang: String): String }
+    `),
+  );
+  const placeholders = new PlaceholderFields(types, '_required');
+  const fieldSet = placeholders.replace('media { title(lang: "en") }', 'Review', 'reviews Review.text');
+  expect(fieldSet.replace(/\s+/g, ' ')).toBe('media { _required0_title }');
+  const has = (type: string): boolean =>
+    (types.get(type)?.fields ?? []).some(({ name }) => name.value === '_required0_title');
+  expect(['Media', 'Book', 'Film', 'Review'].filter(has)).toEqual(['Media', 'Book']);
+});
