@@ -127,6 +127,20 @@ describe('entity fetches of several clients in one event loop turn', () => {
     expect(other.results).toEqual([answered(undefined, [{ entry: two, entityIndex: 1, path: [] }])]);
   });
 
+  test.each([
+    ['too few', [{ stock: 1 }], [{ message: 'two', path: ['_entities', 1] }]],
+    ['too many', [{ stock: 1 }, { stock: 2 }, { stock: 3 }], undefined],
+  ])('fail when the subgraph returns %s', async (_, entities, errors) => {
+    const { client, requests } = started();
+    const calls = [createFetchCall(['1']), createFetchCall(['2'])];
+    for (const call of calls) send(requests, call);
+    await waitForTurns(2);
+    client.calls[0]?.answer({ data: { _entities: entities }, errors });
+    await waitForTurns(2);
+    const failed = { kind: 'failed', error: expect.objectContaining({ code: 'SUBGRAPH_INVALID_RESPONSE' }) };
+    expect(calls.map(({ results }) => results)).toEqual([[failed], [failed]]);
+  });
+
   test('get separate objects, which other requests do not modify', async () => {
     const { client, requests } = started();
     const one = createFetchCall(['1'], {

@@ -72,6 +72,25 @@ describe('the order of fetches', () => {
     expect(runPlan({ kind: 'Parallel', nodes: [] }).completedGroups).toEqual([0]);
   });
 
+  test('equal root fetches below the root are sent for each object, after each mutation', async () => {
+    const rename = (alias: string) =>
+      rootFetch('', { operation: `mutation{${alias}:rename{query{id}}}`, operationKind: 'mutation' });
+    const { client, execution } = runPlan(
+      sequence(
+        rename('a'),
+        flattenAt('a.query', rootFetch('name', { serviceName: 'others' })),
+        rename('b'),
+        flattenAt('b.query', rootFetch('name', { serviceName: 'others' })),
+      ),
+    );
+    const answers = [{ a: { query: {} } }, { name: 'first' }, { b: { query: {} } }, { name: 'second' }];
+    for (const [number, data] of answers.entries()) {
+      client.calls[number]?.answer({ data });
+      await waitForTurns();
+    }
+    expect(execution.tree).toEqual({ a: { query: { name: 'first' } }, b: { query: { name: 'second' } } });
+  });
+
   test('a root fetch below the root is sent for an object, and not for null', async () => {
     for (const [payload, sent] of [
       [{ id: '1' }, ['products', 'others']],

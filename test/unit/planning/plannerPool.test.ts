@@ -64,16 +64,18 @@ function open(changed: Partial<PlannerPoolLimits> = {}) {
   const threads = [new HeldThread()];
   const failures: unknown[] = [];
   let failure: Error | undefined;
+  let starting: Promise<void> | undefined;
   const pool = new PlannerPool({
     limits: { ...limits, ...changed },
     timers,
     initialThread: threads[0] as HeldThread,
     onThreadFailure: (cause) => failures.push(cause),
-    startThread: () => {
-      if (failure !== undefined) return Promise.reject(failure);
+    startThread: async () => {
+      if (failure !== undefined) throw failure;
       const thread = new HeldThread();
       threads.push(thread);
-      return Promise.resolve(thread);
+      if (starting !== undefined) await starting;
+      return thread;
     },
   });
   return {
@@ -84,6 +86,12 @@ function open(changed: Partial<PlannerPoolLimits> = {}) {
     thread: (index: number) => threads[index] as HeldThread,
     failToStart: (error: Error | undefined) => {
       failure = error;
+    },
+    /** From now on threads start when the returned function is called. */
+    holdStarts: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      starting = promise;
+      return resolve;
     },
     plan: (document: string) => pool.plan({ document, shouldSplitDefer: false }),
     /** Ends the pause before the next start. Returns its length in milliseconds. */
@@ -160,7 +168,9 @@ describe('a slow plan', () => {
     timers.fire(60_000);
     timers.fire(60_000);
     await waitForTurns();
-    expect(threads.filter(({ isEnded }) => !isEnded)).toHaveLength(1);
+    // The other one stays, and is not replaced either.
+    expect(threads.map(({ isEnded }) => isEnded)).toEqual(expect.arrayContaining([true, false]));
+    expect(threads).toHaveLength(2);
   });
 
   test('starts a second thread immediately for a later request', async () => {
@@ -209,6 +219,40 @@ describe('a planner thread', () => {
     expect(threads).toHaveLength(2);
     void plan('next');
     expect(underWay()).toEqual([undefined, 'next']);
+  });
+
+  test('that has ended gets no operation, although its end is still to be reported', async () => {
+    const { plan, thread, underWay } = open();
+    thread(0).isEnded = true;
+    void plan('next');
+    await waitForTurns();
+    expect(underWay()).toEqual([undefined, 'next']);
+  });
+
+  test('that starts while the pool is closed is ended', async () => {
+    const { pool, plan, thread, threads, holdStarts } = open();
+    const start = holdStarts();
+    void plan('hostile');
+    await thread(0).finish({ kind: 'lost', reason: { kind: 'time' } });
+    const closed = pool.close();
+    start();
+    await closed;
+    expect(threads.map(({ isEnded }) => isEnded)).toEqual([true, true]);
+  });
+
+  test('that could not be started is not needed any more when the queue is empty after the pause', async () => {
+    const { plan, timers, thread, threads, failToStart } = open();
+    for (const document of ['slow', 'quick']) void plan(document);
+    failToStart(new Error('no memory'));
+    timers.fire(250);
+    await waitForTurns();
+    failToStart(undefined);
+    await thread(0).finish();
+    await thread(0).finish();
+    const [pauseMs = Number.NaN] = timers.pendingMs();
+    timers.fire(pauseMs);
+    await waitForTurns();
+    expect(threads).toHaveLength(1);
   });
 
   test('that exits by itself is replaced after a pause, whether it was planning or idle', async () => {

@@ -152,6 +152,21 @@ test('a stream that is cut while its last payload is shaped ends with hasNext: f
   expect(started.ends).toBe(1);
 });
 
+test('a stream that is cut while a payload of its first batch is shaped still has the first payload', async () => {
+  const started = await start();
+  const { response, shaper } = started;
+  await started.bring('b');
+  await started.bring('a');
+  const payloads = await started.payloads();
+  const fragment = shaper.shapeFragment.bind(shaper);
+  shaper.shapeFragment = (...args) => {
+    response.endEarly();
+    return fragment(...args);
+  };
+  expect(await payloads.next()).toEqual({ done: false, value: [first, '{"hasNext":false}'] });
+  expect(await payloads.next()).toEqual({ done: true, value: undefined });
+});
+
 test('a stream whose payload cannot be created throws, and ends', async () => {
   const started = await start();
   await started.bring('a');

@@ -23,6 +23,7 @@ test.each([
   ['an object, which costs 1', '{ product { id } }', { product: { id: '1' } }, 1],
   ['the weight of a field', '{ product { stock } }', { product: { stock: 2 } }, 4],
   ['no weight for a field that is null', '{ product { stock } }', { product: { stock: null } }, 1],
+  ['the weight of a field with an alias', '{ product { left: stock } }', { product: { left: 2 } }, 4],
   ['the weight of a type', '{ product { seller { name } } }', { product: { seller: { name: 'A' } } }, 21],
   ['every element of nested lists', '{ products { id } }', { products: [[{}, null, {}], null, [{}]] }, 3],
   ['each alias', '{ a: product { id } b: product { id } }', { a: {}, b: {} }, 2],

@@ -174,6 +174,11 @@ describe('header rules', () => {
       { 'x-acme-two': '2' },
     ],
     ['a removed header stays removed', [{ remove: 'x-a' }, { forward: 'x-a' }], {}],
+    [
+      'a removed header stays removed beside others of the client',
+      [{ remove: 'x-a' }, { forward: 'x-a' }, { forward: 'x-b' }],
+      { 'x-b': 'b' },
+    ],
     ['a removed header can be set', [{ remove: 'x-a' }, { set: 'x-a', value: 'new' }], { 'x-a': 'new' }],
     [
       'the last of two rules for one header counts',
@@ -267,6 +272,7 @@ describe('header rules', () => {
       [],
     );
     expect(behind([{ set: 'cookie', value: '' }, { forward: 'x-a' }])).toEqual(['authorization', 'x-a']);
+    expect(behind([{ remove: 'cookie' }, { forward: 'cookie' }])).toEqual(['authorization']);
     expect(behind([{ set: 'x-user', claim: 'sub' }], ['authorization', 'cookie'])).toEqual(['*']);
     expect(behind([{ forwardMatching: '^x-' }], ['authorization', 'cookie'])).toEqual(['*']);
   });

@@ -316,6 +316,27 @@ describe('a hedged query', () => {
     expect(await codeOf(answer)).toBe('answered');
   });
 
+  test('gets its first response, and no second attempt, when the circuit has opened meanwhile', async () => {
+    const { counts, observer } = countResends();
+    await using fixture = createClientFixture(subgraph.url, { at: { hedge, breaker }, observer });
+    let release = (): void => {};
+    subgraph.enqueueScripts(
+      ({ respond }) => {
+        release = () => respond({ body: JSON.stringify(ok) });
+      },
+      withStatus(500),
+      withStatus(500),
+    );
+    const slow = fixture.send();
+    await subgraph.waitForRequests(1);
+    await Promise.all(['b', 'c'].map((body) => fixture.send({ body }).outcome));
+    expect(fixture.client.states()).toMatchObject([{ circuit: 'open' }]);
+    fixture.clock.advance(30);
+    release();
+    expect(await codeOf(slow)).toBe('answered');
+    expect([subgraph.requests.length, counts.hedges]).toEqual([3, 0]);
+  });
+
   test.each([
     ['a mutation', { kind: 'mutation' }, {}],
     ['a query without a free slot', {}, { concurrency: { max: 1, queue: 1 } }],
