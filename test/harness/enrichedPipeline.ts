@@ -15,7 +15,7 @@ import { createPlannerDouble } from './plannerDouble.ts';
 
 const apiSdl = `
   directive @defer(label: String, if: Boolean! = true) on FRAGMENT_SPREAD | INLINE_FRAGMENT
-  type Query { products: [Product] }
+  type Query { products: [Product] matrix: [[Product!]]! }
   type Product { id: ID! stock: Int advice: Advice rating: Int! }
   type Advice { text: String! }
 `;
@@ -23,7 +23,7 @@ const apiSdl = `
 const federation = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])';
 
 const catalog = parse(`${federation}
-  type Query { products: [Product] }
+  type Query { products: [Product] matrix: [[Product!]]! }
   type Product @key(fields: "id") { id: ID! }
 `);
 
@@ -60,12 +60,15 @@ interface EnrichedPipelineOptions {
   readonly annotationsOf?: (call: FetchCall) => CacheAnnotations;
   /** Ids of the products. */
   readonly ids?: readonly string[];
+  /** The root field whose products the entity fetches are for. Default: `products`. */
+  readonly root?: 'products' | 'matrix';
 }
 
 /** A pipeline for `{ products { id … } }` whose enrichments have a budget of 0 ms. It only records jobs; the test runs
  *  them. */
 export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): EnrichedPipeline {
   const { enrichment, fetches = ['advice { text }'], annotationsOf, ids = ['1', '2'] } = options;
+  const { root = 'products' } = options;
   const enqueued: EnqueuedJob[] = [];
   const outcomes: string[] = [];
   const latencies: string[] = [];
@@ -100,12 +103,12 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
   const node: PlanNode = {
     kind: 'Sequence',
     nodes: [
-      fetchOf('catalog', 'query { products { __typename id } }'),
+      fetchOf('catalog', `query { ${root} { __typename id } }`),
       {
         kind: 'Parallel',
         nodes: fetches.map((selections) => ({
           kind: 'Flatten',
-          path: ['products', '@'],
+          path: root === 'products' ? ['products', '@'] : ['matrix', '@', '@'],
           node: fetchOf(
             'extras',
             `query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { ${selections} } } }`,
@@ -142,7 +145,12 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
           'catalog',
           buildSubgraphSchema({
             typeDefs: catalog,
-            resolvers: { Query: { products: () => ids.map((id) => ({ id })) } },
+            resolvers: {
+              Query: {
+                products: () => ids.map((id) => ({ id })),
+                matrix: () => [ids.map((id) => ({ id }))],
+              },
+            },
           }),
         ],
         [

@@ -213,6 +213,24 @@ describe('a Defer node', () => {
     expect(completedGroups).toEqual([0, 2, 1]);
   });
 
+  test('starts a block without dependencies after what precedes the node', async () => {
+    const { client, completedGroups } = runPlan(
+      sequence(rootFetch('first'), {
+        kind: 'Defer',
+        primary: {},
+        deferred: [
+          { depends: [], label: '1', queryPath: [], node: rootFetch('after', { serviceName: 'others' }) },
+        ],
+      }),
+      { groupCount: 2 },
+    );
+    await waitForTurns();
+    expect(client.calls).toHaveLength(1);
+    client.calls[0]?.answer({ data: { first: 1 } });
+    await waitForTurns();
+    expect([completedGroups, client.calls[1]?.request.subgraph]).toEqual([[0], 'others']);
+  });
+
   test('waits in a block for all parts of a fetch that was divided', async () => {
     const { client, completedGroups } = runPlan(
       {

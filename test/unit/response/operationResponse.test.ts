@@ -65,3 +65,32 @@ test('a client that disconnects between two payloads gets a last payload', async
   expect(await last).toEqual({ done: false, value: ['{"hasNext":false}'] });
   gate.open();
 });
+
+describe('a response that cannot be sent without a pending field', () => {
+  // A list inside a list has no object that the field could be delivered for.
+  const query = '{ matrix { id rating } }';
+
+  test('waits for the field beyond its budget, has no token, and lists its stale values', async () => {
+    const staleness = { ageMs: 20, reason: 'revalidating' } as const;
+    const shop = createEnrichedPipeline({
+      root: 'matrix',
+      fetches: ['rating'],
+      annotationsOf: ({ shape }) => (shape.isEntityFetch ? {} : { stale: new Map([['matrix', staleness]]) }),
+    });
+    const gate = shop.holdFetches();
+    let isSent = false;
+    const response = shop.pipeline.execute(query).finally(() => {
+      isSent = true;
+    });
+    await gate.waitForArrivals();
+    await waitForTurns(5);
+    expect(isSent).toBe(false);
+    gate.open();
+    const products = ['1', '2'].map((id) => ({ id, rating: Number(id) * 2 }));
+    expect(await response).toEqual({
+      data: { matrix: [products] },
+      extensions: { tributary: { stale: [{ path: ['matrix'], ...staleness }] } },
+    });
+    expect(shop.enqueued).toEqual([]);
+  });
+});
