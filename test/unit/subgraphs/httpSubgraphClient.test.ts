@@ -288,6 +288,19 @@ describe('a response of a subgraph', () => {
   });
 });
 
+test('a result that a hook returns replaces a failed response, as a successful one', async () => {
+  await using under = createClientFixture(subgraph.url, {
+    hooks: { afterResponse: async ({ status }) => (status === 503 ? JSON.stringify(ok) : undefined) },
+  });
+  subgraph.enqueueScripts(
+    answering(503, '<html>', { 'content-type': 'text/html' }),
+    json({ data: { n: 1 } }),
+  );
+
+  expect(await under.send().outcome).toEqual(okResponse);
+  expect(await under.send().outcome).toEqual({ ...okResponse, data: { n: 1 } });
+});
+
 describe('a failed call', () => {
   const invalid = (cause: unknown): unknown => ({
     code: 'SUBGRAPH_INVALID_RESPONSE',
