@@ -289,7 +289,9 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
     if (this.#attempts.length === 1) this.#state = reading;
     attempt.read(response, (first) => {
       const end = attempt.endWith(first);
-      if (!isSuccess && this.#continuesAfter(attempt, end)) return;
+      // A hook may have replaced the result of a failed response.
+      const isFailure = !isSuccess && (first instanceof Error || first.failureStatus !== undefined);
+      if (isFailure && this.#continuesAfter(attempt, end)) return;
       if (first instanceof Error) this.#failWaiters(this.#finish(first.code, end), first);
       else deliverToAll(this.#finish('answered', end), first, response, this.#options.onReceiverFault);
     });

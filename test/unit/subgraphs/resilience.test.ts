@@ -14,6 +14,7 @@ import {
   type ScriptedSubgraph,
   startScriptedSubgraph,
 } from '../../harness/scriptedSubgraph.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
 import { waitUntil } from '../../harness/waitUntil.ts';
 import { type ClientFixture, createClientFixture, type SentRequest } from './clientFixture.ts';
 
@@ -109,6 +110,22 @@ describe('a query', () => {
     fixture.clock.advance(50);
     expect(await answer.outcome).toMatchObject({ data: ok.data });
     expect(subgraph.requests.length).toBe(2);
+  });
+
+  test('is not sent again after a failed response whose result a hook has replaced', async () => {
+    const events: SubgraphCallEvent[] = [];
+    await using fixture = createClientFixture(subgraph.url, {
+      at: { retry },
+      hooks: { afterResponse: async () => JSON.stringify(ok) },
+      onCall: (event) => events.push(event),
+    });
+    subgraph.setDefaultScript(withStatus(503));
+    const answer = fixture.send();
+    await untilEnded(events, 1);
+    await waitForTurns();
+    expect(answer.callCount()).toBe(1);
+    expect(await answer.outcome).toMatchObject({ data: ok.data });
+    expect(fixture.clock.activeTimerCount).toBe(0);
   });
 
   test('is sent again with the time that is left', async () => {
