@@ -732,3 +732,20 @@ test('the source of a field that was not fetched, because no fetch brings its in
   expect(client.calls).toHaveLength(1);
   expect(execution.sourceOf('product.stock', product)).toEqual({ path: 'product.stock', subgraph: 'stock' });
 });
+
+test.each([
+  ['none of its strings needs an escape sequence', true, true, true],
+  ['a string of a root field needs one', false, true, false],
+  ['a string of an entity needs one', true, false, false],
+])('the response tree knows whether %s', async (_, ofRoot, ofEntity, expected) => {
+  const { client, execution } = runPlan(
+    sequence(rootFetch('product{__typename id}'), flattenAt('product', entityFetch('stock'))),
+  );
+  client.calls[0]?.answer({ data: { product: products('1')[0] }, isEscapeFree: ofRoot });
+  await waitForTurns();
+  client.calls[1]?.answer({ data: { _entities: [{ stock: 1 }] }, isEscapeFree: ofEntity });
+  await waitForTurns();
+  expect(execution.isEscapeFree).toBe(expected);
+  execution.addToTree({ __schema: { description: '"quoted"' } });
+  expect(execution.isEscapeFree).toBe(false);
+});
