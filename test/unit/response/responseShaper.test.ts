@@ -58,7 +58,7 @@ test('an error without a path beside complete data of a deferred fragment in a l
   });
   await waitForTurns();
   const { fragment } = instances[0] as DeferredInstance;
-  const { results } = await resolveInSlices(shaper.shapeFragment(1, fragment.own, instances));
+  const { results } = await resolveInSlices(shaper.shapeFragment(1, fragment.own, instances, false));
   expect(results.map(({ data }) => ({ ...(data as object) }))).toEqual([{ stock: 1 }, { stock: 2 }]);
   expect(results.map(({ errors }) => errors)).toEqual([
     [{ message: 'slow', path: ['products'], extensions: { code: 'SUBGRAPH_ERROR' } }],
