@@ -97,7 +97,7 @@ describe('the manifest of trusted documents', () => {
     expect(await nextLine()).toEqual([
       'error',
       refused,
-      { problems: [`${file} does not exist. Name an existing file.`] },
+      { problems: [`${file} does not exist. Name an existing file in UTF-8.`] },
     ]);
     expect(idsOf(feature)).toEqual(['a', 'b']);
 
@@ -214,7 +214,7 @@ describe('the manifest of trusted documents', () => {
 
 describe('a gateway with a manifest that cannot be used', () => {
   test.each([
-    ['missing', undefined, 'FILE does not exist. Name an existing file.'],
+    ['missing', undefined, 'FILE does not exist. Name an existing file in UTF-8.'],
     [
       'broken',
       '{ "a": "query (" }',

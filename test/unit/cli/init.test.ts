@@ -847,7 +847,7 @@ subscription: { mode: { callback: { public_url: 'ftp://g.test/callback', subgrap
     });
     const config = parseConfig(parseYaml(read()));
     await expect(loadTrustedDocuments({ config, log: console, timers: systemTimers })).rejects.toThrow(
-      'persisted-query-manifest.json does not exist. Name an existing file.',
+      'persisted-query-manifest.json does not exist. Name an existing file in UTF-8.',
     );
   });
 
