@@ -12,7 +12,8 @@ import type {
 } from './subscriptionSource.ts';
 
 /** Creates a source for `graphql-transport-ws`. Subscriptions with equal endpoint, forwarded headers and connection
- *  parameters share a socket, except large ones with small ones. Its handshake has the `x-request-id` and trace headers of the subscription that opened it.
+ *  parameters share a socket, except large ones with small ones. Its handshake has the `x-request-id` and trace headers of
+ *  the subscription that opened it.
  *
  *  The payload of `connection_init` holds the connection parameters, and the forwarded headers as an object under
  *  `headers`. The handshake has the forwarded headers too. */
