@@ -162,9 +162,12 @@ class CostCompiler {
         : this.ofSelections(field.selectionSet, type, childSizes);
     const isList = isListType(getNullableType(definition.type));
     const ownSize = ownSizes.length === 0 ? otherwise : maximum(ownSizes);
-    return sum([
-      product(isList ? ownSize : 1, sum([weight, selected])),
-      ...this.#ofArguments(field, definition, owners),
+    // A negative weight makes its field cheaper, and no other one: clients could select it to pay for those.
+    return maximum([
+      sum([
+        product(isList ? ownSize : 1, sum([weight, selected])),
+        ...this.#ofArguments(field, definition, owners),
+      ]),
     ]);
   }
 
@@ -258,8 +261,9 @@ function sizeByRule(
     const given = present.filter(({ isGiven }) => isGiven);
     const used = given.length > 0 ? given : present;
     if (rule.requiresOneSlicingArgument && canSlice && used.length !== 1) run.unslicedField ??= coordinate;
-    const sizes = used.flatMap(({ value }) => (typeof value === 'number' ? value : []));
-    return sizes.length > 0 ? Math.max(0, ...sizes) : otherwise;
+    // Some servers return the whole list for a negative number.
+    const sizes = used.flatMap(({ value }) => (typeof value === 'number' && value >= 0 ? value : []));
+    return sizes.length > 0 ? Math.max(...sizes) : otherwise;
   };
   if (field.arguments?.some(({ value }) => hasVariable(value)) === true) return size;
   const run = runWithoutVariables();

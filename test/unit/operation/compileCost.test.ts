@@ -188,7 +188,35 @@ describe('the estimated cost of an operation', () => {
     const open = `related @include(if: $yes) { `;
     const text = `query($n: Int, $yes: Boolean!) { search(first: $n) { ${open.repeat(90)} id ${'}'.repeat(90)} } }`;
     expect(costOf(text, { n: size, yes: true })).toBe(Number.MAX_SAFE_INTEGER);
-    expect(costOf('{ search(first: -5) { id } }')).toBe(0);
+  });
+
+  test('counts a negative size as none, because servers may return the whole list for it', () => {
+    expect(costOf('{ search(first: -1) { id } }')).toBe(50);
+    expect(costOf('query($n: Int) { search(first: $n) { id } }', { n: -1 })).toBe(50);
+    expect(costOf('{ any(first: -1, last: 4) { id } }')).toBe(4);
+    expect(costOf('{ search(first: 0) { id } }')).toBe(0);
+  });
+
+  test('a negative weight makes no other field cheaper', () => {
+    const negative = parse(`
+      schema @link(url: "https://specs.apollo.dev/cost/v0.1", import: ["@cost", "@listSize"]) { query: Query }
+      type Query {
+        cheap(first: Int, fast: Boolean @cost(weight: -9)): [Item] @listSize(slicingArguments: ["first"])
+        dear: Int @cost(weight: 100)
+      }
+      type Item { id: ID @cost(weight: -3) size: Int @cost(weight: 5) }
+    `);
+    const document = parse(
+      'query($n: Int) { cheap(first: $n) { id } one: cheap(first: 5) { id size } fast: cheap(first: 3, fast: true) { size } dear }',
+    );
+    const estimateCost = compileCost({
+      schema: buildASTSchema(negative, { assumeValidSDL: true }),
+      document,
+      operation: document.definitions[0] as OperationDefinitionNode,
+      rules: readCostRules(negative),
+      listSize: 10,
+    });
+    expect(estimateCost({ n: 20 }).cost).toBe(20 * 1 + 5 * (1 + 5) + (3 * (1 + 5) - 9) + 100);
   });
 });
 
