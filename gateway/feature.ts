@@ -122,6 +122,9 @@ export interface FeatureContext {
   openStream(clientKey: string, weight?: number): () => void;
   /** For requests that are not operations. Operations have a `RequestContext`. */
   readonly authentication: Authentication;
+  /** Client headers that decide whose private values a request may read, for `Vary`: `*` if the application decides, because
+   *  what it reads cannot be named. */
+  readonly identityHeaders: readonly string[];
   /** `undefined` if tracing is off. */
   readonly tracing?: Tracing | undefined;
   /** Makes an unguessable id that names this worker, where several share the port. */

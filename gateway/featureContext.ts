@@ -1,5 +1,10 @@
 import { type Authentication, HeaderAuthentication } from './admission/authentication/authentication.ts';
-import { checkIdentities, createIdentityReader, type ReadIdentity } from './admission/identity.ts';
+import {
+  checkIdentities,
+  createIdentityReader,
+  identityHeadersOf,
+  type ReadIdentity,
+} from './admission/identity.ts';
 import type { FeatureContext } from './feature.ts';
 import { createSchemaAccess } from './subgraphs/schemaAccess.ts';
 import type { SubgraphCertificates } from './subgraphs/subgraphCertificates.ts';
@@ -36,6 +41,7 @@ export async function createFeatureContext(options: FeatureContextOptions): Prom
     schemaAccessOf: createSchemaAccess(config, certificates),
     openStream: (clientKey, weight) => openStreams.open(clientKey, weight),
     authentication: await createAuthentication(),
+    identityHeaders: options.readIdentity === undefined ? identityHeadersOf(config.security) : ['*'],
     newId: createIdGenerator(worker?.name),
   };
 

@@ -45,18 +45,29 @@ export function createIdentityReader({
   };
 }
 
-const isText = (value: unknown): boolean => typeof value === 'string';
+/** Client headers that decide whose private values a request may read. */
+export function identityHeadersOf({
+  identity,
+  jwt,
+}: Pick<GatewayConfig['security'], 'identity' | 'jwt'>): readonly string[] {
+  if (identity?.header !== undefined) return [identity.header];
+  if (jwt === undefined) return ['authorization'];
+  return jwt.cookie === '' ? [jwt.header] : [jwt.header, 'cookie'];
+}
+
+const isOptionalName = (value: unknown): boolean =>
+  value === undefined || (typeof value === 'string' && value !== '');
 const clientChecks = {
-  identity: [(value) => value === undefined || isText(value), 'text or undefined'],
-  tokenOwner: [(value) => value === undefined || isText(value), 'text or undefined'],
-  clientKey: [isText, 'text'],
+  identity: [isOptionalName, 'non-empty text or undefined'],
+  tokenOwner: [isOptionalName, 'non-empty text or undefined'],
+  clientKey: [(value) => typeof value === 'string', 'text'],
   claims: [(value) => value === undefined || isObject(value), 'an object or undefined'],
   expiresAt: [(value) => value === undefined || typeof value === 'number', 'a number or undefined'],
 } as const satisfies Record<keyof ClientIdentity, readonly [(value: unknown) => boolean, string]>;
 const checkedMembers = Object.keys(clientChecks) as readonly (keyof ClientIdentity)[];
 
-/** Checks what an application's function returns, for programs in JavaScript. The `null` of a client that is not logged in,
- *  for example, would be an identity that all of these clients share.
+/** Checks what an application's function returns. The `null` or the empty text of clients that are not logged in, for example,
+ *  would be an identity that all of these clients share.
  *  The returned function throws a `TypeError` that names the mistake. */
 export function checkIdentities(readIdentity: ReadIdentity): ReadIdentity {
   return (headers, address, token) => {

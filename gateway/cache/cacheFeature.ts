@@ -45,7 +45,7 @@ export class CacheFeature implements Feature {
 
   constructor(context: FeatureContext) {
     this.#context = context;
-    const { config, log, metrics, timers, now } = context;
+    const { config, identityHeaders, log, metrics, timers, now } = context;
     const problems: StoreProblems = new ProblemLog({ log, now, message: 'The cache store has a problem' });
     const store = createStore(config, { problems, timers, now });
     const observer = new CacheMetrics({
@@ -56,7 +56,9 @@ export class CacheFeature implements Feature {
     this.#problems = problems;
     this.#store = store;
     this.#observer = observer;
-    this.#cache = new FetchCache(createFetchCacheOptions({ config, store, observer, log, timers, now }));
+    this.#cache = new FetchCache(
+      createFetchCacheOptions({ config, identityHeaders, store, observer, log, timers, now }),
+    );
     this.#usages = new RuleUsages({ log, now });
     this.#events = this.#createEvents();
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { ReadIdentity } from '../../gateway/admission/identity.ts';
 import { type CachedShop, startCachedShop } from '../harness/cachedShop.ts';
 import { startTokenIssuer } from '../harness/tokenIssuer.ts';
 
@@ -117,6 +118,21 @@ describe('Private values', () => {
       expect(headers.get('vary')).toBe('accept-encoding, accept, authorization, cookie');
     }
     expect(shop.people.calls).toHaveLength(3);
+  });
+
+  test('are not reused by caches of clients if the application reads who sent a request', async () => {
+    const readIdentity: ReadIdentity = (headers) => {
+      const user = headers.get('x-session');
+      return { identity: user, tokenOwner: user, clientKey: user ?? 'anonymous' };
+    };
+    await using shop = await startCachedShop({
+      cache: { rules },
+      config: { subgraphs: { all: { headers: { forward: [] } } } },
+      dependencies: { readIdentity },
+    });
+    const { headers } = await shop.execute(query, { headers: { 'x-session': 'a' } });
+    expect(headers.get('cache-control')).toBe('private, max-age=60');
+    expect(headers.get('vary')).toBe('*');
   });
 
   test('are refreshed for the identity of the request when they are stale', async () => {

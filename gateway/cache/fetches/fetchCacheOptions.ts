@@ -11,6 +11,7 @@ import type { FetchCacheOptions } from './fetchCache.ts';
 /** The options of the fetch cache, from the configuration. */
 export function createFetchCacheOptions({
   config,
+  identityHeaders,
   store,
   observer,
   log,
@@ -18,6 +19,7 @@ export function createFetchCacheOptions({
   now,
 }: {
   readonly config: GatewayConfig;
+  readonly identityHeaders: readonly string[];
   readonly store: CacheStore;
   readonly observer: CacheObserver;
   readonly log: Logger;
@@ -34,7 +36,7 @@ export function createFetchCacheOptions({
     tagLimits: config.cache.answerTags,
     maxEntrySize: config.cache.maxEntrySize,
     ignoredHeaders,
-    headerNames: memoizeHeaderNames(config, ignoredHeaders),
+    headerNames: memoizeHeaderNames(config, identityHeaders, ignoredHeaders),
     refreshTimeoutMs: (subgraph) => policyOf(subgraph).timeouts.deadline,
     refreshBackoffMs: config.cache.refreshPause,
     ignoresNoStore: (subgraph) => ignoresNoStore.has(subgraph),
@@ -49,13 +51,13 @@ const noHeaders: ReadonlySet<string> = new Set();
 /** Returns the same array for the same subgraph and scope, so that lists can be compared by identity. */
 function memoizeHeaderNames(
   config: GatewayConfig,
+  identityHeaders: readonly string[],
   ignored: ReadonlySet<string>,
 ): (subgraph: string, scope: CacheScope) => readonly string[] {
   const listsByScope: Readonly<Record<CacheScope, Map<string, readonly string[]>>> = {
     PUBLIC: new Map(),
     PRIVATE: new Map(),
   };
-  const identityHeaders = identityHeadersOf(config.security);
   const rulesOf = createHeaderRules(config);
   return (subgraph, scope) => {
     const lists = listsByScope[scope];
@@ -68,11 +70,4 @@ function memoizeHeaderNames(
     }
     return names;
   };
-}
-
-/** Client headers that decide whose private values a request may read. */
-function identityHeadersOf({ identity, jwt }: GatewayConfig['security']): readonly string[] {
-  if (identity?.header !== undefined) return [identity.header];
-  if (jwt === undefined) return ['authorization'];
-  return jwt.cookie === '' ? [jwt.header] : [jwt.header, 'cookie'];
 }

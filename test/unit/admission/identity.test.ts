@@ -144,17 +144,22 @@ describe('the function of an application that reads who sent a request', () => {
     [
       'the identity null',
       { ...client, identity: null },
-      'returned an object whose `identity` is not text or undefined',
+      'returned an object whose `identity` is not non-empty text or undefined',
     ],
     [
       'the identity 7',
       { ...client, identity: 7 },
-      'returned an object whose `identity` is not text or undefined',
+      'returned an object whose `identity` is not non-empty text or undefined',
+    ],
+    [
+      'an empty identity',
+      { ...client, identity: '' },
+      'returned an object whose `identity` is not non-empty text or undefined',
     ],
     [
       'the owner null',
       { ...client, tokenOwner: null },
-      'returned an object whose `tokenOwner` is not text or undefined',
+      'returned an object whose `tokenOwner` is not non-empty text or undefined',
     ],
     [
       'the claims null',
