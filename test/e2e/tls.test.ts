@@ -74,6 +74,40 @@ test('a changed certificate that cannot be used is logged, and the one from befo
   socket.destroy();
 });
 
+test.each([
+  ['a query by GET', { cookie: 'session=1' }, 400],
+  [
+    'a WebSocket',
+    {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+      'sec-websocket-protocol': 'graphql-transport-ws',
+    },
+    403,
+  ],
+])(
+  'a page without TLS is of another origin than the listener: it may not send %s',
+  async (_, headers, refused) => {
+    await using certificates = await writeCertificate(first);
+    await using server = await startScriptedServer(undefined, { listen: { tls: certificates.files } });
+    const statusFor = async (origin: string): Promise<number | undefined> => {
+      const socket = await open(server.url);
+      const sent = request(`${server.url}?query=%7B%20greeting%20%7D`, {
+        createConnection: () => socket,
+        headers: { host: 'shop.example', origin, ...headers },
+      });
+      sent.end();
+      const [response] = await Promise.race([once(sent, 'response'), once(sent, 'upgrade')]);
+      socket.destroy();
+      return response.statusCode;
+    };
+    expect(await statusFor('http://shop.example')).toBe(refused);
+    expect(await statusFor('https://shop.example')).toBe(refused === 403 ? 101 : 200);
+  },
+);
+
 test('with listen.tls.ca, only clients with a certificate of that authority are served', async () => {
   await using certificates = await writeCertificate(first);
   const ca = await certificates.writeAuthority(authority);

@@ -68,12 +68,15 @@ export function corsOptionsOf({ security: { cors, jwt }, contracts, subgraphs }:
 
 /** Which pages may use the gateway in a browser: those of its own origin and those that `security.cors` allows. */
 export class CorsPolicy {
+  readonly #hasTls: boolean;
   readonly #names: ReadonlySet<string>;
   readonly #wildcards: readonly { readonly scheme: string; readonly suffix: string }[];
   readonly #readableHeaders: Readonly<Record<string, string>>;
   readonly #preflightHeaders: Readonly<Record<string, string>>;
 
-  constructor(options: CorsOptions | undefined) {
+  /** `hasTls`: the listener has TLS. Otherwise, a proxy in front of it may have. */
+  constructor(options: CorsOptions | undefined, hasTls = false) {
+    this.#hasTls = hasTls;
     const {
       origins = [],
       credentials = false,
@@ -98,7 +101,7 @@ export class CorsPolicy {
 
   classify({ origin, host }: IncomingHttpHeaders): RequestOrigin {
     if (origin === undefined) return 'unknown';
-    if (isSameHost(origin, host)) return 'same';
+    if (isSameHost(origin, host) && !this.#isWithoutTls(origin)) return 'same';
     if (this.#isListed(origin)) return 'listed';
     return this.#names.has('*') ? 'any' : 'foreign';
   }
@@ -119,6 +122,11 @@ export class CorsPolicy {
     const allowed = this.responseHeaders(headers.origin);
     if (allowed['access-control-allow-origin'] === undefined) return undefined;
     return { ...allowed, 'access-control-allow-methods': methods, ...this.#preflightHeaders };
+  }
+
+  /** Whether the page was loaded without TLS although the listener has TLS: an attacker on the network can have changed it. */
+  #isWithoutTls(origin: string): boolean {
+    return this.#hasTls && !origin.startsWith('https:');
   }
 
   #isListed(origin: string): boolean {

@@ -153,7 +153,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const authentication = options.authentication ?? new HeaderAuthentication(createIdentityReader());
   const { tokenHeader } = authentication;
   const inFlight = new InFlightRequests();
-  const cors = new CorsPolicy(security.cors);
+  const tls = listen.tls?.cert ? listen.tls : undefined;
+  const cors = new CorsPolicy(security.cors, tls !== undefined);
   const compression = new CompressionPolicy(listen.compression, cors, Boolean(listen.tls?.ca));
   const clientAddressOf = createClientAddressReader(listen.trustedProxies ?? []);
   let isShuttingDown = false;
@@ -238,7 +239,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           isDraining: () => isDraining,
           log,
         });
-  const tls = listen.tls?.cert ? listen.tls : undefined;
   const publicListener = createHttpListener({
     route: (handleOther) => {
       const handlePublic = inRequestScope((request, response) =>
