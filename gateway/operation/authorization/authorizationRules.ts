@@ -84,17 +84,9 @@ export class AuthorizationRules {
     const coordinate = `${type}.${field}`;
     let found = this.#ofField.get(coordinate);
     if (found === undefined) {
-      // A field that is an input of itself, by a detour, needs nothing more.
-      this.#ofField.set(coordinate, none);
-      const implementations = this.#implementationsOf(type).map((name) => `${name}.${field}`);
-      const all = new Set(this.#own(coordinate, implementations));
-      for (const name of this.#interfacesOf(type)) {
-        for (const requirement of this.ofField(name, field)) all.add(requirement);
-      }
-      // The inputs of an interface's field are those of the implementation that each object has.
-      const inputs = implementations.length > 0 ? [] : this.#ofInputs(type, field);
-      for (const requirement of inputs) all.add(requirement);
-      found = [...all];
+      const all = new CollectedRequirements();
+      this.#addOfField(type, field, all);
+      found = all.list();
       this.#ofField.set(coordinate, found);
     }
     return found;
@@ -116,17 +108,9 @@ export class AuthorizationRules {
     const coordinate = `${type}.${field}`;
     let found = this.#around.get(coordinate);
     if (found === undefined) {
-      const all = new Set<Requirement>();
-      const add = (requirements: readonly Requirement[]): void => {
-        for (const requirement of requirements) all.add(requirement);
-      };
-      for (const owner of [type, ...this.possibleTypesOf(type)]) {
-        add(this.ofType(owner));
-        add(this.ofField(owner, field));
-      }
-      const returned = this.returnTypeOf(type, field) ?? '';
-      for (const name of [returned, ...this.possibleTypesOf(returned)]) add(this.ofType(name));
-      found = [...all];
+      const all = new CollectedRequirements();
+      this.#addAround(type, field, all);
+      found = all.list();
       this.#around.set(coordinate, found);
     }
     return found;
@@ -175,55 +159,94 @@ export class AuthorizationRules {
     );
   }
 
+  #addAround(type: string, field: string, all: CollectedRequirements): void {
+    for (const owner of [type, ...this.possibleTypesOf(type)]) {
+      all.add(this.ofType(owner));
+      this.#addOfField(owner, field, all);
+    }
+    const returned = this.returnTypeOf(type, field) ?? '';
+    for (const name of [returned, ...this.possibleTypesOf(returned)]) all.add(this.ofType(name));
+  }
+
+  #addOfField(type: string, field: string, all: CollectedRequirements): void {
+    const coordinate = `${type}.${field}`;
+    // A field may be an input of itself, by a detour.
+    if (!all.visit(coordinate)) return;
+    const known = this.#ofField.get(coordinate);
+    if (known !== undefined) {
+      all.add(known);
+      return;
+    }
+    const implementations = this.#implementationsOf(type).map((name) => `${name}.${field}`);
+    all.add(this.#own(coordinate, implementations));
+    for (const name of this.#interfacesOf(type)) this.#addOfField(name, field, all);
+    // The inputs of an interface's field are those of the implementation that each object has.
+    if (implementations.length === 0) this.#addOfInputs(type, field, all);
+  }
+
   /** The requirements of the fields that the subgraphs of a field need from other subgraphs. An implementation has the
    *  inputs of its interfaces, because an `@interfaceObject` may resolve the field. */
-  #ofInputs(type: string, field: string): readonly Requirement[] {
-    return [type, ...this.#interfacesOf(type)].flatMap((owner) =>
-      (this.#fieldOf(owner, field)?.directives ?? []).flatMap((directive) => {
-        if (directive.name.value !== 'join__field') return [];
-        return [
-          ...this.#ofSelections(type, parseFieldSet(argumentOf(directive, 'requires'))),
-          ...this.#ofContextArguments(directive),
-        ];
-      }),
-    );
+  #addOfInputs(type: string, field: string, all: CollectedRequirements): void {
+    for (const owner of [type, ...this.#interfacesOf(type)]) {
+      for (const directive of this.#fieldOf(owner, field)?.directives ?? []) {
+        if (directive.name.value !== 'join__field') continue;
+        this.#addOfSelections(type, parseFieldSet(argumentOf(directive, 'requires')), all);
+        this.#addOfContextArguments(directive, all);
+      }
+    }
   }
 
-  #ofContextArguments(directive: ConstDirectiveNode): readonly Requirement[] {
+  #addOfContextArguments(directive: ConstDirectiveNode, all: CollectedRequirements): void {
     const value = directive.arguments?.find(({ name }) => name.value === 'contextArguments')?.value;
     const given: unknown = value && valueFromASTUntyped(value);
-    if (!Array.isArray(given)) return [];
-    return (given as { readonly context?: unknown; readonly selection?: unknown }[]).flatMap(
-      ({ context, selection }) => {
-        const text = String(selection).trim().replace(/^\{/, '').replace(/\}$/, '');
-        const set = parseFieldSet(text);
-        return (this.#contextTypes.get(String(context)) ?? []).flatMap((type) => [
-          ...this.ofType(type),
-          ...this.#ofSelections(type, set),
-        ]);
-      },
-    );
+    if (!Array.isArray(given)) return;
+    for (const { context, selection } of given as { context?: unknown; selection?: unknown }[]) {
+      const text = String(selection).trim().replace(/^\{/, '').replace(/\}$/, '');
+      const set = parseFieldSet(text);
+      for (const type of this.#contextTypes.get(String(context)) ?? []) {
+        all.add(this.ofType(type));
+        this.#addOfSelections(type, set, all);
+      }
+    }
   }
 
-  #ofSelections(type: string, set: SelectionSetNode | undefined): readonly Requirement[] {
-    if (set === undefined) return [];
-    return set.selections.flatMap((selection): readonly Requirement[] => {
+  #addOfSelections(type: string, set: SelectionSetNode | undefined, all: CollectedRequirements): void {
+    for (const selection of set?.selections ?? []) {
       if (selection.kind === Kind.INLINE_FRAGMENT) {
         const condition = selection.typeCondition?.name.value ?? type;
-        return [...this.ofType(condition), ...this.#ofSelections(condition, selection.selectionSet)];
+        all.add(this.ofType(condition));
+        this.#addOfSelections(condition, selection.selectionSet, all);
+      } else if (selection.kind === Kind.FIELD) {
+        const name = selection.name.value;
+        this.#addAround(type, name, all);
+        this.#addOfSelections(this.returnTypeOf(type, name) ?? '', selection.selectionSet, all);
       }
-      if (selection.kind !== Kind.FIELD) return [];
-      const name = selection.name.value;
-      const returned = this.returnTypeOf(type, name);
-      return [
-        ...this.around(type, name),
-        ...(returned === undefined ? [] : this.#ofSelections(returned, selection.selectionSet)),
-      ];
-    });
+    }
   }
 
   #at(coordinate: string): readonly Requirement[] {
     return this.#requirements.get(coordinate) ?? none;
+  }
+}
+
+/** The requirements of fields and of their inputs. */
+class CollectedRequirements {
+  readonly #requirements = new Set<Requirement>();
+  readonly #visited = new Set<string>();
+
+  /** Returns false for the coordinate of a field that was visited before. */
+  visit(coordinate: string): boolean {
+    if (this.#visited.has(coordinate)) return false;
+    this.#visited.add(coordinate);
+    return true;
+  }
+
+  add(requirements: readonly Requirement[]): void {
+    for (const requirement of requirements) this.#requirements.add(requirement);
+  }
+
+  list(): readonly Requirement[] {
+    return [...this.#requirements];
   }
 }
 

@@ -132,6 +132,34 @@ test('A field needs what its inputs need, through several subgraphs and in neste
   expect(needs).toEqual([['authenticated'], ['authenticated'], all, all, []]);
 });
 
+test('A field that is an input of itself, by a detour, has its requirements in every order in which fields are selected', () => {
+  const document = parse(
+    `${links}
+    interface Node { path: String }
+    type Category implements Node {
+      parent: Category @join__field(graph: A)
+      path: String @join__field(graph: A) @join__field(graph: B, requires: "parent { path depth }") @authenticated
+      depth: Int @join__field(graph: A) @join__field(graph: C, requires: "parent { path }") @rule(policies: [["p"]])
+    }
+    type Tag implements Node { path: String }`,
+    { noLocation: true },
+  );
+  const { requirements } = readRequirements(document);
+  const selected = [
+    ['Node', 'path'],
+    ['Category', 'path'],
+    ['Category', 'depth'],
+  ] as const;
+  for (const order of [selected, selected.toReversed()]) {
+    const rules = new AuthorizationRules(document, requirements);
+    for (const [type, field] of order) {
+      const names = rules.around(type, field).map(({ name }) => name);
+      expect([type, field, names.sort()]).toEqual([type, field, ['authenticated', 'policies [["p"]]']]);
+    }
+    for (const field of ['path', 'depth']) expect(rules.ofField('Category', field)).toHaveLength(2);
+  }
+});
+
 const sdl = `
   type Query { free: Int known: Int @authenticated cost: Int @requiresScopes(scopes: [["cost"], ["shop", "all"]]) code: Int @policy(policies: [["x", "y"], ["z"]]) both: Int @policy(policies: [["z"]]) @requiresScopes(scopes: [["cost"]]) }
 `;
