@@ -4,13 +4,13 @@ import {
   type FieldDefinitionNode,
   Kind,
   type SelectionSetNode,
-  valueFromASTUntyped,
 } from 'graphql';
 import { linkedDirectiveNames } from '../../planning/linkedDirectives.ts';
 import {
   argumentOf,
   type CompositeDefinition,
   compositesOf,
+  contextArgumentsOf,
   namedTypeOf,
   parseFieldSet,
 } from '../../planning/supergraphDocument.ts';
@@ -197,13 +197,9 @@ export class AuthorizationRules {
   }
 
   #addOfContextArguments(directive: ConstDirectiveNode, all: CollectedRequirements): void {
-    const value = directive.arguments?.find(({ name }) => name.value === 'contextArguments')?.value;
-    const given: unknown = value && valueFromASTUntyped(value);
-    if (!Array.isArray(given)) return;
-    for (const { context, selection } of given as { context?: unknown; selection?: unknown }[]) {
-      const text = String(selection).trim().replace(/^\{/, '').replace(/\}$/, '');
-      const set = parseFieldSet(text);
-      for (const type of this.#contextTypes.get(String(context)) ?? []) {
+    for (const { context, selection } of contextArgumentsOf(directive)) {
+      const set = parseFieldSet(selection);
+      for (const type of this.#contextTypes.get(context) ?? []) {
         all.add(this.ofType(type));
         this.#addOfSelections(type, set, all);
       }

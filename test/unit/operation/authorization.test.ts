@@ -160,6 +160,27 @@ test('A field that is an input of itself, by a detour, has its requirements in e
   }
 });
 
+test('A field needs what its arguments from a context need, also with type conditions in their selection', async () => {
+  const composed = await composeSubgraphs([
+    {
+      name: 'a',
+      url: 'http://a.test',
+      sdl: `${federationLink}
+      type Query { site: Site shop: Shop }
+      type Site @context(name: "page") { theme: String @authenticated page: Page }
+      type Shop @context(name: "page") { style: String @policy(policies: [["p"]]) page: Page }
+      type Page @key(fields: "id") {
+        id: ID!
+        css(theme: String @fromContext(field: "$page ... on Site { theme } ... on Shop { style }")): String @authenticated @policy(policies: [["p"]])
+      }`,
+    },
+  ]);
+  const document = parse(composed, { noLocation: true });
+  const rules = new AuthorizationRules(document, readRequirements(document).requirements);
+  const needs = rules.ofField('Page', 'css').map(({ name }) => name);
+  expect(needs).toEqual(['authenticated', 'policies [["p"]]']);
+});
+
 const sdl = `
   type Query { free: Int known: Int @authenticated cost: Int @requiresScopes(scopes: [["cost"], ["shop", "all"]]) code: Int @policy(policies: [["x", "y"], ["z"]]) both: Int @policy(policies: [["z"]]) @requiresScopes(scopes: [["cost"]]) }
 `;
