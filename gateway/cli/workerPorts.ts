@@ -28,7 +28,9 @@ export async function chooseWorkerPorts({
     const ports = servers.map((server) => (server.address() as AddressInfo).port);
     return { [portsVariable]: ports.join(' ') };
   } finally {
-    await Promise.all(servers.filter(({ listening }) => listening).map(closed));
+    await Promise.all(
+      servers.filter(({ listening }) => listening).map((server) => once(server.close(), 'close')),
+    );
   }
 }
 
@@ -42,8 +44,4 @@ export function withWorkerPorts(config: GatewayConfig): GatewayConfig {
     listen: { ...config.listen, port },
     admin: { ...config.admin, port: adminPort },
   };
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => server.close(() => resolve()));
 }

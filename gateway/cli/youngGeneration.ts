@@ -38,8 +38,8 @@ export function createObjectsInYoungGeneration(setFlags = setFlagsFromString): v
 
 /** Lets threads that start from now on have the young generation that their `resourceLimits` name, or V8's default: the flag of
  *  the process would be stronger. It is for many requests, which only the main thread has, whose heap keeps its size. */
-export function limitYoungGenerationOfThreads(setFlags = setFlagsFromString): void {
-  setFlags('--max-semi-space-size=0');
+export function limitYoungGenerationOfThreads(): void {
+  setFlagsFromString('--max-semi-space-size=0');
 }
 
 function hasYoungGenerationFlag(flags: readonly string[]): boolean {

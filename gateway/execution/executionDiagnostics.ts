@@ -202,10 +202,6 @@ export class ExecutionDiagnostics {
     this.addFailure(step, internalServerError(cause));
   }
 
-  addInvalidResponse(step: FetchStep, problem: string): void {
-    this.addFailure(step, invalidStepResponse(step, problem));
-  }
-
   #addStaleEntity(step: FetchStep, paths: readonly ResponsePath[], staleness: Staleness): void {
     for (const path of paths) {
       for (const key of step.shape.keys) {

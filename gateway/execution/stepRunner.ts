@@ -188,7 +188,8 @@ export class StepRunner {
         step.shape.merge(targets[index] as ResponseObject, own, conditions.isObjectType);
         if (index > 0) yield;
       }
-    } else if (result.errors.length === 0) diagnostics.addInvalidResponse(step, 'data is no object');
+    } else if (result.errors.length === 0)
+      diagnostics.addFailure(step, invalidStepResponse(step, 'data is no object'));
   }
 
   #fetchEntities(step: FetchStep): void {

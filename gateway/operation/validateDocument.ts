@@ -20,10 +20,9 @@ export function validateDocument(
   schema: GraphQLSchema,
   document: DocumentNode,
   rules = specificationRules,
-  options?: { readonly maxErrors?: number },
 ): readonly GraphQLError[] {
   const errors = findConditionalRootFields(document);
-  return errors.length > 0 ? errors : validate(schema, document, rules, options);
+  return errors.length > 0 ? errors : validate(schema, document, rules);
 }
 
 /** One error for each `@skip` and `@include` on the root field of a subscription, or on a fragment around it: a subscription has

@@ -30,6 +30,6 @@ export function showProgress(message: string): void {
 }
 
 /** The day in UTC, such as `2027-01-31`. */
-export function utcDate(now: Date = new Date()): string {
-  return now.toISOString().slice(0, 10);
+export function utcDate(): string {
+  return new Date().toISOString().slice(0, 10);
 }

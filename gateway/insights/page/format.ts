@@ -27,10 +27,10 @@ export function formatCountOf(count: number, noun: string): string {
 }
 
 /** The time of the day, with the date unless that is today. */
-export function formatTime(iso: string, now = new Date()): string {
+export function formatTime(iso: string): string {
   const time = new Date(iso);
   const clock = time.toLocaleTimeString('en', { hourCycle: 'h23' });
-  if (time.toDateString() === now.toDateString()) return clock;
+  if (time.toDateString() === new Date().toDateString()) return clock;
   return `${time.toLocaleDateString('en', { day: 'numeric', month: 'short' })}, ${clock}`;
 }
 
