@@ -69,10 +69,7 @@ export async function readCommittedBaseline(directory: string): Promise<Baseline
 /** Of a baseline only the schemas count. Its mistakes cannot be corrected any more, and this change may be the
  *  correction. */
 function toBaseline(store: ContractStore, label: string): Baseline {
-  const isUnavailable = store.problems.some(
-    ({ rule }) => rule === 'revision-unknown' || rule === 'store-missing',
-  );
-  if (isUnavailable) return { label, problems: store.problems };
+  if (isUnavailable(store)) return { label, problems: store.problems };
   return { store, label, problems: schemaProblems(store).map(baselineNotComposed) };
 }
 
@@ -85,6 +82,11 @@ function baselineNotComposed({ subgraph, message, location }: Finding): Finding 
     subgraph,
     location,
   });
+}
+
+/** Whether the revision or the store itself does not exist. */
+export function isUnavailable({ problems }: ContractStore): boolean {
+  return problems.some(({ rule }) => rule === 'revision-unknown' || rule === 'store-missing');
 }
 
 /** The problems because of which a subgraph's contract cannot be read. */

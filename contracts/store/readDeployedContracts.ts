@@ -1,7 +1,7 @@
 import { findNearestName } from '../../gateway/config/findNearestName.ts';
 import type { ContractStore, Contracts, Environment, SubgraphContract } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
-import { schemaProblems } from './baseline.ts';
+import { isUnavailable, schemaProblems } from './baseline.ts';
 import { readContractStore } from './readContractStore.ts';
 
 /** What runs in an environment. */
@@ -83,17 +83,15 @@ class RevisionReader {
 
   async #readStore(ref: string): Promise<ContractStore> {
     const store = await readContractStore(this.#store.directory, { ref });
-    const isUnavailable = store.problems.some(
-      ({ rule }) => rule === 'revision-unknown' || rule === 'store-missing',
-    );
     const { location } = this.#environment;
-    if (isUnavailable) this.problems.push(...store.problems.map((finding) => ({ ...finding, location })));
+    if (isUnavailable(store))
+      this.problems.push(...store.problems.map((finding) => ({ ...finding, location })));
     const undecided = schemaProblems(store).map((finding) => ({
       ...finding,
       severity: 'undecided' as const,
     }));
     this.problems.push(...undecided);
-    return { ...store, problems: isUnavailable ? store.problems : undecided };
+    return { ...store, problems: isUnavailable(store) ? store.problems : undecided };
   }
 
   #versionMissing(subgraph: string, ref: string): Finding {

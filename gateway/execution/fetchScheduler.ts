@@ -215,14 +215,11 @@ function identityFunction<T>(value: T): T {
  *  entity twice. */
 function mergeEqualShapes(calls: readonly FetchCall[]): readonly FetchCall[] {
   if (calls.length === 1) return calls;
-  const byKey = new Map<string, FetchCall[]>();
-  for (const call of calls) {
-    const key = `${call.shape.id} ${serializeVariables(call, identityFunction)}`;
-    const same = byKey.get(key);
-    if (same === undefined) byKey.set(key, [call]);
-    else same.push(call);
-  }
-  return [...byKey.values()].map(mergeCalls);
+  const byKey = Map.groupBy(
+    calls,
+    (call) => `${call.shape.id} ${serializeVariables(call, identityFunction)}`,
+  );
+  return Array.from(byKey.values(), mergeCalls);
 }
 
 function mergeCalls(calls: readonly FetchCall[]): FetchCall {

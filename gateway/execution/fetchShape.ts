@@ -1,5 +1,6 @@
 import {
   type FragmentDefinitionNode,
+  getOperationAST,
   Kind,
   type OperationDefinitionNode,
   parse,
@@ -51,9 +52,7 @@ export class FetchShape {
     this.bodyPrefix = bodyPrefixOf(this.operationText);
     const document = parse(this.operationText, { noLocation: true });
     this.document = inlineFragments(
-      document.definitions.find(
-        (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
-      ) as OperationDefinitionNode,
+      getOperationAST(document) as OperationDefinitionNode,
       fragmentsOf(document),
     );
     const first = this.document.selectionSet.selections[0];

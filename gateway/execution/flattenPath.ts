@@ -53,15 +53,16 @@ export function createTargetCollector(path: FlattenPath): TargetCollector {
 
 function generateCollector(path: FlattenPath): TargetCollector {
   const generic: TargetCollector = (root) => collectTargets(root, path);
-  if (
-    !path.every(
-      (segment) => segment.kind === 'list' || (segment.types === undefined && isPlainName(segment.name)),
-    )
-  ) {
-    return generic;
-  }
+  if (!isPlainPath(path)) return generic;
   const body = `const targets = [];\n${generateCollectorCode(path, 0, 'root')}\nreturn targets;`;
   return generateFunction<TargetCollector>('collectTargets', ['root'], body, {}) ?? generic;
+}
+
+/** Whether generated code may contain the path: it has no type conditions, and only plain names. */
+export function isPlainPath(path: FlattenPath): boolean {
+  return path.every(
+    (segment) => segment.kind === 'list' || (segment.types === undefined && isPlainName(segment.name)),
+  );
 }
 
 /** Returns statements that collect below `value`, which is an object or a list. */

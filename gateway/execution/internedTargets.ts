@@ -1,5 +1,5 @@
 import { generateFunction, isPlainName } from '../json/generateFunction.ts';
-import type { FlattenPath } from './flattenPath.ts';
+import { type FlattenPath, isPlainPath } from './flattenPath.ts';
 import { pathText } from './providersByPath.ts';
 import type { ResponseObject } from './responseTree.ts';
 
@@ -34,10 +34,7 @@ export function createInterningCollector(
   path: FlattenPath,
   fields: FieldsByPath,
 ): InterningCollector | undefined {
-  const isSupported = path.every(
-    (segment) => segment.kind === 'list' || (segment.types === undefined && isPlainName(segment.name)),
-  );
-  if (!isSupported || !path.some(({ kind }) => kind === 'list')) return undefined;
+  if (!isPlainPath(path) || !path.some(({ kind }) => kind === 'list')) return undefined;
   const generator = new CollectorGenerator(path, fields);
   const code = generator.valueCode(0, 'root', undefined);
   const body = `const targets = [];\n${generator.declarations}\n${code}\nreturn targets;`;

@@ -64,7 +64,8 @@ export function parseStreamProbe(reply: unknown): StreamProbe {
   };
 }
 
-function readFields(flat: readonly Buffer[]): ReadonlyMap<string, string> {
+/** A list in which names and values alternate, as Redis returns hashes and the fields of entries. */
+export function readFields(flat: readonly unknown[]): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (let index = 0; index + 1 < flat.length; index += 2) {
     fields.set(String(flat[index]), String(flat[index + 1]));

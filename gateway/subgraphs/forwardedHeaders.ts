@@ -1,3 +1,4 @@
+import { isHeaderValue } from '../config/scalars.ts';
 import { reasonNotToSend } from '../config/sections/headerName.ts';
 import { GatewayError } from '../errors.ts';
 
@@ -12,16 +13,10 @@ export interface ForwardedHeaders {
 export const noForwardedHeaders: ForwardedHeaders = { key: '', pairs: [] };
 
 const headerNamePattern = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-const forbiddenValueCharacter = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** Whether a rule may send this header to a subgraph. `name` in lower case. */
 export function isForwardableHeader(name: string): boolean {
   return headerNamePattern.test(name) && reasonNotToSend(name) === undefined;
-}
-
-/** Whether a header may have this value. */
-export function isHeaderValue(value: string): boolean {
-  return !forbiddenValueCharacter.test(value);
 }
 
 /** Adds a header. Names must be added in their order, and each at most once.

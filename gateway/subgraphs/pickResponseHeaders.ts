@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isHeaderValue } from './forwardedHeaders.ts';
+import { isHeaderValue } from '../config/scalars.ts';
 
 /** The headers of a subgraph's response that are handed to the client: name, value, name, value …; `undefined` if it has none
  *  of them. Every `set-cookie` is a pair of its own; other lines of one name are joined. Values that no header can have are

@@ -1,3 +1,4 @@
+import { readFields } from '../../redis/streamProbe.ts';
 import type { DueRunOutcome, FinalFailure, QueuedJobRun } from './jobQueue.ts';
 import { unansweredResult } from './jobRunner.ts';
 import { sequenceNumberOf } from './jobRunWriter.ts';
@@ -120,12 +121,5 @@ function readFailure(hash: ReadonlyMap<string, string>, updates: readonly LogEnt
  *  the version of the protocol. */
 function readHash(reply: unknown): ReadonlyMap<string, string> {
   if (typeof reply !== 'object' || reply === null) return new Map();
-  if (!Array.isArray(reply)) {
-    return new Map(Object.entries(reply).map(([name, value]) => [name, String(value)]));
-  }
-  const fields = new Map<string, string>();
-  for (let index = 0; index + 1 < reply.length; index += 2) {
-    fields.set(String(reply[index]), String(reply[index + 1]));
-  }
-  return fields;
+  return readFields(Array.isArray(reply) ? reply : Object.entries(reply).flat());
 }

@@ -21,7 +21,7 @@ interface ExecutionAttemptOptions {
 export class ExecutionAttempt implements JobAttempt {
   readonly #options: ExecutionAttemptOptions;
   /** Fields with the same selection set wait for the same groups. */
-  readonly #pendingBySelection = new Map<SelectionSet, PendingField[]>();
+  readonly #pendingBySelection: Map<SelectionSet, PendingField[]>;
   readonly #ended = Promise.withResolvers<void>();
   #onResult: ((result: FieldResult) => void) | undefined;
   #shapingCount = 0;
@@ -30,11 +30,7 @@ export class ExecutionAttempt implements JobAttempt {
 
   constructor(options: ExecutionAttemptOptions) {
     this.#options = options;
-    for (const field of options.pending) {
-      const same = this.#pendingBySelection.get(field.selectionSet);
-      if (same === undefined) this.#pendingBySelection.set(field.selectionSet, [field]);
-      else same.push(field);
-    }
+    this.#pendingBySelection = Map.groupBy(options.pending, ({ selectionSet }) => selectionSet);
   }
 
   /** The code of the first field that failed, for the span of the attempt. */

@@ -1,13 +1,13 @@
 import { maskSecrets } from '../../config/addressSecrets.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
-import type { LoadSupergraph } from '../../config/sections/supergraph.ts';
+import type { LoadSupergraph, LoadSupergraphContext } from '../../config/sections/supergraph.ts';
 import { messageOf } from '../../errors.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import type { AccessOfAddress } from './fetchSubgraphSdl.ts';
 import { type FetchedSupergraph, fetchSupergraphSdl, type SupergraphAddress } from './fetchSupergraphSdl.ts';
 import { createFileSource } from './fileSource.ts';
 import { createIntrospectionSource } from './introspectionSource.ts';
-import { createPollingSource, type PollContext } from './pollingSource.ts';
+import { createPollingSource } from './pollingSource.ts';
 import type { SupergraphSource } from './supergraphSource.ts';
 
 /** Creates the supergraph source of the configuration. `accessOf`: how the SDLs of subgraphs are fetched. */
@@ -36,7 +36,7 @@ export function sourceLocationOf({ supergraph }: Pick<GatewayConfig, 'supergraph
 /** Returns a function that fetches the SDL if it has changed since the last fetch. */
 export function createUrlReader(
   address: SupergraphAddress,
-): (context: Pick<PollContext, 'signal'>) => Promise<string | undefined> {
+): (context: Pick<LoadSupergraphContext, 'signal'>) => Promise<string | undefined> {
   let validators: FetchedSupergraph['validators'] = {};
   return async ({ signal }) => {
     const fetched = await fetchSupergraphSdl(address, signal, { validators });
@@ -53,7 +53,7 @@ const loadTimeoutMs = 60_000;
 export function createFunctionReader(
   load: LoadSupergraph,
   timers: Timers = systemTimers,
-): (context: PollContext) => Promise<string | undefined> {
+): (context: LoadSupergraphContext) => Promise<string | undefined> {
   return async (context) => {
     let sdl: unknown;
     let hasSupergraph = context.previous !== undefined;

@@ -1,3 +1,4 @@
+import type { LoadSupergraphContext } from '../../config/sections/supergraph.ts';
 import { messageOf } from '../../errors.ts';
 import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
 import type { Timers } from '../../time/timers.ts';
@@ -7,20 +8,11 @@ import type { SupergraphSource, SupergraphSourceListener } from './supergraphSou
 
 interface PollingSourceOptions {
   /** Reads the SDL; `undefined` if it has not changed. Rejects with a message for the operator. */
-  readonly read: (context: PollContext) => Promise<string | undefined>;
+  readonly read: (context: LoadSupergraphContext) => Promise<string | undefined>;
   /** Time from the end of one poll to the start of the next. `undefined`: no poll after the first SDL. */
   readonly pollIntervalMs: number | undefined;
   readonly timers?: Timers;
   readonly random?: () => number;
-}
-
-export interface PollContext {
-  /** The last SDL. */
-  readonly previous: string | undefined;
-  /** Aborted by `stop`. */
-  readonly signal: AbortSignal;
-  /** Submits an SDL besides the polls. */
-  readonly update: (sdl: string) => void;
 }
 
 /** Delays of further polls while there is no SDL yet. `pollIntervalMs` is the longest one, if set. */

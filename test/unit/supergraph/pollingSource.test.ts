@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import type { LoadSupergraphContext } from '../../../gateway/config/sections/supergraph.ts';
 import {
   createFunctionReader,
   createUrlReader,
@@ -11,7 +12,7 @@ import {
 } from '../../../gateway/supergraph/sources/createSource.ts';
 import { fetchSupergraphSdl } from '../../../gateway/supergraph/sources/fetchSupergraphSdl.ts';
 import { UnavailableError } from '../../../gateway/supergraph/sources/httpRequest.ts';
-import { createPollingSource, type PollContext } from '../../../gateway/supergraph/sources/pollingSource.ts';
+import { createPollingSource } from '../../../gateway/supergraph/sources/pollingSource.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 import { recordSource } from '../../harness/recordSource.ts';
 
@@ -368,7 +369,7 @@ describe('supergraph.load', () => {
 
   test('fails after a minute, is called again, and may still submit by `update`', async () => {
     const timers = createManualTimers();
-    const calls: PollContext[] = [];
+    const calls: LoadSupergraphContext[] = [];
     const source = createPollingSource({
       read: createFunctionReader((context) => {
         calls.push(context);
