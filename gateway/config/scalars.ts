@@ -193,6 +193,13 @@ export function nonBlankText(expected: string) {
   return text({ title: 'text', expected, isValid: (value) => value.trim() !== '' });
 }
 
+/** The coordinate of a field, as the key of a record. */
+export function fieldCoordinate(example: string) {
+  return z
+    .string()
+    .regex(/^[_A-Za-z][_0-9A-Za-z]*\.[_A-Za-z][_0-9A-Za-z]*$/, `a field such as \`${example}\``);
+}
+
 /** Whether the value of a header can be sent. */
 export function isHeaderValue(value: string): boolean {
   return /^[\t\x20-\x7e\x80-\xff]*$/.test(value);

@@ -7,6 +7,7 @@ import {
   getOperationAST,
   Kind,
   type NameNode,
+  type ObjectValueNode,
   type OperationDefinitionNode,
   OperationTypeNode,
   print,
@@ -140,14 +141,14 @@ function stripLiterals<Node extends ASTNode>(definition: Node): Node {
     // A client that sends 2 and 2.5 sends one operation. An integer is valid wherever a float is.
     [Kind.FLOAT]: () => ({ kind: Kind.INT, value: '0' }),
     [Kind.STRING]: (node) => ({ ...node, value: '', block: false }),
-    [Kind.OBJECT]: {
-      leave: (node) => ({
-        ...node,
-        fields: node.fields.toSorted((a, b) => (a.name.value < b.name.value ? -1 : 1)),
-      }),
-    },
+    [Kind.OBJECT]: { leave: withSortedFields },
     [Kind.LIST]: { leave: (node) => ({ ...node, values: distinctValues(node.values) }) },
   });
+}
+
+/** Also equal objects whose fields are in another order have one text then. */
+export function withSortedFields(node: ObjectValueNode): ObjectValueNode {
+  return { ...node, fields: node.fields.toSorted((a, b) => (a.name.value < b.name.value ? -1 : 1)) };
 }
 
 function distinctValues(values: readonly ValueNode[]): ValueNode[] {

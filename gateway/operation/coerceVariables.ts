@@ -47,7 +47,7 @@ export function coerceVariables(
     return { kind: 'coerced', values: result.coerced ?? noValues };
   }
   // Error messages quote the invalid value, which may be long.
-  const truncated = truncateStrings(copy) as typeof copy;
+  const truncated = copyWithoutPrototypes(copy, (text) => truncate(text, maxQuotedLength)) as typeof copy;
   // Each unknown field of an input object is an error that quotes the whole object.
   const fitting = Math.floor(maxQuotedInErrors / JSON.stringify(truncated).length);
   const maxErrors = Math.max(1, Math.min(50, fitting));
@@ -73,14 +73,19 @@ export function withOwnInputFields(
     );
     inheritedNames.set(schema, hasInheritedNames);
   }
-  return hasInheritedNames ? (withoutPrototypes(variables) as Readonly<Record<string, unknown>>) : variables;
+  return hasInheritedNames
+    ? (copyWithoutPrototypes(variables, (text) => text) as Readonly<Record<string, unknown>>)
+    : variables;
 }
 
-function withoutPrototypes(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutPrototypes);
+/** A copy in which `convert` has converted all strings and keys. */
+function copyWithoutPrototypes(value: unknown, convert: (text: string) => string): unknown {
+  if (typeof value === 'string') return convert(value);
+  if (Array.isArray(value)) return value.map((element) => copyWithoutPrototypes(element, convert));
   if (typeof value !== 'object' || value === null) return value;
   const copy: Record<string, unknown> = Object.create(null);
-  for (const [key, member] of Object.entries(value)) copy[key] = withoutPrototypes(member);
+  for (const [key, member] of Object.entries(value))
+    copy[convert(key)] = copyWithoutPrototypes(member, convert);
   return copy;
 }
 
@@ -118,17 +123,6 @@ function infinityErrorOf(
   if (!hasInfinity) return [];
   const message = `Variable "$${name}" has a number that is too large for the gateway to pass on. Send it as a string or as a literal.`;
   return [new GraphQLError(message, { nodes: variable })];
-}
-
-/** A copy in which long strings are truncated. */
-function truncateStrings(value: unknown): unknown {
-  if (typeof value === 'string') return truncate(value, maxQuotedLength);
-  if (Array.isArray(value)) return value.map(truncateStrings);
-  if (typeof value !== 'object' || value === null) return value;
-  const copy: Record<string, unknown> = Object.create(null);
-  for (const [key, member] of Object.entries(value))
-    copy[truncate(key, maxQuotedLength)] = truncateStrings(member);
-  return copy;
 }
 
 /** Maximum number of characters of a string that a message quotes. */

@@ -1,6 +1,7 @@
 import { type FieldNode, Kind, print, visit } from 'graphql';
 import type { SupergraphNames } from '../planning/supergraphNames.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import { withSortedFields } from './canonicalizeOperation.ts';
 
 /** Gives ambiguous response names another name, for the planner, the subgraphs and the response tree. The response
  *  contains the client's names.
@@ -66,12 +67,7 @@ function selectionTextOf({ name, arguments: given = [] }: FieldNode): string {
   if (given.length === 0) return name.value;
   const fields = given.map((argument) => ({ ...argument, kind: Kind.OBJECT_FIELD }) as const);
   const sorted = visit({ kind: Kind.OBJECT, fields } as const, {
-    [Kind.OBJECT]: {
-      leave: (node) => ({
-        ...node,
-        fields: node.fields.toSorted((a, b) => (a.name.value < b.name.value ? -1 : 1)),
-      }),
-    },
+    [Kind.OBJECT]: { leave: withSortedFields },
   });
   return `${name.value}${print(sorted)}`;
 }

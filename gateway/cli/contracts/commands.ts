@@ -7,6 +7,10 @@ const directoryOption = [
   '-d, --directory <dir>',
   'the store (default: contracts.directory of tributary.yaml, or contracts)',
 ] as const;
+const configOption = [
+  '-c, --config <file>',
+  'configuration file that names the subgraphs (default: tributary.yaml, if it exists)',
+] as const;
 const candidateHelp = 'NAME=FILE or NAME=URL: a candidate schema of a subgraph; repeatable';
 
 /** Adds the command `contracts` and its subcommands. */
@@ -30,6 +34,16 @@ export function addContractsCommands(program: Command): void {
     reportArguments.push({ option, value });
     return value;
   };
+  const formatOption = [
+    '--format <format>',
+    'text, json, junit, sarif, github, markdown or gitlab; repeatable',
+    collectReportArgument('format'),
+  ] as const;
+  const outOption = [
+    '--out <file>',
+    'write the preceding --format to a file',
+    collectReportArgument('out'),
+  ] as const;
   contracts
     .command('check')
     .description('report what the changes since the last commit break')
@@ -43,12 +57,8 @@ export function addContractsCommands(program: Command): void {
     )
     .option('--step-latency <time>', 'duration of one fetch: compare plans with `@slo latency`')
     .option('--strict', 'fail on dangerous findings too')
-    .option(
-      '--format <format>',
-      'text, json, junit, sarif, github, markdown or gitlab; repeatable',
-      collectReportArgument('format'),
-    )
-    .option('--out <file>', 'write the preceding --format to a file', collectReportArgument('out'))
+    .option(...formatOption)
+    .option(...outOption)
     .action(async (options) => {
       const { contractsCheck } = await import('./check.ts');
       process.exitCode = await rethrowAsUndecided(() => contractsCheck(options, reportArguments));
@@ -69,10 +79,7 @@ export function addContractsCommands(program: Command): void {
   contracts
     .command('init')
     .description('create a store from running subgraphs or files')
-    .option(
-      '-c, --config <file>',
-      'configuration file that names the subgraphs (default: tributary.yaml, if it exists)',
-    )
+    .option(...configOption)
     .option(...directoryOption)
     .option(
       '--subgraph <source>',
@@ -91,12 +98,8 @@ export function addContractsCommands(program: Command): void {
     .option(...directoryOption)
     .requiredOption('--subgraph <name>', 'NAME for its contract; NAME=FILE or NAME=URL for a candidate')
     .requiredOption('--environment <name>', 'the environment to deploy to')
-    .option(
-      '--format <format>',
-      'text, json, junit, sarif, github, markdown or gitlab; repeatable',
-      collectReportArgument('format'),
-    )
-    .option('--out <file>', 'write the preceding --format to a file', collectReportArgument('out'))
+    .option(...formatOption)
+    .option(...outOption)
     .action(async (options) => {
       const { contractsCanDeploy } = await import('./canDeploy.ts');
       process.exitCode = await rethrowAsUndecided(() => contractsCanDeploy(options, reportArguments));
@@ -106,10 +109,7 @@ export function addContractsCommands(program: Command): void {
     .command('drift')
     .description('compare the running subgraphs with their contracts and with the running supergraph')
     .option(...directoryOption)
-    .option(
-      '-c, --config <file>',
-      'configuration file that names the subgraphs (default: tributary.yaml, if it exists)',
-    )
+    .option(...configOption)
     .option(
       '--subgraph <address>',
       'NAME or NAME=URL: compare only this running subgraph; repeatable',
@@ -119,12 +119,8 @@ export function addContractsCommands(program: Command): void {
     .option('--strict', 'fail on dangerous findings too')
     .option('--watch', 'keep running until a signal, and report changes')
     .option('--interval <time>', 'with --watch: the time between two checks', '30s')
-    .option(
-      '--format <format>',
-      'text, json, junit, sarif, github, markdown or gitlab; repeatable',
-      collectReportArgument('format'),
-    )
-    .option('--out <file>', 'write the preceding --format to a file', collectReportArgument('out'))
+    .option(...formatOption)
+    .option(...outOption)
     .action(async (options) => {
       const { contractsDrift } = await import('./drift.ts');
       process.exitCode = await rethrowAsUndecided(() => contractsDrift(options, reportArguments));

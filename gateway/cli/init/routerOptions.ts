@@ -34,14 +34,18 @@ export function readFlag(value: unknown, strict: boolean, source: string, draft:
   return strict;
 }
 
-/** Copies a value to the option at a path. */
+/** Copies a value to the option at a path, of which `parents` may contain dots. */
 export const to =
-  (path: string, convert: (value: unknown) => unknown = (value) => value): Translate =>
+  (
+    path: string,
+    convert: (value: unknown) => unknown = (value) => value,
+    parents: readonly string[] = [],
+  ): Translate =>
   (value, source, draft) => {
     const converted = convert(value);
     if (converted === undefined)
       draft.note(source, `the value ${JSON.stringify(value)} cannot be translated`);
-    else draft.set(path.split('.'), converted, source);
+    else draft.set([...parents, ...path.split('.')], converted, source);
   };
 
 export const asDuration = (value: unknown): unknown => {
@@ -74,15 +78,9 @@ export const bySubgraph =
       section(rulesOf(name))(child, `${source}.subgraphs.${name}`, draft);
   };
 
-/** Sets an option of one subgraph, whose name may contain dots. */
-export const toSubgraph =
-  (name: string, path: string, convert: (value: unknown) => unknown = (value) => value): Translate =>
-  (value, source, draft) => {
-    const converted = convert(value);
-    if (converted === undefined)
-      draft.note(source, `the value ${JSON.stringify(value)} cannot be translated`);
-    else draft.set(['subgraphs', name, ...path.split('.')], converted, source);
-  };
+/** Copies a value to an option of one subgraph. */
+export const toSubgraph = (name: string, path: string, convert?: (value: unknown) => unknown): Translate =>
+  to(path, convert, ['subgraphs', name]);
 
 export const address =
   (host: string, port: string): Translate =>

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseArgumentTemplate } from '../argumentTemplate.ts';
 import { isCacheTag } from '../isCacheTag.ts';
-import { flag, nonBlankText, scalar, text } from '../scalars.ts';
+import { fieldCoordinate, flag, nonBlankText, scalar, text } from '../scalars.ts';
 
 /** A value of an entity's key, whose strings may contain argument templates. */
 type EntityTemplateValue =
@@ -89,12 +89,7 @@ const mutation = z.strictObject({
 /** The options of the section `cache` for invalidation by mutations. */
 export const cacheMutationOptions = {
   mutations: z
-    .record(
-      z
-        .string()
-        .regex(/^[_A-Za-z][_0-9A-Za-z]*\.[_A-Za-z][_0-9A-Za-z]*$/, 'a field such as `Mutation.addReview`'),
-      mutation,
-    )
+    .record(fieldCoordinate('Mutation.addReview'), mutation)
     .meta({ title: 'invalidation by mutation' })
     .describe(
       'What each mutation invalidates when it was answered, with or without errors, by its field such as `Mutation.addReview`; `{}` for the entities in its result. Mutations that are not listed invalidate nothing.',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, duration, flag, integer, ratio, size } from '../scalars.ts';
+import { choice, duration, fieldCoordinate, flag, integer, ratio, size } from '../scalars.ts';
 
 export const budgetDefaults = { budget: '100ms', min: '0ms', max: '10s' } as const;
 
@@ -132,12 +132,7 @@ export const enrichmentSection = z
       })
       .prefault({}),
     fields: z
-      .record(
-        z
-          .string()
-          .regex(/^[_A-Za-z][_0-9A-Za-z]*\.[_A-Za-z][_0-9A-Za-z]*$/, 'a field such as `Product.recommended`'),
-        field,
-      )
+      .record(fieldCoordinate('Product.recommended'), field)
       .meta({ title: 'rule by field' })
       .describe(
         'Enrichments by coordinate, such as `Product.recommended`; `{}` for the defaults. These options override `@enrichment` on the same field.',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { oneOf } from '../oneOf.ts';
-import { nonBlankText, text } from '../scalars.ts';
+import { fieldCoordinate, nonBlankText, text } from '../scalars.ts';
 
 const topic = z
   .strictObject({
@@ -34,15 +34,7 @@ const topic = z
 /** The options of the section `subscriptions` for fields that topics feed instead of subgraphs. */
 export const subscriptionTopicOptions = {
   topics: z
-    .record(
-      z
-        .string()
-        .regex(
-          /^[_A-Za-z][_0-9A-Za-z]*\.[_A-Za-z][_0-9A-Za-z]*$/,
-          'a field such as `Subscription.stockChanged`',
-        ),
-      topic,
-    )
+    .record(fieldCoordinate('Subscription.stockChanged'), topic)
     .meta({ title: 'topic by field' })
     .describe(
       'Subscription fields that a topic feeds instead of a subgraph, by coordinate, such as `Subscription.stockChanged`. An event is an object with `__typename`, the fields of a key and any other fields. Selected fields that the event lacks are fetched from subgraphs.',
