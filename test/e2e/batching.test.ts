@@ -73,9 +73,7 @@ beforeAll(async () => {
   gateway = await startInlineGateway({ subgraphs });
 });
 afterAll(() => gateway.close());
-afterEach(() => {
-  for (const { name } of subgraphs) gateway.subgraph(name).reset();
-});
+afterEach(() => gateway.reset());
 
 /** A request to a subgraph, without insignificant white space. */
 const requestOf = ({ query, variables }: SubgraphCall): unknown => ({

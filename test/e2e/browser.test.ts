@@ -15,6 +15,7 @@ import type { ExecutionOutcome } from '../../gateway/response/executionOutcome.t
 import { ensureGraphiql, ensureInsightsPage } from '../../scripts/bundles.ts';
 import { findAxeViolations } from '../harness/axe.ts';
 import { browserStartTimeoutMs, startBrowser, type TestBrowser } from '../harness/browser.ts';
+import { closeServer } from '../harness/closeServer.ts';
 import { startEnrichedShop } from '../harness/enrichedShop.ts';
 import { GatedFaultClock } from '../harness/gatedFaultClock.ts';
 import { createManualTimers } from '../harness/manualTimers.ts';
@@ -91,11 +92,7 @@ async function startOtherSite(host = 'localhost'): Promise<{ url: string } & Asy
   await new Promise<void>((resolve) => server.listen(0, host, resolve));
   return {
     url: `http://${host}:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: async () => {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-    },
+    [Symbol.asyncDispose]: () => closeServer(server),
   };
 }
 

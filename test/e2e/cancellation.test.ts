@@ -42,9 +42,7 @@ beforeAll(async () => {
   gateway = await startInlineGateway({ subgraphs, config });
 });
 afterAll(() => gateway.close());
-afterEach(() => {
-  for (const { name } of subgraphs) gateway.subgraph(name).reset();
-});
+afterEach(() => gateway.reset());
 
 const callOf = (name: string, index = 0): SubgraphCall => gateway.subgraph(name).calls[index] as SubgraphCall;
 

@@ -2,10 +2,11 @@ import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
+import { composeSubgraphs } from '../harness/composeSubgraphs.ts';
 import { runDrift, summarizeFindings } from '../harness/driftCommand.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
 import { ManualInterval } from '../harness/manualInterval.ts';
-import { composeOnce, type GivenSubgraph } from '../harness/shared/compositions.ts';
+import type { GivenSubgraph } from '../harness/shared/compositions.ts';
 import { SwappableSubgraph } from '../harness/swappableSubgraph.ts';
 import { TemporaryContractStore } from '../harness/temporaryContractStore.ts';
 import { noShedding } from '../harness/testGateway.ts';
@@ -127,12 +128,12 @@ class Guarded implements AsyncDisposable {
 
   /** Writes the supergraph of these subgraphs to the gateway's file. */
   async publish(subgraphs: readonly GivenSubgraph[]): Promise<void> {
-    this.disk.write({ 'supergraph.graphql': await compose(subgraphs) });
+    this.disk.write({ 'supergraph.graphql': await composeSubgraphs(subgraphs) });
   }
 
   #sourceOf(kind: SourceKind): GatewayOptions['supergraph'] {
     if (kind === 'file') return { file: this.disk.path('supergraph.graphql'), watch: true };
-    if (kind === 'load') return { load: () => compose(this.#running()), pollInterval: 100 };
+    if (kind === 'load') return { load: () => composeSubgraphs(this.#running()), pollInterval: 100 };
     // Each poll starts a thread. Without a pause between them, one of them would always compute.
     return { subgraphs: this.#running().map(({ name, url }) => ({ name, url })), pollInterval: 1_000 };
   }
@@ -197,12 +198,6 @@ class Guarded implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const cleanup of this.#cleanups.reverse()) await cleanup();
   }
-}
-
-async function compose(subgraphs: readonly GivenSubgraph[]): Promise<string> {
-  const composed = await composeOnce(subgraphs);
-  if ('errors' in composed) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
-  return composed.sdl;
 }
 
 interface SupergraphAnswer {

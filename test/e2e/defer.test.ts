@@ -84,9 +84,7 @@ beforeAll(async () => {
   gateway = await startInlineGateway({ subgraphs });
 });
 afterAll(() => gateway.close());
-afterEach(() => {
-  for (const { name } of subgraphs) gateway.subgraph(name).reset();
-});
+afterEach(() => gateway.reset());
 
 describe('the first payload of a response with @defer', () => {
   test.each<[IncrementalFormat, unknown, unknown]>([

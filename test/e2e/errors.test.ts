@@ -102,9 +102,7 @@ beforeAll(async () => {
   gateway = await startInlineGateway({ subgraphs });
 });
 afterAll(() => gateway.close());
-afterEach(() => {
-  for (const { name } of subgraphs) gateway.subgraph(name).reset();
-});
+afterEach(() => gateway.reset());
 
 function answerOnce(subgraph: string, body: unknown, status = 200): void {
   gateway.subgraph(subgraph).answerWith((): CannedAnswer => ({ kind: 'json', body, status }));

@@ -39,9 +39,7 @@ beforeAll(async () => {
   });
 });
 afterAll(() => gateway.close());
-beforeEach(() => {
-  for (const { name } of subgraphs) gateway.subgraph(name).reset();
-});
+beforeEach(() => gateway.reset());
 
 /** Every seventh entity has no price, which it must have; every fifth fails to tell its label. */
 const hasPrice = (i: number): boolean => i % 7 !== 3;

@@ -143,7 +143,7 @@ afterEach(() => {
   actions.clear();
   lines.length = 0;
   operations.length = 0;
-  for (const name of ['products', 'reviews', 'stock']) gateway.subgraph(name).reset();
+  gateway.reset();
 });
 afterAll(async () => {
   await gateway.close();

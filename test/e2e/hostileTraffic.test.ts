@@ -65,9 +65,7 @@ afterAll(async () => {
   await issuer?.[Symbol.asyncDispose]();
 });
 
-beforeEach(() => {
-  for (const name of ['items', 'notes']) gateway.subgraph(name).reset();
-});
+beforeEach(() => gateway.reset());
 
 afterEach(() => {
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();

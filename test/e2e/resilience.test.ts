@@ -114,7 +114,7 @@ beforeAll(async () => {
   started.use(gateway);
 });
 afterEach(async () => {
-  for (const { name } of subgraphs) gateway.subgraph(name).reset();
+  gateway.reset();
   for (const proxy of proxies.values()) await proxy.setFault({ kind: 'none' });
 });
 afterAll(() => started.disposeAsync());

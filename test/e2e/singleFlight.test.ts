@@ -63,7 +63,7 @@ beforeAll(async () => {
 afterAll(() => gateway.close());
 afterEach(() => {
   delays = [];
-  for (const { name } of subgraphs) gateway.subgraph(name).reset();
+  gateway.reset();
 });
 
 const as = (authorization: string): { headers: Record<string, string> } => ({ headers: { authorization } });

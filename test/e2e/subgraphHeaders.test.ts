@@ -103,9 +103,7 @@ afterAll(async () => {
   await accounts.close();
   await rm(directory, { recursive: true });
 });
-afterEach(() => {
-  for (const name of ['reviews', 'stock']) gateway.subgraph(name).reset();
-});
+afterEach(() => gateway.reset());
 
 function echo(_parent: unknown, _args: unknown, { headers }: InlineContext): string {
   return String(headers['x-user']);

@@ -9,3 +9,8 @@ export async function composeSubgraphs(subgraphs: readonly GivenSubgraph[]): Pro
   if ('errors' in result) throw new Error(result.errors.map(({ message }) => message).join('\n'));
   return result.sdl;
 }
+
+/** A subgraph with `federationLink` that is only composed. */
+export function federatedSubgraph(name: string, sdl: string): GivenSubgraph {
+  return { name, url: `http://${name}.test`, sdl: `${federationLink}${sdl}` };
+}

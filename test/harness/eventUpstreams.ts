@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json, text } from 'node:stream/consumers';
+import { closeServer } from './closeServer.ts';
 
 /** A subgraph with one subscription, whose events a test publishes. It reuses no connection. */
 export interface EventUpstream extends AsyncDisposable {
@@ -95,11 +96,7 @@ async function listen({
   return {
     ...upstream,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => closeServer(server),
   };
 }
 

@@ -15,6 +15,7 @@ import {
 } from 'graphql';
 import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
+import { closeServer } from './closeServer.ts';
 import { Gate } from './gate.ts';
 import { planInProcess } from './inProcessPlanner.ts';
 import { MultipartReader, RawConnection } from './rawHttp.ts';
@@ -97,6 +98,8 @@ export interface InlineGateway extends AsyncDisposable {
   readonly supergraphFile: string;
   close(): Promise<void>;
   subgraph(name: string): RunningInlineSubgraph;
+  /** Resets all subgraphs. */
+  reset(): void;
   /** See `Gateway.publish`. */
   publish(topic: string, event: unknown): void;
   /** Executes an operation and returns one complete response. */
@@ -185,6 +188,9 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
       adminUrl,
       supergraphFile: file,
       subgraph: (name) => running.get(name) as InlineServer,
+      reset: () => {
+        for (const server of running.values()) server.reset();
+      },
       publish: (topic, event) => gateway.publish(topic, event),
       execute: (query, options) => executeOperation(url, query, options),
       executeIncrementally: (query, options) => DeferredAnswer.open(url, query, options),
@@ -316,10 +322,7 @@ class InlineServer implements RunningInlineSubgraph {
   }
 
   close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      this.#server.closeAllConnections();
-    });
+    return closeServer(this.#server);
   }
 
   hold(coordinate: string): Gate {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { closeServer } from './closeServer.ts';
 import { decodeMetrics, decodeTraces, type ExportedPoint, type ExportedSpan } from './decodeOtlp.ts';
 
 export interface OtlpCollector extends AsyncDisposable {
@@ -60,10 +61,6 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
         if (requests.length >= count) resolve();
         else waiting.push({ count, resolve });
       }),
-    [Symbol.asyncDispose]: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    [Symbol.asyncDispose]: () => closeServer(server),
   };
 }

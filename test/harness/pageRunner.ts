@@ -16,6 +16,7 @@ import type { GatewayConfig } from '../../gateway/config/schema.ts';
 import { createGateway, type Gateway } from '../../gateway/gateway.ts';
 import { readSchemaAccess } from '../../gateway/subgraphs/schemaAccess.ts';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
+import { closeServer } from './closeServer.ts';
 import { runCommandInProcess } from './commandInProcess.ts';
 import { type CodeBlock, fileNameOf } from './documentation.ts';
 import { planInProcess } from './inProcessPlanner.ts';
@@ -482,11 +483,7 @@ class NpxServer {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    return new NpxServer(`http://127.0.0.1:${port}`, async () => {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    });
+    return new NpxServer(`http://127.0.0.1:${port}`, () => closeServer(server));
   }
 }
 

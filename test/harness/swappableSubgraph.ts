@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { execute, type GraphQLSchema, parse, validate } from 'graphql';
+import { closeServer } from './closeServer.ts';
 
 type Modules = Parameters<typeof buildSubgraphSchema>[0];
 
@@ -50,9 +51,8 @@ export class SwappableSubgraph implements AsyncDisposable {
     this.#schema = this.#build(sdl);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+  [Symbol.asyncDispose](): Promise<void> {
+    return closeServer(this.#server);
   }
 
   #build(sdl: string): GraphQLSchema {

@@ -9,6 +9,7 @@ import {
   type JWTHeaderParameters,
   SignJWT,
 } from 'jose';
+import { closeServer } from './closeServer.ts';
 import { Gate } from './gate.ts';
 
 interface SigningKey {
@@ -85,10 +86,6 @@ export async function startTokenIssuer(
       gate = new Gate();
       return gate;
     },
-    [Symbol.asyncDispose]: () =>
-      new Promise<void>((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    [Symbol.asyncDispose]: () => closeServer(server),
   };
 }

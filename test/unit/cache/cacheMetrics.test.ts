@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { CacheMetrics, type CacheMetricsOptions } from '../../../gateway/cache/cacheMetrics.ts';
+import { readSamples } from '../../harness/readSamples.ts';
 
 function open(options: Partial<CacheMetricsOptions> = {}) {
   const registry = new Registry();
@@ -10,11 +11,7 @@ function open(options: Partial<CacheMetricsOptions> = {}) {
     memory: () => ({ bytes: 0, entries: 0 }),
     ...options,
   });
-  /** Samples of a metric, as Prometheus reads them. */
-  const read = async (name: string): Promise<string[]> => {
-    const text = await registry.getSingleMetricAsString(name);
-    return text.split('\n').filter((line) => !line.startsWith('#'));
-  };
+  const read = (name: string) => readSamples(registry, name);
   return { metrics, read, registry };
 }
 

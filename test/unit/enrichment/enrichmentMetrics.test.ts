@@ -4,6 +4,7 @@ import {
   EnrichmentMetrics,
   type EnrichmentMetricsOptions,
 } from '../../../gateway/enrichment/enrichmentMetrics.ts';
+import { readSamples } from '../../harness/readSamples.ts';
 
 function open(options: Partial<EnrichmentMetricsOptions> = {}) {
   const registry = new Registry();
@@ -14,11 +15,7 @@ function open(options: Partial<EnrichmentMetricsOptions> = {}) {
     readDeliveryModes: () => [],
     ...options,
   });
-  /** Samples of a metric, as Prometheus reads them. */
-  const read = async (name: string): Promise<string[]> => {
-    const text = await registry.getSingleMetricAsString(name);
-    return text.split('\n').filter((line) => !line.startsWith('#'));
-  };
+  const read = (name: string) => readSamples(registry, name);
   return { metrics, read };
 }
 

@@ -1,16 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { listOverrideLabels, readOverrideLabels } from '../../../gateway/planning/overrideLabels.ts';
-import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
+import { composeSubgraphs, federatedSubgraph } from '../../harness/composeSubgraphs.ts';
 import { people } from '../../harness/peopleSubgraphs.ts';
 
-const subgraph = (name: string, sdl: string) => ({
-  name,
-  url: `http://${name}.test`,
-  sdl: `${federationLink}${sdl}`,
-});
-
 async function read(...sdls: readonly [string, string][]): Promise<Record<string, readonly string[]>> {
-  const sdl = await composeSubgraphs(sdls.map(([name, text]) => subgraph(name, text)));
+  const sdl = await composeSubgraphs(sdls.map(([name, text]) => federatedSubgraph(name, text)));
   return Object.fromEntries([...readOverrideLabels(sdl)].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
@@ -36,16 +30,16 @@ test('an override label applies to its own field and to no other field of the ty
 
 test('an override label applies to fields that require its field directly or indirectly', async () => {
   const sdl = await composeSubgraphs([
-    subgraph(
+    federatedSubgraph(
       'a',
       'type Query { t: T } type T @key(fields: "id") { id: ID! u: U w: Int } type U @key(fields: "id") { id: ID! x: Int }',
     ),
-    subgraph('b', 'type U @key(fields: "id") { id: ID! x: Int @override(from: "a", label: "one") }'),
-    subgraph(
+    federatedSubgraph('b', 'type U @key(fields: "id") { id: ID! x: Int @override(from: "a", label: "one") }'),
+    federatedSubgraph(
       'c',
       'type T @key(fields: "id") { id: ID! u: U @external far: Int @requires(fields: "u { id }") further: Int } type U @key(fields: "id") { id: ID! }',
     ),
-    subgraph(
+    federatedSubgraph(
       'd',
       'type T @key(fields: "id") { id: ID! far: Int @external last: Int @requires(fields: "far") }',
     ),
@@ -76,11 +70,11 @@ test('an override label applies to the same field of related interfaces and obje
 
 test('an override label applies to fields that get the value of its field from context', async () => {
   const sdl = await composeSubgraphs([
-    subgraph(
+    federatedSubgraph(
       'a',
       'type Query { u: U } type U @key(fields: "id") @context(name: "user") { id: ID! locale: String! t: T } type T @key(fields: "id") { id: ID! text(locale: String @fromContext(field: "$user { locale }")): String plain: String }',
     ),
-    subgraph('b', 'type U @key(fields: "id") { id: ID! other: Int }'),
+    federatedSubgraph('b', 'type U @key(fields: "id") { id: ID! other: Int }'),
   ]);
   const labels = readOverrideLabels(
     sdl.replace(

@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { createGraphQLProxy } from '../../../storefront/graphqlProxy.ts';
+import { closeServer } from '../../harness/closeServer.ts';
 import { exchange, RawConnection } from '../../harness/rawHttp.ts';
 import { hang, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
 
@@ -18,11 +19,7 @@ async function listen(listener: RequestListener, onUpgrade: UpgradeListener): Pr
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => closeServer(server),
   };
 }
 

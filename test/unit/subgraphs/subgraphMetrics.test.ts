@@ -1,15 +1,12 @@
 import { expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { outcomeLabelOf, SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
+import { readSamples } from '../../harness/readSamples.ts';
 
 function open() {
   const registry = new Registry();
   const metrics = new SubgraphMetrics(registry);
-  /** Samples of a metric, as Prometheus reads them. */
-  const read = async (name: string): Promise<string[]> => {
-    const text = await registry.getSingleMetricAsString(name);
-    return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-  };
+  const read = (name: string) => readSamples(registry, name);
   return { metrics, read };
 }
 

@@ -4,15 +4,9 @@ import { composeRunningSubgraphs } from '../../../gateway/supergraph/composeRunn
 import { composeSupergraph } from '../../../gateway/supergraph/composeSupergraph.ts';
 import { runInThread } from '../../../gateway/supergraph/runInThread.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
-import { federationLink } from '../../harness/composeSubgraphs.ts';
+import { federatedSubgraph, federationLink } from '../../harness/composeSubgraphs.ts';
 import { people } from '../../harness/peopleSubgraphs.ts';
 import { serveSdl } from '../../harness/serveSdl.ts';
-
-const subgraph = (name: string, sdl: string) => ({
-  name,
-  url: `http://${name}.test`,
-  sdl: `${federationLink}${sdl}`,
-});
 
 const tooDeep = `type Query {\n  a: ${'['.repeat(10_000)}Int${']'.repeat(10_000)}\n}`;
 
@@ -36,8 +30,8 @@ describe('composeSupergraph', () => {
 
   test('returns the SDL, and hints with their locations', async () => {
     const result = await composeSupergraph([
-      subgraph('a', 'type Query { a: Box }\ntype Box @shareable { size: Int! }'),
-      subgraph('b', 'type Query { b: Box }\ntype Box @shareable { size: Int }'),
+      federatedSubgraph('a', 'type Query { a: Box }\ntype Box @shareable { size: Int! }'),
+      federatedSubgraph('b', 'type Query { b: Box }\ntype Box @shareable { size: Int }'),
     ]);
     expect(result).toEqual({
       sdl: expect.stringContaining('@join__graph(name: "a", url: "http://a.test")'),
@@ -57,8 +51,8 @@ describe('composeSupergraph', () => {
 
   test('returns every composition error with its code and locations', async () => {
     const result = await composeSupergraph([
-      subgraph('a', 'type Query { a: Box }\ntype Box @key(fields: "id") { size: Int }'),
-      subgraph('b', 'type Query { b: Int }\ntype Bag @key(fields: "name") { size: Int }'),
+      federatedSubgraph('a', 'type Query { a: Box }\ntype Box @key(fields: "id") { size: Int }'),
+      federatedSubgraph('b', 'type Query { b: Int }\ntype Bag @key(fields: "name") { size: Int }'),
     ]);
     // The directive, and the type that it is applied to.
     const locationsIn = (subgraph: string) => [10, 1].map((column) => ({ subgraph, line: 3, column }));
@@ -78,8 +72,8 @@ describe('composeSupergraph', () => {
     });
     expect(
       await composeSupergraph([
-        subgraph('a', 'type Query { a: Box }\ntype Box { size: Int }'),
-        subgraph('b', 'type Query { b: Box }\ntype Box { size: Int }'),
+        federatedSubgraph('a', 'type Query { a: Box }\ntype Box { size: Int }'),
+        federatedSubgraph('b', 'type Query { b: Box }\ntype Box { size: Int }'),
       ]),
     ).toEqual({
       errors: [
@@ -159,8 +153,8 @@ describe('composeRunningSubgraphs', () => {
   test("rejects with the composer's message", async () => {
     await expect(
       composeRunningSubgraphs([
-        subgraph('a', 'type Query { a: Box }\ntype Box { size: Int }'),
-        subgraph('b', 'type Query { b: Box }\ntype Box { size: Int }'),
+        federatedSubgraph('a', 'type Query { a: Box }\ntype Box { size: Int }'),
+        federatedSubgraph('b', 'type Query { b: Box }\ntype Box { size: Int }'),
       ]),
     ).rejects.toEqual(
       new SupergraphRefusedError(
@@ -186,8 +180,8 @@ describe('composeInThread', () => {
     ['errors', 'type Box @key(fields: "id") { size: Int }'],
   ])('returns the same result as composeSupergraph: %s', async (_, box) => {
     const subgraphs = [
-      subgraph('a', 'type Query { a: Box }\ntype Box @shareable { size: Int! }'),
-      subgraph('b', long(`type Query { b: Box }\n${box}`)),
+      federatedSubgraph('a', 'type Query { a: Box }\ntype Box @shareable { size: Int! }'),
+      federatedSubgraph('b', long(`type Query { b: Box }\n${box}`)),
     ];
     expect(await composeInThread(subgraphs)).toEqual(await composeSupergraph(subgraphs));
   });

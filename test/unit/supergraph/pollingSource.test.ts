@@ -13,6 +13,7 @@ import {
 import { fetchSupergraphSdl } from '../../../gateway/supergraph/sources/fetchSupergraphSdl.ts';
 import { UnavailableError } from '../../../gateway/supergraph/sources/httpRequest.ts';
 import { createPollingSource } from '../../../gateway/supergraph/sources/pollingSource.ts';
+import { closeServer } from '../../harness/closeServer.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 import { recordSource } from '../../harness/recordSource.ts';
 
@@ -43,10 +44,7 @@ async function startRegistry(respond: Registry['respond'], port = 0): Promise<Re
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/supergraph`,
     requests,
     respond,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    close: () => closeServer(server),
   };
   perTest.push({ [Symbol.asyncDispose]: () => registry.close() });
   return registry;

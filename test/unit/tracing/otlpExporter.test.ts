@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { ExportResultCode } from '@opentelemetry/core';
 import { OtlpExporter, type OtlpExportResult } from '../../../gateway/tracing/otlpExporter.ts';
+import { closeServer } from '../../harness/closeServer.ts';
 
 /** Exports once to a collector with this behaviour. */
 async function exportTo(respond: RequestListener): Promise<OtlpExportResult> {
@@ -19,8 +20,7 @@ async function exportTo(respond: RequestListener): Promise<OtlpExportResult> {
   });
   const result = await new Promise<OtlpExportResult>((resolve) => exporter.export('batch', resolve));
   await exporter.shutdown();
-  collector.closeAllConnections();
-  await new Promise((resolve) => collector.close(resolve));
+  await closeServer(collector);
   return result;
 }
 

@@ -15,6 +15,7 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { addCallbackRoute } from '../../../gateway/subscriptions/callbackRoute.ts';
 import type { RequestSignal } from '../../../gateway/time/requestAbort.ts';
+import { closeServer } from '../../harness/closeServer.ts';
 import { createCertificate } from '../../harness/createCertificate.ts';
 import { Gate } from '../../harness/gate.ts';
 import { exchange, RawConnection, type RawRequest, type RawResponse } from '../../harness/rawHttp.ts';
@@ -68,12 +69,7 @@ async function startFakeWorker({ directory }: Workers, listener: RequestListener
   await once(server, 'listening');
   return {
     token: tokenOf('3'),
-    [Symbol.asyncDispose]: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
+    [Symbol.asyncDispose]: () => closeServer(server),
   };
 }
 

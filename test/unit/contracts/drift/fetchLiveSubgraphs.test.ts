@@ -2,6 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { fetchLiveSubgraphs } from '../../../../contracts/drift/fetchLiveSubgraphs.ts';
+import { closeServer } from '../../../harness/closeServer.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { Gate } from '../../../harness/gate.ts';
 
@@ -23,9 +24,8 @@ class Subgraph implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    await new Promise((resolve) => this.#server.close(resolve));
+  [Symbol.asyncDispose](): Promise<void> {
+    return closeServer(this.#server);
   }
 }
 

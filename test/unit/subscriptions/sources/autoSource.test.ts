@@ -8,6 +8,7 @@ import {
   type ProtocolDetector,
 } from '../../../../gateway/subscriptions/sources/autoSource.ts';
 import type { SourceOptions } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
+import { closeServer } from '../../../harness/closeServer.ts';
 import {
   connectTimeoutMs,
   createSourceFixture,
@@ -41,11 +42,7 @@ async function httpUpstream(listener: RequestListener, port = 0): Promise<HttpUp
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
     server,
     accepts,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => closeServer(server),
   };
 }
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { type ExecutionResult, parse, subscribe } from 'graphql';
 import { createMultipartSource } from '../../../../gateway/subscriptions/sources/multipartSource.ts';
+import { closeServer } from '../../../harness/closeServer.ts';
 import { createSourceFixture, heartbeatMs, type SourceFixture } from '../../../harness/sourceFixture.ts';
 import { createTickSchema, Ticks } from '../../../harness/ticks.ts';
 import { type StreamUpstream, startStreamUpstream } from './streamUpstream.ts';
@@ -36,11 +37,7 @@ async function multipartUpstream(): Promise<AsyncDisposable & { url: string; tic
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
     ticks,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => closeServer(server),
   };
 }
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { createHandler } from 'graphql-sse/lib/use/http';
 import { createSseSource } from '../../../../gateway/subscriptions/sources/sseSource.ts';
+import { closeServer } from '../../../harness/closeServer.ts';
 import {
   createSourceFixture,
   firstDelayMs,
@@ -30,11 +31,7 @@ async function graphqlSseUpstream(): Promise<GraphqlSseUpstream> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql/stream`,
     ticks,
     cut: () => server.closeAllConnections(),
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    [Symbol.asyncDispose]: () => closeServer(server),
   };
 }
 
