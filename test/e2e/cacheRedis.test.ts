@@ -5,12 +5,14 @@ import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import { type CachedShop, executeOnShop, type ShopAnswer, startCachedShop } from '../harness/cachedShop.ts';
 import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
-import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import {
+  connectRedis,
+  type DedicatedRedisServer,
+  downloadTimeoutMs,
+  startDedicatedRedis,
+} from '../harness/redis.ts';
 import { longRedisTimeouts } from '../harness/redisStoreFixture.ts';
 import { longCallTimeouts, noShedding } from '../harness/testGateway.ts';
-
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 
 let redis: DedicatedRedisServer;
 beforeAll(async () => {

@@ -6,12 +6,10 @@ import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { type DemoSubgraphs, startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { readEvents } from '../harness/readEvents.ts';
-import { type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import { type DedicatedRedisServer, downloadTimeoutMs, startDedicatedRedis } from '../harness/redis.ts';
 import { isLongRun } from '../harness/seeds.ts';
 import { demoSupergraphFile, startTestGateway } from '../harness/testGateway.ts';
 
-// The first run on a machine downloads Redis.
-const downloadTimeoutMs = 300_000;
 const testTimeoutMs = 600_000;
 
 const count = isLongRun ? 1_000 : 60;

@@ -35,14 +35,12 @@ import { startPausableProxy } from '../harness/pausableProxy.ts';
 import {
   connectRedis,
   type DedicatedRedisServer,
+  downloadTimeoutMs,
   startDedicatedRedis,
   startRedisCluster,
 } from '../harness/redis.ts';
 import { parseRedisConfig, shortSocketTimeout } from '../harness/redisStoreFixture.ts';
 import { waitUntil } from '../harness/waitUntil.ts';
-
-// The first run on a machine downloads Redis.
-const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
 let redis: Redis;

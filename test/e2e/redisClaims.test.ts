@@ -8,6 +8,7 @@ import { createManualTimers } from '../harness/manualTimers.ts';
 import {
   connectRedis,
   type DedicatedRedisServer,
+  downloadTimeoutMs,
   type RedisCluster,
   startDedicatedRedis,
   startRedisCluster,
@@ -21,9 +22,6 @@ import {
   waitForProblem,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
-
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
 beforeAll(async () => {

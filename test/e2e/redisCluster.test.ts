@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { RedisKeys, slotNames, slotOf } from '../../gateway/cache/store/redisKeys.ts';
-import { connectRedis, type RedisCluster, startRedisCluster } from '../harness/redis.ts';
+import { connectRedis, downloadTimeoutMs, type RedisCluster, startRedisCluster } from '../harness/redis.ts';
 import {
   longRedisTimeouts,
   openRedisStore,
@@ -11,8 +11,6 @@ import {
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 const buckets = 6;
 
 let cluster: RedisCluster;

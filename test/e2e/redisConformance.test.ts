@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll } from '@jest/globals';
-import { type RedisCluster, type RedisServer, startRedis, startRedisCluster } from '../harness/redis.ts';
+import {
+  downloadTimeoutMs,
+  type RedisCluster,
+  type RedisServer,
+  startRedis,
+  startRedisCluster,
+} from '../harness/redis.ts';
 import {
   longRedisTimeouts,
   openRedisStore,
@@ -9,9 +15,6 @@ import {
   type TestRedisConfig,
 } from '../harness/redisStoreFixture.ts';
 import { describeStore, type StoreOpeners } from '../harness/storeConformance.ts';
-
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 
 let server: RedisServer;
 let cluster: RedisCluster;

@@ -13,7 +13,7 @@ import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { createQueueConnection } from '../../gateway/redis/queueConnection.ts';
 import { RedisClient } from '../../gateway/redis/redisClient.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
-import { connectRedis, startDedicatedRedis, startSentinel } from '../harness/redis.ts';
+import { connectRedis, downloadTimeoutMs, startDedicatedRedis, startSentinel } from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
   EventCounter,
@@ -23,9 +23,6 @@ import {
   waitForProblem,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
-
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 
 const clock = new TestClock();
 

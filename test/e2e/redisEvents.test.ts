@@ -14,6 +14,7 @@ import { Gate } from '../harness/gate.ts';
 import {
   connectRedis,
   type DedicatedRedisServer,
+  downloadTimeoutMs,
   startDedicatedRedis,
   startRedisCluster,
 } from '../harness/redis.ts';
@@ -25,9 +26,6 @@ import {
   parseRedisConfig,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
-
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
 let redis: Redis;

@@ -6,7 +6,12 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
-import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import {
+  connectRedis,
+  type DedicatedRedisServer,
+  downloadTimeoutMs,
+  startDedicatedRedis,
+} from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
   longRedisTimeouts,
@@ -17,9 +22,6 @@ import {
   waitForProblem,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
-
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
 beforeAll(async () => {

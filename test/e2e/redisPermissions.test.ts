@@ -11,14 +11,16 @@ import {
   createEnrichmentReplica,
 } from '../harness/enrichmentReplica.ts';
 import { startGatewayProcess } from '../harness/gatewayProcess.ts';
-import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import {
+  connectRedis,
+  type DedicatedRedisServer,
+  downloadTimeoutMs,
+  startDedicatedRedis,
+} from '../harness/redis.ts';
 import { longRedisTimeouts, openRedisStore, parseRedisConfig } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
-
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
 let operator: Redis;

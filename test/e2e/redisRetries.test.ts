@@ -8,12 +8,14 @@ import { RetryingRedisClient } from '../../gateway/redis/retryingRedisClient.ts'
 import { StreamTopic } from '../../gateway/subscriptions/topics/streamTopic.ts';
 import { TopicProblemLog } from '../../gateway/subscriptions/topics/topicProblemLog.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
-import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import {
+  connectRedis,
+  type DedicatedRedisServer,
+  downloadTimeoutMs,
+  startDedicatedRedis,
+} from '../harness/redis.ts';
 import { EventCounter, longRedisTimeouts, parseRedisConfig } from '../harness/redisStoreFixture.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
-
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
 let redis: Redis;

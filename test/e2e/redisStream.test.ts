@@ -12,14 +12,12 @@ import { openStreamReader } from '../harness/openStreamReader.ts';
 import {
   connectRedis,
   type DedicatedRedisServer,
+  downloadTimeoutMs,
   startDedicatedRedis,
   startRedisCluster,
   startSentinel,
 } from '../harness/redis.ts';
 import { parseRedisConfig } from '../harness/redisStoreFixture.ts';
-
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
 let redis: Redis;

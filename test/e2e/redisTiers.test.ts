@@ -5,7 +5,12 @@ import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
 import type { GatewayOptions } from '../../gateway/config/schema.ts';
-import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import {
+  connectRedis,
+  type DedicatedRedisServer,
+  downloadTimeoutMs,
+  startDedicatedRedis,
+} from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
   longRedisTimeouts,
@@ -16,9 +21,6 @@ import {
   waitForProblem,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
-
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
 beforeAll(async () => {

@@ -11,6 +11,7 @@ import {
   startInlineGateway,
 } from '../harness/inlineGateway.ts';
 import { type PausableProxy, type ProxyFault, startPausableProxy } from '../harness/pausableProxy.ts';
+import { scrapeSample } from '../harness/scrapeSample.ts';
 import { type SubgraphProcess, startSubgraphProcess } from '../harness/subgraphProcess.ts';
 
 /** Subgraphs with a root field `<name>Root` and a field `<name>` of products. */
@@ -159,11 +160,7 @@ async function stateOf(name: string): Promise<SubgraphState | undefined> {
   return states.find(({ subgraph }) => subgraph === name);
 }
 
-async function sample(name: string): Promise<number> {
-  const text = await (await fetch(new URL('/metrics', gateway.adminUrl))).text();
-  const line = text.split('\n').find((one) => one.startsWith(name)) ?? '';
-  return Number(line.slice(line.lastIndexOf(' ')));
-}
+const sample = (name: string) => scrapeSample(gateway.adminUrl, name);
 
 /** Lets the circuit of a subgraph open, by this many failures of its field `<name>Other`. */
 async function openCircuit(subgraph: RunningInlineSubgraph, name: string, failures: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type InlineContext, type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { scrapeSample } from '../harness/scrapeSample.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
 /** How many turns of the event loop each of the next resolutions takes; a property sets it. */
@@ -135,10 +136,7 @@ describe('equal queries of several clients', () => {
 });
 
 describe('equal requests that come before the first fetch has ended', () => {
-  const countShared = async (): Promise<number> => {
-    const metrics = await (await fetch(new URL('/metrics', gateway.adminUrl))).text();
-    return Number(/^tributary_shared_responses_total (\d+)$/m.exec(metrics)?.[1]);
-  };
+  const countShared = () => scrapeSample(gateway.adminUrl, 'tributary_shared_responses_total ');
   const waitForShared = async (count: number): Promise<void> => {
     while ((await countShared()) < count) await waitForTurns(1);
   };

@@ -6,6 +6,7 @@ import {
   type InlineGateway,
   startInlineGateway,
 } from '../harness/inlineGateway.ts';
+import { scrapeSample } from '../harness/scrapeSample.ts';
 
 const fields = ['slow', 'quick', 'price', 'stock', 'score'];
 const subgraphs = [
@@ -45,11 +46,7 @@ async function occupy(): Promise<{ readonly answer: Promise<Answer> }> {
   return { answer };
 }
 
-async function sample(name: string): Promise<number> {
-  const text = await (await fetch(new URL('/metrics', gateway.adminUrl))).text();
-  const line = text.split('\n').find((one) => one.startsWith(name)) ?? '';
-  return Number(line.slice(line.lastIndexOf(' ')));
-}
+const sample = (name: string) => scrapeSample(gateway.adminUrl, name);
 
 /** Resolves when so many calls of `details` wait. */
 async function waiting(count: number): Promise<void> {

@@ -6,13 +6,16 @@ import { WebSocket } from 'ws';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { type DemoSubgraphs, startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { startGatewayProcess } from '../harness/gatewayProcess.ts';
-import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import {
+  connectRedis,
+  type DedicatedRedisServer,
+  downloadTimeoutMs,
+  startDedicatedRedis,
+} from '../harness/redis.ts';
 import { EventCounter } from '../harness/redisStoreFixture.ts';
+import { scrapeSample } from '../harness/scrapeSample.ts';
 import { demoSupergraphFile, longCallTimeouts } from '../harness/testGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
-
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
 let redis: Redis;
@@ -149,13 +152,11 @@ async function startKillable(stream: string) {
 
 /** Resolves when `processes` read a stream, each for so many clients. */
 async function reading(processes: readonly { readonly adminUrl: string }[], clients: number): Promise<void> {
-  const openStreams = async (adminUrl: string): Promise<number> => {
-    const metrics = await (await fetch(new URL('/metrics', adminUrl))).text();
-    return Number(/^tributary_open_streams (\d+)$/m.exec(metrics)?.[1]);
-  };
   for (;;) {
     const list = (await redis.call('CLIENT', 'LIST')) as string;
-    const counts = await Promise.all(processes.map(({ adminUrl }) => openStreams(adminUrl)));
+    const counts = await Promise.all(
+      processes.map(({ adminUrl }) => scrapeSample(adminUrl, 'tributary_open_streams ')),
+    );
     const areReading = [...list.matchAll(/cmd=xread /g)].length === processes.length;
     if (areReading && counts.every((count) => count === clients)) return;
     await waitForTurns();

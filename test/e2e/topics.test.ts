@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import {
+  connectRedis,
+  type DedicatedRedisServer,
+  downloadTimeoutMs,
+  startDedicatedRedis,
+} from '../harness/redis.ts';
 import { longRedisTimeouts, parseRedisConfig } from '../harness/redisStoreFixture.ts';
 import {
   loadTopicShop,
@@ -13,9 +18,6 @@ import {
 } from '../harness/topicShop.ts';
 import { useUpTurns } from '../harness/useUpTurns.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
-
-// The first run on a machine may download redis-server.
-const downloadTimeoutMs = 300_000;
 
 let server: DedicatedRedisServer;
 let redis: Redis;

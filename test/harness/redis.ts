@@ -8,6 +8,9 @@ import { Redis } from 'ioredis';
 import { findProgram, type Program } from './debianProgram.ts';
 import { freePort } from './freePort.ts';
 
+/** For a hook that starts Redis: the first run on a machine may download it. */
+export const downloadTimeoutMs = 300_000;
+
 export interface RedisServer extends AsyncDisposable {
   /** `redis://…`. The server is empty at the start, unless it is the one of `REDIS_URL`. */
   readonly url: string;

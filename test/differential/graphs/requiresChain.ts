@@ -2,7 +2,7 @@ import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Fields that one subgraph computes and the next requires, some of them in nested objects.
 
-const parts: readonly GraphObject[] = ['a', 'b', 'c'].map((id) => ({
+export const parts: readonly GraphObject[] = ['a', 'b', 'c'].map((id) => ({
   __typename: 'Part',
   id,
   maker: id === 'b' ? null : { label: `maker of ${id}`, site: { label: `site of ${id}` } },

@@ -1,15 +1,7 @@
-import type { Graph, GraphObject } from './framework/graph.ts';
+import type { Graph } from './framework/graph.ts';
+import { parts } from './requiresChain.ts';
 
 // A field that one subgraph computes is required by another, which computes a field that the first requires.
-
-const parts: readonly GraphObject[] = ['a', 'b', 'c'].map((id) => ({
-  __typename: 'Part',
-  id,
-  maker: id === 'b' ? null : { label: `maker of ${id}`, site: { label: `site of ${id}` } },
-  pieces: [1, 2].map((number) => ({ label: `piece ${number} of ${id}` })),
-  next: () => parts[(parts.findIndex((part) => part.id === id) + 1) % parts.length],
-  weight: id === 'c' ? null : 7 + id.charCodeAt(0),
-}));
 
 export const requiresCircular: Graph = {
   name: 'requiresCircular',
