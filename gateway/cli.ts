@@ -4,7 +4,7 @@ import './requireNode.ts';
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { enablePrivateCompileCache } from './cli/compileCache.ts';
-import { addContractsCommands } from './cli/contracts/commands.ts';
+import { addContractsCommands, collectValues } from './cli/contracts/commands.ts';
 import { CommandError, exitCode } from './cli/exitCode.ts';
 import { ignoreOutputErrors } from './cli/outputErrors.ts';
 import { rejectInvalidOptions } from './cli/rejectInvalidOptions.ts';
@@ -69,7 +69,7 @@ program
     'write a commented configuration for a supergraph, for running subgraphs, or from Apollo Router',
   )
   .option('-s, --supergraph <file>', 'supergraph SDL file')
-  .option('--subgraph <name=url>', 'a running subgraph to compose; repeatable', collect)
+  .option('--subgraph <name=url>', 'a running subgraph to compose; repeatable', collectValues)
   .option('--apollo-router <file>', 'configuration of Apollo Router (router.yaml) to translate')
   .option('-o, --out <file>', 'file to write (default: tributary.yaml)')
   .option('--force', 'replace an existing file')
@@ -95,7 +95,7 @@ program
   .option(...configOption)
   .option(...supergraphOption)
   .option('--operation <name>', 'operation name, for a file with several operations')
-  .option('--override <label>', 'active label of progressive @override; repeatable', collect)
+  .option('--override <label>', 'active label of progressive @override; repeatable', collectValues)
   .option('--json', 'print the plan as JSON')
   .action(async (operation, options) => {
     const { plan } = await import('./cli/plan.ts');
@@ -127,10 +127,6 @@ try {
   await program.parseAsync();
 } catch (error) {
   process.exitCode = report(error);
-}
-
-function collect(value: string, earlier: readonly string[] = []): string[] {
-  return [...earlier, value];
 }
 
 function report(error: unknown): number {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Finding } from '../finding.ts';
 
 /** One fingerprint per finding, by which platforms recognise it in the next run. It ignores lines and columns, so
@@ -11,6 +11,6 @@ export function fingerprintsOf(findings: readonly Finding[]): string[] {
     const key = JSON.stringify(what);
     const number = seen.get(key) ?? 0;
     seen.set(key, number + 1);
-    return createHash('sha256').update(`${number} ${key}`).digest('hex').slice(0, 32);
+    return hash('sha256', `${number} ${key}`, 'hex').slice(0, 32);
   });
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Program } from './program.ts';
 
 /** Equal for programs with the same steps and delivery groups, also across processes: an execution of one can be resumed
@@ -15,7 +15,7 @@ export function programFingerprint(program: Program): string {
       group,
     ]);
     const text = JSON.stringify([steps, program.groups]);
-    fingerprint = createHash('sha256').update(text).digest('base64url');
+    fingerprint = hash('sha256', text, 'base64url');
     fingerprints.set(program, fingerprint);
   }
   return fingerprint;

@@ -1,4 +1,5 @@
 import type { ResponseTimings } from '../execution/executionObserver.ts';
+import type { DescribedFetch } from './planDescription.ts';
 
 // The JSON of `GET /insights/data`. Times are milliseconds, unless their names say otherwise.
 
@@ -102,13 +103,8 @@ export interface PlanInsights {
   readonly whatIf: readonly WhatIf[];
 }
 
-export interface FetchInsights {
-  readonly subgraph: string;
-  readonly path: readonly string[];
-  readonly fields: readonly string[];
-  /** Indices in `fetches`. */
-  readonly dependsOn: readonly number[];
-  readonly group: number;
+/** `dependsOn`: indices in `fetches`. */
+export interface FetchInsights extends Omit<DescribedFetch, 'isCacheable'> {
   /** From the start of the request to that of the fetch, mean; `null` if it was never sent. */
   readonly startMs: number | null;
   readonly latency: LatencySummary | null;

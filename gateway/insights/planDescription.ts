@@ -13,7 +13,7 @@ export interface PlanDescription {
   readonly enrichmentGroups: readonly number[];
 }
 
-interface DescribedFetch {
+export interface DescribedFetch {
   readonly subgraph: string;
   /** In the client's names; `@` for all elements of a list. */
   readonly path: readonly string[];

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   type ASTNode,
   type DefinitionNode,
@@ -122,7 +122,7 @@ function printAll(definitions: readonly ASTNode[]): string {
 }
 
 function shortHash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+  return hash('sha256', text, 'hex').slice(0, 12);
 }
 
 function nameNode(value: string): NameNode {

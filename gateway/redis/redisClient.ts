@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import { connectRedis } from './connectRedis.ts';
 import { isSelectError, RedisFailure } from './redisFailure.ts';
@@ -13,7 +13,7 @@ export interface RedisScript {
 }
 
 export function createRedisScript(text: string): RedisScript {
-  return { text, sha: createHash('sha1').update(text).digest('hex') };
+  return { text, sha: hash('sha1', text, 'hex') };
 }
 
 interface RedisClientOptions {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type DocumentNode, type GraphQLSchema, parse, validateSchema } from 'graphql';
 import { hasCredentials } from '../config/addressSecrets.ts';
 import { isHttpUrl } from '../config/isHttpUrl.ts';
@@ -27,7 +27,7 @@ interface LoadSupergraphOptions {
 
 /** `Supergraph.id` of an SDL. */
 export function supergraphId(sdl: string): string {
-  return createHash('sha256').update(sdl).digest('hex');
+  return hash('sha256', sdl, 'hex');
 }
 
 /** Loads a supergraph: starts its planner, and builds and validates its API schema. The caller must close the planner.

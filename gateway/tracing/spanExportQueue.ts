@@ -20,8 +20,6 @@ interface SpanExportQueueOptions {
   readonly timers: Timers;
   /** Maximum number of spans that are exported together. */
   readonly batchSize?: number;
-  /** Maximum number of full batches that wait; further spans are dropped. */
-  readonly maxFullBatches?: number;
   /** How long the first span of a batch that is not full waits, in milliseconds. */
   readonly delayMs?: number;
   /** The first spans since the last success were lost. `reason`: the messages of an error, or that the queue is full. */
@@ -29,6 +27,9 @@ interface SpanExportQueueOptions {
   /** Spans are exported again after an outage. `dropped`: how many spans were lost in it. */
   onRecovery(dropped: number): void;
 }
+
+/** Maximum number of full batches that wait; further spans are dropped. */
+const maxFullBatches = 2;
 
 /** Exports spans in batches, one at a time. Requests never wait for it, and its memory is bounded: what the collector does
  *  not take in time is dropped and counted. The SDK's own `BatchSpanProcessor` does not say how many it drops. */
@@ -56,13 +57,13 @@ export class SpanExportQueue {
   #onIdle: (() => void)[] = [];
 
   constructor(options: SpanExportQueueOptions) {
-    this.#options = { batchSize: 2048, maxFullBatches: 2, delayMs: 1000, ...options };
+    this.#options = { batchSize: 2048, delayMs: 1000, ...options };
     this.#filling = options.exporter.createBatch();
   }
 
   /** `span`: one that has ended. */
   add(span: RecordedSpan): void {
-    const { batchSize, maxFullBatches, delayMs, timers } = this.#options;
+    const { batchSize, delayMs, timers } = this.#options;
     if (this.#isClosed || this.#full.length >= maxFullBatches) {
       this.#reportOutage(queueFullError);
       this.droppedFull += 1;
@@ -180,7 +181,7 @@ export class SpanExportQueue {
 
   /** The outage of a collector that is too slow ends when the queue is no longer full. */
   #reportRecovery(): void {
-    if (this.#outageSince === undefined || this.#full.length >= this.#options.maxFullBatches) return;
+    if (this.#outageSince === undefined || this.#full.length >= maxFullBatches) return;
     this.#options.onRecovery(this.#dropped - this.#outageSince);
     this.#outageSince = undefined;
   }

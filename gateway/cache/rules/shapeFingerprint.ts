@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { print } from 'graphql';
 import { namedTypeOf } from '../../planning/supergraphDocument.ts';
 import { fieldTypeIn } from './cacheGraph.ts';
@@ -33,7 +33,5 @@ export function fingerprintShape(shape: OperationShape, rules: CacheRules, rule:
     undefined,
   );
   const types = [...described].map(graph.describeType);
-  return createHash('sha256')
-    .update(JSON.stringify([lines, types, [...keysByType], rule.tags]))
-    .digest('base64url');
+  return hash('sha256', JSON.stringify([lines, types, [...keysByType], rule.tags]), 'base64url');
 }

@@ -127,7 +127,8 @@ export function addContractsCommands(program: Command): void {
     });
 }
 
-function collectValues(value: string, earlier: readonly string[] = []): string[] {
+/** Collects the values of an option that can be given several times. */
+export function collectValues(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];
 }
 

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Caller } from '../deferredEnrichments.ts';
 
 const tokenBytes = 24;
@@ -15,7 +15,7 @@ export function isWellFormedToken(text: string): boolean {
 
 /** The form in which tokens and their owners are stored: it cannot be used in their place. */
 export function hashOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('base64url');
+  return hash('sha256', secret, 'base64url');
 }
 
 const noOwner = 'none';

@@ -67,7 +67,6 @@ function started() {
     exporter,
     timers,
     batchSize: 2,
-    maxFullBatches: 2,
     delayMs: 100,
     onOutage: (reason) => log.push(reason),
     onRecovery: (dropped) => log.push(`recovered after ${dropped}`),
