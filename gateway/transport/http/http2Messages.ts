@@ -70,6 +70,8 @@ export function connectionEnd(response: ServerResponse): { readonly connection?:
 export function setReadTimeout(response: ServerResponse, timeoutMs: number): void {
   const version2 = asHttp2(response);
   if (version2 !== undefined) version2.setReadTimeout(timeoutMs);
+  // A pipelined response has no socket until those before it are sent.
+  else if (response.socket === null) response.once('socket', () => setReadTimeout(response, timeoutMs));
   // The HTTP server destroys a connection whose timeout fires. The socket of a request that a test injects (`inject` of
   // Fastify) is a stream without timeouts.
   else response.socket?.setTimeout?.(timeoutMs);

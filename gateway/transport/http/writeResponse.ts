@@ -141,9 +141,12 @@ async function writeCompressed(
 }
 
 /** Closes the connection of a client that reads nothing of the response for `readTimeoutMs`; 0 sets no timeout. After the
- *  response, node:http sets the socket's keep-alive timeout. */
+ *  last response, node:http sets the socket's keep-alive timeout. */
 export function closeIfStalled(response: ServerResponse, readTimeoutMs: number): void {
-  if (readTimeoutMs > 0 && response.writableLength > 0) setReadTimeout(response, readTimeoutMs);
+  if (readTimeoutMs === 0 || response.writableLength === 0) return;
+  setReadTimeout(response, readTimeoutMs);
+  // The next pipelined response may take longer. Before the listener of node:http, which changes the socket's response.
+  response.prependOnceListener('finish', () => setReadTimeout(response, 0));
 }
 
 /** Writes a response to a request that was rejected before anything was executed. */

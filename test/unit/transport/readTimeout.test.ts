@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
-import { expect, test } from '@jest/globals';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { describe, expect, test } from '@jest/globals';
 import { systemTimers } from '../../../gateway/time/timers.ts';
 import type { Compression } from '../../../gateway/transport/http/compression.ts';
 import { incrementalPartEncoding } from '../../../gateway/transport/http/multipartIncremental.ts';
@@ -94,3 +94,48 @@ test.each([
     }
   },
 );
+
+describe('with pipelined requests', () => {
+  /** Sends two requests at once, and returns their responses, which the test writes. */
+  async function receiveTwo() {
+    const responses: ServerResponse[] = [];
+    const received = Promise.withResolvers<void>();
+    const server = createServer((_request, response) => {
+      if (responses.push(response) === 2) received.resolve();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+    client.pause();
+    client.on('error', () => {});
+    const request = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n';
+    client.write(request + request);
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    await received.promise;
+    const [first, second] = responses as [ServerResponse, ServerResponse];
+    const dispose = (): void => {
+      client.destroy();
+      server.close();
+    };
+    return { client, socket, first, second, [Symbol.dispose]: dispose };
+  }
+
+  test('the connection of a client that reads nothing is closed when the large response was complete before the first one', async () => {
+    using connection = await receiveTwo();
+    const { socket, first, second } = connection;
+    writeResponse(second, 200, {}, Buffer.alloc(size), readTimeout);
+    first.end();
+    await once(socket, 'close');
+    expect([first.writableFinished, second.writableFinished]).toEqual([true, false]);
+  });
+
+  test('the read timeout of a response ends with it, so that the next one may take longer', async () => {
+    using connection = await receiveTwo();
+    const { client, socket, first } = connection;
+    writeResponse(first, 200, {}, Buffer.alloc(size), 3_600_000);
+    expect(socket.timeout).toBe(3_600_000);
+    client.resume();
+    await once(first, 'finish');
+    expect(socket.timeout).toBe(0);
+  });
+});
