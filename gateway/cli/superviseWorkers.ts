@@ -46,11 +46,12 @@ export async function superviseWorkers(count: number, config: GatewayConfig): Pr
     ...createWorkersDirectory(),
     ...(await chooseWorkerPorts(config)),
   };
+  // Workers accept the connections of their Unix sockets themselves, and those of clients, too, where they cannot share the
+  // port by themselves (see `httpListener.ts`). When the supervisor deals out connections, those that it sends to a dying
+  // worker are never answered and never closed. `setupPrimary` reads the policy.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   // Options of extensions can have values that JSON cannot represent, such as `.inf`.
   cluster.setupPrimary({ execArgv: flagsWithYoungGeneration(), serialization: 'advanced' });
-  // Where workers cannot share the port by themselves (see `httpListener.ts`), they share the listening socket. When
-  // the supervisor deals out connections, those that it sends to a dying worker are never answered and never closed.
-  cluster.schedulingPolicy = cluster.SCHED_NONE;
   return new WorkerSupervisor(count, config, environment).run();
 }
 

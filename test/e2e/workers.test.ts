@@ -18,11 +18,11 @@ interface RunningWorkers extends GatewayProcess {
   readonly folder: string;
 }
 
-/** A module that reports the name and process id of each worker, but not of its threads. */
+/** A module that reports the name of each worker, its process id and that of the supervisor, but not of its threads. */
 const reportWorkers = `--import data:text/javascript,${encodeURIComponent(
   "import cluster from 'node:cluster'; import { isMainThread } from 'node:worker_threads';" +
     // biome-ignore lint/suspicious/noTemplateCurlyInString: a template string of the worker process
-    'if (isMainThread && cluster.isWorker) console.error(`worker ${cluster.worker.id} is ${process.pid}.`)',
+    'if (isMainThread && cluster.isWorker) console.error(`worker ${cluster.worker.id} is ${process.pid} below ${process.ppid}.`)',
 )}`;
 
 /** A module that reports a full heap after SIGUSR2, so that the worker sheds requests. */
@@ -68,14 +68,17 @@ async function startWorkers(
   };
 }
 
-async function processIdOf({ waitForOutput }: GatewayProcess, worker: string): Promise<number> {
-  const [, pid] = await waitForOutput(new RegExp(`worker ${worker} is (\\d+)\\.`));
-  return Number(pid);
+async function processIdsOf(
+  { waitForOutput }: GatewayProcess,
+  worker: string,
+): Promise<{ own: number; supervisor: number }> {
+  const [, own, supervisor] = await waitForOutput(new RegExp(`worker ${worker} is (\\d+) below (\\d+)\\.`));
+  return { own: Number(own), supervisor: Number(supervisor) };
 }
 
 /** Kills a worker and waits for its replacement. */
 async function crash(gateway: GatewayProcess, worker: string): Promise<void> {
-  const pid = await processIdOf(gateway, worker);
+  const { own: pid } = await processIdsOf(gateway, worker);
   process.kill(pid, 'SIGKILL');
   await gateway.waitForOutput(new RegExp(`Worker ${pid} exited`));
 }
@@ -176,6 +179,19 @@ describe('a worker that dies', () => {
     for (const lost of ['ECONNRESET', 'connection ended']) outcomes.delete(lost);
     expect([...outcomes]).toEqual(['200 {"data":{"__typename":"Query"}}']);
   };
+
+  // A supervisor that accepts a connection for a worker that has just died keeps it open and unanswered.
+  test('had accepted connections of other workers itself, without its supervisor', async () => {
+    const { connection, token } = await connectTo(gateway, '1');
+    await using _ = connection;
+    const { supervisor } = await processIdsOf(gateway, '1');
+    process.kill(supervisor, 'SIGSTOP');
+    try {
+      expect((await sendTo(gateway, '2', endingRequest(token, 'a'))).status).toBe(200);
+    } finally {
+      process.kill(supervisor, 'SIGCONT');
+    }
+  });
 
   test('ends its single connections, which accept requests at any worker until then, and is replaced by one with the configuration of the start', async () => {
     await writeFile(gateway.configFile, 'listen: { port: http }');
@@ -416,7 +432,8 @@ describe('the admin listener with several workers', () => {
       expect((await connection.readHead()).status).toBe(200);
     });
     await Promise.all(streams);
-    for (const worker of ['1', '2', '3', '4']) process.kill(await processIdOf(gateway, worker), 'SIGUSR2');
+    for (const worker of ['1', '2', '3', '4'])
+      process.kill((await processIdsOf(gateway, worker)).own, 'SIGUSR2');
     await gateway.waitForOutput(/(?:"shed":\["background","normal"\][\s\S]*?){4}/);
     await sendAll(gateway, 60, 'query Shed { __typename }');
     const expected = {
