@@ -303,6 +303,17 @@ describe('an HTTP/2 connection', () => {
     expect(settings.maxConcurrentStreams).toBe(100);
   });
 
+  test('accepts requests while a response of any size waits for its client', async () => {
+    const large = singleOutcome(JSON.stringify({ greeting: 'x'.repeat(12_000_000) }));
+    await using server = await start(({ document }) =>
+      document.loc?.source.body.includes('name') ? large : singleOutcome('{"greeting":"hello"}'),
+    );
+    await using connection = new Connection(server.url);
+    const unread = connection.operate('{ greeting(name: "a") }');
+    expect((await headOf(unread))[':status']).toBe(200);
+    expect(await answerOf(connection.operate())).toEqual(hello);
+  });
+
   test('is closed when its client resets very many requests', async () => {
     await using server = await start();
     await using connection = new Connection(server.url);

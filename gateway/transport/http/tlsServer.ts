@@ -48,6 +48,9 @@ const http2Limits = {
   maxSessionInvalidFrames: 100,
   // As many as with HTTP/1.1. Node's default is 128, and browsers send each cookie as a header of its own.
   maxHeaderListPairs: 2_000,
+  // In MB: no limit, as with HTTP/1.1. Responses that wait for the client count, and Node's default of 10 would make one of them
+  // refuse all other requests of the connection.
+  maxSessionMemory: 2 ** 32 - 1,
 } as const;
 
 export function createTlsServer(
