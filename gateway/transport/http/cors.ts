@@ -145,7 +145,11 @@ export class CorsPolicy {
 /** One label or several. */
 const subdomain = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 
-/** Whether a page of this origin was loaded from the host of the request. */
+/** Whether a page of this origin was loaded from the host of the request. Browsers leave out the default port, and proxies
+ *  may add it (`$host:$server_port` in nginx). */
 export function isSameHost(origin: string, host: string | undefined): boolean {
-  return host !== undefined && URL.canParse(origin) && new URL(origin).host === host.toLowerCase();
+  const page = URL.parse(origin);
+  if (page === null || host === undefined) return false;
+  const requested = host.toLowerCase();
+  return requested === page.host || requested === `${page.host}:${page.protocol === 'https:' ? 443 : 80}`;
 }
