@@ -112,3 +112,10 @@ export function isLostConnection(error: Error): boolean {
   const code = codeOf(error);
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
 }
+
+/** The connection accepts no further requests over HTTP/2, although it is open. Node refuses them itself when what it counts as
+ *  waiting to be sent exceeds 10 MB, an option that undici does not have. It counts for ever what was not sent of requests that
+ *  the subgraph has answered early, as with 413. */
+export function isExhaustedConnection(error: Error): boolean {
+  return codeOf(error) === 'ERR_HTTP2_STREAM_ERROR' && error.message.includes('NGHTTP2_ENHANCE_YOUR_CALM');
+}

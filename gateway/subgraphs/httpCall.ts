@@ -5,6 +5,7 @@ import { BufferedResponse, type BufferedResponseHead, largeBodyBytes } from './b
 import {
   InvalidResponseError,
   invalidResponseError,
+  isExhaustedConnection,
   isLostConnection,
   statusError,
   transportError,
@@ -204,7 +205,9 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     if (this.#listener === undefined) return;
-    if (this.#canBeResent(error)) {
+    const isExhausted = isExhaustedConnection(error);
+    if (isExhausted) this.#options?.connection?.retire();
+    if (this.#canBeResent(isExhausted || isLostConnection(error))) {
       this.isResent = true;
       this.#controller = undefined;
       // In a microtask: undici is still cleaning up the lost socket.
@@ -225,13 +228,13 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   /** A server may close an idle connection at any time, perhaps while a request is on its way. Such a loss says nothing about
    *  the server's health; one on a new connection, or in the middle of a response, does. */
-  #canBeResent(error: Error): boolean {
+  #canBeResent(isConnectionUnusable: boolean): boolean {
     return (
+      isConnectionUnusable &&
       isIdempotent(this.request) &&
       !this.isResent &&
       this.#isOnReusedSocket &&
       !this.#hasResponseStarted &&
-      isLostConnection(error) &&
       (this.#call.retry?.takeResend() ?? true)
     );
   }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { type ConnectionOptions, TLSSocket } from 'node:tls';
-import { type buildConnector, Client, type Dispatcher, Pool } from 'undici';
+import { type buildConnector, Client, type Dispatcher, errors, Pool } from 'undici';
 import { isLoopback } from '../config/isLoopback.ts';
 import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './policies/callLimits.ts';
 import type { CallPolicySettings } from './policies/callPolicies.ts';
@@ -58,6 +58,7 @@ type ClientOptions = Client.Options & {
 class PooledClient extends Client {
   /** How many requests the current socket has carried. */
   requestsOnSocket = 0;
+  readonly #origin: URL;
   #isOld = false;
   #ageTimer: NodeJS.Timeout | undefined;
 
@@ -74,6 +75,7 @@ class PooledClient extends Client {
         connecting.add(socket);
       },
     });
+    this.#origin = origin;
     this.on('connect', () => {
       this.requestsOnSocket = 0;
       this.#watchAge(maxAgeMs);
@@ -89,6 +91,12 @@ class PooledClient extends Client {
     // (`clientTtl`) looks at the clock at every request, for every connection of the pool up to the one that is used.
     if (this.#isOld) options.reset = true;
     return super.dispatch(options, handler);
+  }
+
+  /** Takes the connection out of its pool. It ends after its running requests. */
+  retire(): void {
+    const error = new errors.InformationalError('The connection accepts no further requests.');
+    this.emit('connectionError', this.#origin, [this], error);
   }
 
   #watchAge(maxAgeMs: number | undefined): void {

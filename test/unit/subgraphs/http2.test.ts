@@ -29,6 +29,11 @@ beforeEach(async () => {
     session.on('close', () => sessions.delete(session));
   });
   server.on('request', (request, response) => {
+    // Like a limit of a proxy: answered before the body is read.
+    if (Number(request.headers['content-length']) > 500_000) {
+      response.writeHead(413).end();
+      return;
+    }
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
@@ -120,6 +125,17 @@ describe('HTTP/2', () => {
 
     expect(await answer).toEqual({ body: 'b' });
     expect(proxy.acceptedConnections).toBe(2);
+  });
+
+  test('uses another connection when the subgraph has left too much of requests unread', async () => {
+    await using under = createClientFixture(url, { at: { http2: true, connections: 1, tls } });
+    const large = 'x'.repeat(1_000_000);
+
+    while (sessionCount < 2) {
+      expect(await describeFailure(under.send({ body: large }))).toMatchObject({ code: 'SUBGRAPH_ERROR' });
+    }
+
+    expect(await dataOf(under.send({ body: 'a' }))).toEqual({ body: 'a' });
   });
 
   test('is not used if it is switched off', async () => {
