@@ -9,6 +9,7 @@ import {
 import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { TransportLog } from '../../telemetry/logger.ts';
+import { closeStalledReplies } from './closeStalledReplies.ts';
 import type { CompressionPolicy } from './compression.ts';
 import { compressReplies } from './compressReplies.ts';
 import { FurtherSockets } from './furtherSockets.ts';
@@ -36,6 +37,8 @@ interface HttpListenerOptions {
   /** Other upgrade requests are handled as requests without an upgrade. */
   readonly acceptsUpgrade: (request: IncomingMessage) => boolean;
   readonly timeouts: ListenerTimeouts;
+  /** Milliseconds within which a client has to read something of a large reply. */
+  readonly readTimeoutMs: number;
   readonly compression: CompressionPolicy;
   /** `undefined` for HTTP without TLS. */
   readonly tls?: TlsOptions | undefined;
@@ -53,6 +56,7 @@ export function createHttpListener({
   isWriting,
   acceptsUpgrade,
   timeouts,
+  readTimeoutMs,
   compression,
   tls: tlsOptions,
   log,
@@ -86,6 +90,7 @@ export function createHttpListener({
   });
   if (server === undefined) throw new Error('Fastify did not call serverFactory.');
   compressReplies(routes, compression);
+  closeStalledReplies(routes, readTimeoutMs);
   return {
     server,
     tls,

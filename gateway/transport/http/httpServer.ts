@@ -261,6 +261,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return isForGraphQL(request);
     },
     timeouts: listen.timeouts,
+    readTimeoutMs: options.readTimeoutMs,
     compression,
     tls,
     log,
@@ -290,6 +291,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           isWriting: () => false,
           acceptsUpgrade: () => false,
           timeouts: listen.timeouts,
+          readTimeoutMs: options.readTimeoutMs,
           compression,
           log,
         });

@@ -143,8 +143,12 @@ async function writeCompressed(
 /** Closes the connection of a client that reads nothing of the response for `readTimeoutMs`; 0 sets no timeout. After the
  *  last response, node:http sets the socket's keep-alive timeout. */
 export function closeIfStalled(response: ServerResponse, readTimeoutMs: number): void {
-  if (readTimeoutMs === 0 || response.writableLength === 0) return;
-  setReadTimeout(response, readTimeoutMs);
+  if (readTimeoutMs > 0 && response.writableLength > 0) setReadTimeoutUntilSent(response, readTimeoutMs);
+}
+
+/** Closes the connection of a client that reads nothing for `timeoutMs`, until the response is sent. */
+export function setReadTimeoutUntilSent(response: ServerResponse, timeoutMs: number): void {
+  setReadTimeout(response, timeoutMs);
   // The next pipelined response may take longer. Before the listener of node:http, which changes the socket's response.
   response.prependOnceListener('finish', () => setReadTimeout(response, 0));
 }

@@ -3,7 +3,9 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
+import fastify from 'fastify';
 import { systemTimers } from '../../../gateway/time/timers.ts';
+import { closeStalledReplies } from '../../../gateway/transport/http/closeStalledReplies.ts';
 import type { Compression } from '../../../gateway/transport/http/compression.ts';
 import { incrementalPartEncoding } from '../../../gateway/transport/http/multipartIncremental.ts';
 import { writePayloads } from '../../../gateway/transport/http/writePayloads.ts';
@@ -94,6 +96,29 @@ test.each([
     }
   },
 );
+
+test('the connection of a client that reads nothing of a large reply of Fastify is closed after the read timeout', async () => {
+  const server = fastify();
+  closeStalledReplies(server, readTimeout);
+  const responses = Promise.withResolvers<ServerResponse>();
+  server.get('/', async (_, reply) => {
+    responses.resolve(reply.raw);
+    return reply.send(Buffer.alloc(size));
+  });
+  await server.listen({ port: 0, host: '127.0.0.1' });
+  const client = connect({ port: (server.server.address() as AddressInfo).port, host: '127.0.0.1' });
+  client.pause();
+  client.on('error', () => {});
+  try {
+    client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    const response = await responses.promise;
+    if (!response.closed) await once(response, 'close');
+    expect(response.writableFinished).toBe(false);
+  } finally {
+    client.destroy();
+    await server.close();
+  }
+});
 
 describe('with pipelined requests', () => {
   /** Sends two requests at once, and returns their responses, which the test writes. */
