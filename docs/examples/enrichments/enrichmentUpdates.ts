@@ -21,6 +21,14 @@ export function enrichmentTokenOf(extensions: unknown): string | undefined {
   return tributary?.enrichment?.token;
 }
 
+/** The value at a path of the data of an answer; `undefined` if the data has no such path. */
+export function valueAt(data: unknown, path: EnrichmentUpdate['path']): unknown {
+  return path.reduce(
+    (value, key) => (value as Record<string | number, unknown> | null | undefined)?.[key],
+    data,
+  );
+}
+
 /** Returns the data of an answer with the update in it. Copies the objects and lists on the path of the update, and
  *  leaves `data` unchanged. */
 export function withUpdate<Data>(

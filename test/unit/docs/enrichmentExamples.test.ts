@@ -1,0 +1,266 @@
+import { ApolloClient, ApolloLink, gql, InMemoryCache } from '@apollo/client/core';
+import { Defer20220824Handler } from '@apollo/client/incremental';
+import { relayStylePagination } from '@apollo/client/utilities';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Client, cacheExchange, fetchExchange } from '@urql/core';
+import { Observable, type Observer } from 'rxjs';
+import { enrichmentLink } from '../../../docs/examples/enrichments/apollo.ts';
+import { showWithUpdates } from '../../../docs/examples/enrichments/urql.ts';
+
+type Result = ApolloLink.Result;
+
+/** An operation that the client has sent; the test answers it. */
+interface Sent {
+  readonly operation: ApolloLink.Operation;
+  readonly answer: Observer<Result>;
+  isClosed: boolean;
+}
+
+/** Apollo Client with the documented link, and all operations that it sends. */
+class TestClient {
+  readonly sent: Sent[] = [];
+  readonly client: ApolloClient = new ApolloClient({
+    link: ApolloLink.from([
+      enrichmentLink(() => this.client),
+      new ApolloLink(
+        (operation) =>
+          new Observable<Result>((answer) => {
+            const sent: Sent = { operation, answer, isClosed: false };
+            this.sent.push(sent);
+            return () => {
+              sent.isClosed = true;
+            };
+          }),
+      ),
+    ]),
+    cache: new InMemoryCache({
+      typePolicies: { Query: { fields: { catalog: relayStylePagination() } } },
+    }),
+    incrementalHandler: new Defer20220824Handler(),
+  });
+
+  /** The newest operation with this name. */
+  named(name: string): Sent {
+    const sent = this.sent.findLast(({ operation }) => operation.operationName === name);
+    if (sent === undefined) throw new Error(`The client has not sent ${name}.`);
+    return sent;
+  }
+
+  count(name: string): number {
+    return this.sent.filter(({ operation }) => operation.operationName === name).length;
+  }
+
+  /** Answers the newest operation with this name. `pending`: with a token of this name. */
+  answer(name: string, data: object, token?: string): void {
+    const extensions = { tributary: { enrichment: { token, pending: [] } } };
+    const { answer } = this.named(name);
+    answer.next({ data, ...(token === undefined ? {} : { extensions }) } as Result);
+    answer.complete();
+  }
+
+  update(token: string, path: readonly (string | number)[], data: unknown, hasNext = false): void {
+    const { answer } = this.updatesOf(token);
+    const update = { __typename: 'EnrichmentUpdate', path, data, errors: null, hasNext };
+    answer.next({ data: { enrichment: update } });
+    if (!hasNext) answer.complete();
+  }
+
+  updatesOf(token: string): Sent {
+    const sent = this.sent.findLast(({ operation }) => operation.variables.token === token);
+    if (sent === undefined) throw new Error(`The client has not subscribed to ${token}.`);
+    return sent;
+  }
+}
+
+const advice = (text: string) => ({ __typename: 'Advice', text });
+const product = (id: string, text?: string) => ({
+  __typename: 'Product',
+  id,
+  advice: text === undefined ? null : advice(text),
+});
+
+let tested: TestClient;
+
+/** Resolves when everything that is ready has been delivered. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+afterEach(() => tested.client.stop());
+
+describe('Apollo Client with the documented link', () => {
+  const query = gql`query Products { products { id ...Advised } } fragment Advised on Product { advice { text } }`;
+  const read = () => tested.client.readQuery({ query });
+
+  test('writes an update to its own object when a newer response has another order', async () => {
+    tested = new TestClient();
+    const watched = tested.client.watchQuery({ query });
+    const subscription = watched.subscribe(() => {});
+    tested.answer('Products', { products: [product('1'), product('2')] }, 'first');
+    await settle();
+    const refetched = watched.refetch();
+    tested.answer('Products', { products: [product('2'), product('1')] });
+    await refetched;
+    tested.update('first', ['products', 0, 'advice'], advice('about 1'));
+    expect(read()).toEqual({ products: [product('2'), product('1', 'about 1')] });
+    subscription.unsubscribe();
+  });
+
+  test('writes an update of a further page to the object of that page', async () => {
+    tested = new TestClient();
+    const pages = gql`query Catalog($after: String) {
+      catalog(after: $after) { edges { cursor node { id advice { text } } } pageInfo { endCursor hasNextPage } }
+    }`;
+    const page = (id: string, hasNextPage: boolean) => ({
+      catalog: {
+        __typename: 'Catalog',
+        edges: [{ __typename: 'Edge', cursor: id, node: product(id) }],
+        pageInfo: { __typename: 'PageInfo', endCursor: id, hasNextPage },
+      },
+    });
+    const watched = tested.client.watchQuery({ query: pages });
+    const subscription = watched.subscribe(() => {});
+    tested.answer('Catalog', page('1', true));
+    await settle();
+    const more = watched.fetchMore({ variables: { after: '1' } });
+    tested.answer('Catalog', page('2', false), 'second');
+    await more;
+    tested.update('second', ['catalog', 'edges', 0, 'node', 'advice'], advice('about 2'));
+    const nodes = (tested.client.readQuery({ query: pages }) as ReturnType<typeof page>).catalog.edges.map(
+      ({ node }) => node,
+    );
+    expect(nodes).toEqual([product('1'), product('2', 'about 2')]);
+    subscription.unsubscribe();
+  });
+
+  test('leaves a newer value unchanged', async () => {
+    tested = new TestClient();
+    const watched = tested.client.watchQuery({ query });
+    const subscription = watched.subscribe(() => {});
+    tested.answer('Products', { products: [product('1')] }, 'first');
+    await settle();
+    const refetched = watched.refetch();
+    tested.answer('Products', { products: [product('1', 'newer')] });
+    await refetched;
+    tested.update('first', ['products', 0, 'advice'], advice('older'));
+    expect(read()).toEqual({ products: [product('1', 'newer')] });
+    subscription.unsubscribe();
+  });
+
+  test('writes an object that was pending as a whole, and one without an identity', async () => {
+    tested = new TestClient();
+    const whole = gql`query Whole { first: product(id: "1") { id advice { text } } shop { best { advice { text } } } }`;
+    const promise = tested.client.query({ query: whole });
+    const shop = { __typename: 'Shop', best: { __typename: 'Best', advice: null } };
+    tested.answer('Whole', { first: null, shop }, 'first');
+    await promise;
+    tested.update('first', ['first'], product('1', 'about 1'), true);
+    tested.update('first', ['shop', 'best', 'advice'], advice('buy'));
+    expect(tested.client.readQuery({ query: whole })).toEqual({
+      first: product('1', 'about 1'),
+      shop: { __typename: 'Shop', best: { __typename: 'Best', advice: advice('buy') } },
+    });
+  });
+
+  test('subscribes once to the token of a response with @defer, and writes before the deferred fields arrive', async () => {
+    tested = new TestClient();
+    const deferring = gql`query Deferring { product { id advice { text } ... @defer { name } } }`;
+    const results: unknown[] = [];
+    const subscription = tested.client
+      .watchQuery({ query: deferring })
+      .subscribe(({ data }) => results.push(data));
+    const extensions = { tributary: { enrichment: { token: 'first', pending: [] } } };
+    const { answer } = tested.named('Deferring');
+    answer.next({ data: { product: product('1') }, extensions, hasNext: true } as Result);
+    await settle();
+    tested.update('first', ['product', 'advice'], advice('about 1'));
+    await settle();
+    const incremental = [{ path: ['product'], data: { name: 'Pan' } }];
+    answer.next({ incremental, extensions, hasNext: false } as Result);
+    answer.complete();
+    await settle();
+    expect(results.at(-1)).toEqual({ product: { ...product('1', 'about 1'), name: 'Pan' } });
+    expect(tested.count('Enrichment')).toBe(1);
+    subscription.unsubscribe();
+  });
+
+  test('sends the operation again, once, when the updates end early', async () => {
+    tested = new TestClient();
+    const headers = { authorization: 'Bearer a' };
+    const promise = tested.client.query({ query, context: { headers } });
+    tested.answer('Products', { products: [product('1')] }, 'first');
+    await promise;
+    expect(tested.updatesOf('first').operation.getContext().headers).toEqual(headers);
+    tested.updatesOf('first').answer.error(new Error('The connection is lost.'));
+    expect(tested.count('Products')).toBe(2);
+    tested.answer('Products', { products: [product('1')] }, 'second');
+    tested.updatesOf('second').answer.error(new Error('The connection is lost.'));
+    expect(tested.count('Products')).toBe(2);
+  });
+
+  test.each(['clearStore', 'resetStore'] as const)('ends the updates of a user at %s', async (method) => {
+    tested = new TestClient();
+    const promise = tested.client.query({ query });
+    tested.answer('Products', { products: [product('1')] }, 'first');
+    await promise;
+    expect(tested.updatesOf('first').isClosed).toBe(false);
+    await tested.client[method]();
+    expect(tested.updatesOf('first').isClosed).toBe(true);
+    expect(tested.count('Products')).toBe(1);
+  });
+});
+
+describe('urql with the documented function', () => {
+  const pending = { data: { advice: null }, extensions: { tributary: { enrichment: { token: 'expired' } } } };
+  const expired = { errors: [{ message: 'Expired.', extensions: { code: 'ENRICHMENT_EXPIRED' } }] };
+
+  /** Shows a query whose token is not valid. The client sends its operations to `respond`, and caches the responses. */
+  function showAll(respond: (query: string) => Response): { readonly shown: unknown[]; stop(): void } {
+    const client = new Client({
+      url: 'http://gateway/graphql',
+      exchanges: [cacheExchange, fetchExchange],
+      fetchSubscriptions: true,
+      preferGetMethod: false,
+      fetch: async (_, init) => respond((JSON.parse(init?.body as string) as { query: string }).query),
+    });
+    const shown: unknown[] = [];
+    return { shown, stop: showWithUpdates(client, '{ advice }', {}, (data) => shown.push(data)) };
+  }
+
+  test('sends the operation again, once, when the updates end early', async () => {
+    const settled = Promise.withResolvers<void>();
+    let subscriptions = 0;
+    let queries = 0;
+    const { shown, stop } = showAll((query) => {
+      if (!query.includes('subscription')) {
+        queries += 1;
+        return Response.json(pending);
+      }
+      subscriptions += 1;
+      if (subscriptions === 2) settled.resolve();
+      return Response.json(expired, { status: 404 });
+    });
+    await settled.promise;
+    await settle();
+    expect({ queries, subscriptions, shown }).toEqual({
+      queries: 2,
+      subscriptions: 2,
+      shown: [pending.data, pending.data],
+    });
+    stop();
+  });
+
+  test('keeps what it shows when the operation that it sends again fails', async () => {
+    const sentAgain = Promise.withResolvers<void>();
+    let queries = 0;
+    const { shown, stop } = showAll((query) => {
+      if (query.includes('subscription')) return Response.json(expired, { status: 404 });
+      queries += 1;
+      if (queries === 1) return Response.json(pending);
+      sentAgain.resolve();
+      return Response.json({ errors: [{ message: 'Busy.' }] }, { status: 503 });
+    });
+    await sentAgain.promise;
+    await settle();
+    expect(shown).toEqual([pending.data]);
+    stop();
+  });
+});
