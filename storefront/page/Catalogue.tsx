@@ -85,6 +85,7 @@ function ProductGrid({ department, sort }: { department: Department | undefined;
   // While pending fields of its first page arrive, the query above has no further pages.
   const { data } = useQuery(catalogueQuery, { variables, fetchPolicy: 'cache-only' });
   const catalog = data?.catalog;
+  const [hasMoreFailed, setHasMoreFailed] = useState(false);
   const retry = (): void => void refetch().catch(keepNotice);
   useRetryWhile(error !== undefined && !catalog, retry);
 
@@ -102,8 +103,12 @@ function ProductGrid({ department, sort }: { department: Department | undefined;
 
   const { edges, pageInfo, totalCount } = catalog;
   const isLoadingMore = networkStatus === NetworkStatus.fetchMore;
-  const loadMore = (): void => {
-    if (!isLoadingMore) void fetchMore({ variables: { after: pageInfo.endCursor } }).catch(keepNotice);
+  const loadMore = async (): Promise<void> => {
+    if (isLoadingMore) return;
+    setHasMoreFailed(false);
+    // Apollo Client does not report this failure as the error of the query.
+    const more = await fetchMore({ variables: { after: pageInfo.endCursor } }).catch(() => undefined);
+    setHasMoreFailed(!more?.data?.catalog);
   };
   return (
     <>
@@ -118,11 +123,14 @@ function ProductGrid({ department, sort }: { department: Department | undefined;
         {error === undefined ? null : (
           <Notice text="Some ratings or stock levels are missing." onRetry={retry} />
         )}
+        {hasMoreFailed ? (
+          <Notice text="Further products could not be loaded." onRetry={() => void loadMore()} />
+        ) : null}
         <p role="status">
           {formatCount(edges.length)} of {formatCount(totalCount)} products
         </p>
         {pageInfo.hasNextPage ? (
-          <button type="button" aria-disabled={isLoadingMore} onClick={loadMore}>
+          <button type="button" aria-disabled={isLoadingMore} onClick={() => void loadMore()}>
             {isLoadingMore ? 'Loading…' : 'Show more'}
           </button>
         ) : null}

@@ -476,7 +476,7 @@ describe('the catalogue', () => {
     await graphTab.waitForContent({ heading: 'Arc Lamp, Black', stock: 'Still counting the stock…' });
   });
 
-  test('shows its further pages at once, and keeps them when the stock of each page arrives late', async () => {
+  test('shows its further pages at once or says that they failed, and keeps them when the stock of each page arrives late', async () => {
     await shop.demo.setFaults('inventory', { targets: { 'Product.stock': { latency: 200 } } });
     await coolDown();
     const page = await browser.context.newPage();
@@ -488,8 +488,16 @@ describe('the catalogue', () => {
     const cards = page.locator('.grid article');
     const stocked = cards.filter({ hasText: /in stock|left|Sold out/ });
     await cards.nth(23).waitFor();
+    let isFailing = true;
+    // Stays: without any route, the browser would release the request above.
+    await page.route('**/graphql', (route) => (isFailing ? route.abort() : route.continue()));
     await page.getByRole('button', { name: 'Show more' }).click();
+    const failure = page.getByRole('alert').filter({ hasText: 'Further products could not be loaded.' });
+    await failure.waitFor();
+    isFailing = false;
+    await failure.getByRole('button', { name: 'Try again' }).click();
     await cards.nth(47).waitFor();
+    await failure.waitFor({ state: 'detached' });
     // Those of the second page.
     await stocked.nth(23).waitFor();
     expect(await stocked.count()).toBe(24);
