@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { printSchema, Supergraph } from '@apollo/federation-internals';
 
-// Generates `__generated__/` from `relayProduct.ts`, `relayReviewAdded.ts` and the demo's API schema. Run `node
-// test/e2e/clients/compileRelay.ts` after a change of one of them.
+// Generates `__generated__/` from `relayProduct.ts`, `relayEnrichedProduct.ts`, `relayReviewAdded.ts` and the demo's API
+// schema. Run `node test/e2e/clients/compileRelay.ts` after a change of one of them.
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 const supergraphSdl = readFileSync(here('../../fixtures/demo.supergraph.graphql'), 'utf8');

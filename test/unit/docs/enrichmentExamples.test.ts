@@ -3,9 +3,20 @@ import { Defer20220824Handler } from '@apollo/client/incremental';
 import { relayStylePagination } from '@apollo/client/utilities';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Client, cacheExchange, fetchExchange } from '@urql/core';
+import {
+  createOperationDescriptor,
+  Environment,
+  type GraphQLResponse,
+  Network,
+  RecordSource,
+  Observable as RelayObservable,
+  Store,
+} from 'relay-runtime';
 import { Observable, type Observer } from 'rxjs';
 import { enrichmentLink } from '../../../docs/examples/enrichments/apollo.ts';
+import { withEnrichmentUpdates } from '../../../docs/examples/enrichments/relay.ts';
 import { showWithUpdates } from '../../../docs/examples/enrichments/urql.ts';
+import enrichedProductRequest from '../../e2e/clients/__generated__/relayEnrichedProductQuery.graphql.ts';
 
 type Result = ApolloLink.Result;
 
@@ -81,12 +92,14 @@ const product = (id: string, text?: string) => ({
 
 let tested: TestClient;
 
+const expired = { errors: [{ message: 'Expired.', extensions: { code: 'ENRICHMENT_EXPIRED' } }] };
+
 /** Resolves when everything that is ready has been delivered. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-afterEach(() => tested.client.stop());
-
 describe('Apollo Client with the documented link', () => {
+  afterEach(() => tested.client.stop());
+
   const query = gql`query Products { products { id ...Advised } } fragment Advised on Product { advice { text } }`;
   const read = () => tested.client.readQuery({ query });
 
@@ -210,7 +223,6 @@ describe('Apollo Client with the documented link', () => {
 
 describe('urql with the documented function', () => {
   const pending = { data: { advice: null }, extensions: { tributary: { enrichment: { token: 'expired' } } } };
-  const expired = { errors: [{ message: 'Expired.', extensions: { code: 'ENRICHMENT_EXPIRED' } }] };
 
   /** Shows a query whose token is not valid. The client sends its operations to `respond`, and caches the responses. */
   function showAll(respond: (query: string) => Response): { readonly shown: unknown[]; stop(): void } {
@@ -262,5 +274,66 @@ describe('urql with the documented function', () => {
     await settle();
     expect(shown).toEqual([pending.data]);
     stop();
+  });
+});
+
+describe('Relay with the documented function', () => {
+  const named = (id: string) => ({ __typename: 'Product', id, name: `Product ${id}` });
+  const response = (recommended: object | null, token?: string) =>
+    ({
+      data: { product: { ...named('p1'), recommended } },
+      ...(token === undefined ? {} : { extensions: { tributary: { enrichment: { token } } } }),
+    }) as unknown as GraphQLResponse;
+  const update = (data: unknown, hasNext: boolean) => ({ path: ['product', 'recommended'], data, hasNext });
+
+  /** The recommendations in the store after each response. `answers`: to the queries, in order. `updates`: of each token,
+   *  which expires after the last one unless that says that none follows. */
+  async function showAll(
+    answers: readonly GraphQLResponse[],
+    updates: readonly ReturnType<typeof update>[],
+  ): Promise<unknown[]> {
+    const left = [...answers];
+    const subscribe = () =>
+      RelayObservable.create<GraphQLResponse>((sink) => {
+        for (const enrichment of updates) sink.next({ data: { enrichment } } as unknown as GraphQLResponse);
+        if (updates.at(-1)?.hasNext !== false) sink.next(expired as unknown as GraphQLResponse);
+        sink.complete();
+      });
+    const environment = new Environment({
+      network: Network.create(
+        withEnrichmentUpdates(async () => left.shift() as GraphQLResponse, subscribe),
+        subscribe,
+      ),
+      store: new Store(new RecordSource()),
+    });
+    const operation = createOperationDescriptor(enrichedProductRequest, { id: 'p1' });
+    const shown: unknown[] = [];
+    const { product } = await new Promise<{ product: { recommended: unknown } }>((resolve, reject) => {
+      environment.execute({ operation }).subscribe({
+        next: () => {
+          const data = environment.lookup(operation.fragment).data as { product: { recommended: unknown } };
+          shown.push(data.product.recommended);
+        },
+        complete: () => resolve(environment.lookup(operation.fragment).data as never),
+        error: reject,
+      });
+    });
+    expect(product.recommended).toEqual(shown.at(-1));
+    return shown;
+  }
+
+  const list = [{ name: 'Product p2' }, { name: 'Product p3' }];
+
+  test('shows the first response, and each update', async () => {
+    const updates = [update([named('p2'), named('p3')], false)];
+    expect(await showAll([response(null, 'first')], updates)).toEqual([null, list]);
+  });
+
+  test('sends the operation again, once, when the updates end early', async () => {
+    const shown = await showAll(
+      [response(null, 'first'), response([named('p2'), named('p3')], 'second')],
+      [],
+    );
+    expect(shown).toEqual([null, list]);
   });
 });
