@@ -216,6 +216,22 @@ class Tab {
     return box === null ? Number.NaN : box.y + box.height;
   }
 
+  /** Whether the page is too wide for its window while all names and texts are a long word. */
+  isTooWideForLongWords(): Promise<boolean> {
+    return this.page.evaluate(() => {
+      const texts = [...document.querySelectorAll('h1, h3, h3 a, .eyebrow, .description, .review p, .author')]
+        .flatMap((element) => [...element.childNodes])
+        .filter((node) => node.nodeType === Node.TEXT_NODE);
+      const former = texts.map(({ nodeValue }) => nodeValue);
+      for (const text of texts) text.nodeValue = 'Donaudampfschifffahrtsgesellschaft'.repeat(5);
+      const { scrollWidth, clientWidth } = document.documentElement;
+      texts.forEach((text, index) => {
+        text.nodeValue = former[index] ?? null;
+      });
+      return scrollWidth > clientWidth;
+    });
+  }
+
   /** Clicks a button, also in a tab behind another one. */
   press(name: string): Promise<void> {
     return this.button(name).dispatchEvent('click');
@@ -328,6 +344,7 @@ describe('the product page, in each loading mode', () => {
     // On a phone.
     expect(await graphTab.bottomOf('.product-facts .stock')).toBeLessThan(phone.height);
     expect(await findAxeViolations(graphTab.page)).toEqual([]);
+    expect(await graphTab.isTooWideForLongWords()).toBe(false);
   });
 
   test('explains a failing part in its place, and shows it when it is back', async () => {
