@@ -6,8 +6,8 @@ import {
   withUpdate,
 } from './enrichmentUpdates.ts';
 
-/** Calls `show` with the first response, and again after each update. If the updates fail, for example because the
- *  connection is lost or the token has expired, it sends the operation again, once. The client needs
+/** Calls `show` with the first response, and again after each update. If the updates end early, for example because
+ *  the connection is lost or the token has expired, it sends the operation again, once. The client needs
  *  `fetchSubscriptions: true` or a `subscriptionExchange`. Returns a function that unsubscribes. */
 export function showWithUpdates<Data, Variables extends AnyVariables>(
   client: Client,
@@ -34,12 +34,14 @@ export function showWithUpdates<Data, Variables extends AnyVariables>(
       const updates = client.subscription<{ readonly enrichment: EnrichmentUpdate }>(enrichmentSubscription, {
         token,
       });
-      stopUpdates = updates.subscribe((event) => {
-        if (event.error !== undefined && !isSentAgain) {
+      stopUpdates = updates.subscribe(({ data: event, error, hasNext }) => {
+        const isLast = event?.enrichment.hasNext === false;
+        if (error !== undefined || !(hasNext || isLast)) {
+          if (isSentAgain) return;
           stop();
           send(true);
-        } else if (shown !== undefined && event.data !== undefined) {
-          shown = withUpdate(shown, event.data.enrichment);
+        } else if (shown !== undefined && event !== undefined) {
+          shown = withUpdate(shown, event.enrichment);
           show(shown);
         }
       }).unsubscribe;
