@@ -42,6 +42,8 @@ export class ProductLoader {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #failedAttempts = 0;
   #isRunning = false;
+  /** Of a subscription since the newest request: newer than what any payload of its response has. */
+  #liveStock: Stock | undefined;
   readonly #retryOnline = (): void => {
     if (!this.#isComplete) this.retry();
   };
@@ -82,6 +84,7 @@ export class ProductLoader {
 
   /** Shows a stock that a subscription delivered. */
   showStock(stock: Stock): void {
+    this.#liveStock = stock;
     const { product, parts } = this.#view;
     if (!product) return;
     this.log.recordEvent('stock', 'stock');
@@ -92,6 +95,7 @@ export class ProductLoader {
   #send(): void {
     clearTimeout(this.#timer);
     this.#request?.unsubscribe();
+    this.#liveStock = undefined;
     const query = this.#client.watchQuery({
       query: this.#mode === 'page' ? deferredProductQuery : productQuery,
       variables: { id: this.#id },
@@ -127,6 +131,7 @@ export class ProductLoader {
     const former = this.#view.product;
     const shown = product ? { ...former, ...withoutMissing(product, former) } : (former ?? product);
     this.#set({ product: shown, parts: this.#parts });
+    if (this.#liveStock !== undefined) this.showStock(this.#liveStock);
   }
 
   /** No payload follows: parts that are still pending have failed. */
