@@ -46,20 +46,25 @@ export class OperationRunner {
     const { tab } = this.#answers;
     const clock = this.#clockOf(tab);
     const { signal } = new AbortController();
-    let errors = 0;
+    const errors: unknown[] = [];
     try {
       await sendOperation(body, {
         headers,
         isSubscription: false,
         signal,
-        onPayload: (payload) => {
-          errors += payload.errors?.length ?? 0;
-        },
+        onPayload: (payload) => errors.push(...(payload.errors ?? [])),
       });
-    } catch {
-      errors += 1;
+    } catch (reason) {
+      errors.push(reason);
     }
-    this.#arrive(tab, { kind: 'mutation', label: body.operationName ?? 'mutation', atMs: clock(), errors });
+    const name = body.operationName ?? 'mutation';
+    this.#arrive(tab, {
+      kind: 'mutation',
+      // The answer is that of the subscription, so the error is nowhere else.
+      label: errors.length === 0 ? name : `${name} (${messageOf(errors[0])})`,
+      atMs: clock(),
+      errors: errors.length,
+    });
   }
 
   async #run(

@@ -32,21 +32,24 @@ interface Run {
   readonly shown: readonly unknown[];
   readonly error: unknown;
   readonly answer: Answer;
+  /** Those of `runner`, which may change. */
+  readonly answers: Answers;
+  readonly runner: OperationRunner;
 }
 
 function run(query: string, headers: Readonly<Record<string, string>> = {}): Promise<Run> {
   const answers = new Answers();
-  const { fetcher } = new OperationRunner(answers, false);
+  const runner = new OperationRunner(answers, false);
   const shown: unknown[] = [];
   const answer = (): Answer => answers.get('') as Answer;
   return new Promise((resolve) => {
-    const observable = fetcher({ query, variables: {}, operationName: null }, { headers }) as {
+    const observable = runner.fetcher({ query, variables: {}, operationName: null }, { headers }) as {
       subscribe(receiver: object): void;
     };
     observable.subscribe({
       next: (result: unknown) => shown.push(structuredClone(result)),
-      error: (error: unknown) => resolve({ shown, error, answer: answer() }),
-      complete: () => resolve({ shown, error: undefined, answer: answer() }),
+      error: (error: unknown) => resolve({ shown, error, answer: answer(), answers, runner }),
+      complete: () => resolve({ shown, error: undefined, answer: answer(), answers, runner }),
     });
   });
 }
@@ -158,6 +161,23 @@ describe('an operation that GraphiQL runs', () => {
     const { shown, error } = await run('{ a ... @defer { b } }');
     expect(error).toBeUndefined();
     expect(shown).toEqual([{ data: { a: 1 } }, { data: { a: 1 }, errors: [{ message: 'network error' }] }]);
+  });
+
+  test('shows why a mutation failed that is sent beside the subscription', async () => {
+    responses.push(multipart({ payload: { data: { a: 1 } } }));
+    const { runner, answers } = await run('subscription { a }');
+    responses.push(
+      () => Response.json({ errors: [{ message: 'Sold out' }, { message: 'Closed' }] }),
+      () => {
+        throw new Error('Failed to fetch');
+      },
+    );
+    await runner.sendTrigger({ query: '', operationName: 'Sell' }, {});
+    await runner.sendTrigger({ query: '', operationName: 'Sell' }, {});
+    expect(answers.get('')?.arrivals.slice(-2)).toMatchObject([
+      { kind: 'mutation', label: 'Sell (Sold out)', errors: 2 },
+      { kind: 'mutation', label: 'Sell (Failed to fetch)', errors: 1 },
+    ]);
   });
 
   test('is sent with the headers of its tab in place of those of the page, in upper or lower case', async () => {
