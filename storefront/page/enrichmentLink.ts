@@ -25,8 +25,8 @@ interface Enrichment {
 }
 
 /** Adds deferred enrichments to a response. Emits the response at once, and the complete updated response again with
- *  each enrichment that arrives, so that Apollo Client writes it to its cache like any other result. A response whose
- *  updates end early stays as it is. `urlOf` returns the URL of a token's updates. */
+ *  each enrichment that arrives, so that Apollo Client writes it to its cache like any other result. Fails if the updates end
+ *  early. `urlOf` returns the URL of a token's updates. */
 export function enrichmentLink(urlOf: (token: string) => string): ApolloLink {
   return new ApolloLink((operation, forward) =>
     forward(operation).pipe(
@@ -79,19 +79,22 @@ function withValueAt(target: unknown, [step, ...rest]: Path, value: unknown): un
   return isObject(target) ? { ...target, [step]: withValueAt(target[step], rest, value) } : target;
 }
 
-/** Completes after the last update, or if there are no updates any more, for example because the token expired. */
+/** Completes after the last update. Fails if there are no updates any more, for example because the token expired. */
 function subscribeToUpdates(url: string): Observable<EnrichmentUpdate> {
   return new Stream((subscriber) => {
     const events = new EventSource(url);
+    const fail = (): void => subscriber.error(new Error('The pending fields are not available any more.'));
     events.addEventListener('next', ({ data }) => {
-      const update = JSON.parse(data) as EnrichmentUpdate;
+      const update = JSON.parse(data) as EnrichmentUpdate | { readonly path?: undefined };
+      // Without a path: the gateway had to evict the updates.
+      if (update.path === undefined) return fail();
       subscriber.next(update);
       if (!update.hasNext) subscriber.complete();
     });
     events.addEventListener('complete', () => subscriber.complete());
     events.addEventListener('error', () => {
       // While it is not closed, `EventSource` reconnects by itself and resumes after the last event that it received.
-      if (events.readyState === EventSource.CLOSED) subscriber.complete();
+      if (events.readyState === EventSource.CLOSED) fail();
     });
     return () => events.close();
   });
