@@ -13,12 +13,12 @@ const tooDeep = `type Query {\n  a: ${'['.repeat(10_000)}Int${']'.repeat(10_000)
 describe('composeSupergraph', () => {
   test('returns an error for fields that require each other, for which the composer finds no end', async () => {
     const result = await composeSupergraph([
-      subgraph(
+      federatedSubgraph(
         'a',
         `type Query { book: Book }
         type Book @key(fields: "id") { id: ID! pages: Int @requires(fields: "weight") weight: Int @external }`,
       ),
-      subgraph(
+      federatedSubgraph(
         'b',
         `type Book @key(fields: "id") { id: ID! weight: Int @requires(fields: "pages") pages: Int @external }`,
       ),
