@@ -43,7 +43,10 @@ export async function dev({ config: file, ...overrides }: DevOptions): Promise<n
   const gateways = new SuccessiveGateways(load(), stop);
   const watcher = new FileWatcher({
     files: [file ?? defaultConfigFile],
-    read: async () => gateways.reload(load),
+    read: async () => {
+      gateways.reload(load);
+      return true;
+    },
   });
   const removeSignalListeners = shutDownAtStopSignals(stop, () => process.exit(exitCode.failed));
   try {

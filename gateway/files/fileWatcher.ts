@@ -9,12 +9,13 @@ const maxSettleMs = 1_000;
 interface FileWatcherOptions {
   /** Absolute paths, or relative to the working directory. */
   readonly files: readonly string[];
-  /** Reads the files: first in `start`, then after each change. Calls do not overlap. Must not throw. */
-  read(): Promise<void>;
+  /** Reads the files: first in `start`, then after each change. Returns false when a file could not be read: the files are
+   *  then read again at the next check, because the reason may not be in the file. Calls do not overlap. Must not throw. */
+  read(): Promise<boolean>;
   readonly timers?: Timers | undefined;
   /** Delay between the last change event and reading, because editors write in several steps. */
   readonly settleMs?: number | undefined;
-  /** Interval of checks of size and modification time, for file systems that send no events. */
+  /** Interval of checks of size and times, for file systems that send no events. */
   readonly pollIntervalMs?: number | undefined;
 }
 
@@ -58,8 +59,8 @@ export class FileWatcher {
 
   readonly #read = async (): Promise<void> => {
     // The fingerprint is taken first, so that a change while the files are read is detected afterwards.
-    this.#lastFingerprint = await this.#fingerprint();
-    await this.#options.read();
+    const fingerprint = await this.#fingerprint();
+    this.#lastFingerprint = (await this.#options.read()) ? fingerprint : undefined;
   };
 
   readonly #readSoon = (): void => {
@@ -111,11 +112,12 @@ export class FileWatcher {
   }
 }
 
-/** A text that changes whenever the file changes; `none` if the file does not exist. */
+/** A text that changes whenever the file changes; `none` if the file does not exist. Archives and `rsync` set the
+ *  modification time (`mtime`). The time of change (`ctime`) cannot be set, and changes with permissions, too. */
 async function fingerprintOf(file: string): Promise<string> {
   try {
-    const { mtimeNs, size, ino } = await stat(file, { bigint: true });
-    return `${mtimeNs} ${size} ${ino}`;
+    const { mtimeNs, ctimeNs, size, ino } = await stat(file, { bigint: true });
+    return `${mtimeNs} ${ctimeNs} ${size} ${ino}`;
   } catch {
     return 'none';
   }

@@ -69,18 +69,19 @@ export function watchCertificateFiles(
     cancelCheck = timers.after(validityCheckIntervalMs, () => checkValidity(used));
   };
 
-  const readOnce = async (): Promise<void> => {
+  const readOnce = async (): Promise<boolean> => {
     const previous = current;
     const result = await readUsable(files);
-    if (isClosed) return;
+    if (isClosed) return true;
     current = result;
     if (result instanceof CertificateFileError) {
       const isKnown = previous instanceof CertificateFileError && previous.message === result.message;
       if (!isFirst && !isKnown) listener.onError(result);
-      return;
+      return false;
     }
     checkValidity(result);
     if (!isFirst && !hasEqualContents(previous, result)) listener.onChange(result.contents);
+    return true;
   };
 
   const watched = kinds.flatMap((kind) => files[kind] || []);

@@ -73,12 +73,19 @@ export class TrustedDocumentsFeature {
     await this.#watcher.stop();
   }
 
-  async #reload(): Promise<void> {
-    const { config, log } = this.#options;
-    const loaded = await readFiles(config.security.trustedDocuments.manifest);
+  /** Returns false when a file could not be read. */
+  async #reload(): Promise<boolean> {
+    const loaded = await readFiles(this.#options.config.security.trustedDocuments.manifest);
     const read = JSON.stringify(loaded);
-    if (read === this.#lastRead) return;
-    this.#lastRead = read;
+    if (read !== this.#lastRead) {
+      this.#lastRead = read;
+      await this.#use(loaded);
+    }
+    return 'files' in loaded;
+  }
+
+  async #use(loaded: Loaded): Promise<void> {
+    const { log } = this.#options;
     const result = 'problems' in loaded ? loaded : await resolveInSlices(readManifests(loaded.files));
     if (!('manifest' in result)) {
       log.error(

@@ -22,22 +22,26 @@ export function createFileSource(options: FileSourceOptions): SupergraphSource {
   let lastSdl: string | undefined;
   let lastProblem: string | undefined;
 
-  const read = async (): Promise<void> => {
+  const read = async (): Promise<boolean> => {
+    let sdl: string;
     try {
-      const sdl = await readTextFile(file);
-      if (sdl.trim() === '') {
-        reportProblem('is empty');
-        return;
-      }
-      const isRecovered = lastProblem !== undefined;
-      lastProblem = undefined;
-      if (sdl === lastSdl && !isRecovered) return;
-      lastSdl = sdl;
-      listener?.onSdl(sdl);
+      sdl = await readTextFile(file);
     } catch (error) {
       reportProblem(describeReadError(error));
+      return false;
     }
+    if (sdl.trim() === '') reportProblem('is empty');
+    else submit(sdl);
+    return true;
   };
+
+  function submit(sdl: string): void {
+    const isRecovered = lastProblem !== undefined;
+    lastProblem = undefined;
+    if (sdl === lastSdl && !isRecovered) return;
+    lastSdl = sdl;
+    listener?.onSdl(sdl);
+  }
 
   function reportProblem(reason: string): void {
     const message = `supergraph file ${file} ${reason}`;
@@ -48,9 +52,9 @@ export function createFileSource(options: FileSourceOptions): SupergraphSource {
 
   const watcher = new FileWatcher({ files: [file], read, timers, settleMs, pollIntervalMs });
   return {
-    start: (to) => {
+    start: async (to) => {
       listener = to;
-      return watch ? watcher.start() : read();
+      await (watch ? watcher.start() : read());
     },
     stop: async () => {
       listener = undefined;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { watch } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -10,6 +10,8 @@ import { FakeTimers } from '../../harness/fakeTimers.ts';
 let directory: string;
 let file: string;
 let reads: number;
+let isReadable: boolean;
+let onRead: () => void;
 let timers: FakeTimers;
 let watcher: FileWatcher;
 
@@ -17,12 +19,17 @@ beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tributary-watcher-'));
   file = join(directory, 'watched');
   reads = 0;
+  isReadable = true;
+  onRead = () => {};
   timers = new FakeTimers();
   const read = async () => {
     reads += 1;
+    onRead();
+    return isReadable;
   };
   watcher = new FileWatcher({ files: [file], read, timers, settleMs: 600 });
   await writeFile(file, 'one');
+  await utimes(file, 1, 1);
   await watcher.start();
 });
 
@@ -31,14 +38,18 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-/** Writes a file. Resolves when the watcher of its directory has had an event. */
-async function write(name: string, text: string): Promise<void> {
+/** Changes the directory. Resolves when its watcher has had an event. */
+async function change(run: () => Promise<void>): Promise<void> {
   // Events are delivered to the watchers of a directory in the order in which they were created.
   const events = watch(directory);
   const changed = once(events, 'change');
-  await writeFile(join(directory, name), text);
+  await run();
   await changed;
   events.close();
+}
+
+function write(name: string, text: string): Promise<void> {
+  return change(() => writeFile(join(directory, name), text));
 }
 
 describe('a watched file', () => {
@@ -58,5 +69,30 @@ describe('a watched file', () => {
     timers.advance(600);
     await watcher.stop();
     expect(reads).toBe(1);
+  });
+
+  test('is read again when its content changes, but neither its size nor its modification time', async () => {
+    await change(async () => {
+      await writeFile(file, 'two');
+      await utimes(file, 1, 1);
+    });
+    timers.advance(600);
+    await watcher.stop();
+    expect(reads).toBe(2);
+  });
+
+  test('is read again at the next check when it could not be read, although it has not changed', async () => {
+    isReadable = false;
+    const failed = new Promise<void>((resolve) => {
+      onRead = resolve;
+    });
+    await write('watched', 'two');
+    timers.advance(600);
+    await failed;
+    isReadable = true;
+    await write('log', 'line 1');
+    timers.advance(600);
+    await watcher.stop();
+    expect(reads).toBe(3);
   });
 });
