@@ -37,13 +37,17 @@ export function createInterruptionMapper({
   now,
 }: ClientErrorMapperOptions & { now(): number }): (error: GatewayError) => GatewayError {
   const problems = new ProblemLog({ log, now, message: 'Subscriptions at a subgraph were interrupted' });
-  // One error interrupts all subscriptions of a WebSocket: thousands of errors would take long to create.
-  let last: { readonly error: GatewayError; readonly exposed: GatewayError } | undefined;
+  // One error interrupts all subscriptions of a WebSocket: thousands of errors would take long to create. Weak, because an
+  // error keeps the functions that created it in memory, and with them the supergraph of a subscription.
+  const exposedErrors = new WeakMap<GatewayError, GatewayError>();
   return (error) => {
     const { subgraph } = error;
     if (subgraph !== undefined) problems.report('interrupted', describeProblem(error, policy), { subgraph });
-    if (last?.error !== error) last = { error, exposed: exposeDetails(error, policy) };
-    return last.exposed;
+    const known = exposedErrors.get(error);
+    if (known !== undefined) return known;
+    const exposed = exposeDetails(error, policy);
+    exposedErrors.set(error, exposed);
+    return exposed;
   };
 }
 

@@ -8,6 +8,7 @@ import {
   createResubscribeReporter,
 } from '../../../gateway/subscriptions/clientErrorMapper.ts';
 import { reportedFailure } from '../../../gateway/subscriptions/sources/reportedErrors.ts';
+import { countRemaining } from '../../harness/countRemaining.ts';
 
 function mapError(error: GatewayError, exposeSubgraphErrors: boolean, exposeSubgraphs = false) {
   const lines: Record<string, unknown>[] = [];
@@ -140,4 +141,16 @@ test('the message of a subgraph is in the line of an interruption once, and only
   };
   expect(messageOfLine(true)).toBe('not on Sundays');
   expect(messageOfLine(false)).toBe('A subgraph answered with an error.');
+});
+
+test('an interruption does not stay in memory after the subscriptions have its error', async () => {
+  const toClient = createInterruptionMapper({
+    policy: { exposeSubgraphErrors: false, exposeSubgraphs: false },
+    log: pino({ level: 'silent' }),
+    now: () => 0,
+  });
+  class Interruption extends Error {}
+  toClient(unreachableError('reviews', new Interruption('the connection ended')));
+  expect(await countRemaining(Interruption)).toBe(0);
+  expect(toClient).toBeInstanceOf(Function);
 });
