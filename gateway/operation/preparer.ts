@@ -112,6 +112,9 @@ export class Preparer {
   /** Their variants are not stored, which would keep the supergraph in memory. */
   readonly #retired = new WeakSet<Supergraph>();
   readonly #shapeRegistries = new WeakMap<Supergraph, FetchShapeRegistry>();
+  /** Not their ids: one SDL that is loaded twice has two planners, of which the first is closed earlier. */
+  readonly #snapshots = new WeakMap<Supergraph, number>();
+  #snapshotCount = 0;
   #lookups = 0;
   #misses = 0;
   readonly #onMiss = (): void => {
@@ -189,7 +192,7 @@ export class Preparer {
     signal: AbortSignal,
   ): Promise<void> {
     if (previous === undefined) return;
-    for (const { key, value, uses } of this.#plans.mostUsed(previous.id, count)) {
+    for (const { key, value, uses } of this.#plans.mostUsed(this.#snapshotOf(previous), count)) {
       for (const overrides of overridesToWarm(next, previous, key.operation, key.overrides)) {
         if (signal.aborted) return;
         const planned = await this.#plan(next, { ...value.input, overrides }).catch(() => undefined);
@@ -202,7 +205,7 @@ export class Preparer {
   /** Drops the plans and the prepared operations of a retired supergraph. */
   evict(supergraph: Supergraph): void {
     this.#retired.add(supergraph);
-    this.#plans.evict(supergraph.id);
+    this.#plans.evict(this.#snapshotOf(supergraph));
     for (const variant of [...this.#variants.keys()])
       if (variant.operation.supergraph === supergraph) this.#variants.delete(variant);
   }
@@ -334,17 +337,29 @@ export class Preparer {
     prepared.unreportedUses = 0;
   }
 
-  #recordPlanUses({ id }: Supergraph, planned: PlannedOperation, uses: number): void {
+  #recordPlanUses(supergraph: Supergraph, planned: PlannedOperation, uses: number): void {
+    if (this.#retired.has(supergraph)) return;
     const { document: operation, overrides } = planned.input;
-    this.#plans.recordUses({ supergraphId: id, operation, overrides }, planned, uses);
+    const snapshot = this.#snapshotOf(supergraph);
+    this.#plans.recordUses({ snapshot, operation, overrides }, planned, uses);
   }
 
   #plan(supergraph: Supergraph, input: PlannerInput, onMiss?: () => void): Promise<PlannedOperation> {
     const { document: operation, overrides } = input;
-    return this.#plans.getOrLoad({ supergraphId: supergraph.id, operation, overrides }, () => {
+    const snapshot = this.#snapshotOf(supergraph);
+    return this.#plans.getOrLoad({ snapshot, operation, overrides }, () => {
       onMiss?.();
       return planOperation(supergraph.planner, input);
     });
+  }
+
+  #snapshotOf(supergraph: Supergraph): number {
+    let snapshot = this.#snapshots.get(supergraph);
+    if (snapshot === undefined) {
+      snapshot = ++this.#snapshotCount;
+      this.#snapshots.set(supergraph, snapshot);
+    }
+    return snapshot;
   }
 
   #shapeRegistryOf(supergraph: Supergraph): FetchShapeRegistry {

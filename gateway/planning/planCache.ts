@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 
 interface PlanCacheKey {
-  /** `Supergraph.id`. */
-  readonly supergraphId: string;
+  /** The number of a loaded supergraph. */
+  readonly snapshot: number;
   /** The normalized document, with boolean conditions folded. */
   readonly operation: string;
   /** Labels of progressive `@override`s that are on, sorted. */
@@ -15,11 +15,11 @@ export interface PlanCache<Value extends object> {
    *  for all of them and stores nothing. */
   getOrLoad(key: PlanCacheKey, load: () => Promise<Value>): Promise<Value>;
   /** The most used entries of a supergraph in descending order of uses, to warm the next supergraph with. */
-  mostUsed(supergraphId: string, count: number): readonly PlanUsage<Value>[];
+  mostUsed(snapshot: number, count: number): readonly PlanUsage<Value>[];
   /** Counts uses of a value that callers hold outside of the cache, and stores the value again if it was evicted. */
   recordUses(key: PlanCacheKey, value: Value, uses: number): void;
   /** Removes all entries of a retired supergraph. The result of a running load is not stored. */
-  evict(supergraphId: string): void;
+  evict(snapshot: number): void;
   readonly size: number;
 }
 
@@ -67,9 +67,9 @@ export function createPlanCache<Value extends object>(options: {
       cached.uses += 1;
       return Promise.resolve(cached.value);
     },
-    mostUsed: (supergraphId, count) =>
+    mostUsed: (snapshot, count) =>
       [...entries.values()]
-        .filter((entry) => entry.key.supergraphId === supergraphId)
+        .filter((entry) => entry.key.snapshot === snapshot)
         .sort((a, b) => b.uses - a.uses)
         .slice(0, count),
     recordUses: (key, value, uses) => {
@@ -78,12 +78,12 @@ export function createPlanCache<Value extends object>(options: {
       if (entry === undefined) entries.set(text, { key, value, uses });
       else entry.uses += uses;
     },
-    evict: (supergraphId) => {
+    evict: (snapshot) => {
       for (const [text, entry] of entries) {
-        if (entry.key.supergraphId === supergraphId) entries.delete(text);
+        if (entry.key.snapshot === snapshot) entries.delete(text);
       }
       for (const [text, entry] of loading) {
-        if (entry.key.supergraphId === supergraphId) loading.delete(text);
+        if (entry.key.snapshot === snapshot) loading.delete(text);
       }
     },
     get size() {
@@ -92,7 +92,7 @@ export function createPlanCache<Value extends object>(options: {
   };
 }
 
-/** Unambiguous: the supergraph id is hexadecimal and the JSON array ends before the operation. */
-function keyText({ supergraphId, overrides, operation }: PlanCacheKey): string {
-  return `${supergraphId} ${JSON.stringify(overrides)} ${operation}`;
+/** Unambiguous: the JSON array ends before the operation. */
+function keyText({ snapshot, overrides, operation }: PlanCacheKey): string {
+  return `${snapshot} ${JSON.stringify(overrides)} ${operation}`;
 }

@@ -63,8 +63,8 @@ export interface SupergraphHolderOptions {
   /** Maximum time in milliseconds that the switch waits for `warm`. No limit when omitted. */
   readonly warmTimeoutMs?: number;
   readonly timers?: Timers;
-  /** Called when no snapshot with this id is in use any more: after the last operation on it has ended, or when it was
-   *  superseded before the switch. */
+  /** Called when a snapshot is in use no more: after the last operation on it has ended, or when it was superseded before
+   *  the switch. */
   readonly onRetired?: (supergraph: Supergraph) => void;
 }
 
@@ -133,8 +133,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
 
   function retire(supergraph: Supergraph): Promise<void> {
     const closed = supergraph.planner.close();
-    // A second snapshot with the same id exists if the SDL was submitted again while operations still used the first.
-    if (![...snapshots].some((snapshot) => snapshot.supergraph.id === supergraph.id)) onRetired?.(supergraph);
+    onRetired?.(supergraph);
     return closed;
   }
 

@@ -164,6 +164,19 @@ describe('prepared operations', () => {
     expect(await prepareAt(1)).not.toBe(second);
   });
 
+  test('are evicted with their supergraph, and not with an equal one that was loaded earlier', async () => {
+    const preparer = createPreparer();
+    const [first, second] = [await load('beta'), await load('beta')];
+    const text = '{ item { name } }';
+    const ofFirst = await prepare(preparer, first.supergraph, text, off);
+    const ofSecond = await prepare(preparer, second.supergraph, text, off);
+    expect([ofFirst.supergraph, ofSecond.supergraph]).toEqual([first.supergraph, second.supergraph]);
+    preparer.evict(first.supergraph);
+    expect(preparer.planCacheCounts.size).toBe(1);
+    await prepare(preparer, second.supergraph, text, off);
+    expect([first.planRequests.length, second.planRequests.length]).toEqual([1, 1]);
+  });
+
   test('are evicted with their supergraph, and none is stored afterwards', async () => {
     const { supergraph, preparer, prepareAt } = await setUp(10);
     const first = await prepareAt(0);

@@ -5,8 +5,8 @@ interface Value {
   readonly name: string;
 }
 
-const key = (operation: string, supergraphId = 'aa', overrides: readonly string[] = []) => ({
-  supergraphId,
+const key = (operation: string, snapshot = 1, overrides: readonly string[] = []) => ({
+  snapshot,
   operation,
   overrides,
 });
@@ -31,19 +31,19 @@ describe('the plan cache', () => {
 
   test('stores values of different supergraphs separately', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 10 });
-    await cache.getOrLoad(key('{ a }', 'aa'), async () => ({ name: 'old' }));
-    await cache.getOrLoad(key('{ a }', 'bb'), async () => ({ name: 'new' }));
-    expect(await get(cache, key('{ a }', 'aa'))).toEqual({ name: 'old' });
-    expect(await get(cache, key('{ a }', 'bb'))).toEqual({ name: 'new' });
+    await cache.getOrLoad(key('{ a }', 1), async () => ({ name: 'old' }));
+    await cache.getOrLoad(key('{ a }', 2), async () => ({ name: 'new' }));
+    expect(await get(cache, key('{ a }', 1))).toEqual({ name: 'old' });
+    expect(await get(cache, key('{ a }', 2))).toEqual({ name: 'new' });
   });
 
   test('stores values of one operation with different override labels separately', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 10 });
-    const [off, on] = [key('{ a }'), key('{ a }', 'aa', ['beta'])];
+    const [off, on] = [key('{ a }'), key('{ a }', 1, ['beta'])];
     await cache.getOrLoad(off, async () => ({ name: 'off' }));
     await cache.getOrLoad(on, async () => ({ name: 'on' }));
     expect([await get(cache, off), await get(cache, on)]).toEqual([{ name: 'off' }, { name: 'on' }]);
-    expect(cache.mostUsed('aa', 2)).toMatchObject([
+    expect(cache.mostUsed(1, 2)).toMatchObject([
       { key: on, value: { name: 'on' } },
       { key: off, value: { name: 'off' } },
     ]);
@@ -95,9 +95,9 @@ describe('the plan cache', () => {
     for (const operation of ['{ a }', '{ b }', '{ c }']) {
       await cache.getOrLoad(key(operation), async () => ({ name: operation }));
     }
-    await cache.getOrLoad(key('{ other }', 'bb'), async () => ({ name: 'other' }));
+    await cache.getOrLoad(key('{ other }', 2), async () => ({ name: 'other' }));
     for (const operation of ['{ c }', '{ c }', '{ b }']) await get(cache, key(operation));
-    expect(cache.mostUsed('aa', 2).map((used) => used.key)).toEqual([key('{ c }'), key('{ b }')]);
+    expect(cache.mostUsed(1, 2).map((used) => used.key)).toEqual([key('{ c }'), key('{ b }')]);
   });
 
   test('counts reported uses of a value, which also protect the value from eviction', async () => {
@@ -106,7 +106,7 @@ describe('the plan cache', () => {
     await cache.getOrLoad(key('{ b }'), async () => ({ name: 'b' }));
     cache.recordUses(key('{ a }'), value, 16);
     await cache.getOrLoad(key('{ c }'), async () => ({ name: 'c' }));
-    expect(cache.mostUsed('aa', 2)).toMatchObject([
+    expect(cache.mostUsed(1, 2)).toMatchObject([
       { key: key('{ a }'), uses: 17 },
       { key: key('{ c }'), uses: 1 },
     ]);
@@ -114,20 +114,20 @@ describe('the plan cache', () => {
       await cache.getOrLoad(key(operation), async () => ({ name: operation }));
     }
     cache.recordUses(key('{ a }'), value, 16);
-    expect(cache.mostUsed('aa', 1)).toMatchObject([{ key: key('{ a }'), value, uses: 16 }]);
+    expect(cache.mostUsed(1, 1)).toMatchObject([{ key: key('{ a }'), value, uses: 16 }]);
   });
 
   test('evicts all values of a supergraph and does not store the results of its running loads', async () => {
     const cache = createPlanCache<Value>({ maxEntries: 10 });
     const pending = deferred<Value>();
-    await cache.getOrLoad(key('{ a }', 'aa'), async () => ({ name: 'a' }));
-    await cache.getOrLoad(key('{ a }', 'bb'), async () => ({ name: 'b' }));
-    const loading = cache.getOrLoad(key('{ late }', 'aa'), () => pending.promise);
-    cache.evict('aa');
+    await cache.getOrLoad(key('{ a }', 1), async () => ({ name: 'a' }));
+    await cache.getOrLoad(key('{ a }', 2), async () => ({ name: 'b' }));
+    const loading = cache.getOrLoad(key('{ late }', 1), () => pending.promise);
+    cache.evict(1);
     pending.resolve({ name: 'late' });
     expect(await loading).toEqual({ name: 'late' });
-    expect(await get(cache, key('{ a }', 'aa'))).toBeUndefined();
-    expect(await get(cache, key('{ late }', 'aa'))).toBeUndefined();
-    expect(await get(cache, key('{ a }', 'bb'))).toEqual({ name: 'b' });
+    expect(await get(cache, key('{ a }', 1))).toBeUndefined();
+    expect(await get(cache, key('{ late }', 1))).toBeUndefined();
+    expect(await get(cache, key('{ a }', 2))).toEqual({ name: 'b' });
   });
 });

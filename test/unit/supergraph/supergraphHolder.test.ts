@@ -207,15 +207,16 @@ describe('the supergraph holder', () => {
     expect(log).toEqual(['load one', 'load two', 'abort two', 'load three', 'close two', 'close one']);
   });
 
-  test('does not retire an id that is in use again while operations still use its first snapshot', async () => {
-    const retired: string[] = [];
-    const { holder, log } = open({ onRetired: ({ sdl }) => retired.push(sdl) });
+  test('retires the first of two snapshots of one SDL while the second is current', async () => {
+    const retired: Supergraph[] = [];
+    const { holder, log } = open({ onRetired: (supergraph) => retired.push(supergraph) });
     await holder.submit('one');
     const lease = holder.acquire();
     await holder.submit('two');
     await holder.submit('one');
     lease?.release();
-    expect([log.at(-1), retired]).toEqual(['close one', ['two']]);
+    expect([log.at(-1), retired.map(({ sdl }) => sdl)]).toEqual(['close one', ['two', 'one']]);
+    expect(retired[1]).not.toBe(holder.current());
   });
 
   test('reports when a snapshot is retired', async () => {
