@@ -108,6 +108,8 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   let source: SupergraphSource | undefined;
   let sourceProblem: string | undefined;
   let loadProblem: string | undefined;
+  /** Why the newest SDLs of the subgraphs make no supergraph. One that is being loaded meanwhile is older. */
+  let compositionProblem: string | undefined;
   let isClosed = false;
 
   const setSourceProblem = (message: string | undefined): void => {
@@ -120,6 +122,13 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     const isNew = message !== loadProblem;
     loadProblem = message;
     if (isNew && message !== undefined) reportProblem(message, 'load');
+  };
+
+  const setCompositionProblem = (message: string): void => {
+    setSourceProblem(undefined);
+    const isNew = message !== compositionProblem;
+    compositionProblem = message;
+    if (isNew) reportProblem(message, 'load');
   };
 
   function reportProblem(message: string | undefined, origin: 'source' | 'load'): void {
@@ -216,8 +225,8 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       };
     },
     onChange: (listener) => subscribe(changeListeners, listener),
-    problem: () => loadProblem ?? sourceProblem,
-    refusal: () => loadProblem,
+    problem: () => compositionProblem ?? loadProblem ?? sourceProblem,
+    refusal: () => compositionProblem ?? loadProblem,
     sourceProblem: () => sourceProblem,
     onProblem: (listener) => subscribe(problemListeners, listener),
     submit,
@@ -230,8 +239,10 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       await from.start({
         onSdl: (sdl) => {
           setSourceProblem(undefined);
+          compositionProblem = undefined;
           void submit(sdl);
         },
+        onRefusal: setCompositionProblem,
         onProblem: setSourceProblem,
       });
       await newestLoad?.settled;

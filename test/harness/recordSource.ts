@@ -3,7 +3,7 @@ import type {
   SupergraphSourceListener,
 } from '../../gateway/supergraph/sources/supergraphSource.ts';
 
-type SourceEvent = { sdl: string } | { problem: string };
+type SourceEvent = { sdl: string } | { refusal: string } | { problem: string };
 
 export interface RecordedSource {
   readonly source: SupergraphSource;
@@ -25,6 +25,7 @@ export function recordSource(source: SupergraphSource): RecordedSource & Supergr
   return {
     source,
     onSdl: (sdl) => say({ sdl }),
+    onRefusal: (refusal) => say({ refusal }),
     onProblem: (problem) => say({ problem }),
     next: () => {
       const event = events.shift();

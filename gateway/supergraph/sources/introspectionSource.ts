@@ -40,7 +40,10 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
     const result = await composeNow(signal);
     if (signal.aborted) return;
     if ('problem' in result) {
-      if (result.problem !== lastProblem) listener.onProblem(result.problem);
+      if (result.problem !== lastProblem) {
+        if (result.isRefusal) listener.onRefusal(result.problem);
+        else listener.onProblem(result.problem);
+      }
       lastProblem = result.problem;
       return;
     }

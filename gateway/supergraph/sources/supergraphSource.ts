@@ -10,6 +10,9 @@ export interface SupergraphSource {
 export interface SupergraphSourceListener {
   /** Called with the SDL after the first read, after each change, and after recovery from a problem. */
   onSdl(sdl: string): void;
+  /** Called with the reason why the SDLs of the subgraphs, which can be read, make no supergraph; again only when the message
+   *  changes. */
+  onRefusal(message: string): void;
   /** Called with the reason why the SDL cannot be read, for the operator; again only when the message changes. */
   onProblem(message: string): void;
 }

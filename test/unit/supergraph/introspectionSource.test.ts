@@ -138,7 +138,7 @@ describe('the introspection source', () => {
     expect(await source.look()).toEqual([{ sdl: 'a=1' }]);
   });
 
-  test('reports a composition error once, and composes again when a subgraph has changed', async () => {
+  test('reports a composition error as a refusal, once, and composes again when a subgraph has changed', async () => {
     const a = await serve('bad');
     let compositions = 0;
     const source = await start({ a: a.url }, async (subgraphs, signal) => {
@@ -146,7 +146,7 @@ describe('the introspection source', () => {
       if (subgraphs.some(({ sdl }) => sdl === 'bad')) throw new SupergraphRefusedError('it is bad');
       return join(subgraphs, signal);
     });
-    expect(source.drain()).toEqual([{ problem: 'it is bad' }]);
+    expect(source.drain()).toEqual([{ refusal: 'it is bad' }]);
     expect(await source.look()).toEqual([]);
     expect(compositions).toBe(1);
     a.sdl = 'good';

@@ -300,6 +300,32 @@ describe('the source of a supergraph holder', () => {
     expect(state.isStopped).toBe(true);
   });
 
+  test('refuses SDLs that do not compose, also when an older supergraph comes into use meanwhile', async () => {
+    const slow = Promise.withResolvers<void>();
+    const { holder } = open({ gates: new Map([['one', slow.promise]]) });
+    const { first, say } = source();
+    const reported: unknown[] = [];
+    holder.onProblem((...report) => reported.push(report));
+    const started = holder.start(first((to) => to.onSdl('one')));
+    await waitForTurns();
+    say().onProblem('a subgraph is down');
+    say().onRefusal('they do not compose');
+    slow.resolve();
+    await started;
+    expect([holder.current()?.sdl, holder.refusal(), holder.sourceProblem()]).toEqual([
+      'one',
+      'they do not compose',
+      undefined,
+    ]);
+    say().onSdl('one');
+    expect(holder.problem()).toBeUndefined();
+    expect(reported).toEqual([
+      ['a subgraph is down', 'source'],
+      [undefined, 'source'],
+      ['they do not compose', 'load'],
+    ]);
+  });
+
   test('is not started after the holder was closed', async () => {
     const { holder } = open();
     const { first, say } = source();
