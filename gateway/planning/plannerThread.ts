@@ -4,6 +4,7 @@ import type { PlannerThreadData, PlannerThreadMessage, PlannerThreadRequest } fr
 import type { QueryPlan } from './queryPlan.ts';
 import type { SupergraphNames } from './supergraphNames.ts';
 import { threadStackSizeMb } from './threadStack.ts';
+import { ThreadStartError } from './threadStartError.ts';
 import { workerEntryUrl } from './workerEntryUrl.ts';
 
 /** Visible in the operating system's thread list. */
@@ -81,6 +82,7 @@ export type StartPlannerThread = (
 
 /** Starts a thread that holds the planner of one supergraph. Resolves when the thread is ready to plan. An idle thread
  *  does not keep the process alive.
+ *  @throws {ThreadStartError} when the system starts no thread.
  *  @throws {Error} with the loader's message, or the signal's reason. The thread has exited in both cases. */
 export function startPlannerThread(
   options: PlannerThreadOptions,
@@ -89,15 +91,7 @@ export function startPlannerThread(
   const { memoryBytes, ...data } = options;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const worker = new Worker(workerEntryUrl('plannerWorker', import.meta.url), {
-      name: threadName,
-      workerData: data satisfies PlannerThreadData,
-      resourceLimits: {
-        maxOldGenerationSizeMb: Math.ceil((memoryBytes * heapHeadroomFactor) / 1024 ** 2),
-        maxYoungGenerationSizeMb,
-        stackSizeMb: threadStackSizeMb,
-      },
-    });
+    const worker = startWorker(memoryBytes, data);
     let lossReason: ThreadLossReason | undefined;
     let crash: unknown;
     let finishPlan: ((outcome: PlanOutcome) => void) | undefined;
@@ -192,6 +186,24 @@ export function startPlannerThread(
       });
     }
   });
+}
+
+/** @throws {ThreadStartError} */
+function startWorker(memoryBytes: number, data: PlannerThreadData): Worker {
+  const options = {
+    name: threadName,
+    workerData: data,
+    resourceLimits: {
+      maxOldGenerationSizeMb: Math.ceil((memoryBytes * heapHeadroomFactor) / 1024 ** 2),
+      maxYoungGenerationSizeMb,
+      stackSizeMb: threadStackSizeMb,
+    },
+  };
+  try {
+    return new Worker(workerEntryUrl('plannerWorker', import.meta.url), options);
+  } catch (error) {
+    throw new ThreadStartError(error);
+  }
 }
 
 function classifyCrash(error: unknown): ThreadLossReason {

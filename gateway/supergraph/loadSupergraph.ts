@@ -4,6 +4,7 @@ import { hasCredentials } from '../config/addressSecrets.ts';
 import { isHttpUrl } from '../config/isHttpUrl.ts';
 import { messageOf } from '../errors.ts';
 import type { StartPlannerThread } from '../planning/plannerThread.ts';
+import { ThreadStartError } from '../planning/threadStartError.ts';
 import { findCircularDefault, removeUnprintableDefaults } from '../planning/unprintableDefaults.ts';
 import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '../planning/workerPlanner.ts';
 import { resolveInSlices } from '../time/slicedTask.ts';
@@ -31,12 +32,13 @@ export function supergraphId(sdl: string): string {
 }
 
 /** Loads a supergraph: starts its planner, and builds and validates its API schema. The caller must close the planner.
- *  @throws {SupergraphRefusedError} with the reason. */
+ *  @throws {SupergraphRefusedError} with the reason.
+ *  @throws {ThreadStartError} */
 export async function loadSupergraph(options: LoadSupergraphOptions): Promise<Supergraph> {
   const { sdl, urls, planning, ...threads } = options;
   const { signal } = threads;
   const planner = await createWorkerPlanner({ sdl, ...threads, ...planning }).catch((error: unknown) => {
-    if (signal?.aborted) throw error;
+    if (signal?.aborted || error instanceof ThreadStartError) throw error;
     const reason = isOtherSchema(sdl) ? otherSchemaReason : messageOf(error);
     throw new SupergraphRefusedError(reason, { cause: error });
   });

@@ -1,6 +1,8 @@
 import { messageOf } from '../errors.ts';
+import { ThreadStartError } from '../planning/threadStartError.ts';
+import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { PendingPromises } from '../time/pendingPromises.ts';
-import { systemTimers, type Timers } from '../time/timers.ts';
+import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
 import { supergraphId } from './loadSupergraph.ts';
 import type { SupergraphSource } from './sources/supergraphSource.ts';
 import type { Supergraph } from './supergraph.ts';
@@ -68,6 +70,9 @@ export interface SupergraphHolderOptions {
   readonly onRetired?: (supergraph: Supergraph) => void;
 }
 
+/** Between attempts to load a supergraph for which the system started no thread. */
+const retryBackoff = { minDelay: 1_000, maxDelay: 30_000 };
+
 /** A snapshot with the number of operations that use it. */
 interface LeasedSnapshot {
   readonly supergraph: Supergraph;
@@ -105,6 +110,9 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   const activeLoads = new Set<SupergraphLoad>();
   let current: LeasedSnapshot | undefined;
   let newestLoad: SupergraphLoad | undefined;
+  /** Of the newest SDL. */
+  let cancelRetry: CancelTimer | undefined;
+  let startFailures = 0;
   let source: SupergraphSource | undefined;
   let sourceProblem: string | undefined;
   let loadProblem: string | undefined;
@@ -150,6 +158,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     const previous = current;
     current = { supergraph, leases: 0, isCurrent: true };
     snapshots.add(current);
+    startFailures = 0;
     setLoadProblem(undefined);
     for (const listener of [...changeListeners]) listener(supergraph);
     if (previous === undefined) return;
@@ -162,13 +171,21 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     try {
       loaded = await load(sdl, signal, current?.supergraph);
     } catch (error) {
-      if (!signal.aborted) setLoadProblem(messageOf(error));
+      if (signal.aborted) return;
+      setLoadProblem(messageOf(error));
+      if (error instanceof ThreadStartError) retryLater(sdl);
       return;
     }
     if (!signal.aborted) await warmUp(loaded, signal);
     if (signal.aborted) await retire(loaded);
     else switchTo(loaded);
   };
+
+  /** The source does not submit an SDL again that has not changed. */
+  function retryLater(sdl: string): void {
+    startFailures += 1;
+    cancelRetry = timers.after(backoffDelayMs(startFailures, retryBackoff), () => void submit(sdl));
+  }
 
   function warmUp(supergraph: Supergraph, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
@@ -192,8 +209,9 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     if (newestLoad === ended) newestLoad = undefined;
   };
 
-  const submit = (sdl: string): Promise<void> => {
+  function submit(sdl: string): Promise<void> {
     if (isClosed) return Promise.resolve();
+    cancelRetry?.();
     const id = supergraphId(sdl);
     if (newestLoad?.id === id) return newestLoad.settled;
     newestLoad?.stop();
@@ -205,7 +223,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     newestLoad = new SupergraphLoad(id, (signal) => loadAndSwitch(sdl, signal), onLoadEnd);
     activeLoads.add(newestLoad);
     return newestLoad.settled;
-  };
+  }
 
   return {
     current: () => current?.supergraph,
@@ -249,6 +267,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     },
     close: async () => {
       isClosed = true;
+      cancelRetry?.();
       for (const active of activeLoads) active.stop();
       await source?.stop();
       await Promise.all([...activeLoads].map(({ settled }) => settled));

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { lexicographicSortSchema, parse, printSchema, validate } from 'graphql';
 
+import { ThreadStartError } from '../../../gateway/planning/threadStartError.ts';
 import { loadSupergraph, supergraphId } from '../../../gateway/supergraph/loadSupergraph.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
@@ -306,4 +307,15 @@ describe('the refusal of a supergraph', () => {
     expect(await apolloGatewayLoadError(notASupergraph)).toBe('Invalid supergraph: must be a core schema');
     await expect(load(notASupergraph)).rejects.toBeInstanceOf(SupergraphRefusedError);
   });
+});
+
+test('a supergraph for whose planner the system starts no thread is not refused', async () => {
+  const error = new ThreadStartError(new Error('EAGAIN'));
+  await expect(
+    loadSupergraph({
+      sdl: await composeSubgraphs(people),
+      planning: testPlanningLimits,
+      startThread: () => Promise.reject(error),
+    }),
+  ).rejects.toBe(error);
 });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { buildSchema, parse } from 'graphql';
 import { readSupergraphNames } from '../../../gateway/planning/supergraphNames.ts';
+import { ThreadStartError } from '../../../gateway/planning/threadStartError.ts';
 import { loadSupergraph, supergraphId } from '../../../gateway/supergraph/loadSupergraph.ts';
 import type { SupergraphSourceListener } from '../../../gateway/supergraph/sources/supergraphSource.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
@@ -151,6 +152,38 @@ describe('the supergraph holder', () => {
     await overtaken;
     expect(holder.current()?.sdl).toBe('one');
     expect(log).toEqual(['load one', 'load two', 'abort two', 'close two']);
+  });
+
+  test('loads a supergraph again later when the system started no thread for it, unless another one is submitted', async () => {
+    const timers = createManualTimers();
+    const loads: string[] = [];
+    const { holder } = open({
+      timers,
+      load: (sdl) => {
+        loads.push(sdl);
+        return Promise.reject(new ThreadStartError(new Error('EAGAIN')));
+      },
+    });
+    await holder.submit('one');
+    expect(holder.refusal()).toBe(
+      'the system started no thread for the planner (EAGAIN); check the limits of processes and memory',
+    );
+    const retry = () => timers.fire(timers.pendingMs()[0] as number);
+    retry();
+    await waitForTurns();
+    await holder.submit('two');
+    retry();
+    await waitForTurns();
+    expect(loads).toEqual(['one', 'one', 'two', 'two']);
+    await holder.close();
+    expect(timers.pendingMs()).toEqual([]);
+  });
+
+  test('does not load a refused supergraph again', async () => {
+    const timers = createManualTimers();
+    const { holder } = open({ timers });
+    await holder.submit('bad');
+    expect(timers.pendingMs()).toEqual([]);
   });
 
   test('warms a supergraph before the switch, and switches when warming fails', async () => {
