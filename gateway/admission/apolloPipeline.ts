@@ -248,7 +248,7 @@ function createGatewayInterface(
 }
 
 function createExecutor(
-  { executeOperation, validatedOperations, tracing, log }: ApolloPipelineOptions,
+  { supergraphs, executeOperation, validatedOperations, tracing, log }: ApolloPipelineOptions,
   supergraphOf: WeakMap<GraphQLSchema, Supergraph>,
   payloads: PluginPayloads | undefined,
 ): GatewayExecutor {
@@ -274,7 +274,9 @@ function createExecutor(
         ],
       };
     }
-    validatedOperations?.add(context.source, context.document, supergraph);
+    // Another one may have become current while Apollo Server waited for the text of a persisted query.
+    if (supergraph === supergraphs.current())
+      validatedOperations?.add(context.source, context.document, supergraph);
     const request = client.toOperationRequest({
       document: context.document,
       operationName: context.request.operationName,

@@ -1,9 +1,18 @@
+import { hash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { parse } from 'graphql';
+import { GraphQLSchema, parse } from 'graphql';
 import { ValidatedOperationCache } from '../../../gateway/admission/validatedOperationCache.ts';
 import { GatewayError } from '../../../gateway/errors.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
-import { singleOutcome, startScriptedServer } from '../../harness/scriptedServer.ts';
+import { countRemaining } from '../../harness/countRemaining.ts';
+import { Gate } from '../../harness/gate.ts';
+import {
+  FakeSupergraphView,
+  singleOutcome,
+  startScriptedServer,
+  supergraphOf,
+  testSdl,
+} from '../../harness/scriptedServer.ts';
 
 const supergraph = { id: 'one' } as Supergraph;
 const text = 'query A { a } query B { b }';
@@ -140,5 +149,34 @@ describe('executing a validated operation', () => {
       400,
       { errors: [{ message: 'Too much.', extensions: { code: 'OPERATION_TOO_COMPLEX' } }] },
     ]);
+  });
+
+  test('does not keep a supergraph in memory that was replaced while the text of an operation was read from Redis', async () => {
+    class ReplacedSchema extends GraphQLSchema {}
+    const createReplaced = (): Supergraph => {
+      const created = supergraphOf(testSdl);
+      return { ...created, apiSchema: new ReplacedSchema(created.apiSchema.toConfig()) };
+    };
+    const supergraphs = new FakeSupergraphView(createReplaced());
+    const gate = new Gate();
+    const get = async () => {
+      await gate.pass();
+      return '{ greeting }';
+    };
+    await using server = await startScriptedServer(undefined, {
+      supergraphs,
+      persistedQueries: { isEnabled: true, shared: { get, set: () => {} } },
+    });
+    const persistedQuery = { version: 1, sha256Hash: hash('sha256', '{ greeting }', 'hex') };
+    const responding = fetch(server.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ extensions: { persistedQuery } }),
+    });
+    await gate.waitForArrivals();
+    supergraphs.set(supergraphOf(testSdl, 'second'));
+    gate.open();
+    expect(await (await responding).json()).toEqual({ data: { greeting: 'hello' } });
+    expect(await countRemaining(ReplacedSchema)).toBe(0);
   });
 });
