@@ -35,13 +35,14 @@ const mayImport = {
   config: [],
   json: [],
   time: [],
+  memory: [],
   files: [],
   sharing: [],
   tls: [],
 };
 
 /** May be imported by every folder: plain types, error codes, events, values without a stage of their own. */
-const everywhere = ['errors', 'config', 'telemetry', 'json', 'time', 'files', 'sharing', 'tls'];
+const everywhere = ['errors', 'config', 'telemetry', 'json', 'time', 'memory', 'files', 'sharing', 'tls'];
 
 function mayImportOnly(folder, allowed) {
   const names = [folder, ...allowed, ...everywhere].join('|');

@@ -1,11 +1,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { getHeapStatistics } from 'node:v8';
+import { usedShareOfOldGeneration } from '../memory/oldGeneration.ts';
 
 /** How busy the process was since the previous sample. */
 export interface LoadSample {
   /** Mean delay of the event loop, in milliseconds. */
   readonly eventLoopDelayMs: number;
-  /** Used heap as a share of the heap limit. */
+  /** Used share of the old generation of V8's heap. */
   readonly memory: number;
 }
 
@@ -37,9 +37,8 @@ export class ProcessLoad implements LoadSource {
     const meanMs = newCount === 0 ? 0 : (sumMs - this.#sumMs) / newCount;
     this.#count = count;
     this.#sumMs = sumMs;
-    const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
     // The histogram has the whole intervals between its timers.
-    return { eventLoopDelayMs: Math.max(0, meanMs - resolutionMs), memory: used / limit };
+    return { eventLoopDelayMs: Math.max(0, meanMs - resolutionMs), memory: usedShareOfOldGeneration() };
   }
 
   stop(): void {

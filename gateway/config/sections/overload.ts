@@ -42,7 +42,7 @@ export const overloadSection = z
       .prefault('200ms'),
     memory: ratio({ isPositive: true })
       .describe(
-        'Share of the heap limit (`--max-old-space-size`) in use beyond which requests are shed in the same way. `1`: memory sheds nothing.',
+        "Share of the old generation of V8's heap (`--max-old-space-size`) in use beyond which requests are shed in the same way. `1`: memory sheds nothing.",
       )
       .prefault(0.9),
     queueTime: duration({ min: 1 })

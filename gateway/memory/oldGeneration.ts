@@ -1,0 +1,33 @@
+import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
+
+/** Spaces of the young generation. */
+const youngSpaces: ReadonlySet<string> = new Set(['new_space', 'new_large_object_space']);
+
+/** V8's `heap_size_limit` contains three semi-spaces: the two of the young generation, and one for its large objects. */
+const semiSpacesInLimit = 3;
+
+/** The largest default of V8, which depends on its version and on the memory of the machine. With too large a size, the old
+ *  generation only seems fuller than it is. */
+const defaultSemiSpaceMb = 32;
+
+/** Used share of the old generation, from 0 to 1. V8 ends the process when the old generation is full, however empty the young
+ *  one is: with a small heap, the used share of the whole heap limit is then far below 1. Takes 5 µs. */
+export function usedShareOfOldGeneration(): number {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+  const young = getHeapSpaceStatistics()
+    .filter(({ space_name }) => youngSpaces.has(space_name))
+    .reduce((sum, { space_used_size }) => sum + space_used_size, 0);
+  return (used - young) / (limit - youngLimit);
+}
+
+/** What V8 reserves for the young generation with these flags of Node, of which the last one counts, in bytes. */
+export function youngGenerationLimit(flags: string): number {
+  const sizes = Array.from(flags.matchAll(/--max[-_]semi[-_]space[-_]size=(\d+)/g), ([, size]) =>
+    Number(size),
+  );
+  const semiSpaceMb = sizes.at(-1) || defaultSemiSpaceMb;
+  // V8 rounds up to a power of two.
+  return semiSpacesInLimit * 2 ** Math.ceil(Math.log2(semiSpaceMb)) * 1024 ** 2;
+}
+
+const youngLimit = youngGenerationLimit([process.env.NODE_OPTIONS, ...process.execArgv].join(' '));
