@@ -1,5 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { collectGarbage } from '../memory/collectGarbage.ts';
 import { systemTimers, type Timers } from '../time/timers.ts';
 
 /** Loading a supergraph leaves nearly as much garbage as the planner itself takes. */
@@ -13,7 +12,7 @@ const afterPlanMs = 60_000;
  *  @returns a function to be called for each operation. An operation that arrives during a collection waits for it: 0.1 s for
  *    a small supergraph, 0.35 s for one with 1,000 types. */
 export function collectWhenIdle(
-  collect: () => void = collectGarbage,
+  collect: () => void = () => collectGarbage('last-resort'),
   timers: Timers = systemTimers,
 ): () => void {
   let idleMs = afterLoadingMs;
@@ -27,14 +26,4 @@ export function collectWhenIdle(
     cancel();
     cancel = wait();
   };
-}
-
-/** Collects the heap of this thread, and returns the free memory to the operating system. A usual collection would keep it for
- *  later. */
-export function collectGarbage(): void {
-  // Only contexts that are created now have the function.
-  setFlagsFromString('--expose-gc');
-  const collect: NodeJS.GCFunction = runInNewContext('gc');
-  setFlagsFromString('--no-expose-gc');
-  collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }

@@ -12,8 +12,12 @@ const delayed = { eventLoopDelayMs: 201, memory: 0.1 };
 function shedAfter(samples: readonly (typeof idle)[], ownLimits = limits) {
   const timers = new FakeTimers();
   let sample = idle;
+  let collections = 0;
   const load = { start: () => {}, readSample: () => sample, stop: () => {} };
-  const shedder = new LoadShedder({ limits: ownLimits, timers, load, onChange: () => {} });
+  const collect = () => {
+    collections += 1;
+  };
+  const shedder = new LoadShedder({ limits: ownLimits, timers, load, collect, onChange: () => {} });
   shedder.start();
   const after = samples.map((next) => {
     sample = next;
@@ -22,7 +26,7 @@ function shedAfter(samples: readonly (typeof idle)[], ownLimits = limits) {
   });
   const reason = shedder.shedReasonOf('background');
   shedder.stop();
-  return { after, reason, pendingTimers: timers.pendingCount };
+  return { after, reason, pendingTimers: timers.pendingCount, collections };
 }
 
 describe('the load shedder', () => {
@@ -31,6 +35,7 @@ describe('the load shedder', () => {
       after: [[], ['background'], ['background', 'normal'], [...priorities], [...priorities]],
       reason: 'event_loop',
       pendingTimers: 0,
+      collections: 0,
     });
   });
 
@@ -87,6 +92,27 @@ describe('the load shedder', () => {
       after: [['background'], ['background', 'normal']],
       reason: 'memory',
     });
+  });
+
+  test('collects the heap every ten seconds while memory sheds requests and V8 has collected nothing', () => {
+    const full = { eventLoopDelayMs: 1, memory: 0.91 };
+    const between = { eventLoopDelayMs: 1, memory: 0.8 };
+    const nearlyTen = Array.from({ length: 19 }, () => between);
+    expect(shedAfter([full, between, ...nearlyTen]).collections).toBe(0);
+    expect(shedAfter([full, between, ...nearlyTen, between]).collections).toBe(1);
+    expect(shedAfter([full, between, ...nearlyTen, ...nearlyTen, between, between]).collections).toBe(2);
+  });
+
+  test.each([
+    ['V8 has collected', { eventLoopDelayMs: 1, memory: 0.91 }, { eventLoopDelayMs: 1, memory: 0.79 }],
+    [
+      'the event loop sheds requests',
+      { eventLoopDelayMs: 201, memory: 0.8 },
+      { eventLoopDelayMs: 201, memory: 0.8 },
+    ],
+  ])('does not collect the heap while %s', (_, first, second) => {
+    const many = Array.from({ length: 30 }, () => [first, second]).flat();
+    expect(shedAfter(many).collections).toBe(0);
   });
 
   test.each([
