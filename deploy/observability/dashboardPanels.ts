@@ -152,7 +152,7 @@ export const rows: readonly Row[] = [
         unit: 'percentunit',
         queries: [
           {
-            expr: `${rateOf('tributary_subgraph_calls_total', `${forSubgraph}, outcome!~"ok|cancelled"`, 'subgraph, outcome')} / on (subgraph) group_left ${rateOf('tributary_subgraph_calls_total', forSubgraph, 'subgraph')}`,
+            expr: `${rateOf('tributary_subgraph_calls_total', `${forSubgraph}, outcome!~"ok|cancelled"`, 'subgraph, outcome')} / on (subgraph) group_left ${rateOf('tributary_subgraph_calls_total', `${forSubgraph}, outcome!="cancelled"`, 'subgraph')}`,
             legend: '{{subgraph}} {{outcome}}',
           },
         ],

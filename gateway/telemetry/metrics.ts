@@ -74,8 +74,9 @@ const abortingMetrics = [
   'nodejs_active_requests_total',
 ];
 
-/** The limit holds for each process: the sum would hide a worker that is near it behind others that are not. */
-const metricsOfOneProcess = ['process_open_fds', 'process_max_fds'];
+/** The limit holds for each process: the sum would hide a worker that is near it behind others that are not. The start of the
+ *  newest worker changes whenever one is replaced. */
+const metricsOfOneProcess = ['process_open_fds', 'process_max_fds', 'process_start_time_seconds'];
 
 let sharedRegistry: Registry | undefined;
 
@@ -88,7 +89,7 @@ function processRegistry(): Registry {
     for (const name of abortingMetrics) sharedRegistry.removeSingleMetric(name);
     for (const name of metricsOfOneProcess) {
       const metric = sharedRegistry.getSingleMetric(name) as { aggregator?: string } | undefined;
-      // On Linux only.
+      // Some exist on Linux only.
       if (metric !== undefined) metric.aggregator = 'max';
     }
   }

@@ -49,15 +49,19 @@ test('reading the metrics calls no function of Node.js that can abort the proces
   jest.restoreAllMocks();
 });
 
-test('file descriptors of several processes are those of the worst one', async () => {
+test('file descriptors of several processes are those of the worst one, and their start is that of the newest one', async () => {
   const snapshot = await createMetrics().snapshot();
   const withValue = (value: number): MetricsSnapshot =>
-    ['process_open_fds', 'process_max_fds'].map(
+    ['process_open_fds', 'process_max_fds', 'process_start_time_seconds'].map(
       (name) =>
         ({ ...snapshot.find((metric) => metric.name === name), values: [{ value, labels: {} }] }) as never,
     );
   const merged = await runToCompletion(mergeMetrics([withValue(7), withValue(3)])).metrics();
-  expect(samplesOf(merged, 'process_')).toEqual(['process_open_fds 7', 'process_max_fds 7']);
+  expect(samplesOf(merged, 'process_')).toEqual([
+    'process_open_fds 7',
+    'process_max_fds 7',
+    'process_start_time_seconds 7',
+  ]);
 });
 
 test('no metric is registered in the global registry of prom-client', async () => {
