@@ -228,7 +228,7 @@ async function assembleGateway(
   const sharedPersistedQueries = add(createSharedPersistedQueries(context));
   add(context.authentication);
   for (const feature of path.features) add(feature);
-  add({ addAdminRoutes: (routes) => addSubgraphsRoute(routes, client) });
+  add({ addAdminRoutes: (routes) => addSubgraphsRoute(routes, client, workerCalls) });
   add(createRedisMonitor({ config: config.redis, log, timers }));
 
   const server = createListeners({
