@@ -229,7 +229,7 @@ async function assembleGateway(
   add(context.authentication);
   for (const feature of path.features) add(feature);
   add({ addAdminRoutes: (routes) => addSubgraphsRoute(routes, client, workerCalls) });
-  add(createRedisMonitor({ config: config.redis, log, timers }));
+  add(createRedisMonitor({ config: config.redis, log, timers, metrics }));
 
   const server = createListeners({
     ...dependencies,

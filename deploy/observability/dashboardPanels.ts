@@ -466,6 +466,10 @@ export const rows: readonly Row[] = [
             expr: rateOf('tributary_cache_store_problems_total', selector, 'kind'),
             legend: '{{kind}}',
           },
+          {
+            expr: `max(tributary_redis_unavailable{${selector}})`,
+            legend: 'cannot be used (1)',
+          },
         ],
       },
       {

@@ -1,14 +1,17 @@
 import type { Logger } from '../telemetry/logger.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { toLabelValue } from '../telemetry/registerCounter.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 import { createRedisScript, RedisClient } from './redisClient.ts';
 import { RedisFailure } from './redisFailure.ts';
+import { registerRedisMetrics } from './redisMetrics.ts';
 import { describeAddress, isRedisConfigured, type RedisConfig } from './redisOptions.ts';
 
 interface RedisMonitorOptions {
   readonly config: RedisConfig;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   readonly timers: Timers;
+  readonly metrics: Pick<Metrics, 'registry'>;
 }
 
 /** A connection that hangs is only noticed while a command is in flight. */
@@ -29,7 +32,7 @@ class RedisMonitor {
 
   constructor(options: RedisMonitorOptions) {
     this.#options = options;
-    const { config } = options;
+    const { config, metrics } = options;
     this.#address = describeAddress(config);
     this.#client = new RedisClient({
       config,
@@ -39,6 +42,7 @@ class RedisMonitor {
         if (!this.#client.isReady) this.#reportFailure(failure);
       },
     });
+    registerRedisMetrics(metrics.registry, () => this.#outage !== undefined);
   }
 
   get readinessNotes(): readonly { readonly code: string; readonly message: string }[] {

@@ -185,10 +185,20 @@ describe('a gateway that cannot use Redis', () => {
       return health;
     };
     const linesOf = (start: string) => lines.filter(({ msg }) => msg.startsWith(start));
-    return { gateway, waitForNotes, linesOf, [Symbol.asyncDispose]: () => gateway.close() };
+    const unavailableMetric = async () => {
+      const text = await (await fetch(new URL('/metrics', gateway.adminUrl))).text();
+      return /^tributary_redis_unavailable .*$/m.exec(text)?.[0];
+    };
+    return {
+      gateway,
+      waitForNotes,
+      linesOf,
+      unavailableMetric,
+      [Symbol.asyncDispose]: () => gateway.close(),
+    };
   }
 
-  test('is ready with a note while Redis refuses its password, and without one as soon as it does not', async () => {
+  test('is ready with a note and has a metric while Redis refuses its password, and without a note as soon as it does not', async () => {
     await using server = await startDedicatedRedis(['--requirepass', 'other']);
     const url = `redis://:canary@127.0.0.1:${server.port}`;
     await using opened = await startGateway({ url, timeouts: longRedisTimeouts });
@@ -202,10 +212,12 @@ describe('a gateway that cannot use Redis', () => {
         },
       ],
     });
+    expect(await opened.unavailableMetric()).toBe('tributary_redis_unavailable 1');
     const operator = connectRedis(server.url.replace('redis://', 'redis://:other@'));
     await operator.call('CONFIG', 'SET', 'requirepass', 'canary');
     operator.disconnect();
     await opened.waitForNotes(false);
+    expect(await opened.unavailableMetric()).toBe('tributary_redis_unavailable 0');
     expect(opened.linesOf('Redis can')).toMatchObject([
       {
         level: 40,

@@ -7,6 +7,7 @@ import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
 import { registerContractMetrics } from '../../../gateway/contracts/contractMetrics.ts';
 import { EnrichmentMetrics } from '../../../gateway/enrichment/enrichmentMetrics.ts';
 import { registerPlanMetrics } from '../../../gateway/operation/planMetrics.ts';
+import { registerRedisMetrics } from '../../../gateway/redis/redisMetrics.ts';
 import { registerResponseMetrics } from '../../../gateway/response/responseMetrics.ts';
 import { registerSubgraphGauges, SubgraphMetrics } from '../../../gateway/subgraphs/subgraphMetrics.ts';
 import { registerSubscriptionMetrics } from '../../../gateway/subscriptions/subscriptionMetrics.ts';
@@ -41,6 +42,7 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
     brokenOperations: () => 0,
     subgraphs: () => [],
   });
+  registerRedisMetrics(registry, () => false);
   registerSupergraphMetrics(registry, { refusal: () => undefined, sourceProblem: () => undefined });
   registerTracingMetrics(registry, { exported: 0, droppedFull: 0, droppedFailed: 0, droppedRejected: 0 });
   const registered = (await registry.getMetricsAsJSON()).map(({ name, type }) => `${name} ${type}`);
