@@ -8,6 +8,7 @@ import { envelopeOf } from '../response/serializeOutcome.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { RequestTrace, Tracing } from '../telemetry/trace.ts';
+import { traceIdOf } from '../telemetry/traceContext.ts';
 import type { AdmissionResult, CompleteResult } from './admissionResult.ts';
 import type { ApolloPipeline, ApolloRequest, ExecuteOperation } from './apolloPipeline.ts';
 import type { Authentication } from './authentication/authentication.ts';
@@ -85,7 +86,11 @@ export class Admission {
       const { headers, trace } = startRequestTrace(tracing, client);
       client.traceHeaders = headers;
       client.trace = trace;
-      if (trace !== undefined) return this.#admitTraced(request, client, trace);
+      if (trace !== undefined) {
+        // For the access log of an operation that is refused before it has a context.
+        if (client.record !== undefined) client.record.traceId = traceIdOf(headers);
+        return this.#admitTraced(request, client, trace);
+      }
     }
     try {
       return this.#admit(request, client);

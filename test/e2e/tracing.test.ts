@@ -524,3 +524,22 @@ test('Without an SDK behind its tracer provider, the gateway passes on the trace
   const logged = lines.filter(({ msg }) => msg === 'request');
   expect(logged.map((line) => line.traceId)).toEqual([undefined, traceId]);
 });
+
+test('The access log of an operation that is refused has the trace that the gateway records of it', async () => {
+  await using collector = await startOtlpCollector();
+  const lines: { readonly msg: string; readonly traceId?: string }[] = [];
+  {
+    await using gateway = await startInlineGateway({
+      subgraphs,
+      config: { telemetry: { accessLog: true, otlp: { endpoint: collector.endpoint } } },
+      dependencies: {
+        logger: createLogger('info', { write: (line: string) => void lines.push(JSON.parse(line)) } as never),
+      },
+    });
+    for (const query of ['{ top {', '{ unknown }']) await gateway.execute(query);
+  }
+  const recorded = collector.spans.filter(({ name }) => name === 'graphql.operation');
+  const logged = lines.filter(({ msg }) => msg === 'request');
+  expect(recorded).toHaveLength(2);
+  expect(logged.map((line) => line.traceId)).toEqual(recorded.map((span) => span.traceId));
+});
