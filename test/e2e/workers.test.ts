@@ -28,7 +28,7 @@ const reportWorkers = `--import data:text/javascript,${encodeURIComponent(
 /** A module that reports a full heap after SIGUSR2, so that the worker sheds requests. */
 const fillHeapOnSignal = `--import data:text/javascript,${encodeURIComponent(
   "import v8 from 'node:v8'; import { syncBuiltinESMExports } from 'node:module'; import { isMainThread } from 'node:worker_threads';" +
-    "if (isMainThread) process.on('SIGUSR2', () => { v8.getHeapStatistics = () => ({ used_heap_size: 1, heap_size_limit: 1 }); syncBuiltinESMExports(); });",
+    "if (isMainThread) process.on('SIGUSR2', () => { v8.getHeapStatistics = () => ({ used_heap_size: 2 ** 40, heap_size_limit: 2 ** 40 }); syncBuiltinESMExports(); });",
 )}`;
 
 /** A module that ends each worker after this one as soon as it starts. */
