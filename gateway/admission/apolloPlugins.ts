@@ -12,6 +12,7 @@ import { GatewayError } from '../errors.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { RecordedOperation } from '../telemetry/requestRecord.ts';
 import type { SpanName, Tracing } from '../telemetry/trace.ts';
+import { traceIdOf } from '../telemetry/traceContext.ts';
 import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
 import { endFailedTrace, endItemTrace, startRequestTrace } from './operationTrace.ts';
 import { outcomeOfResult } from './recordOutcome.ts';
@@ -38,7 +39,8 @@ export function observeOperations(supergraphs: SupergraphView): ApolloServerPlug
 
 function recordItem(item: RecordedOperation): GraphQLRequestListener<GatewayContext> {
   return {
-    willSendResponse({ operation, response }) {
+    willSendResponse({ operation, response, contextValue: { itemTrace } }) {
+      item.traceId = itemTrace && traceIdOf(itemTrace.headers);
       item.operationName = operation?.name?.value;
       item.type = operation?.operation ?? 'unknown';
       const { data, errors } = itemResultOf(response);

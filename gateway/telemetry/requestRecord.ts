@@ -16,6 +16,8 @@ export interface RecordedOperation {
   type: OperationType;
   /** `undefined` until it is known. */
   outcome: RequestOutcome | undefined;
+  /** Of the trace that the operation belongs to; `undefined` for none. */
+  traceId: string | undefined;
 }
 
 interface RequestRecordOptions {
@@ -45,7 +47,6 @@ export class RequestRecord implements RecordedOperation {
   bytes = 0;
   /** When the first data, or the error instead of it, was sent to the client. */
   firstPayloadAt: number | undefined;
-  /** Of the trace that the request belongs to; `undefined` for none. */
   traceId: string | undefined;
   readonly #onFinish: RequestRecordOptions['onFinish'];
   #items: RecordedOperation[] | undefined;
@@ -71,7 +72,12 @@ export class RequestRecord implements RecordedOperation {
 
   /** Adds an operation of a batch. */
   addItem(): RecordedOperation {
-    const item: RecordedOperation = { operationName: undefined, type: 'unknown', outcome: undefined };
+    const item: RecordedOperation = {
+      operationName: undefined,
+      type: 'unknown',
+      outcome: undefined,
+      traceId: undefined,
+    };
     this.#items ??= [];
     this.#items.push(item);
     return item;

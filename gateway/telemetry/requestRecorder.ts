@@ -59,7 +59,7 @@ export class RequestRecorder {
 
   #log(
     record: RequestRecord,
-    { operationName, type }: RecordedOperation,
+    { operationName, type, traceId }: RecordedOperation,
     outcome: RequestOutcome,
     endedAt: number,
   ): void {
@@ -68,7 +68,7 @@ export class RequestRecorder {
     this.#writeAccessLine({
       requestId,
       // A request that is refused early has no context.
-      traceId: record.traceId ?? readTraceId(headers),
+      traceId: traceId ?? record.traceId ?? readTraceId(headers),
       operation: operationName?.slice(0, maxLoggedLength),
       type,
       client: name?.slice(0, maxLoggedLength),

@@ -525,21 +525,29 @@ test('Without an SDK behind its tracer provider, the gateway passes on the trace
   expect(logged.map((line) => line.traceId)).toEqual([undefined, traceId]);
 });
 
-test('The access log of an operation that is refused has the trace that the gateway records of it', async () => {
+test('The access log of an operation that is refused, and of each operation of a batch, has the trace that the gateway records of it', async () => {
   await using collector = await startOtlpCollector();
   const lines: { readonly msg: string; readonly traceId?: string }[] = [];
   {
     await using gateway = await startInlineGateway({
       subgraphs,
-      config: { telemetry: { accessLog: true, otlp: { endpoint: collector.endpoint } } },
+      config: {
+        limits: { batchedOperations: 2 },
+        telemetry: { accessLog: true, otlp: { endpoint: collector.endpoint } },
+      },
       dependencies: {
         logger: createLogger('info', { write: (line: string) => void lines.push(JSON.parse(line)) } as never),
       },
     });
     for (const query of ['{ top {', '{ unknown }']) await gateway.execute(query);
+    await fetch(gateway.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify([{ query: '{ top { id } }' }, { query: '{ unknown }' }]),
+    });
   }
   const recorded = collector.spans.filter(({ name }) => name === 'graphql.operation');
   const logged = lines.filter(({ msg }) => msg === 'request');
-  expect(recorded).toHaveLength(2);
-  expect(logged.map((line) => line.traceId)).toEqual(recorded.map((span) => span.traceId));
+  expect(logged).toHaveLength(4);
+  expect(new Set(logged.map((line) => line.traceId))).toEqual(new Set(recorded.map((span) => span.traceId)));
 });
