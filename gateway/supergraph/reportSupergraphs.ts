@@ -9,7 +9,9 @@ import type { SupergraphHolder } from './supergraphHolder.ts';
  *  that the supergraph does not have. */
 export function reportSupergraphs(supergraphs: SupergraphHolder, config: GatewayConfig, log: Logger): void {
   supergraphs.onProblem((reason, origin) => {
-    if (reason === undefined) log.info('The supergraph can be read from its source again');
+    if (reason === undefined && origin === 'source')
+      log.info('The supergraph can be read from its source again');
+    else if (reason === undefined) log.info('The refused supergraph was replaced by the one in use');
     else if (origin === 'source') log.error({ reason }, 'The supergraph could not be read from its source');
     else log.error({ reason, source: sourceLocationOf(config) }, 'The new supergraph was refused');
   });

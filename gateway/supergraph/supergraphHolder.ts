@@ -29,7 +29,8 @@ export interface SupergraphView {
 /** Holds the current supergraph, loads new ones and switches between them. */
 export interface SupergraphHolder extends SupergraphView {
   /** Calls `listener` when the source cannot be read, and when a supergraph is refused. Not again while the message is the
-   *  same. Also called, without a message, when the source can be read again. */
+   *  same. Also called, without a message, when the source can be read again, and when the current supergraph is submitted
+   *  again after a refusal. */
   onProblem(listener: ProblemListener): () => void;
   /** Takes supergraphs from a source until `close`. Resolves after the first SDL was settled: either `current()` or
    *  `problem()` is then set, unless the holder is closed. */
@@ -129,7 +130,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   const setLoadProblem = (message: string | undefined): void => {
     const isNew = message !== loadProblem;
     loadProblem = message;
-    if (isNew && message !== undefined) reportProblem(message, 'load');
+    if (isNew) reportProblem(message, 'load');
   };
 
   const setCompositionProblem = (message: string): void => {
@@ -159,7 +160,8 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     current = { supergraph, leases: 0, isCurrent: true };
     snapshots.add(current);
     startFailures = 0;
-    setLoadProblem(undefined);
+    // Without a report: that of the change follows.
+    loadProblem = undefined;
     for (const listener of [...changeListeners]) listener(supergraph);
     if (previous === undefined) return;
     previous.isCurrent = false;
@@ -257,6 +259,8 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       await from.start({
         onSdl: (sdl) => {
           setSourceProblem(undefined);
+          // It holds until this SDL is in use or refused.
+          loadProblem = compositionProblem ?? loadProblem;
           compositionProblem = undefined;
           void submit(sdl);
         },

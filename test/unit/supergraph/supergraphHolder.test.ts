@@ -112,7 +112,7 @@ describe('the supergraph holder', () => {
     await holder.submit('bad three');
     await holder.submit('four');
     expect([holder.current()?.sdl, holder.problem()]).toEqual(['four', undefined]);
-    expect(problems).toEqual(['bad two is refused', 'bad three is refused']);
+    expect(problems).toEqual(['bad two is refused', undefined, 'bad three is refused']);
     expect(log).toEqual(['load one', 'load bad two', 'load bad three', 'load four', 'close one']);
   });
 
@@ -356,6 +356,7 @@ describe('the source of a supergraph holder', () => {
       ['a subgraph is down', 'source'],
       [undefined, 'source'],
       ['they do not compose', 'load'],
+      [undefined, 'load'],
     ]);
   });
 
