@@ -15,7 +15,6 @@ import { type DocumentNode, GraphQLError, parse } from 'graphql';
 import { checkNesting } from './checkNesting.ts';
 import { InputChecker } from './inputChecker.ts';
 import { loadChangedSupergraph, loadOriginalSupergraph } from './loadApolloSupergraph.ts';
-import { mapFetches } from './mapFetches.ts';
 import { defineOneOf, readInputObjects, setOneOfTypes } from './oneOfDirective.ts';
 import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
 import type { PlanRequest } from './planner.ts';
@@ -23,8 +22,8 @@ import { protectLiterals } from './protectLiterals.ts';
 import type { QueryPlan } from './queryPlan.ts';
 import { removeRootFragments } from './removeRootFragments.ts';
 import { RepresentationCompleter } from './representationCompleter.ts';
+import { restrictMerging } from './restrictMerging.ts';
 import { restrictRebasing } from './restrictRebasing.ts';
-import { separateComputedInputs } from './separateComputedInputs.ts';
 import { SplitTimeLimit, SplitTimeoutError } from './splitTimeLimit.ts';
 import { rootTypesOf } from './supergraphDocument.ts';
 import { describeUnsupportedFeatures, type LinkedFeature } from './supergraphFeatures.ts';
@@ -66,15 +65,13 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     requiredArguments,
     restore,
   } = toPlannerSupergraph(relaxNonNullInputs(document, sdl));
-  const defaultPlanner = createRawPlanner(
+  const planRaw = createRawPlanner(
     plannerDocument === document ? original : loadChangedSupergraph(plannerDocument),
-    plannerDocument,
     options,
   );
+  const inputChecker = new InputChecker(plannerDocument);
   const keys = new RepresentationCompleter(plannerDocument);
   const rootTypes = rootTypesOf(document);
-  const separated = separateComputedInputs(plannerDocument);
-  let separatedPlanner: RawPlanner | undefined;
 
   return {
     apiSchemaSdl: printApiSchema(original, document),
@@ -82,30 +79,13 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     overrides: readOverrideLabels(sdl, document),
     names: readSupergraphNames(document),
     plan: (request) => {
-      const plan = restore(
-        toSubgraphPlan(keys.complete(planWithInputs(request)), requiredArguments, canOverlap),
-      );
+      const raw = planRaw(request);
+      const missingInput = inputChecker.findMissingInput(raw);
+      if (missingInput !== undefined) throw missingInputsError(missingInput);
+      const plan = restore(toSubgraphPlan(keys.complete(raw), requiredArguments, canOverlap));
       return request.shouldSplitDefer ? removeRootFragments(plan, rootTypes) : plan;
     },
   };
-
-  function planWithInputs(request: PlanRequest): QueryPlan {
-    const plan = defaultPlanner.plan(request);
-    if (separated === undefined && !request.shouldSplitDefer) return plan;
-    const missingInput = defaultPlanner.inputChecker.findMissingInput(plan);
-    if (missingInput === undefined) return plan;
-    if (separated === undefined) throw missingInputsError(missingInput);
-    // Created at the first use: few operations need this planner, and it takes as much memory as the default one.
-    separatedPlanner ??= createRawPlanner(
-      loadChangedSupergraph(separated.document),
-      separated.document,
-      options,
-    );
-    const second = separatedPlanner.plan(request);
-    const missing = separatedPlanner.inputChecker.findMissingInput(second);
-    if (missing !== undefined) throw missingInputsError(missing);
-    return restoreSubgraphNames(second, separated.originalNames);
-  }
 
   function canOverlap(left: string, right: string): boolean {
     return left === right || !isObject(left) || !isObject(right);
@@ -131,17 +111,11 @@ function missingInputsError(coordinate: string): Error {
   );
 }
 
-/** The package's planner for one supergraph, without the corrections of `createApolloPlanner`. */
-interface RawPlanner {
-  plan(request: PlanRequest): QueryPlan;
-  readonly inputChecker: InputChecker;
-}
-
+/** The package's planner, without the corrections of `createApolloPlanner`. */
 function createRawPlanner(
   supergraph: Supergraph,
-  document: DocumentNode,
   options: ApolloPlannerOptions,
-): RawPlanner {
+): (request: PlanRequest) => QueryPlan {
   const apiSchema = supergraph.apiSchema();
   const limit = new SplitTimeLimit(supergraph.schema, options.splitTimeoutMs);
   const planner = new QueryPlanner(supergraph, {
@@ -151,28 +125,19 @@ function createRawPlanner(
     generateQueryFragments: false,
     debug: { maxEvaluatedPlans: options.maxEvaluatedPlans, pathsLimit: options.pathsLimit },
   });
-  return {
-    inputChecker: new InputChecker(document),
-    // One planner serves both values of `shouldSplitDefer`: a document without `@defer` gets a plan without Defer nodes.
-    plan: ({ document: text, overrides = [], isOptional = false }) => {
-      const document = parse(text, { noLocation: true });
-      const literals = protectLiterals(document, text, apiSchema);
-      const operation = operationFromDocument(apiSchema, literals?.document ?? document);
-      const overrideConditions = new Map(overrides.map((label) => [label, true]));
-      const build = (): ApolloQueryPlan =>
-        restrictRebasing(() => planner.buildQueryPlan(operation, { overrideConditions }));
-      const planJson = toPlanJson(isOptional ? limit.run(build) : build());
-      return JSON.parse(literals?.restore(planJson) ?? planJson) as QueryPlan;
-    },
+  // One planner serves both values of `shouldSplitDefer`: a document without `@defer` gets a plan without Defer nodes.
+  return ({ document: text, overrides = [], isOptional = false }) => {
+    const document = parse(text, { noLocation: true });
+    const literals = protectLiterals(document, text, apiSchema);
+    const operation = operationFromDocument(apiSchema, literals?.document ?? document);
+    const overrideConditions = new Map(overrides.map((label) => [label, true]));
+    const build = (): ApolloQueryPlan =>
+      restrictMerging(() =>
+        restrictRebasing(() => planner.buildQueryPlan(operation, { overrideConditions })),
+      );
+    const planJson = toPlanJson(isOptional ? limit.run(build) : build());
+    return JSON.parse(literals?.restore(planJson) ?? planJson) as QueryPlan;
   };
-}
-
-/** Replaces the names of added subgraph copies by those of the original subgraphs. */
-function restoreSubgraphNames(plan: QueryPlan, originalNames: ReadonlyMap<string, string>): QueryPlan {
-  return mapFetches(plan, (fetch) => {
-    const serviceName = originalNames.get(fetch.serviceName);
-    return serviceName === undefined ? fetch : { ...fetch, serviceName };
-  });
 }
 
 /** @throws {Error} with every feature that is not supported. */

@@ -58,25 +58,19 @@ function addGraphValues(
   return { ...graphs, values };
 }
 
-/** Adds to a node the `@join__` directives of the copies. */
+/** Adds to a node the `@join__` directives of the copies, each after its equivalent for the copied graph. */
 export function addCopyDirectives<
   N extends { readonly directives?: readonly ConstDirectiveNode[] | undefined },
 >(node: N, copies: readonly GraphCopy[]): N {
-  return { ...node, directives: withCopiedDirectives(node.directives ?? [], copies) };
-}
-
-/** The directives, each `@join__` directive followed by its equivalents for the copies of its graph. */
-export function withCopiedDirectives(
-  directives: readonly ConstDirectiveNode[],
-  copies: readonly GraphCopy[],
-): ConstDirectiveNode[] {
-  return directives.flatMap((directive) => {
+  const directives = (node.directives ?? []).flatMap((directive) => {
     if (!directive.name.value.startsWith('join__')) return [directive];
     const copied = copies.filter(({ graph }) => graph === argumentOf(directive, 'graph'));
-    return [directive, ...copied.map(({ copyGraph }) => withGraph(directive, copyGraph))];
+    return [
+      directive,
+      ...copied.map(({ copyGraph }) =>
+        replaceArgument(directive, 'graph', { kind: Kind.ENUM, value: copyGraph }),
+      ),
+    ];
   });
-}
-
-export function withGraph(directive: ConstDirectiveNode, value: string): ConstDirectiveNode {
-  return replaceArgument(directive, 'graph', { kind: Kind.ENUM, value });
+  return { ...node, directives };
 }

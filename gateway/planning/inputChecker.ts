@@ -59,6 +59,7 @@ export class InputChecker {
   findMissingInput(plan: QueryPlan): string | undefined {
     // The planner adds an input of a deferred fetch to the preceding fetch, whether or not its subgraph resolves it.
     const isSplit = plan.node?.kind === 'Defer';
+    if (this.#required.size === 0 && !isSplit) return undefined;
     let missingField: string | undefined;
     mapFetches(plan, (fetch) => {
       missingField ??= this.#checkFetch(fetch, isSplit);
@@ -113,7 +114,9 @@ export class InputChecker {
       const field = this.#types.get(typeName)?.fields?.find(({ name }) => name.value === fieldName);
       if (field === undefined || selection.selectionSet === undefined) continue;
       const provided = this.#provided.get(coordinate);
-      const below = provided === undefined ? emptyFieldTree : fieldTreeOf([provided]);
+      const knownBelow = known.get(fieldName)?.() ?? emptyFieldTree;
+      const below =
+        provided === undefined ? knownBelow : new Map([...knownBelow, ...fieldTreeOf([provided])]);
       const missingField = this.#checkSelectionSet(where, selection.selectionSet, namedTypeOf(field), below);
       if (missingField !== undefined) return missingField;
     }

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { mapFetches } from '../../../gateway/planning/mapFetches.ts';
 import { type PlannerThread, startPlannerThread } from '../../../gateway/planning/plannerThread.ts';
 import {
   createWorkerPlanner,
@@ -164,59 +163,6 @@ describe('the worker planner', () => {
       },
     ]);
   });
-
-  test.each([
-    [
-      'an interface that another subgraph does not know',
-      `type Query { moved: [Book!]! }
-      interface Named { id: ID! }
-      type Book implements Named @key(fields: "id") {
-        id: ID!
-        pages: Int! @external
-        weight: Int @requires(fields: "pages")
-        bundle: Int @requires(fields: "pages")
-      }`,
-    ],
-    [
-      'a root field that provides the input',
-      `type Query { newest: Book @federation__provides(fields: "pages") moved: [Book!]! }
-      type Book @key(fields: "id") {
-        id: ID!
-        pages: Int! @external
-        weight: Int @requires(fields: "pages")
-      }`,
-    ],
-  ])(
-    'fetches the inputs of a computed input from the subgraph that resolves them, with %s',
-    async (_, stock) => {
-      const catalog = `
-      type Query { books: [Book!]! }
-      type Book @key(fields: "id") {
-        id: ID!
-        title: String! @requires(fields: "weight")
-        weight: Int @external
-        pages: Int! @shareable
-      }
-    `;
-      const subgraphs = Object.entries({ catalog, stock }).map(([name, sdl]) => ({
-        name,
-        url: `http://${name}.test`,
-        sdl: federationLink + sdl,
-      }));
-      const planner = await open({ sdl: await composeSubgraphs(subgraphs) });
-      const fetches: string[] = [];
-      mapFetches(await planner.plan(unsplit('{ moved { title } }')), (fetch) => {
-        fetches.push(`${fetch.serviceName} ${fetch.operation.replace(/^.*_entities[^{]*/, '')}`);
-        return fetch;
-      });
-      expect(fetches).toEqual([
-        'stock {moved{__typename id}}',
-        'catalog {...on Book{pages}}}',
-        'stock {...on Book{weight}}}',
-        'catalog {...on Book{title}}}',
-      ]);
-    },
-  );
 
   test('returns a plan without a node for an operation that needs no subgraph', async () => {
     expect(await shared.plan(unsplit('{ __schema { queryType { name } } }'))).toEqual({ kind: 'QueryPlan' });

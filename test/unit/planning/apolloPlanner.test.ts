@@ -1,0 +1,105 @@
+import { describe, expect, test } from '@jest/globals';
+import { createApolloPlanner } from '../../../gateway/planning/apolloPlanner.ts';
+import { mapFetches } from '../../../gateway/planning/mapFetches.ts';
+import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
+import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
+
+/** The fetches of the plan in their order, as subgraph and selection set. */
+async function planFetches(sdls: Readonly<Record<string, string>>, document: string): Promise<string[]> {
+  const subgraphs = Object.entries(sdls).map(([name, sdl]) => ({
+    name,
+    url: `http://${name}.test`,
+    sdl: federationLink + sdl,
+  }));
+  const planner = createApolloPlanner({ sdl: await composeSubgraphs(subgraphs), ...testPlanningLimits });
+  const fetches: string[] = [];
+  mapFetches(planner.plan({ document, shouldSplitDefer: false }), (fetch) => {
+    fetches.push(`${fetch.serviceName} ${fetch.operation.replace(/^.*_entities[^{]*/, '')}`);
+    return fetch;
+  });
+  return fetches;
+}
+
+describe('a field with a @requires that another @requires needs', () => {
+  const moved = `
+    type Query { moved: [Book!]! }
+    type Book @key(fields: "id") {
+      id: ID!
+      pages: Int @external
+      weight: Int @requires(fields: "pages")
+    }`;
+
+  test.each([
+    [
+      'an interface that another subgraph does not know',
+      `type Query { moved: [Book!]! }
+      interface Named { id: ID! }
+      type Book implements Named @key(fields: "id") {
+        id: ID!
+        pages: Int! @external
+        weight: Int @requires(fields: "pages")
+        bundle: Int @requires(fields: "pages")
+      }`,
+    ],
+    [
+      'a root field that provides the input',
+      `type Query { newest: Book @federation__provides(fields: "pages") moved: [Book!]! }
+      type Book @key(fields: "id") {
+        id: ID!
+        pages: Int! @external
+        weight: Int @requires(fields: "pages")
+      }`,
+    ],
+  ])('gets its inputs from the subgraph that resolves them, with %s', async (_, stock) => {
+    const catalog = `
+      type Query { books: [Book!]! }
+      type Book @key(fields: "id") {
+        id: ID!
+        title: String! @requires(fields: "weight")
+        weight: Int @external
+        pages: Int! @shareable
+      }`;
+    expect(await planFetches({ catalog, stock }, '{ moved { title } }')).toEqual([
+      'stock {moved{__typename id}}',
+      'catalog {...on Book{pages}}}',
+      'stock {...on Book{weight}}}',
+      'catalog {...on Book{title}}}',
+    ]);
+  });
+
+  test('gets its inputs before it is fetched from the subgraph of the root field', async () => {
+    const catalog = `
+      type Query { books: [Book!]! }
+      type Book @key(fields: "id") { id: ID! pages: Int }`;
+    const post = `
+      type Book @key(fields: "id") {
+        id: ID!
+        weight: Int @external
+        postage: Int @requires(fields: "weight")
+      }`;
+    expect(await planFetches({ catalog, stock: moved, post }, '{ moved { postage } }')).toEqual([
+      'stock {moved{__typename id}}',
+      'catalog {...on Book{pages}}}',
+      'stock {...on Book{weight}}}',
+      'post {...on Book{postage}}}',
+    ]);
+  });
+});
+
+test('a field with a @requires is fetched with an object whose inputs a field further above provides', async () => {
+  const catalog = `
+    type Query { books: [Book!]! }
+    type Book @key(fields: "id") { id: ID! pages: Int @shareable }`;
+  const stock = `
+    type Query { box: Box @federation__provides(fields: "shelf { book { pages } }") }
+    type Box { shelf: Shelf }
+    type Shelf { book: Book }
+    type Book @key(fields: "id") {
+      id: ID!
+      pages: Int @external
+      weight: Int @requires(fields: "pages")
+    }`;
+  expect(await planFetches({ catalog, stock }, '{ box { shelf { book { weight } } } }')).toEqual([
+    'stock {box{shelf{book{pages weight}}}}',
+  ]);
+});
