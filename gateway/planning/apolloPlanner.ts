@@ -13,6 +13,7 @@ import {
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
 import { type DocumentNode, GraphQLError, parse } from 'graphql';
 import { checkNesting } from './checkNesting.ts';
+import { createContextDivider } from './divideByContext.ts';
 import { InputChecker } from './inputChecker.ts';
 import { loadChangedSupergraph, loadOriginalSupergraph } from './loadApolloSupergraph.ts';
 import { defineOneOf, readInputObjects, setOneOfTypes } from './oneOfDirective.ts';
@@ -67,6 +68,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   } = toPlannerSupergraph(relaxNonNullInputs(document, sdl));
   const planRaw = createRawPlanner(
     plannerDocument === document ? original : loadChangedSupergraph(plannerDocument),
+    plannerDocument,
     options,
   );
   const inputChecker = new InputChecker(plannerDocument);
@@ -114,9 +116,11 @@ function missingInputsError(coordinate: string): Error {
 /** The package's planner, without the corrections of `createApolloPlanner`. */
 function createRawPlanner(
   supergraph: Supergraph,
+  supergraphDocument: DocumentNode,
   options: ApolloPlannerOptions,
 ): (request: PlanRequest) => QueryPlan {
   const apiSchema = supergraph.apiSchema();
+  const divideByContext = createContextDivider(supergraphDocument, apiSchema);
   const limit = new SplitTimeLimit(supergraph.schema, options.splitTimeoutMs);
   const planner = new QueryPlanner(supergraph, {
     incrementalDelivery: { enableDefer: true },
@@ -126,10 +130,15 @@ function createRawPlanner(
     debug: { maxEvaluatedPlans: options.maxEvaluatedPlans, pathsLimit: options.pathsLimit },
   });
   // One planner serves both values of `shouldSplitDefer`: a document without `@defer` gets a plan without Defer nodes.
-  return ({ document: text, overrides = [], isOptional = false }) => {
+  return ({ document: text, overrides = [], isOptional = false, shouldSplitDefer }) => {
     const document = parse(text, { noLocation: true });
     const literals = protectLiterals(document, text, apiSchema);
-    const operation = operationFromDocument(apiSchema, literals?.document ?? document);
+    const whole = literals?.document ?? document;
+    const divided = divideByContext?.(whole) ?? whole;
+    // A label would appear in the fragments of several types.
+    if (shouldSplitDefer && divided !== whole)
+      throw new Error('The planner does not split off parts of an operation that contexts divide.');
+    const operation = operationFromDocument(apiSchema, divided);
     const overrideConditions = new Map(overrides.map((label) => [label, true]));
     const build = (): ApolloQueryPlan =>
       restrictMerging(() =>

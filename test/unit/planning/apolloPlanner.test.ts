@@ -5,7 +5,11 @@ import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs
 import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
 
 /** The fetches of the plan in their order, as subgraph and selection set. */
-async function planFetches(sdls: Readonly<Record<string, string>>, document: string): Promise<string[]> {
+async function planFetches(
+  sdls: Readonly<Record<string, string>>,
+  document: string,
+  shouldSplitDefer = false,
+): Promise<string[]> {
   const subgraphs = Object.entries(sdls).map(([name, sdl]) => ({
     name,
     url: `http://${name}.test`,
@@ -13,7 +17,7 @@ async function planFetches(sdls: Readonly<Record<string, string>>, document: str
   }));
   const planner = createApolloPlanner({ sdl: await composeSubgraphs(subgraphs), ...testPlanningLimits });
   const fetches: string[] = [];
-  mapFetches(planner.plan({ document, shouldSplitDefer: false }), (fetch) => {
+  mapFetches(planner.plan({ document, shouldSplitDefer }), (fetch) => {
     fetches.push(`${fetch.serviceName} ${fetch.operation.replace(/^.*_entities[^{]*/, '')}`);
     return fetch;
   });
@@ -102,4 +106,53 @@ test('a field with a @requires is fetched with an object whose inputs a field fu
   expect(await planFetches({ catalog, stock }, '{ box { shelf { book { weight } } } }')).toEqual([
     'stock {box{shelf{book{pages weight}}}}',
   ]);
+});
+
+describe('a @fromContext argument below a field of an interface', () => {
+  const subgraph = (context: { readonly interface: string; readonly objects: string }) => `
+    type Query { owners: [Owner!]! user: User }
+    interface Owner ${context.interface} { id: ID! locale: String kids: [Kid!]! }
+    type User implements Owner @key(fields: "id") ${context.objects} {
+      id: ID! locale: String kids: [Kid!]! friend: Owner
+    }
+    type Team implements Owner @key(fields: "id") ${context.objects} { id: ID! locale: String kids: [Kid!]! }
+    type Kid @key(fields: "id") {
+      id: ID!
+      name: String
+      text(locale: String @fromContext(field: "$owner { locale }")): String
+    }`;
+  const people = subgraph({ interface: '', objects: '@context(name: "owner")' });
+  const divided =
+    '__typename ...on Team{__typename locale kids{__typename id}}...on User{__typename locale kids{__typename id}}';
+
+  test('gets its value from the object type that sets the context', async () => {
+    expect(await planFetches({ people }, '{ owners { id kids { text } } }')).toEqual([
+      `people {owners{${divided.replace('__typename', '__typename id')}}}`,
+      'people {...on Kid{text(locale:$contextualArgument_1_0)}}}',
+    ]);
+  });
+
+  test('does not get its value from an object further above that sets the same context', async () => {
+    expect(await planFetches({ people }, '{ user { friend { kids { text } } } }')).toEqual([
+      `people {user{friend{${divided}}}}`,
+      'people {...on Kid{text(locale:$contextualArgument_1_0)}}}',
+    ]);
+  });
+
+  test.each([
+    ['the interface sets the context', '{ owners { kids { text } } }', '@context(name: "owner")', ''],
+    ['it is not selected', '{ owners { kids { name } } }', '', '@context(name: "owner")'],
+  ])('divides nothing when %s', async (_, operation, onInterface, onObjects) => {
+    const [first] = await planFetches(
+      { people: subgraph({ interface: onInterface, objects: onObjects }) },
+      operation,
+    );
+    expect(first).not.toContain('...on');
+  });
+
+  test('is not planned with deferred parts, so that the whole operation is planned', async () => {
+    await expect(
+      planFetches({ people }, '{ owners { kids { id ... @defer(label: "a") { text } } } }', true),
+    ).rejects.toThrow('The planner does not split off parts of an operation that contexts divide.');
+  });
 });
