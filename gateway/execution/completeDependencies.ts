@@ -2,7 +2,7 @@ import type { FetchStep } from './program.ts';
 import { pathText, providersByPath, requiredPathsOf, typenameSuffix } from './providersByPath.ts';
 
 /** Adds the dependencies that a plan lacks: the planner may lose the order of two fetches when it splits off deferred
- *  fields. A step for which no earlier step provides an input waits for the steps that provide it. */
+ *  fields, or when one of them brings the value of a `@fromContext` argument of the other. A step for which no earlier step provides an input waits for the steps that provide it. */
 export function completeDependencies(steps: readonly FetchStep[]): readonly FetchStep[] {
   if (steps.length < 3) return steps;
   const providers = providersByPath(steps);
@@ -10,7 +10,8 @@ export function completeDependencies(steps: readonly FetchStep[]): readonly Fetc
   for (const step of steps) {
     const missing = new Set<number>();
     let before: ReadonlySet<number> | undefined;
-    for (const path of requiredPathsOf(step.requires, pathText(step.path))) {
+    const inputs = requiredPathsOf(step.requires, pathText(step.path));
+    for (const path of [...inputs, ...(step.contextReader?.inputPaths(step.path) ?? [])]) {
       // It is not fetched where the schema decides the type.
       if (path.endsWith(typenameSuffix)) continue;
       const providing = [...(providers.get(path) ?? [])];

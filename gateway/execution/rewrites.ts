@@ -84,6 +84,18 @@ export class ContextReader {
     return this.#rewrites.map((rewrite) => rewrite.renameKeyTo);
   }
 
+  /** The paths of the values for objects at `path`: response names without list markers, joined by dots. */
+  inputPaths(path: FlattenPath): string[] {
+    return this.#rewrites.map((rewrite) =>
+      [
+        ...path
+          .slice(0, lengthAbove(rewrite, path))
+          .flatMap((segment) => (segment.kind === 'key' ? [segment.name] : [])),
+        ...rewrite.path.filter((part) => part !== '..' && !part.startsWith(typeConditionPrefix)),
+      ].join('.'),
+    );
+  }
+
   /** Returns the values for each object at `path`, by variable name. */
   read(
     root: ResponseObject,
@@ -92,11 +104,8 @@ export class ContextReader {
   ): Map<object, Record<string, unknown>> {
     const values = new Map<object, Record<string, unknown>>();
     for (const rewrite of this.#rewrites) {
-      const up = rewrite.path.filter((part) => part === '..').length;
       const down = rewrite.path.filter((part) => part !== '..');
-      const keys = path.flatMap((segment, index) => (segment.kind === 'key' ? [index] : []));
-      // The objects that are `up` response names above the targets. Each target is below one of them, or is one.
-      const cut = up === 0 ? path.length : (keys[keys.length - up] ?? 0);
+      const cut = lengthAbove(rewrite, path);
       const above = path.slice(0, cut);
       const below = path.slice(cut);
       for (const ancestor of collectTargets(root, above)) {
@@ -111,6 +120,14 @@ export class ContextReader {
     }
     return values;
   }
+}
+
+/** The length of the part of `path` that leads to the objects with the values. Each target is below one of them, or is
+ *  one. */
+function lengthAbove(rewrite: KeyRenamer, path: FlattenPath): number {
+  const up = rewrite.path.filter((part) => part === '..').length;
+  const keys = path.flatMap((segment, index) => (segment.kind === 'key' ? [index] : []));
+  return up === 0 ? path.length : (keys[keys.length - up] ?? 0);
 }
 
 /** The value at a path, which leads through each element of a list. */

@@ -45,6 +45,33 @@ test.each([
   expect(running.completedGroups).toEqual([0]);
 });
 
+test('a fetch whose @fromContext argument comes from a parallel fetch waits for that fetch', async () => {
+  const ofParts = flattenAt(
+    'product.parts.@',
+    entityFetch('', {
+      serviceName: 'labels',
+      requires: [
+        { kind: 'InlineFragment', typeCondition: 'Part', selections: [{ kind: 'Field', name: 'id' }] },
+      ],
+      operation:
+        'query($representations:[_Any!]!,$weight:Int){_entities(representations:$representations){...on Part{label(weight:$weight)}}}',
+      contextRewrites: [
+        { kind: 'KeyRenamer', path: ['..', '... on Product', 'weight'], renameKeyTo: 'weight' },
+      ],
+    }),
+  );
+  const running = runPlan(
+    sequence(rootFetch('product{__typename id parts{__typename id}}'), parallel(ofWeight, ofParts)),
+  );
+  await waitForTurns();
+  await bring(running, 'products', {
+    product: { ...product.product, parts: [{ __typename: 'Part', id: '2' }] },
+  });
+  expect(requestedSubgraphs(running)).toEqual(['products', 'weights']);
+  await bring(running, 'weights', { _entities: [{ weight: 3 }] });
+  expect(requestedSubgraphs(running)).toEqual(['products', 'weights', 'labels']);
+});
+
 test('a fetch does not wait for a parallel fetch that brings an input once more', async () => {
   const running = runPlan(
     sequence(rootFetch('product{__typename id weight}'), parallel(ofWeight, ofShipping)),
