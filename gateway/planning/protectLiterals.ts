@@ -25,15 +25,16 @@ interface ProtectedOperation {
   restore(planJson: string): string;
 }
 
-/** Replaces literals of custom scalars by strings, as far as the planner would change them: it reads every literal as a
- *  JavaScript value and prints that. A number may be outside the range of a double or lose digits, and the name of an
- *  enum value becomes a string. `text`: the text of the document, whose fragments are inlined. */
+/** Replaces literals by strings that the planner does not change: it reads every literal as a JavaScript value and prints
+ *  that. In a custom scalar, a number may be outside the range of a double or lose digits, and the name of an enum value
+ *  becomes a string. An ID such as `"123"` becomes an integer, which servers refuse that have no integers of that size.
+ *  `text`: the text of the document, whose fragments are inlined. */
 export function protectLiterals(
   document: DocumentNode,
   text: string,
   schema: Schema,
 ): ProtectedOperation | undefined {
-  if (schema.scalarTypes().length === 0) return undefined;
+  if (schema.scalarTypes().length === 0 && !/"-?\d+"/.test(text)) return undefined;
   const literals: string[] = [];
   let marker = '_literal';
   while (text.includes(marker)) marker += '_';
@@ -57,7 +58,8 @@ export function protectLiterals(
   const pattern = new RegExp(`\\\\"${marker}(\\d+)\\\\"`, 'g');
   return {
     document: { ...document, definitions } as DocumentNode,
-    restore: (planJson) => planJson.replace(pattern, (_, index) => literals[Number(index)] as string),
+    restore: (planJson) =>
+      planJson.replace(pattern, (_, index) => JSON.stringify(literals[Number(index)]).slice(1, -1)),
   };
 
   function protectSelections(set: SelectionSetNode, parent: CompositeType | undefined): SelectionSetNode {
@@ -117,9 +119,11 @@ export function protectLiterals(
     const named = type && baseType(type);
     if (named === undefined) return value;
     if (isCustomScalarType(named)) return protectScalar(value);
-    if (!isInputObjectType(named)) return value;
     if (value.kind === Kind.LIST)
-      return { ...value, values: value.values.map((element) => protect(element, named)) };
+      return { ...value, values: value.values.map((element) => protect(element, type)) };
+    if (value.kind === Kind.STRING && named.name === 'ID')
+      return integerPattern.test(value.value) ? replaceLiteral(JSON.stringify(value.value)) : value;
+    if (!isInputObjectType(named)) return value;
     if (value.kind !== Kind.OBJECT) return value;
     const fields = value.fields.map((field) => ({
       ...field,
@@ -141,10 +145,15 @@ export function protectLiterals(
       case Kind.FLOAT:
       case Kind.ENUM:
         if (value.kind !== Kind.ENUM && String(Number(value.value)) === value.value) return value;
-        literals.push(value.value);
-        return { kind: Kind.STRING, value: `${marker}${literals.length - 1}` };
+        return replaceLiteral(value.value);
       default:
         return value;
     }
   }
+
+  function replaceLiteral(literal: string): ValueNode {
+    return { kind: Kind.STRING, value: `${marker}${literals.push(literal) - 1}` };
+  }
 }
+
+const integerPattern = /^-?\d+$/;

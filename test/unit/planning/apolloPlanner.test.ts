@@ -156,3 +156,26 @@ describe('a @fromContext argument below a field of an interface', () => {
     ).rejects.toThrow('The planner does not split off parts of an operation that contexts divide.');
   });
 });
+
+test.each([
+  ['as an argument', '{ thing(id: "1") { id } }', 'thing(id:"1")'],
+  ['beyond 64 bits', '{ thing(id: "12345678901234567890") { id } }', 'thing(id:"12345678901234567890")'],
+  ['negative', '{ thing(id: "-0") { id } }', 'thing(id:"-0")'],
+  ['beside integers in a list', '{ thing(ids: ["1", 1, "a"]) { id } }', 'thing(ids:["1" 1 "a"])'],
+  ['in input objects', '{ thing(in: { in: { id: "1" } }) { id } }', 'thing(in:{in:{id:"1"}})'],
+])('an integer in an ID stays a string %s', async (_, operation, sent) => {
+  const things = `
+    input In { id: ID in: In }
+    type Query { thing(id: ID, ids: [ID!], in: In): Thing }
+    type Thing { id: ID! }`;
+  expect(await planFetches({ things }, operation)).toEqual([`things {${sent}{id}}`]);
+});
+
+test('an integer in an ID stays a string in the default value of a variable', async () => {
+  const things = `
+    type Query { thing(id: ID): Thing }
+    type Thing { id: ID! }`;
+  expect(await planFetches({ things }, 'query ($id: ID = "1") { thing(id: $id) { id } }')).toEqual([
+    'things query($id:ID="1"){thing(id:$id){id}}',
+  ]);
+});
