@@ -2,7 +2,8 @@ import type { FetchStep } from './program.ts';
 import { pathText, providersByPath, requiredPathsOf, typenameSuffix } from './providersByPath.ts';
 
 /** Adds the dependencies that a plan lacks: the planner may lose the order of two fetches when it splits off deferred
- *  fields, or when one of them brings the value of a `@fromContext` argument of the other. A step for which no earlier step provides an input waits for the steps that provide it. */
+ *  fields, or when one of them brings the value of a `@fromContext` argument of the other. A step for which no earlier step
+ *  provides an input waits for the steps that provide it. */
 export function completeDependencies(steps: readonly FetchStep[]): readonly FetchStep[] {
   if (steps.length < 3) return steps;
   const providers = providersByPath(steps);
