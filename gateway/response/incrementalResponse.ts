@@ -52,7 +52,12 @@ export class IncrementalResponse {
       span: options.span,
       shape: (fragment, instances) =>
         this.#streamedEnrichments.has(fragment)
-          ? shaper.shapeStreamed(this.#streamedEnrichments.groupsOf(fragment), fragment.full, instances)
+          ? shaper.shapeStreamed(
+              this.#streamedEnrichments.groupsOf(fragment),
+              fragment.full,
+              instances,
+              format.mayReplaceObjects,
+            )
           : shaper.shapeFragment(
               fragment.group,
               format.selectionSetOf(fragment),

@@ -110,15 +110,16 @@ export class ResponseShaper {
     return shaped;
   }
 
-  /** `shapePending` for a payload of the same response. */
+  /** `shapePending` for a payload of the same response. `mayReplaceObjects`: see `PayloadFormat`. */
   *shapeStreamed(
     groups: ReadonlySet<number>,
     set: SelectionSet,
     positions: readonly ResponsePosition[],
+    mayReplaceObjects: boolean,
   ): SlicedTask<DeferredResults> {
     const shaped =
       this.#writeAtPositions(groups, set, positions) ?? (yield* this.shapePending(groups, set, positions));
-    this.#recordSent(set, positions, shaped);
+    if (!mayReplaceObjects) this.#recordSent(set, positions, shaped);
     return shaped;
   }
 

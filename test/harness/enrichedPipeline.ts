@@ -9,6 +9,7 @@ import type { FetchCall } from '../../gateway/execution/fetchCall.ts';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import type { FetchNode, PlanNode } from '../../gateway/planning/queryPlan.ts';
 import { annotateFetches, type CacheAnnotations } from './annotateFetches.ts';
+import { productInputs } from './fetchNodes.ts';
 import { Gate } from './gate.ts';
 import { createLocalPipeline, type LocalPipeline } from './localPipeline.ts';
 import { createPlannerDouble } from './plannerDouble.ts';
@@ -180,16 +181,7 @@ function fetchOf(serviceName: string, operation: string, isEntityFetch = false):
     variableUsages: [],
     ...(isEntityFetch
       ? {
-          requires: [
-            {
-              kind: 'InlineFragment',
-              typeCondition: 'Product',
-              selections: [
-                { kind: 'Field', name: '__typename' },
-                { kind: 'Field', name: 'id' },
-              ],
-            },
-          ],
+          requires: productInputs('id'),
         }
       : {}),
   };

@@ -3,20 +3,17 @@ import { type FetchShape, FetchShapeRegistry } from '../../gateway/execution/fet
 import type { RequestContext } from '../../gateway/execution/requestContext.ts';
 import type { FetchNode } from '../../gateway/planning/queryPlan.ts';
 
+/** The `requires` of a fetch of products that sends these fields. */
+export function productInputs(...fields: readonly string[]): NonNullable<FetchNode['requires']> {
+  const selections = ['__typename', ...fields].map((name) => ({ kind: 'Field', name }) as const);
+  return [{ kind: 'InlineFragment', typeCondition: 'Product', selections }];
+}
+
 export function entityFetch(fields: string, options: Partial<FetchNode> = {}): FetchNode {
   return {
     kind: 'Fetch',
     serviceName: 'stock',
-    requires: [
-      {
-        kind: 'InlineFragment',
-        typeCondition: 'Product',
-        selections: [
-          { kind: 'Field', name: '__typename' },
-          { kind: 'Field', name: 'id' },
-        ],
-      },
-    ],
+    requires: productInputs('id'),
     variableUsages: [],
     operation: `query($representations:[_Any!]!){_entities(representations:$representations){...on Product{${fields}}}}`,
     operationKind: 'query',

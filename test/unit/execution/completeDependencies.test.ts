@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { entityFetch, rootFetch } from '../../harness/fetchNodes.ts';
+import { entityFetch, productInputs, rootFetch } from '../../harness/fetchNodes.ts';
 import { flattenAt, parallel, type RunningPlan, runPlan, sequence } from '../../harness/runPlan.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -7,17 +7,7 @@ const product = { product: { __typename: 'Product', id: '1' } };
 
 const shipping = entityFetch('shipping', {
   serviceName: 'shipping',
-  requires: [
-    {
-      kind: 'InlineFragment',
-      typeCondition: 'Product',
-      selections: [
-        { kind: 'Field', name: '__typename' },
-        { kind: 'Field', name: 'id' },
-        { kind: 'Field', name: 'weight' },
-      ],
-    },
-  ],
+  requires: productInputs('id', 'weight'),
 });
 
 const requestedSubgraphs = ({ client }: RunningPlan) => client.calls.map(({ request }) => request.subgraph);

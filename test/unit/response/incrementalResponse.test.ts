@@ -1,14 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import type { GraphQLObjectType } from 'graphql';
 import type { IncrementalFormat } from '../../../gateway/operation/operationRequest.ts';
-import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import { IncrementalResponse } from '../../../gateway/response/incrementalResponse.ts';
 import { ResponseShaper } from '../../../gateway/response/responseShaper.ts';
-import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { resolveInSlices } from '../../../gateway/time/slicedTask.ts';
 import { rootFetch } from '../../harness/fetchNodes.ts';
-import { normalizeText, schemaOf } from '../../harness/normalize.ts';
+import { schemaOf } from '../../harness/normalize.ts';
+import { prepareText } from '../../harness/prepareText.ts';
 import { type RunningPlan, runPlan } from '../../harness/runPlan.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -33,25 +31,9 @@ interface Started {
 }
 
 async function start(format: IncrementalFormat = 'deferSpec=20220824'): Promise<Started> {
-  const { root, deferred } = normalizeText(
-    schema,
-    '{ a ... @defer(label: "b") { b } ... @defer(label: "c") { c } }',
-  );
-  const running = runPlan(plan, { groupCount: deferred.length + 1 });
+  const operation = prepareText(schema, '{ a ... @defer(label: "b") { b } ... @defer(label: "c") { c } }');
+  const running = runPlan(plan, { groupCount: operation.deferred.length + 1 });
   await waitForTurns();
-  const operation: PreparedOperation = {
-    supergraph: { apiSchema: schema } as unknown as Supergraph,
-    kind: 'query',
-    rootType: schema.getQueryType() as GraphQLObjectType,
-    root,
-    deferred,
-    program: { steps: [], groups: [] },
-    enrichments: [],
-    isFused: false,
-    isSplitRefused: false,
-    overrides: [],
-    introspection: undefined,
-  };
   const { execution } = running;
   const policy = { exposeSubgraphErrors: false, exposeSubgraphs: false };
   const maxBytes = Number.POSITIVE_INFINITY;

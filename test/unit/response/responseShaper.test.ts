@@ -1,13 +1,11 @@
 import { expect, test } from '@jest/globals';
-import type { GraphQLObjectType } from 'graphql';
-import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import { ResponseShaper } from '../../../gateway/response/responseShaper.ts';
 import type { DeferredInstance } from '../../../gateway/response/shapeData.ts';
-import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { resolveInSlices } from '../../../gateway/time/slicedTask.ts';
 import { entityFetch, rootFetch } from '../../harness/fetchNodes.ts';
-import { normalizeText, schemaOf } from '../../harness/normalize.ts';
+import { schemaOf } from '../../harness/normalize.ts';
+import { prepareText } from '../../harness/prepareText.ts';
 import { flattenAt, runPlan } from '../../harness/runPlan.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -27,21 +25,8 @@ const plan: PlanNode = {
 };
 
 test('an error without a path beside complete data of a deferred fragment in a list is in its first result', async () => {
-  const { root, deferred } = normalizeText(schema, '{ products { id ... @defer { stock } } }');
+  const operation = prepareText(schema, '{ products { id ... @defer { stock } } }');
   const { client, execution } = runPlan(plan, { groupCount: 2 });
-  const operation: PreparedOperation = {
-    supergraph: { apiSchema: schema } as unknown as Supergraph,
-    kind: 'query',
-    rootType: schema.getQueryType() as GraphQLObjectType,
-    root,
-    deferred,
-    program: { steps: [], groups: [] },
-    enrichments: [],
-    isFused: false,
-    isSplitRefused: false,
-    overrides: [],
-    introspection: undefined,
-  };
   const shaper = new ResponseShaper({
     operation,
     execution,

@@ -1,12 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import type { GraphQLObjectType } from 'graphql';
 import type { Execution } from '../../../gateway/execution/execution.ts';
 import type { StaleValue } from '../../../gateway/execution/executionDiagnostics.ts';
-import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import { type DeliveredData, mergeStale, StaleFields } from '../../../gateway/response/staleExtension.ts';
-import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
-import { normalizeText, schemaOf } from '../../harness/normalize.ts';
+import { schemaOf } from '../../harness/normalize.ts';
+import { prepareText } from '../../harness/prepareText.ts';
 
 const schema = schemaOf(`
   type Query { product: Product products: [Product!] media: Media }
@@ -18,21 +16,7 @@ const schema = schemaOf(`
 `);
 
 function fieldsOf(query: string, tree: Record<string, unknown>, staleValues: StaleValue[]): StaleFields {
-  const { root, deferred } = normalizeText(schema, query);
-  const operation: PreparedOperation = {
-    supergraph: { apiSchema: schema } as unknown as Supergraph,
-    kind: 'query',
-    rootType: schema.getQueryType() as GraphQLObjectType,
-    root,
-    deferred,
-    program: { steps: [], groups: [] },
-    enrichments: [],
-    isFused: false,
-    isSplitRefused: false,
-    overrides: [],
-    introspection: undefined,
-  };
-  return new StaleFields(operation, { tree, staleValues } as unknown as Execution);
+  return new StaleFields(prepareText(schema, query), { tree, staleValues } as unknown as Execution);
 }
 
 function old(path: (string | number)[], ageMs = 1, group = 0): StaleValue {
