@@ -3,7 +3,6 @@ import {
   type ConstDirectiveNode,
   type DocumentNode,
   type GraphQLSchema,
-  isTypeDefinitionNode,
   Kind,
   parse,
   type SelectionSetNode,
@@ -12,9 +11,11 @@ import {
 import {
   argumentOf,
   compositesOf,
+  contextArgumentsOf,
   joinsOf,
   parseFieldSet,
   subgraphNamesOf,
+  typesByContext,
 } from '../../gateway/planning/supergraphDocument.ts';
 import type { ContractGraph } from './composeGraph.ts';
 
@@ -105,7 +106,7 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
     for (const join of joinsOf(definition, 'join__unionMember'))
       addMember(join, definition.name.value, argumentOf(join, 'member'));
   }
-  const contexts = readContexts(document);
+  const contexts = typesByContext(document);
   for (const [typeName, type] of compositesOf(document)) {
     if (type.kind === Kind.OBJECT_TYPE_DEFINITION) {
       for (const join of joinsOf(type, 'join__implements'))
@@ -124,7 +125,12 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
           requires: parseFieldSet(argumentOf(join, 'requires')),
           provides: parseFieldSet(argumentOf(join, 'provides')),
           isExternal: argumentOf(join, 'external') === 'true',
-          contextArguments: contextArgumentsOf(join, contexts),
+          contextArguments: new Map(
+            contextArgumentsOf(join).map(({ name, context, selection }) => [
+              name,
+              createContextValue(contexts.get(context) ?? [], selection),
+            ]),
+          ),
         });
       }
     }
@@ -135,36 +141,4 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
 /** The schema of a supergraph, including elements that clients do not see. */
 export function schemaOfSupergraph(document: DocumentNode): GraphQLSchema {
   return buildASTSchema(document, { assumeValid: true, assumeValidSDL: true });
-}
-
-/** The names of the types that have each context. */
-function readContexts(document: DocumentNode): ReadonlyMap<string, readonly string[]> {
-  const contexts = new Map<string, string[]>();
-  for (const definition of document.definitions) {
-    if (!isTypeDefinitionNode(definition)) continue;
-    for (const context of joinsOf(definition, 'context')) {
-      const name = argumentOf(context, 'name') ?? '';
-      contexts.set(name, [...(contexts.get(name) ?? []), definition.name.value]);
-    }
-  }
-  return contexts;
-}
-
-function contextArgumentsOf(
-  join: ConstDirectiveNode,
-  contexts: ReadonlyMap<string, readonly string[]>,
-): ReadonlyMap<string, ContextValue> {
-  const value = join.arguments?.find(({ name }) => name.value === 'contextArguments')?.value;
-  if (value?.kind !== Kind.LIST) return new Map();
-  return new Map(
-    value.values.flatMap((entry): [string, ContextValue][] => {
-      if (entry.kind !== Kind.OBJECT) return [];
-      const textOf = (member: string): string => {
-        const text = entry.fields.find(({ name }) => name.value === member)?.value;
-        return text?.kind === Kind.STRING ? text.value : '';
-      };
-      const types = contexts.get(textOf('context')) ?? [];
-      return [[textOf('name'), createContextValue(types, textOf('selection'))]];
-    }),
-  );
 }

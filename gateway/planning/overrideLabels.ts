@@ -7,7 +7,14 @@ import {
   parse,
   type SelectionSetNode,
 } from 'graphql';
-import { argumentOf, contextArgumentsOf, namedTypeOf, parseFieldSet } from './supergraphDocument.ts';
+import {
+  argumentOf,
+  contextArgumentsOf,
+  joinsOf,
+  namedTypeOf,
+  parseFieldSet,
+  typesByContext,
+} from './supergraphDocument.ts';
 
 /** Labels of progressive `@override`s by schema coordinate: `Type.field`, or `Type` for any selection on the type.
  *  Coordinates without an entry depend on no label. */
@@ -19,7 +26,9 @@ export type OverrideLabels = ReadonlyMap<string, readonly string[]>;
 export function readOverrideLabels(sdl: string, document?: DocumentNode): OverrideLabels {
   // The definition of `join__field` contains the argument name too. Only an application has a string after it.
   if (!/\boverrideLabel\s*:\s*"/.test(sdl)) return new Map();
-  const types = readTypes(document ?? parse(sdl, { noLocation: true }));
+  const supergraph = document ?? parse(sdl, { noLocation: true });
+  const types = readTypes(supergraph);
+  const contexts = typesByContext(supergraph);
   const labelled = new Map<string, Set<string>>();
   /** Coordinates that depend on a coordinate. */
   const dependents = new Map<string, Set<string>>();
@@ -43,7 +52,7 @@ export function readOverrideLabels(sdl: string, document?: DocumentNode): Overri
         if (required !== undefined) {
           for (const input of coordinatesOf(required, type.name, types)) addDependency(coordinate, input);
         }
-        for (const input of contextCoordinatesOf(join, types)) addDependency(coordinate, input);
+        for (const input of contextCoordinatesOf(join, types, contexts)) addDependency(coordinate, input);
       }
     }
   }
@@ -80,7 +89,6 @@ interface JoinedType {
   readonly supertypes: string[];
   readonly subtypes: string[];
   readonly keys: readonly string[];
-  readonly contexts: readonly string[];
   readonly fields: ReadonlyMap<string, JoinedField>;
 }
 
@@ -100,8 +108,7 @@ function readTypes(document: DocumentNode): JoinedTypes {
       name: node.name.value,
       supertypes: isUnion ? [] : (node.interfaces ?? []).map(nameOf),
       subtypes: isUnion ? (node.types ?? []).map(nameOf) : [],
-      keys: usesOf(node.directives, 'join__type').flatMap((join) => argumentOf(join, 'key') ?? []),
-      contexts: usesOf(node.directives, 'context').flatMap((context) => argumentOf(context, 'name') ?? []),
+      keys: joinsOf(node, 'join__type').flatMap((join) => argumentOf(join, 'key') ?? []),
       fields: new Map((isUnion ? [] : (node.fields ?? [])).map((field) => [nameOf(field), readField(field)])),
     });
   }
@@ -116,7 +123,7 @@ function readField(field: FieldDefinitionNode): JoinedField {
   return {
     name: nameOf(field),
     typeName: namedTypeOf(field),
-    joins: usesOf(field.directives, 'join__field'),
+    joins: joinsOf(field, 'join__field'),
   };
 }
 
@@ -153,11 +160,13 @@ function coordinatesOf(fieldSet: string, typeName: string, types: JoinedTypes): 
 
 /** Coordinates of the context selections of a field, on every type that may set the context. Which type does so depends
  *  on the path to the field in an operation. */
-function contextCoordinatesOf(join: ConstDirectiveNode, types: JoinedTypes): string[] {
+function contextCoordinatesOf(
+  join: ConstDirectiveNode,
+  types: JoinedTypes,
+  contexts: ReadonlyMap<string, readonly string[]>,
+): string[] {
   return contextArgumentsOf(join).flatMap(({ context, selection }) =>
-    [...types.values()]
-      .filter(({ contexts }) => contexts.includes(context))
-      .flatMap(({ name }) => [...coordinatesOf(selection, name, types)]),
+    (contexts.get(context) ?? []).flatMap((name) => [...coordinatesOf(selection, name, types)]),
   );
 }
 
@@ -188,8 +197,4 @@ function getOrCreateSet(sets: Map<string, Set<string>>, key: string): Set<string
 
 function nameOf({ name }: { readonly name: NameNode }): string {
   return name.value;
-}
-
-function usesOf(directives: readonly ConstDirectiveNode[] | undefined, name: string): ConstDirectiveNode[] {
-  return (directives ?? []).filter((directive) => nameOf(directive) === name);
 }

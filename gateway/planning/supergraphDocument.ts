@@ -16,6 +16,7 @@ import {
   type ValueNode,
   visit,
 } from 'graphql';
+import { linkedDirectiveNames } from './linkedDirectives.ts';
 
 // Reads the definitions of a supergraph document, and reads and creates its `@join__` directives.
 
@@ -147,9 +148,14 @@ export function parseFieldSet(fieldSet: string | undefined): SelectionSetNode | 
 /** The names of the types that set each context. */
 export function typesByContext(document: DocumentNode): ReadonlyMap<string, readonly string[]> {
   const types = new Map<string, string[]>();
+  const names = linkedDirectiveNames(document, 'context', {
+    isSpec: (url) => url.startsWith('https://specs.apollo.dev/context/'),
+    defaultPrefix: 'context',
+  });
   for (const definition of document.definitions) {
     if (!isTypeDefinitionNode(definition)) continue;
-    for (const directive of joinsOf(definition, 'context')) {
+    for (const directive of definition.directives ?? []) {
+      if (!names.has(directive.name.value)) continue;
       const context = argumentOf(directive, 'name') ?? '';
       types.set(context, [...(types.get(context) ?? []), definition.name.value]);
     }
@@ -158,6 +164,8 @@ export function typesByContext(document: DocumentNode): ReadonlyMap<string, read
 }
 
 interface ContextArgument {
+  /** Of the argument. */
+  readonly name: string;
   readonly context: string;
   /** A field set. */
   readonly selection: string;
@@ -194,9 +202,10 @@ export function replaceContextSelections(
 function readContextArgument(value: ValueNode): ContextArgument | undefined {
   if (value.kind !== Kind.OBJECT) return undefined;
   const member = (name: string) => value.fields.find((field) => field.name.value === name)?.value;
-  const [context, selection] = [member('context'), member('selection')];
-  if (context?.kind !== Kind.STRING || selection?.kind !== Kind.STRING) return undefined;
-  return { context: context.value, selection: selection.value };
+  const [name, context, selection] = [member('name'), member('context'), member('selection')];
+  if (name?.kind !== Kind.STRING || context?.kind !== Kind.STRING || selection?.kind !== Kind.STRING)
+    return undefined;
+  return { name: name.value, context: context.value, selection: selection.value };
 }
 
 export function implementsInterface(type: CompositeDefinition | undefined, interfaceName: string): boolean {

@@ -5,7 +5,6 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
-import { linkedDirectiveNames } from '../../planning/linkedDirectives.ts';
 import {
   argumentOf,
   type CompositeDefinition,
@@ -13,6 +12,7 @@ import {
   contextArgumentsOf,
   namedTypeOf,
   parseFieldSet,
+  typesByContext,
 } from '../../planning/supergraphDocument.ts';
 import type { Requirement } from './requirements.ts';
 
@@ -32,7 +32,7 @@ export class AuthorizationRules {
   /** Object types by the name of an interface or union. */
   readonly #possibleTypes = new Map<string, string[]>();
   /** Types by the name of the context that they set. */
-  readonly #contextTypes = new Map<string, string[]>();
+  readonly #contextTypes: ReadonlyMap<string, readonly string[]>;
   readonly #isPropagated: boolean;
   readonly #ofType = new Map<string, readonly Requirement[]>();
   readonly #ofField = new Map<string, readonly Requirement[]>();
@@ -42,23 +42,14 @@ export class AuthorizationRules {
   constructor(document: DocumentNode, requirements: ReadonlyMap<string, readonly Requirement[]>) {
     this.#requirements = requirements;
     this.#types = compositesOf(document);
-    const contextNames = linkedDirectiveNames(document, 'context', {
-      isSpec: (url) => url.startsWith('https://specs.apollo.dev/context/'),
-      defaultPrefix: 'context',
-    });
+    this.#contextTypes = typesByContext(document);
     for (const definition of document.definitions) {
-      if (definition.kind === Kind.UNION_TYPE_DEFINITION) {
-        const members = definition.types ?? [];
-        this.#possibleTypes.set(
-          definition.name.value,
-          members.map(({ name }) => name.value),
-        );
-      }
-      if (!('directives' in definition) || !('name' in definition) || definition.name === undefined) continue;
-      for (const directive of (definition.directives ?? []) as readonly ConstDirectiveNode[]) {
-        if (!contextNames.has(directive.name.value)) continue;
-        append(this.#contextTypes, argumentOf(directive, 'name') ?? '', definition.name.value);
-      }
+      if (definition.kind !== Kind.UNION_TYPE_DEFINITION) continue;
+      const members = definition.types ?? [];
+      this.#possibleTypes.set(
+        definition.name.value,
+        members.map(({ name }) => name.value),
+      );
     }
     for (const [type, { kind, interfaces = [] }] of this.#types) {
       if (kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
