@@ -22,8 +22,9 @@ const serveSettings = {
     '--no-allocation-site-pretenuring',
     '--no-memory-reducer',
     '--no-scavenger-updates-allocation-limit',
+    `--import=${new URL('adaptHeap.ts', import.meta.url).href}`,
   ],
-  singleCoreFlags: ['--no-parallel-scavenge'],
+  singleCoreFlags: ['--no-parallel-scavenge', '--concurrent-marking-max-worker-num=1'],
   env: { MALLOC_ARENA_MAX: '1' },
 };
 

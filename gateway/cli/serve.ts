@@ -10,6 +10,7 @@ import { runWorker } from './runWorker.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 import { collectAloneOnOneCore } from './singleCore.ts';
 import { superviseWorkers } from './superviseWorkers.ts';
+import { adaptYoungCollections } from './youngCollections.ts';
 import {
   createObjectsInYoungGeneration,
   limitYoungGenerationOfThreads,
@@ -30,6 +31,7 @@ export async function serve(
   limitYoungGenerationOfThreads();
   keepIdleHeap();
   collectAloneOnOneCore();
+  adaptYoungCollections();
   if (cluster.isWorker) return runWorker(onReady);
   const config = loadConfig({ file, overrides, env: process.env });
   const workers = config.workers === 'auto' ? availableParallelism() : config.workers;

@@ -1,15 +1,23 @@
+import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
 // Fifty concurrent responses of 100 KB do not fit into V8's default young generation (16 MB). They are promoted to the old
 // generation, and garbage collection then takes a third of the CPU time. The size can be set only at process start.
 const youngGenerationFlag = '--max-semi-space-size=64';
 
-/** Node flags of this process, with a larger young generation unless a size is set already. */
+// V8 marks the old generation with up to four threads besides the main one. On a single core, they take most of it until the
+// heap is marked. Without any, the main thread would be so late that the heap grows by half. Set at process start only.
+const oneMarkingThread = '--concurrent-marking-max-worker-num=1';
+
+/** Node flags of this process, with a larger young generation unless a size is set already. On one core, also with a single
+ *  thread that marks the old generation. */
 export function flagsWithYoungGeneration(
   flags: readonly string[] = process.execArgv,
   nodeOptions = process.env.NODE_OPTIONS ?? '',
+  cores = availableParallelism(),
 ): string[] {
-  return hasYoungGenerationFlag([...flags, nodeOptions]) ? [...flags] : [youngGenerationFlag, ...flags];
+  if (hasYoungGenerationFlag([...flags, nodeOptions])) return [...flags];
+  return [youngGenerationFlag, ...(cores === 1 ? [oneMarkingThread] : []), ...flags];
 }
 
 /** What glibc reads at the start of a process. With an arena for each thread, buffers that are free in one of them are no use

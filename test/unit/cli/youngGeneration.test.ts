@@ -5,9 +5,13 @@ import {
   flagsWithYoungGeneration,
 } from '../../../gateway/cli/youngGeneration.ts';
 
-test('the flag for the young generation is added to the other flags', () => {
-  expect(flagsWithYoungGeneration(['--enable-source-maps'], '')).toEqual([
+test.each([
+  [1, ['--concurrent-marking-max-worker-num=1']],
+  [2, []],
+])('with %p cores, the flag for the young generation and %p are added to the other flags', (cores, added) => {
+  expect(flagsWithYoungGeneration(['--enable-source-maps'], '', cores)).toEqual([
     '--max-semi-space-size=64',
+    ...added,
     '--enable-source-maps',
   ]);
 });
