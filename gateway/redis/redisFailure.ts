@@ -31,6 +31,8 @@ export class RedisFailure {
 
 interface ConnectionError extends Error {
   readonly code?: string;
+  /** ioredis: of a command that the server refused. */
+  readonly command?: { readonly name: string; readonly args: readonly unknown[] };
   /** ioredis: of a Cluster that could not be reached. */
   readonly lastNodeError?: Error;
 }
@@ -38,8 +40,8 @@ interface ConnectionError extends Error {
 /** The message of an error, after the address if the message does not contain it. Errors of connections often name no
  *  address, and some have no message of their own. With an address, the error is one of a connection, not of a command. */
 export function describeConnectionError(error: Error, address: string | undefined): string {
-  const { code = 'the connection failed', lastNodeError }: ConnectionError = error;
-  const ownText = joinErrorMessages(error) || code;
+  const { code = 'the connection failed', lastNodeError, command }: ConnectionError = error;
+  const ownText = nameDeniedKey(joinErrorMessages(error) || code, command);
   const text = lastNodeError === undefined ? ownText : `${ownText} Last error: ${lastNodeError.message}`;
   if (address === undefined) return text;
   const explained = explainIoredisMessage(text);
@@ -50,6 +52,14 @@ export function describeConnectionError(error: Error, address: string | undefine
 export function isSelectError(error: unknown): boolean {
   const { name, command } = error as Error & { readonly command?: { readonly name: string } };
   return name === 'ReplyError' && command?.name === 'select';
+}
+
+/** Names the first key or the channel of a command that the permissions exclude, because Redis does not. */
+function nameDeniedKey(message: string, command: ConnectionError['command']): string {
+  if (command === undefined || !/permissions to access .*(key|channel)/.test(message)) return message;
+  const { name, args } = command;
+  const position = name.startsWith('eval') ? 2 : args.indexOf('STREAMS') + 1;
+  return `${message} (${name} ${args[position]})`;
 }
 
 /** For nodes of a Cluster and for Sentinels, ioredis hides why a connection could not be established, and has another delay
@@ -68,7 +78,10 @@ const permanentErrors =
 
 /** Patterns of server messages. The first match counts. */
 const kindPatterns: readonly (readonly [RegExp, RedisFailureKind])[] = [
-  [/\b(WRONGPASS|NOAUTH|NOPERM)\b|invalid password|without any password/, 'authentication'],
+  [
+    /\b(WRONGPASS|NOAUTH|NOPERM)\b|ACL failure|user executing the script|invalid password|without any password/,
+    'authentication',
+  ],
   [/\bOOM\b/, 'out of memory'],
   [/\bREADONLY\b/, 'read only'],
   [/\b(LOADING|BUSY|MASTERDOWN)\b/, 'loading'],

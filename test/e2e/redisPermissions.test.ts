@@ -97,7 +97,7 @@ test('a Redis user that may not subscribe to the channels is logged', async () =
   expect(replica.warned[0]).toEqual({
     problem: 'authentication',
     count: 1,
-    message: expect.stringMatching(/^127\.0\.0\.1:\d+: NOPERM /),
+    message: expect.stringMatching(/^127\.0\.0\.1:\d+: NOPERM .* \(subscribe .*enrichment:changes\)$/),
   });
 });
 

@@ -110,6 +110,8 @@ test('Redis failures are classified by their message', () => {
     'WRONGPASS invalid username-password pair or user is disabled.': 'authentication',
     'NOAUTH Authentication required.': 'authentication',
     "NOPERM User default has no permissions to run the 'evalsha' command": 'authentication',
+    "ERR ACL failure in script: User default has no permissions to run the 'hset' command": 'authentication',
+    "ERR The user executing the script can't run this command or subcommand": 'authentication',
     "OOM command not allowed when used memory > 'maxmemory'.": 'out of memory',
     "ERR Error running script: OOM command not allowed when used memory > 'maxmemory'.": 'out of memory',
     "READONLY You can't write against a read only replica.": 'read only',
@@ -129,6 +131,19 @@ test('Redis failures are classified by their message', () => {
     expect([message, new RedisFailure(new Error(message)).kind]).toEqual([message, kind]);
   }
   expect(new RedisFailure('no error').cause).toBeInstanceOf(Error);
+});
+
+test.each([
+  ['get', ['a key']],
+  ['evalsha', ['the sha', '1', 'a key', 'an argument']],
+  ['xread', ['COUNT', '1', 'STREAMS', 'a key', '0-0']],
+])('a key that the permissions of the Redis user exclude is in the message, for %s', (name, args) => {
+  const error = new Error('NOPERM No permissions to access a key');
+  const failure = new RedisFailure(Object.assign(error, { command: { name, args } }));
+  expect([failure.cause.message, failure.kind]).toEqual([
+    `${error.message} (${name} a key)`,
+    'authentication',
+  ]);
 });
 
 test.each([
