@@ -25,6 +25,7 @@ class RedisMonitor {
   readonly #options: RedisMonitorOptions;
   readonly #client: RedisClient;
   readonly #address: string;
+  #evictionPolicy = 'noeviction';
   /** The newest failure of the current outage, which ends when a write succeeds. */
   #outage: RedisFailure | undefined;
   #cancelWrite: CancelTimer = () => {};
@@ -36,7 +37,10 @@ class RedisMonitor {
     this.#address = describeAddress(config);
     this.#client = new RedisClient({
       config,
-      onReady: () => void this.#write(),
+      onReady: () => {
+        void this.#write();
+        void this.#checkEvictionPolicy();
+      },
       onFailure: (failure) => {
         // A Cluster is connected while one of its nodes fails.
         if (!this.#client.isReady) this.#reportFailure(failure);
@@ -79,6 +83,20 @@ class RedisMonitor {
     // At the next connection, `onReady` writes again.
     if (!this.#client.isReady) return;
     this.#cancelWrite = this.#options.timers.after(writeIntervalMs, () => this.#write());
+  }
+
+  /** A Redis that evicts keys loses tokens and jobs without any error. */
+  async #checkEvictionPolicy(): Promise<void> {
+    const reply = await this.#client.sendCommand('info', ['memory']);
+    // Without permission for INFO the policy is unknown.
+    const policy = /^maxmemory_policy:(\S+)/m.exec(String(reply))?.[1] ?? this.#evictionPolicy;
+    const isNew = policy !== this.#evictionPolicy;
+    this.#evictionPolicy = policy;
+    if (!isNew || policy === 'noeviction' || this.#isClosed) return;
+    this.#options.log.warn(
+      { policy },
+      'Redis evicts keys when it is full, such as enrichment jobs and their tokens: set its maxmemory-policy to noeviction',
+    );
   }
 
   #reportSuccess(): void {

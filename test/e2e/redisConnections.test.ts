@@ -342,6 +342,32 @@ describe('a gateway that cannot use Redis', () => {
     operator.disconnect();
   });
 
+  test('logs once, for each policy, that Redis evicts keys', async () => {
+    await using server = await startDedicatedRedis(['--maxmemory-policy', 'allkeys-lru']);
+    await using opened = await startGateway({ url: server.url });
+    await opened.waitForNotes(false);
+    const operator = connectRedis(server.url);
+    const waitForLines = async (count: number) => {
+      while (opened.linesOf('Redis evicts').length < count) await opened.waitForNotes(false);
+    };
+    const reconnect = async () => {
+      await operator.config('RESETSTAT');
+      await operator.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      while (!/cmdstat_info:/.test(await operator.info('commandstats')));
+      await opened.waitForNotes(false);
+    };
+    await waitForLines(1);
+    await reconnect();
+    await operator.config('SET', 'maxmemory-policy', 'volatile-ttl');
+    await reconnect();
+    await waitForLines(2);
+    operator.disconnect();
+    expect(opened.linesOf('Redis evicts')).toMatchObject([
+      { level: 40, policy: 'allkeys-lru' },
+      { level: 40, policy: 'volatile-ttl' },
+    ]);
+  });
+
   test('has a note while Redis hangs', async () => {
     await using server = await startDedicatedRedis();
     await using opened = await startGateway({ url: server.url });

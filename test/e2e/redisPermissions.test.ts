@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { JobQueue } from '../../gateway/enrichment/jobs/jobQueue.ts';
 import { ada, enqueueJob, jobOf } from '../harness/enrichmentJobsFixture.ts';
@@ -89,6 +89,15 @@ test('a job queue whose Redis user may not run INFO starts runs that are due', a
   expect(await handled).toBe('a.1');
   await queue.stop();
   queue.close();
+});
+
+test('a job queue prints nothing about the eviction policy of Redis, which the gateway logs', async () => {
+  await using own = await startDedicatedRedis(['--maxmemory-policy', 'allkeys-lru']);
+  const printed = jest.spyOn(console, 'warn').mockImplementation(() => {});
+  const queue = createQueue(own.url, {});
+  expect(await queue.list('waiting', 1)).toEqual([]);
+  queue.close();
+  expect(printed).not.toHaveBeenCalled();
 });
 
 test('a Redis user that may not subscribe to the channels is logged', async () => {
