@@ -67,6 +67,10 @@ function nameDeniedKey(message: string, command: ConnectionError['command']): st
 function explainIoredisMessage(message: string): string {
   return message
     .replace(/ Retrying from scratch after \d+ms\./, '')
+    .replace(
+      'All sentinels are unreachable. Last error: ERR No such master with that name',
+      'no Sentinel knows a master of this name (redis.sentinel.name)',
+    )
     .replace(/DB index is out of range$/, '$& (redis.database, or the number in redis.url)')
     .replace('Connection is closed.', 'the connection was refused, was closed, or timed out');
 }

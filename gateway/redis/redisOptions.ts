@@ -5,6 +5,7 @@ import { ConfigError } from '../config/configError.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { describeReadError } from '../files/describeReadError.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
+import { loadIoredis } from './loadIoredis.ts';
 
 /** Connection options, except those that would change the form of replies. */
 export type ConnectionSettings = Omit<RedisOptions, 'replyMapping'>;
@@ -91,6 +92,7 @@ export function serverOptions(config: RedisConfig): ConnectionSettings {
     return {
       sentinels: nodes.map(parseAddress),
       name,
+      Connector: createSentinelConnectorClass(),
       ...(username === '' ? {} : { sentinelUsername: username }),
       ...(password === '' ? {} : { sentinelPassword: password }),
       ...(tls === undefined ? {} : { sentinelTLS: tls, enableTLSForSentinelMode: true }),
@@ -106,6 +108,23 @@ export function serverOptions(config: RedisConfig): ConnectionSettings {
     ...(url.username === '' ? {} : { username: decodeURIComponent(url.username) }),
     ...(url.password === '' ? {} : { password: decodeURIComponent(url.password) }),
     ...(database === '' ? {} : { db: Number(database) }),
+  };
+}
+
+/** Creates a class of connectors that begin with the Sentinel that answered last. ioredis continues with the one after it. At
+ *  the end of the list, it reports that no Sentinel can be reached, and waits: with one Sentinel, at each reconnection. */
+function createSentinelConnectorClass() {
+  const { SentinelConnector } = loadIoredis();
+  return class extends SentinelConnector {
+    constructor(options: unknown) {
+      super(options as ConstructorParameters<typeof SentinelConnector>[0]);
+    }
+
+    override async connect(...args: Parameters<InstanceType<typeof SentinelConnector>['connect']>) {
+      const stream = await super.connect(...args);
+      this.sentinelIterator.reset(true);
+      return stream;
+    }
   };
 }
 

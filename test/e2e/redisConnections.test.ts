@@ -65,6 +65,49 @@ test(
   downloadTimeoutMs,
 );
 
+describe('a client that finds its server through Sentinels', () => {
+  async function openClient(sentinels: readonly { readonly port: number }[], name: string) {
+    const nodes = sentinels.map(({ port }) => `127.0.0.1:${port}`);
+    const [readyEvents, failureEvents] = [new EventCounter(), new EventCounter()];
+    const failures: string[] = [];
+    const client = new RedisClient({
+      config: parseRedisConfig({ sentinel: { nodes, name }, timeouts: longRedisTimeouts }),
+      onReady: readyEvents.increment,
+      onFailure: ({ cause }) => {
+        failures.push(cause.message);
+        failureEvents.increment();
+      },
+    });
+    return { client, readyEvents, failureEvents, failures };
+  }
+
+  test('asks the same Sentinel again after each loss of the connection, and reports no failure', async () => {
+    await using master = await startDedicatedRedis();
+    await using sentinel = await startSentinel(master);
+    const { client, readyEvents, failures } = await openClient([sentinel], 'cache');
+    const operator = connectRedis(master.url);
+    for (let connections = 1; connections <= 3; connections++) {
+      await readyEvents.waitForCount(connections);
+      await operator.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    }
+    await readyEvents.waitForCount(4);
+    operator.disconnect();
+    client.close();
+    expect(failures).toEqual([]);
+  });
+
+  test('reports that the Sentinels do not know the name of the master', async () => {
+    await using master = await startDedicatedRedis();
+    await using sentinel = await startSentinel(master);
+    const { client, failureEvents, failures } = await openClient([sentinel], 'other');
+    await failureEvents.waitForCount(1);
+    client.close();
+    expect(failures[0]).toBe(
+      `127.0.0.1:${sentinel.port}: no Sentinel knows a master of this name (redis.sentinel.name)`,
+    );
+  });
+});
+
 test('the store uses TLS if configured, with a server whose certificate is valid', async () => {
   await using server = await startDedicatedRedis();
   const folder = join(import.meta.dirname, '../fixtures/tls');
