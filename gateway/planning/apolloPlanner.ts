@@ -13,7 +13,7 @@ import {
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
 import { type DocumentNode, GraphQLError, parse } from 'graphql';
 import { checkNesting } from './checkNesting.ts';
-import { createContextDivider } from './divideByContext.ts';
+import { createTypeDivider } from './divideByType.ts';
 import { InputChecker } from './inputChecker.ts';
 import { loadChangedSupergraph, loadOriginalSupergraph } from './loadApolloSupergraph.ts';
 import { defineOneOf, readInputObjects, setOneOfTypes } from './oneOfDirective.ts';
@@ -120,7 +120,7 @@ function createRawPlanner(
   options: ApolloPlannerOptions,
 ): (request: PlanRequest) => QueryPlan {
   const apiSchema = supergraph.apiSchema();
-  const divideByContext = createContextDivider(supergraphDocument, apiSchema);
+  const divideByType = createTypeDivider(supergraphDocument, apiSchema);
   const limit = new SplitTimeLimit(supergraph.schema, options.splitTimeoutMs);
   const planner = new QueryPlanner(supergraph, {
     incrementalDelivery: { enableDefer: true },
@@ -134,10 +134,10 @@ function createRawPlanner(
     const document = parse(text, { noLocation: true });
     const literals = protectLiterals(document, text, apiSchema);
     const whole = literals?.document ?? document;
-    const divided = divideByContext?.(whole) ?? whole;
+    const divided = divideByType?.(whole) ?? whole;
     // A label would appear in the fragments of several types.
     if (shouldSplitDefer && divided !== whole)
-      throw new Error('The planner does not split off parts of an operation that contexts divide.');
+      throw new Error('The planner does not split off parts of an operation that is divided by types.');
     const operation = operationFromDocument(apiSchema, divided);
     const overrideConditions = new Map(overrides.map((label) => [label, true]));
     const build = (): ApolloQueryPlan =>

@@ -1,6 +1,7 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
-// Subgraphs that know an interface as an object: values that one of them adds lead to further interface objects.
+// Subgraphs that know an interface as an object: values that one of them adds lead to further interface objects, which may
+// be members of a union or of another interface.
 
 const media: readonly GraphObject[] = [
   { __typename: 'Book', id: 'b1', title: 'B1' },
@@ -17,11 +18,14 @@ export const interfaceObjects: Graph = {
     {
       name: 'media',
       sdl: `
-        type Query { media: [Media!]! medium(id: ID!): Media book: Book }
+        type Query { media: [Media!]! medium(id: ID!): Media book: Book found: [Found] timed: [Timed] }
+        union Found = Book | Film | Hint
+        interface Timed { minutes: Int }
+        type Hint { text: String }
         interface Media @key(fields: "id") { id: ID! title: String sequel: Media }
         type Book implements Media @key(fields: "id") { id: ID! title: String sequel: Media pages: Int! }
-        type Film implements Media @key(fields: "id") { id: ID! title: String sequel: Media minutes: Int }
-        type Song implements Media @key(fields: "id") { id: ID! title: String sequel: Media key: String }
+        type Film implements Media & Timed @key(fields: "id") { id: ID! title: String sequel: Media minutes: Int }
+        type Song implements Media & Timed @key(fields: "id") { id: ID! title: String sequel: Media key: String minutes: Int }
       `,
     },
     {
@@ -66,6 +70,8 @@ export const interfaceObjects: Graph = {
     'Query.media': () => media,
     'Query.medium': (_, { id }) => find(id),
     'Query.book': () => find('b2'),
+    'Query.found': () => [find('f1'), { __typename: 'Hint', label: 'hint' }, find('b1')],
+    'Query.timed': () => ['f1', 's1'].map(find),
     'Query.popular': (_, { first }) => ['f1', 'b1', 's1'].slice(0, first ?? 2).map(find),
     'Query.best': () => find('s1'),
     'Media.shop': ({ id }) => (id === 'b2' ? null : interfaceObjects.entities.Shop?.[id === 's1' ? 1 : 0]),

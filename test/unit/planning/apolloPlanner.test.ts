@@ -153,7 +153,7 @@ describe('a @fromContext argument below a field of an interface', () => {
   test('is not planned with deferred parts, so that the whole operation is planned', async () => {
     await expect(
       planFetches({ people }, '{ owners { kids { id ... @defer(label: "a") { text } } } }', true),
-    ).rejects.toThrow('The planner does not split off parts of an operation that contexts divide.');
+    ).rejects.toThrow('The planner does not split off parts of an operation that is divided by types.');
   });
 });
 

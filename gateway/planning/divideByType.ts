@@ -12,24 +12,35 @@ import {
   type FieldNode,
   type InlineFragmentNode,
   Kind,
+  type NamedTypeNode,
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
-import { compositesOf, contextArgumentsOf, typesByContext } from './supergraphDocument.ts';
+import {
+  argumentOf,
+  compositesOf,
+  contextArgumentsOf,
+  joinsOf,
+  typesByContext,
+} from './supergraphDocument.ts';
 
 /** Divides an operation without named fragments. */
-type DivideByContext = (operation: DocumentNode) => DocumentNode;
+type DivideByType = (operation: DocumentNode) => DocumentNode;
 
-/** A function that divides fields of an interface into a fragment for each object type, where they lead to a
- *  `@fromContext` argument whose context is set by some of these object types and not by the interface. The planner
- *  compares a context only with the type that a field is selected on: it would not find the context, or take that of an
- *  object further above. `undefined` for a supergraph without contexts. */
-export function createContextDivider(
-  supergraph: DocumentNode,
-  apiSchema: Schema,
-): DivideByContext | undefined {
+/** A function that divides parts of an operation into a fragment for each object type, where the planner understands
+ *  only object types:
+ *
+ *  - Fields of an interface that lead to a `@fromContext` argument whose context is set by some of its object types and
+ *    not by the interface. The planner compares a context only with the type that a field is selected on: it would not
+ *    find the context, or take that of an object further above.
+ *  - Fragments on a union or another interface, on objects whose interface is an `@interfaceObject` in some subgraph.
+ *    The planner assumes that objects of that subgraph never have the type.
+ *
+ *  `undefined` for a supergraph that needs neither. */
+export function createTypeDivider(supergraph: DocumentNode, apiSchema: Schema): DivideByType | undefined {
   const setters = typesByContext(supergraph);
-  if (setters.size === 0) return undefined;
+  const interfaceObjects = readInterfaceObjects(supergraph);
+  if (setters.size === 0 && interfaceObjects.size === 0) return undefined;
   const contextsByField = readContexts(supergraph);
   return (operation) => {
     const definitions = operation.definitions.map((definition) => {
@@ -70,17 +81,28 @@ export function createContextDivider(
       selections.some((selection, index) => selection !== set.selections[index]);
     return { set: isDivided ? { ...set, selections } : set, missing };
 
-    function divideFragment(fragment: InlineFragmentNode): InlineFragmentNode {
+    function divideFragment(fragment: InlineFragmentNode): readonly InlineFragmentNode[] {
       const condition = fragment.typeCondition && apiSchema.type(fragment.typeCondition.name.value);
       const type = condition !== undefined && isCompositeType(condition) ? condition : parent;
       const possible = possibleRuntimeTypes(type);
-      const inner = divide(
-        fragment.selectionSet,
-        type,
-        objects.filter((object) => possible.includes(object)),
+      const matching = objects.filter((object) => possible.includes(object));
+      if (type === parent || type.kind === 'ObjectType' || !interfaceObjects.has(parent.name))
+        return divideInner(fragment, type, matching);
+      return matching.flatMap((object) =>
+        divideInner({ ...fragment, typeCondition: namedType(object.name) }, object, [object]),
       );
+    }
+
+    function divideInner(
+      fragment: InlineFragmentNode,
+      type: CompositeType,
+      matching: readonly ObjectType[],
+    ): readonly InlineFragmentNode[] {
+      const inner = divide(fragment.selectionSet, type, matching);
       for (const context of inner.missing) missing.add(context);
-      return inner.set === fragment.selectionSet ? fragment : { ...fragment, selectionSet: inner.set };
+      // The planner rejects fragments that no object matches.
+      if (matching.length === 0 || inner.set.selections.length === 0) return [];
+      return [inner.set === fragment.selectionSet ? fragment : { ...fragment, selectionSet: inner.set }];
     }
   }
 
@@ -97,7 +119,9 @@ export function createContextDivider(
     const type = definition?.type && baseType(definition.type);
     if (field.selectionSet === undefined || type === undefined || !isCompositeType(type))
       return { field, contexts };
-    const { set, missing } = divide(field.selectionSet, type, possibleRuntimeTypes(type));
+    const divided = divide(field.selectionSet, type, possibleRuntimeTypes(type));
+    const { missing } = divided;
+    const set = divided.set.selections.length === 0 ? typenameOnly : divided.set;
     return {
       field: set === field.selectionSet ? field : { ...field, selectionSet: set },
       contexts: contexts.union(missing),
@@ -128,10 +152,32 @@ function readContexts(supergraph: DocumentNode): ReadonlyMap<string, readonly st
   return contexts;
 }
 
+/** Interfaces whose objects some subgraph knows as an `@interfaceObject`. */
+function readInterfaceObjects(supergraph: DocumentNode): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const [name, type] of compositesOf(supergraph)) {
+    if (!joinsOf(type, 'join__type').some((join) => argumentOf(join, 'isInterfaceObject') === 'true'))
+      continue;
+    // A field of the interface's own interface may have such objects, too.
+    for (const implemented of type.interfaces ?? []) names.add(implemented.name.value);
+    names.add(name);
+  }
+  return names;
+}
+
+const typenameOnly: SelectionSetNode = {
+  kind: Kind.SELECTION_SET,
+  selections: [{ kind: Kind.FIELD, name: { kind: Kind.NAME, value: '__typename' } }],
+};
+
+function namedType(name: string): NamedTypeNode {
+  return { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: name } };
+}
+
 function fragmentOn(typeName: string, field: FieldNode): InlineFragmentNode {
   return {
     kind: Kind.INLINE_FRAGMENT,
-    typeCondition: { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: typeName } },
+    typeCondition: namedType(typeName),
     selectionSet: { kind: Kind.SELECTION_SET, selections: [field] },
   };
 }
