@@ -46,7 +46,7 @@ export function compileProgram(options: CompileProgramOptions): Program {
       group,
     }),
   );
-  return { steps: completeDependencies(steps), groups };
+  return { steps: completeDependencies(steps, options.conditions), groups };
 
   /** Returns the steps of the group itself. A group without any gets its data from the steps that it depends on. */
   function dataStepsOf(indices: readonly number[], group: number): readonly number[] {

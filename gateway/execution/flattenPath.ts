@@ -9,6 +9,14 @@ type FlattenSegment =
   | { readonly kind: 'list' }
   | { readonly kind: 'key'; readonly name: string; readonly types: ReadonlySet<string> | undefined };
 
+/** The path of an input of a fetch. */
+export interface InputPath {
+  /** Response names without list markers, joined by dots. */
+  readonly path: string;
+  /** For each of its names: the type conditions of the object that has the field of this name. */
+  readonly conditions: readonly (readonly string[])[];
+}
+
 /** Parses a path of a plan: response names, `@` for the elements of a list, and `name|[A,B]` for objects of these types. */
 export function parseFlattenPath(path: readonly (string | number)[]): FlattenPath {
   return path.map((part): FlattenSegment => {

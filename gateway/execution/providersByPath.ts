@@ -1,6 +1,6 @@
 import { Kind, type SelectionSetNode } from 'graphql';
 import type { RequiresSelection } from '../planning/queryPlan.ts';
-import type { FlattenPath } from './flattenPath.ts';
+import type { FlattenPath, InputPath } from './flattenPath.ts';
 import type { FetchStep } from './program.ts';
 
 /** Per response path, without list indexes: the steps that provide it, in the order of the plan. Composite fields count as
@@ -37,13 +37,35 @@ function visitSelection(set: SelectionSetNode, prefix: string, visit: (path: str
   }
 }
 
-/** The paths of the inputs of an entity fetch. `prefix`: that of the entity. */
-export function requiredPathsOf(requires: readonly RequiresSelection[], prefix: string): string[] {
-  return requires.flatMap((selection) => {
-    if (selection.kind === 'InlineFragment') return requiredPathsOf(selection.selections, prefix);
-    const path = `${prefix}.${selection.alias ?? selection.name}`;
-    return selection.selections === undefined ? [path] : requiredPathsOf(selection.selections, path);
-  });
+/** The paths of the inputs of an entity fetch. `path`: that of the entity. */
+export function requiredPathsOf(requires: readonly RequiresSelection[], path: FlattenPath): InputPath[] {
+  const names = keysOf(path);
+  return visit(
+    requires,
+    names.join('.'),
+    names.map(() => []),
+    [],
+  );
+
+  function visit(
+    selections: readonly RequiresSelection[],
+    prefix: string,
+    outer: InputPath['conditions'],
+    enclosing: readonly string[],
+  ): InputPath[] {
+    return selections.flatMap((selection) => {
+      if (selection.kind === 'InlineFragment') {
+        const { typeCondition } = selection;
+        const inner = typeCondition === undefined ? enclosing : [...enclosing, typeCondition];
+        return visit(selection.selections, prefix, outer, inner);
+      }
+      const inputPath = `${prefix}.${selection.alias ?? selection.name}`;
+      const conditions = [...outer, enclosing];
+      return selection.selections === undefined
+        ? [{ path: inputPath, conditions }]
+        : visit(selection.selections, inputPath, conditions, []);
+    });
+  }
 }
 
 /** The end of the path of a `__typename`. */
@@ -51,5 +73,9 @@ export const typenameSuffix = '.__typename';
 
 /** Response names without list markers. */
 export function pathText(path: FlattenPath): string {
-  return path.flatMap((segment) => (segment.kind === 'key' ? [segment.name] : [])).join('.');
+  return keysOf(path).join('.');
+}
+
+function keysOf(path: FlattenPath): string[] {
+  return path.flatMap((segment) => (segment.kind === 'key' ? [segment.name] : []));
 }

@@ -1,6 +1,6 @@
 import { isObject } from '../json/isObject.ts';
 import type { FetchDataRewrite, KeyRenamer } from '../planning/queryPlan.ts';
-import { collectTargets, type FlattenPath } from './flattenPath.ts';
+import { collectTargets, type FlattenPath, type InputPath } from './flattenPath.ts';
 import { type ResponseObject, setKey } from './responseTree.ts';
 import type { TypeConditions } from './typeConditions.ts';
 
@@ -84,16 +84,25 @@ export class ContextReader {
     return this.#rewrites.map((rewrite) => rewrite.renameKeyTo);
   }
 
-  /** The paths of the values for objects at `path`: response names without list markers, joined by dots. */
-  inputPaths(path: FlattenPath): string[] {
-    return this.#rewrites.map((rewrite) =>
-      [
-        ...path
-          .slice(0, lengthAbove(rewrite, path))
-          .flatMap((segment) => (segment.kind === 'key' ? [segment.name] : [])),
-        ...rewrite.path.filter((part) => part !== '..' && !part.startsWith(typeConditionPrefix)),
-      ].join('.'),
-    );
+  /** The paths of the values for objects at `path`. */
+  inputPaths(path: FlattenPath): InputPath[] {
+    return this.#rewrites.map((rewrite) => {
+      const names = path
+        .slice(0, lengthAbove(rewrite, path))
+        .flatMap((segment) => (segment.kind === 'key' ? [segment.name] : []));
+      const conditions: (readonly string[])[] = names.map(() => []);
+      let enclosing: string[] = [];
+      for (const part of rewrite.path) {
+        if (part === '..') continue;
+        if (part.startsWith(typeConditionPrefix)) enclosing.push(part.slice(typeConditionPrefix.length));
+        else {
+          names.push(part);
+          conditions.push(enclosing);
+          enclosing = [];
+        }
+      }
+      return { path: names.join('.'), conditions };
+    });
   }
 
   /** Returns the values for each object at `path`, by variable name. */

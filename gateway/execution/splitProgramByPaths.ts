@@ -3,7 +3,7 @@ import type { Selection, SelectionSet } from '../operation/selection.ts';
 import { type CompileProgramOptions, compileProgram } from './compileProgram.ts';
 import { precedingStepsOf } from './completeDependencies.ts';
 import type { DeliveryGroup, FetchStep, Program } from './program.ts';
-import { pathText, providersByPath, requiredPathsOf, typenameSuffix } from './providersByPath.ts';
+import { providersByPath, requiredPathsOf, typenameSuffix } from './providersByPath.ts';
 
 interface SplitProgramOptions extends CompileProgramOptions {
   readonly root: SelectionSet;
@@ -68,7 +68,7 @@ export function assignStepsToGroups(
     if (step.contextReader !== undefined) return step.dependsOn;
     const before = earlier[step.index] as ReadonlySet<number>;
     const found = new Set<number>();
-    for (const path of requiredPathsOf(step.requires, pathText(step.path))) {
+    for (const { path } of requiredPathsOf(step.requires, step.path)) {
       const providingSteps = [...(providers.get(path) ?? [])].filter((index) => before.has(index));
       // No step seems to provide this input: only the order of the plan is safe.
       if (providingSteps.length === 0 && !path.endsWith(typenameSuffix)) return step.dependsOn;

@@ -29,6 +29,11 @@ export class TypeConditions {
     return condition === typename || (this.#members.get(condition)?.has(typename) ?? false);
   }
 
+  /** The object types for which a type condition holds. */
+  objectTypesOf(condition: string): ReadonlySet<string> {
+    return this.#members.get(condition) ?? new Set([condition]);
+  }
+
   isObjectType = (typename: string): boolean => this.#objectTypes.has(typename);
 
   /** Whether the supergraph has an object type, interface or union of this name. */

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { entityFetch, productInputs, rootFetch } from '../../harness/fetchNodes.ts';
 import { flattenAt, parallel, type RunningPlan, runPlan, sequence } from '../../harness/runPlan.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
@@ -69,6 +69,58 @@ test('a fetch does not wait for a parallel fetch that brings an input once more'
   await waitForTurns();
   await bring(running, 'products', { product: { ...product.product, weight: 2 } });
   expect(requestedSubgraphs(running)).toEqual(['products', 'weights', 'shipping']);
+});
+
+describe('a fetch whose input an earlier fetch brings for one type', () => {
+  const mediaInputs = (typeCondition: string, ...names: readonly string[]) => ({
+    kind: 'InlineFragment' as const,
+    typeCondition,
+    selections: names.map((name) => ({ kind: 'Field' as const, name })),
+  });
+  const ofTitle = flattenAt(
+    'media.@',
+    entityFetch('', {
+      serviceName: 'titles',
+      requires: [mediaInputs('Film', 'id')],
+      operation:
+        'query($representations:[_Any!]!){_entities(representations:$representations){...on Film{title}}}',
+    }),
+  );
+  const ofCover = (typeCondition: string) =>
+    flattenAt(
+      'media.@',
+      entityFetch('', {
+        serviceName: 'covers',
+        requires: [mediaInputs(typeCondition, 'id', 'title')],
+        operation: `query($representations:[_Any!]!){_entities(representations:$representations){...on ${typeCondition}{cover}}}`,
+      }),
+    );
+  const media = [
+    { __typename: 'Book', id: '1', title: 'One' },
+    { __typename: 'Film', id: '2' },
+  ];
+
+  test.each([
+    ['waits for a parallel fetch that brings it for its own type', 'Film', ['products', 'titles']],
+    ['waits for a parallel fetch that brings it for some of its objects', 'Media', ['products', 'titles']],
+    [
+      'does not wait for a parallel fetch that brings it for another type',
+      'Book',
+      ['products', 'titles', 'covers'],
+    ],
+  ])('%s', async (_, type, requested) => {
+    const running = runPlan(
+      sequence(
+        rootFetch('media{__typename ...on Book{id title}...on Film{id}}'),
+        parallel(ofTitle, ofCover(type)),
+      ),
+    );
+    await waitForTurns();
+    await bring(running, 'products', { media });
+    expect(requestedSubgraphs(running)).toEqual(requested);
+    await bring(running, 'titles', { _entities: [{ title: 'Two' }] });
+    expect(requestedSubgraphs(running)).toEqual(['products', 'titles', 'covers']);
+  });
 });
 
 test('an operation ends although two of its fetches bring inputs for each other', async () => {
