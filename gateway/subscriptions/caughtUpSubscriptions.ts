@@ -5,11 +5,8 @@ interface CaughtUpEntry {
   readonly shared: SharedSubscription;
 }
 
-interface CaughtUpSubscriptionsOptions<Live extends CaughtUpEntry> {
-  readonly registry: SubscriptionRegistry<Live>;
-  /** Subscriptions with the same key are equal. */
-  keyOf(live: Live): string | undefined;
-}
+/** Subscriptions that are merged without a pause, which takes a few milliseconds. */
+const mergesPerTurn = 200;
 
 /** Subscriptions that have replayed the events their client missed. Each one merges into an equal shared subscription,
  *  or becomes the shared subscription that equal ones join.
@@ -17,16 +14,17 @@ interface CaughtUpSubscriptionsOptions<Live extends CaughtUpEntry> {
  *  All subscriptions of a topic receive an event in the same turn of the event loop. So two idle subscriptions have sent
  *  the same events, and can be merged. */
 export class CaughtUpSubscriptions<Live extends CaughtUpEntry> {
-  readonly #options: CaughtUpSubscriptionsOptions<Live>;
+  readonly #registry: SubscriptionRegistry<Live>;
   readonly #waiting = new Set<Live>();
 
-  constructor(options: CaughtUpSubscriptionsOptions<Live>) {
-    this.#options = options;
+  constructor(registry: SubscriptionRegistry<Live>) {
+    this.#registry = registry;
   }
 
-  add(live: Live): void {
-    // A subscription that was only paused may already be the registered one, which others wait to join.
-    if (this.#findEqual(live) !== live) this.#waiting.add(live);
+  /** Subscriptions with the same key are equal. */
+  add(live: Live, key: string | undefined): void {
+    this.#registry.rekey(live, key);
+    if (key !== undefined) this.#waiting.add(live);
     this.mergeWhenIdle(live);
   }
 
@@ -38,25 +36,21 @@ export class CaughtUpSubscriptions<Live extends CaughtUpEntry> {
   mergeWhenIdle(live: Live): void {
     if (this.#waiting.size === 0) return;
     // Not within the dispatch of an event: some subscriptions have received it, and others have not yet.
-    queueMicrotask(() => {
-      if (this.#waiting.has(live)) this.#mergeIfIdle(live);
-      else for (const waiting of [...this.#waiting]) this.#mergeIfIdle(waiting);
-    });
+    queueMicrotask(() => this.#merge(live));
   }
 
-  #mergeIfIdle(live: Live): void {
-    if (!live.shared.isIdle) return;
-    const equal = this.#findEqual(live);
-    if (equal !== undefined && equal !== live && !equal.shared.isIdle) return;
-    this.#waiting.delete(live);
-    const { registry, keyOf } = this.#options;
-    if (equal === undefined) registry.rekey(live, keyOf(live));
-    else if (equal !== live) live.shared.mergeInto(equal.shared);
-  }
-
-  #findEqual(live: Live): Live | undefined {
-    const { registry, keyOf } = this.#options;
-    const key = keyOf(live);
-    return key === undefined ? undefined : registry.get(key);
+  #merge(live: Live): void {
+    const target = this.#registry.findEqual(live);
+    if (target === undefined || !target.shared.isIdle) return;
+    this.#waiting.delete(target);
+    let merged = 0;
+    for (const equal of target === live ? this.#registry.listEqual(live) : [live]) {
+      if (!equal.shared.isIdle || !this.#waiting.delete(equal)) continue;
+      equal.shared.mergeInto(target.shared);
+      merged += 1;
+      if (merged < mergesPerTurn) continue;
+      setImmediate(() => this.#merge(live));
+      return;
+    }
   }
 }

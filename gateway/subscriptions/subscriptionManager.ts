@@ -85,16 +85,12 @@ export class SubscriptionManager {
   readonly #registry = new SubscriptionRegistry<ActiveSubscription>();
   /** Whose payloads a subscriber gets. */
   readonly #clients = new WeakMap<Subscriber, SubscribedClient>();
-  readonly #caughtUp: CaughtUpSubscriptions<ActiveSubscription>;
+  readonly #caughtUp = new CaughtUpSubscriptions(this.#registry);
   #droppedEventCount = 0;
   readonly #replanner: SubscriptionReplanner<ActiveSubscription>;
 
   constructor(options: SubscriptionManagerOptions) {
     this.#options = options;
-    this.#caughtUp = new CaughtUpSubscriptions({
-      keyOf: ({ subscription }) => (isShareable(subscription) ? this.#describe(subscription) : undefined),
-      registry: this.#registry,
-    });
     this.#replanner = new SubscriptionReplanner({
       timers: options.timers,
       listActive: () => this.#registry.list(),
@@ -244,7 +240,8 @@ export class SubscriptionManager {
         onCaughtUp: () => {
           const { request } = live.subscription;
           live.subscription = { ...live.subscription, request: { ...request, resumeAfter: undefined } };
-          this.#caughtUp.add(live);
+          const key = isShareable(live.subscription) ? this.#describe(live.subscription) : undefined;
+          this.#caughtUp.add(live, key);
         },
         onIdle: () => this.#caughtUp.mergeWhenIdle(live),
         onEnd: () => {

@@ -3,7 +3,8 @@ import type { Subscriber } from './subscriber.ts';
 
 /** The running shared subscriptions by key. Clients with the same key share one. */
 export class SubscriptionRegistry<Live extends { readonly shared: SharedSubscription }> {
-  readonly #byKey = new Map<string, Live>();
+  /** In the order in which they got the key. New clients join the first one that is open. */
+  readonly #byKey = new Map<string, Set<Live>>();
   /** All running subscriptions, also those without a key. */
   readonly #keyByEntry = new Map<Live, string | undefined>();
 
@@ -17,11 +18,10 @@ export class SubscriptionRegistry<Live extends { readonly shared: SharedSubscrip
     create: (onEnd: () => void) => Live,
     start: (live: Live) => void,
   ): () => void {
-    const known = key === undefined ? undefined : this.#byKey.get(key);
-    if (known?.shared.isOpen) return known.shared.join(subscriber);
+    const known = this.#findOpen(key);
+    if (known !== undefined) return known.shared.join(subscriber);
     const live = create(() => this.#remove(live));
-    this.#keyByEntry.set(live, key);
-    if (key !== undefined) this.#byKey.set(key, live);
+    this.#add(live, key);
     const leave = live.shared.join(subscriber);
     try {
       start(live);
@@ -32,26 +32,48 @@ export class SubscriptionRegistry<Live extends { readonly shared: SharedSubscrip
     return leave;
   }
 
-  get(key: string): Live | undefined {
-    return this.#byKey.get(key);
+  /** The subscription that new clients with the same key join: this one or an earlier one. `undefined` if it has no key. */
+  findEqual(live: Live): Live | undefined {
+    return this.#findOpen(this.#keyByEntry.get(live));
   }
 
-  /** Changes the key of a subscription. If another one has the key already, both keep running, and new clients join the
-   *  other. */
+  /** All subscriptions with the same key. */
+  *listEqual(live: Live): Iterable<Live> {
+    const key = this.#keyByEntry.get(live);
+    if (key !== undefined) yield* this.#byKey.get(key) ?? [];
+  }
+
+  /** Changes the key of a subscription. If others have the key already, all keep running. */
   rekey(live: Live, key: string | undefined): void {
-    if (!this.#keyByEntry.has(live)) return;
+    if (!this.#keyByEntry.has(live) || this.#keyByEntry.get(live) === key) return;
     this.#remove(live);
-    this.#keyByEntry.set(live, key);
-    if (key !== undefined && !this.#byKey.has(key)) this.#byKey.set(key, live);
+    this.#add(live, key);
   }
 
   list(): readonly Live[] {
     return [...this.#keyByEntry.keys()];
   }
 
+  #findOpen(key: string | undefined): Live | undefined {
+    if (key === undefined) return undefined;
+    for (const live of this.#byKey.get(key) ?? []) if (live.shared.isOpen) return live;
+    return undefined;
+  }
+
+  #add(live: Live, key: string | undefined): void {
+    this.#keyByEntry.set(live, key);
+    if (key === undefined) return;
+    const equal = this.#byKey.get(key);
+    if (equal === undefined) this.#byKey.set(key, new Set([live]));
+    else equal.add(live);
+  }
+
   #remove(live: Live): void {
     const key = this.#keyByEntry.get(live);
     this.#keyByEntry.delete(live);
-    if (key !== undefined && this.#byKey.get(key) === live) this.#byKey.delete(key);
+    if (key === undefined) return;
+    const equal = this.#byKey.get(key);
+    equal?.delete(live);
+    if (equal?.size === 0) this.#byKey.delete(key);
   }
 }
