@@ -121,6 +121,11 @@ export class SharedSubscription {
     if (this.isOpen) this.#upstream.replace(feed);
   }
 
+  /** The operation changed, but not its text for the subgraph. */
+  notifyOperationChanged(): void {
+    this.#upstream.notifyOperationChanged();
+  }
+
   /** Whether more events may arrive. */
   get isOpen(): boolean {
     return this.#state.kind === 'open';

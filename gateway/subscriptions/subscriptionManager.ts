@@ -182,6 +182,7 @@ export class SubscriptionManager {
       const [old, next] = [live.upstream.operation, operation].map((it) => subscriptionStepOf(it).shape);
       if (old?.subgraph === next?.subgraph && old?.operationText === next?.operationText) {
         live.upstream.operation = operation;
+        live.shared.notifyOperationChanged();
         return;
       }
       live.upstream = { operation };

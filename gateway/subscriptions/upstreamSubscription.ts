@@ -60,6 +60,12 @@ export class UpstreamSubscription {
     this.#current = this.#subscribe(feed);
   }
 
+  /** The operation changed, but not its text for the subgraph. */
+  notifyOperationChanged(): void {
+    this.#current?.onOperationChanged?.();
+    this.#next?.onOperationChanged?.();
+  }
+
   replace(feed: EventFeed): void {
     this.#failedAttempts = 0;
     this.#subscribeNext(feed);

@@ -87,6 +87,9 @@ export interface SourceSubscription {
   readonly flowControl?: FlowControl | undefined;
   /** Whether the receiver gets every event from now on, without waiting for a subgraph to accept the subscription. */
   readonly startsImmediately?: boolean | undefined;
+  /** Called when `SourceRequest.currentOperation` has changed, so that the next event does not wait for what the source
+   *  derives from it. */
+  onOperationChanged?(): void;
 }
 
 /** Subscribes to subgraphs with one protocol, or to topics. */

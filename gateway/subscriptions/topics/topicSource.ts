@@ -52,7 +52,10 @@ export class TopicSource implements SubscriptionSource {
     if (binding === undefined) return this.#options.fallback.subscribe(request, receiver);
     const { field } = binding;
     const { hub } = this.#options;
-    const accepts = this.#createFilter(binding, request);
+    const matchesArguments = createCurrentFilter(binding, request);
+    const accepts = (event: TopicEvent): boolean => this.#accepts(event, binding, matchesArguments());
+    // Not at the first event: that one is sent to thousands of subscriptions in one turn of the event loop.
+    matchesArguments();
     const { unsubscribe, flowControl } = hub.subscribe(field, request.resumeAfter, {
       onEvent: (event) => {
         if (accepts(event)) receiver.onEvent(toSourceEvent(event));
@@ -66,7 +69,12 @@ export class TopicSource implements SubscriptionSource {
       onCaughtUp: () => receiver.onCaughtUp?.(),
       onGap: () => receiver.onEvent(gapEvent),
     });
-    return { cancel: unsubscribe, flowControl, startsImmediately: true };
+    return {
+      cancel: unsubscribe,
+      flowControl,
+      startsImmediately: true,
+      onOperationChanged: () => void matchesArguments(),
+    };
   }
 
   async close(): Promise<void> {
@@ -83,33 +91,11 @@ export class TopicSource implements SubscriptionSource {
     return field === undefined ? undefined : { field, currentOperation };
   }
 
-  #createFilter(
-    { field, currentOperation }: TopicBinding,
-    { variables }: SourceRequest,
-  ): (event: TopicEvent) => boolean {
+  #accepts(event: TopicEvent, { field, currentOperation }: TopicBinding, matches: EventFilter): boolean {
     const { problems } = this.#options;
     const topic = field.stream ?? field.topic ?? '';
-    const filters = new WeakMap<PreparedOperation, EventFilter>();
-    return (event) => {
-      const prepared = currentOperation();
-      const operation = TopicOperation.of(prepared) as TopicOperation;
-      if (operation.acceptsType(event)) {
-        let matches = filters.get(prepared);
-        if (matches === undefined) {
-          matches = createEventFilter(
-            field.filter,
-            operation.field,
-            prepared.supergraph.apiSchema,
-            variables,
-          );
-          filters.set(prepared, matches);
-        }
-        if (!matches(event.value)) return false;
-        for (const name of operation.fieldsOfOtherSubgraphs(event.typename))
-          if (Object.hasOwn(event.value, name))
-            problems.reportIgnoredValue(topic, `${event.typename}.${name}`);
-        return true;
-      }
+    const operation = TopicOperation.of(currentOperation()) as TopicOperation;
+    if (!operation.acceptsType(event)) {
       const { coordinate } = operation.field;
       problems.report(
         'event of another type',
@@ -117,8 +103,30 @@ export class TopicSource implements SubscriptionSource {
         `${event.typename} is not a possible type of ${coordinate}`,
       );
       return false;
-    };
+    }
+    if (!matches(event.value)) return false;
+    for (const name of operation.fieldsOfOtherSubgraphs(event.typename))
+      if (Object.hasOwn(event.value, name)) problems.reportIgnoredValue(topic, `${event.typename}.${name}`);
+    return true;
   }
+}
+
+/** Returns the filter for the current operation. It is created once for each operation. */
+function createCurrentFilter(
+  { field, currentOperation }: TopicBinding,
+  { variables }: SourceRequest,
+): () => EventFilter {
+  const filters = new WeakMap<PreparedOperation, EventFilter>();
+  return () => {
+    const prepared = currentOperation();
+    let filter = filters.get(prepared);
+    if (filter === undefined) {
+      const { field: root } = TopicOperation.of(prepared) as TopicOperation;
+      filter = createEventFilter(field.filter, root, prepared.supergraph.apiSchema, variables);
+      filters.set(prepared, filter);
+    }
+    return filter;
+  };
 }
 
 function toSourceEvent(event: TopicEvent): SourceEvent {

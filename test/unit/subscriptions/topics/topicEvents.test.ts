@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { GraphQLID } from 'graphql';
 import type { TopicListener } from '../../../../gateway/subscriptions/topics/topicListener.ts';
 import {
   loadTopicShop,
@@ -343,4 +344,26 @@ describe('invalid requests', () => {
       await expect(resume(field)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
     }
   });
+});
+
+test('an event is sent without reading the arguments of subscriptions, also the first one of a supergraph', async () => {
+  const shop = open();
+  const query = 'subscription ($w: ID) { stockChanged(warehouse: $w) { id } }';
+  const client = await shop.subscribe(query, { w: 'north' });
+  const parseId = jest.spyOn(GraphQLID, 'parseValue');
+  const event = (id: string, warehouse: string) => product({ id, warehouse: { id: warehouse } });
+  for (const warehouse of ['south', 'north']) shop.bus.publish('stock', event('1', warehouse));
+  const later = await loadUpdatedTopicShop();
+  expect(parseId).toHaveBeenCalledTimes(0);
+  await shop.replan(later);
+  const calls = parseId.mock.calls.length;
+  expect(calls).toBeGreaterThan(0);
+  for (const warehouse of ['south', 'north']) shop.bus.publish('stock', event('2', warehouse));
+  expect(parseId).toHaveBeenCalledTimes(calls);
+  expect([await client.next(), await client.next()].map(({ data }) => data)).toEqual([
+    { stockChanged: { id: '1' } },
+    { stockChanged: { id: '2' } },
+  ]);
+  await client.leave();
+  await later.planner.close();
 });
