@@ -13,7 +13,7 @@ import type { ExecutionOutcome } from '../response/executionOutcome.ts';
 import { envelopeOf } from '../response/serializeOutcome.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
-import type { TransportLog } from '../telemetry/logger.ts';
+import type { PluginLog } from '../telemetry/logger.ts';
 import type { Tracing } from '../telemetry/trace.ts';
 import type { Timers } from '../time/timers.ts';
 import {
@@ -64,7 +64,7 @@ interface ApolloPipelineOptions {
   /** `undefined` if tracing is off. */
   readonly tracing?: Tracing | undefined;
   readonly timers: Timers;
-  readonly log: TransportLog;
+  readonly log: PluginLog;
 }
 
 export interface ApolloRequest {
@@ -139,10 +139,10 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
     // Behaviour must not depend on NODE_ENV: neither introspection nor reports to Apollo.
     nodeEnv: 'production',
     logger: {
-      debug: () => undefined,
-      info: () => undefined,
-      warn: (message: unknown) => log.warn({}, String(message)),
-      error: (message: unknown) => log.error({}, String(message)),
+      debug: logPluginMessage(log, 'debug'),
+      info: logPluginMessage(log, 'info'),
+      warn: logPluginMessage(log, 'warn'),
+      error: logPluginMessage(log, 'error'),
     },
   });
   let started: Promise<void> | undefined;
@@ -187,6 +187,20 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
       await started;
       if (isStarted) await server.stop();
     },
+  };
+}
+
+/** Writes what Apollo Server or a plugin logs: a text, an error, or fields with a message in `msg`, as many plugins pass them. */
+function logPluginMessage(log: PluginLog, level: keyof PluginLog) {
+  return (logged: unknown): void => {
+    if (logged instanceof Error) {
+      log[level]({ err: logged }, 'A plugin of Apollo Server reports an error');
+    } else if (typeof logged === 'object' && logged !== null) {
+      const { msg = 'A plugin of Apollo Server reports', ...fields }: { msg?: unknown } = logged;
+      log[level](fields, String(msg));
+    } else {
+      log[level]({}, String(logged));
+    }
   };
 }
 

@@ -1,6 +1,6 @@
 import type { OperationLimits } from '../operation/operationLimits.ts';
 import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
-import type { TransportLog } from '../telemetry/logger.ts';
+import type { PluginLog } from '../telemetry/logger.ts';
 import type { Tracing } from '../telemetry/trace.ts';
 import { systemTimers, type Timers } from '../time/timers.ts';
 import { Admission } from './admission.ts';
@@ -37,7 +37,7 @@ export interface AdmissionSettings {
   readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
   /** Default: real time. */
   readonly timers?: Timers;
-  readonly log: TransportLog;
+  readonly log: PluginLog;
 }
 
 /** Creates the admission of operations, which all transports share. The caller stops `apollo` when the transports are closed. */

@@ -4,10 +4,18 @@ import { BatchedDestination } from './batchedDestination.ts';
 
 export type { Logger };
 
+type WriteLine = (fields: Readonly<Record<string, unknown>>, message: string) => void;
+
 /** The log of the transport, for problems that clients must not see. */
 export interface TransportLog {
-  error(fields: Readonly<Record<string, unknown>>, message: string): void;
-  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+  readonly error: WriteLine;
+  readonly warn: WriteLine;
+}
+
+/** A log that also takes what the plugins of an application report. */
+export interface PluginLog extends TransportLog {
+  readonly info: WriteLine;
+  readonly debug: WriteLine;
 }
 
 /** The options of the section `telemetry` that concern the log. */

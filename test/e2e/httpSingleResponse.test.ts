@@ -3,6 +3,8 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'nod
 import { describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../gateway/config/parseConfig.ts';
 import { GatewayError } from '../../gateway/errors.ts';
+import type { ApolloServerPlugin, GatewayContext } from '../../gateway/gateway.ts';
+import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { CorsPolicy, corsOptionsOf } from '../../gateway/transport/http/cors.ts';
 import { exchange, RawConnection, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import {
@@ -1434,6 +1436,41 @@ describe('Apollo Server plugins of a library user', () => {
     });
     const { body } = await exchange(server.url, { headers: { ...json, 'x-request-id': 'r1' }, body: hello });
     expect(body).toBe('{"data":{"greeting":"hello"},"extensions":{"seen":"r1"}}');
+  });
+
+  test('log texts, errors and fields with a message, at each level', async () => {
+    const lines: unknown[] = [];
+    const logger = createLogger('debug', {
+      write: (text) => {
+        const { time, ...line } = JSON.parse(text);
+        lines.push(line);
+      },
+    });
+    const plugin: ApolloServerPlugin<GatewayContext> = {
+      requestDidStart: async ({ logger: { debug, info, warn, error } }) => {
+        debug('details');
+        info({ msg: 'Reports are sent', interval: 10 });
+        warn(Object.assign(new Error('slow'), { secret: 'canary' }));
+        error({ error: new Error('no') });
+      },
+    };
+    await using server = await startScriptedServer(undefined, { plugins: [plugin], log: logger });
+    await exchange(server.url, { headers: json, body: hello });
+    const stack = expect.any(String);
+    expect(lines).toEqual([
+      { level: 20, msg: 'details' },
+      { level: 30, interval: 10, msg: 'Reports are sent' },
+      {
+        level: 40,
+        err: { type: 'Error', message: 'slow', stack },
+        msg: 'A plugin of Apollo Server reports an error',
+      },
+      {
+        level: 50,
+        error: { type: 'Error', message: 'no', stack },
+        msg: 'A plugin of Apollo Server reports',
+      },
+    ]);
   });
 });
 

@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createGateway } from '../../gateway/gateway.ts';
 import { createCertificate, type TestCertificate } from '../harness/createCertificate.ts';
 import { RawConnection } from '../harness/rawHttp.ts';
-import { startScriptedServer } from '../harness/scriptedServer.ts';
+import { silentLog, startScriptedServer } from '../harness/scriptedServer.ts';
 import { writeCertificate } from '../harness/temporaryCertificates.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
@@ -62,7 +62,7 @@ test('a changed certificate that cannot be used is logged, and the one from befo
   const logged = Promise.withResolvers<unknown>();
   await using server = await startScriptedServer(undefined, {
     listen: { tls: certificates.files },
-    log: { warn: () => undefined, error: ({ err }, message) => logged.resolve([message, String(err)]) },
+    log: { ...silentLog, error: ({ err }, message) => logged.resolve([message, String(err)]) },
   });
   await certificates.replace({ ...second, key: first.key });
   expect(await logged.promise).toEqual([

@@ -109,6 +109,8 @@ type Overrides = Partial<Omit<HttpServerOptions, 'limits' | 'security' | 'listen
   readonly timeouts?: Partial<HttpServerOptions['listen']['timeouts']>;
 };
 
+export const silentLog: HttpServerOptions['log'] = { error() {}, warn() {}, info() {}, debug() {} };
+
 /** Starts the real HTTP server on free ports with a scripted pipeline. */
 export async function startScriptedServer(
   script: OperationScript = () => singleOutcome('{"greeting":"hello"}'),
@@ -143,6 +145,7 @@ export async function startScriptedServer(
     documentCacheSize: 1_000,
     textCacheSize: 1_000_000,
     log: {
+      ...silentLog,
       error: (_, message) => logged.push(message),
       warn: (_, message) => logged.push(message),
     },
