@@ -1,5 +1,10 @@
 import { createHash } from 'node:crypto';
-import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { brotliCompressSync, deflateSync, gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { ApolloServerPluginUsageReporting } from '@apollo/server/plugin/usageReporting';
 import { describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../gateway/config/parseConfig.ts';
 import { GatewayError } from '../../gateway/errors.ts';
@@ -1436,6 +1441,28 @@ describe('Apollo Server plugins of a library user', () => {
     });
     const { body } = await exchange(server.url, { headers: { ...json, 'x-request-id': 'r1' }, body: hello });
     expect(body).toBe('{"data":{"greeting":"hello"},"extensions":{"seen":"r1"}}');
+  });
+
+  test('report operations to GraphOS if one is that for usage reporting', async () => {
+    const reported = Promise.withResolvers<string>();
+    const graphos = createServer(async (request, response) => {
+      reported.resolve(gunzipSync(await buffer(request)).toString());
+      response.end();
+    });
+    await once(graphos.listen(0, '127.0.0.1'), 'listening');
+    const endpointUrl = `http://127.0.0.1:${(graphos.address() as AddressInfo).port}`;
+    process.env.APOLLO_KEY = 'service:shop:key';
+    process.env.APOLLO_GRAPH_REF = 'shop@current';
+    const plugin = ApolloServerPluginUsageReporting({ sendReportsImmediately: true, endpointUrl });
+    await using server = await startScriptedServer(undefined, { plugins: [plugin] });
+    await exchange(server.url, {
+      headers: json,
+      body: JSON.stringify({ query: 'query Hello { greeting }' }),
+    });
+    const report = await reported.promise;
+    expect(report).toContain('shop@current');
+    expect(report).toContain('# Hello\nquery Hello{greeting}');
+    graphos.close();
   });
 
   test('log texts, errors and fields with a message, at each level', async () => {

@@ -34,7 +34,7 @@ function membersOf(declarations: string, head: string): string[] {
   const body = declarations.split(`${head}`)[1]?.split(/^\}/m)[0];
   if (body === undefined) throw new Error(`The declaration "${head}" does not exist any more.`);
   return Array.from(
-    body.matchAll(/^ {4}(?!private |constructor)(\w+)\??[:(](?! undefined;)/gm),
+    body.matchAll(/^ {4}(?!private |constructor)(\w+)\??[:(<](?! undefined;)/gm),
     ([, name = '']) => name,
   );
 }
@@ -57,6 +57,15 @@ describe('docs/migration/apollo-gateway.md', () => {
   const serverOptions = installed('server/dist/esm/externalTypes/constructor.d.ts');
   const plugins = installed('server/dist/esm/externalTypes/plugins.d.ts');
   const standalone = installed('server/dist/esm/standalone/index.d.ts');
+  const pluginNames = readdirSync(join(root, 'node_modules/@apollo/server/dist/esm/plugin'), {
+    recursive: true,
+    encoding: 'utf8',
+  })
+    .filter((file) => file.endsWith('index.d.ts'))
+    .flatMap((file) => [
+      ...installed(`server/dist/esm/plugin/${file}`).matchAll(/(ApolloServerPlugin(?!\w*Options\b)\w+)/g),
+    ])
+    .map(([, name = '']) => name);
 
   const configInterfaces = Array.from(
     config.matchAll(/^(?:export )?interface \w*GatewayConfig(?:Base)? (?:extends \w+ )?\{/gm),
@@ -91,6 +100,14 @@ describe('docs/migration/apollo-gateway.md', () => {
         membersOf(serverOptions, head),
       ),
     ],
+    [
+      '### Members of `ApolloServer`',
+      membersOf(
+        installed('server/dist/esm/ApolloServer.d.ts').replace(/^ {4}readonly /gm, '    '),
+        'class ApolloServer<',
+      ),
+    ],
+    ['### Plugins of Apollo', pluginNames],
     [
       '### `startStandaloneServer(…)`',
       [...membersOf(standalone, 'interface StartStandaloneServerOptions'), 'listen'],
