@@ -70,9 +70,10 @@ export async function checkStore(
     environment: store.environments.find(({ name }) => name === environment),
   });
   const unreadable = new Set(schemaProblems(store).flatMap(({ subgraph }) => subgraph ?? []));
+  // Without a baseline, nothing shows that an operation failed before.
   const isRollout =
-    candidates !== undefined ||
-    (environment !== undefined && comparisons.some(({ old }) => old !== undefined));
+    (candidates !== undefined || environment !== undefined) &&
+    comparisons.some(({ old }) => old !== undefined);
   const check = new ContractCheck({
     steps,
     operations,

@@ -385,6 +385,22 @@ describe('contracts check', () => {
     ]);
   });
 
+  test('does not say that an operation failed before when the revision to compare with is not known', async () => {
+    using disk = new TemporaryContractStore({
+      ...store,
+      'products.graphql': products.replace('name:', 'title:'),
+    });
+    disk.commit('v1');
+    const candidate = ['--subgraph', 'products=products.graphql', '--against', 'origin/main'];
+    const { code, stdout } = await contracts(disk.root, 'check', ...candidate, '--format', 'json');
+    expect(code).toBe(2);
+    expect(findingsIn(stdout)).toEqual([
+      'misuse revision-unknown',
+      'breaking operation-broken contracts/operations/shop/page.graphql:4:5',
+    ]);
+    expect(stdout).not.toContain('existed before');
+  });
+
   test('names the subgraph that a misspelled candidate is similar to', async () => {
     using disk = new TemporaryContractStore({
       ...store,
