@@ -34,7 +34,8 @@ export function printDraft(draft: ConfigDraft, introduction: string): string {
   if (isMap(document.contents)) describe(document.contents, [], new Set());
   const head = [
     introduction,
-    'Every option is in docs/configuration.md. `tributary config print` prints all of them with their values.',
+    'Every option is in docs/configuration.md. The folder docs/ is in the package `tributary-gateway`.',
+    '`tributary config print` prints all options with their values.',
   ];
   const suggestions = Object.entries(suggestedSections)
     .filter(([name]) => !(name in options))
