@@ -1,18 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { meros } from 'meros/browser';
 import {
   createOperationDescriptor,
   Environment,
-  type FetchFunction,
   type GraphQLResponse,
   getSingularSelector,
   Network,
-  Observable,
   RecordSource,
-  type RequestParameters,
   Store,
-  type Variables,
 } from 'relay-runtime';
+import { fetchWithDefer } from '../../../docs/examples/defer/relay.ts';
 import {
   primaryProduct,
   productVariables,
@@ -24,48 +20,6 @@ import recommendedFragment from './__generated__/relayProduct_recommended.graphq
 import productRequest from './__generated__/relayProductQuery.graphql.ts';
 import { ResultLog } from './resultLog.ts';
 
-type Payload = Readonly<Record<string, unknown>> & {
-  readonly hasNext?: boolean;
-  readonly incremental?: readonly Readonly<Record<string, unknown>>[];
-};
-
-/** Relay expects each deferred payload as a separate response, and a flag on the last one. */
-function toRelayResponses({ incremental, hasNext = false, ...first }: Payload): GraphQLResponse[] {
-  const responses = incremental ?? ('data' in first ? [first] : []);
-  return responses.map((response, index) => ({
-    ...response,
-    extensions: { is_final: !hasNext && index === responses.length - 1 },
-  })) as unknown as GraphQLResponse[];
-}
-
-function fetchFrom(url: string): FetchFunction {
-  async function* read({ text }: RequestParameters, variables: Variables): AsyncGenerator<GraphQLResponse> {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: {
-        accept: 'multipart/mixed;deferSpec=20220824, application/json',
-        'content-type': 'application/json',
-      },
-      body: JSON.stringify({ query: text, variables }),
-    });
-    const parts = await meros<Payload>(response);
-    if (parts instanceof Response) throw new Error(`Not multipart: ${await parts.text()}`);
-    for await (const part of parts) {
-      if (!part.json) throw new Error(`A part that is no JSON: ${part.body}`);
-      yield* toRelayResponses(part.body);
-    }
-  }
-
-  return (request, variables) =>
-    Observable.create((sink) => {
-      const run = async (): Promise<void> => {
-        for await (const response of read(request, variables)) sink.next(response);
-        sink.complete();
-      };
-      run().catch((error: unknown) => sink.error(error as Error));
-    });
-}
-
 function errorsOf(response: GraphQLResponse): unknown {
   return 'errors' in response ? response.errors : undefined;
 }
@@ -73,7 +27,7 @@ function errorsOf(response: GraphQLResponse): unknown {
 /** The store's data of the query and of its deferred fragment after each response, with the errors of that response. */
 function watch(url: string): ResultLog<unknown> {
   const environment = new Environment({
-    network: Network.create(fetchFrom(url)),
+    network: Network.create(fetchWithDefer(url)),
     store: new Store(new RecordSource()),
   });
   const operation = createOperationDescriptor(productRequest, productVariables);

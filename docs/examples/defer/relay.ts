@@ -1,0 +1,42 @@
+import { meros } from 'meros/browser';
+import { type FetchFunction, type GraphQLResponse, Observable } from 'relay-runtime';
+
+type Payload = Readonly<Record<string, unknown>> & {
+  readonly hasNext?: boolean;
+  readonly incremental?: readonly Readonly<Record<string, unknown>>[];
+};
+
+/** The fetch function of a Relay network for operations with `@defer`. */
+export function fetchWithDefer(url: string): FetchFunction {
+  return ({ text }, variables) =>
+    Observable.create((sink) => {
+      const run = async (): Promise<void> => {
+        const response = await fetch(url, {
+          method: 'POST',
+          headers: {
+            accept: 'multipart/mixed;deferSpec=20220824, application/json',
+            'content-type': 'application/json',
+          },
+          body: JSON.stringify({ query: text, variables }),
+        });
+        const parts = await meros<Payload>(response);
+        if (parts instanceof Response) {
+          sink.next((await parts.json()) as GraphQLResponse);
+        } else {
+          for await (const { body } of parts)
+            for (const each of toResponses(body as Payload)) sink.next(each);
+        }
+        sink.complete();
+      };
+      run().catch((error: Error) => sink.error(error));
+    });
+}
+
+/** Relay expects each deferred payload as a response of its own, and a flag on the last one. */
+function toResponses({ incremental, hasNext = false, ...first }: Payload): GraphQLResponse[] {
+  const responses = incremental ?? ('data' in first ? [first] : []);
+  return responses.map((response, index) => ({
+    ...response,
+    extensions: { is_final: !hasNext && index === responses.length - 1 },
+  })) as unknown as GraphQLResponse[];
+}
