@@ -58,6 +58,17 @@ describe("a subscription in Apollo's multipart protocol", () => {
     expect(await connection.readChunk()).toBe(closing);
   });
 
+  test('a multipart subscription resumes after the cursor in last-event-id', async () => {
+    const scripted = new ScriptedEvents();
+    scripted.push('end');
+    await using server = await startScriptedServer(() => scripted.outcome);
+    await exchange(server.url, {
+      ...subscription,
+      headers: { ...subscription.headers, 'last-event-id': '6-0' },
+    });
+    expect(server.receivedOperations[0]?.resumeAfter).toBe('6-0');
+  });
+
   test('a multipart subscription ends with the error that ended its events', async () => {
     const scripted = new ScriptedEvents();
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));

@@ -188,7 +188,7 @@ export class GraphQLExchange {
       incremental,
       acceptsSubscriptions: subscription !== undefined,
       isReadOnly: method === 'GET',
-      lastEventId: subscription === 'text/event-stream' ? headers.get('last-event-id') : undefined,
+      lastEventId: headers.get('last-event-id'),
       transport: 'http',
       clientAddress: this.#clientAddress,
       requestId: this.#response.requestId,
