@@ -1,5 +1,4 @@
-import type { EventEmitter } from 'node:events';
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 
 /** How many sockets listen on a port, with the server's own. */
@@ -31,10 +30,6 @@ export class FurtherSockets {
 
   /** Stops accepting connections; resolves when those that were accepted here are closed. */
   async close(): Promise<void> {
-    await Promise.all(this.#servers.map(closed));
+    await Promise.all(this.#servers.map((further) => once(further.close(), 'close')));
   }
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => server.close(() => resolve()));
 }
