@@ -42,8 +42,8 @@ import { createSupergraphs } from './supergraphLoader.ts';
 import { createConfiguredLogger, type Logger, protectLogger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
-import type { StartOptions } from './transport/http/httpServer.ts';
 import type { MountedGateway } from './transport/http/mountedGateway.ts';
+import type { StartOptions } from './transport/http/serverLifecycle.ts';
 import { WorkerCalls } from './transport/workers/workerCalls.ts';
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 

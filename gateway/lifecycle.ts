@@ -5,7 +5,8 @@ import type { Feature, FeatureContext } from './feature.ts';
 import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
 import { createSource } from './supergraph/sources/createSource.ts';
 import { keepRunning } from './time/keepRunning.ts';
-import type { HttpServer, StartOptions } from './transport/http/httpServer.ts';
+import type { HttpServer } from './transport/http/httpServer.ts';
+import type { StartOptions } from './transport/http/serverLifecycle.ts';
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
 interface LifecycleOptions {

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { TransportLog } from '../../telemetry/logger.ts';
 import { addBundledFiles, findBundle, hasBundle } from '../http/bundledFiles.ts';
 import type { GraphiqlSettings } from './graphiqlSettings.ts';
 
@@ -8,7 +9,13 @@ export function findGraphiqlDirectory(): string {
 }
 
 /** Adds `GET /graphiql/:file`, which serves only files of `directory`. */
-export function addGraphiqlRoutes(server: FastifyInstance, directory: string): void {
+export function addGraphiqlRoutes(server: FastifyInstance, directory: string, log: TransportLog): void {
+  if (!hasBundle(directory)) {
+    log.warn(
+      { directory },
+      'GraphiQL is turned on (security.graphiql) but its bundle is missing: run npm run build',
+    );
+  }
   addBundledFiles(server, '/graphiql', directory, contentSecurityPolicy);
 }
 

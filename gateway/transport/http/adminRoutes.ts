@@ -15,11 +15,10 @@ interface PlanQuery {
 }
 
 /** Adds `GET /supergraph`, the supergraph in use, the reason of the newest refusal and why the source cannot be read, and
- *  `GET /plan?operation=…`, a query plan, with `&override=…` for each label that is on. Returns a function that stops
- *  observing the supergraph. */
-export function addAdminRoutes(server: FastifyInstance, { supergraphs, explain }: AdminOptions): () => void {
+ *  `GET /plan?operation=…`, a query plan, with `&override=…` for each label that is on. */
+export function addAdminRoutes(server: FastifyInstance, { supergraphs, explain }: AdminOptions): void {
   let loadedAt = supergraphs.current() === undefined ? undefined : new Date();
-  const unsubscribe = supergraphs.onChange(() => {
+  supergraphs.onChange(() => {
     loadedAt = new Date();
   });
 
@@ -58,6 +57,4 @@ export function addAdminRoutes(server: FastifyInstance, { supergraphs, explain }
         .send({ error: error.message });
     }
   });
-
-  return unsubscribe;
 }

@@ -4,11 +4,8 @@ import { type Authentication, HeaderAuthentication } from '../../admission/authe
 import { type AdmissionSettings, createAdmission } from '../../admission/createAdmission.ts';
 import { createIdentityReader } from '../../admission/identity.ts';
 import type { TrafficControl } from '../../admission/trafficControl.ts';
-import { GatewayShutdownError } from '../../errors.ts';
 import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
-import { shutdownStepMs } from '../../time/shutdownStepMs.ts';
 import { systemTimers } from '../../time/timers.ts';
-import { withTimeout } from '../../time/withTimeout.ts';
 import { EventStreamRegistry } from '../event-streams/eventStreamRegistry.ts';
 import { EventStreamRequests, readStreamToken } from '../event-streams/eventStreamRequests.ts';
 import { addGraphiqlRoutes, createBrowserPage } from '../graphiql/graphiqlFiles.ts';
@@ -19,15 +16,13 @@ import type { WorkerCalls } from '../workers/workerCalls.ts';
 import { createIdGenerator, type WorkerIdentity } from '../workers/workerIdentity.ts';
 import { WorkerProxy } from '../workers/workerProxy.ts';
 import { addAdminRoutes } from './adminRoutes.ts';
-import { hasBundle } from './bundledFiles.ts';
 import { createClientAddressReader } from './clientAddress.ts';
 import { type CompressionOptions, CompressionPolicy } from './compression.ts';
 import { type CorsOptions, CorsPolicy } from './cors.ts';
-import { drainRequests } from './drainRequests.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
 import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
 import { createHostCheck } from './hostCheck.ts';
-import { closeListener, createHttpListener, startListening } from './httpListener.ts';
+import { createHttpListener } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { findMalformedHeaders } from './malformedHeaders.ts';
@@ -37,6 +32,7 @@ import { rejectPipelinedRequests } from './rejectPipelinedRequests.ts';
 import { inRequestScope } from './requestScope.ts';
 import { rewriteToOriginForm } from './requestTarget.ts';
 import { rejectRequest } from './respondToMalformedHttp.ts';
+import { type HttpAddresses, ServerLifecycle, type StartOptions } from './serverLifecycle.ts';
 import type { TlsOptions } from './tlsServer.ts';
 
 export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, AdmissionSettings {
@@ -126,20 +122,6 @@ export interface HttpServer extends MountedGateway {
   close(): Promise<void>;
 }
 
-export interface StartOptions {
-  /** Whether the public listener listens. Default: true. */
-  readonly listen?: boolean;
-  /** Whether the admin listener listens. Default: true. */
-  readonly admin?: boolean;
-}
-
-interface HttpAddresses {
-  /** URL of the GraphQL route. */
-  readonly url: string | undefined;
-  /** URL of the admin listener, without a path. */
-  readonly adminUrl: string | undefined;
-}
-
 /** Creates the public listener and the admin listener. On the public listener, node:http serves the GraphQL route, and
  *  Fastify all other routes. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
@@ -157,8 +139,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const cors = new CorsPolicy(security.cors, tls !== undefined);
   const compression = new CompressionPolicy(listen.compression, cors, Boolean(listen.tls?.ca));
   const clientAddressOf = createClientAddressReader(listen.trustedProxies ?? []);
-  let isShuttingDown = false;
-  let isDraining = false;
+  const isShuttingDown = (): boolean => lifecycle.isShuttingDown;
+  const draining = new AbortController();
+  const isDraining = (): boolean => draining.signal.aborted;
   const { admission, apollo } = createAdmission(options, authentication);
   const eventStreams = new EventStreamRegistry({
     maxStreams: limits.eventStreams,
@@ -166,7 +149,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     maxOperations: limits.operationsPerSocket,
     ...streamSettings,
     reservationTimeoutMs: options.reservationTimeoutMs,
-    isDraining: () => isDraining,
+    isDraining,
     newToken: createIdGenerator(options.worker?.name),
   });
   const handleGraphQL = createGraphQLRoute({
@@ -186,8 +169,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
         ? undefined
         : createBrowserPage(options.graphiqlDirectory, listen.path, options.graphiqlSettings),
     inFlight,
-    isShuttingDown: () => isShuttingDown,
-    isDraining: () => isDraining,
+    isShuttingDown,
+    isDraining,
     log,
   });
   const checkHost = security.checkHost ? createHostCheck(listen) : () => undefined;
@@ -209,12 +192,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     csrf: security.csrf,
     cors,
     checkHost,
-    isDraining: () => isDraining,
+    isDraining,
     log,
   });
   const health = {
     supergraphs,
-    isShuttingDown: () => isShuttingDown,
+    isShuttingDown,
     reasons: () => [...apollo.unreadyReasons, ...(options.unreadyReasons?.() ?? [])],
     notes: options.readinessNotes ?? (() => []),
   };
@@ -235,8 +218,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           },
           drainStream: (token) => eventStreams.drainStream(token),
           inFlight,
-          isShuttingDown: () => isShuttingDown,
-          isDraining: () => isDraining,
+          isShuttingDown,
+          isDraining,
           log,
         });
   const publicListener = createHttpListener({
@@ -271,16 +254,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   );
   publicListener.server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head));
   addHealthRoutes(publicListener.routes, health, 'clients');
-  if (options.graphiqlDirectory !== undefined) {
-    addGraphiqlRoutes(publicListener.routes, options.graphiqlDirectory);
-    if (!hasBundle(options.graphiqlDirectory)) {
-      log.warn(
-        { directory: options.graphiqlDirectory },
-        'GraphiQL is turned on (security.graphiql) but its bundle is missing: run npm run build',
-      );
-    }
-  }
-  const draining = new AbortController();
+  if (options.graphiqlDirectory !== undefined)
+    addGraphiqlRoutes(publicListener.routes, options.graphiqlDirectory, log);
   options.addPublicRoutes?.(publicListener.routes, draining.signal);
 
   const adminListener =
@@ -295,19 +270,13 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           compression,
           log,
         });
-  let unsubscribe: (() => void) | undefined;
   if (adminListener !== undefined && options.admin !== undefined) {
     rejectForeignPages(adminListener.routes, options.admin.host);
     addHealthRoutes(adminListener.routes, health, 'operators');
-    unsubscribe = addAdminRoutes(adminListener.routes, { supergraphs, explain: options.explain });
+    addAdminRoutes(adminListener.routes, { supergraphs, explain: options.explain });
     options.addAdminRoutes?.(adminListener.routes);
   }
 
-  const announceShutdown = (): void => {
-    isShuttingDown = true;
-  };
-
-  let state: 'created' | 'started' | 'closed' = 'created';
   const mounted = createMountedGateway({
     path: listen.path,
     ready: async () => void (await publicListener.routes.ready()),
@@ -315,98 +284,32 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     handle: (request, response) => publicListener.server.emit('request', request, response),
     upgrade: (request, socket, head) => publicListener.server.emit('upgrade', request, socket, head),
     onConnection: (socket) => inFlight.watch(socket),
-    state: () => state,
+    state: () => lifecycle.state,
     log,
   });
 
-  const close = async (): Promise<void> => {
-    const deadline = streamSettings.timers.now() + listen.drainTimeout;
-    announceShutdown();
-    isDraining = true;
-    draining.abort();
-    // What does not listen yet could not be closed, and would listen afterwards.
-    await listening?.catch(() => {});
-    await drainRequests({
-      inFlight,
-      webSockets,
-      eventStreams,
-      workerProxy,
-      publicListener,
-      drainTimeout: listen.drainTimeout,
-      onRequestsEnded: options.onRequestsEnded,
-    });
-    state = 'closed';
-    webSockets.terminateAll();
-    await closeListener(publicListener);
-    await workerProxy?.close();
-    unsubscribe?.();
-    if (adminListener !== undefined) await closeListener(adminListener);
-    await stopPlugins(deadline);
-  };
-
-  // Plugins are code of the application: what they fail to end must not stay open with everything else.
-  const stopPlugins = async (deadline: number): Promise<void> => {
-    const { timers } = streamSettings;
-    try {
-      const hasStopped = await withTimeout(
-        shutdownStepMs(deadline - timers.now(), listen.drainTimeout),
-        apollo.stop().then(() => true),
-        timers,
-      );
-      if (!hasStopped) throw new Error('A plugin did not end in time (listen.drainTimeout).');
-    } catch (err) {
-      log.error({ err }, 'Apollo Server plugins could not be stopped');
-    }
-  };
-
-  const isPortShared = options.worker !== undefined;
-  let listening: Promise<HttpAddresses> | undefined;
-  let closing: Promise<void> | undefined;
-  /** Stays when the admin listener fails: the next attempt listens with that one only. */
-  let publicAddress: string | undefined;
-
-  const startListeners = async ({
-    listen: listensPublicly = true,
-    admin: listensForAdmin = true,
-  }: StartOptions): Promise<HttpAddresses> => {
-    await workerProxy?.listen();
-    await publicListener.routes.ready();
-    if (closing !== undefined) throw new GatewayShutdownError();
-    if (listensPublicly) {
-      publicAddress ??= await startListening(publicListener, {
-        option: 'listen.port',
-        ...listen,
-        isPortShared,
-        isForClients: true,
-      });
-    }
-    const adminAddress =
-      adminListener === undefined || options.admin === undefined || !listensForAdmin
-        ? undefined
-        : await startListening(adminListener, {
-            option: 'admin.port',
-            ...options.admin,
-            isPortShared,
-            isForClients: false,
-          });
-    state = 'started';
-    return {
-      url: publicAddress === undefined ? undefined : `${publicAddress}${listen.path}`,
-      adminUrl: adminAddress,
-    };
-  };
-
+  const lifecycle = new ServerLifecycle({
+    publicListener,
+    listen,
+    adminListener,
+    admin: options.admin,
+    isPortShared: options.worker !== undefined,
+    inFlight,
+    webSockets,
+    eventStreams,
+    workerProxy,
+    draining,
+    onRequestsEnded: options.onRequestsEnded,
+    stopPlugins: () => apollo.stop(),
+    timers: streamSettings.timers,
+    log,
+  });
   return {
     ...mounted,
-    async listen(which = {}) {
-      if (closing !== undefined) throw new GatewayShutdownError();
-      listening = startListeners(which);
-      return listening;
+    listen: (which = {}) => lifecycle.listen(which),
+    announceShutdown: () => {
+      lifecycle.isShuttingDown = true;
     },
-    announceShutdown,
-    close() {
-      closing ??= close();
-      return closing;
-    },
+    close: () => lifecycle.close(),
   };
 }
