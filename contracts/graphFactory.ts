@@ -1,3 +1,4 @@
+import { getOrInsertComputed } from '../gateway/sharing/getOrInsertComputed.ts';
 import type { CheckSteps } from './checkSteps.ts';
 import type { ConsumerOperation, Contracts } from './contractStore.ts';
 import type { Finding } from './finding.ts';
@@ -45,11 +46,7 @@ export class GraphFactory {
    *  most memory, so call `build` for one graph after the other to have one planner at a time. */
   build(contracts: Contracts, name: string): Promise<BuiltGraph> {
     const key = keyOf(contracts);
-    const known = this.#built.get(key);
-    if (known !== undefined) return known;
-    const building = this.#build(contracts, name);
-    this.#built.set(key, building);
-    return building;
+    return getOrInsertComputed(this.#built, key, () => this.#build(contracts, name));
   }
 
   /** Starts a gateway on the graph. Only operations that could be planned are sent; planning reports the others. */

@@ -1,4 +1,5 @@
 import { GraphQLError, type Location } from 'graphql';
+import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 import type { SubgraphContract } from '../contractStore.ts';
 import type { FileLocation } from '../finding.ts';
 import { readCanonicalSubgraph } from './canonicalSubgraph.ts';
@@ -33,11 +34,7 @@ export function startOfFile({ file }: SubgraphContract): FileLocation {
 const indexByContract = new WeakMap<SubgraphContract, ReadonlyMap<string, FileLocation>>();
 
 function indexOf(contract: SubgraphContract): ReadonlyMap<string, FileLocation> {
-  const known = indexByContract.get(contract);
-  if (known !== undefined) return known;
-  const index = buildIndex(contract);
-  indexByContract.set(contract, index);
-  return index;
+  return getOrInsertComputed(indexByContract, contract, () => buildIndex(contract));
 }
 
 /** Locations in the file, because those of nodes would keep all tokens of the SDL in memory. */

@@ -2,6 +2,7 @@ import { isObjectType } from 'graphql';
 import type { CacheRule } from '../../gateway/cache/rules/cacheRule.ts';
 import { type CacheRules, readCacheRules } from '../../gateway/cache/rules/cacheRules.ts';
 import { possibleTypesOf } from '../../gateway/operation/possibleTypesOf.ts';
+import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { fetchesOf } from '../graph/checkPlanCompatibility.ts';
 import { subgraphSchemaOf } from '../graph/subgraphSchema.ts';
@@ -52,11 +53,9 @@ class GraphCachedValues implements CachedValues {
 
   rulesOf(operation: ConsumerOperation, typeName: string, fieldName: string): ValueRules {
     const coordinate = `${typeName}.${fieldName}`;
-    let rules = this.#rulesByValue.get(coordinate);
-    if (rules === undefined) {
-      rules = this.#readRules(typeName, fieldName);
-      this.#rulesByValue.set(coordinate, rules);
-    }
+    const rules = getOrInsertComputed(this.#rulesByValue, coordinate, () =>
+      this.#readRules(typeName, fieldName),
+    );
     if (!this.#hasSubgraphRules || rules.size === 0) return rules;
     const fetched = this.#fetchedSubgraphsOf(operation);
     return new Map([...rules].filter(([subgraph]) => fetched.has(subgraph)));
@@ -91,11 +90,10 @@ class GraphCachedValues implements CachedValues {
 
   /** Subgraphs that the operation's plans fetch from. */
   #fetchedSubgraphsOf(operation: ConsumerOperation): ReadonlySet<string> {
-    let fetched = this.#fetchedSubgraphs.get(operation);
-    if (fetched === undefined) {
-      fetched = new Set(fetchesOf(this.#graph.plans.get(operation)).map(({ subgraph }) => subgraph));
-      this.#fetchedSubgraphs.set(operation, fetched);
-    }
-    return fetched;
+    return getOrInsertComputed(
+      this.#fetchedSubgraphs,
+      operation,
+      () => new Set(fetchesOf(this.#graph.plans.get(operation)).map(({ subgraph }) => subgraph)),
+    );
   }
 }

@@ -1,4 +1,5 @@
 import { formatDuration } from '../../gateway/config/duration.ts';
+import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
 import { createCachedValues, type ValueRules } from './cachedValues.ts';
@@ -21,9 +22,7 @@ export function evaluateCacheContract(
       const was = before?.rulesOf(operation, typeName, fieldName);
       const is = after.rulesOf(operation, typeName, fieldName);
       if (was !== undefined && becamePublic(was, is)) {
-        const users = published.get(coordinate);
-        if (users === undefined) published.set(coordinate, [operation]);
-        else users.push(operation);
+        getOrInsertComputed(published, coordinate, () => []).push(operation);
       }
       const allowed = operation.slo.staleness;
       const staleness = stalenessOf(is);

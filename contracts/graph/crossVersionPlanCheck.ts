@@ -1,3 +1,4 @@
+import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 import type { Contracts } from '../contractStore.ts';
 import { checkFetch } from './checkFetch.ts';
 import type { ContractGraph } from './composeGraph.ts';
@@ -49,12 +50,9 @@ export class CrossVersionPlanCheck {
   }
 
   #changedDefaultsOf(target: FetchTarget): ReadonlySet<string> {
-    let changed = this.#changedDefaults.get(target);
-    if (changed === undefined) {
-      changed = listChangedDefaults(supergraphMetadataOf(this.#planned).schema, target);
-      this.#changedDefaults.set(target, changed);
-    }
-    return changed;
+    return getOrInsertComputed(this.#changedDefaults, target, () =>
+      listChangedDefaults(supergraphMetadataOf(this.#planned).schema, target),
+    );
   }
 
   #targetOf(name: string): FetchTarget | undefined {

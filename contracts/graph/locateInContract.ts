@@ -1,4 +1,5 @@
 import { type ASTNode, Kind, parse, visit } from 'graphql';
+import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 import type { SubgraphContract } from '../contractStore.ts';
 import { definesCoordinate } from '../diff/locateCoordinate.ts';
 import type { FileLocation } from '../finding.ts';
@@ -11,7 +12,7 @@ export function locateDefinition(
   which: 'first' | 'last' = 'first',
 ): FileLocation | undefined {
   const [typeName, member] = coordinate.replace(/\(.*/, '').split('.');
-  const locations = definitionsOf(contract).get(
+  const locations = getOrInsertComputed(definitionsByContract, contract, readDefinitions).get(
     member === undefined ? `${typeName}` : `${typeName}.${member}`,
   );
   return which === 'first' ? locations?.[0] : locations?.at(-1);
@@ -19,16 +20,12 @@ export function locateDefinition(
 
 const definitionsByContract = new WeakMap<SubgraphContract, ReadonlyMap<string, readonly FileLocation[]>>();
 
-/** The locations of every `Type` and `Type.member`, in the order of the SDL. Read once per contract. Nodes would keep all
- *  tokens of the SDL in memory. */
-function definitionsOf(contract: SubgraphContract): ReadonlyMap<string, readonly FileLocation[]> {
-  const known = definitionsByContract.get(contract);
-  if (known !== undefined) return known;
+/** The locations of every `Type` and `Type.member`, in the order of the SDL. Nodes would keep all tokens of the SDL in
+ *  memory. */
+function readDefinitions(contract: SubgraphContract): ReadonlyMap<string, readonly FileLocation[]> {
   const locations = new Map<string, FileLocation[]>();
   const add = (coordinate: string, node: ASTNode): void => {
-    const others = locations.get(coordinate);
-    if (others === undefined) locations.set(coordinate, [locationOf(node, contract)]);
-    else others.push(locationOf(node, contract));
+    getOrInsertComputed(locations, coordinate, () => []).push(locationOf(node, contract));
   };
   for (const definition of parse(contract.sdl).definitions) {
     if (!('name' in definition) || definition.name === undefined) continue;
@@ -38,7 +35,6 @@ function definitionsOf(contract: SubgraphContract): ReadonlyMap<string, readonly
       if ('name' in member && member.name !== undefined) add(`${type}.${member.name.value}`, member);
     }
   }
-  definitionsByContract.set(contract, locations);
   return locations;
 }
 

@@ -1,6 +1,7 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { type GraphQLSchema, parse } from 'graphql';
 import { defineOneOf } from '../../gateway/planning/oneOfDirective.ts';
+import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 import type { SubgraphContract } from '../contractStore.ts';
 
 const schemas = new WeakMap<SubgraphContract, GraphQLSchema>();
@@ -9,10 +10,7 @@ const schemas = new WeakMap<SubgraphContract, GraphQLSchema>();
  *  Built once per contract.
  *  @throws {GraphQLError} without locations, for a contract that no subgraph can serve. */
 export function subgraphSchemaOf(contract: SubgraphContract): GraphQLSchema {
-  let schema = schemas.get(contract);
-  if (schema === undefined) {
-    schema = buildSubgraphSchema({ typeDefs: parse(defineOneOf(contract.sdl), { noLocation: true }) });
-    schemas.set(contract, schema);
-  }
-  return schema;
+  return getOrInsertComputed(schemas, contract, () =>
+    buildSubgraphSchema({ typeDefs: parse(defineOneOf(contract.sdl), { noLocation: true }) }),
+  );
 }

@@ -17,6 +17,7 @@ import {
   subgraphNamesOf,
   typesByContext,
 } from '../../gateway/planning/supergraphDocument.ts';
+import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 import type { ContractGraph } from './composeGraph.ts';
 
 /** What a supergraph says about one of its subgraphs. Federation directives have one form here, under any
@@ -69,12 +70,7 @@ const metadataByGraph = new WeakMap<ContractGraph, SupergraphMetadata>();
 
 /** Built once per graph. */
 export function supergraphMetadataOf(graph: ContractGraph): SupergraphMetadata {
-  let metadata = metadataByGraph.get(graph);
-  if (metadata === undefined) {
-    metadata = readSupergraphMetadata(graph.sdl);
-    metadataByGraph.set(graph, metadata);
-  }
-  return metadata;
+  return getOrInsertComputed(metadataByGraph, graph, () => readSupergraphMetadata(graph.sdl));
 }
 
 function readSupergraphMetadata(sdl: string): SupergraphMetadata {

@@ -1,4 +1,5 @@
 import { findNearestName } from '../../gateway/config/findNearestName.ts';
+import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 import type { ContractStore, Contracts, Environment, SubgraphContract } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
 import { isUnavailable, schemaProblems } from './baseline.ts';
@@ -64,11 +65,7 @@ class RevisionReader {
 
   /** The store at a revision, read once. */
   storeAt(ref: string): Promise<ContractStore> {
-    const known = this.#stores.get(ref);
-    if (known !== undefined) return known;
-    const reader = this.#readStore(ref);
-    this.#stores.set(ref, reader);
-    return reader;
+    return getOrInsertComputed(this.#stores, ref, () => this.#readStore(ref));
   }
 
   async contractAt(subgraph: string, ref: string): Promise<SubgraphContract | undefined> {

@@ -1,5 +1,6 @@
 import { Kind, type SelectionSetNode } from 'graphql';
 import type { RequiresSelection } from '../planning/queryPlan.ts';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import type { FlattenPath, InputPath } from './flattenPath.ts';
 import type { FetchStep } from './program.ts';
 
@@ -20,9 +21,7 @@ export function providersByPath(steps: readonly FetchStep[]): Map<string, Set<nu
   return providers;
 
   function add(path: string, index: number): void {
-    const known = providers.get(path);
-    if (known === undefined) providers.set(path, new Set([index]));
-    else known.add(index);
+    getOrInsertComputed(providers, path, () => new Set()).add(index);
   }
 }
 

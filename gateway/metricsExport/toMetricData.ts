@@ -7,6 +7,7 @@ import {
   type Histogram,
   type MetricData,
 } from '@opentelemetry/sdk-metrics';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import type { MetricSample, MetricsSnapshot, SnapshotMetric } from '../telemetry/metricsSnapshot.ts';
 
 /** When the counts began and when they were read, in milliseconds since 1970. */
@@ -94,12 +95,10 @@ function toHistogramPoints(
   const all = new Map<string, Series>();
   for (const { metricName, labels, value } of samples) {
     const key = keyOf(labels);
-    let series = all.get(key);
-    if (series === undefined) {
+    const series = getOrInsertComputed(all, key, () => {
       const { le: _, ...own } = labels;
-      series = { labels: own, boundaries: [], cumulative: [], sum: 0 };
-      all.set(key, series);
-    }
+      return { labels: own, boundaries: [], cumulative: [], sum: 0 };
+    });
     const { le } = labels;
     if (metricName === `${name}_sum`) series.sum = value;
     if (le === undefined) continue;

@@ -26,6 +26,7 @@ import {
   valueFromASTUntyped,
 } from 'graphql';
 import { isObject } from '../json/isObject.ts';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import type { CostRules, ListSizeRule } from './costRules.ts';
 import { fragmentsOf } from './fragmentsOf.ts';
 import { possibleTypesOf } from './possibleTypesOf.ts';
@@ -114,9 +115,7 @@ class CostCompiler {
       const cost = ifIncluded(directives, this.ofSelections(fragment.selectionSet, condition, sizes));
       if (condition === type) always.push(cost);
       else {
-        const costs = conditional.get(condition);
-        if (costs === undefined) conditional.set(condition, [cost]);
-        else costs.push(cost);
+        getOrInsertComputed(conditional, condition, () => []).push(cost);
       }
     }
     if (conditional.size === 0) return sum(always);

@@ -1,3 +1,4 @@
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import type { FieldSelection, Selection } from './selection.ts';
 
 /** Delivery groups of the enrichments of a normalized operation that must be fetched with the primary data, because an
@@ -14,9 +15,7 @@ export function findConflictingEnrichments(selections: readonly Selection[]): Re
     for (const field of fieldsOf(selectionsOfObject, false)) {
       if (deferred.has(field.responseName)) add(field);
       else if (field.selectionSet !== undefined) {
-        const merged = children.get(field.responseName);
-        if (merged === undefined) children.set(field.responseName, [...field.selectionSet.selections]);
-        else merged.push(...field.selectionSet.selections);
+        getOrInsertComputed(children, field.responseName, () => []).push(...field.selectionSet.selections);
       }
     }
     for (const inner of children.values()) visit(inner);

@@ -9,6 +9,7 @@ import {
 import type { Planner, PlanRequest } from '../planning/planner.ts';
 import type { PlanNode, QueryPlan } from '../planning/queryPlan.ts';
 import { withUsedVariables } from '../planning/usedVariableDefinitions.ts';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 
 /** Plans a mutation such that all data of one root field is read before the next root field is executed. The planner
  *  alone puts root fields of one subgraph into one fetch, and reads further data from other subgraphs after it, when
@@ -56,9 +57,7 @@ function rootFieldsOf(operation: OperationDefinitionNode): RootField[] {
       if (selection.kind === Kind.INLINE_FRAGMENT) gather(selection.selectionSet.selections);
       if (selection.kind !== Kind.FIELD) continue;
       const name = selection.alias?.value ?? selection.name.value;
-      const same = byName.get(name);
-      if (same === undefined) byName.set(name, [selection]);
-      else same.push(selection);
+      getOrInsertComputed(byName, name, () => []).push(selection);
     }
   }
 }

@@ -12,6 +12,7 @@ import {
 } from '@apollo/federation-internals';
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
 import { type DocumentNode, GraphQLError, parse } from 'graphql';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import { checkNesting } from './checkNesting.ts';
 import { createTypeDivider } from './divideByType.ts';
 import { InputChecker } from './inputChecker.ts';
@@ -170,9 +171,7 @@ function listFeatures(schema: Schema): LinkedFeature[] {
       const name = isJoinDirective ? application.arguments().name.replace(/^\w+__/, '') : feature.url.name;
       const { parent } = application;
       const coordinate = parent instanceof NamedSchemaElement ? parent.coordinate : 'schema';
-      const existing = coordinates.get(name);
-      if (existing === undefined) coordinates.set(name, [coordinate]);
-      else existing.push(coordinate);
+      getOrInsertComputed(coordinates, name, () => []).push(coordinate);
     }
   }
   return Array.from(linked.allFeatures(), ({ url, purpose }) => ({

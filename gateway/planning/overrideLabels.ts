@@ -7,6 +7,7 @@ import {
   parse,
   type SelectionSetNode,
 } from 'graphql';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import {
   argumentOf,
   contextArgumentsOf,
@@ -33,7 +34,7 @@ export function readOverrideLabels(sdl: string, document?: DocumentNode): Overri
   /** Coordinates that depend on a coordinate. */
   const dependents = new Map<string, Set<string>>();
   const addDependency = (dependent: string, dependency: string): void =>
-    void getOrCreateSet(dependents, dependency).add(dependent);
+    void getOrInsertComputed(dependents, dependency, () => new Set()).add(dependent);
 
   for (const type of types.values()) {
     for (const relative of relatedTypesOf(type, types)) addDependency(type.name, relative);
@@ -47,7 +48,7 @@ export function readOverrideLabels(sdl: string, document?: DocumentNode): Overri
         addDependency(coordinate, `${relative}.${field.name}`);
       for (const join of field.joins) {
         const label = argumentOf(join, 'overrideLabel');
-        if (label !== undefined) getOrCreateSet(labelled, coordinate).add(label);
+        if (label !== undefined) getOrInsertComputed(labelled, coordinate, () => new Set()).add(label);
         const required = argumentOf(join, 'requires');
         if (required !== undefined) {
           for (const input of coordinatesOf(required, type.name, types)) addDependency(coordinate, input);
@@ -182,17 +183,9 @@ function propagateLabels(
     for (const reached of reachable)
       for (const dependent of dependents.get(reached) ?? []) reachable.add(dependent);
     for (const reached of reachable)
-      for (const label of labelsOfStart) getOrCreateSet(labels, reached).add(label);
+      for (const label of labelsOfStart) getOrInsertComputed(labels, reached, () => new Set()).add(label);
   }
   return new Map(Array.from(labels, ([coordinate, all]) => [coordinate, [...all].sort()]));
-}
-
-function getOrCreateSet(sets: Map<string, Set<string>>, key: string): Set<string> {
-  const known = sets.get(key);
-  if (known !== undefined) return known;
-  const created = new Set<string>();
-  sets.set(key, created);
-  return created;
 }
 
 function nameOf({ name }: { readonly name: NameNode }): string {

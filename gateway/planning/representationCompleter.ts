@@ -1,4 +1,5 @@
 import type { DocumentNode, SelectionSetNode } from 'graphql';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import { fieldTreeOf, fieldTreeOfRequires, isFieldSubset } from './fieldTree.ts';
 import { mapFetches } from './mapFetches.ts';
 import type { FetchNode, QueryPlan, RequiresInlineFragment, RequiresSelection } from './queryPlan.ts';
@@ -33,9 +34,7 @@ export class RepresentationCompleter {
         const key = argumentOf(directive, 'key');
         if (key === undefined) continue;
         const coordinate = `${names.get(argumentOf(directive, 'graph') ?? '')} ${typeName}`;
-        const keys = this.#keys.get(coordinate);
-        if (keys === undefined) this.#keys.set(coordinate, [key]);
-        else keys.push(key);
+        getOrInsertComputed(this.#keys, coordinate, () => []).push(key);
         if (argumentOf(directive, 'isInterfaceObject') === 'true') this.#interfaceObjects.add(coordinate);
       }
     }

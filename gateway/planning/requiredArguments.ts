@@ -7,6 +7,7 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import {
   type CompositeDefinition,
   implementsInterface,
@@ -114,16 +115,13 @@ export class PlaceholderFields implements RequiredArguments {
   }
 
   #defaults(name: string): readonly ArgumentNode[] {
-    let defaults = this.#defaultsByName.get(name);
-    if (defaults === undefined) {
+    return getOrInsertComputed(this.#defaultsByName, name, () => {
       const ofTypes = [...this.#types.values()].flatMap(({ fields = [] }) =>
         fields.filter((field) => field.name.value === name).map(defaultArgumentsOf),
       );
       const texts = new Set(ofTypes.map((ofType) => ofType.map(print).sort().join()));
-      defaults = texts.size === 1 ? (ofTypes[0] ?? []) : [];
-      this.#defaultsByName.set(name, defaults);
-    }
-    return defaults;
+      return texts.size === 1 ? (ofTypes[0] ?? []) : [];
+    });
   }
 
   #replaceSelectionSet(
@@ -176,13 +174,12 @@ export class PlaceholderFields implements RequiredArguments {
   }
 
   #requiredFieldOf({ name, arguments: given = [] }: FieldNode, key: string): RequiredField {
-    let required = this.#bySelection.get(key);
-    if (required === undefined) {
-      const placeholder = `${this.#prefix}${this.#bySelection.size}_${name.value}`;
-      required = { placeholder, name: name.value, arguments: given };
-      this.#bySelection.set(key, required);
-      this.fields.set(placeholder, required);
-    }
+    const required = getOrInsertComputed(this.#bySelection, key, () => ({
+      placeholder: `${this.#prefix}${this.#bySelection.size}_${name.value}`,
+      name: name.value,
+      arguments: given,
+    }));
+    this.fields.set(required.placeholder, required);
     return required;
   }
 

@@ -1,4 +1,5 @@
 import { type DocumentNode, Kind } from 'graphql';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 
 /** Names of a supergraph, also of elements that clients do not see. Can be sent between threads. */
 export interface SupergraphNames {
@@ -18,9 +19,7 @@ export function readSupergraphNames(supergraph: DocumentNode): SupergraphNames {
   const members = new Map<string, Set<string>>();
   const enumValues = new Map<string, ReadonlySet<string>>();
   const addMember = (parent: string, member: string): void => {
-    const known = members.get(parent);
-    if (known === undefined) members.set(parent, new Set([member]));
-    else known.add(member);
+    getOrInsertComputed(members, parent, () => new Set()).add(member);
   };
   for (const definition of supergraph.definitions) {
     switch (definition.kind) {

@@ -9,6 +9,7 @@ import {
   type SelectionSetNode,
   visit,
 } from 'graphql';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import { mapFetches } from './mapFetches.ts';
 import type { FetchNode, QueryPlan, RequiresSelection } from './queryPlan.ts';
 import type { RequiredArguments, RequiredField, RequiredUse } from './requiredArguments.ts';
@@ -86,18 +87,12 @@ function restorationsOf(plan: QueryPlan, required: RequiredArguments): Restorati
       arguments: node.arguments,
     };
     const key = requiredField?.name ?? node.alias?.value ?? name;
-    getOrCreate(meanings, key, () => new Set()).add(`${name}(${required.canonicalArgumentsOf(name, given)})`);
+    getOrInsertComputed(meanings, key, () => new Set()).add(
+      `${name}(${required.canonicalArgumentsOf(name, given)})`,
+    );
     if (requiredField === undefined)
-      getOrCreate(argumentsByKey, key, () => new Map()).set(given.map(print).join(), given);
+      getOrInsertComputed(argumentsByKey, key, () => new Map()).set(given.map(print).join(), given);
   }
-}
-
-function getOrCreate<T>(byKey: Map<string, T>, key: string, create: () => T): T {
-  const existing = byKey.get(key);
-  if (existing !== undefined) return existing;
-  const created = create();
-  byKey.set(key, created);
-  return created;
 }
 
 function restoreFetch(

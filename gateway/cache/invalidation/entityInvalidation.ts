@@ -1,3 +1,4 @@
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import type { CacheGraph, GraphType } from '../rules/cacheGraph.ts';
 import { createKeyReader, type KeyReader, readKey } from '../tags/keyText.ts';
 import { entityTagOf, typeTag, unknownEntityTag } from '../tags/tagNames.ts';
@@ -44,12 +45,7 @@ export class EntityInvalidation {
   }
 
   #relatedTypesOf(typeName: string): readonly RelatedType[] {
-    let related = this.#relatedTypes.get(typeName);
-    if (related === undefined) {
-      related = this.#findRelatedTypes(typeName);
-      this.#relatedTypes.set(typeName, related);
-    }
-    return related;
+    return getOrInsertComputed(this.#relatedTypes, typeName, () => this.#findRelatedTypes(typeName));
   }
 
   #findRelatedTypes(typeName: string): RelatedType[] {

@@ -11,6 +11,7 @@ import {
 } from 'graphql';
 import { suggestName } from '../../config/findNearestName.ts';
 import { isCacheTag } from '../../config/isCacheTag.ts';
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import type { CacheGraph } from '../rules/cacheGraph.ts';
 import type { OperationShape } from '../rules/visitSelections.ts';
@@ -146,12 +147,7 @@ export class MutationInvalidations {
   /** The root fields of a fetch that have a configured invalidation. */
   #rootFieldsOf(shape: OperationShape): readonly RootField[] {
     if (shape.kind !== 'mutation' || shape.isEntityFetch || this.#fields.size === 0) return [];
-    let fields = this.#rootFieldsByShape.get(shape);
-    if (fields === undefined) {
-      fields = this.#readRootFields(shape);
-      this.#rootFieldsByShape.set(shape, fields);
-    }
-    return fields;
+    return getOrInsertComputed(this.#rootFieldsByShape, shape, () => this.#readRootFields(shape));
   }
 
   #readRootFields({ document, subgraph }: OperationShape): RootField[] {

@@ -1,3 +1,4 @@
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { FoundToken, TokenRecord } from './jobStore.ts';
 
@@ -36,9 +37,7 @@ export class TokenTable {
     const cancelExpiry = timers.after(expireAfterMs, () => this.#remove(tokenHash));
     const expiresAt = now() + expireAfterMs;
     this.#tokens.set(tokenHash, { runId, ownerHash, traceparent, expiresAt, cancelExpiry });
-    const hashes = this.#hashesByRun.get(runId);
-    if (hashes === undefined) this.#hashesByRun.set(runId, new Set([tokenHash]));
-    else hashes.add(tokenHash);
+    getOrInsertComputed(this.#hashesByRun, runId, () => new Set()).add(tokenHash);
   }
 
   /** Assigns the tokens of a run to another one. */

@@ -1,3 +1,4 @@
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import { TransientMap } from '../../sharing/transientMap.ts';
 
 /** Tells listeners that there may be more updates of a run to read. */
@@ -6,9 +7,7 @@ export class UpdateNotifier {
 
   /** Returns a function that removes the listener. */
   subscribe(runId: string, listener: () => void): () => void {
-    const existing = this.#listeners.get(runId);
-    if (existing === undefined) this.#listeners.set(runId, new Set([listener]));
-    else existing.add(listener);
+    getOrInsertComputed(this.#listeners, runId, () => new Set()).add(listener);
     return () => {
       const listeners = this.#listeners.get(runId);
       listeners?.delete(listener);

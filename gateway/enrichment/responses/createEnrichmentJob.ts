@@ -6,6 +6,7 @@ import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { PendingField } from '../../response/shapeData.ts';
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import type { SpanAttributes } from '../../telemetry/trace.ts';
 import type { EnrichmentJob, JobField } from '../enrichmentJob.ts';
 import type { ExecutionSnapshot } from './executionSnapshot.ts';
@@ -83,12 +84,7 @@ function highestPriority(priorities: readonly EnrichmentPriority[]): EnrichmentP
 }
 
 function textOf(document: DocumentNode): string {
-  let text = printedDocuments.get(document);
-  if (text === undefined) {
-    text = print(document);
-    printedDocuments.set(document, text);
-  }
-  return text;
+  return getOrInsertComputed(printedDocuments, document, () => print(document));
 }
 
 const printedDocuments = new WeakMap<DocumentNode, string>();

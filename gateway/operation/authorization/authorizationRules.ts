@@ -14,6 +14,7 @@ import {
   parseFieldSet,
   typesByContext,
 } from '../../planning/supergraphDocument.ts';
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import type { Requirement } from './requirements.ts';
 
 const none: readonly Requirement[] = [];
@@ -53,34 +54,29 @@ export class AuthorizationRules {
     }
     for (const [type, { kind, interfaces = [] }] of this.#types) {
       if (kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
-      for (const { name } of interfaces) append(this.#possibleTypes, name.value, type);
+      for (const { name } of interfaces)
+        getOrInsertComputed(this.#possibleTypes, name.value, () => []).push(type);
     }
     this.#isPropagated = [...this.#types].every(([type, definition]) => this.#hasAllOf(type, definition));
   }
 
   /** What an object of the type needs, or a value of the scalar or enum. For an interface: what all its objects need. */
   ofType(type: string): readonly Requirement[] {
-    let found = this.#ofType.get(type);
-    if (found === undefined) {
+    return getOrInsertComputed(this.#ofType, type, () => {
       const own = this.#own(type, this.#implementationsOf(type));
-      found = [...new Set([...own, ...this.#interfacesOf(type).flatMap((name) => this.ofType(name))])];
-      this.#ofType.set(type, found);
-    }
-    return found;
+      return [...new Set([...own, ...this.#interfacesOf(type).flatMap((name) => this.ofType(name))])];
+    });
   }
 
   /** What the field needs on objects of the type, besides what the type needs: its own requirements, and those of its inputs
    *  (`@requires`, `@fromContext`). For an interface: what the field needs on all its objects. */
   ofField(type: string, field: string): readonly Requirement[] {
     const coordinate = `${type}.${field}`;
-    let found = this.#ofField.get(coordinate);
-    if (found === undefined) {
+    return getOrInsertComputed(this.#ofField, coordinate, () => {
       const all = new CollectedRequirements();
       this.#addOfField(type, field, all);
-      found = all.list();
-      this.#ofField.set(coordinate, found);
-    }
-    return found;
+      return all.list();
+    });
   }
 
   /** Name of the type of a field, without list and non-null; `undefined` for an unknown field. */
@@ -97,22 +93,19 @@ export class AuthorizationRules {
   /** Every requirement that may decide about the field or its value, for any types of the objects. */
   around(type: string, field: string): readonly Requirement[] {
     const coordinate = `${type}.${field}`;
-    let found = this.#around.get(coordinate);
-    if (found === undefined) {
+    return getOrInsertComputed(this.#around, coordinate, () => {
       const all = new CollectedRequirements();
       this.#addAround(type, field, all);
-      found = all.list();
-      this.#around.set(coordinate, found);
-    }
-    return found;
+      return all.list();
+    });
   }
 
   #fieldOf(type: string, field: string): FieldDefinitionNode | undefined {
-    let fields = this.#fields.get(type);
-    if (fields === undefined) {
-      fields = new Map(this.#types.get(type)?.fields?.map((node) => [node.name.value, node]));
-      this.#fields.set(type, fields);
-    }
+    const fields = getOrInsertComputed(
+      this.#fields,
+      type,
+      () => new Map(this.#types.get(type)?.fields?.map((node) => [node.name.value, node])),
+    );
     return fields.get(field);
   }
 
@@ -235,12 +228,6 @@ class CollectedRequirements {
   list(): readonly Requirement[] {
     return [...this.#requirements];
   }
-}
-
-function append(lists: Map<string, string[]>, key: string, value: string): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
 }
 
 /** Whether everyone who has `given` also has `needed`. */

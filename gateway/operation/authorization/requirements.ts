@@ -1,5 +1,6 @@
 import { type ConstDirectiveNode, type ConstValueNode, type DocumentNode, Kind } from 'graphql';
 import { linkedDirectiveNames, nonNullArgumentsOf } from '../../planning/linkedDirectives.ts';
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 
 /** What a client needs for reading a type or field: one application of `@authenticated`, `@requiresScopes` or `@policy`. */
 export interface Requirement {
@@ -73,9 +74,7 @@ export function readRequirements(document: DocumentNode): RequirementsResult {
           : `${directive.kind} ${JSON.stringify(alternatives)}`;
       const requirement = known.get(name) ?? { kind: directive.kind, alternatives, name };
       known.set(name, requirement);
-      const existing = requirements.get(coordinate);
-      if (existing === undefined) requirements.set(coordinate, [requirement]);
-      else existing.push(requirement);
+      getOrInsertComputed(requirements, coordinate, () => []).push(requirement);
     }
   };
   for (const definition of document.definitions) {

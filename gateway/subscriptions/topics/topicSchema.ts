@@ -7,6 +7,7 @@ import {
   parseFieldSet,
   subgraphNamesOf,
 } from '../../planning/supergraphDocument.ts';
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 
 /** The entity keys and field types of a supergraph, for completing events. A type is read when it is looked up first. */
@@ -30,12 +31,11 @@ export class TopicSchema {
 
   /** Created once for each supergraph. */
   static of(supergraph: Supergraph): TopicSchema {
-    let schema = bySupergraph.get(supergraph);
-    if (schema === undefined) {
-      schema = new TopicSchema(parse(supergraph.sdl, { noLocation: true }));
-      bySupergraph.set(supergraph, schema);
-    }
-    return schema;
+    return getOrInsertComputed(
+      bySupergraph,
+      supergraph,
+      () => new TopicSchema(parse(supergraph.sdl, { noLocation: true })),
+    );
   }
 
   /** The keys with which a subgraph can resolve entities of the type, in schema order. */
