@@ -35,8 +35,9 @@ export interface SupergraphHolder extends SupergraphView {
   /** Takes supergraphs from a source until `close`. Resolves after the first SDL was settled: either `current()` or
    *  `problem()` is then set, unless the holder is closed. */
   start(source: SupergraphSource): Promise<void>;
-  /** Loads an SDL and switches to it, unless a newer SDL is submitted meanwhile. Resolves when the SDL is in use, refused
-   *  (see `problem`) or superseded. Never rejects. */
+  /** Loads an SDL and switches to it. A newer SDL supersedes it, except after another load that was superseded: then the
+   *  load is completed first, so that SDLs that arrive faster than they load do not keep each other out. Resolves when the
+   *  SDL is in use, refused (see `problem`) or superseded. Never rejects. */
   submit(sdl: string): Promise<void>;
   /** Submits an earlier SDL again without superseding another one: while another one is being loaded, it resolves when
    *  that one is settled. */
@@ -85,15 +86,27 @@ interface LeasedSnapshot {
 class SupergraphLoad {
   readonly id: string;
   readonly settled: Promise<void>;
+  /** Whether the load still waits for an older one to end. */
+  isWaiting: boolean;
   readonly #controller = new AbortController();
 
+  /** `older`: a load that ends before this one starts. */
   constructor(
     id: string,
+    older: SupergraphLoad | undefined,
     load: (signal: AbortSignal) => Promise<void>,
     onEnd: (load: SupergraphLoad) => void,
   ) {
     this.id = id;
-    this.settled = load(this.#controller.signal).finally(() => onEnd(this));
+    this.isWaiting = older !== undefined;
+    const { signal } = this.#controller;
+    const loading = older === undefined ? load(signal) : older.settled.then(() => this.#start(load));
+    this.settled = loading.finally(() => onEnd(this));
+  }
+
+  async #start(load: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    this.isWaiting = false;
+    if (!this.#controller.signal.aborted) await load(this.#controller.signal);
   }
 
   stop(): void {
@@ -111,6 +124,10 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   const activeLoads = new Set<SupergraphLoad>();
   let current: LeasedSnapshot | undefined;
   let newestLoad: SupergraphLoad | undefined;
+  /** Loads the SDL before the newest one, which waits for it. */
+  let olderLoad: SupergraphLoad | undefined;
+  /** Whether a load was superseded, and none has been completed since. */
+  let hasSuperseded = false;
   /** Of the newest SDL. */
   let cancelRetry: CancelTimer | undefined;
   let startFailures = 0;
@@ -174,13 +191,15 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       loaded = await load(sdl, signal, current?.supergraph);
     } catch (error) {
       if (signal.aborted) return;
+      hasSuperseded = false;
       setLoadProblem(messageOf(error));
-      if (error instanceof ThreadStartError) retryLater(sdl);
+      if (error instanceof ThreadStartError && olderLoad === undefined) retryLater(sdl);
       return;
     }
     if (!signal.aborted) await warmUp(loaded, signal);
-    if (signal.aborted) await retire(loaded);
-    else switchTo(loaded);
+    if (signal.aborted) return retire(loaded);
+    hasSuperseded = false;
+    switchTo(loaded);
   };
 
   /** The source does not submit an SDL again that has not changed. */
@@ -209,20 +228,38 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   const onLoadEnd = (ended: SupergraphLoad): void => {
     activeLoads.delete(ended);
     if (newestLoad === ended) newestLoad = undefined;
+    if (olderLoad === ended) olderLoad = undefined;
   };
+
+  /** Ends the loads that a newer SDL supersedes. `canWait`: whether that SDL may wait for one under way. */
+  function supersedeLoads(canWait: boolean): void {
+    if (newestLoad === undefined) return;
+    if (newestLoad.isWaiting) newestLoad.stop();
+    const underWay = newestLoad.isWaiting ? olderLoad : newestLoad;
+    newestLoad = undefined;
+    olderLoad = canWait && hasSuperseded ? underWay : undefined;
+    if (olderLoad !== undefined) return;
+    underWay?.stop();
+    hasSuperseded = underWay !== undefined;
+  }
 
   function submit(sdl: string): Promise<void> {
     if (isClosed) return Promise.resolve();
     cancelRetry?.();
     const id = supergraphId(sdl);
     if (newestLoad?.id === id) return newestLoad.settled;
-    newestLoad?.stop();
-    newestLoad = undefined;
-    if (current?.supergraph.id === id) {
+    if (olderLoad?.id === id) {
+      newestLoad?.stop();
+      [newestLoad, olderLoad] = [olderLoad, undefined];
+      return newestLoad.settled;
+    }
+    const isCurrent = current?.supergraph.id === id;
+    supersedeLoads(!isCurrent);
+    if (isCurrent) {
       setLoadProblem(undefined);
       return Promise.resolve();
     }
-    newestLoad = new SupergraphLoad(id, (signal) => loadAndSwitch(sdl, signal), onLoadEnd);
+    newestLoad = new SupergraphLoad(id, olderLoad, (signal) => loadAndSwitch(sdl, signal), onLoadEnd);
     activeLoads.add(newestLoad);
     return newestLoad.settled;
   }

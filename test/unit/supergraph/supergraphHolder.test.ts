@@ -128,6 +128,77 @@ describe('the supergraph holder', () => {
     expect(log).toEqual(['load one', 'load two', 'abort two', 'load three', 'close one', 'close two']);
   });
 
+  test('completes every second load while supergraphs arrive faster than they load', async () => {
+    const gates = new Map(['two', 'three'].map((sdl) => [sdl, Promise.withResolvers<void>()]));
+    const { holder, log } = open({ gates: new Map([...gates].map(([sdl, { promise }]) => [sdl, promise])) });
+    await holder.submit('one');
+    const submitted = ['two', 'three', 'four', 'five'].map((sdl) => holder.submit(sdl));
+    gates.get('two')?.resolve();
+    await waitForTurns();
+    expect(holder.current()?.sdl).toBe('one');
+    gates.get('three')?.resolve();
+    await Promise.all(submitted);
+    expect(holder.current()?.sdl).toBe('five');
+    expect(log.filter((entry) => !entry.startsWith('close'))).toEqual([
+      'load one',
+      'load two',
+      'abort two',
+      'load three',
+      'load five',
+    ]);
+  });
+
+  test('continues the load under way when its supergraph is submitted again in place of one that waits for it', async () => {
+    const gates = new Map(['one', 'bad two'].map((sdl) => [sdl, Promise.withResolvers<void>()]));
+    const { holder, log } = open({ gates: new Map([...gates].map(([sdl, { promise }]) => [sdl, promise])) });
+    const submitted = ['one', 'bad two', 'three', 'bad two'].map((sdl) => holder.submit(sdl));
+    for (const { resolve } of gates.values()) resolve();
+    await Promise.all(submitted);
+    expect([holder.current(), holder.problem()]).toEqual([undefined, 'bad two is refused']);
+    expect(log.filter((entry) => !entry.startsWith('close'))).toEqual([
+      'load one',
+      'abort one',
+      'load bad two',
+    ]);
+  });
+
+  test('keeps the current supergraph when it is submitted again while another one waits for a load', async () => {
+    const slow = Promise.withResolvers<void>();
+    const { holder, log } = open({ gates: new Map([['three', slow.promise]]) });
+    await holder.submit('one');
+    const submitted = ['two', 'three', 'four', 'one'].map((sdl) => holder.submit(sdl));
+    slow.resolve();
+    await Promise.all(submitted);
+    expect(holder.current()?.sdl).toBe('one');
+    expect(log.filter((entry) => !entry.startsWith('close'))).toEqual([
+      'load one',
+      'load two',
+      'abort two',
+      'load three',
+      'abort three',
+    ]);
+  });
+
+  test('does not load a supergraph again for which no thread was started when a newer one waits for its load', async () => {
+    const timers = createManualTimers();
+    const slow = Promise.withResolvers<void>();
+    const loads: string[] = [];
+    const { holder } = open({
+      timers,
+      load: async (sdl) => {
+        loads.push(sdl);
+        if (sdl === 'three') throw new Error('refused');
+        await slow.promise;
+        throw new ThreadStartError('no thread');
+      },
+    });
+    const submitted = ['one', 'two', 'three'].map((sdl) => holder.submit(sdl));
+    slow.resolve();
+    await Promise.all(submitted);
+    expect([holder.problem(), loads]).toEqual(['refused', ['one', 'two', 'three']]);
+    expect(timers.pendingMs()).toEqual([]);
+  });
+
   test('does not supersede a loading supergraph by a resubmitted one', async () => {
     const slow = Promise.withResolvers<void>();
     const { holder, log } = open({ gates: new Map([['two', slow.promise]]) });
@@ -382,9 +453,22 @@ describe('the supergraph holder with real planners', () => {
     ]);
 
   test('leaves only the thread of the last of several supergraphs in quick succession', async () => {
-    const { holder } = open({ load });
+    const closed: Promise<void>[] = [];
+    const { holder } = open({
+      load: async (sdl, signal) => {
+        const loaded = await load(sdl, signal);
+        const { planner } = loaded;
+        const close = () => {
+          const closing = planner.close();
+          closed.push(closing);
+          return closing;
+        };
+        return { ...loaded, planner: { ...planner, plan: planner.plan.bind(planner), close } };
+      },
+    });
     const offers = ['a', 'b', 'c', 'd', 'e'].map(async (field) => holder.submit(await version(field)));
     await Promise.all(offers);
+    await Promise.all(closed);
     expect(holder.current()?.apiSchema.getQueryType()?.getFields()).toHaveProperty('e');
     expect(await countThreads('tributary-plan')).toBe(1);
   });
