@@ -587,6 +587,18 @@ export const rows: readonly Row[] = [
         ],
       },
       {
+        title: 'Replaced workers',
+        description:
+          'By gateway, with `workers`: `unresponsive` ones were stopped or blocked, `exited` ones ended. The log has a line for each.',
+        unit: 'short',
+        queries: [
+          {
+            expr: `sum by (instance, reason) (increase(tributary_worker_replacements_total{${selector}}[$__rate_interval]))`,
+            legend: '{{instance}} {{reason}}',
+          },
+        ],
+      },
+      {
         title: 'Memory',
         description: 'By gateway: resident memory, and used heap.',
         unit: 'bytes',

@@ -20,6 +20,7 @@ export async function runWorker(onReady: () => void): Promise<number> {
       shutdown = new Shutdown(message.config.listen.shutdownDelay);
       configuration.resolve(message.config);
     }
+    if (message.kind === 'tributary:ping') report({ kind: 'tributary:pong' });
     if (message.kind === 'tributary:listen') mayListenUnready.resolve();
     if (message.kind === 'tributary:announce') shutdown.request();
     if (message.kind === 'tributary:drain') shutdown.skipDelay();

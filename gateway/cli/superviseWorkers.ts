@@ -1,12 +1,14 @@
 import cluster, { type Worker } from 'node:cluster';
+import { formatDuration } from '../config/duration.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { messageOf } from '../errors.ts';
 import { MetricsDirectory } from '../telemetry/metricsDirectory.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
-import { systemTimers } from '../time/timers.ts';
+import { systemTimers, type Timers } from '../time/timers.ts';
 import { type Addresses, printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
+import { type ReplacementReason, SupervisorMetrics } from './supervisorMetrics.ts';
 import { isWorkerMessage, type MessageFromWorker, type MessageToWorker } from './workerMessages.ts';
 import { chooseWorkerPorts } from './workerPorts.ts';
 import { createWorkersDirectory, workersDirectoryOf } from './workersDirectory.ts';
@@ -19,6 +21,9 @@ const restartBackoff = { minDelay: 100, maxDelay: 30_000 };
 const foldDelayMs = 30_000;
 /** Time after the drain timeout until a worker is killed. */
 const killGraceMs = 5_000;
+/** How often the supervisor checks a worker within `workerTimeout`. Checks are counted, and not the time since an answer: when
+ *  the whole machine has stood still, no worker is at fault. */
+const checksPerTimeout = 5;
 
 interface WorkerStatus {
   readonly startedAt: number;
@@ -34,13 +39,19 @@ interface WorkerStatus {
   isWaiting: boolean;
   /** Whether the supervisor ends the worker to replace it. */
   isRetired: boolean;
+  /** Checks since the worker has last answered. */
+  unansweredChecks: number;
 }
 
 /** Runs `count` worker processes that share the listeners. A worker that exits is replaced. Resolves with the exit code
  *  when the last one has exited: after a stop signal, or when a worker exits or cannot be started before all have started.
  *  @throws {CommandError} when the directory for the workers' sockets cannot be created, and when a port is not
  *  available. */
-export async function superviseWorkers(count: number, config: GatewayConfig): Promise<number> {
+export async function superviseWorkers(
+  count: number,
+  config: GatewayConfig,
+  timers: Timers = systemTimers,
+): Promise<number> {
   const environment = {
     ...memoryEnvironment,
     ...createWorkersDirectory(),
@@ -52,7 +63,7 @@ export async function superviseWorkers(count: number, config: GatewayConfig): Pr
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   // Options of extensions can have values that JSON cannot represent, such as `.inf`.
   cluster.setupPrimary({ execArgv: flagsWithYoungGeneration(), serialization: 'advanced' });
-  return new WorkerSupervisor(count, config, environment).run();
+  return new WorkerSupervisor(count, config, environment, timers).run();
 }
 
 class WorkerSupervisor {
@@ -60,17 +71,21 @@ class WorkerSupervisor {
   readonly #config: GatewayConfig;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #metricsDirectory: MetricsDirectory;
+  readonly #timers: Timers;
   readonly #shutdown: Shutdown;
+  readonly #metrics: SupervisorMetrics;
   readonly #workers = new Map<Worker, WorkerStatus>();
   readonly #ended = Promise.withResolvers<void>();
   #hasStarted = false;
   #code: number = exitCode.success;
 
-  constructor(count: number, config: GatewayConfig, environment: NodeJS.ProcessEnv) {
+  constructor(count: number, config: GatewayConfig, environment: NodeJS.ProcessEnv, timers: Timers) {
+    this.#timers = timers;
     this.#count = count;
     this.#config = config;
     this.#environment = environment;
     this.#metricsDirectory = new MetricsDirectory(workersDirectoryOf(environment));
+    this.#metrics = new SupervisorMetrics(this.#metricsDirectory);
     this.#shutdown = new Shutdown(config.listen.shutdownDelay);
   }
 
@@ -90,6 +105,7 @@ class WorkerSupervisor {
       systemTimers.after(this.#config.listen.drainTimeout + killGraceMs, () => this.#killAll());
     });
     for (let index = 0; index < this.#count; index++) this.#startWorker(0);
+    if (this.#config.workerTimeout > 0) this.#checkLater();
     await this.#ended.promise;
     ignoreSignals();
     return this.#code;
@@ -105,6 +121,7 @@ class WorkerSupervisor {
       isReady: false,
       isWaiting: false,
       isRetired: false,
+      unansweredChecks: 0,
     };
     let worker: Worker;
     try {
@@ -127,7 +144,29 @@ class WorkerSupervisor {
     worker.on('exit', (code, signal) => this.#onExit(worker, status, code, signal));
   }
 
+  #checkLater(): void {
+    this.#timers.after(this.#config.workerTimeout / checksPerTimeout, () => {
+      for (const [worker, status] of this.#workers) if (status.hasStarted) this.#check(worker, status);
+      this.#checkLater();
+    });
+  }
+
+  /** Kills a worker that does not answer: it is stopped, or its event loop is blocked. The system still sends it connections. */
+  #check(worker: Worker, status: WorkerStatus): void {
+    status.unansweredChecks += 1;
+    // One message at a time, so that none pile up for a worker that reads nothing.
+    if (status.unansweredChecks === 1) send(worker, { kind: 'tributary:ping' });
+    if (status.unansweredChecks !== checksPerTimeout + 1) return;
+    const limit = formatDuration(this.#config.workerTimeout);
+    console.error(
+      `Worker ${worker.process.pid} has not responded for ${limit} (workerTimeout); it is killed.`,
+    );
+    worker.process.kill('SIGKILL');
+  }
+
   #onMessage(worker: Worker, status: WorkerStatus, message: MessageFromWorker | MessageToWorker): void {
+    status.unansweredChecks = 0;
+    if (message.kind === 'tributary:pong') return;
     if (message.kind === 'tributary:started') {
       status.hasStarted = true;
       send(worker, { kind: 'tributary:configuration', config: this.#config });
@@ -175,20 +214,23 @@ class WorkerSupervisor {
     const fold = () => this.#metricsDirectory.fold(String(worker.id)).catch(() => {});
     setTimeout(fold, foldDelayMs).unref();
     const message = `Worker ${worker.process.pid} exited (${signal ?? `exit code ${code}`})`;
-    this.#onEnd(status, message, code ?? exitCode.failed);
+    const reason = status.unansweredChecks > checksPerTimeout ? 'unresponsive' : 'exited';
+    this.#onEnd(status, message, code ?? exitCode.failed, reason);
   }
 
   #onStartFailure(status: WorkerStatus, error: unknown): void {
     const message = `A worker could not be started (${messageOf(error)})`;
     if (!this.#hasStarted) console.error(`${message}.`);
-    this.#onEnd(status, message, exitCode.failed);
+    this.#onEnd(status, message, exitCode.failed, 'not_started');
   }
 
-  #onEnd(status: WorkerStatus, message: string, code: number): void {
+  #onEnd(status: WorkerStatus, message: string, code: number, reason: ReplacementReason): void {
     if (this.#shutdown.isRequested) this.#endWithoutWorkers();
     else if (status.isRetired) this.#startWorker(0);
-    else if (this.#hasStarted) this.#replace(status, message);
-    else this.#stopAll(code);
+    else if (this.#hasStarted) {
+      this.#metrics.countReplacement(reason);
+      this.#replace(status, message);
+    } else this.#stopAll(code);
     this.#chooseListeners();
   }
 

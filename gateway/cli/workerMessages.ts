@@ -22,6 +22,16 @@ interface ListeningMessage extends Addresses {
   readonly kind: 'tributary:listening';
 }
 
+/** Worker → supervisor: the response to a `PingMessage`. */
+interface PongMessage {
+  readonly kind: 'tributary:pong';
+}
+
+/** Supervisor → worker: respond, to show that your event loop runs. */
+interface PingMessage {
+  readonly kind: 'tributary:ping';
+}
+
 /** Supervisor → worker: the configuration, which only the supervisor reads. A worker that replaces another one would
  *  follow other rules than its siblings if the file has changed. */
 interface ConfigurationMessage {
@@ -44,8 +54,18 @@ interface DrainMessage {
   readonly kind: 'tributary:drain';
 }
 
-export type MessageFromWorker = StartedMessage | WaitingMessage | ReadyMessage | ListeningMessage;
-export type MessageToWorker = ConfigurationMessage | ListenMessage | AnnounceMessage | DrainMessage;
+export type MessageFromWorker =
+  | StartedMessage
+  | WaitingMessage
+  | ReadyMessage
+  | ListeningMessage
+  | PongMessage;
+export type MessageToWorker =
+  | ConfigurationMessage
+  | ListenMessage
+  | AnnounceMessage
+  | DrainMessage
+  | PingMessage;
 
 /** Whether a message comes from the other side's code, and not from Node or a library. */
 export function isWorkerMessage(message: unknown): message is MessageFromWorker | MessageToWorker {

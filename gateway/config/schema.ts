@@ -17,7 +17,7 @@ import { subgraphsSection } from './sections/subgraphs.ts';
 import { subscriptionsSection } from './sections/subscriptions.ts';
 import { supergraphSection } from './sections/supergraph.ts';
 import { telemetrySection } from './sections/telemetry.ts';
-import { workersSection } from './sections/workers.ts';
+import { workersSection, workerTimeoutSection } from './sections/workers.ts';
 
 /** The schema of the configuration. `checkCrossSectionRules.ts` has the rules that concern several sections. */
 export const gatewaySchema = z.strictObject({
@@ -41,6 +41,7 @@ export const gatewaySchema = z.strictObject({
   contracts: contractsSection.prefault({}),
   extensions: extensionsSection.prefault([]),
   workers: workersSection.prefault(1),
+  workerTimeout: workerTimeoutSection.prefault('30s'),
 });
 
 type DeepReadonly<T> = T extends readonly (infer Item)[]

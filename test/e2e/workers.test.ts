@@ -37,9 +37,17 @@ const endWorkersAfter = (last: number): string =>
     `import cluster from 'node:cluster'; if (cluster.isWorker && cluster.worker.id > ${last}) process.exit(7)`,
   )}`;
 
+/** A module that blocks the event loop after SIGURG. */
+const blockOnSignal = `--import data:text/javascript,${encodeURIComponent(
+  "import { isMainThread } from 'node:worker_threads'; if (isMainThread) process.on('SIGURG', () => { for (;;); });",
+)}`;
+
 async function startWorkers(
   config: Partial<
-    Pick<GatewayOptions, 'cache' | 'limits' | 'overload' | 'subgraphs' | 'supergraph' | 'telemetry'>
+    Pick<
+      GatewayOptions,
+      'cache' | 'limits' | 'overload' | 'subgraphs' | 'supergraph' | 'telemetry' | 'workerTimeout'
+    >
   > = {},
   workers = 2,
 ): Promise<RunningWorkers> {
@@ -56,7 +64,10 @@ async function startWorkers(
       // Workers are identified by the streams reserved on their connections.
       limits: { eventStreamsPerClient: 20_000, ...config.limits },
     },
-    { TMPDIR: folder, NODE_OPTIONS: `${reportWorkers} ${fillHeapOnSignal} ${endWorkersAfter(workers + 2)}` },
+    {
+      TMPDIR: folder,
+      NODE_OPTIONS: `${reportWorkers} ${fillHeapOnSignal} ${blockOnSignal} ${endWorkersAfter(workers + 2)}`,
+    },
   );
   return {
     ...running,
@@ -273,6 +284,31 @@ describe('a worker that dies', () => {
   });
 });
 
+describe('workers that do not respond', () => {
+  test('are replaced when they are stopped and when their event loop is blocked, and the metrics count it', async () => {
+    await using gateway = await startWorkers({ workerTimeout: '1s' });
+    const killed = (pid: number) =>
+      new RegExp(
+        `Worker ${pid} has not responded for 1s \\(workerTimeout\\); .*\\nWorker ${pid} exited \\(SIGKILL\\)`,
+      );
+    const { own: stopped } = await processIdsOf(gateway, '1');
+    process.kill(stopped, 'SIGSTOP');
+    await gateway.waitForOutput(killed(stopped));
+    await sendTo(gateway, '3', {});
+    const { own: blocked } = await processIdsOf(gateway, '2');
+    process.kill(blocked, 'SIGURG');
+    await gateway.waitForOutput(killed(blocked));
+    const { connection } = await connectTo(gateway, '4');
+    await connection[Symbol.asyncDispose]();
+    const metrics = await (await fetch(`${gateway.adminUrl}/metrics`, { headers: noKeepAlive })).text();
+    expect(metrics.match(/^tributary_worker_replacements_total.*/gm)).toEqual([
+      'tributary_worker_replacements_total{reason="exited"} 0',
+      'tributary_worker_replacements_total{reason="unresponsive"} 2',
+      'tributary_worker_replacements_total{reason="not_started"} 0',
+    ]);
+  });
+});
+
 describe('workers without a supergraph', () => {
   test('let one of them report why the gateway is not ready, serve when they have a supergraph, and end without sockets when their supervisor is killed', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tributary-supergraph-'));
@@ -384,7 +420,13 @@ describe('the admin listener with several workers', () => {
     const [directory = '', ...others] = await readdir(gateway.folder);
     expect(others).toEqual([]);
     expect((await stat(join(gateway.folder, directory))).mode & 0o777).toBe(0o700);
-    expect((await readdir(join(gateway.folder, directory))).sort()).toEqual(['1', '2', '3', '4']);
+    expect((await readdir(join(gateway.folder, directory))).sort()).toEqual([
+      '1',
+      '2',
+      '3',
+      '4',
+      'worker-0-1.json',
+    ]);
     const { connection, token } = await connectTo(gateway, '1');
     await using _ = connection;
     await using events = await open(gateway, token, '3');

@@ -3,6 +3,8 @@ import { EventEmitter } from 'node:events';
 import { afterEach, expect, jest, test } from '@jest/globals';
 import { superviseWorkers } from '../../../gateway/cli/superviseWorkers.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { MetricsDirectory } from '../../../gateway/telemetry/metricsDirectory.ts';
+import { createManualTimers } from '../../harness/manualTimers.ts';
 
 afterEach(() => {
   jest.restoreAllMocks();
@@ -19,6 +21,7 @@ const config = parseConfig({
 class FakeWorker extends EventEmitter {
   readonly process: { readonly pid: number | undefined; readonly kill: (signal: string) => void };
   readonly received: { readonly kind: string }[] = [];
+  responds = true;
 
   private constructor(pid: number | undefined) {
     super();
@@ -57,6 +60,7 @@ class FakeWorker extends EventEmitter {
 
   send(message: { readonly kind: string }): void {
     this.received.push(message);
+    if (message.kind === 'tributary:ping' && this.responds) this.emit('message', { kind: 'tributary:pong' });
     if (message.kind === 'tributary:drain') this.emit('exit', 0, null);
   }
 }
@@ -82,8 +86,9 @@ function supervise(...forks: readonly (() => FakeWorker)[]) {
   });
   jest.spyOn(console, 'log').mockImplementation(() => started.resolve());
   jest.spyOn(console, 'error').mockImplementation((line: unknown) => void errors.push(line));
-  const code = superviseWorkers(2, config);
-  return { workers, errors, code, started: started.promise, allForked: allForked.promise };
+  const timers = createManualTimers();
+  const code = superviseWorkers(2, config, timers);
+  return { workers, errors, code, timers, started: started.promise, allForked: allForked.promise };
 }
 
 test('a worker that cannot be started is started again with backoff, and does not hold up the end', async () => {
@@ -109,6 +114,47 @@ test('a worker that cannot be started is started again with backoff, and does no
     'Worker 1 exited (SIGKILL); starting a new one.',
     retry('spawn node EAGAIN', 2),
     retry('spawn ENOMEM', 3),
+  ]);
+});
+
+test('a worker that does not respond for `workerTimeout` is killed and replaced, which the metrics count', async () => {
+  const writes: unknown[] = [];
+  jest.spyOn(MetricsDirectory.prototype, 'write').mockImplementation(async (worker, sequence, snapshot) => {
+    const [{ name, values }] = JSON.parse(snapshot).metrics;
+    const counts = values.map(({ labels, value }: { labels: { reason: string }; value: number }) => [
+      labels.reason,
+      value,
+    ]);
+    writes.push([worker, sequence, name, Object.fromEntries(counts)]);
+  });
+  const { workers, errors, code, timers, started, allForked } = supervise(
+    () => FakeWorker.listening(1),
+    () => FakeWorker.listening(2),
+    () => FakeWorker.listening(3),
+  );
+  await started;
+  const check = () => timers.fire(config.workerTimeout / 5);
+  for (let count = 0; count < 10; count++) check();
+  const [stopped] = workers as [FakeWorker];
+  stopped.responds = false;
+  for (let count = 0; count < 5; count++) check();
+  expect([errors, workers.length]).toEqual([[], 2]);
+  check();
+  await allForked;
+  process.emit('SIGTERM', 'SIGTERM');
+  expect(await code).toBe(0);
+  expect(errors).toEqual([
+    'Worker 1 has not responded for 30s (workerTimeout); it is killed.',
+    'Worker 1 exited (SIGKILL); starting a new one.',
+  ]);
+  const pings = workers.map(
+    ({ received }) => received.filter(({ kind }) => kind === 'tributary:ping').length,
+  );
+  expect(pings).toEqual([11, 16, 0]);
+  const name = 'tributary_worker_replacements_total';
+  expect(writes).toEqual([
+    ['0', 1, name, { exited: 0, unresponsive: 0, not_started: 0 }],
+    ['0', 2, name, { exited: 0, unresponsive: 1, not_started: 0 }],
   ]);
 });
 

@@ -4,6 +4,7 @@ import { expect, test } from '@jest/globals';
 import { AuthenticationMetrics } from '../../../gateway/admission/authentication/authenticationMetrics.ts';
 import { registerExecutionQueueMetrics, TrafficMetrics } from '../../../gateway/admission/trafficMetrics.ts';
 import { CacheMetrics } from '../../../gateway/cache/cacheMetrics.ts';
+import { registerReplacements } from '../../../gateway/cli/supervisorMetrics.ts';
 import { registerContractMetrics } from '../../../gateway/contracts/contractMetrics.ts';
 import { EnrichmentMetrics } from '../../../gateway/enrichment/enrichmentMetrics.ts';
 import { registerPlanMetrics } from '../../../gateway/operation/planMetrics.ts';
@@ -42,6 +43,7 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
     brokenOperations: () => 0,
     subgraphs: () => [],
   });
+  registerReplacements(registry, new Map());
   registerRedisMetrics(registry, () => false);
   registerSupergraphMetrics(registry, { refusal: () => undefined, sourceProblem: () => undefined });
   registerTracingMetrics(registry, { exported: 0, droppedFull: 0, droppedFailed: 0, droppedRejected: 0 });
