@@ -319,7 +319,7 @@ describe('an invalid configuration', () => {
         path: 'grafana',
         message: 'is not known',
         expected:
-          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, enrichment, overload, limits, planning, override, http, delivery, subscriptions, security, telemetry, contracts, extensions, workers',
+          'one of listen, admin, supergraph, subgraphs, batching, cache, redis, enrichment, overload, limits, planning, override, http, delivery, subscriptions, security, telemetry, contracts, extensions, workers, workerTimeout',
       },
     ]);
   });
