@@ -1,6 +1,7 @@
 import { maskSecrets } from '../../config/addressSecrets.ts';
 import { messageOf } from '../../errors.ts';
-import type { Timers } from '../../time/timers.ts';
+import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
+import { systemTimers, type Timers } from '../../time/timers.ts';
 import { composeRunningSubgraphs, type RunningSubgraph } from '../composeRunningSubgraphs.ts';
 import { SupergraphRefusedError } from '../supergraphRefusedError.ts';
 import { type AccessOfAddress, fetchSubgraphSdl, type SubgraphAddress } from './fetchSubgraphSdl.ts';
@@ -20,6 +21,13 @@ interface IntrospectionSourceOptions {
   readonly timers?: Timers;
 }
 
+/** A composition that takes longer has failed. Several times what the largest graphs take that a gateway should compose
+ *  (docs/production.md). */
+const compositionTimeoutMs = 5 * 60_000;
+
+/** Before the same SDLs are composed again after a composition without an end, which has occupied a core. */
+const timeoutBackoff = { minDelay: 5 * 60_000, maxDelay: 60 * 60_000 };
+
 /** A source that polls running subgraphs and composes their SDLs. It composes only when an SDL changed since the last
  *  composition; otherwise a poll takes one small request for each subgraph. */
 export function createIntrospectionSource(options: IntrospectionSourceOptions): SupergraphSource {
@@ -29,10 +37,14 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
     accessOf,
     fetchSdl = (address, signal) => fetchSubgraphSdl(address, signal, accessOf?.(address)),
     compose = composeRunningSubgraphs,
-    timers,
+    timers = systemTimers,
   } = options;
   let lastProblem: string | undefined;
-  let lastComposition: { readonly from: string; readonly result: Composition } | undefined;
+  /** `expiresAtMs`: when the same SDLs are composed again. */
+  let lastComposition:
+    | { readonly from: string; readonly result: Composition; readonly expiresAtMs: number }
+    | undefined;
+  let timeouts = 0;
 
   return pollRepeatedly({ poll, nextDelayMs: () => pollIntervalMs, timers });
 
@@ -66,16 +78,34 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
 
     const running = answers.flatMap((answer) => ('running' in answer ? [answer.running] : []));
     const from = JSON.stringify(running.map(({ sdl }) => sdl));
-    if (lastComposition?.from === from) return { ...lastComposition.result, isNew: false };
-    const result = await compose(running, signal).then(
+    if (lastComposition?.from === from && timers.now() < lastComposition.expiresAtMs)
+      return { ...lastComposition.result, isNew: false };
+    const limit = new AbortController();
+    const cancelTimer = timers.after(compositionTimeoutMs, () =>
+      limit.abort(
+        new Error(
+          `the composition of the subgraphs has not ended within ${compositionTimeoutMs / 60_000} minutes. Compose them outside of the gateway (tributary compose), and set supergraph.file or supergraph.url`,
+        ),
+      ),
+    );
+    const result = await compose(running, AbortSignal.any([signal, limit.signal])).then(
       (sdl): Composition => ({ sdl }),
       (error: unknown): Composition => ({
         problem: messageOf(error),
         isRefusal: error instanceof SupergraphRefusedError,
       }),
     );
+    cancelTimer();
+    timeouts = limit.signal.aborted ? timeouts + 1 : 0;
     // A refusal is final until a subgraph changes. Any other failure may be temporary, so that the next poll composes again.
-    if ('sdl' in result || result.isRefusal) lastComposition = { from, result };
+    if (timeouts > 0)
+      lastComposition = {
+        from,
+        result,
+        expiresAtMs: timers.now() + backoffDelayMs(timeouts, timeoutBackoff),
+      };
+    else if ('sdl' in result || result.isRefusal)
+      lastComposition = { from, result, expiresAtMs: Number.POSITIVE_INFINITY };
     return { ...result, isNew: true };
   }
 }

@@ -153,6 +153,51 @@ describe('the introspection source', () => {
     expect(await source.look()).toEqual([{ sdl: 'a=good' }]);
   });
 
+  test('ends a composition that takes longer than five minutes, and composes the same SDLs again after a while', async () => {
+    const a = await serve('1');
+    const compositionMs = 5 * 60_000;
+    let composed = 0;
+    let hangs = false;
+    const source = await start({ a: a.url }, async (_, signal) => {
+      composed += 1;
+      if (!hangs) return `${composed}`;
+      return await new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+      });
+    });
+    const poll = async () => {
+      source.timers.fire(pollIntervalMs);
+      await source.timers.waitForTimer(compositionMs);
+    };
+    const end = async () => {
+      source.timers.fire(compositionMs);
+      await source.timers.waitForTimer(pollIntervalMs);
+    };
+    await source.timers.waitForTimer(compositionMs);
+    hangs = true;
+    a.sdl = '2';
+    await poll();
+    await end();
+    expect(source.drain()).toEqual([
+      { sdl: '1' },
+      {
+        problem:
+          'the composition of the subgraphs has not ended within 5 minutes. Compose them outside of the gateway (tributary compose), and set supergraph.file or supergraph.url',
+      },
+    ]);
+    expect([await source.look(), composed]).toEqual([[], 2]);
+    // A subgraph that has changed is composed at once.
+    a.sdl = '3';
+    await poll();
+    await end();
+    expect([source.drain(), composed]).toEqual([[], 3]);
+    hangs = false;
+    // After a delay with a random part.
+    let events: unknown[] = [];
+    while (composed === 3) events = await source.look();
+    expect(events).toEqual([{ sdl: '4' }]);
+  });
+
   test('leaves no timer and reports nothing after it is stopped', async () => {
     const a = await serve('1');
     const source = await start({ a: a.url }, join);
