@@ -4,6 +4,7 @@ import { GatewayShutdownError } from './errors.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
 import { createSource } from './supergraph/sources/createSource.ts';
+import { findUnwatchedFileProblem } from './supergraph/sources/fileSource.ts';
 import { keepRunning } from './time/keepRunning.ts';
 import type { HttpServer } from './transport/http/httpServer.ts';
 import type { StartOptions } from './transport/http/serverLifecycle.ts';
@@ -51,7 +52,8 @@ export class Lifecycle {
     });
   }
 
-  /** @throws when the gateway has been started. It may be started again after a failure, such as a port in use.
+  /** @throws when the gateway has been started, and a {ConfigError} for a supergraph file that is neither there nor watched. It may be started again after a failure, such as a port in use.
+   *  @throws {ConfigError} for a file of the supergraph that cannot be read and is not watched.
    *  @throws {GatewayShutdownError} when the gateway is closed before it has started. */
   async start(options: StartOptions = {}): Promise<Partial<GatewayAddresses>> {
     if (this.#isStarted) throw new Error('The gateway has already been started.');
@@ -70,6 +72,7 @@ export class Lifecycle {
     const { context, worker, waitToListenUnready } = this.#options;
     const { config, schemaAccessOf, supergraphs } = context;
     if (options.listen === false) checkCallbackUrl(config);
+    await checkUnwatchedFile(config);
     if (worker !== undefined) {
       // Other workers serve requests meanwhile.
       await supergraphs.start(createSource(config, schemaAccessOf));
@@ -126,6 +129,21 @@ function checkCallbackUrl({ listen, subgraphs }: GatewayConfig): void {
       path: 'listen.publicUrl',
       message: `is empty, the gateway does not listen itself, and ${formatConfigPath(['subgraphs', name, 'subscription', 'protocol'])} is http_callback`,
       expected: "the address of the application's server at which subgraphs reach the gateway",
+    },
+  ]);
+}
+
+/** The gateway would wait for the supergraph without an end.
+ *  @throws {ConfigError} for a file that cannot be read, and is not read again. */
+async function checkUnwatchedFile({ supergraph }: GatewayConfig): Promise<void> {
+  if (!('file' in supergraph)) return;
+  const problem = await findUnwatchedFileProblem(supergraph);
+  if (problem === undefined) return;
+  throw new ConfigError([
+    {
+      path: 'supergraph.file',
+      message: `cannot be used: ${supergraph.file} ${problem}, and supergraph.watch is false`,
+      expected: 'a file with the SDL of a supergraph, or supergraph.watch: true to wait for it',
     },
   ]);
 }

@@ -634,7 +634,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
   const bareConfig = () =>
     write(
       'bare.yaml',
-      "listen: { port: 0, shutdownDelay: 0s }\nadmin: { port: '${ADMIN_PORT:-0}' }\nsupergraph: { file: missing.graphql, watch: false }\ntelemetry: { logLevel: silent }\n",
+      "listen: { port: 0, shutdownDelay: 0s }\nadmin: { port: '${ADMIN_PORT:-0}' }\nsupergraph: { file: missing.graphql }\ntelemetry: { logLevel: silent }\n",
     );
 
   const ask = async (url: string, query: string): Promise<unknown> => {
@@ -818,6 +818,24 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     );
   });
 
+  test.each([
+    [1, 'missing.graphql', 'does not exist'],
+    [2, 'empty.graphql', 'is empty'],
+  ])(
+    'ends with %i workers when the supergraph file %s %s and is not watched',
+    async (workers, name, problem) => {
+      write('empty.graphql', '\n');
+      const once = write(
+        'once.yaml',
+        `listen: { port: 0 }\nadmin: { port: 0 }\nsupergraph: { file: ${name}, watch: false }\nworkers: ${workers}\n`,
+      );
+      const { code, stdout, stderr } = await run(['serve', '--config', once]);
+      const file = join(realpathSync(folder), name);
+      const message = `The configuration is invalid:\n  supergraph.file cannot be used: ${file} ${problem}, and supergraph.watch is false; expected: a file with the SDL of a supergraph, or supergraph.watch: true to wait for it\n`;
+      expect([code, stdout, new Set(stderr.split(/(?=^The )/m))]).toEqual([2, '', new Set([message])]);
+    },
+  );
+
   testWithFullDevice.each([
     [1, 'output'],
     [2, 'log'],
@@ -827,7 +845,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     stdio[descriptor] = full;
     const logging = write(
       'logging.yaml',
-      'listen: { port: 0, shutdownDelay: 0s }\nadmin: { port: 0 }\nsupergraph: { file: missing.graphql, watch: false }\n',
+      'listen: { port: 0, shutdownDelay: 0s }\nadmin: { port: 0 }\nsupergraph: { file: missing.graphql }\n',
     );
     await using gateway = new RunningCommand(['serve', '--config', logging], {}, cli, stdio);
     closeSync(full);

@@ -71,7 +71,9 @@ export const supergraphSection = z
         )
         .optional(),
       watch: flag()
-        .describe(`With \`file\`: reloads the file when it changes. Default: ${defaults.watch}.`)
+        .describe(
+          `With \`file\`: reloads the file when it changes, and waits for one that is missing. With \`false\`, a file that cannot be read at the start ends the gateway. Default: ${defaults.watch}.`,
+        )
         .optional(),
       url: httpUrl()
         .describe(
