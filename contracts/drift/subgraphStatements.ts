@@ -13,7 +13,7 @@ import {
 import { argumentOf, joinsOf, subgraphNamesOf } from '../../gateway/planning/supergraphDocument.ts';
 
 /** What a supergraph says about each subgraph, as statements by coordinate. */
-type SubgraphStatements = ReadonlyMap<string, ReadonlyMap<string, string>>;
+export type SubgraphStatements = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 /** Reads what the join directives of a supergraph say about each subgraph, without addresses, descriptions and order,
  *  and without what belongs to no single subgraph, such as tags. This compares two supergraphs. It cannot compare a

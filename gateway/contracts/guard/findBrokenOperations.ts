@@ -1,8 +1,12 @@
 import { type GraphQLSchema, parse } from 'graphql';
 import type { ConsumerOperation, ContractStore } from '../../../contracts/contractStore.ts';
+import { readSubgraphStatements } from '../../../contracts/drift/subgraphStatements.ts';
 import type { Breakage } from '../../../contracts/evaluation/breakage.ts';
 import { findBreakagesAfterRollout } from '../../../contracts/evaluation/findBreakagesAfterRollout.ts';
-import { waiverCoversBreakage } from '../../../contracts/evaluation/waiverCoversBreakage.ts';
+import {
+  type StatementsOfVersions,
+  waiversCoverBreakage,
+} from '../../../contracts/evaluation/waiverCoversBreakage.ts';
 import type { FileLocation } from '../../../contracts/finding.ts';
 import {
   findRequestProblems,
@@ -68,15 +72,11 @@ export async function findBrokenOperations(query: BrokenOperationQuery): Promise
     lastPlan = planned.catch(() => {});
     return planned;
   };
-  let servedSchema: GraphQLSchema | undefined;
-  const served = (): GraphQLSchema => {
-    servedSchema ??= schemaOfSupergraph(parse(query.next.sdl, { noLocation: true }));
-    return servedSchema;
-  };
+  const supergraphs = new SupergraphPair(query);
   const runWorker = async (): Promise<void> => {
     for (const operation of remaining) {
       await nextTurn();
-      const broken = await checkOperation(operation, query, planOnCurrent, served);
+      const broken = await checkOperation(operation, query, planOnCurrent, supergraphs);
       // A closed planner plans nothing, which says nothing about the operation.
       signal.throwIfAborted();
       if (broken !== undefined) found.set(operation, broken);
@@ -86,13 +86,40 @@ export async function findBrokenOperations(query: BrokenOperationQuery): Promise
   return store.operations.flatMap((operation) => found.get(operation) ?? []);
 }
 
+/** Computes on demand what few checks need of both supergraphs. */
+class SupergraphPair {
+  readonly #next: Supergraph;
+  readonly #current: Supergraph | undefined;
+  #served: GraphQLSchema | undefined;
+  #statements: StatementsOfVersions | undefined;
+
+  constructor({ next, current }: Pick<BrokenOperationQuery, 'next' | 'current'>) {
+    this.#next = next;
+    this.#current = current;
+  }
+
+  served(): GraphQLSchema {
+    this.#served ??= schemaOfSupergraph(parse(this.#next.sdl, { noLocation: true }));
+    return this.#served;
+  }
+
+  statements(): StatementsOfVersions | undefined {
+    if (this.#current === undefined) return undefined;
+    this.#statements ??= {
+      old: readSubgraphStatements(this.#current.sdl),
+      next: readSubgraphStatements(this.#next.sdl),
+    };
+    return this.#statements;
+  }
+}
+
 type PlanOnCurrent = (operation: ConsumerOperation, supergraph: Supergraph) => Promise<PlanResult>;
 
 async function checkOperation(
   operation: ConsumerOperation,
   { next, current, limits, live, store, today }: BrokenOperationQuery,
   planOnCurrent: PlanOnCurrent,
-  served: () => GraphQLSchema,
+  supergraphs: SupergraphPair,
 ): Promise<BrokenOperation | undefined> {
   const after = await planOnSupergraph(operation, next, limits);
   if (current === undefined) {
@@ -100,7 +127,9 @@ async function checkOperation(
   }
   if (findRequestProblems(operation, current.apiSchema, limits).length > 0) return undefined;
   const broken = brokenBy(
-    findBreakagesAfterRollout(operation, after, current.apiSchema, next.apiSchema, served),
+    findBreakagesAfterRollout(operation, after, current.apiSchema, next.apiSchema, () =>
+      supergraphs.served(),
+    ),
   );
   if (after.kind === 'planned') return broken ?? (live && brokenByLiveSubgraphs(live, current, after));
   if (broken === undefined) return undefined;
@@ -139,11 +168,15 @@ async function checkOperation(
     if (reasons.length === 0) return reasons;
     const waivers = store.waivers.filter(({ expires }) => today <= expires);
     if (waivers.length === 0) return reasons;
-    const schemas = { old: current?.apiSchema, next: next.apiSchema };
-    return reasons.filter(({ message, coordinates }) => {
+    const versions = {
+      old: current?.apiSchema,
+      next: next.apiSchema,
+      statements: () => supergraphs.statements(),
+    };
+    return reasons.filter(({ message, coordinates, subgraph }) => {
       const phase = 'after rollout';
-      const breakage: Breakage = { operation, phase, subgraph: undefined, message, coordinates };
-      return !waivers.some((waiver) => waiverCoversBreakage(waiver, breakage, schemas));
+      const breakage: Breakage = { operation, phase, subgraph, message, coordinates };
+      return !waiversCoverBreakage(waivers, breakage, versions);
     });
   }
 
@@ -160,6 +193,8 @@ async function checkOperation(
 }
 
 interface Reason {
+  /** The running subgraph that does not serve the plan; `undefined` for a reason in the supergraph itself. */
+  readonly subgraph?: string | undefined;
   readonly message: string;
   readonly coordinates: readonly string[];
 }

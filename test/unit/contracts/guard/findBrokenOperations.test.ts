@@ -13,8 +13,12 @@ const v1 = 'type Query { shelf(id: ID): Shelf } type Shelf { id: ID! label: Stri
 const loaded: Supergraph[] = [];
 let current: Supergraph;
 
-async function load(sdl: string): Promise<Supergraph> {
-  const composed = await composeOnce([{ name: 'shelves', url: 'http://shelves.test', sdl }]);
+const load = (sdl: string): Promise<Supergraph> => loadSubgraphs({ shelves: sdl });
+
+async function loadSubgraphs(sdls: Readonly<Record<string, string>>): Promise<Supergraph> {
+  const composed = await composeOnce(
+    Object.entries(sdls).map(([name, sdl]) => ({ name, url: `http://${name}.test`, sdl })),
+  );
   if (!('sdl' in composed)) throw new Error(composed.errors.map(({ message }) => message).join('\n'));
   const supergraph = await loadSupergraphInProcess(composed.sdl);
   loaded.push(supergraph);
@@ -51,11 +55,13 @@ async function broken(
     first = false,
     from = current,
     limits = defaultGatewaySettings.limits,
+    live,
   }: {
     waivers?: readonly Waiver[];
     first?: boolean;
     from?: Supergraph;
     limits?: OperationLimits;
+    live?: Parameters<typeof findBrokenOperations>[0]['live'];
   } = {},
 ): Promise<readonly string[]> {
   const found = await findBrokenOperations({
@@ -63,6 +69,7 @@ async function broken(
     next,
     current: first ? undefined : from,
     limits,
+    live,
     today: '2027-01-31',
     concurrency: 2,
     signal: new AbortController().signal,
@@ -170,6 +177,78 @@ describe('findBrokenOperations ignores an operation', () => {
       expect(await broken(next, operations, { from, waivers: [covering] })).toEqual([]);
       expect(await broken(next, operations, { from, waivers: [waiver('Query.found')] })).toHaveLength(1);
     });
+  });
+});
+
+describe('findBrokenOperations applies a waiver with a subgraph only', () => {
+  const link =
+    'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@shareable"])';
+  const shelf = (fields: string) => `${link} type Shelf @key(fields: "id") { id: ID! ${fields} }`;
+  const shelves = `${shelf('label: String width: Int')} type Query { shelf(id: ID, floor: Int): Shelf }`;
+  const rooms = shelf('room: String label: String');
+  const shared = (sdl: string): string => sdl.replace('label: String', 'label: String @shareable');
+  const of = (subgraph: string | undefined, coordinate: string, rule: Waiver['rule'] = 'field-removed') => ({
+    ...waiver(coordinate),
+    subgraph,
+    rule,
+  });
+  const without = (sdl: string, part: string): string => sdl.replace(part, '');
+
+  test.each([
+    ['if that subgraph removes the field', [of('shelves', 'Shelf.width')], 0],
+    ['and not if another subgraph removes the field', [of('rooms', 'Shelf.width')], 1],
+    ['and not for an operation, which no finding with a subgraph names', [of('shelves', 'shop/Width')], 1],
+  ])('%s', async (_when, waivers, count) => {
+    const from = await loadSubgraphs({ shelves: shared(shelves), rooms: shared(rooms) });
+    const next = await loadSubgraphs({
+      shelves: without(shared(shelves), 'width: Int'),
+      rooms: shared(rooms),
+    });
+    expect(await broken(next, [width], { from, waivers })).toHaveLength(count);
+  });
+
+  test.each([
+    ['one of both', [of('rooms', 'Shelf.label')], 1],
+    ['each', [of('rooms', 'Shelf.label'), of('shelves', 'Shelf.label')], 0],
+  ])('if every subgraph that stops serving the field has one: %s', async (_which, waivers, count) => {
+    const from = await loadSubgraphs({ shelves: shared(shelves), rooms: shared(rooms) });
+    const next = await loadSubgraphs({
+      shelves: without(shelves, 'label: String'),
+      rooms: without(rooms, 'label: String'),
+    });
+    expect(await broken(next, [label], { from, waivers })).toHaveLength(count);
+  });
+
+  test.each([
+    ['shelves', 0],
+    ['rooms', 1],
+  ])('if that subgraph has the field whose argument changes: %s', async (subgraph, count) => {
+    const from = await loadSubgraphs({ shelves: shared(shelves), rooms: shared(rooms) });
+    const next = await loadSubgraphs({
+      shelves: without(shared(shelves), ', floor: Int'),
+      rooms: shared(rooms),
+    });
+    const onFloor = operation('OnFloor', 'query OnFloor { shelf(floor: 1) { id } }');
+    const waivers = [of(subgraph, 'Query.shelf(floor:)', 'argument-removed')];
+    expect(await broken(next, [onFloor], { from, waivers })).toHaveLength(count);
+  });
+
+  test('if the running subgraph that fails is that one', async () => {
+    const next = await load(v1);
+    const problem = { subgraph: 'shelves', message: 'no width', coordinates: ['Shelf.width'] };
+    const live = {
+      problemsOf: async (role: 'next' | 'current') => [role === 'next' ? [problem] : []],
+    };
+    const counts = ['shelves', 'rooms', undefined].map(async (subgraph) => {
+      const waivers = [of(subgraph, 'Shelf.width', 'field-added')];
+      return (await broken(next, [width], { waivers, live })).length;
+    });
+    expect(await Promise.all(counts)).toEqual([0, 1, 0]);
+  });
+
+  test('as far as is known: every subgraph of the first supergraph can have made the change', async () => {
+    const waivers = [of('rooms', 'Shelf.colour')];
+    expect(await broken(current, [colour], { first: true, waivers })).toEqual([]);
   });
 });
 
