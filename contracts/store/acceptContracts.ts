@@ -1,8 +1,7 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { SubgraphContract } from '../contractStore.ts';
-import { createDirectory } from './createDirectory.ts';
 import { displayPath } from './displayPath.ts';
+import { readIfExists, replaceFiles } from './replaceFiles.ts';
 import { printSchemaFile } from './schemaFile.ts';
 
 interface AcceptContractsOptions {
@@ -16,42 +15,33 @@ interface AcceptContractsOptions {
   readonly overriddenFindings?: string | undefined;
 }
 
-/** Writes contracts into the store and the reason into its `CHANGELOG.md`. Returns the written files, as the user
- *  would write them. Unchanged contracts are not written.
+/** Writes contracts into the store and the reason into its `CHANGELOG.md`: all of it or nothing. Returns the written
+ *  contracts, as the user would write their paths. Unchanged contracts are not written.
  *  @throws {NodeJS.ErrnoException} when a file cannot be written. */
-export async function acceptContracts(options: AcceptContractsOptions): Promise<string[]> {
+export function acceptContracts(options: AcceptContractsOptions): string[] {
   const { directory, contracts, reason, today, overriddenFindings } = options;
-  const written: string[] = [];
+  const texts = new Map<string, string>();
+  const changelogLines: string[] = [];
+  const despite = overriddenFindings === undefined ? '' : ` (forced, despite ${overriddenFindings})`;
   for (const contract of contracts) {
     const path = join(directory, 'schemas', `${contract.name}.graphql`);
     const text = printSchemaFile(contract);
-    if ((await readIfExists(path)) === text) continue;
-    createDirectory(dirname(path));
-    await writeFile(path, text);
-    const despite = overriddenFindings === undefined ? '' : ` (forced, despite ${overriddenFindings})`;
-    await appendToChangelog(
-      directory,
-      `- ${today} ${contract.name}: ${reason.trim().replaceAll(/\s+/g, ' ')}${despite}`,
-    );
-    written.push(displayPath(path));
+    if (readIfExists(path) === text) continue;
+    texts.set(path, text);
+    changelogLines.push(`- ${today} ${contract.name}: ${reason.trim().replaceAll(/\s+/g, ' ')}${despite}\n`);
   }
+  if (texts.size === 0) return [];
+  const written = [...texts.keys()].map((path) => displayPath(path));
+  const changelog = join(directory, 'CHANGELOG.md');
+  replaceFiles(texts.set(changelog, `${startOfChangelog(changelog)}${changelogLines.join('')}`));
   return written;
 }
 
 const changelogHeading = '# What was accepted into these contracts, and why\n\n';
 
-async function appendToChangelog(directory: string, line: string): Promise<void> {
-  const path = join(directory, 'CHANGELOG.md');
-  const before = await readIfExists(path);
-  const lineEnd = before === undefined || before.endsWith('\n') ? '' : '\n';
-  await appendFile(path, `${before === undefined ? changelogHeading : lineEnd}${line}\n`);
-}
-
-async function readIfExists(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+/** What the changelog contains, with an end of line. */
+function startOfChangelog(path: string): string {
+  const before = readIfExists(path);
+  if (before === undefined) return changelogHeading;
+  return before.endsWith('\n') ? before : `${before}\n`;
 }

@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { SubgraphContract } from '../contractStore.ts';
-import { createDirectory } from './createDirectory.ts';
 import { displayPath } from './displayPath.ts';
+import { replaceFiles } from './replaceFiles.ts';
 import { printSchemaFile } from './schemaFile.ts';
 
 interface InitStoreOptions {
@@ -21,11 +20,7 @@ type InitStoreOutcome =
 
 /** Creates a store from the schemas of subgraphs.
  *  @throws {NodeJS.ErrnoException} when a file cannot be written. */
-export async function initStore({
-  directory,
-  contracts,
-  force,
-}: InitStoreOptions): Promise<InitStoreOutcome> {
+export function initStore({ directory, contracts, force }: InitStoreOptions): InitStoreOutcome {
   const schemas = new Map(
     Array.from(contracts, (contract) => [
       join(directory, 'schemas', `${contract.name}.graphql`),
@@ -38,10 +33,7 @@ export async function initStore({
   const existing = [...schemas.keys(), ...templates.keys()].filter((path) => existsSync(path));
   if (existing.length > 0 && !force) return { existing: existing.map((path) => displayPath(path)) };
   const files = [...schemas, ...[...templates].filter(([path]) => !existing.includes(path))];
-  for (const [path, text] of files) {
-    createDirectory(dirname(path));
-    await writeFile(path, text);
-  }
+  replaceFiles(new Map(files));
   return { written: files.map(([path]) => displayPath(path)) };
 }
 

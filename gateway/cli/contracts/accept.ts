@@ -43,7 +43,7 @@ export async function contractsAccept(options: ContractsAcceptOptions): Promise<
   }
   const overriddenFindings = checkExitCode === exitCode.success ? undefined : describeCounts(report);
   const contracts = candidates.contracts.values();
-  const written = await rethrowFileErrors(
+  const written = await rethrowFileErrors(async () =>
     acceptContracts({ directory, contracts, reason, today, overriddenFindings }),
   );
   for (const file of written) console.log(`Accepted: ${file}`);

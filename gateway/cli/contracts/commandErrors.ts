@@ -50,9 +50,9 @@ export function describeProblems(outcome: string, problems: readonly Finding[]):
 }
 
 /** File system errors are for the user to solve. */
-export async function rethrowFileErrors<Result>(writing: Promise<Result>): Promise<Result> {
+export async function rethrowFileErrors<Result>(write: () => Promise<Result>): Promise<Result> {
   try {
-    return await writing;
+    return await write();
   } catch (cause) {
     if (!(cause instanceof Error) || !('syscall' in cause)) throw cause;
     throw new CommandError(exitCode.usageError, `The contract store cannot be written: ${cause.message}`, {

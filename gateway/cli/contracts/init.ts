@@ -28,7 +28,9 @@ export async function contractsInit(options: ContractsInitOptions): Promise<void
   if (problems.length > 0) throw describeProblems('Nothing was written', problems);
   const kept = force ? (await readContractStore(directory)).schemas : new Map();
   await rejectUncomposable(new Map([...kept, ...contracts]));
-  const outcome = await rethrowFileErrors(initStore({ directory, contracts: contracts.values(), force }));
+  const outcome = await rethrowFileErrors(async () =>
+    initStore({ directory, contracts: contracts.values(), force }),
+  );
   if ('existing' in outcome) {
     throw new CommandError(
       exitCode.usageError,

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { acceptContracts } from '../../../../contracts/store/acceptContracts.ts';
 import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
@@ -13,9 +13,9 @@ const contract = {
 const options = { contracts: [contract], reason: 'The app needs it.', today: '2026-11-25' };
 
 describe('acceptContracts', () => {
-  test('writes the schema with its URL, and the reason into the changelog', async () => {
+  test('writes the schema with its URL, and the reason into the changelog', () => {
     using disk = new TemporaryContractStore();
-    const written = await acceptContracts({ ...options, directory: disk.directory });
+    const written = acceptContracts({ ...options, directory: disk.directory });
     expect(written).toEqual([disk.path('contracts/schemas/products.graphql')]);
     expect(readFileSync(disk.path('contracts/schemas/products.graphql'), 'utf8')).toBe(
       '# @url https://products.test/graphql\n# about it\ntype Query { a: Int }\n',
@@ -25,9 +25,9 @@ describe('acceptContracts', () => {
     );
   });
 
-  test('adds one changelog line per contract, with the overridden findings', async () => {
+  test('adds one changelog line per contract, with the overridden findings', () => {
     using disk = new TemporaryContractStore({ 'contracts/CHANGELOG.md': 'Ours' });
-    await acceptContracts({
+    acceptContracts({
       directory: disk.directory,
       contracts: [contract, { ...contract, name: 'reviews', url: 'http://reviews.invalid/' }],
       reason: ' The app\n needs it. ',
@@ -47,10 +47,18 @@ describe('acceptContracts', () => {
     );
   });
 
-  test('does not write unchanged contracts', async () => {
+  test('writes nothing when one of the files cannot be written', () => {
+    using disk = new TemporaryContractStore({ 'contracts/schemas/reviews.graphql/file': '' });
+    const contracts = [contract, { ...contract, name: 'reviews' }];
+    expect(() => acceptContracts({ ...options, contracts, directory: disk.directory })).toThrow(/EISDIR/);
+    expect(readdirSync(disk.path('contracts/schemas'))).toEqual(['reviews.graphql']);
+    expect(existsSync(disk.path('contracts/CHANGELOG.md'))).toBe(false);
+  });
+
+  test('does not write unchanged contracts', () => {
     using disk = new TemporaryContractStore();
-    await acceptContracts({ ...options, directory: disk.directory });
-    expect(await acceptContracts({ ...options, directory: disk.directory, today: '2027-01-01' })).toEqual([]);
+    acceptContracts({ ...options, directory: disk.directory });
+    expect(acceptContracts({ ...options, directory: disk.directory, today: '2027-01-01' })).toEqual([]);
     expect(readFileSync(disk.path('contracts/CHANGELOG.md'), 'utf8')).not.toContain('2027');
   });
 });

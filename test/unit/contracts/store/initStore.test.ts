@@ -14,7 +14,7 @@ const contracts = ['products', 'reviews'].map((name) => ({
 describe('initStore', () => {
   test('writes a valid store without waivers and environments', async () => {
     using disk = new TemporaryContractStore();
-    const outcome = await initStore({ directory: disk.directory, contracts, force: false });
+    const outcome = initStore({ directory: disk.directory, contracts, force: false });
     expect(outcome).toEqual({
       written: [
         'schemas/products.graphql',
@@ -45,7 +45,7 @@ describe('initStore', () => {
 
   test('writes nothing when a file exists', async () => {
     using disk = new TemporaryContractStore(before);
-    expect(await initStore({ directory: disk.directory, contracts, force: false })).toEqual({
+    expect(initStore({ directory: disk.directory, contracts, force: false })).toEqual({
       existing: Object.keys(before).map((path) => disk.path(path)),
     });
     const { schemas } = await readContractStore(disk.directory);
@@ -54,7 +54,7 @@ describe('initStore', () => {
 
   test('replaces only schemas with force', async () => {
     using disk = new TemporaryContractStore(before);
-    const outcome = await initStore({ directory: disk.directory, contracts, force: true });
+    const outcome = initStore({ directory: disk.directory, contracts, force: true });
     expect(outcome).not.toHaveProperty('existing');
     const { schemas } = await readContractStore(disk.directory);
     expect([...schemas.values()].map(({ sdl }) => sdl)).toEqual(

@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { replaceFiles } from '../../../../contracts/store/replaceFiles.ts';
+import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
+
+describe('replaceFiles', () => {
+  test('changes nothing when one of the files cannot be replaced', () => {
+    using disk = new TemporaryContractStore({ 'contracts/a.graphql': 'old' });
+    mkdirSync(disk.path('contracts/c.graphql'));
+    const texts = ['a', 'b', 'c'].map((name) => [disk.path(`contracts/${name}.graphql`), 'new'] as const);
+    expect(() => replaceFiles(new Map(texts))).toThrow(/EISDIR/);
+    expect(readFileSync(disk.path('contracts/a.graphql'), 'utf8')).toBe('old');
+    expect(readdirSync(disk.path('contracts'))).toEqual(['a.graphql', 'c.graphql']);
+  });
+
+  test('writes through a symbolic link', () => {
+    using disk = new TemporaryContractStore({ 'shared.graphql': 'old', 'contracts/b.graphql': '' });
+    const link = disk.path('contracts/a.graphql');
+    symlinkSync(disk.path('shared.graphql'), link);
+    replaceFiles(new Map([[link, 'new']]));
+    expect(readFileSync(disk.path('shared.graphql'), 'utf8')).toBe('new');
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  });
+
+  test('writes every file although the process gets a stop signal after the first one', async () => {
+    using disk = new TemporaryContractStore({ 'contracts/a.graphql': 'old' });
+    const paths = ['a', 'b', 'c'].map((name) => disk.path(`contracts/${name}.graphql`));
+    const module = new URL('../../../../contracts/store/replaceFiles.ts', import.meta.url).href;
+    // The module takes its functions from node:fs, where a rename now also sends the signal.
+    const script = `
+      import fs from 'node:fs';
+      import { syncBuiltinESMExports } from 'node:module';
+      const { renameSync } = fs;
+      fs.renameSync = (from, to) => {
+        renameSync(from, to);
+        process.kill(process.pid, 'SIGTERM');
+      };
+      syncBuiltinESMExports();
+      const { replaceFiles } = await import(${JSON.stringify(module)});
+      replaceFiles(new Map(${JSON.stringify(paths.map((path) => [path, 'new']))}));
+    `;
+    const { NODE_OPTIONS: _, ...env } = process.env;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+      env,
+      stdio: 'inherit',
+    });
+    expect(await once(child, 'exit')).toEqual([0, null]);
+    expect(paths.map((path) => readFileSync(path, 'utf8'))).toEqual(['new', 'new', 'new']);
+  });
+});
