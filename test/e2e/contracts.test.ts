@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, symlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
+import { parse } from 'graphql';
+import { RecordingDirectory } from '../../gateway/contracts/recording/recordingDirectory.ts';
+import { canonicalizeOperation } from '../../gateway/operation/canonicalizeOperation.ts';
 import { type CommandOutcome, runCommandInProcess } from '../harness/commandInProcess.ts';
 import { json, reset, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { TemporaryContractStore } from '../harness/temporaryContractStore.ts';
@@ -672,7 +675,15 @@ describe('contracts accept', () => {
   });
 
   test.each([
-    [['--reason', 'why'], "error: required option '--subgraph <candidate>' not specified"],
+    [['--reason', 'why'], 'Expected either --subgraph NAME=FILE, for a schema, or --operations PATH'],
+    [
+      ['--subgraph', 'products=a.graphql', '--operations', 'recorded', '--reason', 'why'],
+      'Expected either --subgraph NAME=FILE, for a schema, or --operations PATH',
+    ],
+    [
+      ['--operations', 'recorded', '--reason', 'why', '--force'],
+      'Nothing was accepted:\n  recorded:1:1 recorded does not exist.',
+    ],
     [['--subgraph', 'products=a.graphql'], "error: required option '--reason <text>' not specified"],
     [['--subgraph', 'products=a.graphql', '--reason', ' '], '--reason is empty'],
     [
@@ -683,6 +694,79 @@ describe('contracts accept', () => {
     using disk = new TemporaryContractStore(store);
     const { code, stderr } = await contracts(disk.root, 'accept', ...args);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+  });
+});
+
+describe('contracts accept --operations', () => {
+  async function record(
+    disk: TemporaryContractStore,
+    sent: readonly (readonly [client: string, version: string, operation: string])[],
+  ): Promise<void> {
+    const limits = { maxOperations: 100, maxClients: 10, maxSize: 100_000 };
+    const recording = new RecordingDirectory(disk.path('recorded'), limits, () => '2027-01-31');
+    for (const [client, version, operation] of sent) {
+      await recording.add({ operation: canonicalizeOperation(parse(operation), undefined), client, version });
+    }
+  }
+  const accept = ({ root: cwd }: TemporaryContractStore, ...args: readonly string[]) =>
+    contracts(cwd, 'accept', '--operations', 'recorded', '--reason', 'sent by clients', ...args);
+  const listOperations = (disk: TemporaryContractStore) =>
+    readdirSync(disk.path('contracts/operations'), { recursive: true })
+      .map(String)
+      .filter((path) => path.endsWith('.graphql'))
+      .map((path) => path.replaceAll(/[0-9a-f]{12}/g, 'HASH'))
+      .sort();
+
+  test('writes what clients send into the store, where a check finds what breaks it', async () => {
+    using disk = new TemporaryContractStore(store).commit('v1').write({ 'unused.graphql': withoutUnused });
+    await record(disk, [
+      ['shop', '1.0', page],
+      ['app', '2.1', '{ product(id: "7") { unused } }'],
+      ['app', '2.1', 'query Names { product(id: "7") { name } }'],
+      ['app', '2.2', 'query Names { product(id: "7") { name unused } }'],
+    ]);
+    const { code, stdout } = await accept(disk);
+    expect([code, stdout.match(/Accepted:.*/g)?.length]).toEqual([0, 3]);
+    expect(listOperations(disk)).toEqual([
+      'app/Anonymous_HASH.graphql',
+      'app/Names.graphql',
+      'app/Names_HASH.graphql',
+      'shop/page.graphql',
+    ]);
+    expect(readFileSync(disk.path('contracts/operations/app/Names.graphql'), 'utf8')).toMatch(
+      /^# client: app\n# version: 2\.\d\n# first seen: 2027-01-31\nquery Names \{\n/,
+    );
+    expect(readFileSync(disk.path('contracts/CHANGELOG.md'), 'utf8')).toMatch(
+      /^- \d{4}-\d\d-\d\d app sends Anonymous_\w{12}, Names, Names_\w{12}: sent by clients$/m,
+    );
+    const broken = await contracts(disk.root, 'check', '--subgraph', 'products=unused.graphql');
+    expect([broken.code, broken.stdout.match(/ app\/\w+/g)?.length]).toEqual([1, 2]);
+    const again = await accept(disk);
+    expect([again.code, again.stdout]).toEqual([0, 'Nothing to accept: the store already has all of it.\n']);
+  });
+
+  test('refuses operations that the contracts do not serve', async () => {
+    using disk = new TemporaryContractStore(store);
+    await record(disk, [['app', '1.0', 'query Colour { product(id: "7") { colour } }']]);
+    const { code, stdout, stderr } = await accept(disk);
+    expect([code, listOperations(disk)]).toEqual([1, ['shop/page.graphql']]);
+    expect(stdout).toContain('breaking  operation-broken  app/Colour\n  at recorded/app/Colour.');
+    expect(stderr).toContain('Nothing was accepted.');
+    expect((await accept(disk, '--force')).code).toBe(0);
+  });
+
+  test('refuses files that are not recorded operations, all at once', async () => {
+    using disk = new TemporaryContractStore(store).write({
+      'recorded/app/a.graphql': 'query A { __typename } query B { __typename }',
+      'recorded/app/b.graphql': 'query A {',
+      'recorded/app/.c.graphql': 'query',
+    });
+    const { code, stderr } = await accept(disk);
+    expect(code).toBe(2);
+    expect(stderr.match(/^ {2}\S+/gm)).toEqual([
+      '  recorded/app/a.graphql:1:1',
+      '  recorded/app/b.graphql:1:10',
+    ]);
   });
 });
 

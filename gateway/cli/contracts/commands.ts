@@ -66,9 +66,14 @@ export function addContractsCommands(program: Command): void {
 
   contracts
     .command('accept')
-    .description('write a candidate schema into the store')
+    .description('write a candidate schema or recorded operations into the store')
     .option(...directoryOption)
-    .requiredOption('--subgraph <candidate>', candidateHelp, collectValues)
+    .option('--subgraph <candidate>', candidateHelp, collectValues)
+    .option(
+      '--operations <path>',
+      'operations that gateways have recorded: the directory, or a part of it; repeatable',
+      collectValues,
+    )
     .requiredOption('--reason <text>', 'the reason, for CHANGELOG.md')
     .option('--force', 'accept even if the check fails')
     .action(async (options) => {
