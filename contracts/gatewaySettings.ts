@@ -27,6 +27,9 @@ export interface GatewaySettings {
   readonly limits: OperationLimits;
   /** `limits.cost` of their configuration: the maximum estimated cost of an operation, 0 for none. */
   readonly cost: GatewayConfig['limits']['cost'];
+  /** `limits.rate.cost` of their configuration: the maximum cost of one client in a window, 0 for none. An operation that
+   *  costs more is never answered. */
+  readonly rateCost: number;
   /** Location of a rule in the configuration file. Undefined when no configuration is known. */
   readonly locate?: ((section: 'cache.rules' | 'enrichment.fields', key: string) => FileLocation) | undefined;
   /** Milliseconds that one fetch takes. Undefined: latencies are not checked. */
@@ -42,4 +45,5 @@ export const defaultGatewaySettings: GatewaySettings = {
   waitsForAll: false,
   limits: operationLimitsOf(defaultConfig),
   cost: defaultConfig.limits.cost,
+  rateCost: defaultConfig.limits.rate.cost,
 };

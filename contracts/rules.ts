@@ -317,7 +317,7 @@ const graphRules = {
     isContractTerm: true,
     needs: 'gateway configuration',
     advice:
-      'Lower its cost with @cost or @listSize, agree with the consumer on a smaller operation, or raise limits.cost.max.',
+      'Lower its cost with @cost or @listSize, agree with the consumer on a smaller operation, or raise the limit.',
   },
   'slo-unmatched': {
     severity: ['dangerous', 'safe'],

@@ -85,7 +85,7 @@ async function readGatewayConfig(path: string, namedAt: FileLocation | undefined
 
 function isUsedPath(path: string): boolean {
   return (
-    /^(cache\.(enabled|rules)|enrichment|planning\.memory|limits\.cost)\b/.test(path) ||
+    /^(cache\.(enabled|rules)|enrichment|planning\.memory|limits\.cost|limits\.rate\.cost)\b/.test(path) ||
     operationLimitNames.some((name) => path === `limits.${name}`)
   );
 }
@@ -101,7 +101,10 @@ function gatewaySettingsFrom(options: unknown, yaml: YamlFile): GatewaySettings 
     cache: { enabled, rules },
     enrichment: sections.enrichment,
     planning: { memory },
-    limits: Object.fromEntries([...operationLimitNames, 'cost'].map((name) => [name, limits[name]])),
+    limits: {
+      ...Object.fromEntries([...operationLimitNames, 'cost'].map((name) => [name, limits[name]])),
+      rate: { cost: sectionOf(limits.rate).cost },
+    },
   });
   const { cache, enrichment, planning } = parsed;
   return {
@@ -109,6 +112,7 @@ function gatewaySettingsFrom(options: unknown, yaml: YamlFile): GatewaySettings 
     enrichments: { fields: enrichment.fields, budget: enrichment.budget },
     limits: operationLimitsOf(parsed),
     cost: parsed.limits.cost,
+    rateCost: parsed.limits.rate.cost,
     waitsForAll: enrichment.mode === 'never' || enrichment.shadow,
     ...(memory === undefined ? {} : { planningMemory: planning.memory }),
     locate: (section, key) => yaml.locationAtPath([...section.split('.'), key]),

@@ -208,7 +208,13 @@ describe('a cost limit', () => {
   const cost = { max: 50, listSize: 10 };
   const costly = shop('@listSize(assumedSize: 60, requireOneSlicingArgument: false)');
 
-  test.each<[string, { query?: string; now?: string; before?: string; max?: number }, readonly string[]]>([
+  test.each<
+    [
+      string,
+      { query?: string; now?: string; before?: string; max?: number; rateCost?: number },
+      readonly string[],
+    ]
+  >([
     ['is exceeded by a change', { now: costly, before: shop('') }, ['breaking cost-limit shop/Page']],
     ['is exceeded without a baseline', { now: costly }, ['breaking cost-limit shop/Page']],
     [
@@ -241,15 +247,41 @@ describe('a cost limit', () => {
       },
       [],
     ],
+    [
+      'needs a slicing argument which an operation does not pass',
+      { now: shop('@listSize(slicingArguments: ["first"])'), before: shop(''), max: 5_000 },
+      ['breaking cost-limit shop/Page'],
+    ],
+    [
+      'needs a slicing argument which may be a variable',
+      {
+        query: 'query Page($first: Int, $last: Int) { shelves(first: $first, last: $last) { id } }',
+        now: shop('@listSize(slicingArguments: ["first", "last"])').replace('label: String', 'last: Int'),
+        max: 5_000,
+      },
+      [],
+    ],
+    [
+      'is that of a client in a window, and less than one operation costs',
+      { now: costly, before: shop(''), max: 0, rateCost: 59 },
+      ['breaking cost-limit shop/Page'],
+    ],
+    ['is that of a client in a window, and allows one operation', { now: costly, max: 0, rateCost: 60 }, []],
   ])(
     'that %s',
-    async (_, { query = 'query Page { shelves { id } }', now = '', before, max = 50 }, expected) => {
+    async (_, {
+      query = 'query Page { shelves { id } }',
+      now = '',
+      before,
+      max = 50,
+      rateCost = 0,
+    }, expected) => {
       const findings = await evaluate({
         query,
         slo: {},
         now: [now],
         ...(before === undefined ? {} : { before: [before] }),
-        gatewaySettings: { cost: { ...cost, max } },
+        gatewaySettings: { cost: { ...cost, max }, rateCost },
       });
       expect(findings).toEqual(expected);
     },

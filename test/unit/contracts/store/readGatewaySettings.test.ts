@@ -85,6 +85,7 @@ describe('readGatewaySettings', () => {
       max: 50,
       listSize: 10,
     });
+    expect((await withLimits('{ rate: { cost: 700, window: 1h } }')).gatewaySettings.rateCost).toBe(700);
     expect((await withLimits(`{ cost: { max: "\${NOBODY_SETS_THIS}" } }`)).reported).toEqual([
       ['gateway-config-invalid', expect.stringContaining('limits.cost.max'), expect.anything()],
     ]);
