@@ -9,6 +9,7 @@ import type { RequestContext } from '../../gateway/execution/requestContext.ts';
 import { SubgraphFetchSender } from '../../gateway/execution/subgraphFetchSender.ts';
 import type { Authorizer } from '../../gateway/operation/authorization/authorizer.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
+import type { OverrideDecision } from '../../gateway/operation/overrideDecision.ts';
 import type { PreparedOperation } from '../../gateway/operation/preparedOperation.ts';
 import { Preparer } from '../../gateway/operation/preparer.ts';
 import { Pipeline } from '../../gateway/pipeline.ts';
@@ -33,6 +34,10 @@ interface LocalPipelineOptions {
   readonly sdl: string;
   /** The API schema, with the definition of `@defer`. */
   readonly apiSchema: GraphQLSchema;
+  /** Labels of progressive `@override`s. Default: none. */
+  readonly overrides?: Supergraph['overrides'];
+  /** Whether a label is active for a new request. Default: no label is. */
+  readonly isOverridden?: OverrideDecision;
   /** Executable schemas by subgraph. */
   readonly subgraphs: ReadonlyMap<string, GraphQLSchema>;
   /** The deadline of each request in milliseconds. Default: none. */
@@ -90,6 +95,8 @@ export function createLocalPipeline({
   sdl,
   apiSchema,
   subgraphs,
+  overrides = new Map(),
+  isOverridden = () => false,
   deadlineMs = () => Number.POSITIVE_INFINITY,
   createHeaders = () => () => noForwardedHeaders,
   wrapFetches = (subgraphFetches) => subgraphFetches,
@@ -110,7 +117,7 @@ export function createLocalPipeline({
     id: 'local',
     sdl,
     apiSchema,
-    overrides: new Map(),
+    overrides,
     subgraphs: new Map([...subgraphs.keys()].map((name) => [name, { name, url: `http://${name}.test` }])),
     planner,
     names: readSupergraphNames(document),
@@ -148,6 +155,7 @@ export function createLocalPipeline({
           tokenOwner: headers.get('authorization'),
           deadline: performance.now() + deadlineMs(),
           headersFor: createHeaders(),
+          isOverridden,
         }),
       restart: (context) => ({ ...context, deadline: performance.now() + deadlineMs() }),
     },

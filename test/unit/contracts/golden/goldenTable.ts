@@ -794,6 +794,22 @@ export const goldenTable: readonly GoldenRow[] = [
     ],
   },
   {
+    name: 'a used field is overridden for a share of the requests',
+    edits: [
+      replace(
+        'reviews',
+        '  reviewCount: Int!\n}\n\ntype Review @key',
+        '  reviewCount: Int!\n  score: Float @override(from: "films", label: "percent(5)")\n}\n\ntype Review @key',
+      ),
+    ],
+    findings: [
+      safe('field-added', 'reviews', 'Film.score', ['web/FilmList'], 'subgraph first'),
+      safe('override-added', 'reviews', 'Film.score', ['web/FilmList'], 'subgraph first'),
+      safe('composition-hint', 'films', 'Film.score'),
+      dangerous('plan-cost', undefined, 'web/FilmList', ['web/FilmList']),
+    ],
+  },
+  {
     name: 'an unused field is overridden',
     edits: [
       replace('tickets', '"@requires", ', '"@requires", "@override", '),
@@ -829,6 +845,36 @@ export const goldenTable: readonly GoldenRow[] = [
       safe('override-label-added', 'reviews', 'Film.ageRating'),
       safe('composition-hint', 'films', 'Film.ageRating'),
     ],
+  },
+  {
+    name: 'an @override loses its label',
+    before: [
+      replace('reviews', '@override(from: "films")', '@override(from: "films", label: "percent(50)")'),
+    ],
+    edits: [replace('reviews', ', label: "percent(50)"', '')],
+    findings: [
+      safe('override-label-removed', 'reviews', 'Film.ageRating'),
+      safe('composition-hint', 'films', 'Film.ageRating'),
+    ],
+  },
+  {
+    name: 'a field is removed that another subgraph overrides for a share of the requests',
+    before: [
+      replace('reviews', '@override(from: "films")', '@override(from: "films", label: "percent(50)")'),
+    ],
+    edits: [replace('films', '  ageRating: String\n', '')],
+    findings: [
+      dangerous('field-removed', 'films', 'Film.ageRating', ['web/FilmPage'], 'gateway first'),
+      safe('composition-hint', 'reviews', 'Film.ageRating'),
+    ],
+  },
+  {
+    name: 'a field is removed that overrides another for a share of the requests',
+    before: [
+      replace('reviews', '@override(from: "films")', '@override(from: "films", label: "percent(50)")'),
+    ],
+    edits: [replace('reviews', '  ageRating: String @override(from: "films", label: "percent(50)")\n', '')],
+    findings: [dangerous('field-removed', 'reviews', 'Film.ageRating', ['web/FilmPage'], 'gateway first')],
   },
   {
     name: 'an @override loses its from',

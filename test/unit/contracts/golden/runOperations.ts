@@ -15,6 +15,8 @@ import {
 } from 'graphql';
 import type { ConsumerOperation } from '../../../../contracts/contractStore.ts';
 import { messageOf } from '../../../../gateway/errors.ts';
+import { listOverrideSets } from '../../../../gateway/operation/overrideDecision.ts';
+import { relevantOverrides } from '../../../../gateway/operation/relevantOverrides.ts';
 import type { Planner } from '../../../../gateway/planning/planner.ts';
 import type { SourceEvent } from '../../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { SubscriptionManager } from '../../../../gateway/subscriptions/subscriptionManager.ts';
@@ -84,8 +86,8 @@ function cachePlans(planner: Planner): Planner {
   };
 }
 
-/** Runs every operation, with all variables that a client may send, on both gateways and both versions of the
- *  subgraphs. */
+/** Runs every operation, with all variables that a client may send and all sets of `@override` labels that may be active,
+ *  on both gateways and both versions of the subgraphs. */
 export async function runOperations(
   old: LoadedContracts,
   next: Contracts,
@@ -176,8 +178,8 @@ interface RunOptions {
 
 interface Outcome {
   readonly breakage: string | undefined;
-  /** Data by variables, from subgraphs without nulls. */
-  readonly data: readonly unknown[];
+  /** Data by variables, from subgraphs without nulls: once for each set of `@override` labels with data of its own. */
+  readonly data: readonly (readonly unknown[])[];
 }
 
 /** Runs with subgraphs without nulls; with subgraphs that return null where another version may not; and with
@@ -236,24 +238,36 @@ async function runMocked(
     idleTimeoutMs: 0,
     timers: systemTimers,
   });
-  const pipeline = createLocalPipeline({ ...gateway.supergraph, subgraphs: schemas, subscriptions });
+  let activeLabels: readonly string[] = [];
+  const pipeline = createLocalPipeline({
+    ...gateway.supergraph,
+    subgraphs: schemas,
+    subscriptions,
+    isOverridden: (label) => activeLabels.includes(label),
+  });
   const outcomes = new Map<string, Outcome>();
   const { apiSchema } = client.supergraph;
   for (const operation of operations) {
     const { document } = operation;
     let breakage: string | undefined;
-    const data: unknown[] = [];
-    for (const variables of clientVariables(apiSchema, document)) {
-      violations.length = 0;
-      const answer = await executeFirst(pipeline, print(document), variables);
-      data.push(answer.data);
-      if (answer.errors !== undefined) breakage ??= JSON.stringify(answer.errors);
-      if (violations.length > 0) breakage ??= violations.join('; ');
-      // These subgraphs have a value for everything, so the gateway refused one.
-      if (mocks.nulls.size === 0 && hasNull(answer.data)) breakage ??= 'a value is lost';
-      if (!matchesClientSchema(apiSchema, document, answer.data)) {
-        breakage ??= `not what the client expects: ${JSON.stringify(answer.data)}`;
+    const data: (readonly unknown[])[] = [];
+    const labels = relevantOverrides(gateway.supergraph, document, undefined);
+    for (const overrides of listOverrideSets(labels)) {
+      activeLabels = overrides;
+      const received: unknown[] = [];
+      for (const variables of clientVariables(apiSchema, document)) {
+        violations.length = 0;
+        const answer = await executeFirst(pipeline, print(document), variables);
+        received.push(answer.data);
+        if (answer.errors !== undefined) breakage ??= JSON.stringify(answer.errors);
+        if (violations.length > 0) breakage ??= violations.join('; ');
+        // These subgraphs have a value for everything, so the gateway refused one.
+        if (mocks.nulls.size === 0 && hasNull(answer.data)) breakage ??= 'a value is lost';
+        if (!matchesClientSchema(apiSchema, document, answer.data)) {
+          breakage ??= `not what the client expects: ${JSON.stringify(answer.data)}`;
+        }
       }
+      if (!data.some((other) => isDeepStrictEqual(other, received))) data.push(received);
     }
     outcomes.set(nameOf(operation), { breakage, data });
   }
