@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { GatewayError } from '../errors.ts';
+import { appendChunk } from '../memory/appendChunk.ts';
 import { BufferedResponse, type BufferedResponseHead, largeBodyBytes } from './bufferedResponse.ts';
 import {
   InvalidResponseError,
@@ -177,7 +178,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     } else if (this.#chunks === undefined) {
       this.#chunks = [chunk];
     } else {
-      this.#chunks.push(chunk);
+      appendChunk(this.#chunks, chunk, this.receivedBytes);
     }
   }
 

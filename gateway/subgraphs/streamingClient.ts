@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { GatewayError } from '../errors.ts';
+import { appendChunk } from '../memory/appendChunk.ts';
 import { InvalidResponseError, invalidResponseError, statusError, transportError } from './callErrors.ts';
 import { decompress } from './decompress.ts';
 import { signatureOf } from './requestSignature.ts';
@@ -166,7 +167,7 @@ class StreamingExchange implements StreamingCall, Dispatcher.DispatchHandler {
     this.#size += chunk.length;
     if (this.#size > this.#bodyReading.maxBytes)
       this.#failInvalid(bodyTooLargeError(this.#bodyReading.maxBytes));
-    else this.#chunks.push(chunk);
+    else appendChunk(this.#chunks, chunk, this.#size);
   }
 
   onResponseEnd(): void {

@@ -115,6 +115,16 @@ describe('a request over HTTP/1.1 is refused, and its connection closed, with', 
   });
 });
 
+test('a body that arrives in thousands of single bytes is executed', async () => {
+  const executed = plain.receivedOperations.length;
+  const body = `${operation.slice(0, -1)}${' '.repeat(3_000)}}`;
+  await using connection = await RawConnection.open(plain.url);
+  const chunks = Array.from(body, (byte) => `1\r\n${byte}\r\n`).join('');
+  connection.socket.write(`${head}transfer-encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`);
+  expect((await connection.readResponse()).status).toBe(200);
+  expect(plain.receivedOperations.length).toBe(executed + 1);
+});
+
 test('the handshake of a WebSocket with two authorizations is refused', async () => {
   await expectRefusal(
     'GET /graphql HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nauthorization: a\r\nauthorization: b\r\n\r\n',

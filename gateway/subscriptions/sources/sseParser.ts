@@ -1,3 +1,4 @@
+import { appendChunk } from '../../memory/appendChunk.ts';
 import type { InvalidResponseError } from '../../subgraphs/callErrors.ts';
 import { ByteQueue } from './byteQueue.ts';
 import { eventTooLargeProblem } from './readEvent.ts';
@@ -111,8 +112,8 @@ export class SseParser {
 
   #addData(value: Buffer): void {
     if (this.#data.length > 0) this.#data.push(lineSeparator);
-    this.#data.push(value);
     this.#dataBytes += value.length + 1;
+    appendChunk(this.#data, value, this.#dataBytes);
     if (this.#dataBytes > this.#maxEventBytes + 1) this.#fail();
   }
 

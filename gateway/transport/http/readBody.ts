@@ -9,6 +9,7 @@ import {
   createZstdDecompress,
 } from 'node:zlib';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import { appendChunk } from '../../memory/appendChunk.ts';
 import { findJsonProblem } from './findJsonProblem.ts';
 import { parseMediaRange } from './mediaType.ts';
 
@@ -88,7 +89,7 @@ export function readBody(
       size += chunk.length;
       const problem = checkChunk?.(chunk);
       const error = isDeclaredTooLarge || size > maxBytes ? tooLargeError(maxBytes, limit) : problem;
-      if (error === undefined) chunks.push(chunk);
+      if (error === undefined) appendChunk(chunks, chunk, size);
       else fail(error);
     };
     const finish = (): void => {

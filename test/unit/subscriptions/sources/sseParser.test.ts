@@ -89,6 +89,10 @@ describe('limits', () => {
     expect(parse(['data:xxxxx\n'.repeat(4)], 20)).toEqual([problem]));
   test('rejects many empty data lines over the limit', () =>
     expect(parse(['data\n'.repeat(22)], 20)).toEqual([problem]));
+  test('joins the data of very many lines', () =>
+    expect(parse([`${'data:a\n'.repeat(5_000)}\n`], 10_000)).toEqual([
+      `|${Array(5_000).fill('a').join('\n')}`,
+    ]));
   test('rejects a line without an end at the limit', () =>
     expect(parse(Array(12).fill('x'.repeat(100)), 20)).toEqual([problem]));
   test('reports nothing after a problem', () =>
