@@ -77,7 +77,9 @@ export function compileCost(options: CompileCostOptions): EstimateCost {
   const total = sum([operation.operation === 'mutation' ? mutationCost : 0, fields]);
   const defaults = defaultsOf(operation);
   return (variables) => {
-    const run: CostRun = { variables: { ...defaults, ...variables }, unslicedField: undefined };
+    // No prototype: an absent variable can be named `toString`.
+    const values: CostRun['variables'] = Object.assign(Object.create(null), defaults, variables);
+    const run: CostRun = { variables: values, unslicedField: undefined };
     const cost = Math.min(Math.max(0, Math.ceil(evaluate(total, run))), Number.MAX_SAFE_INTEGER);
     return { cost, unslicedField: run.unslicedField };
   };

@@ -120,6 +120,11 @@ describe('the estimated cost of an operation', () => {
     expect(estimate('query($p: Page) { paged(page: $p) { id } }').cost).toBe(50);
   });
 
+  test('has the default of a slicing argument whose variable is absent and named like a member of every object', () => {
+    for (const name of ['constructor', 'toString', '__proto__'])
+      expect(costOf(`query($${name}: Int) { latest(first: $${name}) { id } }`)).toBe(7);
+  });
+
   test('uses the largest of several slicing arguments where several are allowed', () => {
     expect(costOf('{ any(first: 2, last: 5) { id } }')).toBe(5);
     expect(costOf('{ any { id } }')).toBe(10);
