@@ -234,6 +234,8 @@ export class SharedSocket {
     }
     switch (message.type) {
       case MessageType.Ping:
+        // A subgraph that sends pings and reads nothing would fill the memory with pongs.
+        if ((this.#socket?.bufferedAmount ?? 0) > this.#options.endpoint.maxEventBytes) return;
         this.#send({ type: MessageType.Pong, ...(message.payload ? { payload: message.payload } : {}) });
         return;
       case MessageType.Pong:

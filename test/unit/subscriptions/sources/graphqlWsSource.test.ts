@@ -663,6 +663,27 @@ describe('missing heartbeats', () => {
   });
 });
 
+test('pings are not answered while a subgraph does not read the answers, and the subscription continues', async () => {
+  await using upstream = await startScriptedWebSocketUpstream();
+  await using at = sourceOf(upstream.url, { maxEventBytes: 1_000_000 });
+  const server = await established(at, upstream);
+  const payload = { text: 'x'.repeat(1_000_000) };
+  const sent = 60;
+  server.socket.pause();
+  for (let index = 0; index < sent; index++) server.send({ type: 'ping', payload });
+  server.send(next(1));
+  await server.receiver.waitForLog(1);
+  server.socket.resume();
+  server.send({ type: 'ping', payload: {} });
+  server.send(next(2));
+  expect(await server.receiver.waitForLog(2)).toEqual(['{"tick":1}', '{"tick":2}']);
+  server.cancel();
+  await server.closeCode;
+  const pongs = server.messages.filter(({ type }) => type === 'pong');
+  // What the sockets of the system hold differs between machines.
+  expect(pongs.length).toBeLessThan(sent / 2);
+});
+
 describe('protocol violations', () => {
   test.each([
     ['no JSON', '{"type":"next"'],
