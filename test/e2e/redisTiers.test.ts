@@ -5,6 +5,7 @@ import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
 import type { GatewayOptions } from '../../gateway/config/schema.ts';
+import type { Timers } from '../../gateway/time/timers.ts';
 import {
   connectRedis,
   type DedicatedRedisServer,
@@ -92,6 +93,11 @@ test('an invalidation drops the copies of other replicas', async () => {
   await there.waitForWrites();
   expect(await valuesOf(there.store, '1')).toEqual([undefined]);
   expect(await valuesOf(here.store, '1')).toEqual([undefined]);
+  // A replica does not receive its own invalidations.
+  const isHeard = here.invalidations.waitForNext();
+  await there.store.deleteByTags(['b']);
+  await isHeard;
+  expect([here.invalidations.count, there.invalidations.count]).toEqual([1, 1]);
 });
 
 test('copies are dropped when invalidations may have been missed', async () => {
@@ -132,6 +138,59 @@ test('invalidations during a lost subscription are read later, even if Redis los
   await using late = await openTieredStore(config, clock.now);
   expect(await valuesOf(late.store, 'key')).toEqual([undefined]);
   expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
+});
+
+test('invalidations are read from the log if the subscription returns before the connection for commands', async () => {
+  const keyPrefix = randomUUID();
+  // The subscription connects again at once. Its delay is one of at most 300 ms, like that of the other connection.
+  const config = parseRedisConfig({
+    url: server.url,
+    keyPrefix,
+    timeouts: { ...longRedisTimeouts, heartbeat: '1m' },
+    reconnect: { minDelay: '300ms', maxDelay: '300ms' },
+  });
+  const fixture = createRedisStoreFixture(config, clock.now);
+  const { after, now } = fixture.options.timers;
+  const timers: Timers = { now, after: (ms, run) => after(ms >= 150 && ms <= 300 ? 0 : ms, run) };
+  const store = new TieredStore({ ...fixture.options, timers, maxSize: 1_000_000 });
+  await Promise.all([fixture.readyEvents.waitForCount(1), fixture.heardInvalidations.waitForCount(1)]);
+  store.setMany([entry({ tags: ['a'] })], store.beginRead());
+  await store.awaitWrites();
+  // An invalidation whose message this process has missed, after an eviction of the set of the tag.
+  const keys = new RedisKeys(keyPrefix, 1);
+  await operate('UNLINK', keys.tag(0, 'a'));
+  await operate('ZADD', keys.log, String(store.beginRead().shared + 1), 'a');
+  expect(await valuesOf(store, 'key')).toEqual(['{"name":"Table"}']);
+  const [isReady, isHeard] = [fixture.readyEvents.waitForNext(), fixture.heardInvalidations.waitForNext()];
+  await operate('CLIENT', 'KILL', 'TYPE', 'normal');
+  await operate('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await Promise.all([isReady, isHeard]);
+  expect(await valuesOf(store, 'key')).toEqual([undefined]);
+  await store.close();
+});
+
+test('a replica that cannot subscribe to invalidations stores values that are read after them', async () => {
+  const [user, keyPrefix] = [randomUUID(), randomUUID()];
+  await operate('ACL', 'SETUSER', user, 'on', '>password', '~*', 'resetchannels', '+@all');
+  const url = server.url.replace('redis://', `redis://${user}:password@`);
+  const fixture = createRedisStoreFixture(
+    parseRedisConfig({ url, keyPrefix, timeouts: longRedisTimeouts }),
+    clock.now,
+  );
+  const deaf = new TieredStore({ ...fixture.options, maxSize: 1_000_000 });
+  await Promise.all([fixture.readyEvents.waitForCount(1), waitForProblem(fixture, 'authentication')]);
+  const config = parseRedisConfig({ url: server.url, keyPrefix, timeouts: longRedisTimeouts });
+  await using there = await openTieredStore(config, clock.now);
+  await there.store.deleteByTags(['a']);
+  const storedBy = async (value: string) => {
+    deaf.setMany([entry({ value, tags: ['a'] })], deaf.beginRead());
+    await deaf.awaitWrites();
+    return valuesOf(there.store, 'key');
+  };
+  // For all it knows, the first value was read before the invalidation. The reply to this write has the latest one.
+  expect([await storedBy('1'), await storedBy('2')]).toEqual([[undefined], ['2']]);
+  expect(fixture.heardInvalidations.count).toBe(0);
+  await deaf.close();
 });
 
 test('a stale copy is replaced by a newer entry of another replica', async () => {
