@@ -138,6 +138,38 @@ describe('A wait for a claim holder', () => {
     expect(await found).toMatchObject({ value: '2' });
   });
 
+  test('accepts a stale entry of the same time that was read after a later invalidation', async () => {
+    const config = sharedConfig();
+    await using here = await openRedisStore(config, clock.now);
+    await using there = await openWaiting(config);
+    const staleEntry = (value: string) => entry({ value, freshUntil: 0 });
+    here.store.setMany([staleEntry('1')], here.store.beginRead());
+    await here.waitForWrites();
+    await here.store.claim(['key'], longMs);
+    const found = there.store.awaitClaimHolder('key', longestMs, signal);
+    await there.waits.waitForTimer(4);
+    await here.store.deleteByTags(['other']);
+    here.store.setMany([staleEntry('2')], here.store.beginRead());
+    await here.waitForWrites();
+    there.waits.fire(4);
+    expect(await found).toMatchObject({ value: '2' });
+  });
+
+  test('ends at once if the entry is fresh, or if no process has the claim', async () => {
+    const config = sharedConfig();
+    await using here = await openRedisStore(config, clock.now);
+    await using there = await openWaiting(config);
+    const { store, waits } = there;
+    expect(await store.awaitClaimHolder('key', longestMs, signal)).toBeUndefined();
+    here.store.setMany([entry()], here.store.beginRead());
+    await here.waitForWrites();
+    await here.store.claim(['key'], longMs);
+    expect(await store.awaitClaimHolder('key', longestMs, signal)).toMatchObject({
+      value: '{"name":"Table"}',
+    });
+    expect(waits.pendingMs()).toEqual([]);
+  });
+
   test('copies the entry to memory, also after an invalidation during the wait', async () => {
     const config = sharedConfig();
     await using here = await openRedisStore(config, clock.now);
@@ -175,6 +207,11 @@ test('no process waits for a claim whose release is delayed, and none can claim 
   expect(await there.store.awaitClaimHolder('key', longestMs, signal)).toBeUndefined();
   expect(there.waits.pendingMs()).toEqual([]);
   expect(await there.store.claim(['key'], longMs)).toEqual([false]);
+});
+
+test('a claim of a key is granted once for each time that it is listed', async () => {
+  await using opened = await openRedisStore(sharedConfig(), clock.now);
+  expect(await opened.store.claim(['key', 'other', 'key'], longMs)).toEqual([true, true, true]);
 });
 
 test('claims expire, and those with a delayed release expire at that time', async () => {
@@ -274,6 +311,13 @@ describe('When Redis cannot answer a claim,', () => {
     expect(problems.counts.get('too many in flight')).toBe(2);
     await read;
     expect(await askRedis('EXISTS', claimName(config))).toBe(0);
+    // Neither is a claim released then: it expires by itself.
+    expect(await store.claim(['key'], longMs)).toEqual([true]);
+    const next = store.getMany(['key']);
+    store.release(['key'], 0);
+    await next;
+    await store.getMany(['key']);
+    expect(await askRedis('EXISTS', claimName(config))).toBe(1);
   });
 
   test('it is granted when the memory of Redis is full, and claims can be released', async () => {

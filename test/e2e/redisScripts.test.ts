@@ -423,6 +423,8 @@ describe('The scripts of enrichment jobs', () => {
       await hashOf('owner', 'state', 'attempts', 'error', 'retried', 'ownerDeaths', 'remaining'),
     ).toEqual(['', 'open', '0', '', '1', '0', '1']);
     expect(await redis.pttl(runKey)).toBeGreaterThan(1_000_000);
+    // Another operator may reopen it too, until a process has reclaimed it.
+    expect(await reopen(['a'], ['b'])).toBe(1);
     // Subscribers still have the failure until the field has another update.
     expect(await readLog()).toEqual([1, '1-0 a own', '2-0 b own']);
     await run(reclaimRun, [runKey], ['', 'other']);

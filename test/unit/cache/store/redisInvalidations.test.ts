@@ -172,3 +172,29 @@ describe('An invalidation', () => {
     expect([reported, timers.pendingCount]).toEqual([['invalidation lost'], 0]);
   });
 });
+
+describe('The preparation for a connection', () => {
+  const numbers = (...values: readonly number[]) => values.map((value) => Buffer.from(`${value}`));
+
+  test('reads the latest sequence number, and does not allocate another one', async () => {
+    const { invalidations, replies } = open();
+    replies.commands.push(numbers(1, 2), ...numbers(42));
+    expect([await invalidations.prepare(), invalidations.latestSequence]).toEqual([true, 42]);
+  });
+
+  test('allocates a sequence number if Redis has lost it', async () => {
+    const { invalidations, replies } = open();
+    replies.commands.push(numbers(1, 2), null);
+    expect([await invalidations.prepare(), invalidations.latestSequence]).toEqual([true, 1]);
+  });
+
+  test('fails if Redis refuses a command', async () => {
+    const { invalidations, replies } = open();
+    replies.commands.push(failure, ...numbers(42));
+    expect(await invalidations.prepare()).toBe(false);
+    replies.commands.push(numbers(1, 2), failure);
+    expect(await invalidations.prepare()).toBe(false);
+    replies.commands.push([null, null], failure);
+    expect(await invalidations.prepare()).toBe(false);
+  });
+});
