@@ -91,6 +91,37 @@ test('a job queue whose Redis user may not run INFO starts runs that are due', a
   queue.close();
 });
 
+test('a job queue removes a run whose data Redis has lost, and reports it', async () => {
+  await using own = await startDedicatedRedis();
+  const redis = connectRedis(own.url);
+  const errors: string[] = [];
+  const handled: string[] = [];
+  const prefix = '{lost}';
+  const queue = createQueue(own.url, {
+    prefix,
+    dueAfterMs: 10,
+    handle: async ({ id }) => {
+      handled.push(id);
+      return 'postponed';
+    },
+    onError: ({ message }) => errors.push(message),
+  });
+  await queue.add({ id: 'a.1', job: jobOf('a'), createdAt: 0, createdBy: 'any' });
+  // Like an eviction. The queue still has the id.
+  await redis.unlink(`${prefix}:enrichments:a.1`);
+  queue.start();
+  while (errors.length === 0) await redis.ping();
+  await queue.stop();
+  queue.close();
+  const names = ['a.1', 'delayed', 'wait', 'active', 'failed', 'completed'];
+  expect(await redis.exists(...names.map((name) => `${prefix}:enrichments:${name}`))).toBe(0);
+  redis.disconnect();
+  expect([handled, errors]).toEqual([
+    [],
+    ['Redis has lost enrichment job a.1. Its maxmemory-policy must be noeviction.'],
+  ]);
+});
+
 test('a job queue prints nothing about the eviction policy of Redis, which the gateway logs', async () => {
   await using own = await startDedicatedRedis(['--maxmemory-policy', 'allkeys-lru']);
   const printed = jest.spyOn(console, 'warn').mockImplementation(() => {});

@@ -107,6 +107,8 @@ export class JobQueue {
       // The delay after a failed connection.
       runRetryDelay: fetchRetryDelayMs,
       maxStalledCount: 1_000,
+      // For a run whose data, and with it the options, Redis has lost.
+      removeOnComplete: { count: 0 },
     });
     this.#worker.on('error', onError);
   }
@@ -189,7 +191,13 @@ export class JobQueue {
   }
 
   async #handle(job: Job<QueuedJobRun>, token: string | undefined): Promise<void> {
-    const outcome = await this.#options.handle(job.data);
+    const { handle, onError } = this.#options;
+    if (job.data.id === undefined) {
+      // Redis has evicted the run, but not its id in the queue. Postponed, it would be due again and again.
+      onError(new Error(`Redis has lost enrichment job ${job.id}. Its maxmemory-policy must be noeviction.`));
+      return;
+    }
+    const outcome = await handle(job.data);
     if (outcome === 'done') return;
     if (outcome !== 'postponed') {
       const { failure } = outcome;
