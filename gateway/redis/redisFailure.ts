@@ -41,7 +41,7 @@ interface ConnectionError extends Error {
  *  address, and some have no message of their own. With an address, the error is one of a connection, not of a command. */
 export function describeConnectionError(error: Error, address: string | undefined): string {
   const { code = 'the connection failed', lastNodeError, command }: ConnectionError = error;
-  const ownText = nameDeniedKey(joinErrorMessages(error) || code, command);
+  const ownText = nameKey(joinErrorMessages(error) || code, command);
   const text = lastNodeError === undefined ? ownText : `${ownText} Last error: ${lastNodeError.message}`;
   if (address === undefined) return text;
   const explained = explainIoredisMessage(text);
@@ -54,9 +54,11 @@ export function isSelectError(error: unknown): boolean {
   return name === 'ReplyError' && command?.name === 'select';
 }
 
-/** Names the first key or the channel of a command that the permissions exclude, because Redis does not. */
-function nameDeniedKey(message: string, command: ConnectionError['command']): string {
-  if (command === undefined || !/permissions to access .*(key|channel)/.test(message)) return message;
+/** Names the first key or the channel of a command that the permissions exclude, or that another program uses, because Redis
+ *  does not. */
+function nameKey(message: string, command: ConnectionError['command']): string {
+  if (command === undefined || !/permissions to access .*(key|channel)|WRONGTYPE/.test(message))
+    return message;
   const { name, args } = command;
   const position = name.startsWith('eval') ? 2 : args.indexOf('STREAMS') + 1;
   return `${message} (${name} ${args[position]})`;

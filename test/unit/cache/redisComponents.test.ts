@@ -134,17 +134,26 @@ test('Redis failures are classified by their message', () => {
 });
 
 test.each([
-  ['get', ['a key']],
-  ['evalsha', ['the sha', '1', 'a key', 'an argument']],
-  ['xread', ['COUNT', '1', 'STREAMS', 'a key', '0-0']],
-])('a key that the permissions of the Redis user exclude is in the message, for %s', (name, args) => {
-  const error = new Error('NOPERM No permissions to access a key');
-  const failure = new RedisFailure(Object.assign(error, { command: { name, args } }));
-  expect([failure.cause.message, failure.kind]).toEqual([
-    `${error.message} (${name} a key)`,
+  ['NOPERM No permissions to access a key', 'get', ['a key'], 'authentication'],
+  [
+    'ERR ACL failure in script: No permissions to access a key',
+    'evalsha',
+    ['the sha', '1', 'a key', 'an argument'],
     'authentication',
-  ]);
-});
+  ],
+  [
+    'WRONGTYPE Operation against a key holding the wrong kind of value',
+    'xread',
+    ['COUNT', '1', 'STREAMS', 'a key', '0-0'],
+    'refused',
+  ],
+])(
+  'the message of a command that is refused because of its key has the key: %s',
+  (text, name, args, kind) => {
+    const failure = new RedisFailure(Object.assign(new Error(text), { command: { name, args } }));
+    expect([failure.cause.message, failure.kind]).toEqual([`${text} (${name} a key)`, kind]);
+  },
+);
 
 test.each([
   ['no address', new Error('connect ETIMEDOUT'), 'redis:6379: connect ETIMEDOUT', 'unreachable'],
