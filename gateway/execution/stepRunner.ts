@@ -227,9 +227,13 @@ export class StepRunner {
   ): SlicedTask<readonly Settlement[] | undefined> {
     const values = contextReader.read(this.#tree, step.path, this.#options.conditions);
     const byValues = new Map<string, ContextArguments & { readonly targets: ResponseObject[] }>();
+    const names = contextReader.variableNames;
     for (const target of targets) {
       const variables = values.get(target) ?? {};
-      const key = JSON.stringify(contextReader.variableNames.map((name) => variables[name] ?? null));
+      // The fetch of a value failed. As an object without an input, the object is not fetched: without the argument, its
+      // fields would have wrong values.
+      if (names.some((name) => variables[name] === undefined)) continue;
+      const key = JSON.stringify(names.map((name) => variables[name]));
       const same = byValues.get(key);
       if (same === undefined) byValues.set(key, { key, variables, targets: [target] });
       else same.targets.push(target);

@@ -722,6 +722,33 @@ test('a @fromContext argument is read from the entity of the fetch when the cont
   expect(client.calls[1]?.body.variables).toEqual({ representations: products('1'), ctx: 'de' });
 });
 
+test('only objects whose @fromContext arguments have a value, or null, are fetched', async () => {
+  const { client, completedGroups } = runPlan(
+    sequence(
+      rootFetch('users{locale product{__typename id}}'),
+      flattenAt(
+        'users.@.product',
+        entityFetch('text(l:$ctx)', {
+          contextRewrites: [{ kind: 'KeyRenamer', path: ['..', 'locale'], renameKeyTo: 'ctx' }],
+          variableUsages: ['ctx'],
+          operation:
+            'query($representations:[_Any!]!,$ctx:String){_entities(representations:$representations){...on Product{text(l:$ctx)}}}',
+        }),
+      ),
+    ),
+  );
+  await waitForTurns();
+  const [one, two] = products('1', '2');
+  client.calls[0]?.answer({ data: { users: [{ product: one }, { locale: null, product: two }] } });
+  await waitForTurns();
+  expect(client.calls.slice(1).map(({ body }) => body.variables)).toEqual([
+    { representations: products('2'), ctx: null },
+  ]);
+  client.calls[1]?.answer({ data: { _entities: [{ text: 'two' }] } });
+  await waitForTurns();
+  expect(completedGroups).toEqual([0]);
+});
+
 test('the source of a field that was not fetched, because no fetch brings its input, is the fetch of the field', async () => {
   const { client, execution } = runPlan(
     sequence(rootFetch('product{__typename}'), flattenAt('product', entityFetch('id stock'))),
