@@ -25,6 +25,20 @@ const protocolErrorCodes: ReadonlySet<number> = new Set([
   CloseCode.TooManyInitialisationRequests,
 ]);
 
+/** Close codes that concern the whole connection, and none of its subscriptions alone. */
+const connectionCodes: ReadonlySet<number> = new Set([
+  1010, // extension missing
+  CloseCode.Unauthorized,
+  CloseCode.Forbidden,
+  CloseCode.SubprotocolNotAcceptable,
+  CloseCode.TooManyInitialisationRequests,
+]);
+
+/** Whether a close with this code cannot be because of a single subscription. */
+export function isCodeOfConnection(code: number): boolean {
+  return connectionCodes.has(code);
+}
+
 /** The error for a WebSocket that the subgraph closed with this code. */
 export function errorForCloseCode(subgraph: string, code: number): GatewayError {
   const cause = new InvalidResponseError(`the subgraph closed the WebSocket with code ${code}`);

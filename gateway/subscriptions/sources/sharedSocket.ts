@@ -20,7 +20,7 @@ import { pairsToObject } from '../../subgraphs/forwardedHeaders.ts';
 import { signatureOf } from '../../subgraphs/requestSignature.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import { currentEndpointOr } from './currentEndpoint.ts';
-import { errorForCloseCode } from './errorForCloseCode.ts';
+import { errorForCloseCode, isCodeOfConnection } from './errorForCloseCode.ts';
 import { HeartbeatMonitor, maxMissedHeartbeats } from './heartbeatMonitor.ts';
 import { eventTooLargeProblem, readEvent } from './readEvent.ts';
 import { isTransientError, ReconnectBackoff } from './reconnectBackoff.ts';
@@ -35,7 +35,7 @@ import type {
 
 /** What the requests of all subscriptions on a socket have in common, and how the first one is traced. Not the request
  *  itself: the socket may last longer than its subscription, and would keep a replaced supergraph in memory. */
-type SocketRequest = Pick<
+export type SocketRequest = Pick<
   SourceRequest,
   'subgraph' | 'headers' | 'connectionParams' | 'requestId' | 'traceHeaders'
 >;
@@ -52,6 +52,10 @@ interface SharedSocketOptions {
   onSocket(socket: WebSocket): void;
   /** Called when the last subscription has ended or the connection failed. This object accepts no more subscriptions. */
   onUnused(): void;
+  /** Opens two sockets, each for half of the subscriptions. `undefined` if there were too many already. */
+  openHalves(): readonly [SharedSocket, SharedSocket] | undefined;
+  /** The subgraph has ended the connection because of the only subscription on it, which has this query. */
+  onCulprit(query: string): void;
 }
 
 interface SocketSubscription {
@@ -61,6 +65,8 @@ interface SocketSubscription {
   wasSubscribed: boolean;
   /** Set if the subscription began between two connection attempts. */
   cancelConnectionTimeout: CancelTimer | undefined;
+  /** Another one after the subscriptions of a socket were divided. */
+  owner: SharedSocket;
 }
 
 /** Maximum bytes of a message besides its event. */
@@ -116,6 +122,7 @@ export class SharedSocket {
       receiver: new SafeReceiver(receiver),
       wasSubscribed: false,
       cancelConnectionTimeout: undefined,
+      owner: this,
     };
     this.#subscriptions.set(id, subscription);
     if (this.#isAcknowledged) {
@@ -132,9 +139,12 @@ export class SharedSocket {
     return {
       cancel: () => {
         subscription.receiver.cancel();
-        this.#stop(id);
+        subscription.owner.#stop(id);
       },
-      flowControl: { pause: () => this.#pause(id), resume: () => this.#resume(id) },
+      flowControl: {
+        pause: () => subscription.owner.#pause(id),
+        resume: () => subscription.owner.#resume(id),
+      },
     };
   }
 
@@ -195,11 +205,11 @@ export class SharedSocket {
         if (this.#socket === socket) handle(...values);
       };
     const onClose = ifCurrent((code: number) =>
-      this.#onConnectionLost(errorForCloseCode(this.#subgraph, code)),
+      this.#onConnectionLost(errorForCloseCode(this.#subgraph, code), !isCodeOfConnection(code)),
     );
     const onMessage = ifCurrent((data: RawData, isBinary: boolean) => this.#onMessage(data, isBinary));
     // This listener stays when the socket is no longer current: an `error` event without one would end the process.
-    const onError = ifCurrent((error: Error) => this.#onConnectionLost(this.#toSocketError(error)));
+    const onError = ifCurrent((error: Error) => this.#onConnectionLost(this.#toSocketError(error), true));
     const onPing = ifCurrent(() => this.#heartbeatMonitor.recordActivity());
     const onOpen = ifCurrent(() => this.#onOpen());
     socket.on('open', onOpen).on('message', onMessage).on('ping', onPing);
@@ -337,12 +347,14 @@ export class SharedSocket {
   /** The subgraph violated the protocol. */
   #failInvalid(problem: Error): void {
     this.#socket?.close(CloseCode.BadResponse, 'Bad response');
-    this.#onConnectionLost(invalidResponseError(this.#subgraph, problem));
+    this.#onConnectionLost(invalidResponseError(this.#subgraph, problem), true);
   }
 
-  /** The connection failed, or is abandoned. */
-  #onConnectionLost(error: GatewayError): void {
+  /** The connection failed, or is abandoned. `mayBeOfOne`: because of one of the subscriptions, perhaps. */
+  #onConnectionLost(error: GatewayError, mayBeOfOne = false): void {
+    const isOfOne = mayBeOfOne && this.#isAcknowledged && !isTransientError(error);
     this.#leaveState({ kind: 'disconnected' })?.terminate();
+    if (isOfOne && this.#divide(error)) return;
     const reconnects = isTransientError(error) && this.#backoff.schedule(() => this.#reconnect());
     if (!reconnects) {
       this.#failAll(error);
@@ -356,6 +368,26 @@ export class SharedSocket {
         receiver.error(error);
       }
     }
+  }
+
+  /** Divides the subscriptions: the protocol does not say which one has ended the connection. Each half continues on a
+   *  socket of its own. A half whose connection is ended too is divided again, until one subscription is alone. */
+  #divide(error: GatewayError): boolean {
+    const entries = [...this.#subscriptions];
+    const [first] = entries;
+    if (entries.length === 1 && first !== undefined) this.#options.onCulprit(first[1].payload.query);
+    const halves = entries.length > 1 ? this.#options.openHalves() : undefined;
+    if (halves === undefined) return false;
+    for (const [index, [id, subscription]] of entries.entries()) {
+      const owner = halves[index < entries.length / 2 ? 0 : 1];
+      subscription.owner = owner;
+      owner.#subscriptions.set(id, subscription);
+      if (this.#paused.has(id)) owner.#paused.add(id);
+    }
+    this.#removeAll();
+    this.#retire(1000, 'Normal Closure');
+    for (const [, { receiver }] of entries) receiver.interrupt(error);
+    return true;
   }
 
   #failAll(error: GatewayError): void {
