@@ -3,7 +3,8 @@ import type { WebSocket } from 'ws';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import { createFailedSubscription } from './createFailedSubscription.ts';
 import { currentEndpointOr } from './currentEndpoint.ts';
-import { SharedSocket, type SocketRequest } from './sharedSocket.ts';
+import type { SocketRequest } from './graphqlWsConnection.ts';
+import { SharedSocket } from './sharedSocket.ts';
 import type {
   SourceEndpoint,
   SourceOptions,

@@ -1,27 +1,15 @@
-import {
-  CloseCode,
-  GRAPHQL_TRANSPORT_WS_PROTOCOL,
-  MessageType,
-  parseMessage,
-  stringifyMessage,
-} from 'graphql-ws/client';
-import { type ClientOptions, type RawData, WebSocket } from 'ws';
+import { MessageType } from 'graphql-ws/client';
+import type { WebSocket } from 'ws';
 import type { GatewayError } from '../../errors.ts';
-import { isNestedDeeperThan, maxUncheckedDepth } from '../../json/isNestedDeeperThan.ts';
-import {
-  connectTimeoutError,
-  InvalidResponseError,
-  invalidResponseError,
-  statusError,
-  transportError,
-  unreachableError,
-} from '../../subgraphs/callErrors.ts';
-import { pairsToObject } from '../../subgraphs/forwardedHeaders.ts';
-import { signatureOf } from '../../subgraphs/requestSignature.ts';
+import { connectTimeoutError, invalidResponseError } from '../../subgraphs/callErrors.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import { currentEndpointOr } from './currentEndpoint.ts';
-import { errorForCloseCode, isCodeOfConnection } from './errorForCloseCode.ts';
-import { HeartbeatMonitor, maxMissedHeartbeats } from './heartbeatMonitor.ts';
+import {
+  envelopeBytes,
+  GraphqlWsConnection,
+  type SocketRequest,
+  type SubscriptionMessage,
+} from './graphqlWsConnection.ts';
 import { eventTooLargeProblem, readEvent } from './readEvent.ts';
 import { isTransientError, ReconnectBackoff } from './reconnectBackoff.ts';
 import { reportedFailure } from './reportedErrors.ts';
@@ -32,13 +20,6 @@ import type {
   SourceRequest,
   SourceSubscription,
 } from './subscriptionSource.ts';
-
-/** What the requests of all subscriptions on a socket have in common, and how the first one is traced. Not the request
- *  itself: the socket may last longer than its subscription, and would keep a replaced supergraph in memory. */
-export type SocketRequest = Pick<
-  SourceRequest,
-  'subgraph' | 'headers' | 'connectionParams' | 'requestId' | 'traceHeaders'
->;
 
 interface SharedSocketOptions {
   readonly endpoint: SourceEndpoint;
@@ -69,27 +50,8 @@ interface SocketSubscription {
   owner: SharedSocket;
 }
 
-/** Maximum bytes of a message besides its event. */
-const envelopeBytes = 256;
-
-/** How long the closing handshake may take. */
-const closeTimeoutMs = 1000;
-
-type SocketState =
-  /** The WebSocket is opening, or `connection_init` was sent. */
-  | { readonly kind: 'connecting'; readonly socket: WebSocket; readonly cancelTimer: CancelTimer }
-  /** The subgraph sent `connection_ack`. */
-  | { readonly kind: 'acknowledged'; readonly socket: WebSocket }
-  /** The connection was lost, and the next attempt is scheduled. */
-  | { readonly kind: 'disconnected' }
-  /** Closed for good. */
-  | { readonly kind: 'retired' };
-
-/** Subscriptions that share a WebSocket, its heartbeats and its reconnections. The first subscription opens the socket,
- *  and it is closed when the last one ends.
- *
- *  Messages are parsed and validated by graphql-ws. Its client is not used: it reconnects by itself after some closes,
- *  cannot be ended before the acknowledgement, and does not report the size of an event. */
+/** Subscriptions that share a WebSocket and its reconnections. The first subscription opens the socket, and it is closed
+ *  when the last one ends. */
 export class SharedSocket {
   readonly #options: SharedSocketOptions;
   readonly #subgraph: string;
@@ -97,8 +59,9 @@ export class SharedSocket {
   /** Ids of paused subscriptions. While there is one, nothing is read from the socket, for any of them. */
   readonly #paused = new Set<string>();
   readonly #backoff: ReconnectBackoff;
-  readonly #heartbeatMonitor: HeartbeatMonitor;
-  #state: SocketState = { kind: 'disconnected' };
+  /** `undefined` between two connections. */
+  #connection: GraphqlWsConnection | undefined;
+  #isRetired = false;
   #lastId = 0;
 
   constructor(options: SharedSocketOptions) {
@@ -106,11 +69,6 @@ export class SharedSocket {
     this.#options = options;
     this.#subgraph = options.request.subgraph;
     this.#backoff = new ReconnectBackoff({ timers, random, limits: endpoint.reconnect });
-    this.#heartbeatMonitor = new HeartbeatMonitor({
-      timers,
-      intervalMs: endpoint.heartbeatMs,
-      onMissedHeartbeats: (intervals) => this.#onMissedHeartbeats(intervals),
-    });
     this.#connect(endpoint);
   }
 
@@ -127,7 +85,7 @@ export class SharedSocket {
     this.#subscriptions.set(id, subscription);
     if (this.#isAcknowledged) {
       this.#sendSubscribe(id, subscription);
-    } else if (this.#state.kind !== 'connecting') {
+    } else if (this.#connection === undefined) {
       subscription.cancelConnectionTimeout = this.#options.timers.after(
         this.#options.endpoint.connectTimeoutMs,
         () => {
@@ -156,30 +114,19 @@ export class SharedSocket {
   }
 
   get #isAcknowledged(): boolean {
-    return this.#state.kind === 'acknowledged';
-  }
-
-  get #socket(): WebSocket | undefined {
-    return 'socket' in this.#state ? this.#state.socket : undefined;
+    return this.#connection?.isAcknowledged === true;
   }
 
   #pause(id: string): void {
     if (!this.#subscriptions.has(id)) return;
     this.#paused.add(id);
     // Before the acknowledgement no event can arrive.
-    if (this.#isAcknowledged) this.#stopReading();
+    if (this.#isAcknowledged) this.#connection?.stopReading();
   }
 
   #resume(id: string): void {
     if (!this.#paused.delete(id) || this.#paused.size > 0 || !this.#isAcknowledged) return;
-    this.#socket?.resume();
-    this.#heartbeatMonitor.start();
-  }
-
-  #stopReading(): void {
-    this.#socket?.pause();
-    // Pings and pongs are not read while the socket is paused.
-    this.#heartbeatMonitor.stop();
+    this.#connection?.resumeReading();
   }
 
   #reconnect(): void {
@@ -188,90 +135,35 @@ export class SharedSocket {
   }
 
   #connect(endpoint: SourceEndpoint): void {
-    const { request, timers } = this.#options;
-    const socket = new WebSocket(webSocketUrl(endpoint.url), GRAPHQL_TRANSPORT_WS_PROTOCOL, {
-      ...endpoint.tls,
-      ...socketOptions(endpoint),
-      headers: handshakeHeaders(request, endpoint),
-    });
-    const cancelTimer = timers.after(endpoint.connectTimeoutMs, () =>
-      this.#onConnectionLost(connectTimeoutError(this.#subgraph)),
-    );
-    this.#state = { kind: 'connecting', socket, cancelTimer };
-    this.#options.onSocket(socket);
-    const ifCurrent =
-      <Values extends unknown[]>(handle: (...values: Values) => void) =>
-      (...values: Values): void => {
-        if (this.#socket === socket) handle(...values);
-      };
-    const onClose = ifCurrent((code: number) =>
-      this.#onConnectionLost(errorForCloseCode(this.#subgraph, code), !isCodeOfConnection(code)),
-    );
-    const onMessage = ifCurrent((data: RawData, isBinary: boolean) => this.#onMessage(data, isBinary));
-    // This listener stays when the socket is no longer current: an `error` event without one would end the process.
-    const onError = ifCurrent((error: Error) => this.#onConnectionLost(this.#toSocketError(error), true));
-    const onPing = ifCurrent(() => this.#heartbeatMonitor.recordActivity());
-    const onOpen = ifCurrent(() => this.#onOpen());
-    socket.on('open', onOpen).on('message', onMessage).on('ping', onPing);
-    socket.on('error', onError).on('close', onClose);
-    socket.on('unexpected-response', (request, response) => {
-      request.destroy();
-      if (this.#socket === socket)
-        this.#onConnectionLost(handshakeFailure(this.#subgraph, response.statusCode ?? 0));
+    const { request, timers, onSocket } = this.#options;
+    this.#connection = new GraphqlWsConnection({
+      endpoint,
+      request,
+      timers,
+      onSocket,
+      onAcknowledged: () => this.#onAcknowledged(),
+      onMessage: (message, bytes) => this.#onMessage(message, bytes),
+      onLost: (error, mayBeOfOne) => this.#onConnectionLost(error, mayBeOfOne),
     });
   }
 
-  #onOpen(): void {
-    const payload = connectionInitPayload(this.#options.request);
-    this.#send({ type: MessageType.ConnectionInit, ...(payload === undefined ? {} : { payload }) });
-    this.#heartbeatMonitor.start();
+  #onAcknowledged(): void {
+    this.#backoff.markConnected();
+    this.#options.onAccepted();
+    for (const [id, subscription] of this.#subscriptions) {
+      this.#sendSubscribe(id, subscription);
+      subscription.receiver.markSubscribed();
+    }
+    if (this.#paused.size > 0) this.#connection?.stopReading();
   }
 
-  #onMessage(data: RawData, isBinary: boolean): void {
-    this.#heartbeatMonitor.recordActivity();
-    // `ws` delivers Buffers unless `binaryType` is changed.
-    const bytes = data as Buffer;
-    let message: ReturnType<typeof parseMessage>;
-    try {
-      if (isBinary) throw new InvalidResponseError('the message is binary');
-      message = parseMessage(bytes.toString('utf8'));
-      // The pong has the payload of the ping.
-      if (message.type === MessageType.Ping && isNestedDeeperThan(message.payload, maxUncheckedDepth))
-        throw new InvalidResponseError(`a ping is nested more than ${maxUncheckedDepth} levels deep`);
-    } catch (error) {
-      this.#failInvalid(error instanceof Error ? error : new InvalidResponseError(String(error)));
-      return;
-    }
-    switch (message.type) {
-      case MessageType.Ping:
-        // A subgraph that sends pings and reads nothing would fill the memory with pongs.
-        if ((this.#socket?.bufferedAmount ?? 0) > this.#options.endpoint.maxEventBytes) return;
-        this.#send({ type: MessageType.Pong, ...(message.payload ? { payload: message.payload } : {}) });
-        return;
-      case MessageType.Pong:
-        return;
-      case MessageType.ConnectionAck:
-        if (this.#state.kind === 'connecting') this.#onAcknowledged(this.#state);
-        else this.#failInvalid(new InvalidResponseError('the connection was acknowledged twice'));
-        return;
-      case MessageType.Next:
-      case MessageType.Error:
-      case MessageType.Complete:
-        break;
-      default:
-        this.#failInvalid(new InvalidResponseError(`a server does not send "${message.type}"`));
-        return;
-    }
-    if (!this.#isAcknowledged) {
-      this.#failInvalid(new InvalidResponseError(`"${message.type}" before the acknowledgement`));
-      return;
-    }
+  #onMessage(message: SubscriptionMessage, bytes: number): void {
     // An unknown id: the message was in flight when the subscription ended.
     const subscription = this.#subscriptions.get(message.id);
     if (subscription === undefined) return;
     switch (message.type) {
       case MessageType.Next:
-        this.#onNext(message.id, subscription, message.payload, bytes.length);
+        this.#onNext(message.id, subscription, message.payload, bytes);
         return;
       case MessageType.Error:
         this.#remove(message.id);
@@ -282,18 +174,6 @@ export class SharedSocket {
         subscription.receiver.complete();
         return;
     }
-  }
-
-  #onAcknowledged({ socket, cancelTimer }: Extract<SocketState, { kind: 'connecting' }>): void {
-    cancelTimer();
-    this.#state = { kind: 'acknowledged', socket };
-    this.#backoff.markConnected();
-    this.#options.onAccepted();
-    for (const [id, subscription] of this.#subscriptions) {
-      this.#sendSubscribe(id, subscription);
-      subscription.receiver.markSubscribed();
-    }
-    if (this.#paused.size > 0) this.#stopReading();
   }
 
   #onNext(id: string, { receiver }: SocketSubscription, payload: unknown, bytes: number): void {
@@ -309,27 +189,19 @@ export class SharedSocket {
     receiver.next(event);
   }
 
-  #onMissedHeartbeats(intervals: number): void {
-    if (intervals < maxMissedHeartbeats) {
-      this.#send({ type: MessageType.Ping });
-    } else {
-      const problem = new Error(`the subgraph sent no heartbeat for ${intervals} intervals`);
-      this.#onConnectionLost(unreachableError(this.#subgraph, problem));
-    }
-  }
-
   #sendSubscribe(id: string, subscription: SocketSubscription): void {
     subscription.wasSubscribed = true;
     subscription.cancelConnectionTimeout?.();
     subscription.cancelConnectionTimeout = undefined;
-    this.#send({ id, type: MessageType.Subscribe, payload: subscription.payload });
+    this.#connection?.send({ id, type: MessageType.Subscribe, payload: subscription.payload });
   }
 
   /** Ends a subscription, and tells the subgraph if it may still serve it. */
   #stop(id: string): void {
     const subscription = this.#subscriptions.get(id);
     if (subscription === undefined) return;
-    if (this.#isAcknowledged && subscription.wasSubscribed) this.#send({ id, type: MessageType.Complete });
+    if (this.#isAcknowledged && subscription.wasSubscribed)
+      this.#connection?.send({ id, type: MessageType.Complete });
     this.#remove(id);
   }
 
@@ -340,21 +212,9 @@ export class SharedSocket {
     if (this.#subscriptions.size === 0) this.#retire(1000, 'Normal Closure');
   }
 
-  #send(message: Parameters<typeof stringifyMessage>[0]): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(stringifyMessage(message));
-  }
-
-  /** The subgraph violated the protocol. */
-  #failInvalid(problem: Error): void {
-    this.#socket?.close(CloseCode.BadResponse, 'Bad response');
-    this.#onConnectionLost(invalidResponseError(this.#subgraph, problem), true);
-  }
-
-  /** The connection failed, or is abandoned. `mayBeOfOne`: because of one of the subscriptions, perhaps. */
-  #onConnectionLost(error: GatewayError, mayBeOfOne = false): void {
-    const isOfOne = mayBeOfOne && this.#isAcknowledged && !isTransientError(error);
-    this.#leaveState({ kind: 'disconnected' })?.terminate();
-    if (isOfOne && this.#divide(error)) return;
+  #onConnectionLost(error: GatewayError, mayBeOfOne: boolean): void {
+    this.#connection = undefined;
+    if (mayBeOfOne && !isTransientError(error) && this.#divide(error)) return;
     const reconnects = isTransientError(error) && this.#backoff.schedule(() => this.#reconnect());
     if (!reconnects) {
       this.#failAll(error);
@@ -405,22 +265,13 @@ export class SharedSocket {
   }
 
   #retire(code: number, reason: string): void {
-    if (this.#state.kind === 'retired') return;
-    const socket = this.#leaveState({ kind: 'retired' });
+    if (this.#isRetired) return;
+    this.#isRetired = true;
+    const connection = this.#connection;
+    this.#connection = undefined;
     this.#backoff.stop();
     this.#options.onUnused();
-    // A paused socket would not read the closing handshake.
-    socket?.resume();
-    socket?.close(code, reason);
-  }
-
-  /** Returns the WebSocket of the state that was left. */
-  #leaveState(next: SocketState): WebSocket | undefined {
-    const previous = this.#state;
-    this.#state = next;
-    this.#heartbeatMonitor.stop();
-    if (previous.kind === 'connecting') previous.cancelTimer();
-    return 'socket' in previous ? previous.socket : undefined;
+    connection?.close(code, reason);
   }
 
   #reportedErrorOf(errors: unknown): GatewayError {
@@ -429,64 +280,4 @@ export class SharedSocket {
       ? invalidResponseError(this.#subgraph, result)
       : reportedFailure(this.#subgraph, result.errors ?? []);
   }
-
-  #toSocketError(error: Error): GatewayError {
-    const code: unknown = 'code' in error ? error.code : undefined;
-    if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
-      return invalidResponseError(this.#subgraph, eventTooLargeProblem(this.#options.endpoint.maxEventBytes));
-    }
-    // `ws` reports invalid frames with a code, and invalid handshakes without one. HPE is Node's HTTP parser.
-    const isProtocolViolation = typeof code !== 'string' || /^(WS_ERR|HPE)_/.test(code);
-    return isProtocolViolation
-      ? invalidResponseError(this.#subgraph, error)
-      : transportError(this.#subgraph, error, this.#isAcknowledged);
-  }
-}
-
-/** Without a fragment, which HTTP clients do not send, and for which `WebSocket` throws. */
-function webSocketUrl(url: string): string {
-  return url.replace(/^http/i, 'ws').replace(/#.*/, '');
-}
-
-function socketOptions({ maxEventBytes }: SourceEndpoint): ClientOptions & { closeTimeout: number } {
-  return {
-    // An event over the limit ends its own subscription. One over twice the limit ends the socket, because it is not read
-    // far enough to find out its subscription.
-    maxPayload: 2 * maxEventBytes + envelopeBytes,
-    perMessageDeflate: false,
-    followRedirects: false,
-    closeTimeout: closeTimeoutMs,
-  };
-}
-
-function handshakeHeaders(
-  { headers, requestId, traceHeaders }: SocketRequest,
-  { signing }: SourceEndpoint,
-): Record<string, string> {
-  return {
-    ...pairsToObject(headers.pairs),
-    'x-request-id': requestId,
-    ...pairsToObject(traceHeaders),
-    // A handshake has no body.
-    ...(signing && pairsToObject(signatureOf(signing, ''))),
-  };
-}
-
-/** The connection parameters, and the forwarded headers under `headers`, for servers that do not read the handshake. A
- *  connection parameter named `headers` is dropped: it could hold headers that are not on the allow-list. */
-function connectionInitPayload({
-  connectionParams,
-  headers,
-}: SocketRequest): Record<string, unknown> | undefined {
-  const { headers: _, ...params } = connectionParams;
-  const payload = headers.pairs.length === 0 ? params : { ...params, headers: pairsToObject(headers.pairs) };
-  return Object.keys(payload).length === 0 ? undefined : payload;
-}
-
-function handshakeFailure(subgraph: string, status: number): GatewayError {
-  return statusError(
-    subgraph,
-    status,
-    new InvalidResponseError(`the WebSocket was refused with status ${status}`),
-  );
 }
