@@ -8,8 +8,10 @@ import { parse } from 'yaml';
 import type {
   InsightsData,
   OperationInsights,
+  SeriesPoint,
   SubgraphInsights,
 } from '../../gateway/insights/insightsData.ts';
+
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import type { ExecutionOutcome } from '../../gateway/response/executionOutcome.ts';
 import { ensureGraphiql, ensureInsightsPage } from '../../scripts/bundles.ts';
@@ -593,6 +595,42 @@ describe('the insights page in a browser', () => {
     served = undefined;
     await page.getByRole('button', { name: 'Resume' }).click();
     await page.getByText(/^No new data since \d\d:00:00: Failed to fetch$/).waitFor();
+    await page.close();
+  });
+
+  test('draws a value between two gaps as a point', async () => {
+    await using shop = await startEnrichedShop();
+    const { adminUrl } = shop.gateway;
+    const real = (await (await fetch(`${adminUrl}/insights/data`)).json()) as InsightsData;
+    const empty: Omit<SeriesPoint, 'at'> = {
+      answers: 0,
+      errors: 0,
+      firstPayload: null,
+      completion: null,
+      cache: { hits: 0, stale: 0, misses: 0 },
+      budgets: { kept: 0, stale: 0, missed: 0 },
+      queued: 0,
+      openBreakers: 0,
+      backlog: 0,
+      eventLoop: 0,
+    };
+    const single = { ...empty, firstPayload: { mean: 30, p50: 20, p95: 40, p99: 40 } };
+    const page = await (browser as TestBrowser).context.newPage();
+    await page.emulateMedia({ colorScheme: 'light' });
+    const countPixelsOfLine = async (points: readonly Omit<SeriesPoint, 'at'>[]): Promise<unknown> => {
+      const series = points.map((point, index) => ({ ...point, at: `2026-01-31T12:00:${index}0.000Z` }));
+      await page.route('**/insights/data', (route) => route.fulfill({ json: { ...real, series } }));
+      await page.goto(`${adminUrl}/insights`);
+      await page.locator('.chart canvas').first().waitFor();
+      return page.evaluate(`(() => {
+        const canvas = document.querySelector('.chart canvas');
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        // --line-0 of styles.css
+        return data.filter((red, at) => at % 4 === 0 && red === 11 && data[at + 1] === 95 && data[at + 2] === 165).length;
+      })()`);
+    };
+    expect(await countPixelsOfLine([empty, empty, empty])).toBe(0);
+    expect(await countPixelsOfLine([empty, single, empty])).toBeGreaterThan(0);
     await page.close();
   });
 

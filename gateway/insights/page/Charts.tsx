@@ -176,10 +176,20 @@ function optionsOf({ lines }: ChartDefinition, parent: HTMLElement): uPlot.Optio
         stroke: lineColours[index] ?? '',
         width: 2,
         dash: dashes[index] ?? [],
-        points: { show: false },
+        points: { show: false, filter: isolatedPoints, fill: lineColours[index] ?? '' },
       })),
     ],
   };
+}
+
+/** The points between gaps: a line needs two, and a gateway with little traffic has single ones only. */
+function isolatedPoints({ data }: uPlot, line: number): number[] | null {
+  const values = data[line] ?? [];
+  const hasValue = (index: number): boolean => typeof values[index] === 'number';
+  const isolated = Array.from(values.keys()).filter(
+    (index) => hasValue(index) && !hasValue(index - 1) && !hasValue(index + 1),
+  );
+  return isolated.length === 0 ? null : isolated;
 }
 
 /** `1.5M`: a longer number has no room beside the chart. */
