@@ -164,6 +164,8 @@ function optionsOf({ lines }: ChartDefinition, parent: HTMLElement): uPlot.Optio
     height,
     legend: { show: false },
     cursor: { show: false },
+    // Half of the last time at the x axis is beside the chart.
+    padding: [null, 28, null, null],
     scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
     axes: [
       { ...axis, space: 70, values: (_, times) => times.map(formatClock) },
