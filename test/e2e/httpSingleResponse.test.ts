@@ -1443,6 +1443,30 @@ describe('Apollo Server plugins of a library user', () => {
     expect(body).toBe('{"data":{"greeting":"hello"},"extensions":{"seen":"r1"}}');
   });
 
+  test('can replace the errors of a response, as `formatError` of Apollo Server does', async () => {
+    const plugin: ApolloServerPlugin<GatewayContext> = {
+      requestDidStart: async () => ({
+        async willSendResponse({ response: { body } }) {
+          if (body.kind !== 'single') return;
+          const { errors = [] } = body.singleResult;
+          body.singleResult.errors = errors.map(({ message }) => ({ message: `Sorry: ${message}` }));
+        },
+      }),
+    };
+    const outcome = singleOutcome('{"greeting":null}', { errors: [{ message: 'no', path: ['greeting'] }] });
+    await using server = await startScriptedServer(() => outcome, { plugins: [plugin] });
+    const bodies: string[] = [];
+    for (const query of ['{ greeting }', '{ greting }', '{']) {
+      const { body } = await exchange(server.url, { headers: json, body: JSON.stringify({ query }) });
+      bodies.push(body);
+    }
+    expect(bodies).toEqual([
+      '{"errors":[{"message":"Sorry: no"}],"data":{"greeting":null}}',
+      '{"errors":[{"message":"Sorry: Cannot query field \\"greting\\" on type \\"Query\\"."}]}',
+      '{"errors":[{"message":"Sorry: Syntax Error: Expected Name, found <EOF>."}]}',
+    ]);
+  });
+
   test('report operations to GraphOS if one is that for usage reporting', async () => {
     const reported = Promise.withResolvers<string>();
     const graphos = createServer(async (request, response) => {
