@@ -1,6 +1,6 @@
 import { type DocumentNode, getOperationAST } from 'graphql';
 import type { GatewayConfig } from '../config/schema.ts';
-import { mostUrgentRequest, type RequestPriority } from '../subgraphs/policies/callPriority.ts';
+import { higherRequestPriority, type RequestPriority } from '../subgraphs/policies/callPriority.ts';
 
 /** How urgent a request is (`overload.priorities`): by the name of its operation if it is configured, otherwise by what
  *  its client claims. A client that claims more than it may gets the highest priority that it may have. */
@@ -11,7 +11,7 @@ export class RequestPriorities {
 
   constructor({ operations, claims }: GatewayConfig['overload']['priorities']) {
     this.#byOperation = new Map(Object.entries(operations));
-    this.#highestOfOperations = Object.values(operations).reduce(mostUrgentRequest, 'background');
+    this.#highestOfOperations = Object.values(operations).reduce(higherRequestPriority, 'background');
     this.#claims = claims;
   }
 
@@ -39,11 +39,11 @@ export class RequestPriorities {
   priorityByClaim(claimed: RequestPriority | undefined, isIdentified: boolean): RequestPriority {
     const wanted = claimed ?? 'normal';
     const allowed = isIdentified ? this.#claims.identified : this.#claims.anonymous;
-    return mostUrgentRequest(wanted, allowed) === wanted ? allowed : wanted;
+    return higherRequestPriority(wanted, allowed) === wanted ? allowed : wanted;
   }
 
   /** The highest priority that a request with this claim can have with any operation. */
   highestPriorityOf(claimed: RequestPriority | undefined, isIdentified: boolean): RequestPriority {
-    return mostUrgentRequest(this.priorityByClaim(claimed, isIdentified), this.#highestOfOperations);
+    return higherRequestPriority(this.priorityByClaim(claimed, isIdentified), this.#highestOfOperations);
   }
 }

@@ -1,4 +1,9 @@
-import { bucketOf, latencyBuckets, latencyOfBucket, overflowBucket } from '../telemetry/latencyBuckets.ts';
+import {
+  bucketOf,
+  latencyBucketCount,
+  latencyOfBucket,
+  overflowBucket,
+} from '../telemetry/latencyBuckets.ts';
 
 interface LatencySketchOptions {
   /** Latencies count for at least half of the window, and at most the whole window. */
@@ -13,9 +18,9 @@ export class LatencySketch {
   readonly #halfMs: number;
   readonly #now: () => number;
   /** Both halves together. */
-  readonly #counts = new Uint32Array(latencyBuckets);
-  #older = new Uint32Array(latencyBuckets);
-  #newer = new Uint32Array(latencyBuckets);
+  readonly #counts = new Uint32Array(latencyBucketCount);
+  #older = new Uint32Array(latencyBucketCount);
+  #newer = new Uint32Array(latencyBucketCount);
   #newerSince: number;
   #count = 0;
 

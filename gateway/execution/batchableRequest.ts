@@ -1,7 +1,11 @@
 import { TextKey } from '../sharing/textMap.ts';
 import { deadlineExceededError } from '../subgraphs/callErrors.ts';
 import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
-import { type CallPriority, mostUrgent, type RequestPriority } from '../subgraphs/policies/callPriority.ts';
+import {
+  type CallPriority,
+  higherPriority,
+  type RequestPriority,
+} from '../subgraphs/policies/callPriority.ts';
 import type { FetchSpan } from '../telemetry/fetchSpan.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
 import { type FetchCall, type FetchResult, serializeVariables, toFailedResult } from './fetchCall.ts';
@@ -66,7 +70,7 @@ export class BatchableRequest {
     let urgent: CallPriority | undefined;
     for (const { priority, raisablePriority } of this.calls) {
       const current = raisablePriority?.current ?? priority;
-      urgent = urgent === undefined ? current : mostUrgent(urgent, current);
+      urgent = urgent === undefined ? current : higherPriority(urgent, current);
     }
     return urgent as CallPriority;
   }

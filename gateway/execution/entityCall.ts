@@ -2,8 +2,8 @@ import type { GatewayError } from '../errors.ts';
 import { isObject } from '../json/isObject.ts';
 import {
   type CallPriority,
-  mostUrgent,
-  mostUrgentRequest,
+  higherPriority,
+  higherRequestPriority,
   type RaisablePriority,
   type RequestPriority,
 } from '../subgraphs/policies/callPriority.ts';
@@ -156,8 +156,8 @@ function urgencyOf(requests: readonly BatchableRequest[]): BatchUrgency {
   const urgency: BatchUrgency = { priority, requestPriority, deadline, earliestDeadline: deadline };
   for (let n = 1; n < requests.length; n++) {
     const request = requests[n] as BatchableRequest;
-    urgency.priority = mostUrgent(urgency.priority, request.priority);
-    urgency.requestPriority = mostUrgentRequest(urgency.requestPriority, request.requestPriority);
+    urgency.priority = higherPriority(urgency.priority, request.priority);
+    urgency.requestPriority = higherRequestPriority(urgency.requestPriority, request.requestPriority);
     urgency.deadline = Math.max(urgency.deadline, request.deadline);
     urgency.earliestDeadline = Math.min(urgency.earliestDeadline, request.deadline);
   }

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { mostUrgent } from '../subgraphs/policies/callPriority.ts';
+import { higherPriority } from '../subgraphs/policies/callPriority.ts';
 import { FetchSpan } from '../telemetry/fetchSpan.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
 import { type FetchCall, type FetchResult, type Staleness, serializeVariables } from './fetchCall.ts';
@@ -227,7 +227,7 @@ function mergeCalls(calls: readonly FetchCall[]): FetchCall {
   if (calls.length === 1) return first;
   return {
     ...first,
-    priority: calls.map((call) => call.priority).reduce(mostUrgent),
+    priority: calls.map((call) => call.priority).reduce(higherPriority),
     representations: calls.flatMap((call) => call.representations),
     settle(result, done) {
       let start = 0;

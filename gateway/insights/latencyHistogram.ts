@@ -1,4 +1,4 @@
-import { bucketOf, latencyBuckets, latencyOfBucket } from '../telemetry/latencyBuckets.ts';
+import { bucketOf, latencyBucketCount, latencyOfBucket } from '../telemetry/latencyBuckets.ts';
 import { roundMs } from '../time/roundMs.ts';
 import type { LatencySummary } from './insightsData.ts';
 
@@ -22,7 +22,7 @@ export class LatencyHistogram {
     histogram.#sumMs = sumMs;
     histogram.#maxMs = maxMs;
     if (counts.length === 0) return histogram;
-    histogram.#counts = new Uint32Array(latencyBuckets);
+    histogram.#counts = new Uint32Array(latencyBucketCount);
     for (let at = 0; at < counts.length; at += 2) {
       const count = counts[at + 1] as number;
       histogram.#counts[counts[at] as number] = count;
@@ -46,7 +46,7 @@ export class LatencyHistogram {
   }
 
   observe(latencyMs: number): void {
-    this.#counts ??= new Uint32Array(latencyBuckets);
+    this.#counts ??= new Uint32Array(latencyBucketCount);
     const bucket = bucketOf(latencyMs);
     this.#counts[bucket] = (this.#counts[bucket] as number) + 1;
     this.#count += 1;
@@ -56,8 +56,8 @@ export class LatencyHistogram {
 
   merge(other: LatencyHistogram): this {
     if (other.#counts === undefined) return this;
-    this.#counts ??= new Uint32Array(latencyBuckets);
-    for (let bucket = 0; bucket < latencyBuckets; bucket++)
+    this.#counts ??= new Uint32Array(latencyBucketCount);
+    for (let bucket = 0; bucket < latencyBucketCount; bucket++)
       this.#counts[bucket] = (this.#counts[bucket] as number) + (other.#counts[bucket] as number);
     this.#count += other.#count;
     this.#sumMs += other.#sumMs;
@@ -70,7 +70,7 @@ export class LatencyHistogram {
     if (this.#counts === undefined) return undefined;
     const rank = Math.max(1, Math.ceil(q * this.#count));
     let below = 0;
-    for (let bucket = 0; bucket < latencyBuckets; bucket++) {
+    for (let bucket = 0; bucket < latencyBucketCount; bucket++) {
       below += this.#counts[bucket] as number;
       // A bucket may reach beyond the largest latency in it.
       if (below >= rank) return Math.min(latencyOfBucket(bucket), this.#maxMs);

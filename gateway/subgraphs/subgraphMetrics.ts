@@ -9,12 +9,12 @@ import { type DropReason, dropReasons, type WaitEnd } from './policies/callQueue
 import type { CircuitState } from './policies/circuitBreaker.ts';
 
 /** Upper bounds of the histogram's buckets, in seconds. */
-const bucketsSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const secondsBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 const circuitStateValues: Readonly<Record<CircuitState, number>> = { closed: 0, 'half-open': 1, open: 2 };
 
 /** Upper bounds of the sizes of batches. */
-const bucketsSizes = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+const batchSizeBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
 type CallCounts = Pick<CallPolicyObserver, 'onWait' | 'onWaitEnd' | 'onRetry' | 'onHedge' | 'onJoin'>;
 
@@ -49,7 +49,7 @@ export class SubgraphMetrics implements CallCounts {
       name: 'tributary_subgraph_queue_wait_seconds',
       help: 'How long calls waited in the queue of a subgraph. Calls that started at once are not counted.',
       labelNames: ['subgraph'],
-      buckets: bucketsSeconds,
+      buckets: secondsBuckets,
       registers: [registry],
     });
     registerGauge(registry, {
@@ -134,7 +134,7 @@ export class SubgraphMetrics implements CallCounts {
   onCall({ subgraph, durationMs, representations }: SubgraphCallEvent, outcome: string): void {
     let ended = this.#ended.get(subgraph);
     if (ended === undefined) {
-      const [seconds, batchSizes] = [new BucketCounts(bucketsSeconds), new BucketCounts(bucketsSizes)];
+      const [seconds, batchSizes] = [new BucketCounts(secondsBuckets), new BucketCounts(batchSizeBuckets)];
       ended = { outcomes: new Map(), seconds, batchSizes };
       this.#ended.set(subgraph, ended);
     }

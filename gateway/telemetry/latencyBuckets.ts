@@ -11,10 +11,10 @@ const minLatencyMs = 0.1;
 /** Higher latencies are in the overflow bucket. */
 const maxLatencyMs = 3_600_000;
 
-const finiteBuckets = Math.ceil(Math.log(maxLatencyMs / minLatencyMs) / logGrowth) + 1;
-export const overflowBucket = finiteBuckets;
+const finiteBucketCount = Math.ceil(Math.log(maxLatencyMs / minLatencyMs) / logGrowth) + 1;
+export const overflowBucket = finiteBucketCount;
 /** How many buckets there are, the overflow bucket included. */
-export const latencyBuckets = finiteBuckets + 1;
+export const latencyBucketCount = finiteBucketCount + 1;
 
 export function bucketOf(latencyMs: number): number {
   if (!(latencyMs > minLatencyMs)) return 0;
@@ -24,7 +24,7 @@ export function bucketOf(latencyMs: number): number {
 }
 
 /** The latency that a bucket stands for: the relative error to both of its ends is the same. */
-const bucketLatencies = Float64Array.from({ length: finiteBuckets }, (_, bucket) =>
+const bucketLatencies = Float64Array.from({ length: finiteBucketCount }, (_, bucket) =>
   bucket === 0 ? minLatencyMs : (minLatencyMs * growth ** bucket * 2) / (growth + 1),
 );
 

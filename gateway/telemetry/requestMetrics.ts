@@ -13,7 +13,7 @@ interface RequestMetricsOptions {
 }
 
 /** Upper bounds of the histograms' buckets, in seconds. */
-const bucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 interface RequestSeries {
   readonly outcomes: Map<RequestOutcome, number>;
@@ -93,8 +93,8 @@ export class RequestMetrics {
     let series = byType.get(type);
     if (series === undefined) {
       const [seconds, firstPayloadSeconds] = [
-        new BucketCounts(bucketsSeconds),
-        new BucketCounts(bucketsSeconds),
+        new BucketCounts(secondsBuckets),
+        new BucketCounts(secondsBuckets),
       ];
       series = { outcomes: zeroCounts(requestOutcomes), seconds, firstPayloadSeconds };
       byType.set(type, series);

@@ -5,7 +5,7 @@ import { nestedTooDeepError } from '../../execution/invalidDataError.ts';
 import type { RequestContext } from '../../execution/requestContext.ts';
 import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
 import { deadlineExceededError } from '../../subgraphs/callErrors.ts';
-import { mostUrgent, RaisablePriority } from '../../subgraphs/policies/callPriority.ts';
+import { higherPriority, RaisablePriority } from '../../subgraphs/policies/callPriority.ts';
 import { runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
 import type { CacheEntry, CacheResults, ReadVersion } from '../store/cacheStore.ts';
 import type { CachedCall, ItemRef } from './cachedCall.ts';
@@ -64,7 +64,7 @@ export class CacheMisses {
     const { shape } = (calls[0] as CachedCall).call;
     this.#subgraph = shape.subgraph;
     this.#isEntityFetch = shape.isEntityFetch;
-    this.#priority = new RaisablePriority(calls.map(({ call }) => call.priority).reduce(mostUrgent));
+    this.#priority = new RaisablePriority(calls.map(({ call }) => call.priority).reduce(higherPriority));
     this.#leaderFetches = new LeaderFetches(cache, {
       onJoin: ({ priority, span }) => {
         span?.onJoin(calls[0]?.call.span);
@@ -242,7 +242,7 @@ export class CacheMisses {
           this.#settle(call, indexes, result, since, done),
         ),
         requestContext,
-        priority: mostUrgent(call.call.priority, this.#priority.current),
+        priority: higherPriority(call.call.priority, this.#priority.current),
         raisablePriority: this.#priority,
       } satisfies FetchCall;
     });

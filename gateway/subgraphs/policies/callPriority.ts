@@ -11,23 +11,23 @@ export type RequestPriority = 'critical' | 'normal' | 'background';
 /** The rank of a call among calls of other requests: first by its priority within its request, then by the priority of
  *  the request. Rank 0 goes first. */
 export function callRankOf(priority: CallPriority, requestPriority: RequestPriority): number {
-  return ranks[priority] * requestPriorities + requestRanks[requestPriority];
+  return ranks[priority] * requestPriorityCount + requestRanks[requestPriority];
 }
 
-export function mostUrgent(a: CallPriority, b: CallPriority): CallPriority {
+export function higherPriority(a: CallPriority, b: CallPriority): CallPriority {
   return ranks[a] <= ranks[b] ? a : b;
 }
 
-export function mostUrgentRequest(a: RequestPriority, b: RequestPriority): RequestPriority {
+export function higherRequestPriority(a: RequestPriority, b: RequestPriority): RequestPriority {
   return requestRanks[a] <= requestRanks[b] ? a : b;
 }
 
 const ranks: Readonly<Record<CallPriority, number>> = { primary: 0, critical: 1, normal: 2, background: 3 };
 const requestRanks: Readonly<Record<RequestPriority, number>> = { critical: 0, normal: 1, background: 2 };
-const requestPriorities = 3;
+const requestPriorityCount = 3;
 
 /** Ranks are smaller than this. */
-export const rankCount = 4 * requestPriorities;
+export const rankCount = 4 * requestPriorityCount;
 
 /** The priority of a fetch that other requests may join: the most urgent priority of all of them. */
 export class RaisablePriority {
@@ -44,7 +44,7 @@ export class RaisablePriority {
 
   /** A request of this priority joins. */
   raise(priority: CallPriority): void {
-    const raised = mostUrgent(this.#current, priority);
+    const raised = higherPriority(this.#current, priority);
     if (raised === this.#current) return;
     this.#current = raised;
     for (const listener of this.#listeners) listener(raised);

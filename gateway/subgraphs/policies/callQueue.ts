@@ -247,8 +247,8 @@ export class CallQueue {
 
   /** Ranks are no longer overloaded if no call that is as urgent waits. */
   #endOverload(): void {
-    const mostUrgent = this.#primary.first?.call.rank ?? rankCount;
-    this.#firstOverloadedRank = Math.max(this.#firstOverloadedRank, mostUrgent);
+    const firstRank = this.#primary.first?.call.rank ?? rankCount;
+    this.#firstOverloadedRank = Math.max(this.#firstOverloadedRank, firstRank);
   }
 
   #drop(entry: QueueEntry, reason: DropReason): void {
@@ -259,7 +259,7 @@ export class CallQueue {
 
   /** Dispatches in a microtask: the code that just ended a call still runs. */
   #scheduleDispatch(): void {
-    if (this.#isDispatchScheduled || this.#mostUrgent() === undefined) return;
+    if (this.#isDispatchScheduled || this.#firstEntry() === undefined) return;
     this.#isDispatchScheduled = true;
     queueMicrotask(this.#dispatch);
   }
@@ -268,7 +268,7 @@ export class CallQueue {
     this.#isDispatchScheduled = false;
     const now = this.#options.now();
     this.#dropOverdue(now);
-    for (let first = this.#mostUrgent(); first !== undefined; first = this.#mostUrgent()) {
+    for (let first = this.#firstEntry(); first !== undefined; first = this.#firstEntry()) {
       const next = this.#nextInsteadOf(first);
       this.#removeEntry(next);
       this.#lastTurnOfRank.set(next.call.rank, ++this.#turns);
@@ -281,7 +281,7 @@ export class CallQueue {
   /** The entry whose turn it is when `first` is the most urgent one. */
   #nextInsteadOf(first: QueueEntry): QueueEntry {
     const isFairTurn = (this.#turns + 1) % turnsPerFairTurn === 0;
-    const entry = isFairTurn ? this.#mostUrgentOf(this.#neglectedRank()) : first;
+    const entry = isFairTurn ? this.#firstOf(this.#neglectedRank()) : first;
     const { rank, isDeferred } = entry.call;
     return !isDeferred && this.isOverloaded(rank) ? this.#newestOf(rank) : entry;
   }
@@ -304,7 +304,7 @@ export class CallQueue {
   }
 
   /** Of the calls of a rank that could start now. */
-  #mostUrgentOf(rank: number): QueueEntry {
+  #firstOf(rank: number): QueueEntry {
     const isNext = ({ call }: QueueEntry): boolean =>
       call.rank === rank && this.#hasCapacity(call.isDeferred);
     return (this.#deferred.items.find(isNext) ?? this.#primary.items.find(isNext)) as QueueEntry;
@@ -315,7 +315,7 @@ export class CallQueue {
   }
 
   /** Of the calls that could start now. */
-  #mostUrgent(): QueueEntry | undefined {
+  #firstEntry(): QueueEntry | undefined {
     const primary = this.#hasCapacity(false) ? this.#primary.first : undefined;
     const deferred = this.#hasCapacity(true) ? this.#deferred.first : undefined;
     if (primary === undefined || deferred === undefined) return primary ?? deferred;

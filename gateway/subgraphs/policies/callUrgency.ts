@@ -24,7 +24,7 @@ export function raiseUrgency(urgency: CallUrgency, priority: CallPriority): Call
 }
 
 /** As urgent as the more urgent of the two; deferred only if both are. */
-export function mostUrgentOf(a: CallUrgency, b: CallUrgency): CallUrgency {
+export function combineUrgencies(a: CallUrgency, b: CallUrgency): CallUrgency {
   const isFirst = a.rank < b.rank || (a.rank === b.rank && a.earliestDeadline <= b.earliestDeadline);
   const [first, second] = isFirst ? [a, b] : [b, a];
   return first.isDeferred && !second.isDeferred ? { ...first, isDeferred: false } : first;

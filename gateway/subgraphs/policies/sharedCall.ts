@@ -15,7 +15,7 @@ import { CallAttempt } from './callAttempt.ts';
 import type { CallPolicies } from './callPolicies.ts';
 import type { CallPriority } from './callPriority.ts';
 import type { DropReason, QueuedCall } from './callQueue.ts';
-import { type CallUrgency, mostUrgentOf, raiseUrgency } from './callUrgency.ts';
+import { type CallUrgency, combineUrgencies, raiseUrgency } from './callUrgency.ts';
 import { deliver, deliverToAll, type OnReceiverFault, type Waiter } from './waiter.ts';
 
 /** In milliseconds. */
@@ -231,7 +231,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
     this.#options.onJoin?.(this.subgraph);
     waiter.span?.onJoin(this.#request.span);
     if (this.#state.kind === 'queued') {
-      this.#setUrgency(mostUrgentOf(this.#urgency, waiter.urgency));
+      this.#setUrgency(combineUrgencies(this.#urgency, waiter.urgency));
       this.#followPriority(waiter);
     }
     this.#updateDueTime();
@@ -249,7 +249,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
       raisable.onRaise((priority) => {
         if (waiter.receiver === undefined) return;
         waiter.urgency = raiseUrgency(waiter.urgency, priority);
-        if (this.#state.kind === 'queued') this.#setUrgency(mostUrgentOf(this.#urgency, waiter.urgency));
+        if (this.#state.kind === 'queued') this.#setUrgency(combineUrgencies(this.#urgency, waiter.urgency));
       });
     }
   }
@@ -278,7 +278,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
   }
 
   #urgencyOfWaiters(): CallUrgency {
-    return this.waiters.map(({ urgency }) => urgency).reduce(mostUrgentOf);
+    return this.waiters.map(({ urgency }) => urgency).reduce(combineUrgencies);
   }
 
   /** While a response is read, requests may still join, and deadlines may still pass. */
