@@ -190,7 +190,5 @@ const noSubgraphs: ReadonlySet<string> = new Set();
 function baselineNotComposed(baseline: string): Finding {
   return createFinding('baseline-not-composed', {
     message: `The contracts of ${baseline} do not compose: no gateway runs on them, and there are no plans that could break.`,
-    advice:
-      'To see what breaks, compare with what runs (--environment) or with an earlier revision (--against).',
   });
 }

@@ -136,7 +136,11 @@ const storeRules = {
   },
   'subgraph-unreachable': { severity: 'undecided', advice: 'Start the subgraph, or correct its URL.' },
   'nothing-to-compare': { severity: ['safe', 'undecided'] },
-  'baseline-not-composed': { severity: 'safe' },
+  'baseline-not-composed': {
+    severity: 'safe',
+    advice:
+      'To see what breaks, compare with what runs (--environment) or with an earlier revision (--against).',
+  },
 } as const satisfies Rules;
 
 /** Changes of one subgraph, rated as far as the subgraph alone can tell. */

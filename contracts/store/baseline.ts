@@ -70,15 +70,13 @@ export async function readCommittedBaseline(directory: string): Promise<Baseline
  *  correction. */
 function toBaseline(store: ContractStore, label: string): Baseline {
   if (isUnavailable(store)) return { label, problems: store.problems };
-  return { store, label, problems: schemaProblems(store).map(baselineNotComposed) };
+  return { store, label, problems: schemaProblems(store).map(unreadableContract) };
 }
 
 /** Contracts do not compose if one of them cannot be read. */
-function baselineNotComposed({ subgraph, message, location }: Finding): Finding {
+function unreadableContract({ subgraph, message, location }: Finding): Finding {
   return createFinding('baseline-not-composed', {
     message: `The changes of ${subgraph} are not known, because its earlier contract cannot be read: ${message}`,
-    advice:
-      'To see what breaks, compare with what runs (--environment) or with an earlier revision (--against).',
     subgraph,
     location,
   });
