@@ -67,9 +67,9 @@ async function stopGateway(gateway: ChildProcess): Promise<void> {
   if (gateway.exitCode !== null || gateway.signalCode !== null) return;
   const exited = once(gateway, 'exit');
   gateway.kill('SIGTERM');
-  const patience = setTimeout(() => gateway.kill('SIGKILL'), stopTimeoutMs);
+  const killTimer = setTimeout(() => gateway.kill('SIGKILL'), stopTimeoutMs);
   await exited;
-  clearTimeout(patience);
+  clearTimeout(killTimer);
 }
 
 function printAddresses(rows: readonly (readonly [string, string])[]): void {

@@ -125,7 +125,7 @@ export class HookRunner {
     const options = subgraph === undefined ? {} : { subgraph };
     if (isRefusal(error)) {
       const { message, code, status, extensions } = error;
-      const problem = findJsonProblem(extensions);
+      const problem = findSerializationError(extensions);
       if (problem !== undefined) return this.#toError(hook, problem, call);
       return new GatewayError('BAD_REQUEST', message, { ...options, extensions, refusal: { code, status } });
     }
@@ -176,7 +176,7 @@ function isRefusal(error: unknown): error is RequestRefusedError {
 }
 
 /** Why a value cannot be sent to the client. */
-function findJsonProblem(value: unknown): TypeError | undefined {
+function findSerializationError(value: unknown): TypeError | undefined {
   try {
     JSON.stringify(value);
     return undefined;

@@ -87,11 +87,11 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
   if (rootType == null) throw new Error(`The schema has no ${options.operation.operation} type.`);
   const top: EnclosingContext = { delivery: 'primary', canBeNull: false };
   const selections = expand([options.operation.selectionSet], rootType, top);
-  const contested = findConflictingRules(selections, deferred);
-  if (contested.size > 0) {
+  const conflicting = findConflictingRules(selections, deferred);
+  if (conflicting.size > 0) {
     const enrichmentOf: FindEnrichmentRule = (parentType, fieldName) => {
       const rule = options.findEnrichmentRule?.(parentType, fieldName);
-      return rule !== undefined && contested.has(rule.coordinate) ? undefined : rule;
+      return rule !== undefined && conflicting.has(rule.coordinate) ? undefined : rule;
     };
     return normalizeOperation({ ...options, findEnrichmentRule: enrichmentOf });
   }
@@ -329,9 +329,9 @@ function findConflictingRules(
 ): ReadonlySet<string> {
   const own = deferred.filter(({ rule }) => rule === undefined);
   if (own.length === 0 || own.length === deferred.length) return new Set();
-  const contested = findConflictingEnrichments(selections);
+  const conflicting = findConflictingEnrichments(selections);
   return new Set(
-    deferred.flatMap(({ group, rule }) => (rule && contested.has(group) ? [rule.coordinate] : [])),
+    deferred.flatMap(({ group, rule }) => (rule && conflicting.has(group) ? [rule.coordinate] : [])),
   );
 }
 

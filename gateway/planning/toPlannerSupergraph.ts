@@ -35,12 +35,8 @@ export function toPlannerSupergraph(original: DocumentNode): PlannerSupergraph {
   const placeholders = new PlaceholderFields(types, unusedFieldPrefix(types));
   const names = subgraphNamesOf(document);
   const contexts = typesByContext(document);
-  replaceRequiredFields(types, (typeName, field) =>
-    replaceContextFields(
-      replaceRequiredFieldsOf(typeName, field, placeholders, names),
-      placeholders,
-      contexts,
-    ),
+  replaceEachField(types, (typeName, field) =>
+    replaceContextFields(replaceRequires(typeName, field, placeholders, names), placeholders, contexts),
   );
   const definitions = document.definitions.map((definition) =>
     isComposite(definition) ? (types.get(definition.name.value) as CompositeDefinition) : definition,
@@ -72,7 +68,7 @@ function dropUnresolvableKeys(type: CompositeDefinition): CompositeDefinition {
   return { ...type, directives: (type.directives ?? []).filter((directive) => !redundant.has(directive)) };
 }
 
-function replaceRequiredFields(
+function replaceEachField(
   types: Map<string, CompositeDefinition>,
   replace: (typeName: string, field: FieldDefinitionNode) => FieldDefinitionNode,
 ): void {
@@ -95,7 +91,7 @@ function replaceRequiredFields(
   }
 }
 
-function replaceRequiredFieldsOf(
+function replaceRequires(
   typeName: string,
   field: FieldDefinitionNode,
   placeholders: PlaceholderFields,

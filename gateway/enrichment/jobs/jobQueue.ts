@@ -52,9 +52,9 @@ const runIdPattern = /^[^.:]+\.[^.:]+$/;
 
 /** Creates a class of workers that wait after each error of fetching a run. BullMQ waits only if the connection failed: a
  *  Redis that is full, or refuses scripts, would get thousands of commands per second. `stopping` ends the wait. */
-function createPatientWorkerClass(stopping: AbortSignal) {
+function createBackoffWorkerClass(stopping: AbortSignal) {
   const { Worker } = loadBullMq();
-  return class PatientWorker extends Worker<QueuedJobRun> {
+  return class BackoffWorker extends Worker<QueuedJobRun> {
     protected override async moveToActive(token: string, name?: string) {
       try {
         return await super.moveToActive(token, name);
@@ -96,8 +96,8 @@ export class JobQueue {
   /** Starts handling runs that are due. */
   start(): void {
     const { prefix, dueAfterMs, concurrency, onError } = this.#options;
-    const PatientWorker = createPatientWorkerClass(this.#stopping.signal);
-    this.#worker = new PatientWorker(queueName, (job, token) => this.#handle(job, token), {
+    const BackoffWorker = createBackoffWorkerClass(this.#stopping.signal);
+    this.#worker = new BackoffWorker(queueName, (job, token) => this.#handle(job, token), {
       connection: this.#connection.client,
       prefix,
       concurrency,

@@ -10,7 +10,7 @@ const socketsPerPort = 32;
 export class FurtherSockets {
   readonly #servers: Server[] = [];
 
-  /** Listens on this address, and hands over the connections to `server`, which listens there with `reusePort`.
+  /** Listens on this address, and emits the connections at `server`, which listens there with `reusePort`.
    *  `allowHalfOpen`: whether a client that has sent all its requests may close its side first.
    *  @throws when a socket cannot listen. */
   async listen(
