@@ -82,6 +82,14 @@ interface LeasedSnapshot {
   isCurrent: boolean;
 }
 
+/** Why no newer supergraph is in use. */
+interface Problems {
+  source: string | undefined;
+  load: string | undefined;
+  /** Why the newest SDLs of the subgraphs make no supergraph. One that is being loaded meanwhile is older. */
+  composition: string | undefined;
+}
+
 /** The load of one supergraph, until it is in use, has failed or is superseded. */
 class SupergraphLoad {
   readonly id: string;
@@ -132,34 +140,15 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   let cancelRetry: CancelTimer | undefined;
   let startFailures = 0;
   let source: SupergraphSource | undefined;
-  let sourceProblem: string | undefined;
-  let loadProblem: string | undefined;
-  /** Why the newest SDLs of the subgraphs make no supergraph. One that is being loaded meanwhile is older. */
-  let compositionProblem: string | undefined;
+  const problems: Problems = { source: undefined, load: undefined, composition: undefined };
   let isClosed = false;
 
-  const setSourceProblem = (message: string | undefined): void => {
-    const isNew = message !== sourceProblem;
-    sourceProblem = message;
-    if (isNew) reportProblem(message, 'source');
-  };
-
-  const setLoadProblem = (message: string | undefined): void => {
-    const isNew = message !== loadProblem;
-    loadProblem = message;
-    if (isNew) reportProblem(message, 'load');
-  };
-
-  const setCompositionProblem = (message: string): void => {
-    setSourceProblem(undefined);
-    const isNew = message !== compositionProblem;
-    compositionProblem = message;
-    if (isNew) reportProblem(message, 'load');
-  };
-
-  function reportProblem(message: string | undefined, origin: 'source' | 'load'): void {
+  const setProblem = (kind: keyof Problems, message: string | undefined): void => {
+    if (message === problems[kind]) return;
+    problems[kind] = message;
+    const origin = kind === 'source' ? 'source' : 'load';
     for (const listener of [...problemListeners]) listener(message, origin);
-  }
+  };
 
   const retireIfUnused = (entry: LeasedSnapshot): void => {
     if (entry.isCurrent || entry.leases > 0 || !snapshots.delete(entry)) return;
@@ -178,7 +167,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     snapshots.add(current);
     startFailures = 0;
     // Without a report: that of the change follows.
-    loadProblem = undefined;
+    problems.load = undefined;
     for (const listener of [...changeListeners]) listener(supergraph);
     if (previous === undefined) return;
     previous.isCurrent = false;
@@ -192,7 +181,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     } catch (error) {
       if (signal.aborted) return;
       hasSuperseded = false;
-      setLoadProblem(messageOf(error));
+      setProblem('load', messageOf(error));
       if (error instanceof ThreadStartError && olderLoad === undefined) retryLater(sdl);
       return;
     }
@@ -256,7 +245,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     const isCurrent = current?.supergraph.id === id;
     supersedeLoads(!isCurrent);
     if (isCurrent) {
-      setLoadProblem(undefined);
+      setProblem('load', undefined);
       return Promise.resolve();
     }
     newestLoad = new SupergraphLoad(id, olderLoad, (signal) => loadAndSwitch(sdl, signal), onLoadEnd);
@@ -282,9 +271,9 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       };
     },
     onChange: (listener) => subscribe(changeListeners, listener),
-    problem: () => compositionProblem ?? loadProblem ?? sourceProblem,
-    refusal: () => compositionProblem ?? loadProblem,
-    sourceProblem: () => sourceProblem,
+    problem: () => problems.composition ?? problems.load ?? problems.source,
+    refusal: () => problems.composition ?? problems.load,
+    sourceProblem: () => problems.source,
     onProblem: (listener) => subscribe(problemListeners, listener),
     submit,
     resubmit: (sdl) => newestLoad?.settled ?? submit(sdl),
@@ -295,14 +284,17 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       source = from;
       await from.start({
         onSdl: (sdl) => {
-          setSourceProblem(undefined);
+          setProblem('source', undefined);
           // It holds until this SDL is in use or refused.
-          loadProblem = compositionProblem ?? loadProblem;
-          compositionProblem = undefined;
+          problems.load = problems.composition ?? problems.load;
+          problems.composition = undefined;
           void submit(sdl);
         },
-        onRefusal: setCompositionProblem,
-        onProblem: setSourceProblem,
+        onRefusal: (message) => {
+          setProblem('source', undefined);
+          setProblem('composition', message);
+        },
+        onProblem: (message) => setProblem('source', message),
       });
       await newestLoad?.settled;
     },
