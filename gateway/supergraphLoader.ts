@@ -22,14 +22,13 @@ interface SupergraphLoaderOptions {
   readonly log: Logger;
   /** Complete before the first supergraph is loaded. */
   readonly features: readonly Feature[];
+  readonly preparer: Preparer;
   readonly startPlannerThread?: StartPlannerThread | undefined;
 }
 
 /** Creates the holder of a gateway's supergraphs. Each is read by the features, and the most used operations are planned
  *  before it is used. */
-export function createSupergraphs(
-  options: SupergraphLoaderOptions & { readonly preparer: Preparer },
-): SupergraphHolder {
+export function createSupergraphs(options: SupergraphLoaderOptions): SupergraphHolder {
   const { config, preparer } = options;
   return createSupergraphHolder({
     load: createSupergraphLoader(options),

@@ -75,7 +75,7 @@ export function expandInterfaceObjects(document: DocumentNode): ExpandedSupergra
 
 function findCopies(document: DocumentNode): ImplementationCopy[] {
   const types = compositesOf(document);
-  const suffix = unusedGraphSuffix(document, '__concrete');
+  const suffix = unusedGraphSuffix(document);
   const copies: ImplementationCopy[] = [];
   for (const [interfaceName, type] of types) {
     if (type.kind !== Kind.INTERFACE_TYPE_DEFINITION) continue;

@@ -113,9 +113,9 @@ export function joinDirective(
 }
 
 /** A suffix that no graph name contains, for the names of added graphs. It is valid in operation names. */
-export function unusedGraphSuffix(document: DocumentNode, start: string): string {
+export function unusedGraphSuffix(document: DocumentNode): string {
   const names = [...subgraphNamesOf(document)].flat();
-  let suffix = start;
+  let suffix = '__concrete';
   while (names.some((name) => name.includes(suffix))) suffix += '_';
   return suffix;
 }
