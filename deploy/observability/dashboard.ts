@@ -118,7 +118,7 @@ function panelOf(panel: Panel, id: number, gridPos: object): object {
       legend: { displayMode: 'list', placement: 'bottom', showLegend: true },
       tooltip: { mode: 'multi', sort: 'desc' },
     },
-    targets: queries.map(({ expr, legend }, index) => ({
+    targets: Object.entries(queries).map(([legend, expr], index) => ({
       refId: String.fromCharCode('A'.charCodeAt(0) + index),
       datasource,
       expr,

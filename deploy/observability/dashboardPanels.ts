@@ -1,17 +1,11 @@
-interface Query {
-  /** PromQL. */
-  readonly expr: string;
-  /** Grafana's template for the name of a series, such as `{{subgraph}}`. */
-  readonly legend: string;
-}
-
 export interface Panel {
   readonly title: string;
   /** What the panel shows and what to do when it moves. */
   readonly description: string;
   /** Grafana's unit id. */
   readonly unit: string;
-  readonly queries: readonly Query[];
+  /** PromQL by the name of the series, which may be a template of Grafana, such as `{{subgraph}}`. */
+  readonly queries: Readonly<Record<string, string>>;
   readonly stacked?: boolean;
   /** Names of values, shown instead of numbers as colored states over time. */
   readonly states?: readonly State[];
@@ -31,6 +25,7 @@ interface Row {
 /** The series of the gateways that the variables of the dashboard select. */
 export const selector = 'job=~"$job", instance=~"$instance"';
 const forOperation = `${selector}, operation=~"$operation"`;
+const queriesOnly = `${forOperation}, type="query"`;
 const forSubgraph = `${selector}, subgraph=~"$subgraph"`;
 
 /** What the dashboard shows, from top to bottom. */
@@ -44,90 +39,65 @@ export const rows: readonly Row[] = [
           'Operations that ended. `error` and `partial`: look at the row Subgraphs. `refused`: a client sends operations that the graph does not have. `shed` and `limited`: see the row Overload.',
         unit: 'reqps',
         stacked: true,
-        queries: [
-          {
-            expr: `sum by (outcome) (rate(tributary_requests_total{${forOperation}}[$__rate_interval]))`,
-            legend: '{{outcome}}',
-          },
-        ],
+        queries: { '{{outcome}}': rateOf('tributary_requests_total', forOperation, 'outcome') },
       },
       {
         title: 'Queries: first payload and complete response',
         description:
           'Time from the arrival of a query until its first data, and until its whole response, was written. A gap between the two is what clients do not wait for.',
         unit: 's',
-        queries: [
-          ...[0.5, 0.95, 0.99].map((quantile) => ({
-            expr: quantileOf(quantile, 'tributary_first_payload_seconds', `${forOperation}, type="query"`),
-            legend: `first payload p${quantile * 100}`,
-          })),
-          ...[0.5, 0.95].map((quantile) => ({
-            expr: quantileOf(quantile, 'tributary_request_seconds', `${forOperation}, type="query"`),
-            legend: `complete p${quantile * 100}`,
-          })),
-        ],
+        queries: {
+          'first payload p50': quantileOf(0.5, 'tributary_first_payload_seconds', queriesOnly),
+          'first payload p95': quantileOf(0.95, 'tributary_first_payload_seconds', queriesOnly),
+          'first payload p99': quantileOf(0.99, 'tributary_first_payload_seconds', queriesOnly),
+          'complete p50': quantileOf(0.5, 'tributary_request_seconds', queriesOnly),
+          'complete p95': quantileOf(0.95, 'tributary_request_seconds', queriesOnly),
+        },
       },
       {
         title: 'Errors by operation',
         description: 'Share of the operations that end without data, or with errors beside it.',
         unit: 'percentunit',
-        queries: [
-          {
-            expr: `${rateOf('tributary_requests_total', `${forOperation}, outcome=~"error|partial"`, 'operation')} / ${rateOf('tributary_requests_total', forOperation, 'operation')}`,
-            legend: '{{operation}}',
-          },
-        ],
+        queries: {
+          '{{operation}}': `${rateOf('tributary_requests_total', `${forOperation}, outcome=~"error|partial"`, 'operation')} / ${rateOf('tributary_requests_total', forOperation, 'operation')}`,
+        },
       },
       {
         title: 'First payload by operation, p95',
         description: 'Open the insights page of a gateway to see which fetch an operation waits for.',
         unit: 's',
-        queries: [
-          {
-            expr: quantileOf(
-              0.95,
-              'tributary_first_payload_seconds',
-              `${forOperation}, type="query"`,
-              'operation',
-            ),
-            legend: '{{operation}}',
-          },
-        ],
+        queries: {
+          '{{operation}}': quantileOf(0.95, 'tributary_first_payload_seconds', queriesOnly, 'operation'),
+        },
       },
       {
         title: 'Running operations and open streams',
         description:
           'Operations that have not ended grow without more traffic when a subgraph hangs. Compare open streams with `subscriptions.total`.',
         unit: 'short',
-        queries: [
-          { expr: `sum(tributary_requests_running{${selector}})`, legend: 'running' },
-          { expr: `sum(tributary_open_streams{${selector}})`, legend: 'open streams' },
-        ],
+        queries: {
+          running: `sum(tributary_requests_running{${selector}})`,
+          'open streams': `sum(tributary_open_streams{${selector}})`,
+        },
       },
       {
         title: 'Query plans',
         description:
           'Operations that were planned, and plans in the cache. Misses above the number of deployments: clients put values into their operations.',
         unit: 'short',
-        queries: [
-          {
-            expr: `sum(rate(tributary_plan_cache_lookups_total{${selector}, outcome="miss"}[$__rate_interval]))`,
-            legend: 'planned per second',
-          },
-          { expr: `max(tributary_plan_cache_entries{${selector}})`, legend: 'cached plans' },
-        ],
+        queries: {
+          'planned per second': rateOf('tributary_plan_cache_lookups_total', `${selector}, outcome="miss"`),
+          'cached plans': `max(tributary_plan_cache_entries{${selector}})`,
+        },
       },
       {
         title: 'Shared responses',
         description:
           'Share of the operations that joined an equal one under way. Falling at the same load: clients send headers or variables that make their requests different.',
         unit: 'percentunit',
-        queries: [
-          {
-            expr: `sum(rate(tributary_shared_responses_total{${selector}}[$__rate_interval])) / sum(rate(tributary_requests_total{${selector}}[$__rate_interval]))`,
-            legend: 'shared',
-          },
-        ],
+        queries: {
+          shared: `sum(rate(tributary_shared_responses_total{${selector}}[$__rate_interval])) / sum(rate(tributary_requests_total{${selector}}[$__rate_interval]))`,
+        },
       },
     ],
   },
@@ -138,35 +108,24 @@ export const rows: readonly Row[] = [
         title: 'Calls by subgraph',
         description: 'HTTP calls; each retry and each hedge is a call.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: rateOf('tributary_subgraph_calls_total', forSubgraph, 'subgraph'),
-            legend: '{{subgraph}}',
-          },
-        ],
+        queries: { '{{subgraph}}': rateOf('tributary_subgraph_calls_total', forSubgraph, 'subgraph') },
       },
       {
         title: 'Failed calls',
         description:
           'Share of the calls that failed, by subgraph and outcome. The log has one episode for each.',
         unit: 'percentunit',
-        queries: [
-          {
-            expr: `${rateOf('tributary_subgraph_calls_total', `${forSubgraph}, outcome!~"ok|cancelled"`, 'subgraph, outcome')} / on (subgraph) group_left ${rateOf('tributary_subgraph_calls_total', `${forSubgraph}, outcome!="cancelled"`, 'subgraph')}`,
-            legend: '{{subgraph}} {{outcome}}',
-          },
-        ],
+        queries: {
+          '{{subgraph}} {{outcome}}': `${rateOf('tributary_subgraph_calls_total', `${forSubgraph}, outcome!~"ok|cancelled"`, 'subgraph, outcome')} / on (subgraph) group_left ${rateOf('tributary_subgraph_calls_total', `${forSubgraph}, outcome!="cancelled"`, 'subgraph')}`,
+        },
       },
       {
         title: 'Latency of calls, p95',
         description: 'Without the time in the queue of the gateway.',
         unit: 's',
-        queries: [
-          {
-            expr: quantileOf(0.95, 'tributary_subgraph_call_seconds', forSubgraph, 'subgraph'),
-            legend: '{{subgraph}}',
-          },
-        ],
+        queries: {
+          '{{subgraph}}': quantileOf(0.95, 'tributary_subgraph_call_seconds', forSubgraph, 'subgraph'),
+        },
       },
       {
         title: 'Circuit breakers',
@@ -178,91 +137,63 @@ export const rows: readonly Row[] = [
           { value: 1, text: 'half-open', color: 'yellow' },
           { value: 2, text: 'open', color: 'red' },
         ],
-        queries: [
-          {
-            expr: `max by (subgraph) (tributary_subgraph_breaker_state{${forSubgraph}})`,
-            legend: '{{subgraph}}',
-          },
-        ],
+        queries: { '{{subgraph}}': `max by (subgraph) (tributary_subgraph_breaker_state{${forSubgraph}})` },
       },
       {
         title: 'Queues',
         description: 'Calls that wait in the gateway because the subgraph is at its concurrency limit.',
         unit: 'short',
-        queries: [
-          {
-            expr: `sum by (subgraph) (tributary_subgraph_queue_length{${forSubgraph}})`,
-            legend: '{{subgraph}} waiting',
-          },
-          {
-            expr: rateOf('tributary_subgraph_queue_dropped_total', forSubgraph, 'subgraph, reason'),
-            legend: '{{subgraph}} dropped per second ({{reason}})',
-          },
-        ],
+        queries: {
+          '{{subgraph}} waiting': `sum by (subgraph) (tributary_subgraph_queue_length{${forSubgraph}})`,
+          '{{subgraph}} dropped per second ({{reason}})': rateOf(
+            'tributary_subgraph_queue_dropped_total',
+            forSubgraph,
+            'subgraph, reason',
+          ),
+        },
       },
       {
         title: 'Time in the queue',
         description:
           'Seconds that calls waited, per second: the mean number of waiting calls. The autoscaler of deploy/kubernetes uses this value.',
         unit: 'short',
-        queries: [
-          {
-            expr: rateOf('tributary_subgraph_queue_wait_seconds_sum', forSubgraph, 'subgraph'),
-            legend: '{{subgraph}}',
-          },
-        ],
+        queries: {
+          '{{subgraph}}': rateOf('tributary_subgraph_queue_wait_seconds_sum', forSubgraph, 'subgraph'),
+        },
       },
       {
         title: 'Concurrency',
         description: 'Calls under way, and the adaptive limit. A falling limit: the subgraph became slower.',
         unit: 'short',
-        queries: [
-          {
-            expr: `sum by (subgraph) (tributary_subgraph_calls_running{${forSubgraph}})`,
-            legend: '{{subgraph}} running',
-          },
-          {
-            expr: `sum by (subgraph) (tributary_subgraph_concurrency_limit{${forSubgraph}})`,
-            legend: '{{subgraph}} limit',
-          },
-        ],
+        queries: {
+          '{{subgraph}} running': `sum by (subgraph) (tributary_subgraph_calls_running{${forSubgraph}})`,
+          '{{subgraph}} limit': `sum by (subgraph) (tributary_subgraph_concurrency_limit{${forSubgraph}})`,
+        },
       },
       {
         title: 'Retries and hedges',
         description: 'Clients do not notice these yet.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: rateOf('tributary_subgraph_retries_total', forSubgraph, 'subgraph'),
-            legend: '{{subgraph}} retries',
-          },
-          {
-            expr: rateOf('tributary_subgraph_hedges_total', forSubgraph, 'subgraph'),
-            legend: '{{subgraph}} hedges',
-          },
-        ],
+        queries: {
+          '{{subgraph}} retries': rateOf('tributary_subgraph_retries_total', forSubgraph, 'subgraph'),
+          '{{subgraph}} hedges': rateOf('tributary_subgraph_hedges_total', forSubgraph, 'subgraph'),
+        },
       },
       {
         title: 'Shared requests',
         description: 'Share of the requests to a subgraph that needed no call of their own.',
         unit: 'percentunit',
-        queries: [
-          {
-            expr: `${rateOf('tributary_subgraph_joined_total', forSubgraph, 'subgraph')} / (${rateOf('tributary_subgraph_joined_total', forSubgraph, 'subgraph')} + ${rateOf('tributary_subgraph_calls_total', forSubgraph, 'subgraph')})`,
-            legend: '{{subgraph}}',
-          },
-        ],
+        queries: {
+          '{{subgraph}}': `${rateOf('tributary_subgraph_joined_total', forSubgraph, 'subgraph')} / (${rateOf('tributary_subgraph_joined_total', forSubgraph, 'subgraph')} + ${rateOf('tributary_subgraph_calls_total', forSubgraph, 'subgraph')})`,
+        },
       },
       {
         title: 'Batch size, mean',
         description: 'Entities in one call.',
         unit: 'short',
-        queries: [
-          {
-            expr: `${rateOf('tributary_subgraph_batch_size_sum', forSubgraph, 'subgraph')} / ${rateOf('tributary_subgraph_batch_size_count', forSubgraph, 'subgraph')}`,
-            legend: '{{subgraph}}',
-          },
-        ],
+        queries: {
+          '{{subgraph}}': `${rateOf('tributary_subgraph_batch_size_sum', forSubgraph, 'subgraph')} / ${rateOf('tributary_subgraph_batch_size_count', forSubgraph, 'subgraph')}`,
+        },
       },
     ],
   },
@@ -273,125 +204,89 @@ export const rows: readonly Row[] = [
         title: 'Enrichments ready within their budget',
         description: 'Share of the responses that have the value of the field.',
         unit: 'percentunit',
-        queries: [
-          {
-            expr: `${rateOf('tributary_enrichment_answers_total', `${selector}, outcome="in_time"`, 'coordinate')} / ${rateOf('tributary_enrichment_answers_total', selector, 'coordinate')}`,
-            legend: '{{coordinate}}',
-          },
-        ],
+        queries: {
+          '{{coordinate}}': `${rateOf('tributary_enrichment_answers_total', `${selector}, outcome="in_time"`, 'coordinate')} / ${rateOf('tributary_enrichment_answers_total', selector, 'coordinate')}`,
+        },
       },
       {
         title: 'Missed budgets',
         description: 'What responses have instead of the value: a stale one, a later payload, or a token.',
         unit: 'reqps',
         stacked: true,
-        queries: [
-          {
-            expr: rateOf(
-              'tributary_enrichment_answers_total',
-              `${selector}, outcome!="in_time"`,
-              'coordinate, outcome',
-            ),
-            legend: '{{coordinate}} {{outcome}}',
-          },
-        ],
+        queries: {
+          '{{coordinate}} {{outcome}}': rateOf(
+            'tributary_enrichment_answers_total',
+            `${selector}, outcome!="in_time"`,
+            'coordinate, outcome',
+          ),
+        },
       },
       {
         title: 'Time until a field is ready, p95',
         description: 'Within its budget or after it. Compare with the budget.',
         unit: 's',
-        queries: [
-          {
-            expr: quantileOf(0.95, 'tributary_enrichment_ready_seconds', selector, 'coordinate'),
-            legend: '{{coordinate}}',
-          },
-        ],
+        queries: {
+          '{{coordinate}}': quantileOf(0.95, 'tributary_enrichment_ready_seconds', selector, 'coordinate'),
+        },
       },
       {
         title: 'Delivery modes',
         description:
           'How many gateways deliver a field `inline` (with the primary data), `budgeted`, or `deferred` (responses do not wait for it). The gateways adapt to its latency.',
         unit: 'short',
-        queries: [
-          {
-            expr: `sum by (coordinate, mode) (tributary_enrichment_delivery_mode{${selector}}) > 0`,
-            legend: '{{coordinate}} {{mode}}',
-          },
-        ],
+        queries: {
+          '{{coordinate}} {{mode}}': `sum by (coordinate, mode) (tributary_enrichment_delivery_mode{${selector}}) > 0`,
+        },
       },
       {
         title: 'Jobs',
         description:
           'Unfinished jobs, and the age of the oldest one. They grow while the subgraph of the field fails.',
         unit: 'short',
-        queries: [
-          { expr: `sum(tributary_enrichment_jobs{${selector}})`, legend: 'unfinished' },
-          { expr: `max(tributary_enrichment_oldest_job_seconds{${selector}})`, legend: 'oldest, seconds' },
-        ],
+        queries: {
+          unfinished: `sum(tributary_enrichment_jobs{${selector}})`,
+          'oldest, seconds': `max(tributary_enrichment_oldest_job_seconds{${selector}})`,
+        },
       },
       {
         title: 'Ended jobs',
         description: '`failed`, `evicted` and `too_large`: clients got an error for a pending field.',
         unit: 'reqps',
         stacked: true,
-        queries: [
-          {
-            expr: rateOf('tributary_enrichment_jobs_settled_total', selector, 'outcome'),
-            legend: '{{outcome}}',
-          },
-        ],
+        queries: { '{{outcome}}': rateOf('tributary_enrichment_jobs_settled_total', selector, 'outcome') },
       },
       {
         title: 'Jobs at risk',
         description:
           'Jobs without room, jobs that Redis does not have, jobs that were resumed after a process had died, and lost updates.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: `sum(rate(tributary_enrichment_jobs_enqueued_total{${selector}, outcome="refused"}[$__rate_interval]))`,
-            legend: 'refused',
-          },
-          {
-            expr: rateOf('tributary_enrichment_jobs_not_persisted_total', selector, 'reason'),
-            legend: 'not in Redis: {{reason}}',
-          },
-          {
-            expr: rateOf('tributary_enrichment_jobs_resumed_total', selector, 'from'),
-            legend: 'resumed: {{from}}',
-          },
-          {
-            expr: `sum(rate(tributary_enrichment_updates_evicted_total{${selector}}[$__rate_interval]))`,
-            legend: 'evicted updates',
-          },
-        ],
+        queries: {
+          refused: rateOf('tributary_enrichment_jobs_enqueued_total', `${selector}, outcome="refused"`),
+          'not in Redis: {{reason}}': rateOf(
+            'tributary_enrichment_jobs_not_persisted_total',
+            selector,
+            'reason',
+          ),
+          'resumed: {{from}}': rateOf('tributary_enrichment_jobs_resumed_total', selector, 'from'),
+          'evicted updates': rateOf('tributary_enrichment_updates_evicted_total', selector),
+        },
       },
       {
         title: 'Retries of jobs',
         description: 'Attempts after the first one. They rise while the subgraph of a field fails.',
         unit: 'reqps',
         stacked: true,
-        queries: [
-          {
-            expr: rateOf('tributary_enrichment_job_retries_total', selector, 'priority'),
-            legend: '{{priority}}',
-          },
-        ],
+        queries: { '{{priority}}': rateOf('tributary_enrichment_job_retries_total', selector, 'priority') },
       },
       {
         title: 'Abandoned fields and unsplit answers',
         description:
           'Abandoned: clients left before the field was ready. Unsplit: responses wait for their enrichments, because planning could not split them off; raise `planning.splitTimeout`.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: rateOf('tributary_enrichment_abandoned_total', selector, 'coordinate'),
-            legend: '{{coordinate}} abandoned',
-          },
-          {
-            expr: `sum(rate(tributary_enrichment_unsplit_answers_total{${selector}}[$__rate_interval]))`,
-            legend: 'unsplit answers',
-          },
-        ],
+        queries: {
+          '{{coordinate}} abandoned': rateOf('tributary_enrichment_abandoned_total', selector, 'coordinate'),
+          'unsplit answers': rateOf('tributary_enrichment_unsplit_answers_total', selector),
+        },
       },
     ],
   },
@@ -402,124 +297,89 @@ export const rows: readonly Row[] = [
         title: 'Lookups served from the cache',
         description: 'Fresh or stale values, as a share of all lookups.',
         unit: 'percentunit',
-        queries: [
-          {
-            expr: `${rateOf('tributary_cache_lookups_total', `${forSubgraph}, outcome=~"hit|stale"`, 'subgraph, type')} / ${rateOf('tributary_cache_lookups_total', forSubgraph, 'subgraph, type')}`,
-            legend: '{{subgraph}} {{type}}',
-          },
-        ],
+        queries: {
+          '{{subgraph}} {{type}}': `${rateOf('tributary_cache_lookups_total', `${forSubgraph}, outcome=~"hit|stale"`, 'subgraph, type')} / ${rateOf('tributary_cache_lookups_total', forSubgraph, 'subgraph, type')}`,
+        },
       },
       {
         title: 'Age of stale values, p95',
         description: 'How old the data is that clients see, for values past their `maxAge`.',
         unit: 's',
-        queries: [
-          {
-            expr: quantileOf(0.95, 'tributary_cache_stale_age_seconds', forSubgraph, 'subgraph'),
-            legend: '{{subgraph}}',
-          },
-        ],
+        queries: {
+          '{{subgraph}}': quantileOf(0.95, 'tributary_cache_stale_age_seconds', forSubgraph, 'subgraph'),
+        },
       },
       {
         title: 'Stale values instead of failures',
         description: 'Above 0: a subgraph fails or misses its budget, and clients do not notice yet.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: rateOf('tributary_cache_stale_if_error_total', forSubgraph, 'subgraph'),
-            legend: '{{subgraph}} failed',
-          },
-          {
-            expr: rateOf('tributary_cache_stale_if_budget_total', forSubgraph, 'subgraph'),
-            legend: '{{subgraph}} missed its budget',
-          },
-        ],
+        queries: {
+          '{{subgraph}} failed': rateOf('tributary_cache_stale_if_error_total', forSubgraph, 'subgraph'),
+          '{{subgraph}} missed its budget': rateOf(
+            'tributary_cache_stale_if_budget_total',
+            forSubgraph,
+            'subgraph',
+          ),
+        },
       },
       {
         title: 'Values that are not stored',
         description: 'The reason says which header, rule or type to correct.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: rateOf('tributary_cache_not_stored_total', forSubgraph, 'subgraph, type, reason'),
-            legend: '{{subgraph}} {{type}}: {{reason}}',
-          },
-        ],
+        queries: {
+          '{{subgraph}} {{type}}: {{reason}}': rateOf(
+            'tributary_cache_not_stored_total',
+            forSubgraph,
+            'subgraph, type, reason',
+          ),
+        },
       },
       {
         title: 'Redis',
         description: 'The 99th percentile of the time that lookups wait for Redis.',
         unit: 's',
-        queries: [
-          {
-            expr: quantileOf(0.99, 'tributary_cache_read_seconds', forSubgraph, 'subgraph'),
-            legend: '{{subgraph}}',
-          },
-        ],
+        queries: {
+          '{{subgraph}}': quantileOf(0.99, 'tributary_cache_read_seconds', forSubgraph, 'subgraph'),
+        },
       },
       {
         title: 'Problems with Redis',
         description: 'By kind; docs/caching.md explains each.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: rateOf('tributary_cache_store_problems_total', selector, 'kind'),
-            legend: '{{kind}}',
-          },
-          {
-            expr: `max(tributary_redis_unavailable{${selector}})`,
-            legend: 'cannot be used (1)',
-          },
-        ],
+        queries: {
+          '{{kind}}': rateOf('tributary_cache_store_problems_total', selector, 'kind'),
+          'cannot be used (1)': `max(tributary_redis_unavailable{${selector}})`,
+        },
       },
       {
         title: 'Invalidated entries and refreshes',
         description: 'A jump of invalidations: a tag or a mutation rule deletes more than intended.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: rateOf('tributary_cache_invalidated_entries_total', selector, 'by'),
-            legend: 'invalidated by {{by}}',
-          },
-          {
-            expr: rateOf('tributary_cache_refreshes_total', forSubgraph, 'outcome'),
-            legend: 'refreshes: {{outcome}}',
-          },
-        ],
+        queries: {
+          'invalidated by {{by}}': rateOf('tributary_cache_invalidated_entries_total', selector, 'by'),
+          'refreshes: {{outcome}}': rateOf('tributary_cache_refreshes_total', forSubgraph, 'outcome'),
+        },
       },
       {
         title: 'Memory of the cache',
         description: 'By gateway. At `cache.memory.maxSize` while misses rise: give it more.',
         unit: 'bytes',
-        queries: [
-          {
-            expr: `sum by (instance) (tributary_cache_memory_bytes{${selector}})`,
-            legend: '{{instance}}',
-          },
-        ],
+        queries: { '{{instance}}': `sum by (instance) (tributary_cache_memory_bytes{${selector}})` },
       },
       {
         title: 'Entries in the memory of the cache',
         description:
           'By gateway. Entries that fall while bytes stay at the limit: values have become larger.',
         unit: 'short',
-        queries: [
-          {
-            expr: `sum by (instance) (tributary_cache_memory_entries{${selector}})`,
-            legend: '{{instance}}',
-          },
-        ],
+        queries: { '{{instance}}': `sum by (instance) (tributary_cache_memory_entries{${selector}})` },
       },
       {
         title: 'Size of stored values, mean',
         description: 'Rises when a type gets large fields: check `cache.memory.maxSize`.',
         unit: 'bytes',
-        queries: [
-          {
-            expr: `${rateOf('tributary_cache_entry_bytes_sum', forSubgraph, 'subgraph, type')} / ${rateOf('tributary_cache_entry_bytes_count', forSubgraph, 'subgraph, type')}`,
-            legend: '{{subgraph}} {{type}}',
-          },
-        ],
+        queries: {
+          '{{subgraph}} {{type}}': `${rateOf('tributary_cache_entry_bytes_sum', forSubgraph, 'subgraph, type')} / ${rateOf('tributary_cache_entry_bytes_count', forSubgraph, 'subgraph, type')}`,
+        },
       },
     ],
   },
@@ -532,59 +392,38 @@ export const rows: readonly Row[] = [
           'Above 0: the gateways have too much to do. Add gateways, or find what blocks the event loop.',
         unit: 'reqps',
         stacked: true,
-        queries: [
-          {
-            expr: rateOf('tributary_shed_total', selector, 'priority, reason'),
-            legend: '{{priority}} ({{reason}})',
-          },
-        ],
+        queries: {
+          '{{priority}} ({{reason}})': rateOf('tributary_shed_total', selector, 'priority, reason'),
+        },
       },
       {
         title: 'Waiting requests',
         description:
           'By gateway: requests that wait for their execution because the event loop is saturated. Above 0 for long: add gateways, or find the operations that cost most.',
         unit: 'short',
-        queries: [
-          {
-            expr: `sum by (instance) (tributary_executions_waiting{${selector}})`,
-            legend: '{{instance}}',
-          },
-        ],
+        queries: { '{{instance}}': `sum by (instance) (tributary_executions_waiting{${selector}})` },
       },
       {
         title: 'Rate limits and tokens',
         description: 'Refused operations: rate limits, and tokens by the reason.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: `sum(rate(tributary_rate_limited_total{${selector}}[$__rate_interval]))`,
-            legend: 'rate limited',
-          },
-          { expr: rateOf('tributary_jwt_refused_total', selector, 'reason'), legend: 'token: {{reason}}' },
-          { expr: rateOf('tributary_jwks_failures_total', selector, 'jwks'), legend: 'keys of {{jwks}}' },
-        ],
+        queries: {
+          'rate limited': rateOf('tributary_rate_limited_total', selector),
+          'token: {{reason}}': rateOf('tributary_jwt_refused_total', selector, 'reason'),
+          'keys of {{jwks}}': rateOf('tributary_jwks_failures_total', selector, 'jwks'),
+        },
       },
       {
         title: 'CPU',
         description: 'By gateway. A gateway without `workers` uses little more than one core.',
         unit: 'short',
-        queries: [
-          {
-            expr: `sum by (instance) (rate(process_cpu_seconds_total{${selector}}[$__rate_interval]))`,
-            legend: '{{instance}}',
-          },
-        ],
+        queries: { '{{instance}}': rateOf('process_cpu_seconds_total', selector, 'instance') },
       },
       {
         title: 'Event loop delay, mean',
         description: 'By gateway. Requests are shed above `overload.eventLoopDelay` (200 ms).',
         unit: 's',
-        queries: [
-          {
-            expr: `max by (instance) (nodejs_eventloop_lag_mean_seconds{${selector}})`,
-            legend: '{{instance}}',
-          },
-        ],
+        queries: { '{{instance}}': `max by (instance) (nodejs_eventloop_lag_mean_seconds{${selector}})` },
       },
       {
         title: 'Replaced workers',
@@ -602,16 +441,10 @@ export const rows: readonly Row[] = [
         title: 'Memory',
         description: 'By gateway: resident memory, and used heap.',
         unit: 'bytes',
-        queries: [
-          {
-            expr: `sum by (instance) (process_resident_memory_bytes{${selector}})`,
-            legend: '{{instance}} resident',
-          },
-          {
-            expr: `sum by (instance) (nodejs_heap_size_used_bytes{${selector}})`,
-            legend: '{{instance}} heap',
-          },
-        ],
+        queries: {
+          '{{instance}} resident': `sum by (instance) (process_resident_memory_bytes{${selector}})`,
+          '{{instance}} heap': `sum by (instance) (nodejs_heap_size_used_bytes{${selector}})`,
+        },
       },
     ],
   },
@@ -622,29 +455,20 @@ export const rows: readonly Row[] = [
         title: 'Subscriptions: problems',
         description: 'Dropped events: clients read too slowly. Topics: by kind of problem.',
         unit: 'reqps',
-        queries: [
-          {
-            expr: `sum(rate(tributary_subscription_events_dropped_total{${selector}}[$__rate_interval]))`,
-            legend: 'dropped events',
-          },
-          {
-            expr: rateOf('tributary_subscription_topic_problems_total', selector, 'kind'),
-            legend: 'topics: {{kind}}',
-          },
-        ],
+        queries: {
+          'dropped events': rateOf('tributary_subscription_events_dropped_total', selector),
+          'topics: {{kind}}': rateOf('tributary_subscription_topic_problems_total', selector, 'kind'),
+        },
       },
       {
         title: 'Contracts',
         description:
           'Operations that the newest supergraph breaks, and subgraphs that differ from their contract.',
         unit: 'short',
-        queries: [
-          { expr: `max(tributary_contract_broken_operations{${selector}})`, legend: 'broken operations' },
-          {
-            expr: `max by (subgraph) (tributary_contract_drift{${forSubgraph}})`,
-            legend: '{{subgraph}} has drifted',
-          },
-        ],
+        queries: {
+          'broken operations': `max(tributary_contract_broken_operations{${selector}})`,
+          '{{subgraph}} has drifted': `max by (subgraph) (tributary_contract_drift{${forSubgraph}})`,
+        },
       },
       {
         title: 'Supergraph',
@@ -655,46 +479,33 @@ export const rows: readonly Row[] = [
           { value: 0, text: 'up to date', color: 'green' },
           { value: 1, text: 'not updated', color: 'red' },
         ],
-        queries: [
-          {
-            expr: `max by (reason) (tributary_supergraph_not_updated{${selector}})`,
-            legend: '{{reason}}',
-          },
-        ],
+        queries: { '{{reason}}': `max by (reason) (tributary_supergraph_not_updated{${selector}})` },
       },
       {
         title: 'Checked supergraphs',
         description:
           'Supergraphs that were checked against the contracts, in the last hour. `broken` or `refused`: `GET /contracts` has the operations.',
         unit: 'short',
-        queries: [
-          {
-            expr: `sum by (outcome) (increase(tributary_contract_supergraphs_total{${selector}}[1h]))`,
-            legend: '{{outcome}}',
-          },
-        ],
+        queries: {
+          '{{outcome}}': `sum by (outcome) (increase(tributary_contract_supergraphs_total{${selector}}[1h]))`,
+        },
       },
       {
         title: 'Spans',
         description: 'Exported and lost spans. `queue_full`: lower `telemetry.otlp.sampleRatio`.',
         unit: 'short',
-        queries: [
-          {
-            expr: `sum(rate(tributary_spans_exported_total{${selector}}[$__rate_interval]))`,
-            legend: 'exported per second',
-          },
-          {
-            expr: rateOf('tributary_spans_dropped_total', selector, 'reason'),
-            legend: 'lost per second: {{reason}}',
-          },
-        ],
+        queries: {
+          'exported per second': rateOf('tributary_spans_exported_total', selector),
+          'lost per second: {{reason}}': rateOf('tributary_spans_dropped_total', selector, 'reason'),
+        },
       },
     ],
   },
 ];
 
-function rateOf(metric: string, matchers: string, by: string): string {
-  return `sum by (${by}) (rate(${metric}{${matchers}}[$__rate_interval]))`;
+function rateOf(metric: string, matchers: string, by?: string): string {
+  const rate = `(rate(${metric}{${matchers}}[$__rate_interval]))`;
+  return by === undefined ? `sum${rate}` : `sum by (${by}) ${rate}`;
 }
 
 function quantileOf(quantile: number, histogram: string, matchers: string, by?: string): string {
