@@ -1,4 +1,5 @@
 import {
+  type GraphQLInterfaceType,
   type GraphQLSchema,
   getNamedType,
   isInputObjectType,
@@ -53,7 +54,11 @@ export function coversInheritedField(change: Finding, breakage: Breakage, schema
   });
 }
 
-function interfacesOf(schema: GraphQLSchema | undefined, typeName: string) {
+/** The interfaces of a type; none if the schema lacks the type. */
+export function interfacesOf(
+  schema: GraphQLSchema | undefined,
+  typeName: string,
+): readonly GraphQLInterfaceType[] {
   const type = schema?.getType(typeName);
   return isObjectType(type) || isInterfaceType(type) ? type.getInterfaces() : [];
 }

@@ -1,6 +1,7 @@
-import { type GraphQLSchema, isInterfaceType, isObjectType } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
+import { interfacesOf } from './coversBreakage.ts';
 import { readSchemaUsage, type SchemaUsage } from './schemaUsage.ts';
 
 /** Finds the operations that use a changed element. */
@@ -32,15 +33,9 @@ export class OperationUsageIndex {
 
   /** A type that joins or leaves an interface affects operations that select through the interface. */
   #changedInterfaces(typeName: string): readonly string[] {
-    const [before = new Set<string>(), after = new Set<string>()] = this.#schemas.map((schema) =>
-      interfacesOf(schema, typeName),
+    const [before = new Set<string>(), after = new Set<string>()] = this.#schemas.map(
+      (schema) => new Set(interfacesOf(schema, typeName).map(({ name }) => name)),
     );
     return [...before.symmetricDifference(after)];
   }
-}
-
-function interfacesOf(schema: GraphQLSchema, typeName: string): Set<string> {
-  const type = schema.getType(typeName);
-  const interfaces = isObjectType(type) || isInterfaceType(type) ? type.getInterfaces() : [];
-  return new Set(interfaces.map(({ name }) => name));
 }

@@ -16,6 +16,7 @@ import {
   valueFromAST,
   visit,
 } from 'graphql';
+import { hasVariable } from '../../gateway/operation/compileCost.ts';
 import { coordinatesAt, omittedArguments, omittedFields } from './errorCoordinatesOf.ts';
 import { isInputNode, visitInputs } from './visitInputs.ts';
 
@@ -112,16 +113,6 @@ function acceptsValue(
   const node = variables.get(value.name.value);
   const given = node && typeFromAST(schema, node as never);
   return given === undefined || isTypeSubTypeOf(schema, given, type);
-}
-
-function hasVariable(value: ValueNode): boolean {
-  let found = false;
-  visit(value, {
-    [Kind.VARIABLE]: () => {
-      found = true;
-    },
-  });
-  return found;
 }
 
 function variableTypesOf(document: DocumentNode): ReadonlyMap<string, TypeNode> {

@@ -1,7 +1,7 @@
 import { type ASTNode, Kind, parse, visit } from 'graphql';
 import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 import type { SubgraphContract } from '../contractStore.ts';
-import { definesCoordinate } from '../diff/locateCoordinate.ts';
+import { definesCoordinate, fileLocationAt } from '../diff/locateCoordinate.ts';
 import type { FileLocation } from '../finding.ts';
 
 /** Locates the definition of `Type` or `Type.member` in a contract, with any arguments: the first definition or
@@ -108,12 +108,11 @@ export function findSubject(message: string, contracts: readonly SubgraphContrac
 }
 
 /** Locates a `@link` to this version. */
-function locateLinkVersion({ file, sdl }: SubgraphContract, version: string): FileLocation | undefined {
+function locateLinkVersion(contract: SubgraphContract, version: string): FileLocation | undefined {
   let location: FileLocation | undefined;
-  visit(parse(sdl), {
+  visit(parse(contract.sdl), {
     [Kind.STRING]: ({ value, loc }) => {
-      if (!value.endsWith(`/${version}`) || loc === undefined) return;
-      location ??= { file, line: loc.startToken.line, column: loc.startToken.column };
+      if (value.endsWith(`/${version}`) && loc !== undefined) location ??= fileLocationAt(contract, loc);
     },
   });
   return location;

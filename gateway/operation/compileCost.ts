@@ -324,7 +324,7 @@ function runWithoutVariables(): CostRun {
   return { variables: {}, unslicedField: undefined };
 }
 
-function hasVariable(value: ValueNode): boolean {
+export function hasVariable(value: ValueNode): boolean {
   if (value.kind === Kind.VARIABLE) return true;
   if (value.kind === Kind.LIST) return value.values.some(hasVariable);
   return value.kind === Kind.OBJECT && value.fields.some((field) => hasVariable(field.value));
