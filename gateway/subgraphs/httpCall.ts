@@ -25,7 +25,7 @@ interface HttpCallOptions {
   readonly endpoint: SubgraphEndpoint;
   readonly target: SubgraphTarget;
   readonly headers: string[];
-  /** Asked before the request is sent a second time. Always allowed when omitted. */
+  /** Decides whether the request may be sent a second time. `undefined`: it always may. */
   readonly retry: RetryPolicy | undefined;
   /** See `Call.endpointUrl`. */
   readonly endpointUrl: string | undefined;
