@@ -42,6 +42,7 @@ import { createSupergraphs } from './supergraphLoader.ts';
 import { createConfiguredLogger, type Logger, protectLogger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
+import { CertificateMonitor } from './tls/certificateMonitor.ts';
 import type { MountedGateway } from './transport/http/mountedGateway.ts';
 import type { StartOptions } from './transport/http/serverLifecycle.ts';
 import { WorkerCalls } from './transport/workers/workerCalls.ts';
@@ -171,8 +172,9 @@ async function assembleGateway(
     if (feature !== undefined) features.push(feature);
     return open(feature);
   };
-  // These two may refuse the configuration, before anything connects.
+  // These may refuse the configuration, before anything connects.
   const trustedDocuments = open(await loadTrustedDocuments({ config, log, timers }));
+  const certificateMonitor = open(await CertificateMonitor.start(config, { ...dependencies, log }));
   const certificates = await SubgraphCertificates.read(config, { log, timers: dependencies.timers });
   const closeCertificates = open({ close: () => certificates.close() });
   const workerCalls = worker && new WorkerCalls(worker);
@@ -182,6 +184,8 @@ async function assembleGateway(
   add(telemetry.exports);
   add(telemetry.routes);
   add(closeCertificates);
+  add(certificateMonitor);
+  certificateMonitor.registerMetrics(metrics.registry);
   const openStreams = new StreamLimiter(config.subscriptions);
   const preparer = createPreparer(config, metrics);
   const supergraphs = createSupergraphs({ ...dependencies, config, log, features, preparer });

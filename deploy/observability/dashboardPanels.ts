@@ -471,6 +471,18 @@ export const rows: readonly Row[] = [
         },
       },
       {
+        title: 'Certificates',
+        description:
+          'Time until the first certificate in the file of an option expires. Below a week: renew it.',
+        unit: 's',
+        queries: [
+          {
+            expr: `min by (option) (tributary_certificate_expiry_timestamp_seconds{${selector}}) - time()`,
+            legend: '{{option}}',
+          },
+        ],
+      },
+      {
         title: 'Supergraph',
         description:
           'Whether the newest supergraph is in use, by what can prevent it: it was refused, or its source cannot be read. `GET /supergraph` has the reason.',

@@ -12,7 +12,7 @@ import {
 } from '../tls/certificateFiles.ts';
 
 interface CertificateOptions {
-  readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly log: Pick<Logger, 'info' | 'error'>;
   readonly timers?: Timers | undefined;
   /** See `FileWatcher`. */
   readonly settleMs?: number | undefined;
@@ -38,7 +38,7 @@ export class SubgraphCertificates {
     const problems = await Promise.all(
       Object.keys(config.subgraphs).map((section) => certificates.#read(section, options)),
     );
-    const found = problems.flatMap((problem) => problem ?? []);
+    const found = problems.flat();
     if (found.length === 0) return certificates;
     await certificates.close();
     throw new ConfigError(found);
@@ -61,9 +61,9 @@ export class SubgraphCertificates {
   async #read(
     section: string,
     { log, timers, settleMs }: CertificateOptions,
-  ): Promise<ConfigProblem | undefined> {
+  ): Promise<readonly ConfigProblem[]> {
     const files: CertificateFiles = subgraphPolicyOf(this.#config, section).tls;
-    if (Object.values(files).every((file) => file === '')) return undefined;
+    if (Object.values(files).every((file) => file === '')) return [];
     const subgraph = section === 'all' ? undefined : section;
     const watched = watchCertificateFiles(files, {
       timers,
@@ -78,16 +78,17 @@ export class SubgraphCertificates {
           { subgraph, problem: message },
           'Changed certificate files cannot be used; the former ones are',
         ),
-      onWarning: (problem) => log.warn({ subgraph, problem }, 'A certificate for subgraphs is not valid now'),
     });
     this.#watched.push(watched);
     try {
       this.#contents.set(section, await watched.read());
-      return undefined;
+      return [];
     } catch (error) {
       if (!(error instanceof CertificateFileError)) throw error;
-      const path = formatConfigPath(['subgraphs', section, 'tls', error.kind]);
-      return { path, message: `cannot be used: ${error.message}`, expected: '' };
+      return error.problems.map(({ kind, message }) => {
+        const path = formatConfigPath(['subgraphs', section, 'tls', kind]);
+        return { path, message: `cannot be used: ${message}`, expected: '' };
+      });
     }
   }
 }

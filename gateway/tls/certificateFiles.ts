@@ -12,14 +12,20 @@ export type CertificateFiles = { readonly [Kind in CertificateFileKind]?: string
 /** The PEM texts of the files, for the options of the same names in `node:tls`. Omitted files have no key. */
 export type CertificateContents = { readonly [Kind in CertificateFileKind]?: string };
 
-/** A file that cannot be used: which one, and why. The message names the file and contains nothing of its content. */
+interface CertificateFileProblem {
+  readonly kind: CertificateFileKind;
+  /** Names the file and contains nothing of its content. */
+  readonly message: string;
+}
+
+/** Files that cannot be used: which ones, and why. */
 export class CertificateFileError extends Error {
   override readonly name = 'CertificateFileError';
-  readonly kind: CertificateFileKind;
+  readonly problems: readonly CertificateFileProblem[];
 
-  constructor(kind: CertificateFileKind, message: string) {
-    super(message);
-    this.kind = kind;
+  constructor(problems: readonly CertificateFileProblem[]) {
+    super(problems.map(({ message }) => message).join(' '));
+    this.problems = problems;
   }
 }
 
@@ -28,8 +34,11 @@ interface CertificateFilesListener {
   onChange(contents: CertificateContents): void;
   /** The files have changed, and cannot be used. The contents from before remain valid. Equal errors are reported once. */
   onError(error: CertificateFileError): void;
-  /** The contents are used, although a certificate has expired or is not valid yet. Equal warnings are reported once. */
+  /** The contents are used, although a certificate has expired, is not valid yet or expires within a week. Equal warnings are
+   *  reported once. */
   onWarning?(message: string): void;
+  /** Whether changes of the files are ignored. */
+  readonly isReadOnce?: boolean | undefined;
   readonly timers?: Timers | undefined;
   /** See `FileWatcher`. */
   readonly settleMs?: number | undefined;
@@ -38,6 +47,8 @@ interface CertificateFilesListener {
 }
 
 export interface WatchedCertificateFiles {
+  /** When the first certificate of each file expires, in milliseconds since 1970; without files that cannot be used. */
+  expirations(): ReadonlyMap<'cert' | 'ca', number>;
   /** Reads the files and starts watching them. Must be called once.
    *  @throws {CertificateFileError} The files are watched all the same, until `close`. */
   read(): Promise<CertificateContents>;
@@ -48,25 +59,29 @@ export interface WatchedCertificateFiles {
 /** How often the validity periods are checked while the files do not change. */
 const validityCheckIntervalMs = 3_600_000;
 
+/** How long before its end a certificate has a warning. */
+const warningPeriodMs = 7 * 24 * 3_600_000;
+
 /** Reads the files of a certificate with its key, and of trusted certificate authorities, and reads them again when they
  *  change. A certificate and a key that are replaced one after the other are used when they match. */
 export function watchCertificateFiles(
   files: CertificateFiles,
   listener: CertificateFilesListener,
 ): WatchedCertificateFiles {
-  const { timers = systemTimers, settleMs, now = Date.now } = listener;
+  const { timers = systemTimers, settleMs, now = Date.now, isReadOnce = false } = listener;
   let isClosed = false;
   let isFirst = true;
   let current: Usable | CertificateFileError | undefined;
+  let used: Usable | undefined;
   let lastWarning: string | undefined;
   let cancelCheck: CancelTimer | undefined;
 
-  const checkValidity = (used: Usable): void => {
+  const checkValidity = (usable: Usable): void => {
     cancelCheck?.();
-    const warning = findValidityProblem(files, used, now());
+    const warning = findValidityProblem(files, usable, now());
     if (warning !== undefined && warning !== lastWarning) listener.onWarning?.(warning);
     lastWarning = warning;
-    cancelCheck = timers.after(validityCheckIntervalMs, () => checkValidity(used));
+    cancelCheck = timers.after(validityCheckIntervalMs, () => checkValidity(usable));
   };
 
   const readOnce = async (): Promise<boolean> => {
@@ -79,14 +94,23 @@ export function watchCertificateFiles(
       if (!isFirst && !isKnown) listener.onError(result);
       return false;
     }
+    used = result;
     checkValidity(result);
     if (!isFirst && !hasEqualContents(previous, result)) listener.onChange(result.contents);
     return true;
   };
 
-  const watched = kinds.flatMap((kind) => files[kind] || []);
+  const watched = isReadOnce ? [] : kinds.flatMap((kind) => files[kind] || []);
   const watcher = new FileWatcher({ files: watched, read: readOnce, timers, settleMs });
   return {
+    expirations: () => {
+      const earliest = new Map<'cert' | 'ca', number>();
+      for (const { kind, certificate } of used?.certificates ?? []) {
+        const expiresAtMs = certificate.validToDate.getTime();
+        earliest.set(kind, Math.min(expiresAtMs, earliest.get(kind) ?? Number.POSITIVE_INFINITY));
+      }
+      return earliest;
+    },
     read: async () => {
       await watcher.start();
       isFirst = false;
@@ -127,11 +151,7 @@ function hasEqualContents(
 
 async function readUsable(files: CertificateFiles): Promise<Usable | CertificateFileError> {
   try {
-    const contents: { [Kind in CertificateFileKind]?: string } = {};
-    for (const kind of kinds) {
-      const file = files[kind];
-      if (file) contents[kind] = await readText(kind, file);
-    }
+    const contents = await readTexts(files);
     const own = parseCertificates('cert', files, contents);
     const authorities = parseCertificates('ca', files, contents);
     checkKey(files, contents, own[0]);
@@ -148,12 +168,21 @@ async function readUsable(files: CertificateFiles): Promise<Usable | Certificate
   }
 }
 
-async function readText(kind: CertificateFileKind, file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    throw problemOf(kind, file, describeReadError(error));
+/** @throws {CertificateFileError} with every file that cannot be read. */
+async function readTexts(files: CertificateFiles): Promise<CertificateContents> {
+  const contents: { [Kind in CertificateFileKind]?: string } = {};
+  const problems: CertificateFileProblem[] = [];
+  for (const kind of kinds) {
+    const file = files[kind];
+    if (!file) continue;
+    try {
+      contents[kind] = await readFile(file, 'utf8');
+    } catch (error) {
+      problems.push(...problemOf(kind, file, describeReadError(error)).problems);
+    }
   }
+  if (problems.length > 0) throw new CertificateFileError(problems);
+  return contents;
 }
 
 const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
@@ -205,23 +234,27 @@ function parseKey(file: string, key: string): KeyObject {
 }
 
 function problemOf(kind: CertificateFileKind, file: string, problem: string): CertificateFileError {
-  return new CertificateFileError(kind, `The ${titles[kind]} ${file} ${problem}.`);
+  return new CertificateFileError([{ kind, message: `The ${titles[kind]} ${file} ${problem}.` }]);
 }
 
-/** A certificate that is outside its validity period. It is used all the same: to refuse it would end connections that peers
- *  with a wrong clock, or without this check, still accept. */
+/** A certificate that is outside its validity period, or soon will be. It is used all the same: to refuse it would end
+ *  connections that peers with a wrong clock, or without this check, still accept. */
 function findValidityProblem(
   files: CertificateFiles,
   { certificates }: Usable,
   nowMs: number,
 ): string | undefined {
-  for (const { kind, certificate } of certificates) {
-    const describe = (problem: string) =>
-      `The ${titles[kind]} ${files[kind]} has a certificate (${certificate.subject.replaceAll('\n', ', ')}) ${problem}.`;
-    if (certificate.validToDate.getTime() < nowMs)
-      return describe(`that expired on ${certificate.validToDate.toISOString()}`);
-    if (certificate.validFromDate.getTime() > nowMs)
-      return describe(`that is not valid before ${certificate.validFromDate.toISOString()}`);
+  const describe = ({ kind, certificate }: Usable['certificates'][number], problem: string): string =>
+    `The ${titles[kind]} ${files[kind]} has a certificate (${certificate.subject.replaceAll('\n', ', ')}) ${problem}.`;
+  // The one that ends first is the most urgent.
+  const byEnd = (one: Usable['certificates'][number]): number => one.certificate.validToDate.getTime();
+  for (const one of certificates.toSorted((a, b) => byEnd(a) - byEnd(b))) {
+    const { validFromDate, validToDate } = one.certificate;
+    if (validToDate.getTime() < nowMs) return describe(one, `that expired on ${validToDate.toISOString()}`);
+    if (validFromDate.getTime() > nowMs)
+      return describe(one, `that is not valid before ${validFromDate.toISOString()}`);
+    if (validToDate.getTime() < nowMs + warningPeriodMs)
+      return describe(one, `that expires on ${validToDate.toISOString()}`);
   }
   return undefined;
 }

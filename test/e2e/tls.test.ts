@@ -186,16 +186,16 @@ describe('listen.tls', () => {
     await expect(createGateway({ supergraph, listen: { tls } })).rejects.toThrow(problem);
   });
 
-  test('is refused at the start with files that cannot be used', async () => {
-    const gateway = await createGateway({
+  test('is refused with every file that cannot be used', async () => {
+    const created = createGateway({
       supergraph,
       listen: { port: 0, tls: { cert: '/none/cert.pem', key: '/none/key.pem' } },
       admin: { port: 0 },
+      subgraphs: { all: { tls: { ca: '/none/ca.pem' } } },
       telemetry: { logLevel: 'silent' },
     });
-    await expect(gateway.start()).rejects.toThrow(
-      'The configuration is invalid:\n  listen.tls.cert cannot be used: The certificate file /none/cert.pem does not exist',
+    await expect(created).rejects.toThrow(
+      'The configuration is invalid:\n  listen.tls.cert cannot be used: The certificate file /none/cert.pem does not exist\n  listen.tls.key cannot be used: The key file /none/key.pem does not exist\n  subgraphs.all.tls.ca cannot be used: The file of certificate authorities /none/ca.pem does not exist',
     );
-    await gateway.close();
   });
 });

@@ -8,7 +8,7 @@ interface CertificateOptions {
   readonly isAuthority?: boolean | undefined;
   /** From one day ago when omitted. */
   readonly notBefore?: Date | undefined;
-  /** In one day when omitted. */
+  /** In thirty days when omitted. */
   readonly notAfter?: Date | undefined;
 }
 
@@ -29,7 +29,7 @@ export function createCertificate({
   issuer,
   isAuthority = false,
   notBefore = new Date(Date.now() - dayMs),
-  notAfter = new Date(Date.now() + dayMs),
+  notAfter = new Date(Date.now() + 30 * dayMs),
 }: CertificateOptions): TestCertificate {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = sequence(objectId(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02)); // ecdsa-with-SHA256

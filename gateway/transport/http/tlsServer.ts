@@ -84,8 +84,6 @@ export function createTlsServer(
     onChange: (contents) => secure.setSecureContext(contents),
     onError: (err) =>
       log.error({ err }, 'The changed certificate of the listener cannot be used (listen.tls)'),
-    onWarning: (problem) =>
-      log.warn({ problem }, 'The certificate of the listener is not valid now (listen.tls)'),
   });
   return {
     server: secure as unknown as Server,
@@ -103,10 +101,14 @@ export function createTlsServer(
   };
 }
 
-function toConfigError({ kind, message }: CertificateFileError): ConfigError {
-  return new ConfigError([
-    { path: `listen.tls.${kind}`, message: `cannot be used: ${message.replace(/\.$/, '')}`, expected: '' },
-  ]);
+function toConfigError({ problems }: CertificateFileError): ConfigError {
+  return new ConfigError(
+    problems.map(({ kind, message }) => ({
+      path: `listen.tls.${kind}`,
+      message: `cannot be used: ${message.replace(/\.$/, '')}`,
+      expected: '',
+    })),
+  );
 }
 
 /** Closes an HTTP/2 connection without requests after `keepAliveMs`, as node:http does with others. */

@@ -16,6 +16,7 @@ import { registerSupergraphMetrics } from '../../../gateway/supergraph/supergrap
 import { createMetrics } from '../../../gateway/telemetry/metrics.ts';
 import { RequestMetrics } from '../../../gateway/telemetry/requestMetrics.ts';
 import { spanNames } from '../../../gateway/telemetry/trace.ts';
+import { registerCertificateMetrics } from '../../../gateway/tls/certificateMetrics.ts';
 import { registerTracingMetrics } from '../../../gateway/tracing/tracingMetrics.ts';
 
 const page = await readFile(join(import.meta.dirname, '../../../docs/observability.md'), 'utf8');
@@ -44,6 +45,7 @@ test('docs/observability.md lists exactly the metrics of the gateway, with their
     subgraphs: () => [],
   });
   registerReplacements(registry, new Map());
+  registerCertificateMetrics(registry, () => []);
   registerRedisMetrics(registry, () => false);
   registerSupergraphMetrics(registry, { refusal: () => undefined, sourceProblem: () => undefined });
   registerTracingMetrics(registry, { exported: 0, droppedFull: 0, droppedFailed: 0, droppedRejected: 0 });

@@ -147,7 +147,21 @@ describe('watchCertificateFiles', () => {
       .read()
       .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(CertificateFileError);
-    expect(error).toMatchObject({ kind, message: message() });
+    expect(error).toMatchObject({ problems: [{ kind, message: message() }] });
+  });
+
+  test('refuses several missing files with the reason of each', async () => {
+    await rm(files.cert);
+    await rm(files.ca);
+    const error = await watch()
+      .read()
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({
+      problems: [
+        { kind: 'cert', message: `The certificate file ${files.cert} does not exist.` },
+        { kind: 'ca', message: `The file of certificate authorities ${files.ca} does not exist.` },
+      ],
+    });
   });
 
   test('refuses a certificate without a key, and a key without a certificate', async () => {
@@ -169,7 +183,7 @@ describe('watchCertificateFiles', () => {
   });
 
   test('warns of a certificate that has expired or is not valid yet, and uses it', async () => {
-    const later = Date.now() + 3 * 86_400_000;
+    const later = Date.now() + 33 * 86_400_000;
     const { read, events } = watch({ ca: files.ca }, () => later);
     expect(await read()).toEqual({ ca: authority.cert });
     expect(events).toEqual([
@@ -183,17 +197,21 @@ describe('watchCertificateFiles', () => {
     expect(early.events).toEqual([expect.stringContaining('(CN=authority) that is not valid before ')]);
   });
 
-  test('warns once of a certificate that expires while it is watched, although its file does not change', async () => {
+  test('warns once that a certificate expires within a week, and once that it has expired, although its file does not change', async () => {
     const hourMs = 3_600_000;
     let now = Date.now();
     const { read, events, timers } = watch({ ca: files.ca }, () => now);
     await read();
     timers.fire(hourMs);
     expect(events).toEqual([]);
-    now += 3 * 86_400_000;
-    timers.fire(hourMs);
-    timers.fire(hourMs);
-    expect(events).toEqual([expect.stringContaining('(CN=authority) that expired on ')]);
+    for (const days of [22, 2, 4, 6]) {
+      now += days * 86_400_000;
+      timers.fire(hourMs);
+    }
+    expect(events).toEqual([
+      expect.stringContaining('(CN=authority) that expires on '),
+      expect.stringContaining('(CN=authority) that expired on '),
+    ]);
     await watched?.close();
     expect(timers.pendingMs()).toEqual([]);
   });

@@ -1,0 +1,110 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Registry } from 'prom-client';
+import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { CertificateMonitor } from '../../../gateway/tls/certificateMonitor.ts';
+import { createCertificate } from '../../harness/createCertificate.ts';
+import { createManualTimers } from '../../harness/manualTimers.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
+
+const todayMs = Math.floor(Date.now() / 1_000) * 1_000;
+const inDays = (days: number): Date => new Date(todayMs + days * 86_400_000);
+const lateEnd = inDays(60);
+const soonEnd = inDays(5);
+const supergraph = { file: 'supergraph.graphql' };
+
+let directory: string;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tributary-expiry-'));
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const fileOf = (name: string): string => join(directory, name);
+
+/** In a directory of its own: the directory is watched. */
+async function writeOwn(name: string, notAfter: Date): Promise<{ cert: string; key: string }> {
+  const { cert, key } = createCertificate({ name, notAfter });
+  await mkdir(fileOf(name), { recursive: true });
+  const files = { cert: fileOf(`${name}/cert.pem`), key: fileOf(`${name}/key.pem`) };
+  await writeFile(files.key, key);
+  await writeFile(files.cert, cert);
+  return files;
+}
+
+async function start(options: Partial<Parameters<typeof parseConfig>[0]>) {
+  const timers = createManualTimers();
+  const warnings: unknown[] = [];
+  const monitor = await CertificateMonitor.start(parseConfig({ supergraph, ...options }), {
+    timers,
+    log: { warn: (...line: unknown[]) => void warnings.push(line) } as never,
+  });
+  const registry = new Registry();
+  monitor.registerMetrics(registry);
+  const read = async () => {
+    const [metric] = await registry.getMetricsAsJSON();
+    return metric?.values.map(({ labels, value }) => [labels.option, value]);
+  };
+  return { monitor, timers, warnings, read };
+}
+
+test('each option with certificates has the end of the first one, and a warning in its last week', async () => {
+  const listener = await writeOwn('listener', lateEnd);
+  const client = await writeOwn('client', soonEnd);
+  const ends = [inDays(90), inDays(30), inDays(70)];
+  const bundle = ends.map((notAfter) =>
+    createCertificate({ name: 'authority', isAuthority: true, notAfter }),
+  );
+  await writeFile(fileOf('ca.pem'), bundle.map(({ cert }) => cert).join(''));
+  const ca = fileOf('ca.pem');
+  const { monitor, timers, warnings, read } = await start({
+    listen: { tls: listener },
+    // `products` inherits the files of `all`.
+    subgraphs: { all: { tls: { ca } }, products: {}, reviews: { tls: client } },
+    redis: { url: 'rediss://redis.test', tls: { certificate: client.cert, key: client.key, ca } },
+  });
+  expect(await read()).toEqual([
+    ['listen.tls.cert', lateEnd.getTime() / 1_000],
+    ['subgraphs.all.tls.ca', inDays(30).getTime() / 1_000],
+    ['subgraphs.reviews.tls.cert', soonEnd.getTime() / 1_000],
+    ['subgraphs.reviews.tls.ca', inDays(30).getTime() / 1_000],
+    ['redis.tls.certificate', soonEnd.getTime() / 1_000],
+    ['redis.tls.ca', inDays(30).getTime() / 1_000],
+  ]);
+  const problem = `The certificate file ${client.cert} has a certificate (CN=client) that expires on ${soonEnd.toISOString()}.`;
+  const message = 'A certificate is not valid, or soon will not be';
+  expect(warnings).toEqual([
+    [{ option: 'subgraphs.reviews.tls', problem }, message],
+    [{ option: 'redis.tls', problem }, message],
+  ]);
+  await writeOwn('client', lateEnd);
+  await timers.waitForTimer(100);
+  timers.fire(100);
+  const ofClient = async () =>
+    new Map((await read()) as [string, number][]).get('subgraphs.reviews.tls.cert');
+  while ((await ofClient()) !== lateEnd.getTime() / 1_000) await waitForTurns();
+  // Connections to Redis use the certificate of the start.
+  expect(new Map((await read()) as [string, number][]).get('redis.tls.certificate')).toBe(
+    soonEnd.getTime() / 1_000,
+  );
+  await monitor.close();
+  expect(timers.pendingMs()).toEqual([]);
+});
+
+test('files that are missing are refused together', async () => {
+  const refused = start({
+    listen: { tls: { cert: '/none/cert.pem', key: '/none/key.pem' } },
+    subgraphs: { all: { tls: { ca: '/none/ca.pem' } }, products: {} },
+    redis: { url: 'rediss://redis.test', tls: { certificate: '/none/redis.pem', key: '/none/redis.key' } },
+  });
+  await expect(refused).rejects.toMatchObject({
+    problems: [
+      ['listen.tls.cert', 'certificate file /none/cert.pem'],
+      ['listen.tls.key', 'key file /none/key.pem'],
+      ['subgraphs.all.tls.ca', 'file of certificate authorities /none/ca.pem'],
+      ['redis.tls.certificate', 'certificate file /none/redis.pem'],
+      ['redis.tls.key', 'key file /none/redis.key'],
+    ].map(([path, file]) => ({ path, message: `cannot be used: The ${file} does not exist`, expected: '' })),
+  });
+});
