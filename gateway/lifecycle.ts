@@ -52,7 +52,7 @@ export class Lifecycle {
     });
   }
 
-  /** @throws when the gateway has been started, and a {ConfigError} for a supergraph file that is neither there nor watched. It may be started again after a failure, such as a port in use.
+  /** @throws when the gateway has been started. It may be started again after a failure, such as a port in use.
    *  @throws {ConfigError} for a file of the supergraph that cannot be read and is not watched.
    *  @throws {GatewayShutdownError} when the gateway is closed before it has started. */
   async start(options: StartOptions = {}): Promise<Partial<GatewayAddresses>> {

@@ -3,6 +3,7 @@ import { formatDuration } from '../config/duration.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { messageOf } from '../errors.ts';
 import { MetricsDirectory } from '../telemetry/metricsDirectory.ts';
+import { maxOperationNames } from '../telemetry/operationLabels.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { systemTimers, type Timers } from '../time/timers.ts';
 import { type Addresses, printAddresses } from './addresses.ts';
@@ -21,8 +22,8 @@ const restartBackoff = { minDelay: 100, maxDelay: 30_000 };
 const foldDelayMs = 30_000;
 /** Time after the drain timeout until a worker is killed. */
 const killGraceMs = 5_000;
-/** How often the supervisor checks a worker within `workerTimeout`. Checks are counted, and not the time since an answer: when
- *  the whole machine has stood still, no worker is at fault. */
+/** How often the supervisor checks a worker within `workerTimeout`. Checks are counted, and not the time since a response:
+ *  when the whole machine has stood still, no worker is at fault. */
 const checksPerTimeout = 5;
 
 interface WorkerStatus {
@@ -84,7 +85,11 @@ class WorkerSupervisor {
     this.#count = count;
     this.#config = config;
     this.#environment = environment;
-    this.#metricsDirectory = new MetricsDirectory(workersDirectoryOf(environment));
+    const clientsChooseNames = config.telemetry.metrics.operationNames === 'all';
+    this.#metricsDirectory = new MetricsDirectory(
+      workersDirectoryOf(environment),
+      clientsChooseNames ? maxOperationNames : undefined,
+    );
     this.#metrics = new SupervisorMetrics(this.#metricsDirectory);
     this.#shutdown = new Shutdown(config.listen.shutdownDelay);
   }
@@ -151,7 +156,8 @@ class WorkerSupervisor {
     });
   }
 
-  /** Kills a worker that does not answer: it is stopped, or its event loop is blocked. The system still sends it connections. */
+  /** Kills a worker that does not respond: it is stopped, or its event loop is blocked. The system still sends it
+   *  connections. */
   #check(worker: Worker, status: WorkerStatus): void {
     status.unansweredChecks += 1;
     // One message at a time, so that none pile up for a worker that reads nothing.

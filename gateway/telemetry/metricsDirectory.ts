@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { resolveInSlices } from '../time/slicedTask.ts';
 import { mergeMetrics } from './mergeMetrics.ts';
 import { type MetricsSnapshot, parseMetrics, stringifyMetrics } from './metricsSnapshot.ts';
+import { limitOperations } from './operationLabels.ts';
 
 /** The metrics of one worker. */
 export interface WorkerSnapshot {
@@ -22,11 +23,15 @@ interface EndedWorkers {
  *  worker has ended. The name of a file has a number that grows, so that no writer replaces newer counts by older ones. */
 export class MetricsDirectory {
   readonly #directory: string;
+  readonly #maxOperations: number;
   /** Ends with the last call of `fold`. Never rejects. */
   #folding = Promise.resolve();
 
-  constructor(directory: string) {
+  /** `maxOperations`: how many names of operations the counts of all workers that have ended may have together, where
+   *  clients choose the names. */
+  constructor(directory: string, maxOperations = Number.POSITIVE_INFINITY) {
     this.#directory = directory;
+    this.#maxOperations = maxOperations;
   }
 
   /** Stores the counts of a worker. `snapshot`: the text of its `WorkerSnapshot` with this `sequence`. */
@@ -68,7 +73,8 @@ export class MetricsDirectory {
     const together = await this.#readEnded(ended?.name);
     const [latest] = latestOf(workers.filter((file) => file.worker === worker));
     if (latest === undefined || together.workers.includes(worker)) return;
-    const merging = mergeMetrics([together.metrics, await this.#readWorker(latest.name)]);
+    const both = [together.metrics, await this.#readWorker(latest.name)];
+    const merging = mergeMetrics(limitOperations(both, this.#maxOperations));
     const metrics = await (await resolveInSlices(merging)).getMetricsAsJSON();
     const content: EndedWorkers = { workers: [...together.workers, worker], metrics };
     await this.#write(`ended-${(ended?.sequence ?? 0) + 1}.json`, await stringifyMetrics(content));

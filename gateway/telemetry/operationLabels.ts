@@ -1,3 +1,5 @@
+import type { MetricSample, MetricsSnapshot, SnapshotMetric } from './metricsSnapshot.ts';
+
 interface OperationLabelsOptions {
   /** `trusted`: names of trusted documents and contracts. `all`: the first names that clients send. `off`: none. */
   readonly mode: 'trusted' | 'all' | 'off';
@@ -33,3 +35,29 @@ export class OperationLabels {
 }
 
 const maxNameLength = 128;
+
+/** Returns the metrics with at most `maxNames` operations: the first ones in the order of the snapshots. The samples of all
+ *  further ones have the label of operations without one of their own; `mergeMetrics` adds them up. */
+export function limitOperations(
+  snapshots: readonly MetricsSnapshot[],
+  maxNames: number,
+): readonly MetricsSnapshot[] {
+  const names = new Set<string | number>([otherOperations]);
+  const limitSample = (sample: MetricSample): MetricSample => {
+    const { operation } = sample.labels;
+    if (operation === undefined || names.has(operation)) return sample;
+    // One of the names is that of all others.
+    if (names.size > maxNames) return { ...sample, labels: { ...sample.labels, operation: otherOperations } };
+    names.add(operation);
+    return sample;
+  };
+  return snapshots.map((metrics) =>
+    metrics.map(
+      (metric) =>
+        ({
+          ...metric,
+          values: (metric.values as readonly MetricSample[]).map(limitSample),
+        }) as SnapshotMetric,
+    ),
+  );
+}

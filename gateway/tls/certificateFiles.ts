@@ -34,8 +34,8 @@ interface CertificateFilesListener {
   onChange(contents: CertificateContents): void;
   /** The files have changed, and cannot be used. The contents from before remain valid. Equal errors are reported once. */
   onError(error: CertificateFileError): void;
-  /** The contents are used, although a certificate has expired, is not valid yet or expires within a week. Equal warnings are
-   *  reported once. */
+  /** The contents are used, although a certificate has expired, is not valid yet or expires within a week. Equal warnings
+   *  are reported once. */
   onWarning?(message: string): void;
   /** Whether changes of the files are ignored. */
   readonly isReadOnce?: boolean | undefined;

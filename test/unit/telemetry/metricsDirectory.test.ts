@@ -124,6 +124,30 @@ test('workers that have ended share one file, and count once even if their count
   expect(await samplesOf(await directory.read(new Set()))).toEqual(before);
 });
 
+test('workers that have ended have a limited number of operations together, and lose no count', async () => {
+  const directory = new MetricsDirectory(path, 3);
+  const endWorker = async (worker: string, operations: readonly string[]) => {
+    const registry = new Registry();
+    const registers = [registry];
+    const labelNames = ['operation', 'outcome'];
+    const requests = new Counter({ name: 'requests_total', help: 'Requests.', labelNames, registers });
+    for (const operation of operations) requests.inc({ operation, outcome: 'ok' });
+    new Counter({ name: 'calls_total', help: 'Calls.', labelNames: ['kind'], registers }).inc({ kind: 'a' });
+    await directory.write(worker, 1, await stringifyMetrics({ metrics: await registry.getMetricsAsJSON() }));
+    await directory.fold(worker);
+  };
+  await endWorker('1', ['A', 'B', 'other']);
+  await endWorker('2', ['B', 'C', 'D', 'other']);
+  await endWorker('3', ['E', 'F', 'A']);
+  expect(await samplesOf(await directory.read(new Set()))).toEqual([
+    'requests_total{operation="A",outcome="ok"} 2',
+    'requests_total{operation="B",outcome="ok"} 2',
+    'requests_total{operation="other",outcome="ok"} 5',
+    'requests_total{operation="C",outcome="ok"} 1',
+    'calls_total{kind="a"} 3',
+  ]);
+});
+
 test('workers that have ended at the same time are all counted, although the counts of one cannot be read', async () => {
   const directory = new MetricsDirectory(path);
   for (const worker of ['1', '2', '4']) await store(directory, worker, 1, 1);
