@@ -223,7 +223,7 @@ describe('an extension', () => {
     ['/files/:name(', 'whose path is not valid: Invalid regexp expression in "/files/:name("'],
   ])('cannot have the route %s, %s', async (path, message) => {
     const gateway = await createGateway({
-      supergraph: { file: join(directory, 'none.graphql'), watch: false },
+      supergraph: { file: join(directory, 'none.graphql') },
       listen: { port: 0 },
       admin: { port: 0 },
       telemetry: { logLevel: 'silent' },
