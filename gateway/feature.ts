@@ -56,7 +56,8 @@ export interface Feature {
   /** The id in the URL of one of the public routes, created by `FeatureContext.newId`. With several workers, the worker that
    *  created the id handles the request. */
   resourceIdOf?(url: string): string | undefined;
-  addAdminRoutes?(routes: Routes): void;
+  /** `draining`: as above. */
+  addAdminRoutes?(routes: Routes, draining: AbortSignal): void;
   /** Called when the public listener accepts connections. `baseUrl` ends with `/`. */
   onListening?(baseUrl: string): void;
   /** Why the gateway should get no requests at present. */

@@ -113,8 +113,8 @@ export function createListeners({
       }
       return undefined;
     },
-    addAdminRoutes: (routes) => {
-      for (const feature of features) feature.addAdminRoutes?.(routes);
+    addAdminRoutes: (routes, draining) => {
+      for (const feature of features) feature.addAdminRoutes?.(routes, draining);
     },
     onRequestsEnded: async () => {
       await Promise.all(features.map((feature) => feature.drain?.()));

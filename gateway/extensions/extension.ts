@@ -238,7 +238,17 @@ export interface ExtensionRoute {
   readonly path: string;
   /** `params`: the values of the path's `:name` parts, and of a wildcard under `*`. The body is read before, up to `limits.bodySize`.
    *  `request.signal` is aborted when the client disconnects. */
-  handle(request: Request, params: Readonly<Record<string, string>>): MaybePromise<Response>;
+  handle(
+    request: Request,
+    params: Readonly<Record<string, string>>,
+    context: ExtensionRouteContext,
+  ): MaybePromise<Response>;
+}
+
+export interface ExtensionRouteContext {
+  /** Aborted when the gateway begins to drain: end a response that has no end of its own, so that its client connects to
+   *  another process. All others may take `listen.drainTimeout`. */
+  readonly draining: AbortSignal;
 }
 
 /** Returns the extension, with the types of its hooks. */

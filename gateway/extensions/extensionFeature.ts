@@ -101,12 +101,12 @@ export class ExtensionFeature implements Feature {
     }
   }
 
-  addPublicRoutes(listener: Routes): void {
-    this.#addRoutes(listener, 'publicRoutes', this.#context.config.listen.path);
+  addPublicRoutes(listener: Routes, draining: AbortSignal): void {
+    this.#addRoutes(listener, draining, 'publicRoutes', this.#context.config.listen.path);
   }
 
-  addAdminRoutes(listener: Routes): void {
-    this.#addRoutes(listener, 'adminRoutes');
+  addAdminRoutes(listener: Routes, draining: AbortSignal): void {
+    this.#addRoutes(listener, draining, 'adminRoutes');
   }
 
   get unreadyReasons(): readonly UnreadyReason[] {
@@ -146,13 +146,28 @@ export class ExtensionFeature implements Feature {
     }
   }
 
-  #addRoutes(listener: Routes, member: 'publicRoutes' | 'adminRoutes', reservedPath?: string): void {
+  #addRoutes(
+    listener: Routes,
+    draining: AbortSignal,
+    member: 'publicRoutes' | 'adminRoutes',
+    reservedPath?: string,
+  ): void {
     const { config, log } = this.#context;
     const { bodySize } = config.limits;
+    const { readTimeout: readTimeoutMs } = config.delivery;
     const running = this.#runningRoutes;
     for (const { name: extension, [member]: routes = [] } of this.#extensions) {
       if (routes.length === 0) continue;
-      addExtensionRoutes(listener, { extension, routes, reservedPath, bodySize, running, log });
+      addExtensionRoutes(listener, {
+        extension,
+        routes,
+        reservedPath,
+        bodySize,
+        readTimeoutMs,
+        draining,
+        running,
+        log,
+      });
     }
   }
 }

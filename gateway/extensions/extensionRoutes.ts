@@ -3,10 +3,12 @@ import { HttpError } from '../admission/httpError.ts';
 import { ConfigError } from '../config/configError.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { PendingPromises } from '../time/pendingPromises.ts';
+import { setReadTimeout } from '../transport/http/http2Messages.ts';
 import { addRawBodyRoutes } from '../transport/http/rawBodyRoutes.ts';
 import { readBody } from '../transport/http/readBody.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
+import { closeIfStalled } from '../transport/http/writeResponse.ts';
 import type { ExtensionRoute } from './extension.ts';
 
 interface ExtensionRoutesOptions {
@@ -16,6 +18,10 @@ interface ExtensionRoutesOptions {
   readonly reservedPath?: string | undefined;
   /** Largest body of a request, after decompression. */
   readonly bodySize: number;
+  /** Closes the connection of a client that reads nothing of a response for this long. */
+  readonly readTimeoutMs: number;
+  /** Aborted when the gateway begins to drain. */
+  readonly draining: AbortSignal;
   /** Gets each request with a promise that resolves when its response has ended. */
   readonly running: PendingPromises;
   readonly log: Pick<Logger, 'error'>;
@@ -27,7 +33,16 @@ type Handler = Parameters<Routes['route']>[0]['handler'];
  *  @throws {ConfigError} then, for a route that exists already, and for a path that is not valid. */
 export function addExtensionRoutes(
   listener: Routes,
-  { extension, routes, reservedPath, bodySize, running, log }: ExtensionRoutesOptions,
+  {
+    extension,
+    routes,
+    reservedPath,
+    bodySize,
+    readTimeoutMs,
+    draining,
+    running,
+    log,
+  }: ExtensionRoutesOptions,
 ): void {
   addRawBodyRoutes(listener, 'The header content-type is not valid.', (scope) => {
     for (const route of routes) {
@@ -45,10 +60,11 @@ export function addExtensionRoutes(
         };
         try {
           const params = request.params as Record<string, string>;
-          const response = checkResponse(await route.handle(received, params));
+          const response = checkResponse(await route.handle(received, params, { draining }));
+          const onPart = (): void => void setImmediate(() => limitStall(reply.raw, readTimeoutMs));
           // Resolves when the response has ended.
           return await reply.send(
-            request.method === 'HEAD' ? withoutBody(response) : withBodyErrors(response, fail),
+            request.method === 'HEAD' ? withoutBody(response) : withBodyErrors(response, fail, onPart),
           );
         } catch (err) {
           throw fail(err);
@@ -117,9 +133,23 @@ function withoutBody(response: Response): Response {
   return new Response(null, response);
 }
 
+/** Closes the connection of a client that reads nothing for `timeoutMs` while bytes wait for it. Without bytes, a response may
+ *  stay open for longer. Called when Fastify has written a part or the end. */
+function limitStall(response: ServerResponse, timeoutMs: number): void {
+  if (response.writableEnded) closeIfStalled(response, timeoutMs);
+  else if (response.writableNeedDrain) {
+    setReadTimeout(response, timeoutMs);
+    response.once('drain', () => setReadTimeout(response, 0));
+  }
+}
+
 /** `toError`: called if the body cannot be read to its end. Fastify sends the error if nothing was sent before, and otherwise
- *  ends the connection. */
-function withBodyErrors(response: Response, toError: (cause: unknown) => Error): Response {
+ *  ends the connection. `onPart`: called before Fastify writes a part of the body, or its end. */
+function withBodyErrors(
+  response: Response,
+  toError: (cause: unknown) => Error,
+  onPart: () => void,
+): Response {
   const { body } = response;
   if (body === null) return response;
   const reader = body.getReader();
@@ -127,6 +157,7 @@ function withBodyErrors(response: Response, toError: (cause: unknown) => Error):
     const { done, value } = await reader.read().catch((error: unknown) => {
       throw toError(error);
     });
+    onPart();
     if (done) controller.close();
     else controller.enqueue(value);
   };

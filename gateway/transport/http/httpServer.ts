@@ -106,7 +106,7 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, Admis
   readonly addPublicRoutes?: (server: FastifyInstance, draining: AbortSignal) => void;
   /** The id in the URL of a feature's route. With several workers, the worker that created the id handles the request. */
   readonly resourceIdOf?: (url: string) => string | undefined;
-  readonly addAdminRoutes?: (server: FastifyInstance) => void;
+  readonly addAdminRoutes?: (server: FastifyInstance, draining: AbortSignal) => void;
 }
 
 export interface HttpServer extends MountedGateway {
@@ -274,7 +274,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     rejectForeignPages(adminListener.routes, options.admin.host);
     addHealthRoutes(adminListener.routes, health, 'operators');
     addAdminRoutes(adminListener.routes, { supergraphs, explain: options.explain });
-    options.addAdminRoutes?.(adminListener.routes);
+    options.addAdminRoutes?.(adminListener.routes, draining.signal);
   }
 
   const mounted = createMountedGateway({

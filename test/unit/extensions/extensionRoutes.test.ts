@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { ExtensionRoute } from '../../../gateway/extensions/extension.ts';
@@ -8,7 +9,9 @@ import { exchange, RawConnection } from '../../harness/rawHttp.ts';
 let app: FastifyInstance;
 let logged: unknown[];
 let running: PendingPromises;
+let draining: AbortController;
 beforeEach(() => {
+  draining = new AbortController();
   running = new PendingPromises();
   app = fastify();
   logged = [];
@@ -18,7 +21,15 @@ afterEach(() => app.close());
 /** Listens with these routes. Returns the origin. */
 function serve(...routes: readonly ExtensionRoute[]): Promise<string> {
   const log = { error: (fields: object) => void logged.push(fields) };
-  addExtensionRoutes(app, { extension: 'probe', routes, bodySize: 1_000, running, log });
+  addExtensionRoutes(app, {
+    extension: 'probe',
+    routes,
+    bodySize: 1_000,
+    readTimeoutMs: 50,
+    draining: draining.signal,
+    running,
+    log,
+  });
   return app.listen({ port: 0, host: '127.0.0.1' });
 }
 
@@ -31,9 +42,9 @@ describe('a request with the method HEAD', () => {
 
   test('gets the status and headers of the route for GET, which sees the method', async () => {
     const seen: string[] = [];
-    const handle: ExtensionRoute['handle'] = (request, params) => {
+    const handle: ExtensionRoute['handle'] = (request, params, context) => {
       seen.push(request.method);
-      return get.handle(request, params);
+      return get.handle(request, params, context);
     };
     const response = await fetch(new URL('/file', await serve({ ...get, handle })), { method: 'HEAD' });
     expect([response.status, response.headers.get('etag'), await response.text()]).toEqual([203, '"1"', '']);
@@ -123,5 +134,83 @@ describe('the signal of a request', () => {
       expect((await connection.readResponse()).body).toBe('text');
     }
     expect(signals.map(({ aborted }) => aborted)).toEqual([false, false]);
+  });
+});
+
+describe('a response with a stream', () => {
+  test('ends when the route ends it because the gateway drains', async () => {
+    const encoder = new TextEncoder();
+    const handle: ExtensionRoute['handle'] = (_request, _params, context) =>
+      new Response(
+        new ReadableStream({
+          start(controller) {
+            controller.enqueue(encoder.encode('first '));
+            context.draining.addEventListener('abort', () => {
+              controller.enqueue(encoder.encode('last'));
+              controller.close();
+            });
+          },
+        }),
+      );
+    const response = await fetch(await serve({ method: 'GET', path: '/', handle }));
+    draining.abort();
+    expect(await response.text()).toBe('first last');
+    await running.settled();
+  });
+
+  const megabyte = new Uint8Array(1024 * 1024);
+  const endless = () => new ReadableStream({ pull: (controller) => controller.enqueue(megabyte) });
+
+  test.each([
+    ['without an end', endless],
+    ['of a known size', () => new Blob([new Uint8Array(32 * 1024 * 1024)])],
+  ])('%s is given up when its client reads nothing for the read timeout', async (_, bodyOf) => {
+    const aborted = Promise.withResolvers<void>();
+    const handle: ExtensionRoute['handle'] = ({ signal }) => {
+      signal.addEventListener('abort', () => aborted.resolve());
+      return new Response(bodyOf());
+    };
+    const client = connect(
+      Number(new URL(await serve({ method: 'GET', path: '/', handle })).port),
+      '127.0.0.1',
+    );
+    client.pause();
+    client.on('error', () => {});
+    client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    await aborted.promise;
+    client.destroy();
+    await running.settled();
+    expect(logged).toEqual([]);
+  });
+
+  test('stays open while it has nothing to send, and after a pause of its client', async () => {
+    const timeouts: number[] = [];
+    const sent = Promise.withResolvers<void>();
+    const handle: ExtensionRoute['handle'] = () => {
+      let parts = 0;
+      const pull = (controller: ReadableStreamDefaultController): void => {
+        if (parts++ < 4) controller.enqueue(megabyte);
+        else sent.resolve();
+      };
+      return new Response(new ReadableStream({ pull }));
+    };
+    app.addHook('onRequest', async ({ raw }) => {
+      const { socket } = raw;
+      const setTimeout = socket.setTimeout.bind(socket);
+      socket.setTimeout = (ms, ...rest) => {
+        timeouts.push(ms);
+        return setTimeout(ms, ...rest);
+      };
+    });
+    const client = new AbortController();
+    const response = await fetch(await serve({ method: 'GET', path: '/', handle }), {
+      signal: client.signal,
+    });
+    const reader = response.body?.getReader();
+    for (let bytes = 0; bytes < 4 * megabyte.length; ) bytes += (await reader?.read())?.value?.length ?? 0;
+    await sent.promise;
+    expect([timeouts.includes(50), timeouts.at(-1)]).toEqual([true, 0]);
+    client.abort();
+    await running.settled();
   });
 });
