@@ -90,7 +90,7 @@ class WorkerSupervisor {
       workersDirectoryOf(environment),
       clientsChooseNames ? maxOperationNames : undefined,
     );
-    this.#metrics = new SupervisorMetrics(this.#metricsDirectory);
+    this.#metrics = new SupervisorMetrics(this.#metricsDirectory, timers);
     this.#shutdown = new Shutdown(config.listen.shutdownDelay);
   }
 

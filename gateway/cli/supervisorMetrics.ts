@@ -1,11 +1,15 @@
 import { Registry } from 'prom-client';
 import type { MetricsDirectory } from '../telemetry/metricsDirectory.ts';
 import { incrementCount, registerCounter, zeroCounts } from '../telemetry/registerCounter.ts';
+import type { CancelTimer, Timers } from '../time/timers.ts';
 
 /** Why a worker is replaced. */
 const replacementReasons = ['exited', 'unresponsive', 'not_started'] as const;
 
 export type ReplacementReason = (typeof replacementReasons)[number];
+
+/** After counts that could not be stored. */
+const retryDelayMs = 10_000;
 
 /** The numbers of workers begin at 1. */
 const supervisorName = '0';
@@ -15,10 +19,13 @@ export class SupervisorMetrics {
   readonly #directory: MetricsDirectory;
   readonly #registry = new Registry();
   readonly #replacements = zeroCounts(replacementReasons);
+  readonly #timers: Timers;
   #sequence = 0;
+  #cancelRetry: CancelTimer = () => {};
 
-  constructor(directory: MetricsDirectory) {
+  constructor(directory: MetricsDirectory, timers: Timers) {
     this.#directory = directory;
+    this.#timers = timers;
     registerReplacements(this.#registry, this.#replacements);
     this.#store();
   }
@@ -36,8 +43,11 @@ export class SupervisorMetrics {
       .then((metrics) =>
         this.#directory.write(supervisorName, sequence, JSON.stringify({ sequence, metrics })),
       )
-      // With a full disk, the next attempt stores these counts, too.
-      .catch(() => {});
+      // The disk is full, for example: scrapes lack these counts until they are stored.
+      .catch(() => {
+        this.#cancelRetry();
+        this.#cancelRetry = this.#timers.after(retryDelayMs, () => this.#store());
+      });
   }
 }
 
