@@ -140,5 +140,7 @@ export function joinErrorMessages(error: unknown): string {
   // No instanceof: errors of Node internals and of other threads may not be instances of this realm's `AggregateError`.
   const { message = String(error), errors }: Partial<AggregateError> = Object(error);
   const details = Array.isArray(errors) ? errors.map(joinErrorMessages) : [];
-  return [message, ...details].filter((text) => text !== '').join('; ');
+  // Node appends the local address of a connection, also where there is none.
+  const own = message.replace(' - Local (undefined:undefined)', '');
+  return [own, ...details].filter((text) => text !== '').join('; ');
 }

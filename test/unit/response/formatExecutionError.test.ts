@@ -33,6 +33,11 @@ test.each([
   ['an error that is no instance of Error', { message: 'refused' }, 'refused'],
   ['a text', 'refused', 'refused'],
   ['nothing', undefined, 'undefined'],
+  [
+    'an error of Node for a connection without a file descriptor',
+    new Error('connect EMFILE 127.0.0.1:4101 - Local (undefined:undefined)'),
+    'connect EMFILE 127.0.0.1:4101',
+  ],
   ['several errors', new AggregateError([new Error('a'), new Error(''), 'b']), 'a; b'],
   [
     'several errors with a message',
