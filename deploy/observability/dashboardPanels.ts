@@ -472,8 +472,7 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Certificates',
-        description:
-          'Time until the first certificate in the file of an option expires. Below a week: renew it.',
+        description: 'Time until the certificate in the file of an option expires. Below a week: renew it.',
         unit: 's',
         queries: [
           {

@@ -47,7 +47,7 @@ interface CertificateFilesListener {
 }
 
 export interface WatchedCertificateFiles {
-  /** When the first certificate of each file expires, in milliseconds since 1970; without files that cannot be used. */
+  /** When the first certificate of `cert` expires, and the last one of `ca`, in milliseconds since 1970. */
   expirations(): ReadonlyMap<'cert' | 'ca', number>;
   /** Reads the files and starts watching them. Must be called once.
    *  @throws {CertificateFileError} The files are watched all the same, until `close`. */
@@ -103,14 +103,15 @@ export function watchCertificateFiles(
   const watched = isReadOnce ? [] : kinds.flatMap((kind) => files[kind] || []);
   const watcher = new FileWatcher({ files: watched, read: readOnce, timers, settleMs });
   return {
-    expirations: () => {
-      const earliest = new Map<'cert' | 'ca', number>();
-      for (const { kind, certificate } of used?.certificates ?? []) {
-        const expiresAtMs = certificate.validToDate.getTime();
-        earliest.set(kind, Math.min(expiresAtMs, earliest.get(kind) ?? Number.POSITIVE_INFINITY));
-      }
-      return earliest;
-    },
+    expirations: () =>
+      new Map(
+        used === undefined
+          ? []
+          : decisiveCertificates(used, now()).map(({ kind, certificate }) => [
+              kind,
+              certificate.validToDate.getTime(),
+            ]),
+      ),
     read: async () => {
       await watcher.start();
       isFirst = false;
@@ -237,24 +238,33 @@ function problemOf(kind: CertificateFileKind, file: string, problem: string): Ce
   return new CertificateFileError([{ kind, message: `The ${titles[kind]} ${file} ${problem}.` }]);
 }
 
+type ReadCertificate = Usable['certificates'][number];
+
+const endOf = ({ certificate }: ReadCertificate): number => certificate.validToDate.getTime();
+
+/** For each file, the certificate whose end is that of the file: of a chain the first one to expire, and of authorities, among
+ *  which expired ones are common, the last one. */
+function decisiveCertificates({ certificates }: Usable, nowMs: number): readonly ReadCertificate[] {
+  const byEnd = certificates.toSorted((one, other) => endOf(one) - endOf(other));
+  const authorities = byEnd.filter(({ kind }) => kind === 'ca');
+  const begun = authorities.filter(({ certificate }) => certificate.validFromDate.getTime() <= nowMs);
+  const found = [byEnd.find(({ kind }) => kind === 'cert'), begun.at(-1) ?? authorities.at(-1)];
+  return found.filter((one) => one !== undefined);
+}
+
 /** A certificate that is outside its validity period, or soon will be. It is used all the same: to refuse it would end
  *  connections that peers with a wrong clock, or without this check, still accept. */
-function findValidityProblem(
-  files: CertificateFiles,
-  { certificates }: Usable,
-  nowMs: number,
-): string | undefined {
-  const describe = ({ kind, certificate }: Usable['certificates'][number], problem: string): string =>
-    `The ${titles[kind]} ${files[kind]} has a certificate (${certificate.subject.replaceAll('\n', ', ')}) ${problem}.`;
-  // The one that ends first is the most urgent.
-  const byEnd = (one: Usable['certificates'][number]): number => one.certificate.validToDate.getTime();
-  for (const one of certificates.toSorted((a, b) => byEnd(a) - byEnd(b))) {
-    const { validFromDate, validToDate } = one.certificate;
-    if (validToDate.getTime() < nowMs) return describe(one, `that expired on ${validToDate.toISOString()}`);
+function findValidityProblem(files: CertificateFiles, usable: Usable, nowMs: number): string | undefined {
+  const own = usable.certificates.filter(({ kind }) => kind === 'cert');
+  for (const { kind, certificate } of new Set([...decisiveCertificates(usable, nowMs), ...own])) {
+    const { subject, validFromDate, validToDate } = certificate;
+    const describe = (problem: string): string =>
+      `The ${titles[kind]} ${files[kind]} has a certificate (${subject.replaceAll('\n', ', ')}) ${problem}.`;
+    if (validToDate.getTime() < nowMs) return describe(`that expired on ${validToDate.toISOString()}`);
     if (validFromDate.getTime() > nowMs)
-      return describe(one, `that is not valid before ${validFromDate.toISOString()}`);
+      return describe(`that is not valid before ${validFromDate.toISOString()}`);
     if (validToDate.getTime() < nowMs + warningPeriodMs)
-      return describe(one, `that expires on ${validToDate.toISOString()}`);
+      return describe(`that expires on ${validToDate.toISOString()}`);
   }
   return undefined;
 }

@@ -49,12 +49,12 @@ async function start(options: Partial<Parameters<typeof parseConfig>[0]>) {
   return { monitor, timers, warnings, read };
 }
 
-test('each option with certificates has the end of the first one, and a warning in its last week', async () => {
+test('each option with certificates has their end, which for authorities is that of the last one, and a warning in the last week', async () => {
   const listener = await writeOwn('listener', lateEnd);
   const client = await writeOwn('client', soonEnd);
-  const ends = [inDays(90), inDays(30), inDays(70)];
+  const ends = [inDays(90), inDays(-2), inDays(70)];
   const bundle = ends.map((notAfter) =>
-    createCertificate({ name: 'authority', isAuthority: true, notAfter }),
+    createCertificate({ name: 'authority', isAuthority: true, notBefore: inDays(-5), notAfter }),
   );
   await writeFile(fileOf('ca.pem'), bundle.map(({ cert }) => cert).join(''));
   const ca = fileOf('ca.pem');
@@ -66,11 +66,11 @@ test('each option with certificates has the end of the first one, and a warning 
   });
   expect(await read()).toEqual([
     ['listen.tls.cert', lateEnd.getTime() / 1_000],
-    ['subgraphs.all.tls.ca', inDays(30).getTime() / 1_000],
+    ['subgraphs.all.tls.ca', inDays(90).getTime() / 1_000],
     ['subgraphs.reviews.tls.cert', soonEnd.getTime() / 1_000],
-    ['subgraphs.reviews.tls.ca', inDays(30).getTime() / 1_000],
+    ['subgraphs.reviews.tls.ca', inDays(90).getTime() / 1_000],
     ['redis.tls.certificate', soonEnd.getTime() / 1_000],
-    ['redis.tls.ca', inDays(30).getTime() / 1_000],
+    ['redis.tls.ca', inDays(90).getTime() / 1_000],
   ]);
   const problem = `The certificate file ${client.cert} has a certificate (CN=client) that expires on ${soonEnd.toISOString()}.`;
   const message = 'A certificate is not valid, or soon will not be';
