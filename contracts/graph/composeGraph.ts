@@ -1,3 +1,4 @@
+import type { GraphQLSchema } from 'graphql';
 import type { CompositionResult, SubgraphInput } from '../../gateway/supergraph/composeSupergraph.ts';
 import type { CompositionDiagnostic } from '../../gateway/supergraph/compositionDiagnostic.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
@@ -5,6 +6,7 @@ import { SupergraphRefusedError } from '../../gateway/supergraph/supergraphRefus
 import type { Contracts } from '../contractStore.ts';
 import { startOfFile } from '../diff/locateCoordinate.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
+import { fieldOf } from './fieldOf.ts';
 import {
   findSubject,
   locateDefinition,
@@ -81,7 +83,7 @@ export async function loadGraph(
 /** Hints of the composer about the candidate that it did not give about the baseline, as `composition-hint`.
  *  Locations are not compared, because lines move. */
 export function newHints(
-  old: Pick<ContractGraph, 'hints'> | undefined,
+  old: Pick<ContractGraph, 'hints' | 'supergraph'> | undefined,
   next: Pick<ContractGraph, 'hints' | 'contracts'>,
 ): readonly Finding[] {
   const known = new Set(old?.hints.map(diagnosticKey));
@@ -89,19 +91,37 @@ export function newHints(
     .filter((diagnostic) => !known.has(diagnosticKey(diagnostic)))
     .map((diagnostic) =>
       createFinding('composition-hint', {
-        severity: cleanupHints.has(diagnostic.code) ? 'safe' : 'dangerous',
+        severity: isHarmless(diagnostic, old?.supergraph.apiSchema) ? 'safe' : 'dangerous',
+        advice: diagnostic.code === argumentHint ? addArgumentEverywhere : undefined,
         ...withHintCoordinate(diagnostic, describeDiagnostic(diagnostic, next.contracts)),
       }),
     );
 }
 
-/** Hints about leftovers in one subgraph rather than about differences between subgraphs. */
+/** Whether a hint is about leftovers in one subgraph, or about an argument that no client can have passed, because the old
+ *  API schema lacks it too. */
+function isHarmless(
+  { code, coordinate = '' }: CompositionDiagnostic,
+  oldSchema: GraphQLSchema | undefined,
+): boolean {
+  if (cleanupHints.has(code)) return true;
+  const [, typeName = '', fieldName = '', argumentName] = /^(\w+)\.(\w+)\((\w+):\)$/.exec(coordinate) ?? [];
+  if (code !== argumentHint || argumentName === undefined) return false;
+  const args = fieldOf(oldSchema?.getType(typeName), fieldName)?.args ?? [];
+  return args.every(({ name }) => name !== argumentName);
+}
+
 const cleanupHints: ReadonlySet<string> = new Set([
   'OVERRIDDEN_FIELD_CAN_BE_REMOVED',
   'OVERRIDE_DIRECTIVE_CAN_BE_REMOVED',
   'OVERRIDE_MIGRATION_IN_PROGRESS',
   'UNUSED_ENUM_TYPE',
 ]);
+
+/** An optional argument that the supergraph lacks, because one of the subgraphs lacks it. */
+const argumentHint = 'INCONSISTENT_ARGUMENT_PRESENCE';
+const addArgumentEverywhere =
+  'Add the argument to every subgraph that serves the field. Until then, operations that pass it are refused.';
 
 function diagnosticKey({ code, coordinate, message }: CompositionDiagnostic): string {
   return JSON.stringify([code, coordinate, message]);

@@ -1235,9 +1235,41 @@ export const goldenTable: readonly GoldenRow[] = [
     edits: [replace('films', '  born: Date @shareable\n', '  born(calendar: String): Date @shareable\n')],
     findings: [
       safe('argument-added', 'films', 'Person.born(calendar:)'),
-      dangerous('composition-hint', 'films', 'Person.born(calendar:)'),
+      safe('composition-hint', 'films', 'Person.born(calendar:)'),
     ],
   },
+  ...[
+    { arg: 'height: Int, ', hint: 'Film.poster(height:)', affects: ['web/FilmPage'] },
+    { arg: ', dpi: Int', hint: 'Film.poster(dpi:)', affects: [] },
+  ].map(
+    ({ arg, hint, affects }): GoldenRow => ({
+      name: `a subgraph starts to serve a field without an argument of it: ${hint}`,
+      before: [
+        replace(
+          'films',
+          '  poster(width: Int = 200, height: Int, dpi: Int): String\n',
+          '  poster(width: Int = 200, height: Int, dpi: Int): String @shareable\n',
+        ),
+        add(
+          'posters',
+          `${link('@key', '@shareable')}type Film @key(fields: "id") {\n  id: ID!\n  artist: String\n}\n`,
+        ),
+      ],
+      edits: [
+        replace(
+          'posters',
+          '  artist: String\n',
+          `  artist: String\n  poster(${'width: Int = 200, height: Int, dpi: Int'.replace(arg, '')}): String @shareable\n`,
+        ),
+      ],
+      findings: [
+        affects.length > 0
+          ? breaking('field-added', 'posters', 'Film.poster', affects, 'expand and contract')
+          : safe('field-added', 'posters', 'Film.poster'),
+        dangerous('composition-hint', 'films', hint),
+      ],
+    }),
+  ),
   {
     name: 'a subgraph is removed whose fields others serve',
     before: [
