@@ -28,13 +28,16 @@ interface PlanOptions extends ConfigOverrides {
  *  `undecided` when the planner fails or a subgraph schema cannot be fetched. */
 export async function plan(file: string, options: PlanOptions): Promise<string> {
   const { config: configFile, operation, json, override = [], ...overrides } = options;
-  const supergraphSections = overrides.supergraph === undefined ? schemaSections : (['supergraph'] as const);
-  const config = loadConfig({
-    file: configFile,
-    overrides,
-    sections: [...supergraphSections, 'limits', 'planning'],
-    env: process.env,
-  });
+  const load = (sections: readonly (keyof GatewayConfig)[]): GatewayConfig =>
+    loadConfig({
+      file: configFile,
+      overrides,
+      sections: [...sections, 'limits', 'planning'],
+      env: process.env,
+    });
+  const { supergraph: source } = load(['supergraph']);
+  // The settings of subgraphs count only where their schemas have to be fetched.
+  const config = load('subgraphs' in source ? schemaSections : ['supergraph']);
   const supergraph = await loadConfiguredSupergraph(config);
   try {
     const unknown = describeUnknownOverride(override, supergraph.overrides);

@@ -497,6 +497,22 @@ Critical path of the first payload: 1 fetch: products
     ]);
   });
 
+  test('needs no environment variables of subgraphs unless it fetches their schemas', async () => {
+    await using server = await serveSdl('type Query { a: Int }');
+    const subgraphs = `subgraphs: { one: { signing: { secret: "\${NOBODY_SETS_THIS}" } } }`;
+    const composed = `supergraph: { subgraphs: [{ name: one, url: '${server.url}' }] }\n${subgraphs}`;
+    const file = `supergraph: { file: '${demoSupergraphFile}' }\n${subgraphs}`;
+    const planWith = async (config: string, text: string) => {
+      const paths = [write('unset.yaml', config), write('unset.graphql', text)] as const;
+      return runInProcess(['plan', '--config', ...paths]);
+    };
+    expect(await planWith(file, '{ warehouses { code } }')).toMatchObject({ code: 0, stderr: '' });
+    expect(await planWith(composed, '{ a }')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('subgraphs.one.signing.secret needs the environment variable'),
+    });
+  });
+
   test('accepts active override labels', async () => {
     const federation =
       'extend schema @link(url: "https://specs.apollo.dev/federation/v2.7", import: ["@key", "@override"])';
