@@ -1,4 +1,4 @@
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { isAbsolute, join, relative, resolve, sep, win32 } from 'node:path';
 import { isHttpUrl } from '../../gateway/config/isHttpUrl.ts';
 import { findRepositoryRoot } from './git.ts';
 
@@ -12,12 +12,16 @@ export function displayPath(...parts: readonly string[]): string {
  *  outside of the repository, and all paths without a repository, are unchanged. */
 export function repositoryPath(displayed: string): string {
   const root = findRepositoryRoot(process.cwd());
-  // A file at a Git revision is shown as `REVISION:PATH`.
-  const [, revision = '', path = displayed] = isAbsolute(displayed)
-    ? []
-    : (/^([^:]+:)(.+)$/.exec(displayed) ?? []);
+  const { revision, path } = splitRevision(displayed);
   if (root === undefined || isHttpUrl(displayed)) return displayed;
   return `${revision}${pathBelow(root, resolve(path))}`;
+}
+
+/** The parts of `REVISION:PATH`, which a file at a Git revision is shown as. The revision is empty, or ends with the colon. */
+export function splitRevision(displayed: string): { readonly revision: string; readonly path: string } {
+  const isPath = isAbsolute(displayed) || win32.isAbsolute(displayed);
+  const [, revision = '', path = displayed] = isPath ? [] : (/^([^:]+:)(.+)$/.exec(displayed) ?? []);
+  return { revision, path };
 }
 
 function pathBelow(directory: string, absolute: string): string {

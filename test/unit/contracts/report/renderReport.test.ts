@@ -353,6 +353,21 @@ test('formats for platforms give a location in a running subgraph in the message
     expect(text).toMatch(/At http:\/\/127\.0\.0\.1:4001\/graphql:3:1$/);
 });
 
+test('formats for platforms give the path of a file at a revision without the revision, which is in the message', () => {
+  const location = { file: 'HEAD:contracts/schemas/accounts.graphql', line: 1, column: 1 };
+  const report = reportOf([{ ...unreachableSubgraph, rule: 'subgraph-removed', location }]);
+  const [run] = JSON.parse(renderReport(report, 'sarif')).runs;
+  const [issue] = JSON.parse(renderReport(report, 'gitlab'));
+  const [annotation] = renderReport(report, 'github').split('\n');
+  expect([run.results[0].locations[0].physicalLocation.artifactLocation.uri, issue.location.path]).toEqual([
+    'contracts/schemas/accounts.graphql',
+    'contracts/schemas/accounts.graphql',
+  ]);
+  expect(annotation).toMatch(/^::error file=contracts\/schemas\/accounts\.graphql,line=1,col=1,/);
+  for (const text of [run.results[0].message.text, issue.description, annotation])
+    expect(text).toMatch(/At HEAD:contracts\/schemas\/accounts\.graphql:1:1$/);
+});
+
 describe('format github', () => {
   test('annotates the location and escapes workflow command syntax', () => {
     const finding: Finding = {
@@ -360,10 +375,10 @@ describe('format github', () => {
       severity: 'breaking',
       message: '100 % a:b, c\n::error::d',
       coordinate: 'Query.a(b:)',
-      location: { file: 'con,tracts/a:b%.graphql', line: 7, column: 2 },
+      location: { file: '/con,tracts/a:b%.graphql', line: 7, column: 2 },
     };
     expect(renderReport(reportOf([finding]), 'github')).toBe(
-      `::error file=con%2Ctracts/a%3Ab%25.graphql,line=7,col=2,title=breaking%3A subgraph-unreachable Query.a(b%3A) (accounts)::100 %25 a:b, c%0A::error::d
+      `::error file=/con%2Ctracts/a%3Ab%25.graphql,line=7,col=2,title=breaking%3A subgraph-unreachable Query.a(b%3A) (accounts)::100 %25 a:b, c%0A::error::d
 ::error title=contracts::Something breaks. 1 breaking; 4 subgraphs, 1 consumer, 12 operations checked.
 `,
     );
