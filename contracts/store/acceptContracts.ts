@@ -33,7 +33,7 @@ export function acceptContracts(options: AcceptContractsOptions): string[] {
   for (const contract of contracts) {
     const path = join(directory, 'schemas', `${contract.name}.graphql`);
     const text = printSchemaFile(contract);
-    if (readIfExists(path) === text) continue;
+    if (readIfExists(path)?.replaceAll('\r\n', '\n') === text) continue;
     texts.set(path, text);
     addChange(contract.name);
   }

@@ -26,8 +26,10 @@ export const maxSchemaBytes = 5 * mebibyte;
 
 const urlLine = /^\s*#\s*@url\b\s*(.*?)\s*$/;
 
-/** Reads a subgraph's contract from its SDL. A line `# @url https://…` has the URL of the subgraph. */
-export function readSchema({ name, file, text, url }: ReadSchemaOptions): SchemaResult {
+/** Reads a subgraph's contract from its SDL. Line endings of Windows count as others, because Git may check a file out with
+ *  them. A line `# @url https://…` has the URL of the subgraph. */
+export function readSchema({ name, file, text: written, url }: ReadSchemaOptions): SchemaResult {
+  const text = written.replaceAll('\r\n', '\n');
   if (name === 'all') return { problems: [reservedName(name, file)] };
   const bytes = Buffer.byteLength(text);
   if (bytes > maxSchemaBytes) return { problems: [schemaTooLarge(name, file, bytes)] };

@@ -697,6 +697,26 @@ describe('contracts accept', () => {
   });
 });
 
+test('contracts check and accept ignore the line endings with which Git checks files out', async () => {
+  const withCarriageReturns = (text: string): string => text.replaceAll('\n', '\r\n');
+  const crlf = withCarriageReturns(`# @url http://products.test/\n${products}`);
+  using disk = new TemporaryContractStore({
+    ...store,
+    'contracts/schemas/products.graphql': `# @url http://products.test/\n${products}`,
+    'products.graphql': crlf,
+  }).commit('v1');
+  const check = async (...args: readonly string[]) => (await contracts(disk.root, 'check', ...args)).stdout;
+  const accept = ['accept', '--subgraph', 'products=products.graphql', '--reason', 'none'];
+  expect(await check('--subgraph', 'products=products.graphql')).toContain('no subgraph differs');
+  disk.write({
+    'contracts/schemas/products.graphql': crlf,
+    'contracts/schemas/shipping.graphql': withCarriageReturns(shipping),
+    'contracts/operations/shop/page.graphql': withCarriageReturns(page),
+  });
+  expect(await check()).toContain('no subgraph differs');
+  expect((await contracts(disk.root, ...accept)).stdout).toContain('Nothing to accept');
+});
+
 describe('contracts accept --operations', () => {
   async function record(
     disk: TemporaryContractStore,
