@@ -19,8 +19,10 @@ export async function startGraph(
   graph: Graph,
   config: Partial<GatewayOptions> = {},
   model = new GraphModel(graph),
+  others: Pick<Parameters<typeof startInlineGateway>[0], 'dependencies' | 'transformSupergraph'> = {},
 ): Promise<RunningGraph> {
   const gateway = await startInlineGateway({
+    ...others,
     subgraphs: graph.subgraphs.map(({ name }) => createSubgraph(model, name)),
     config: {
       security: { exposeSubgraphErrors: true, introspection: true },
