@@ -15,6 +15,10 @@ const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 const dash = 0x2d;
 const maxHeaderBytes = 8 * 1024;
+/** RFC 2046, 5.1.1. To search for a boundary that nearly repeats itself takes time in proportion to its length. */
+const maxBoundaryLength = 70;
+/** Before the boundary in a delimiter. */
+const delimiterStart = '\n--';
 
 type State = 'preamble' | 'delimiter' | 'headers' | 'body';
 
@@ -33,7 +37,7 @@ export class MultipartParser {
   #isStopped = false;
 
   constructor(boundary: string, maxPartBytes: number, listener: MultipartListener) {
-    this.#boundary = Buffer.from(`\n--${boundary}`, 'latin1');
+    this.#boundary = Buffer.from(delimiterStart + boundary, 'latin1');
     this.#maxPartBytes = maxPartBytes;
     this.#listener = listener;
     // The first boundary may be at the start of the body, without a line feed before it.
@@ -66,6 +70,10 @@ export class MultipartParser {
   }
 
   #readPreamble(): boolean {
+    if (this.#boundary.length > delimiterStart.length + maxBoundaryLength) {
+      this.#fail(new InvalidResponseError(`the boundary is longer than ${maxBoundaryLength} characters`));
+      return false;
+    }
     const end = this.#findBoundary();
     if (end === -1) return this.#needsMoreBytes(maxHeaderBytes);
     this.#enter('delimiter', end + this.#boundary.length);

@@ -2,9 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import { MultipartParser } from '../../../../gateway/subscriptions/sources/multipartParser.ts';
 
 /** What the parser reported for these chunks, in order. */
-function parse(chunks: readonly (string | Buffer)[], maxPartBytes = 1000): string[] {
+function parse(chunks: readonly (string | Buffer)[], maxPartBytes = 1000, boundary = 'graphql'): string[] {
   const reported: string[] = [];
-  const parser = new MultipartParser('graphql', maxPartBytes, {
+  const parser = new MultipartParser(boundary, maxPartBytes, {
     onPart: (body) => reported.push(body.toString('utf8')),
     onEnd: () => reported.push('end'),
     onProblem: (problem) => reported.push(problem.message),
@@ -32,6 +32,12 @@ describe('splitting into chunks', () => {
     expect(parse([`--graphql${part('1')}`])).toEqual(['1']);
     expect(parse([`--graphql${part('1').slice(0, -1)}`])).toEqual([]);
   });
+});
+
+test('a boundary has at most 70 characters', () => {
+  const parseWith = (boundary: string) => parse([stream.replaceAll('graphql', boundary)], 1000, boundary);
+  expect(parseWith('b'.repeat(70))).toEqual(reported);
+  expect(parseWith('b'.repeat(71))).toEqual(['the boundary is longer than 70 characters']);
 });
 
 describe('framing', () => {
