@@ -295,7 +295,7 @@ export class Preparer {
       plan: planned?.plan,
       overrides,
       access,
-      introspection: createIntrospectionDocument(operation, normalized.root),
+      introspection: createIntrospectionDocument(apiSchema, operation, normalized.root),
     };
     return { operation: prepared, planned };
   }
