@@ -61,7 +61,7 @@ export function executeIntrospection(
 
 /** How many times the values of the usual introspection query an operation may read. graphql-js executes all of them in one
  *  turn of the event loop. */
-const maxIntrospections = 4;
+const maxIntrospections = 2;
 
 /** Maximum lengths of the lists of introspection, by field, and an estimate of the usual query. */
 interface SchemaSize {
