@@ -430,12 +430,9 @@ export const rows: readonly Row[] = [
         description:
           'By gateway, with `workers`: `unresponsive` ones were stopped or blocked, `exited` ones ended. The log has a line for each.',
         unit: 'short',
-        queries: [
-          {
-            expr: `sum by (instance, reason) (increase(tributary_worker_replacements_total{${selector}}[$__rate_interval]))`,
-            legend: '{{instance}} {{reason}}',
-          },
-        ],
+        queries: {
+          '{{instance}} {{reason}}': `sum by (instance, reason) (increase(tributary_worker_replacements_total{${selector}}[$__rate_interval]))`,
+        },
       },
       {
         title: 'Memory',
@@ -474,12 +471,9 @@ export const rows: readonly Row[] = [
         title: 'Certificates',
         description: 'Time until the certificate in the file of an option expires. Below a week: renew it.',
         unit: 's',
-        queries: [
-          {
-            expr: `min by (option) (tributary_certificate_expiry_timestamp_seconds{${selector}}) - time()`,
-            legend: '{{option}}',
-          },
-        ],
+        queries: {
+          '{{option}}': `min by (option) (tributary_certificate_expiry_timestamp_seconds{${selector}}) - time()`,
+        },
       },
       {
         title: 'Supergraph',
