@@ -1,0 +1,172 @@
+import { describe, expect, test } from '@jest/globals';
+import type { CacheEntry, CacheStore } from '../../../../gateway/cache/store/cacheStore.ts';
+import { MemoryStore } from '../../../../gateway/cache/store/memoryStore.ts';
+import { entityShape, readRulesOf } from '../../../harness/cachedSubgraphs.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
+import { createRequestContext } from '../../../harness/fetchNodes.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
+import { type CachedFetchesFixture, createCachedFetchesFixture } from './cachedFetchesFixture.ts';
+import { silentObserver } from './silentObserver.ts';
+
+const { rules } = await readRulesOf({
+  products: `
+    type Query { hits: Int }
+    type Product @key(fields: "id") @cached(maxAge: "10s", staleWhileRevalidate: "20s") { id: ID!, name: String }
+  `,
+});
+const names = entityShape('products', '... on Product { name }');
+const named = (...list: string[]): { name: string }[] => list.map((name) => ({ name }));
+
+interface Wait {
+  readonly key: string;
+  readonly maxMs: number;
+  /** Ends the wait: with the entry of the process that has the claim, or without one. */
+  end(entry?: CacheEntry): void;
+}
+
+/** A cache in memory whose claims the test grants, and whose waits for other processes the test ends. */
+function open() {
+  const clock = { now: 1_000_000 };
+  const timers = new FakeTimers();
+  const now = () => clock.now;
+  /** Whether each key of the next claims is granted. Further keys are. */
+  const grants: boolean[] = [];
+  const released: (readonly [keys: number, afterMs: number])[] = [];
+  const waits: Wait[] = [];
+  const outcomes: string[] = [];
+  const store: CacheStore = Object.assign(new MemoryStore({ maxSize: 1_000_000, now }) as CacheStore, {
+    claim: async (keys: readonly string[]) => keys.map(() => grants.shift() ?? true),
+    release: (keys: readonly string[], afterMs: number) => released.push([keys.length, afterMs]),
+    awaitClaimHolder: (key: string, maxMs: number) =>
+      new Promise<CacheEntry | undefined>((end) => waits.push({ key, maxMs, end })),
+  });
+  const observer = {
+    ...silentObserver,
+    onRefresh: ({ outcome }: { outcome: string }) => outcomes.push(outcome),
+  };
+  const fixture = createCachedFetchesFixture(rules, { store, now, timers, observer });
+  return { ...fixture, clock, timers, grants, released, waits, outcomes };
+}
+
+/** What each call to the subgraph has fetched. */
+const requested = ({ subgraphs }: Pick<CachedFetchesFixture, 'subgraphs'>) =>
+  subgraphs.calls.map((call) => call.requestedItems.join());
+
+function entryOf(value: unknown, now: number): CacheEntry {
+  const times = { staleWhileRevalidateUntil: now, staleIfErrorUntil: now };
+  return { value: JSON.stringify(value), storedAt: now, freshUntil: now + 10_000, tags: [], ...times };
+}
+
+describe('A missing value that another process has claimed', () => {
+  test('is not fetched; the entry of that process answers, and its claim is not released', async () => {
+    const opened = open();
+    const { store, subgraphs, clock, grants, waits, released } = opened;
+    grants.push(true, false);
+    const limited = { deadlineFor: () => performance.now() + 1_000 };
+    const scope = Object.assign(createRequestContext(), limited);
+    const request = opened.fetch(names, ['1', '2'], scope);
+    await waitForTurns();
+    expect(requested(opened)).toEqual(['1']);
+    // A request of this process joins the wait.
+    const joiner = opened.fetch(names, ['2']);
+    await waitForTurns();
+    expect(waits.length).toBe(1);
+    // Half of the time is left for an attempt of this process.
+    expect(waits[0]?.maxMs).toBeLessThanOrEqual(500);
+    subgraphs.calls[0]?.answer(named('own'));
+    await waitForTurns();
+    expect([request.result, joiner.result, released]).toEqual([undefined, undefined, [[1, 0]]]);
+    const { key = '', end } = waits[0] ?? { end: () => {} };
+    const entry = entryOf({ name: 'of another process' }, clock.now);
+    store.setMany([{ key, ...entry }], store.beginRead());
+    end(entry);
+    await waitForTurns();
+    expect([request.data, joiner.data]).toEqual([
+      named('own', 'of another process'),
+      named('of another process'),
+    ]);
+    expect([requested(opened), released]).toEqual([['1'], [[1, 0]]]);
+  });
+
+  test('is fetched if that process stores none, and its claim is not released', async () => {
+    const opened = open();
+    const { subgraphs, grants, waits, released } = opened;
+    grants.push(false);
+    const request = opened.fetch(names, ['1']);
+    await waitForTurns();
+    waits[0]?.end();
+    await waitForTurns();
+    expect(requested(opened)).toEqual(['1']);
+    subgraphs.calls[0]?.answer(named('own'));
+    await waitForTurns();
+    expect([request.data, released]).toEqual([named('own'), []]);
+  });
+
+  test('is fetched if the entry of that process has expired meanwhile', async () => {
+    const opened = open();
+    const { clock, grants, waits } = opened;
+    grants.push(false);
+    opened.fetch(names, ['1']);
+    await waitForTurns();
+    const entry = entryOf({ name: 'old' }, clock.now);
+    clock.now += 10_000;
+    waits[0]?.end(entry);
+    await waitForTurns();
+    expect(requested(opened)).toEqual(['1']);
+  });
+
+  test('is not fetched for a request that was cancelled during the wait', async () => {
+    const opened = open();
+    const { grants, waits, released } = opened;
+    grants.push(false);
+    const request = opened.fetch(names, ['1']);
+    await waitForTurns();
+    request.cancel();
+    waits[0]?.end();
+    await waitForTurns();
+    expect([requested(opened), released]).toEqual([[], []]);
+  });
+});
+
+describe('A refresh', () => {
+  async function openStale(...ids: string[]) {
+    const opened = open();
+    opened.fetch(names, ids);
+    await waitForTurns();
+    opened.subgraphs.calls[0]?.answer(named(...ids));
+    await waitForTurns();
+    opened.clock.now += 11_000;
+    opened.released.length = 0;
+    opened.subgraphs.calls.length = 0;
+    return opened;
+  }
+
+  test('fetches the values that no other process has claimed, and leaves the others alone for a while', async () => {
+    const opened = await openStale('1', '2');
+    const { subgraphs, outcomes, timers, grants, released } = opened;
+    grants.push(false, true);
+    expect(opened.fetch(names, ['1', '2']).data).toEqual(named('1', '2'));
+    await waitForTurns();
+    expect([requested(opened), outcomes]).toEqual([['2'], ['claimed elsewhere']]);
+    subgraphs.calls[0]?.answer(named('new'));
+    await waitForTurns();
+    expect([outcomes, released]).toEqual([['claimed elsewhere', 'stored'], [[1, 0]]]);
+    opened.fetch(names, ['1']);
+    await waitForTurns();
+    expect(requested(opened)).toEqual(['2']);
+    timers.advance(1_000);
+    opened.fetch(names, ['1']);
+    await waitForTurns();
+    expect(requested(opened)).toEqual(['2', '1']);
+  });
+
+  test('that fails pauses its claim', async () => {
+    const opened = await openStale('1');
+    const { subgraphs, outcomes, released } = opened;
+    opened.fetch(names, ['1']);
+    await waitForTurns();
+    subgraphs.calls[0]?.fail();
+    await waitForTurns();
+    expect([outcomes, released]).toEqual([['failed'], [[1, 1_000]]]);
+  });
+});
