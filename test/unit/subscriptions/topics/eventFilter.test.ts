@@ -3,16 +3,55 @@ import { buildSchema, type FieldNode, type OperationDefinitionNode, parse } from
 import { createEventFilter } from '../../../../gateway/subscriptions/topics/eventFilter.ts';
 import type { RootField } from '../../../../gateway/subscriptions/topics/rootField.ts';
 
-test('an input object without a field that Object.prototype has filters by its own fields', () => {
+/** The filter of a client that subscribes to `finished(race: $race)` with this value, for events with the race in `of`. */
+function createFilter(inputs: string, race: unknown) {
   const schema = buildSchema(`
     type Query { ping: Int }
-    input Race { constructor: String id: ID }
+    ${inputs}
     type Subscription { finished(race: Race): Int }
   `);
   const operation = parse('subscription ($race: Race) { finished(race: $race) }')
     .definitions[0] as OperationDefinitionNode;
   const node = operation.selectionSet.selections[0] as FieldNode;
   const field = { node, step: { shape: { document: operation } } } as unknown as RootField;
-  const accepts = createEventFilter({ race: 'of' }, field, schema, { race: { id: '1' } });
+  return createEventFilter({ race: 'of' }, field, schema, { race });
+}
+
+test('an input object without a field that Object.prototype has filters by its own fields', () => {
+  const accepts = createFilter('input Race { constructor: String id: ID }', { id: '1' });
   expect([{ of: { id: 1 } }, { of: { id: 2 } }].map(accepts)).toEqual([true, false]);
 });
+
+test.each([
+  ['a number', 1, [1, '1'], [2, '01', true, [1], {}, null, undefined]],
+  ['a text', '1', ['1', 1], ['2', ['1'], [1], true, null]],
+  ['a boolean', true, [true], [1, 'true', [true], null]],
+  [
+    'a list',
+    [1, 'a'],
+    [
+      [1, 'a'],
+      ['1', 'a'],
+    ],
+    [['a', 1], [1], [1, 'a', null], { 0: 1, 1: 'a' }, '1,a'],
+  ],
+  ['a list of one number', [1], [[1], ['1']], [1, '1', [2]]],
+  ['an empty list', [], [[]], [{}, '', null]],
+  [
+    'an object',
+    { a: 1, b: null },
+    [
+      { b: null, a: 1 },
+      { a: '1', b: null },
+    ],
+    [{ a: 1 }, { a: 1, b: null, c: 1 }, { a: 1, c: null }, { a: 2, b: null }, [1, null], null],
+  ],
+])(
+  'an argument that is %s equals the same value only, and a number its text',
+  (_, race, equal, different) => {
+    const accepts = createFilter('scalar Race', race);
+    for (const of of equal) expect({ of, isAccepted: accepts({ of }) }).toEqual({ of, isAccepted: true });
+    for (const of of different)
+      expect({ of, isAccepted: accepts({ of }) }).toEqual({ of, isAccepted: false });
+  },
+);
