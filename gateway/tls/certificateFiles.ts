@@ -242,8 +242,8 @@ type ReadCertificate = Usable['certificates'][number];
 
 const endOf = ({ certificate }: ReadCertificate): number => certificate.validToDate.getTime();
 
-/** For each file, the certificate whose end is that of the file: of a chain the first one to expire, and of authorities, among
- *  which expired ones are common, the last one. */
+/** For each file, the certificate whose end is that of the file: of a chain the first one to expire, and of authorities,
+ *  among which expired ones are common, the last one. */
 function decisiveCertificates({ certificates }: Usable, nowMs: number): readonly ReadCertificate[] {
   const byEnd = certificates.toSorted((one, other) => endOf(one) - endOf(other));
   const authorities = byEnd.filter(({ kind }) => kind === 'ca');
