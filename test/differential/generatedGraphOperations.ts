@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { parse, printSchema } from 'graphql';
-import { createRandom } from '../../subgraphs/shared/random.ts';
+import { printSchema } from 'graphql';
 import type { CannedAnswer } from '../harness/inlineGateway.ts';
 import { runTrials } from '../harness/runTrials.ts';
 import { chooseSeeds } from '../harness/seeds.ts';
@@ -10,8 +9,8 @@ import { generateTrial } from './graphs/framework/generateTrial.ts';
 import { hash } from './graphs/framework/hash.ts';
 import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
 import { graphs } from './graphs/graphs.ts';
-import { chooseDefers } from './insertDefers.ts';
-import { compareCompleteAnswer, compareDeferredAnswer, type DeferTrial } from './trials.ts';
+import { placeDefers } from './insertDefers.ts';
+import { compareCompleteAnswer, compareDeferredAnswer } from './trials.ts';
 
 // To run more cases: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=5000. A failure shows the
 // graph and the seed of its operation; to run it alone, use them with a count of 1. Operations that failed once are
@@ -137,11 +136,6 @@ if (only === undefined && count >= 4) {
     expect(metFaults.query).toBeGreaterThan(graphs.length);
     expect(metFaults.mutation).toBeGreaterThan(0);
   });
-}
-
-function placeDefers(whole: DeferTrial['withoutDefer'], seed: number): DeferTrial {
-  const { source, variables } = chooseDefers(parse(whole.source), createRandom(seed), 6);
-  return { ...whole, source, variables: { ...whole.variables, ...variables }, withoutDefer: whole };
 }
 
 function isForEntities(variables: Readonly<Record<string, unknown>>): boolean {

@@ -7,6 +7,7 @@ import {
   Kind,
   type OperationDefinitionNode,
   OperationTypeNode,
+  parse,
   parseValue,
   print,
   type SelectionNode,
@@ -14,7 +15,8 @@ import {
   type VariableDefinitionNode,
   visit,
 } from 'graphql';
-import type { Random } from '../../subgraphs/shared/random.ts';
+import { createRandom, type Random } from '../../subgraphs/shared/random.ts';
+import type { DeferTrial } from './trials.ts';
 
 /** One use of `@defer`. */
 interface Defer {
@@ -171,4 +173,10 @@ function withVariables(document: DocumentNode, names: readonly string[]): Docume
       variableDefinitions: [...(operation.variableDefinitions ?? []), ...definitions],
     }),
   });
+}
+
+/** The trial with uses of `@defer`, the same for the same seed. */
+export function placeDefers(whole: DeferTrial['withoutDefer'], seed: number): DeferTrial {
+  const { source, variables } = chooseDefers(parse(whole.source), createRandom(seed), 6);
+  return { ...whole, source, variables: { ...whole.variables, ...variables }, withoutDefer: whole };
 }

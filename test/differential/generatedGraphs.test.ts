@@ -1,0 +1,36 @@
+import process from 'node:process';
+import { expect, test } from '@jest/globals';
+import { runTrials } from '../harness/runTrials.ts';
+import { chooseSeeds } from '../harness/seeds.ts';
+import { deferFormats } from './executeTrial.ts';
+import { generateGraph } from './graphs/framework/generateGraph.ts';
+import { generateTrial } from './graphs/framework/generateTrial.ts';
+import { startGraph } from './graphs/framework/startGraph.ts';
+import { placeDefers } from './insertDefers.ts';
+import { compareCompleteAnswer, compareDeferredAnswer } from './trials.ts';
+
+// To run more cases: DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=100. A failure shows the seed of the graph and that of its
+// operation; GRAPH_OPERATION=7 runs this operation alone.
+const { all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 1, pool: 6, long: 60 });
+const only = process.env.GRAPH_OPERATION;
+const operationSeeds =
+  only === undefined ? Array.from({ length: 8 }, (_, index) => index + 1) : [Number(only)];
+
+test.each(seeds)(
+  'the generated graph %i gives the same responses as a monolith, also with @defer',
+  async (seed) => {
+    const graph = generateGraph(seed);
+    await using running = await startGraph(graph);
+    const { gateway, monolith } = running;
+    const problems = await runTrials(operationSeeds, async (operation) => {
+      const trial = generateTrial(running, operation);
+      const whole = await compareCompleteAnswer(gateway.url, monolith, trial);
+      const format = deferFormats[operation % deferFormats.length] as (typeof deferFormats)[number];
+      const problem =
+        whole ?? (await compareDeferredAnswer(gateway.url, monolith, placeDefers(trial, operation), format));
+      return problem && `graph ${seed}, operation ${operation}\n${problem}`;
+    });
+    const sdl = graph.subgraphs.map(({ name, sdl: text }) => `# ${name}\n${text}`).join('\n');
+    expect(problems.length === 0 ? [] : [...problems, sdl]).toEqual([]);
+  },
+);

@@ -1,0 +1,335 @@
+import { createRandom, type Random } from '../../../../subgraphs/shared/random.ts';
+import type { Graph, GraphObject } from './graph.ts';
+import { hash } from './hash.ts';
+
+/** Generates a graph, the same for the same seed. The composer may refuse it. */
+export function generateGraph(seed: number): Graph {
+  return new GraphGenerator(seed).generate();
+}
+
+/** The definition of one type in one subgraph. */
+interface TypeDefinition {
+  readonly head: string;
+  readonly directives: Set<string>;
+  /** By name, with type and directives. */
+  readonly fields: Map<string, string>;
+}
+
+interface Scalar {
+  readonly name: string;
+  readonly type: string;
+  /** The subgraphs that resolve it. */
+  readonly owners: string[];
+}
+
+const scalarTypes: Readonly<Record<string, string>> = {
+  f0: 'String',
+  f1: 'Int',
+  f2: 'String!',
+  f3: '[String!]',
+  f4: '(of: Int = 0): String',
+  f5: 'Boolean',
+};
+const idsPerType = 3;
+
+class GraphGenerator {
+  readonly #seed: number;
+  readonly #random: Random;
+  readonly #subgraphs: readonly string[];
+  readonly #entities: readonly string[];
+  /** By subgraph and type. */
+  readonly #types = new Map<string, Map<string, TypeDefinition>>();
+  readonly #scalars = new Map<string, Scalar[]>();
+  /** `subgraph type field` of a `@provides`. There, the planner may fetch a field that requires it without a representation. */
+  readonly #provided = new Set<string>();
+  readonly #objects: Record<string, readonly GraphObject[]> = {};
+  readonly #resolvers: Record<string, NonNullable<Graph['resolvers']>[string]> = {};
+  /** The entities of the interface `I`. */
+  readonly #members: readonly string[];
+  /** The subgraph that knows `I` as an object. */
+  readonly #objectSubgraph: string | undefined;
+
+  constructor(seed: number) {
+    const random = createRandom(seed);
+    this.#seed = seed;
+    this.#random = random;
+    this.#subgraphs = ['a', 'b', 'c'].slice(0, random.integer(2, 3));
+    this.#entities = ['E0', 'E1', 'E2', 'E3'].slice(0, random.integer(3, 4));
+    this.#members = random.sample(this.#entities, random.integer(2, 3));
+    this.#objectSubgraph = random.chance(0.5) ? random.pick(this.#subgraphs.slice(1)) : undefined;
+    for (const name of this.#subgraphs) this.#types.set(name, new Map());
+    for (const name of [...this.#entities, 'V']) this.#createObjects(name);
+  }
+
+  generate(): Graph {
+    this.#placeEntities();
+    this.#placeAbstractTypes();
+    if (this.#random.chance(0.5)) this.#addContext();
+    for (const name of this.#entities) this.#addScalars(name);
+    for (const name of this.#entities) this.#addRelations(name);
+    for (const name of this.#entities) this.#addRequirements(name);
+    for (const name of this.#subgraphs) this.#addRoots(name);
+    return {
+      name: `generated ${this.#seed}`,
+      subgraphs: [...this.#types].map(([name, types]) => ({
+        name,
+        sdl: [...types.values()].map(printType).join('\n'),
+      })),
+      entities: this.#objects,
+      resolvers: this.#resolvers,
+    };
+  }
+
+  #createObjects(name: string): void {
+    this.#objects[name] = Array.from({ length: idsPerType }, (_, index) => ({
+      __typename: name,
+      id: `${name}-${index}`,
+      code: `code-${name}-${index}`,
+    }));
+  }
+
+  #type(subgraph: string, name: string, kind = 'type'): TypeDefinition {
+    const types = this.#types.get(subgraph) as Map<string, TypeDefinition>;
+    let type = types.get(name);
+    if (type === undefined) {
+      type = { head: `${kind} ${name}`, directives: new Set(), fields: new Map() };
+      types.set(name, type);
+    }
+    return type;
+  }
+
+  #has(subgraph: string, name: string): boolean {
+    return this.#types.get(subgraph)?.has(name) ?? false;
+  }
+
+  /** The subgraphs that have the type. */
+  #subgraphsOf(name: string): string[] {
+    return this.#subgraphs.filter((subgraph) => this.#has(subgraph, name));
+  }
+
+  #addEntity(subgraph: string, name: string, keys: readonly string[]): void {
+    const type = this.#type(subgraph, name);
+    for (const key of keys) {
+      type.directives.add(`@key(fields: "${key}")`);
+      for (const field of key.split(' ')) type.fields.set(field, ': ID!');
+    }
+  }
+
+  #placeEntities(): void {
+    const random = this.#random;
+    for (const name of this.#entities) {
+      this.#addEntity('a', name, ['id', 'code']);
+      for (const subgraph of this.#subgraphs.slice(1)) {
+        if (subgraph === this.#objectSubgraph && this.#members.includes(name)) continue;
+        if (random.chance(0.65))
+          this.#addEntity(subgraph, name, random.pick([['id'], ['code'], ['id', 'code'], ['id code']]));
+      }
+    }
+  }
+
+  #placeAbstractTypes(): void {
+    const random = this.#random;
+    this.#implement('a', 'I', this.#members, '@key(fields: "id")');
+    for (const name of this.#members) this.#declare('a', name, 'common', ': String');
+    this.#declare('a', 'I', 'common', ': String');
+    for (const subgraph of this.#subgraphs.slice(1)) {
+      const present = this.#members.filter((name) => this.#type(subgraph, name).fields.has('id'));
+      for (const name of this.#members)
+        if (this.#type(subgraph, name).fields.size === 0) this.#types.get(subgraph)?.delete(name);
+      if (present.length > 0 && random.chance(0.5)) this.#implement(subgraph, 'I', present, '');
+    }
+    if (random.chance(0.6)) this.#implement('a', 'J', random.sample(this.#entities, 2), '');
+    const union = random.sample(this.#entities, 2);
+    this.#type('a', 'V').fields.set('text', ': String');
+    this.#type('a', `U = ${[...union, 'V'].join(' | ')}`, 'union');
+    if (this.#objectSubgraph === undefined) return;
+    const object = this.#type(this.#objectSubgraph, 'I');
+    object.directives.add('@key(fields: "id") @interfaceObject');
+    object.fields.set('id', ': ID!').set('added', ': String').set('score', '(of: Int = 1): Int!');
+    if (random.chance(0.5)) {
+      object.fields.set('common', ': String @external');
+      object.fields.set('computed', ': String @requires(fields: "common")');
+    }
+  }
+
+  #implement(subgraph: string, name: string, members: readonly string[], directives: string): void {
+    const type = this.#type(subgraph, name, 'interface');
+    type.fields.set('id', ': ID!');
+    if (directives !== '') type.directives.add(directives);
+    for (const member of members) this.#type(subgraph, member).directives.add(`implements ${name}`);
+  }
+
+  #declare(subgraph: string, name: string, field: string, text: string): void {
+    this.#type(subgraph, name).fields.set(field, text);
+  }
+
+  /** `L` is only below members of `I`, which set a context. */
+  #addContext(): void {
+    const random = this.#random;
+    const subgraph = random.pick(this.#subgraphs.filter((name) => name !== this.#objectSubgraph));
+    for (const owner of new Set(['a', subgraph])) this.#addEntity(owner, 'L', ['id']);
+    this.#createObjects('L');
+    for (const name of [...this.#members, 'I']) this.#declare('a', name, 'leaves', ': [L!]');
+    this.#resolvers['I.leaves'] = (self: GraphObject) => this.#choose('L', `${self.id} leaves`, true);
+    for (const name of this.#members) {
+      if (subgraph !== 'a') this.#addEntity(subgraph, name, ['id']);
+      this.#type(subgraph, name).directives.add('@context(name: "ctx")');
+      this.#declare(subgraph, name, 'tone', ': String! @shareable');
+      if (random.chance(0.5)) this.#declare('a', name, 'tone', ': String! @shareable');
+    }
+    this.#declare('a', 'L', 'size', ': Int');
+    this.#declare(subgraph, 'L', 'text', '(tone: String @fromContext(field: "$ctx { tone }")): String');
+    this.#declare(
+      subgraph,
+      'L',
+      'note',
+      '(loud: Boolean, tone: String @fromContext(field: "$ctx { tone }")): String',
+    );
+  }
+
+  #addScalars(name: string): void {
+    const random = this.#random;
+    const scalars: Scalar[] = [];
+    this.#scalars.set(name, scalars);
+    const present = this.#subgraphsOf(name);
+    for (const [field, type] of Object.entries(scalarTypes)) {
+      if (random.chance(0.35)) continue;
+      const text = type.startsWith('(') ? type : `: ${type}`;
+      const owners = random.sample(present, random.chance(0.3) ? 2 : 1);
+      const [first, second] = owners as [string, string | undefined];
+      const hidden = random.chance(0.1) && second === undefined ? ' @inaccessible' : '';
+      if (second === undefined) this.#declare(first, name, field, `${text}${hidden}`);
+      else if (random.chance(0.4)) {
+        this.#declare(first, name, field, text);
+        const label = random.chance(0.3) ? ', label: "percent(100)"' : '';
+        this.#declare(second, name, field, `${text} @override(from: "${first}"${label})`);
+        owners.shift();
+      } else for (const owner of owners) this.#declare(owner, name, field, `${text} @shareable`);
+      scalars.push({ name: field, type: text, owners });
+    }
+  }
+
+  #addRelations(name: string): void {
+    const random = this.#random;
+    for (const subgraph of this.#subgraphsOf(name)) {
+      const targets = this.#targetsIn(subgraph);
+      for (const target of random.sample(targets, random.integer(0, 2))) {
+        const isList = random.chance(0.5);
+        const provided = random.chance(0.4) ? this.#provide(subgraph, target) : '';
+        this.#relate(subgraph, name, `${subgraph}${target}`, target, isList, provided);
+      }
+    }
+    if (this.#objectSubgraph === undefined || name !== this.#entities[0]) return;
+    const subgraph = this.#objectSubgraph;
+    for (const target of random.sample(this.#targetsIn(subgraph), 1))
+      this.#relate(subgraph, 'I', `${subgraph}${target}`, target, random.chance(0.5), '');
+  }
+
+  #targetsIn(subgraph: string): string[] {
+    return [...(this.#types.get(subgraph)?.keys() ?? [])]
+      .map((name) => name.split(' ')[0] as string)
+      .filter((name) => !['V', 'L', 'Query'].includes(name));
+  }
+
+  #relate(
+    subgraph: string,
+    name: string,
+    field: string,
+    target: string,
+    isList: boolean,
+    directives: string,
+  ): void {
+    this.#declare(subgraph, name, field, `: ${isList ? `[${target}]` : target}${directives}`);
+    this.#resolvers[`${name}.${field}`] = (self: GraphObject) =>
+      this.#choose(target, `${self.id} ${field}`, isList, subgraph);
+  }
+
+  /** A `@provides` of a scalar of the target that another subgraph resolves. */
+  #provide(subgraph: string, target: string): string {
+    const scalar = this.#random.pick([
+      undefined,
+      ...(this.#scalars.get(target) ?? []).filter(
+        ({ owners, name }) =>
+          name !== 'f4' && !owners.includes(subgraph) && !this.#type(subgraph, target).fields.has(name),
+      ),
+    ]);
+    if (scalar === undefined) return '';
+    this.#declare(subgraph, target, scalar.name, `${scalar.type} @external`);
+    this.#provided.add(`${subgraph} ${target} ${scalar.name}`);
+    for (const owner of scalar.owners) {
+      const text = this.#type(owner, target).fields.get(scalar.name) as string;
+      if (!text.includes('@shareable')) this.#declare(owner, target, scalar.name, `${text} @shareable`);
+    }
+    return ` @provides(fields: "${scalar.name}")`;
+  }
+
+  #addRequirements(name: string): void {
+    const random = this.#random;
+    for (const subgraph of this.#subgraphsOf(name)) {
+      const type = this.#type(subgraph, name);
+      for (let index = 0; index < 2; index++) {
+        const inputs = (this.#scalars.get(name) ?? []).filter(
+          ({ owners, name: field }) =>
+            !owners.includes(subgraph) &&
+            !this.#provided.has(`${subgraph} ${name} ${field}`) &&
+            (type.fields.get(field)?.includes('@external') ?? true),
+        );
+        if (inputs.length === 0 || random.chance(0.4)) continue;
+        const chosen = random.sample(inputs, random.integer(1, 2));
+        for (const input of chosen) this.#declare(subgraph, name, input.name, `${input.type} @external`);
+        const fields = chosen.map(({ name: field }) =>
+          field === 'f4' && random.chance(0.6) ? `f4(of: ${random.integer(0, 2)})` : field,
+        );
+        const computed = `${subgraph}r${index}`;
+        this.#declare(subgraph, name, computed, `: String @requires(fields: "${fields.join(' ')}")`);
+        // A field of another subgraph may require it.
+        this.#scalars.get(name)?.push({ name: computed, type: ': String', owners: [subgraph] });
+      }
+    }
+  }
+
+  #addRoots(subgraph: string): void {
+    const random = this.#random;
+    const targets = this.#targetsIn(subgraph);
+    for (const target of random.sample(targets, random.integer(1, 3)))
+      this.#relate(subgraph, 'Query', `${subgraph}${target}`, target, random.chance(0.6), '');
+    if (subgraph === 'a' || subgraph === this.#objectSubgraph)
+      this.#relate(subgraph, 'Query', `${subgraph}Tops`, 'I', true, '');
+  }
+
+  /** Objects of the target that the subgraph knows, the same for the same text. */
+  #choose(target: string, text: string, isList: boolean, subgraph = 'a'): unknown {
+    const types =
+      target === 'I'
+        ? this.#members.filter(
+            (name) =>
+              subgraph === this.#objectSubgraph || this.#type(subgraph, name).directives.has('implements I'),
+          )
+        : [target, ...this.#membersOf(target)].filter((name) => this.#objects[name] !== undefined);
+    const all = types.flatMap((name) => this.#objects[name] ?? []);
+    const choose = (index: number): unknown => all[hash(`${text} ${index}`) % all.length];
+    if (!isList) return hash(text) % 8 === 0 ? null : choose(0);
+    return Array.from({ length: hash(text) % 4 }, (_, index) => choose(index));
+  }
+
+  /** The members of `J` or `U`. */
+  #membersOf(name: string): string[] {
+    const types = this.#types.get('a') as Map<string, TypeDefinition>;
+    const union = [...types.keys()].find((key) => key.startsWith(`${name} = `));
+    if (union !== undefined) return union.slice(`${name} = `.length).split(' | ');
+    return [...types].flatMap(([key, { directives }]) => (directives.has(`implements ${name}`) ? [key] : []));
+  }
+}
+
+function printType({ head, directives, fields }: TypeDefinition): string {
+  const implemented = [...directives].filter((text) => text.startsWith('implements '));
+  const names = implemented.map((text) => text.slice('implements '.length));
+  const others = [...directives].filter((text) => !text.startsWith('implements '));
+  const body = [...fields].map(([name, text]) => `${name}${text}`).join(' ');
+  return [
+    head,
+    ...(names.length === 0 ? [] : [`implements ${names.join(' & ')}`]),
+    ...others,
+    ...(fields.size === 0 ? [] : [`{ ${body} }`]),
+  ].join(' ');
+}
