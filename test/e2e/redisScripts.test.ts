@@ -152,10 +152,13 @@ describe('The script that writes cache entries', () => {
     expect(await storedValue()).toBe('8');
   });
 
-  test('replaces what is no entry, or an entry of another format', async () => {
+  test('replaces what is no entry, or a newer entry of another format', async () => {
     await initialize();
-    for (const other of ['', 'TC', `TC\u0002${'\xff'.repeat(60)}`]) {
-      await redis.set(entry('key'), Buffer.from(other, 'latin1'));
+    await write(9, [{ storedAt: 100, value: '0' }]);
+    const otherFormat = await redis.getBuffer(entry('key'));
+    otherFormat?.writeUInt8(255, 2);
+    for (const other of ['', 'TC', otherFormat ?? '']) {
+      await redis.set(entry('key'), other);
       await write(9, [{}]);
       expect([other, await storedValue()]).toEqual([other, '1']);
     }
