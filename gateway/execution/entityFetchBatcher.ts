@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
 import { TextMap } from '../sharing/textMap.ts';
 import type { CancelSubgraphCall, SubgraphClient } from '../subgraphs/subgraphClient.ts';
+import { atEndOfTurn } from '../time/atEndOfTurn.ts';
 import { AdaptiveBatchSize } from './adaptiveBatchSize.ts';
 import { BatchableRequest } from './batchableRequest.ts';
 import { EntityCall, type EntityCallObserver } from './entityCall.ts';
@@ -53,7 +54,7 @@ export class EntityFetchBatcher implements EntityCallObserver {
           return requests.map(() => undefined);
         },
         // Batches the requests of one turn of the event loop, and delays none of them further.
-        { cache: false, batchScheduleFn: (callback) => setImmediate(callback) },
+        { cache: false, batchScheduleFn: atEndOfTurn },
       );
       this.#loaders.set(subgraph, loader);
     }

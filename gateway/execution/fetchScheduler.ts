@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { higherPriority } from '../subgraphs/policies/callPriority.ts';
 import { FetchSpan } from '../telemetry/fetchSpan.ts';
+import { atEndOfTurn } from '../time/atEndOfTurn.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
 import { type FetchCall, type FetchResult, type Staleness, serializeVariables } from './fetchCall.ts';
 import type { CancelFetch, FetchSender } from './fetchSender.ts';
@@ -23,11 +24,19 @@ class FetchBatch extends Settlement {
   get first(): FetchCall {
     return this.calls[0] as FetchCall;
   }
+
+  /** Whether entity fetches that wait for these can be sent together with those of `other`. */
+  leadsTo({ first: { shape, group } }: FetchBatch): boolean {
+    return this.calls.some(({ nextFetches }) =>
+      nextFetches.some((next) => next.group === group && next.shape.subgraph === shape.subgraph),
+    );
+  }
 }
 
 /** Batches the fetches of one operation that are ready at the same moment: entity fetches of one subgraph are sent as one
  *  HTTP request, equal root fetches once. The moment ends as DataLoader's does: when all promises that are settled now have
- *  been handled. Results are passed to callbacks, so that no promise keeps a response in memory. */
+ *  been handled. Only while a fetch under way leads to another entity fetch of the same subgraph, it ends with the turn of
+ *  the event loop: responses that the gateway has received are often next to each other. Results are passed to callbacks, so that no promise keeps a response in memory. */
 export class FetchScheduler {
   readonly #sender: FetchSender;
   readonly #requestContext: RequestContext;
@@ -37,6 +46,7 @@ export class FetchScheduler {
   /** Under way. */
   readonly #sent: FetchBatch[] = [];
   #isSendingScheduled = false;
+  #isWaitingForTurnEnd = false;
   #isCancelled = false;
   /** When the first fetch was sent, and when the last one ended. */
   #startedAt = Number.NaN;
@@ -105,17 +115,39 @@ export class FetchScheduler {
   #scheduleSending(): void {
     if (this.#isSendingScheduled) return;
     this.#isSendingScheduled = true;
-    afterPromises(() => this.#sendCollected());
+    afterPromises(() => {
+      this.#sendCollected((batch) => !this.#mayGrow(batch));
+      if (this.#collected.length > 0) this.#sendAtEndOfTurn();
+    });
   }
 
-  #sendCollected(): void {
+  /** Whether a fetch under way leads to one that can be sent together with these. */
+  #mayGrow(batch: FetchBatch): boolean {
+    return batch.first.shape.isEntityFetch && this.#sent.some((sent) => sent.leadsTo(batch));
+  }
+
+  #sendAtEndOfTurn(): void {
+    if (this.#isWaitingForTurnEnd) return;
+    this.#isWaitingForTurnEnd = true;
+    atEndOfTurn(() => {
+      this.#isWaitingForTurnEnd = false;
+      this.#sendCollected();
+    });
+  }
+
+  #sendCollected(isReady: (batch: FetchBatch) => boolean = () => true): void {
+    const waiting: FetchBatch[] = [];
     try {
       // A result that is available at once may load more fetches. These wait for the end of the next moment.
-      for (let open = this.#collected.length; open > 0; open--)
-        this.#send(this.#collected.shift() as FetchBatch);
+      for (let open = this.#collected.length; open > 0; open--) {
+        const batch = this.#collected.shift() as FetchBatch;
+        if (isReady(batch)) this.#send(batch);
+        else waiting.push(batch);
+      }
     } finally {
       this.#isSendingScheduled = false;
       if (this.#collected.length > 0) this.#scheduleSending();
+      this.#collected.unshift(...waiting);
     }
   }
 
@@ -212,11 +244,11 @@ function identityFunction<T>(value: T): T {
 }
 
 /** Merges calls of one shape for different paths. Their representations all differ, because an operation fetches no
- *  entity twice. */
+ *  entity twice. The order is that of the steps, whichever was ready first, so that the subgraph gets the same texts. */
 function mergeEqualShapes(calls: readonly FetchCall[]): readonly FetchCall[] {
   if (calls.length === 1) return calls;
   const byKey = Map.groupBy(
-    calls,
+    calls.toSorted((one, other) => one.stepIndex - other.stepIndex),
     (call) => `${call.shape.id} ${serializeVariables(call, identityFunction)}`,
   );
   return Array.from(byKey.values(), mergeCalls);

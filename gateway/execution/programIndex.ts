@@ -1,4 +1,4 @@
-import type { Program } from './program.ts';
+import type { FetchStep, Program } from './program.ts';
 import { indexTargetPaths, type TargetPaths } from './targetPaths.ts';
 
 /** Data derived from a program and shared by its executions. */
@@ -9,6 +9,8 @@ export interface ProgramIndex extends TargetPaths {
   readonly stepCounts: readonly number[];
   /** Per step: the steps that wait for it. */
   readonly dependents: readonly (readonly number[])[];
+  /** Per step: the entity fetches among them. */
+  readonly nextFetches: readonly (readonly FetchStep[])[];
   /** Per step: the delivery groups that wait for it. */
   readonly groupsOfStep: readonly (readonly number[])[];
   /** Fetches have `@fromContext` arguments: equal entities at different paths are different objects. */
@@ -36,6 +38,9 @@ export function programIndexOf(program: Program): ProgramIndex {
       dependencyCounts: steps.map(({ dependsOn }) => dependsOn.length),
       stepCounts: groups.map((group) => group.steps.length),
       dependents,
+      nextFetches: dependents.map((indices) =>
+        indices.map((step) => steps[step] as FetchStep).filter(({ shape }) => shape.isEntityFetch),
+      ),
       groupsOfStep,
       hasContext,
       // With `@fromContext` arguments, an object is more than its fields.

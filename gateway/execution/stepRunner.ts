@@ -158,6 +158,8 @@ export class StepRunner {
       isBelowRoot: step.path.length > 0,
       representations: [],
       contextVariables: undefined,
+      stepIndex: step.index,
+      nextFetches: this.#programIndex.nextFetches[step.index] ?? [],
       span: undefined,
       settle: (result, done) => {
         traceResult(call, result);
@@ -313,6 +315,8 @@ export class StepRunner {
       isBelowRoot: false,
       representations,
       contextVariables: context?.variables,
+      stepIndex: step.index,
+      nextFetches: this.#programIndex.nextFetches[step.index] ?? [],
       span: undefined,
       settle: (result, done) => {
         traceResult(call, result);

@@ -81,7 +81,7 @@ if (loaded.length > 0)
     );
 
     test.each(requestCounts.filter((counted) => counted.graph === graph.name))(
-      '$source needs $requests.gateway requests, with Apollo Gateway $requests.apollo',
+      '$source needs $requests.gateway requests or fewer, with Apollo Gateway $requests.apollo',
       async ({ source, requests }) => {
         const trial = { source, variables: {} };
         expect(await compareGateways(comparison, () => trial)).toEqual({});
@@ -89,7 +89,9 @@ if (loaded.length > 0)
           await comparison.executeOnGateway(trial),
           await comparison.executeOnApollo(trial),
         ];
-        expect({ gateway: us.calls, apollo: apollo.calls }).toEqual(requests);
+        expect(apollo.calls).toBe(requests.apollo);
+        // Fewer if two responses of one turn lead to fetches of the same subgraph.
+        expect(us.calls).toBeLessThanOrEqual(requests.gateway);
       },
     );
 

@@ -1,10 +1,25 @@
 import type { GatewayOptions } from '../../gateway/gateway.ts';
-import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
+import { demoDefinitions } from '../../subgraphs/demo.ts';
+import { startTestGateway, type TestGateway, type TestGatewayOptions } from '../harness/testGateway.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
 import { fixedNow } from './demoMonolith.ts';
 
 /** Starts the demo with a gateway that exposes subgraph errors and refuses no operation for its size. */
-export function startDifferentialGateway(): Promise<TestGateway> {
-  return startTestGateway({ now: fixedNow, config });
+export function startDifferentialGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  return startTestGateway({ now: fixedNow, config, ...options });
+}
+
+/** The same, where no two subgraphs respond in the same turn of the event loop: which fetches share a request does then not
+ *  depend on the machine. */
+export function startDifferentialGatewayInTurns(): Promise<TestGateway> {
+  const latencies = Object.keys(demoDefinitions).map((name, index) => [
+    name,
+    { targets: { '*': { latency: 10 * 2 ** index } } },
+  ]);
+  return startDifferentialGateway({
+    faults: Object.fromEntries(latencies),
+    clock: { sleep: (turns) => waitForTurns(turns) },
+  });
 }
 
 const config: Partial<GatewayOptions> = {

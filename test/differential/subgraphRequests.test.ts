@@ -10,7 +10,7 @@ import {
 import { type DemoOperation, readDemoOperations } from '../harness/readDemoOperations.ts';
 import type { TestGateway } from '../harness/testGateway.ts';
 import { type ApolloFederation, startApolloFederation } from './apolloPeer.ts';
-import { startDifferentialGateway } from './differentialGateway.ts';
+import { startDifferentialGatewayInTurns } from './differentialGateway.ts';
 import { executeTrial, executeTrialIncrementally } from './executeTrial.ts';
 import { findFixtureDifference } from './planFixture.ts';
 import { printCalls, recordCalls, requestedEntities, type SubgraphCall } from './recordCalls.ts';
@@ -30,7 +30,7 @@ let apollo: ApolloFederation;
 let supergraph: Supergraph;
 beforeAll(async () => {
   [gateway, apollo, supergraph] = await Promise.all([
-    startDifferentialGateway(),
+    startDifferentialGatewayInTurns(),
     startApolloFederation(),
     loadDemoSupergraph(),
   ]);

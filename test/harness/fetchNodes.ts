@@ -78,6 +78,8 @@ export function createFetchCall(
     isBelowRoot: false,
     representations: ids.map(productRepresentation),
     contextVariables: undefined,
+    stepIndex: 0,
+    nextFetches: [],
     settle: (result, done) => {
       results.push(result);
       done();

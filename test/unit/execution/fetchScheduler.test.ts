@@ -9,8 +9,15 @@ import {
 } from '../../../gateway/execution/fetchCall.ts';
 import { FetchScheduler } from '../../../gateway/execution/fetchScheduler.ts';
 import type { FetchSender } from '../../../gateway/execution/fetchSender.ts';
+import type { FetchStep } from '../../../gateway/execution/program.ts';
 import type { RequestRecord } from '../../../gateway/telemetry/requestRecord.ts';
-import { createFetchCall, createRequestContext, rootFetch, shapeOf } from '../../harness/fetchNodes.ts';
+import {
+  createFetchCall,
+  createRequestContext,
+  entityFetch,
+  rootFetch,
+  shapeOf,
+} from '../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const response = {
@@ -196,6 +203,88 @@ test('a fetch that cannot be sent settles with the fault', async () => {
   );
   const settled = new Promise<unknown>((resolve) => scheduler.load(createFetchCall(['1']), resolve));
   expect(await settled).toBe(fault);
+});
+
+describe('an entity fetch while another fetch is under way', () => {
+  const rootShape = shapeOf(rootFetch('top { id }'));
+  const entityStep = (
+    options: { readonly serviceName?: string; readonly group?: number } = {},
+  ): FetchStep => {
+    const { group = 0, ...node } = options;
+    return { shape: shapeOf(entityFetch('stock', node)), group } as Partial<FetchStep> as FetchStep;
+  };
+
+  /** Loads a root fetch that `next` waits for, and then two entity fetches: one at once, and one when the root fetch has
+   *  ended, which `endsInTurn` does in the same turn. Returns the representations of each request. */
+  async function sendBeside(next: FetchStep, endsInTurn: boolean): Promise<readonly (readonly string[])[]> {
+    const sent: string[][] = [];
+    let endRoot = (): void => {};
+    const scheduler = new FetchScheduler(
+      {
+        sendRoot({ onDone }) {
+          endRoot = onDone;
+          return () => {};
+        },
+        sendEntities({ calls }) {
+          sent.push(calls.flatMap(({ representations }) => representations));
+          return () => {};
+        },
+      },
+      createRequestContext(),
+    );
+    const later = createFetchCall(['2'], { shape: shapeOf(entityFetch('price')) });
+    scheduler.sendTogether(() =>
+      scheduler.load(createFetchCall([], { shape: rootShape, nextFetches: [next] }), () =>
+        scheduler.load(later, () => {}),
+      ),
+    );
+    scheduler.load(createFetchCall(['1']), () => {});
+    if (!endsInTurn) await waitForTurns(2);
+    else await new Promise<void>((resolve) => process.nextTick(() => process.nextTick(resolve)));
+    endRoot();
+    await waitForTurns();
+    return sent.map((texts) => texts.map((text) => String(JSON.parse(text).id)));
+  }
+
+  test('is sent with the one that the other fetch leads to, if that one is ready in the same turn', async () => {
+    expect(await sendBeside(entityStep(), true)).toEqual([['1', '2']]);
+  });
+
+  test('waits no longer than until the end of the turn', async () => {
+    expect(await sendBeside(entityStep(), false)).toEqual([['1'], ['2']]);
+  });
+
+  test.each([
+    ['another subgraph', entityStep({ serviceName: 'prices' })],
+    ['another delivery group', entityStep({ group: 1 })],
+  ])('does not wait for a fetch of %s', async (_, next) => {
+    expect(await sendBeside(next, true)).toEqual([['1'], ['2']]);
+  });
+});
+
+test('fetches that are sent together have the same order, whichever was ready first', async () => {
+  const calls = ['stock', 'price'].map((field, stepIndex) =>
+    createFetchCall([field], { shape: shapeOf(entityFetch(field)), stepIndex }),
+  );
+  const sent: (readonly number[])[] = [];
+  for (const order of [calls, calls.toReversed()]) {
+    const scheduler = new FetchScheduler(
+      {
+        ...senderAtHand([]),
+        sendEntities(request) {
+          sent.push(request.calls.map(({ stepIndex }) => stepIndex));
+          return () => {};
+        },
+      },
+      createRequestContext(),
+    );
+    for (const call of order) scheduler.load(call, () => {});
+    await waitForTurns();
+  }
+  expect(sent).toEqual([
+    [0, 1],
+    [0, 1],
+  ]);
 });
 
 describe('fetches that are loaded together', () => {

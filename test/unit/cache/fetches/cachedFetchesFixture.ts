@@ -174,6 +174,8 @@ export function createCachedFetchesFixture(
         isBelowRoot: false,
         representations: (ids ?? []).map((id) => `{"__typename":"Product","id":"${id}"}`),
         contextVariables: undefined,
+        stepIndex: 0,
+        nextFetches: [],
         settle: (settled, done) => {
           result = settled;
           done();

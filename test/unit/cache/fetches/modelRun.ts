@@ -239,6 +239,8 @@ export class ModelRun {
         budget: request.budget,
         isBelowRoot: false,
         contextVariables: undefined,
+        stepIndex: 0,
+        nextFetches: [],
         representations: shape.isEntityFetch
           ? items.map(([, item]) => {
               const [type, id] = item.split(':');

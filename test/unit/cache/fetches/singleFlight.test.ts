@@ -183,6 +183,8 @@ describe('A cancelled request', () => {
       isBelowRoot: false,
       representations: ['{"__typename":"Product","id":"1"}'],
       contextVariables: undefined,
+      stepIndex: 0,
+      nextFetches: [],
       settle: (_, done) => {
         settled.push(name);
         done();
