@@ -35,8 +35,9 @@ class FetchBatch extends Settlement {
 
 /** Batches the fetches of one operation that are ready at the same moment: entity fetches of one subgraph are sent as one
  *  HTTP request, equal root fetches once. The moment ends as DataLoader's does: when all promises that are settled now have
- *  been handled. Only while a fetch under way leads to another entity fetch of the same subgraph, it ends with the turn of
- *  the event loop: responses that the gateway has received are often next to each other. Results are passed to callbacks, so that no promise keeps a response in memory. */
+ *  been handled. Only while a fetch under way leads to another entity fetch of the same subgraph, it lasts until that fetch
+ *  has ended, at most to the end of the turn of the event loop: responses that the gateway has received are often next to
+ *  each other. Results are passed to callbacks, so that no promise keeps a response in memory. */
 export class FetchScheduler {
   readonly #sender: FetchSender;
   readonly #requestContext: RequestContext;
@@ -136,18 +137,12 @@ export class FetchScheduler {
   }
 
   #sendCollected(isReady: (batch: FetchBatch) => boolean = () => true): void {
-    const waiting: FetchBatch[] = [];
-    try {
-      // A result that is available at once may load more fetches. These wait for the end of the next moment.
-      for (let open = this.#collected.length; open > 0; open--) {
-        const batch = this.#collected.shift() as FetchBatch;
-        if (isReady(batch)) this.#send(batch);
-        else waiting.push(batch);
-      }
-    } finally {
-      this.#isSendingScheduled = false;
-      if (this.#collected.length > 0) this.#scheduleSending();
-      this.#collected.unshift(...waiting);
+    // A result that is available at once may load more fetches. These join batches that are not sent yet, or wait for the
+    // end of the next moment.
+    this.#isSendingScheduled = false;
+    for (const batch of this.#collected.filter(isReady)) {
+      this.#collected.splice(this.#collected.indexOf(batch), 1);
+      this.#send(batch);
     }
   }
 
@@ -202,6 +197,8 @@ export class FetchScheduler {
     this.#endedAt = endedAt;
     this.#requestContext.record?.endFetch(endedAt);
     batch.span?.end(undefined, endedAt);
+    // Fetches that wait for this one are sent with what it leads to in this moment.
+    if (this.#collected.length > 0) this.#scheduleSending();
     batch.settle(fault);
   }
 

@@ -217,21 +217,8 @@ describe('an entity fetch while another fetch is under way', () => {
   /** Loads a root fetch that `next` waits for, and then two entity fetches: one at once, and one when the root fetch has
    *  ended, which `endsInTurn` does in the same turn. Returns the representations of each request. */
   async function sendBeside(next: FetchStep, endsInTurn: boolean): Promise<readonly (readonly string[])[]> {
-    const sent: string[][] = [];
-    let endRoot = (): void => {};
-    const scheduler = new FetchScheduler(
-      {
-        sendRoot({ onDone }) {
-          endRoot = onDone;
-          return () => {};
-        },
-        sendEntities({ calls }) {
-          sent.push(calls.flatMap(({ representations }) => representations));
-          return () => {};
-        },
-      },
-      createRequestContext(),
-    );
+    const { sender, sent, endRoots } = senderWithOpenRoots();
+    const scheduler = new FetchScheduler(sender, createRequestContext());
     const later = createFetchCall(['2'], { shape: shapeOf(entityFetch('price')) });
     scheduler.sendTogether(() =>
       scheduler.load(createFetchCall([], { shape: rootShape, nextFetches: [next] }), () =>
@@ -240,14 +227,72 @@ describe('an entity fetch while another fetch is under way', () => {
     );
     scheduler.load(createFetchCall(['1']), () => {});
     if (!endsInTurn) await waitForTurns(2);
-    else await new Promise<void>((resolve) => process.nextTick(() => process.nextTick(resolve)));
-    endRoot();
+    else await waitForPromises();
+    endRoots();
     await waitForTurns();
-    return sent.map((texts) => texts.map((text) => String(JSON.parse(text).id)));
+    return sent;
   }
+
+  /** `sent`: the ids of each request to `stock`. Root fetches end when the test ends them, and those of other subgraphs at
+   *  once. */
+  function senderWithOpenRoots() {
+    const sent: string[][] = [];
+    const ends: (() => void)[] = [];
+    const sender: FetchSender = {
+      sendRoot({ onDone }) {
+        ends.push(onDone);
+        return () => {};
+      },
+      sendEntities({ calls, onDone }) {
+        if (calls[0]?.shape.subgraph !== 'stock') onDone();
+        else
+          sent.push(
+            calls.flatMap(({ representations }) => representations.map((text) => JSON.parse(text).id)),
+          );
+        return () => {};
+      },
+    };
+    return { sender, sent, endRoots: () => ends.map((end) => end()) };
+  }
+
+  /** Waits until the promises that are settled now have been handled, in the same turn of the event loop. */
+  const waitForPromises = (): Promise<void> =>
+    new Promise((resolve) => process.nextTick(() => process.nextTick(resolve)));
 
   test('is sent with the one that the other fetch leads to, if that one is ready in the same turn', async () => {
     expect(await sendBeside(entityStep(), true)).toEqual([['1', '2']]);
+  });
+
+  test('waits no longer than the other fetch, although that leads to nothing', async () => {
+    const { sender, sent, endRoots } = senderWithOpenRoots();
+    const scheduler = new FetchScheduler(sender, createRequestContext());
+    scheduler.sendTogether(() =>
+      scheduler.load(createFetchCall([], { shape: rootShape, nextFetches: [entityStep()] }), () => {}),
+    );
+    scheduler.load(createFetchCall(['1']), () => {});
+    await waitForPromises();
+    expect(sent).toEqual([]);
+    endRoots();
+    await waitForPromises();
+    expect(sent).toEqual([['1']]);
+  });
+
+  test('is sent with one that a result leads to that is available at once', async () => {
+    const { sender, sent, endRoots } = senderWithOpenRoots();
+    const scheduler = new FetchScheduler(sender, createRequestContext());
+    scheduler.sendTogether(() =>
+      scheduler.load(createFetchCall([], { shape: rootShape, nextFetches: [entityStep()] }), () => {}),
+    );
+    scheduler.load(createFetchCall(['1']), () => {});
+    const cached = createFetchCall(['cached'], {
+      shape: shapeOf(entityFetch('price', { serviceName: 'prices' })),
+    });
+    scheduler.load(cached, () => scheduler.load(createFetchCall(['2']), () => {}));
+    await waitForTurns();
+    expect(sent).toEqual([['1', '2']]);
+    endRoots();
+    await waitForTurns();
+    expect(sent).toEqual([['1', '2']]);
   });
 
   test('waits no longer than until the end of the turn', async () => {
