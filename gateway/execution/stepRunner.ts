@@ -325,6 +325,8 @@ export class StepRunner {
           added.length = 0;
           representations.length = 0;
           done();
+          // Other calls of the request may wait for the subgraph when the cache has answered this one.
+          own.settle();
         });
       },
     };

@@ -127,6 +127,46 @@ test('Lookups of a fetch with entities of several types are counted by type', as
   ]);
 });
 
+test('A fetch that the cache answers does not wait for the response to another one of the same moment', async () => {
+  await using gateway = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'catalog',
+        sdl: `
+          type Query { product: Product person: Person }
+          type Product @key(fields: "id") { id: ID! }
+          type Person @key(fields: "id") { id: ID! }
+        `,
+        resolvers: { Query: { product: () => ({ id: '1' }), person: () => ({ id: '2' }) } },
+      },
+      {
+        name: 'details',
+        sdl: `
+          type Product @key(fields: "id") { id: ID! vendor: Vendor }
+          type Person @key(fields: "id") { id: ID! nick: String }
+          type Vendor @key(fields: "id") { id: ID! }
+        `,
+        resolvers: { Product: { vendor: () => ({ id: '3' }) }, Person: { nick: () => 'Kim' } },
+      },
+      {
+        name: 'vendors',
+        sdl: 'type Vendor @key(fields: "id") { id: ID! name: String }',
+        resolvers: { Vendor: { name: () => 'Shop' } },
+      },
+    ],
+    config: { cache: { rules: { 'Product.vendor': minute } } },
+  });
+  await gateway.execute('{ product { vendor { name } } }');
+  gateway.reset();
+  const nick = gateway.subgraph('details').hold('Person.nick');
+  const answer = gateway.execute('{ product { vendor { name } } person { nick } }');
+  await nick.waitForArrivals();
+  await gateway.subgraph('vendors').waitForCalls(1);
+  nick.open();
+  const data = { product: { vendor: { name: 'Shop' } }, person: { nick: 'Kim' } };
+  expect((await answer).body).toEqual({ data });
+});
+
 describe('Cached root fields', () => {
   test('are stored separately', async () => {
     await using shop = await startCachedShop({
