@@ -216,8 +216,9 @@ export class ResponseShaper {
 /** Long lists pause after so many objects. */
 const positionsPerSlice = 200;
 
-/** Assigns each error to the position that its path leads into, or to the first one below its path. An error without a
- *  position belongs to an object that became null before. Positions without errors stay `undefined`. */
+/** Assigns each error to the position that its path leads into. An error above the positions, such as that of a value from
+ *  context, gets the path of the first one below: an error of a fragment is within it. An error without a position belongs to
+ *  an object that became null before. Positions without errors stay `undefined`. */
 function* assignErrors(
   errors: readonly GraphQLFormattedError[],
   positions: readonly ResponsePosition[],
@@ -229,11 +230,14 @@ function* assignErrors(
   for (const [number, error] of errors.entries()) {
     if (number % errorsPerSlice === errorsPerSlice - 1) yield;
     const path = error.path ?? [];
-    const index = paths.firstPrefixOf(path) ?? paths.firstWithPrefix(path);
+    const around = paths.firstPrefixOf(path);
+    const index = around ?? paths.firstWithPrefix(path);
     if (index === undefined) continue;
+    const located =
+      around === undefined ? { ...error, path: (positions[index] as ResponsePosition).path } : error;
     const ofPosition = byPosition[index];
-    if (ofPosition === undefined) byPosition[index] = [error];
-    else ofPosition.push(error);
+    if (ofPosition === undefined) byPosition[index] = [located];
+    else ofPosition.push(located);
   }
   return byPosition;
 }

@@ -249,3 +249,50 @@ describe('an argument from context', () => {
     });
   });
 });
+
+test('the error of a value from context that only a deferred fragment needs has the path of the fragment', async () => {
+  await using firms = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'firms',
+        sdl: `
+          type Query { firm: Owner }
+          interface Owner { id: ID! staff: [Person!] }
+          type Firm implements Owner @key(fields: "id") { id: ID! staff: [Person!] }
+          type Person @key(fields: "id") { id: ID! }
+        `,
+        resolvers: {
+          Query: { firm: () => ({ __typename: 'Firm', id: 'f', staff: [{ id: 'p' }, { id: 'q' }] }) },
+        },
+      },
+      {
+        name: 'ranks',
+        sdl: `
+          type Firm @key(fields: "id") @context(name: "firm") { id: ID! level: Int }
+          type Person @key(fields: "id") { id: ID! rank(level: Int @fromContext(field: "$firm { level }")): Int }
+        `,
+        resolvers: {
+          Firm: {
+            level: () => {
+              throw new Error('no level');
+            },
+          },
+          Person: { rank: (_: never, { level }: { level: number | null }) => level ?? 9 },
+        },
+      },
+    ],
+    config: { security: { exposeSubgraphErrors: true } },
+  });
+  await using answer = await firms.executeIncrementally('{ firm { staff { ... @defer { rank } } } }');
+  const error = { message: 'no level', path: ['firm', 'staff', 0], extensions: { code: 'SUBGRAPH_ERROR' } };
+  expect(await answer.remaining()).toEqual([
+    { data: { firm: { staff: [{}, {}] } }, hasNext: true },
+    {
+      incremental: [
+        { data: { rank: 9 }, path: ['firm', 'staff', 0], errors: [error] },
+        { data: { rank: 9 }, path: ['firm', 'staff', 1] },
+      ],
+      hasNext: false,
+    },
+  ]);
+});
