@@ -198,6 +198,24 @@ describe('a page of another origin with credentials in a browser', () => {
     await page.close();
   });
 
+  test('gets no result of its cookies on its event stream if credentials are off', async () => {
+    await using site = await startOtherSite('127.0.0.1');
+    await using server = await startScriptedServer(answer, { security: { cors: { origins: [site.url] } } });
+    const page = await openPage(site.url);
+    await page.evaluate('document.cookie = "session=secret"');
+    const status = await page.evaluate(async (url) => {
+      const token = await (await fetch(url, { method: 'PUT', credentials: 'omit' })).text();
+      const extensions = JSON.stringify({ operationId: '1' });
+      const search = new URLSearchParams({ query: '{ greeting }', extensions, token });
+      // The page cannot read this response. Its stream would get the result.
+      await fetch(`${url}?${search}`, { credentials: 'include' }).catch(() => undefined);
+      return (await fetch(`${url}?${search}`, { credentials: 'omit' })).status;
+    }, server.url);
+    expect(status).toBe(202);
+    expect(server.receivedOperations.map(({ headers }) => headers.get('cookie'))).toEqual([undefined]);
+    await page.close();
+  });
+
   test('reads responses as a subdomain that a wildcard lists', async () => {
     await using site = await startOtherSite();
     const { port } = new URL(site.url);

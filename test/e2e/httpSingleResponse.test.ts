@@ -674,16 +674,21 @@ describe('HTTP methods and CSRF prevention', () => {
   });
 
   test.each([
-    ['https://shop.test', {}, 200],
-    ['https://eu.shop.test', { cookie: 'a=b' }, 200],
-    ['https://evil.test', {}, 400],
-  ])('a GET from a page of %s with %j gets %d when CORS allows some origins', async (origin, own, status) => {
-    await using server = await startScriptedServer(undefined, {
-      security: { cors: { origins: ['https://shop.test', 'https://*.shop.test'] } },
-    });
-    const request = { method: 'GET', path: get('{ greeting }'), headers: { origin, ...own } };
-    expect((await exchange(server.url, request)).status).toBe(status);
-  });
+    ['https://shop.test', {}, false, 200],
+    ['https://eu.shop.test', { cookie: 'a=b' }, true, 200],
+    ['https://eu.shop.test', { cookie: 'a=b' }, false, 400],
+    ['https://evil.test', {}, false, 400],
+    ['https://evil.test', { cookie: 'a=b' }, true, 400],
+  ])(
+    'a GET from a page of %s with %j gets, with credentials %j, %d when CORS allows some origins',
+    async (origin, own, credentials, status) => {
+      await using server = await startScriptedServer(undefined, {
+        security: { cors: { origins: ['https://shop.test', 'https://*.shop.test'], credentials } },
+      });
+      const request = { method: 'GET', path: get('{ greeting }'), headers: { origin, ...own } };
+      expect((await exchange(server.url, request)).status).toBe(status);
+    },
+  );
 
   test.each([
     [{}, 200],

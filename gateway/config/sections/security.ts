@@ -57,7 +57,7 @@ export const securitySection = z
       .prefault([]),
     csrf: flag()
       .describe(
-        'Refuses GET and POST requests that a browser would send for the page of another origin without a preflight request, unless the browser says that the page is of the same origin (`sec-fetch-site`, `origin`) or of one in `cors.origins`.',
+        'Refuses GET and POST requests that a browser would send for the page of another origin without a preflight request, unless the browser says that the page is of the same origin (`sec-fetch-site`, `origin`) or of one in `cors.origins`: without cookies and `authorization`, unless `cors.credentials` is on.',
       )
       .prefault(true),
     checkHost: flag()

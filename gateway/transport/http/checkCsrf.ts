@@ -11,7 +11,7 @@ export function checkCsrf(headers: IncomingHttpHeaders, cors: CorsPolicy): void 
 }
 
 const message =
-  'This operation has been blocked as a potential Cross-Site Request Forgery (security.csrf). Send `content-type: application/json` or a non-empty `apollo-require-preflight` header. An EventSource, which can send neither, has to belong to a page of the same origin, over https or on localhost, or of an origin in security.cors.origins.';
+  'This operation has been blocked as a potential Cross-Site Request Forgery (security.csrf). Send `content-type: application/json` or a non-empty `apollo-require-preflight` header. An EventSource, which can send neither, has to belong to a page of the same origin, over https or on localhost, or of an origin in security.cors.origins (with cookies: security.cors.credentials).';
 
 /** Whether the request has a header that makes a browser send a preflight request for pages of other origins. */
 function isPreflighted(headers: IncomingHttpHeaders): boolean {
@@ -39,7 +39,9 @@ const simpleContentTypes: ReadonlySet<string> = new Set([
 function isFromTrustedPage(headers: IncomingHttpHeaders, cors: CorsPolicy): boolean {
   if (headers['sec-fetch-site'] === 'same-origin') return true;
   const origin = cors.classify(headers);
-  if (origin === 'same' || origin === 'listed') return true;
-  // Nothing in this request is the user's.
-  return origin === 'any' && headers.cookie === undefined && headers.authorization === undefined;
+  if (origin === 'same' || (origin === 'listed' && cors.allowsCredentials)) return true;
+  const isAllowed = origin === 'listed' || origin === 'any';
+  // Nothing in this request is the user's. The browser shows the page no response to the user's cookies, but an event stream
+  // that the page has reserved without them would.
+  return isAllowed && headers.cookie === undefined && headers.authorization === undefined;
 }

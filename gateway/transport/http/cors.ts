@@ -68,6 +68,8 @@ export function corsOptionsOf({ security: { cors, jwt }, contracts, subgraphs }:
 
 /** Which pages may use the gateway in a browser: those of its own origin and those that `security.cors` allows. */
 export class CorsPolicy {
+  /** Whether pages of listed origins may send cookies and HTTP authentication. */
+  readonly allowsCredentials: boolean;
   readonly #hasTls: boolean;
   readonly #names: ReadonlySet<string>;
   readonly #wildcards: readonly { readonly scheme: string; readonly suffix: string }[];
@@ -84,6 +86,7 @@ export class CorsPolicy {
       exposeHeaders = [],
       maxAge = 0,
     } = options ?? {};
+    this.allowsCredentials = credentials;
     this.#names = new Set(origins);
     this.#wildcards = origins.flatMap((origin) => {
       const [, scheme, suffix] = /^(https?:\/\/)\*(\..+)$/.exec(origin) ?? [];
