@@ -197,6 +197,21 @@ describe('a body is refused over both HTTP versions with', () => {
   });
 });
 
+test('a compressed body without output is refused over both HTTP versions when it is too large itself', async () => {
+  // Empty blocks of deflate.
+  const blocks = Buffer.alloc(1_250_000, Buffer.from([0, 0, 0, 0xff, 0xff]));
+  const body = Buffer.concat([Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]), blocks]);
+  const size = Buffer.from(`${body.length.toString(16)}\r\n`);
+  const response = await exchange(plain.url, {
+    headers: { [json[0]]: json[1], 'content-encoding': 'gzip', 'transfer-encoding': 'chunked' },
+    body: Buffer.concat([size, body, Buffer.from('\r\n0\r\n\r\n')]),
+  });
+  const message = 'The request body is larger than 1000000 bytes, the maximum (limits.bodySize).';
+  expect([response.status, JSON.parse(response.body).errors[0].message]).toEqual([413, message]);
+  expect(await overHttp2({ 'content-encoding': 'gzip' }, body)).toEqual([413, message]);
+  expect([plain.logLines, secure.logLines]).toEqual([[], []]);
+});
+
 /** A frame of HTTP/2 on the first stream. */
 function frame(type: number, flags: number, payload: Buffer, stream = 1): Buffer {
   const header = Buffer.alloc(9);

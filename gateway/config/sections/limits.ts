@@ -17,7 +17,9 @@ const rateKey = scalar<string, string>({
 
 export const limitsSection = z
   .strictObject({
-    bodySize: size().describe('Maximum size of a request body after decompression.').prefault('1MB'),
+    bodySize: size()
+      .describe('Maximum size of a request body, before and after decompression.')
+      .prefault('1MB'),
     tokens: integer({ min: 1 }).describe('Maximum number of lexical tokens in a document.').prefault(10_000),
     depth: integer({ min: 1 })
       .describe(

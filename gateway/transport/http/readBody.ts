@@ -36,7 +36,7 @@ export function isMultipartForm(contentType: string | undefined): boolean {
   );
 }
 
-/** Reads a request's body and parses it as JSON. `maxBytes` applies to the decompressed body, while it arrives.
+/** Reads a request's body and parses it as JSON. `maxBytes` applies to the body as it arrives, and to the decompressed one.
  *  @throws {HttpError} 400, 413 or 415.
  *  @throws {ClientDisconnectedError} */
 export async function readJsonBody(request: IncomingMessage, maxBytes: number): Promise<unknown> {
@@ -61,9 +61,9 @@ export function parseJson(bytes: Buffer): unknown {
   }
 }
 
-/** Reads a request's body. `maxBytes` applies to the decompressed body, while it arrives. `limit`: the configuration key of
- *  that limit, for the error. `checkChunk`: called with each chunk, also with the first one of a body that is too large; a
- *  returned error rejects the request.
+/** Reads a request's body. `maxBytes` applies to the body as it arrives, and to the decompressed one. `limit`: the
+ *  configuration key of that limit, for the error. `checkChunk`: called with each chunk, also with the first one of a body
+ *  that is too large; a returned error rejects the request.
  *  @throws {HttpError} 400, 413 or 415, or the error of `checkChunk`.
  *  @throws {ClientDisconnectedError} */
 export function readBody(
@@ -84,7 +84,13 @@ export function readBody(
     const source = decompressor === undefined ? request : request.pipe(decompressor);
     const chunks: Buffer[] = [];
     let size = 0;
+    let compressedSize = 0;
 
+    /** Compressed bytes may bring no output, and would keep zlib busy as long as they arrive. */
+    const countCompressed = (chunk: Buffer): void => {
+      compressedSize += chunk.length;
+      if (compressedSize > maxBytes) fail(tooLargeError(maxBytes, limit));
+    };
     const collect = (chunk: Buffer): void => {
       size += chunk.length;
       const problem = checkChunk?.(chunk);
@@ -99,6 +105,7 @@ export function readBody(
       source.off('data', collect);
       source.off('end', finish);
       if (decompressor !== undefined) {
+        request.off('data', countCompressed);
         request.unpipe(decompressor);
         decompressor.destroy();
       }
@@ -108,6 +115,7 @@ export function readBody(
       reject(error);
     }
 
+    if (decompressor !== undefined) request.on('data', countCompressed);
     source.on('data', collect);
     source.on('end', finish);
     decompressor?.once('error', () => {
