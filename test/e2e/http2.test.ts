@@ -226,6 +226,19 @@ describe('a stream over HTTP/2', () => {
   });
 });
 
+test('a client that takes nothing of small responses over HTTP/2 loses them after the read timeout', async () => {
+  await using server = await start(undefined, { readTimeoutMs: 50 });
+  await using connection = new Connection(server.url, { settings: { initialWindowSize: 0 } });
+  const streams = [
+    connection.operate(),
+    connection.operate('{ greeting }', { 'content-type': 'application/xml' }),
+    connection.session.request({ ':path': '/health/live' }),
+  ];
+  await Promise.all(streams.map((stream) => once(stream, 'close')));
+  expect(streams.map(({ rstCode }) => rstCode)).toEqual(Array(3).fill(constants.NGHTTP2_CANCEL));
+  expect(server.logLines).toEqual([]);
+});
+
 describe('a request over HTTP/2', () => {
   test('whose body breaks off is not executed', async () => {
     await using server = await start();

@@ -82,7 +82,10 @@ export function createHttpListener({
       if (tlsOptions === undefined) {
         server = createServer({ ...http, shouldUpgradeCallback: acceptsUpgrade }, route(handleOther));
       } else {
-        tls = createTlsServer({ tls: tlsOptions, timeouts, http, acceptsUpgrade, log }, route(handleOther));
+        tls = createTlsServer(
+          { tls: tlsOptions, timeouts, readTimeoutMs, http, acceptsUpgrade, log },
+          route(handleOther),
+        );
         server = tls.server;
       }
       return server;

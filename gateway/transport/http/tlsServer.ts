@@ -1,5 +1,5 @@
 import { type IncomingMessage, maxHeaderSize, type RequestListener, type Server } from 'node:http';
-import { createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { constants, createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { HttpError } from '../../admission/httpError.ts';
 import { ConfigError } from '../../config/configError.ts';
@@ -22,6 +22,8 @@ export interface TlsOptions extends CertificateFiles {
 interface TlsServerOptions {
   readonly tls: TlsOptions;
   readonly timeouts: ListenerTimeouts;
+  /** Milliseconds within which a client has to read something of a response that has ended. */
+  readonly readTimeoutMs: number;
   /** Options of the HTTP/1.1 server. */
   readonly http: object;
   readonly acceptsUpgrade: (request: IncomingMessage) => boolean;
@@ -54,7 +56,7 @@ const http2Limits = {
 } as const;
 
 export function createTlsServer(
-  { tls, timeouts, http, acceptsUpgrade, log }: TlsServerOptions,
+  { tls, timeouts, readTimeoutMs, http, acceptsUpgrade, log }: TlsServerOptions,
   listener: RequestListener,
 ): TlsServer {
   const options = {
@@ -70,7 +72,10 @@ export function createTlsServer(
   const secure = createSecureServer(options as never, (request, response) => {
     const [message, reply] = [request as unknown as IncomingMessage, response as never];
     const stream = http2StreamOf(message);
-    if (stream !== undefined) limitRequestTime(stream, reply, timeouts.request);
+    if (stream !== undefined) {
+      limitRequestTime(stream, reply, timeouts.request);
+      closeIfUnread(stream, response, readTimeoutMs);
+    }
     listener(message, reply);
   });
   Object.assign(secure, { shouldUpgradeCallback: acceptsUpgrade });
@@ -122,6 +127,18 @@ function closeWhenIdle(session: ServerHttp2Session, keepAliveMs: number): void {
   });
   session.setTimeout(keepAliveMs, () => {
     if (openStreams === 0) session.close();
+  });
+}
+
+/** Ends the stream of a response that has ended if its client reads nothing for `timeoutMs`. Small responses wait, too: the
+ *  client decides how many bytes of a stream it takes. */
+function closeIfUnread(
+  stream: ServerHttp2Stream,
+  response: { readonly writableEnded: boolean },
+  timeoutMs: number,
+): void {
+  stream.setTimeout(timeoutMs, () => {
+    if (response.writableEnded) stream.close(constants.NGHTTP2_CANCEL);
   });
 }
 
