@@ -10,7 +10,6 @@ import { LatencyBudget } from './execution/latencyBudget.ts';
 import { isolateRequestContext, type RequestContext } from './execution/requestContext.ts';
 import { TypeConditions } from './execution/typeConditions.ts';
 import type { ExecutionOrigin } from './feature.ts';
-import { executeIntrospection } from './operation/introspection.ts';
 import type { OperationRequest } from './operation/operationRequest.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { IncrementalOutcome, SingleOutcome } from './response/executionOutcome.ts';
@@ -143,23 +142,18 @@ export class OperationRunner {
     fetches: FetchSender,
     { startedAt, ...options }: Pick<ExecutionOptions, 'urgency' | 'resume'> & { startedAt?: number },
   ): Execution {
-    const { introspection, supergraph } = operation;
-    const introspected =
-      introspection && executeIntrospection(supergraph.apiSchema, introspection, request.variables);
     const context = operation.kind === 'mutation' ? isolateRequestContext(ownContext) : ownContext;
-    const execution = new Execution({
+    return new Execution({
       program: operation.program,
       requestContext: context,
       scheduler: new FetchScheduler(fetches, context),
-      conditions: TypeConditions.forSupergraph(supergraph),
+      conditions: TypeConditions.forSupergraph(operation.supergraph),
       ...options,
       isDataNullBefore:
         operation.kind === 'mutation' ? (step, tree) => isDataNullBefore(operation, step, tree) : undefined,
       observer: this.#options.observeExecution?.(operation, context, { request, startedAt }),
       onInternalError: (cause) => this.#options.onInternalError(cause, logFieldsOf(request)),
     });
-    if (introspected !== undefined) execution.addToTree(introspected);
-    return execution;
   }
 }
 

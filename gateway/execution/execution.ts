@@ -129,7 +129,7 @@ export class Execution {
     return this.#runner.sharedObjects;
   }
 
-  /** Adds values that no fetch brings, such as introspection results. Called before `start`. */
+  /** Adds values that no fetch brings, such as introspection results. */
   addToTree(values: ResponseObject): void {
     Object.assign(this.tree, values);
     this.#runner.isEscapeFree = false;

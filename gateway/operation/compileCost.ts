@@ -29,6 +29,7 @@ import { isObject } from '../json/isObject.ts';
 import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import type { CostRules, ListSizeRule } from './costRules.ts';
 import { fragmentsOf } from './fragmentsOf.ts';
+import { costOfIntrospection } from './introspection.ts';
 import { possibleTypesOf } from './possibleTypesOf.ts';
 
 interface CompileCostOptions {
@@ -143,8 +144,8 @@ class CostCompiler {
     const { listSize } = this.#options;
     const name = field.name.value;
     const definition = isUnionType(parent) ? undefined : parent.getFields()[name];
-    // `__typename` and introspection, which no subgraph answers.
-    if (isUnionType(parent) || definition === undefined) return 0;
+    if (isUnionType(parent) || definition === undefined)
+      return costOfIntrospection(this.#options.schema, field, this.#options.document);
     const type = getNamedType(definition.type);
     const { owners, weight, rules } = this.#costsOf(parent, name);
     const otherwise = sizes?.get(name) ?? listSize;

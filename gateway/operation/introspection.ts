@@ -1,21 +1,33 @@
 import {
   type DocumentNode,
-  execute,
   type FieldNode,
+  type GraphQLField,
+  type GraphQLObjectType,
+  type GraphQLOutputType,
+  type GraphQLResolveInfo,
   type GraphQLSchema,
+  getArgumentValues,
   getIntrospectionQuery,
+  getNullableType,
+  getVariableValues,
   isEnumType,
   isInputObjectType,
   isInterfaceType,
+  isLeafType,
+  isListType,
   isObjectType,
   isUnionType,
   Kind,
   type OperationDefinitionNode,
   parse,
+  SchemaMetaFieldDef,
   type SelectionSetNode,
+  TypeMetaFieldDef,
+  TypeNameMetaFieldDef,
 } from 'graphql';
 import { GatewayError } from '../errors.ts';
 import { usedVariableDefinitions } from '../planning/usedVariableDefinitions.ts';
+import type { SlicedTask } from '../time/slicedTask.ts';
 import { fragmentsOf } from './fragmentsOf.ts';
 import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
 
@@ -45,22 +57,84 @@ export function createIntrospectionDocument(
   };
 }
 
-/** Executes introspection fields. Keys of the result are internal names. Only `__type(name:)` can depend on variables.
+/** Executes introspection fields with the resolvers of graphql-js, in slices: graphql-js itself would execute the usual query
+ *  on a large schema in half a second. Keys of the result are internal names. Only `__type(name:)` can depend on variables.
  *  @throws {GatewayError} `BAD_USER_INPUT` for the null of a variable that is nullable because it has a default. */
-export function executeIntrospection(
+export function* executeIntrospection(
   schema: GraphQLSchema,
-  document: DocumentNode,
-  variables: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, unknown>> {
-  const result = execute({ schema, document, variableValues: { ...variables } });
-  if ('then' in result) throw new Error('Introspection is synchronous.');
-  const [error] = result.errors ?? [];
-  if (error !== undefined) throw new GatewayError('BAD_USER_INPUT', error.message);
-  return result.data ?? {};
+  { definitions }: DocumentNode,
+  received: Readonly<Record<string, unknown>>,
+): SlicedTask<IntrospectedObject> {
+  const [{ variableDefinitions = [], selectionSet }] = definitions as [OperationDefinitionNode];
+  try {
+    const { coerced: variables, errors } = getVariableValues(schema, variableDefinitions, { ...received });
+    if (errors !== undefined) throw errors[0];
+    const run = { schema, variables, objectCount: 0 };
+    return yield* executeSelections(run, schema.getQueryType() as GraphQLObjectType, undefined, selectionSet);
+  } catch (error) {
+    throw new GatewayError('BAD_USER_INPUT', (error as Error).message);
+  }
 }
 
-/** How many times the values of the usual introspection query an operation may read. graphql-js executes all of them in one
- *  turn of the event loop. */
+type IntrospectedObject = Record<string, unknown>;
+
+interface IntrospectionRun {
+  readonly schema: GraphQLSchema;
+  readonly variables: Readonly<Record<string, unknown>>;
+  objectCount: number;
+}
+
+const metaFields: ReadonlyMap<string, GraphQLField<unknown, unknown>> = new Map(
+  [SchemaMetaFieldDef, TypeMetaFieldDef, TypeNameMetaFieldDef].map((field) => [field.name, field]),
+);
+
+const objectsPerSlice = 64;
+
+function* executeSelections(
+  run: IntrospectionRun,
+  parentType: GraphQLObjectType,
+  source: unknown,
+  { selections }: SelectionSetNode,
+): SlicedTask<IntrospectedObject> {
+  run.objectCount += 1;
+  if (run.objectCount % objectsPerSlice === 0) yield;
+  const { schema, variables } = run;
+  // All that resolvers of introspection use.
+  const info = { schema, parentType } as GraphQLResolveInfo;
+  const result: IntrospectedObject = Object.create(null);
+  for (const node of selections as readonly FieldNode[]) {
+    const field = metaFields.get(node.name.value) ?? parentType.getFields()[node.name.value];
+    if (field?.resolve === undefined) continue;
+    const value = field.resolve(source, getArgumentValues(field, node, variables), undefined, info);
+    const key = (node.alias ?? node.name).value;
+    result[key] = yield* completeValue(run, field.type, value, node.selectionSet);
+  }
+  return result;
+}
+
+function* completeValue(
+  run: IntrospectionRun,
+  type: GraphQLOutputType,
+  value: unknown,
+  selectionSet: SelectionSetNode | undefined,
+): SlicedTask<unknown> {
+  if (value === undefined || value === null) return null;
+  const nullable = getNullableType(type);
+  if (isLeafType(nullable)) return nullable.serialize(value);
+  if (!isListType(nullable))
+    return yield* executeSelections(
+      run,
+      nullable as GraphQLObjectType,
+      value,
+      selectionSet as SelectionSetNode,
+    );
+  const list: unknown[] = [];
+  for (const element of value as Iterable<unknown>)
+    list.push(yield* completeValue(run, nullable.ofType, element, selectionSet));
+  return list;
+}
+
+/** How many times the values of the usual introspection query an operation may read. */
 const maxIntrospections = 2;
 
 /** Maximum lengths of the lists of introspection, by field, and an estimate of the usual query. */
@@ -72,16 +146,36 @@ interface SchemaSize {
 const schemaSizes = new WeakMap<GraphQLSchema, SchemaSize>();
 
 function checkIntrospectionSize(schema: GraphQLSchema, selectionSet: SelectionSetNode): void {
-  let size = schemaSizes.get(schema);
-  if (size === undefined) {
-    size = measureSchema(schema);
-    schemaSizes.set(schema, size);
-  }
+  const size = sizeOf(schema);
   if (countValues(selectionSet, size.lengths) <= maxIntrospections * size.wholeSchema) return;
   throw new GatewayError(
     'OPERATION_TOO_COMPLEX',
     `The operation reads more than ${maxIntrospections} times as much of the schema as the usual introspection query. Select less of \`__schema\` and \`__type\`, or split the operation.`,
   );
+}
+
+/** The estimated cost of an introspection field: that of the usual introspection query is the number of types of the schema.
+ *  `document`: with the fragments that the field spreads. */
+export function costOfIntrospection(
+  schema: GraphQLSchema,
+  { selectionSet }: FieldNode,
+  document: DocumentNode,
+): number {
+  // `__typename`.
+  if (selectionSet === undefined) return 0;
+  const { lengths, wholeSchema } = sizeOf(schema);
+  return Math.ceil(
+    ((lengths.get('types') ?? 1) * countValues(selectionSet, lengths, document)) / wholeSchema,
+  );
+}
+
+function sizeOf(schema: GraphQLSchema): SchemaSize {
+  let size = schemaSizes.get(schema);
+  if (size === undefined) {
+    size = measureSchema(schema);
+    schemaSizes.set(schema, size);
+  }
+  return size;
 }
 
 function measureSchema(schema: GraphQLSchema): SchemaSize {

@@ -4,6 +4,7 @@ import type { PayloadTimes } from '../execution/executionObserver.ts';
 import type { ExecutionQueue } from '../execution/executionQueue.ts';
 import { PrimaryDataGate, type ResponseGate } from '../execution/firstResponseGate.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
+import { executeIntrospection } from '../operation/introspection.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { RequestTrace, TraceSpan } from '../telemetry/trace.ts';
@@ -73,7 +74,7 @@ export class OperationResponse {
   readonly #abort = (): void => this.#onAbort();
   #executeSpan: TraceSpan | undefined;
   #shaper: ResponseShaper | undefined;
-  /** Stops the shaping that is under way. */
+  /** Stops the introspection or the shaping that is under way. */
   #stopShaping: ((reason: unknown) => void) | undefined;
 
   constructor(options: OperationResponseOptions) {
@@ -94,7 +95,8 @@ export class OperationResponse {
   }
 
   /** @throws {GatewayError} `REQUEST_ABORTED` when the client disconnects before the first response, `SHUTTING_DOWN` when
-   *  the gateway shuts down before it, `OVERLOADED` and `DEADLINE_EXCEEDED` when the execution could not start in time. */
+   *  the gateway shuts down before it, `OVERLOADED` and `DEADLINE_EXCEEDED` when the execution could not start in time,
+   *  `BAD_USER_INPUT` like `executeIntrospection`. */
   async respond(): Promise<SingleOutcome | IncrementalOutcome> {
     const { operation, execution, request, context, executionQueue, policy, maxBytes, enrichments } =
       this.#options;
@@ -105,6 +107,11 @@ export class OperationResponse {
       const turn = executionQueue.enter(context, request.signal);
       if (turn !== undefined) await turn;
       execution.start((group) => this.#completeGroup(group));
+      const { introspection, supergraph } = operation;
+      if (introspection !== undefined) {
+        const introspecting = executeIntrospection(supergraph.apiSchema, introspection, request.variables);
+        execution.addToTree(await this.#inSlices(introspecting));
+      }
       await this.#gate.readyToSend;
       const pendingGroups = this.#gate.pendingGroups;
       execution.observer?.onResponseReady?.(pendingGroups);

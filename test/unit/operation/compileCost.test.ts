@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { buildASTSchema, type OperationDefinitionNode, parse, validate } from 'graphql';
+import {
+  buildASTSchema,
+  getIntrospectionQuery,
+  type OperationDefinitionNode,
+  parse,
+  validate,
+} from 'graphql';
 import { compileCost } from '../../../gateway/operation/compileCost.ts';
 import { readCostRules } from '../../../gateway/operation/costRules.ts';
 
@@ -70,6 +76,13 @@ const costOf = (text: string, variables?: Readonly<Record<string, unknown>>) => 
 };
 
 describe('the estimated cost of an operation', () => {
+  test('is the number of types for the usual introspection query, and less for smaller ones', () => {
+    const usual = getIntrospectionQuery({ inputValueDeprecation: true, oneOf: true });
+    expect(costOf(usual)).toBe(Object.keys(schema.getTypeMap()).length);
+    expect(costOf('{ __schema { types { name } } product { id } }')).toBe(1 + 1);
+    expect(costOf('{ __type(name: "Product") { fields { name } } }')).toBe(1);
+  });
+
   test('is 1 for each composite field and 0 for scalars, and counts lists by their expected sizes', () => {
     expect(costOf('{ __typename }')).toBe(0);
     expect(costOf('{ product { id name } }')).toBe(1);
