@@ -61,6 +61,11 @@ describe('a request over HTTP/1.1 is refused, and its connection closed, with', 
       invalid('Invalid `Transfer-Encoding` header value'),
     ],
     [
+      'a transfer coding besides chunked',
+      `${head}transfer-encoding: gzip, chunked\r\n\r\n18\r\n${operation}\r\n0\r\n\r\n`,
+      'The transfer-encoding of the request is not chunked.',
+    ],
+    [
       'a chunk size that is no number',
       `${head}transfer-encoding: chunked\r\n\r\n-1\r\n${operation}\r\n0\r\n\r\n`,
       invalid('Invalid character in chunk size'),

@@ -14,6 +14,10 @@ export function findMalformedHeaders(request: IncomingMessage): HttpError | unde
     }
     seen |= flag;
   }
+  const coding = request.headers['transfer-encoding'];
+  // node:http reads a body with other codings as if it had none but the last one, `chunked`.
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+    return new HttpError(400, 'The transfer-encoding of the request is not chunked.');
   // HTTP/2 clients may exceed the limit before they have read it.
   if (http2StreamOf(request) === undefined || sizeOf(rawHeaders) <= maxHeaderSize) return undefined;
   return headersTooLargeError();

@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HttpError } from '../../admission/httpError.ts';
-import { connectionEnd } from './http2Messages.ts';
+import { connectionEnd, http2StreamOf } from './http2Messages.ts';
 import { writeRejection } from './writeResponse.ts';
 
-/** Maximum number of requests that one connection of HTTP/1.1 may send at once. node:http reads up to 2 MB from a
- *  connection in one turn of
- *  the event loop, which may be 20,000 requests. */
+/** Maximum number of requests that one connection of HTTP/1.1 may send at once. node:http reads up to 2 MB from a connection
+ *  in one turn of the event loop, which may be 20,000 requests. */
 const maxRequestsAtOnce = 100;
 
 /** So many requests in a row on one connection are not checked, so that a request on any other connection costs nothing. */
@@ -25,8 +24,8 @@ export function rejectPipelinedRequests(request: IncomingMessage, response: Serv
     return false;
   }
   count += 1;
-  // HTTP/2 has a limit of its own.
-  if (count <= uncheckedRequests || request.httpVersionMajor > 1) return false;
+  // HTTP/2 has a limit of its own. `httpVersion` is what the client says, in HTTP/1.1 too.
+  if (count <= uncheckedRequests || http2StreamOf(request) !== undefined) return false;
   if (!isResetScheduled) {
     isResetScheduled = true;
     setImmediate(reset);
