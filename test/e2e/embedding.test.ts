@@ -145,11 +145,14 @@ describe('the example for node:http', () => {
   });
 
   test.each([
-    ['/shop/elsewhere', 'websocket', 404],
-    ['/graphql', 'websocket', 404],
-    ['/shop/graphql', 'h2c', 400],
-  ])('refuses an upgrade of %s to %s with %d', async (path, upgrade, status) => {
-    const headers = { connection: 'upgrade', upgrade };
+    ['/shop/elsewhere', 'websocket', {}, 404],
+    ['/graphql', 'websocket', {}, 404],
+    ['/shop/graphql', 'h2c', {}, 400],
+    // Of a request with a body, Node has no socket for the upgrade.
+    ['/shop/elsewhere', 'websocket', { 'content-length': '5' }, 404],
+    ['/shop/graphql', 'websocket', { 'content-length': '5' }, 400],
+  ])('refuses an upgrade of %s to %s with %j: %d', async (path, upgrade, own, status) => {
+    const headers = { connection: 'upgrade', upgrade, ...own };
     const response = await exchange(origin, { method: 'GET', path, headers });
     expect(response.status).toBe(status);
   });
@@ -171,6 +174,11 @@ describe('the example for Fastify', () => {
     const absolute = `${origin}/shop/graphql`;
     const noKey = await exchange(origin, { method: 'GET', path: absolute, headers });
     expect([noKey.status, noKey.body]).toEqual([400, expect.stringContaining('Sec-WebSocket-Key')]);
+    const withBody = { ...headers, 'content-length': '5' };
+    for (const path of ['/graphql', '/shop/graphql'])
+      expect((await exchange(origin, { method: 'GET', path, headers: withBody })).status).toBe(
+        path === '/graphql' ? 404 : 400,
+      );
     expect((await exchange(origin, nameAt(absolute))).body).toBe(JSON.stringify(lamp));
 
     const gate = shop.subgraph('products').hold('Query.slow');

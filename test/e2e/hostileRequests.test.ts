@@ -130,12 +130,40 @@ test('a body that arrives in thousands of single bytes is executed', async () =>
   expect(plain.receivedOperations.length).toBe(executed + 1);
 });
 
-test('the handshake of a WebSocket with two authorizations is refused', async () => {
-  await expectRefusal(
-    'GET /graphql HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nauthorization: a\r\nauthorization: b\r\n\r\n',
-    400,
+const handshake =
+  'GET /graphql HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+
+test.each([
+  [
+    'two authorizations',
+    'authorization: a\r\nauthorization: b\r\n',
     'The header authorization is repeated. Send it once.',
-  );
+  ],
+  ['a length', 'content-length: 100\r\n', 'The handshake of a WebSocket has a body. Send it without one.'],
+  [
+    'chunks',
+    'transfer-encoding: chunked\r\n',
+    'The handshake of a WebSocket has a body. Send it without one.',
+  ],
+])('the handshake of a WebSocket with %s is refused', async (_, headers, message) => {
+  await expectRefusal(`${handshake}${headers}\r\n`, 400, message);
+});
+
+test('the handshake of a WebSocket closes the connection when a request in front of it has no response yet', async () => {
+  await using connection = await RawConnection.open(plain.url);
+  connection.socket.write(`${head}${length}\r\n${operation}${handshake}\r\n`);
+  await connection.waitForClose();
+  await expect(connection.readHead()).rejects.toThrow('The connection ended; unread: ');
+  expect(plain.logLines).toEqual([]);
+});
+
+test('very many requests at once are refused, also with another version of HTTP in the request line', async () => {
+  const executed = plain.receivedOperations.length;
+  await using connection = await RawConnection.open(plain.url);
+  const request = `${head.replace('/1.1', '/2.0')}connection: keep-alive\r\n${length}\r\n${operation}`;
+  connection.socket.write(request.repeat(500));
+  await connection.waitForClose();
+  expect(plain.receivedOperations.length - executed).toBeLessThan(130);
 });
 
 async function overHttp2(headers: object, body: string | Buffer): Promise<[unknown, unknown]> {

@@ -252,7 +252,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   publicListener.server.on(tls === undefined ? 'connection' : 'secureConnection', (socket) =>
     inFlight.watch(socket),
   );
-  publicListener.server.on('upgrade', (request, socket, head) => webSockets.upgrade(request, socket, head));
+  publicListener.server.on('upgrade', (request, socket, head) => {
+    // The response to a pipelined handshake would be sent before those to the requests in front of it.
+    if (inFlight.isBusy(request.socket)) socket.destroy();
+    else webSockets.upgrade(request, socket, head);
+  });
   addHealthRoutes(publicListener.routes, health, 'clients');
   if (options.graphiqlDirectory !== undefined)
     addGraphiqlRoutes(publicListener.routes, options.graphiqlDirectory, log);

@@ -41,6 +41,11 @@ export class InFlightRequests {
     return request;
   }
 
+  /** Whether a request on the connection has not ended. */
+  isBusy(socket: Socket): boolean {
+    return (this.#bySocket.get(socket)?.length ?? 0) > 0;
+  }
+
   /** Whether a response on the connection has been started and not completed. */
   isWriting(socket: Socket): boolean {
     return this.#bySocket.get(socket)?.some(({ response }) => response.headersSent) ?? false;

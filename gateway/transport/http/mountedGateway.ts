@@ -7,7 +7,7 @@ import type { TransportLog } from '../../telemetry/logger.ts';
 import { isWebSocketUpgrade } from '../websocket/webSocketRegistry.ts';
 import { originFormOf, pathOf, rewriteToOriginForm } from './requestTarget.ts';
 import { addUpgradeMount } from './sharedUpgradeListener.ts';
-import { writeHttpError, writeRejection } from './writeResponse.ts';
+import { refuseUpgrade, writeRejection } from './writeResponse.ts';
 
 /** The handlers of a gateway for an HTTP server of the application. */
 export interface MountedGateway {
@@ -74,10 +74,7 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
     rewriteToOriginForm(request);
     const error = refusal() ?? findUpgradeError(request);
     if (error === undefined) return upgrade(request, socket, head);
-    // The client may have disconnected. An `error` event without a listener would end the process.
-    socket.on('error', () => undefined);
-    writeHttpError(socket, error);
-    (socket as Socket).destroySoon();
+    refuseUpgrade(socket, error);
   };
 
   function findUpgradeError(request: IncomingMessage): HttpError | undefined {
@@ -111,7 +108,7 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
         upgrades.set(request, { socket, head });
         const response = new ServerResponse(request);
         response.shouldKeepAlive = false;
-        response.once('finish', () => (socket as Socket).destroySoon());
+        response.once('finish', () => socket.end(() => socket.destroy()));
         // The client may disconnect meanwhile. An `error` event without a listener would end the process.
         socket.on('error', () => undefined);
         response.assignSocket(socket as Socket);

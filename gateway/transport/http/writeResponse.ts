@@ -1,5 +1,5 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
-import type { Writable } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { GraphQLFormattedError } from 'graphql';
 import type { HttpError } from '../../admission/httpError.ts';
@@ -185,4 +185,12 @@ export function writeHttpError(socket: Writable, error: HttpError): void {
   socket.write(
     `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\n${errorHeaders.join('')}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+}
+
+/** Refuses an upgrade, and closes the connection: not a `Socket` if the request has a body. */
+export function refuseUpgrade(connection: Duplex, error: HttpError): void {
+  // The client may have disconnected. An `error` event without a listener would end the process.
+  connection.on('error', () => undefined);
+  writeHttpError(connection, error);
+  connection.end(() => connection.destroy());
 }

@@ -10,7 +10,7 @@ import type { ReadClientAddress } from '../http/clientAddress.ts';
 import type { CorsPolicy } from '../http/cors.ts';
 import type { CheckHost } from '../http/hostCheck.ts';
 import { findMalformedHeaders } from '../http/malformedHeaders.ts';
-import { writeHttpError } from '../http/writeResponse.ts';
+import { refuseUpgrade } from '../http/writeResponse.ts';
 import { checkOrigin, type HandshakeCredentials } from './checkOrigin.ts';
 import { handshakeHeaders } from './connectionHeaders.ts';
 import { WebSocketConnection, type WebSocketConnectionSettings } from './webSocketConnection.ts';
@@ -69,10 +69,7 @@ export class WebSocketRegistry {
       credentials = this.#admit(request, clientKey);
     } catch (error) {
       if (!(error instanceof HttpError)) throw error;
-      // The client may have disconnected. An `error` event without a listener would end the process.
-      connection.on('error', () => undefined);
-      writeHttpError(connection, error);
-      (connection as Socket).destroySoon();
+      refuseUpgrade(connection, error);
       return;
     }
     this.#server.handleUpgrade(request, connection, head, (socket) => {
@@ -130,6 +127,10 @@ export class WebSocketRegistry {
     }
     const problem = findMalformedHeaders(request) ?? checkHost(request.headers);
     if (problem !== undefined) throw problem;
+    const { 'content-length': length = '0', 'transfer-encoding': coding } = request.headers;
+    // Of such a request, node:http has no `Socket`. It would also take the messages of the client for the body.
+    if (length !== '0' || coding !== undefined)
+      throw new HttpError(400, 'The handshake of a WebSocket has a body. Send it without one.');
     const credentials = csrf ? checkOrigin(request.headers, cors) : 'used';
     admission.checkReady();
     if (maxConnections === 0) {
