@@ -2,6 +2,7 @@ import type { GraphQLFormattedError } from 'graphql';
 import { GatewayError } from '../errors.ts';
 import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
+import { exactReviverFor } from '../json/exactJson.ts';
 import { isObject } from '../json/isObject.ts';
 import type { ExecutionOutcome } from '../response/executionOutcome.ts';
 import { envelopeOf } from '../response/serializeOutcome.ts';
@@ -337,6 +338,9 @@ function hasNoOtherContentType({ headers }: AdmissionRequest): boolean {
 /** `sent`: what the client sent. `body`: the same with the texts of trusted documents. */
 function toApolloRequest(request: AdmissionRequest, sent: unknown, body: unknown): AdmissionRequest {
   if (request.method !== 'GET') return body === sent ? request : { ...request, body };
+  // Apollo Server would parse the query string again, and round numbers.
+  if (isObject(body) && exactReviverFor(JSON.stringify(body.variables) ?? '') !== undefined)
+    return { ...request, method: 'POST', search: '', body };
   const isReplaced = body !== sent && isObject(body);
   const search = isReplaced ? writeGetParameters(body) : dropEmptyOperationName(request.search);
   return search === request.search ? request : { ...request, search };

@@ -1,3 +1,4 @@
+import { parseExactJson } from '../json/exactJson.ts';
 import { isNestedDeeperThan, maxUncheckedDepth } from '../json/isNestedDeeperThan.ts';
 import { documentIdNames } from './documents/trustedDocuments.ts';
 import { HttpError } from './httpError.ts';
@@ -21,7 +22,7 @@ export function readGetParameters(search: string): Record<string, unknown> | und
       continue;
     }
     try {
-      body[name] = JSON.parse(text);
+      body[name] = parseExactJson(text);
     } catch {
       return undefined;
     }

@@ -1,3 +1,4 @@
+import { parseExactJson } from '../json/exactJson.ts';
 import type { CacheObserver } from './cacheMetrics.ts';
 import { parseInvalidationRequest } from './invalidation/invalidationRequest.ts';
 import type { CacheRules } from './rules/cacheRules.ts';
@@ -155,7 +156,7 @@ export function describeEntry(
 
 function parseValue(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactJson(text);
   } catch {
     return text;
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { HttpError } from '../admission/httpError.ts';
+import { parseExactJson } from '../json/exactJson.ts';
 import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import { isJsonContentType, readJsonBody } from '../transport/http/readBody.ts';
 import type { RouteReply, Routes } from '../transport/http/routes.ts';
@@ -109,7 +110,7 @@ function readJson(
     ]);
   }
   try {
-    return { kind: 'entity', entity: JSON.parse(text) };
+    return { kind: 'entity', entity: parseExactJson(text) };
   } catch {
     return invalidQuery([`entity is not valid JSON; ${entityQueryUsage}`]);
   }

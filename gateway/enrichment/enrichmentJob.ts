@@ -12,7 +12,8 @@ export interface EnrichmentJob {
   readonly operation: {
     readonly document: string;
     readonly operationName: string | undefined;
-    readonly variables: Readonly<Record<string, unknown>>;
+    /** As JSON text: a queue would round numbers. */
+    readonly variables: string;
   };
   /** Who sent the operation, as it was authenticated then: a later attempt does not verify its token again, which may have
    *  expired. */

@@ -57,7 +57,7 @@ export class EntityCall implements SubgraphReceiver, SentBatch {
   send(client: SubgraphClient): void {
     const requests = this.#requests;
     const { requestContext, headers, isDeferred } = this.#first;
-    const { subgraph, coordinates } = this.#fused;
+    const { subgraph, coordinates, keepsDecimals } = this.#fused;
     // The others of the batch join the first one that is recorded.
     const traced = requests.find(hasSpan);
     if (traced !== undefined)
@@ -73,6 +73,7 @@ export class EntityCall implements SubgraphReceiver, SentBatch {
         representations: this.#batch.size,
         headers,
         coordinates,
+        keepsDecimals,
         sharingKey: sharingKeyFor(requestContext, subgraph),
         isDeferred,
         priority,

@@ -1,13 +1,22 @@
 import {
+  BREAK,
+  type FieldNode,
   type FragmentDefinitionNode,
+  type GraphQLSchema,
+  getNamedType,
   getOperationAST,
+  isScalarType,
+  isSpecifiedScalarType,
   Kind,
   type OperationDefinitionNode,
   parse,
   print,
   type SelectionSetNode,
+  TypeInfo,
   visit,
+  visitWithTypeInfo,
 } from 'graphql';
+import { copyJson } from '../json/copyJson.ts';
 import { isObject } from '../json/isObject.ts';
 import { fragmentsOf } from '../operation/fragmentsOf.ts';
 import type { FetchDataRewrite, FetchNode } from '../planning/queryPlan.ts';
@@ -38,10 +47,13 @@ export class FetchShape {
   readonly bodyPrefix: string;
   readonly document: OperationDefinitionNode;
   readonly selection: SelectionSetNode;
+  /** See `SubgraphRequest`. */
+  readonly keepsDecimals: boolean;
   #keysAtAnyDepth: ReadonlySet<string> | undefined;
   #coordinates: RequestCoordinates | undefined;
 
-  constructor(id: number, node: FetchNode) {
+  /** `schema`: the API schema; `undefined` if any field may be a custom scalar. */
+  constructor(id: number, node: FetchNode, schema?: GraphQLSchema) {
     this.id = id;
     this.subgraph = node.serviceName;
     this.kind = node.operationKind;
@@ -60,6 +72,7 @@ export class FetchShape {
       this.isEntityFetch && first?.kind === Kind.FIELD && first.selectionSet !== undefined
         ? first.selectionSet
         : this.document.selectionSet;
+    this.keepsDecimals = schema === undefined || selectsCustomScalars(this.document, schema);
     const keys = responseKeys(this.selection);
     this.compositeKeys = [...keys].flatMap(([key, inner]) => (inner.length === 0 ? [] : [key]));
     this.isLeafOnly = this.compositeKeys.length === 0;
@@ -104,16 +117,22 @@ export class FetchShape {
 
 /** Interns fetch shapes for one supergraph, for as long as a program uses them. */
 export class FetchShapeRegistry {
+  readonly #schema: GraphQLSchema | undefined;
   readonly #shapes = new Map<string, WeakRef<FetchShape>>();
   readonly #finalizers = new FinalizationRegistry<string>((key) => {
     if (this.#shapes.get(key)?.deref() === undefined) this.#shapes.delete(key);
   });
 
+  /** `schema`: see `FetchShape`. */
+  constructor(schema?: GraphQLSchema) {
+    this.#schema = schema;
+  }
+
   intern(node: FetchNode): FetchShape {
     const key = JSON.stringify([node.serviceName, operationTextOf(node), node.outputRewrites ?? []]);
     const known = this.#shapes.get(key)?.deref();
     if (known !== undefined) return known;
-    const shape = new FetchShape(nextId++, node);
+    const shape = new FetchShape(nextId++, node, this.#schema);
     this.#shapes.set(key, new WeakRef(shape));
     this.#finalizers.register(shape, key);
     return shape;
@@ -132,11 +151,13 @@ export class FusedShape {
   readonly bodyPrefix: string;
   /** See `FetchShape.coordinates`. */
   readonly coordinates: RequestCoordinates;
+  readonly keepsDecimals: boolean;
 
   constructor(shapes: readonly FetchShape[]) {
     this.shapes = shapes;
     const first = shapes[0] as FetchShape;
     this.subgraph = first.subgraph;
+    this.keepsDecimals = shapes.some((shape) => shape.keepsDecimals);
     this.bodyPrefix = shapes.length === 1 ? first.bodyPrefix : bodyPrefixOf(fusedText(shapes));
     this.coordinates = new Map(
       shapes.map(({ coordinates }, n) => [this.aliasOf(n), [...coordinates.values()].flat()]),
@@ -223,6 +244,22 @@ function bodyPrefixOf(text: string): string {
   return `{"query":${JSON.stringify(text)},"variables":{`;
 }
 
+/** Whether the operation of a fetch selects a custom scalar, or a field that the API schema hides. */
+function selectsCustomScalars(operation: OperationDefinitionNode, schema: GraphQLSchema): boolean {
+  const types = new TypeInfo(schema);
+  let isFound = false;
+  const findInField = {
+    [Kind.FIELD]: ({ selectionSet }: FieldNode) => {
+      if (selectionSet !== undefined) return undefined;
+      const type = getNamedType(types.getType());
+      isFound = type === undefined || (isScalarType(type) && !isSpecifiedScalarType(type));
+      return isFound ? BREAK : undefined;
+    },
+  };
+  visit(operation, visitWithTypeInfo(types, findInField));
+  return isFound;
+}
+
 function inlineFragments(
   operation: OperationDefinitionNode,
   fragments: ReadonlyMap<string, FragmentDefinitionNode>,
@@ -277,8 +314,7 @@ function copySelected(
     }
   }
   for (const key of extraKeys) {
-    if (!Object.hasOwn(copy, key) && Object.hasOwn(value, key))
-      setKey(copy, key, structuredClone(value[key]));
+    if (!Object.hasOwn(copy, key) && Object.hasOwn(value, key)) setKey(copy, key, copyJson(value[key]));
   }
   return copy;
 }

@@ -1,4 +1,5 @@
 import { internalServerError } from '../errors.ts';
+import { copyJson } from '../json/copyJson.ts';
 import { isObject } from '../json/isObject.ts';
 import type { SubgraphErrorEntry, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
@@ -156,7 +157,7 @@ export class RepresentationBatch {
         taken.add(entity);
         return entity;
       }
-      return structuredClone(entity);
+      return copyJson(entity);
     });
     return toFetchResult(response, requested, errorsOfEntities(indices, all));
   }

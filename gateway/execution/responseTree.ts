@@ -1,3 +1,4 @@
+import { isRawNumber } from '../json/exactJson.ts';
 import { generateFunction, isPlainName } from '../json/generateFunction.ts';
 import { isObject } from '../json/isObject.ts';
 
@@ -73,7 +74,8 @@ function mergePresent(
 /** Merges a value into a present one, in place. Keeps the present value where the two differ in kind or in the length of a
  *  list: it may have been sent, and elements of two lists must not be mixed. */
 export function mergeValues(present: unknown, value: unknown, isObjectType: IsObjectType): void {
-  if (present === value) return;
+  // A raw number is a value of a custom scalar.
+  if (present === value || isRawNumber(present) || isRawNumber(value)) return;
   if (isObject(present) && isObject(value)) {
     mergeKeys(present, value, Object.keys(value), isObjectType);
   } else if (Array.isArray(present) && Array.isArray(value) && present.length === value.length) {

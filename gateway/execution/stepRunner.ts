@@ -1,3 +1,4 @@
+import { copyJson } from '../json/copyJson.ts';
 import { isObject } from '../json/isObject.ts';
 import type { CallPriority } from '../subgraphs/policies/callPriority.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
@@ -186,7 +187,7 @@ export class StepRunner {
       applyRewrites(step.shape.outputRewrites, data, undefined, conditions);
       const targets = step.collectTargets(this.#tree);
       for (let index = 0; index < targets.length; index++) {
-        const own = index === 0 ? data : structuredClone(data);
+        const own = index === 0 ? data : (copyJson(data) as ResponseObject);
         step.shape.merge(targets[index] as ResponseObject, own, conditions.isObjectType);
         if (index > 0) yield;
       }

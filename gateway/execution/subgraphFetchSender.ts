@@ -56,6 +56,7 @@ export class SubgraphFetchSender implements FetchSender {
         kind: shape.kind === 'mutation' ? 'mutation' : 'query',
         headers: requestContext.headersFor(shape.subgraph),
         coordinates: shape.coordinates,
+        keepsDecimals: shape.keepsDecimals,
         sharingKey: sharingKeyFor(requestContext, shape.subgraph),
         isDeferred: call.group > 0,
         priority: call.priority,

@@ -1,3 +1,4 @@
+import { parseExactJson } from '../json/exactJson.ts';
 import { readResult } from '../subgraphs/bufferedResponse.ts';
 import type { CallHead, CallHooks, OutgoingCall } from '../subgraphs/callHooks.ts';
 import { resolveInSlices } from '../time/slicedTask.ts';
@@ -105,7 +106,7 @@ class ResponseView implements SubgraphHttpResponse {
   }
 
   async readResult(): Promise<SubgraphResult | undefined> {
-    if (this.replacement !== undefined) return JSON.parse(this.replacement) as SubgraphResult;
+    if (this.replacement !== undefined) return parseExactJson(this.replacement) as SubgraphResult;
     const result = await this.#readOriginal();
     if (result === undefined) return undefined;
     const { data, errors, extensions } = result;
@@ -121,7 +122,9 @@ class ResponseView implements SubgraphHttpResponse {
     if (result === undefined) return;
     const text = JSON.stringify(result);
     const read =
-      text === undefined ? new Error('it is not JSON') : await resolveInSlices(readResult(JSON.parse(text)));
+      text === undefined
+        ? new Error('it is not JSON')
+        : await resolveInSlices(readResult(parseExactJson(text)));
     if (read instanceof Error) {
       throw new TypeError(
         `onSubgraphResponse returned something that is not a GraphQL result: ${read.message}.`,

@@ -5,6 +5,8 @@ interface ParseJsonOptions {
   readonly maxDepth: number;
   /** Bytes that `JSON.parse` reads at once. The default takes about a millisecond. */
   readonly chunkBytes?: number;
+  /** Parses a chunk; `JSON.parse` when omitted. */
+  readonly parse?: (text: string) => unknown;
 }
 
 const defaultChunkBytes = 64 * 1024;
@@ -14,8 +16,8 @@ const defaultChunkBytes = 64 * 1024;
  *  values. `bytes`: valid UTF-8 without a byte order mark.
  *  @throws {SyntaxError} if the text is not JSON or is nested deeper than `maxDepth`. */
 export function* parseJsonInSlices(bytes: Buffer, options: ParseJsonOptions): SlicedTask<unknown> {
-  const { maxDepth, chunkBytes = defaultChunkBytes } = options;
-  const reader = new ChunkedJsonReader(bytes, chunkBytes, maxDepth);
+  const { maxDepth, chunkBytes = defaultChunkBytes, parse = JSON.parse } = options;
+  const reader = new ChunkedJsonReader(bytes, chunkBytes, maxDepth, parse);
   const { length } = bytes;
   let position = 0;
   let pauseAt = chunkBytes;
@@ -54,6 +56,7 @@ class ChunkedJsonReader {
   readonly #bytes: Buffer;
   readonly #chunkBytes: number;
   readonly #maxDepth: number;
+  readonly #parse: (text: string) => unknown;
   /** Positions of the first quote and the first backslash after some position that was scanned. */
   #nextQuote = -1;
   #nextBackslash = -1;
@@ -64,10 +67,11 @@ class ChunkedJsonReader {
   /** How many of the open containers are parsed in chunks. */
   #chunkedDepth = 1;
 
-  constructor(bytes: Buffer, chunkBytes: number, maxDepth: number) {
+  constructor(bytes: Buffer, chunkBytes: number, maxDepth: number, parse: (text: string) => unknown) {
     this.#bytes = bytes;
     this.#chunkBytes = chunkBytes;
     this.#maxDepth = maxDepth;
+    this.#parse = parse;
     this.#push(-1, false).value = [];
   }
 
@@ -275,12 +279,12 @@ class ChunkedJsonReader {
   #take(container: Container, end: number): boolean {
     const text = this.#text(container.unreadFrom, end);
     if (container.isObject) {
-      const members = JSON.parse(`{${text}}`) as Record<string, unknown>;
+      const members = this.#parse(`{${text}}`) as Record<string, unknown>;
       const keys = Object.keys(members);
       for (const key of keys) this.#addElement(container, key, members[key]);
       return keys.length > 0;
     }
-    const elements = JSON.parse(`[${text}]`) as unknown[];
+    const elements = this.#parse(`[${text}]`) as unknown[];
     const list = container.value as unknown[];
     for (let i = 0; i < elements.length; i++) list.push(elements[i]);
     return elements.length > 0;

@@ -11,6 +11,7 @@ import {
   visit,
 } from 'graphql';
 import { GatewayError } from '../errors.ts';
+import { isRawNumber, type RawNumber, toNumber } from '../json/exactJson.ts';
 import { truncate } from '../json/truncate.ts';
 
 type CoercedVariables =
@@ -36,8 +37,8 @@ export function coerceVariables(
     const name = variable.name.value;
     if (Object.hasOwn(inputs, name)) copy[name] = inputs[name];
   }
-  const hasInfinity = checkValues(copy, maxValues);
-  const given = withOwnInputFields(schema, copy);
+  const { hasInfinity, hasRawNumbers } = checkValues(copy, maxValues);
+  const given = withOwnInputFields(schema, copy, hasRawNumbers ? toNumber : undefined);
   const result = getVariableValues(schema, definitions, given, { maxErrors: 0 });
   if (result.errors === undefined) {
     if (hasInfinity) {
@@ -47,7 +48,11 @@ export function coerceVariables(
     return { kind: 'coerced', values: result.coerced ?? noValues };
   }
   // Error messages quote the invalid value, which may be long.
-  const truncated = copyWithoutPrototypes(copy, (text) => truncate(text, maxQuotedLength)) as typeof copy;
+  const truncated = copyWithoutPrototypes(
+    copy,
+    (text) => truncate(text, maxQuotedLength),
+    toNumber,
+  ) as typeof copy;
   // Each unknown field of an input object is an error that quotes the whole object.
   const fitting = Math.floor(maxQuotedInErrors / JSON.stringify(truncated).length);
   const maxErrors = Math.max(1, Math.min(50, fitting));
@@ -59,11 +64,15 @@ export function coerceVariables(
 
 const inheritedNames = new WeakMap<GraphQLSchema, boolean>();
 
+type ConvertRaw = (number: RawNumber) => unknown;
+
 /** Prepares variables for graphql-js, which reads each field of an input object from the given value, also a field such
- *  as `constructor` or `toString` that is only inherited from Object.prototype. */
+ *  as `constructor` or `toString` that is only inherited from Object.prototype. `convertRaw` converts raw numbers, which
+ *  graphql-js does not know; omitted for variables without any. */
 export function withOwnInputFields(
   schema: GraphQLSchema,
   variables: Readonly<Record<string, unknown>>,
+  convertRaw?: ConvertRaw,
 ): Readonly<Record<string, unknown>> {
   let hasInheritedNames = inheritedNames.get(schema);
   if (hasInheritedNames === undefined) {
@@ -73,32 +82,43 @@ export function withOwnInputFields(
     );
     inheritedNames.set(schema, hasInheritedNames);
   }
-  return hasInheritedNames
-    ? (copyWithoutPrototypes(variables, (text) => text) as Readonly<Record<string, unknown>>)
-    : variables;
+  if (!hasInheritedNames && convertRaw === undefined) return variables;
+  const copy = copyWithoutPrototypes(variables, (text) => text, convertRaw ?? toNumber);
+  return copy as Readonly<Record<string, unknown>>;
 }
 
-/** A copy in which `convert` has converted all strings and keys. */
-function copyWithoutPrototypes(value: unknown, convert: (text: string) => string): unknown {
+/** A copy in which `convert` has converted all strings and keys, and `convertRaw` the raw numbers. */
+function copyWithoutPrototypes(
+  value: unknown,
+  convert: (text: string) => string,
+  convertRaw: ConvertRaw,
+): unknown {
+  const copyOf = (inner: unknown): unknown => copyWithoutPrototypes(inner, convert, convertRaw);
   if (typeof value === 'string') return convert(value);
-  if (Array.isArray(value)) return value.map((element) => copyWithoutPrototypes(element, convert));
+  if (Array.isArray(value)) return value.map(copyOf);
   if (typeof value !== 'object' || value === null) return value;
+  if (isRawNumber(value)) return convertRaw(value);
   const copy: Record<string, unknown> = Object.create(null);
-  for (const [key, member] of Object.entries(value))
-    copy[convert(key)] = copyWithoutPrototypes(member, convert);
+  for (const [key, member] of Object.entries(value)) copy[convert(key)] = copyOf(member);
   return copy;
 }
 
-/** Returns whether one of the values is infinite: JSON.parse reads a number as infinite that is too large for a double.
+/** Returns whether one of the values is a raw number or infinite: JSON.parse reads a number as infinite that is too large for a
+ *  double.
  *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` for more than `allowed` values. */
-function checkValues(variables: Readonly<Record<string, unknown>>, allowed: number): boolean {
+function checkValues(
+  variables: Readonly<Record<string, unknown>>,
+  allowed: number,
+): { readonly hasInfinity: boolean; readonly hasRawNumbers: boolean } {
   let values = 0;
   let hasInfinity = false;
+  let hasRawNumbers = false;
   const open: unknown[] = Object.values(variables);
   while (open.length > 0) {
     const value = open.pop();
     if (typeof value === 'number' && !Number.isFinite(value)) hasInfinity = true;
     if (typeof value !== 'object' || value === null) continue;
+    if (isRawNumber(value)) hasRawNumbers = true;
     const held: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
     values += held.length;
     if (values > allowed) {
@@ -110,7 +130,7 @@ function checkValues(variables: Readonly<Record<string, unknown>>, allowed: numb
     }
     for (const element of held) open.push(element);
   }
-  return hasInfinity;
+  return { hasInfinity, hasRawNumbers };
 }
 
 /** A custom scalar accepts any number, and JSON cannot express an infinite one: the subgraph would get null. */
@@ -119,8 +139,8 @@ function infinityErrorOf(
   inputs: Readonly<Record<string, unknown>>,
 ): GraphQLError[] {
   const name = variable.name.value;
-  const hasInfinity = name in inputs && checkValues({ [name]: inputs[name] }, Number.POSITIVE_INFINITY);
-  if (!hasInfinity) return [];
+  if (!(name in inputs)) return [];
+  if (!checkValues({ [name]: inputs[name] }, Number.POSITIVE_INFINITY).hasInfinity) return [];
   const message = `Variable "$${name}" has a number that is too large for the gateway to pass on. Send it as a string or as a literal.`;
   return [new GraphQLError(message, { nodes: variable })];
 }

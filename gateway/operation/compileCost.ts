@@ -25,6 +25,7 @@ import {
   type ValueNode,
   valueFromASTUntyped,
 } from 'graphql';
+import { toNumber } from '../json/exactJson.ts';
 import { isObject } from '../json/isObject.ts';
 import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import type { CostRules, ListSizeRule } from './costRules.ts';
@@ -264,7 +265,9 @@ function sizeByRule(
     const used = given.length > 0 ? given : present;
     if (rule.requiresOneSlicingArgument && canSlice && used.length !== 1) run.unslicedField ??= coordinate;
     // Some servers return the whole list for a negative number.
-    const sizes = used.flatMap(({ value }) => (typeof value === 'number' && value >= 0 ? value : []));
+    const sizes = used
+      .map(({ value }) => toNumber(value))
+      .filter((value): value is number => typeof value === 'number' && value >= 0);
     return sizes.length > 0 ? Math.max(...sizes) : otherwise;
   };
   if (field.arguments?.some(({ value }) => hasVariable(value)) === true) return size;

@@ -365,7 +365,7 @@ export class Preparer {
   #shapeRegistryOf(supergraph: Supergraph): FetchShapeRegistry {
     let shapes = this.#shapeRegistries.get(supergraph);
     if (shapes === undefined) {
-      shapes = new FetchShapeRegistry();
+      shapes = new FetchShapeRegistry(supergraph.apiSchema);
       this.#shapeRegistries.set(supergraph, shapes);
     }
     return shapes;

@@ -1,3 +1,4 @@
+import { parseExactJson } from '../json/exactJson.ts';
 import type { SingleOutcome } from './executionOutcome.ts';
 
 /** The extension that has the cursor of an event, for all transports. */
@@ -15,7 +16,7 @@ export function addCursorToPayload(text: string, cursor: string): { text: string
   if (!text.endsWith(finalPayloadEnd)) return { text, isLast: false };
   // All formats end the same, but the payload may have `extensions` already.
   if (text.includes('"extensions":{"tributary":')) {
-    const payload = JSON.parse(text) as Record<string, unknown>;
+    const payload = parseExactJson(text) as Record<string, unknown>;
     const { hasNext, extensions, ...rest } = payload;
     const added = addCursor(extensions as Readonly<Record<string, unknown>> | undefined, cursor);
     return { text: JSON.stringify({ ...rest, extensions: added, hasNext }), isLast: true };

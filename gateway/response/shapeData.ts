@@ -16,6 +16,7 @@ import type { ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import type { ResponseObject } from '../execution/responseTree.ts';
 import type { TypeConditions } from '../execution/typeConditions.ts';
+import { serializeScalar } from '../json/exactJson.ts';
 import { isNestedDeeperThan } from '../json/isNestedDeeperThan.ts';
 import { isObject } from '../json/isObject.ts';
 import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
@@ -360,7 +361,7 @@ class DataShaper {
         : value;
     }
     try {
-      return type.serialize(value);
+      return serializeScalar(type, value);
     } catch {
       return this.#reportInvalid(`a value of type ${type.name}`);
     }

@@ -13,6 +13,7 @@ import {
   isSpecifiedScalarType,
 } from 'graphql';
 import type { ResponseObject } from '../execution/responseTree.ts';
+import { isRawInteger, toNumber } from '../json/exactJson.ts';
 import { generateFunction } from '../json/generateFunction.ts';
 import { fitsInChunk } from '../json/stringifyInSlices.ts';
 import type { CollectedField, SelectionSet } from '../operation/selection.ts';
@@ -107,7 +108,7 @@ export class WriterGenerator {
     parameter: string,
     code: (capture: Capture) => { readonly body: string; readonly size: number },
   ): Write {
-    const captured: Record<string, unknown> = { sink, bailOut, writeJson };
+    const captured: Record<string, unknown> = { sink, bailOut, writeJson, isRawInteger, toNumber };
     const { body, size } = code((value) => {
       const captureName = `c${Object.keys(captured).length}`;
       captured[captureName] = value;
@@ -185,12 +186,18 @@ ${makeRoom}
         return `if (typeof ${variable} === 'number' && ${variable} - ${variable} === 0) {
 p = sink.json(String(${variable}), p);
 ${makeRoom}
+} else if (Number.isFinite(toNumber(${variable}))) {
+p = sink.json(String(toNumber(${variable})), p);
+${makeRoom}
 } ${otherwise}`;
       case 'Boolean':
         return `if (${variable} === true) {\n${literal('true')}\n} else if (${variable} === false) {\n${literal('false')}\n} ${otherwise}`;
       case 'ID':
         return `if (typeof ${variable} === 'string') {\n${string}\n} else if (Number.isInteger(${variable})) {
 p = sink.string(String(${variable}), p, true);
+${makeRoom}
+} else if (isRawInteger(${variable})) {
+p = sink.string(${variable}.rawJSON, p, true);
 ${makeRoom}
 } ${otherwise}`;
       default:

@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { GatewayError } from '../errors.ts';
+import { parseExactJson } from '../json/exactJson.ts';
 import { isNestedDeeperThan, maxUncheckedDepth } from '../json/isNestedDeeperThan.ts';
 import { isObject } from '../json/isObject.ts';
 import { parseJsonInSlices } from '../json/parseJsonInSlices.ts';
@@ -36,25 +37,27 @@ export class BufferedResponse {
   /** The body, as text if it is small; or why it is invalid. */
   readonly #content: string | Buffer | Error;
   readonly #isEscapeFree: boolean;
+  readonly #keepsDecimals: boolean;
 
-  /** `body`: after decompression, or why decompression failed. */
-  constructor(subgraph: string, head: BufferedResponseHead, body: Buffer | Error) {
+  /** `body`: after decompression, or why decompression failed. `keepsDecimals`: see `SubgraphRequest`. */
+  constructor(subgraph: string, head: BufferedResponseHead, body: Buffer | Error, keepsDecimals = true) {
     this.#subgraph = subgraph;
     this.#head = head;
     this.#content = Buffer.isBuffer(body) ? decode(body) : body;
     this.#isEscapeFree = Buffer.isBuffer(body) && body.indexOf(backslash) === -1;
+    this.#keepsDecimals = keepsDecimals;
   }
 
   /** A successful response with another body and the same headers. `text`: a GraphQL result as JSON. */
   replaceBody(text: string): BufferedResponse {
     const head = { ...this.#head, status: 200, contentType: undefined };
-    return new BufferedResponse(this.#subgraph, head, Buffer.from(text));
+    return new BufferedResponse(this.#subgraph, head, Buffer.from(text), this.#keepsDecimals);
   }
 
   /** See `CallResponse`. */
   read(done: (response: SubgraphResponse | GatewayError) => void): () => void {
     const content = this.#content;
-    const json = typeof content === 'string' ? parseText(content) : undefined;
+    const json = typeof content === 'string' ? this.#parseText(content) : undefined;
     // Nearly all responses are small, and have data and no errors.
     if (isSuccess(this.#head) && isObject(json) && isObject(json.data) && json.errors === undefined) {
       const { data } = json;
@@ -85,7 +88,7 @@ export class BufferedResponse {
       );
     const content = this.#content;
     if (content instanceof Error) return content;
-    const json = typeof content === 'string' ? text : yield* parseBytes(content);
+    const json = typeof content === 'string' ? text : yield* this.#parseBytes(content);
     if (json instanceof Error) return this.#describeInvalidJson(json);
     const result = yield* readResult(json);
     if (result instanceof Error) return result;
@@ -102,6 +105,25 @@ export class BufferedResponse {
     const failure = { failureStatus: this.#head.status };
     const errors = result.errors?.map((entry) => ({ ...entry, ...failure }));
     return { ...this.#responseOf(result), errors, ...failure };
+  }
+
+  /** Returns an error for text that is not JSON. */
+  #parseText(text: string): unknown {
+    try {
+      return parseExactJson(text, this.#keepsDecimals);
+    } catch (error) {
+      return invalidJsonError(error);
+    }
+  }
+
+  /** Like `#parseText`. */
+  *#parseBytes(bytes: Buffer): SlicedTask<unknown> {
+    const parse = (text: string): unknown => parseExactJson(text, this.#keepsDecimals);
+    try {
+      return yield* parseJsonInSlices(bytes, { maxDepth: maxLargeBodyDepth, parse });
+    } catch (error) {
+      return invalidJsonError(error);
+    }
   }
 
   #describeInvalidJson({ message }: Error): InvalidResponseError {
@@ -132,24 +154,6 @@ function isSuccess({ status }: BufferedResponseHead): boolean {
 }
 
 function stopNothing(): void {}
-
-/** Returns an error for text that is not JSON. */
-function parseText(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    return invalidJsonError(error);
-  }
-}
-
-/** Like `parseText`. */
-function* parseBytes(bytes: Buffer): SlicedTask<unknown> {
-  try {
-    return yield* parseJsonInSlices(bytes, { maxDepth: maxLargeBodyDepth });
-  } catch (error) {
-    return invalidJsonError(error);
-  }
-}
 
 /** What JSON.parse threw as a problem of a response. */
 export function invalidJsonError(error: unknown): Error {

@@ -260,7 +260,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     const listener = this.#listener;
     const headers = this.#headers ?? {};
     this.#release();
-    const response = new BufferedResponse(this.request.subgraph, head, body);
+    const response = new BufferedResponse(this.request.subgraph, head, body, this.request.keepsDecimals);
     const afterResponse = this.#call.hooks?.afterResponse;
     listener?.onResponse(
       afterResponse === undefined

@@ -20,6 +20,8 @@ export interface SubgraphRequest {
   readonly sharingKey: string;
   /** See `CircuitBreakers`; omitted for requests that count for the whole subgraph only. */
   readonly coordinates?: RequestCoordinates | undefined;
+  /** `false` if decimals of the response may become JavaScript numbers: it has no fields of custom scalars. */
+  readonly keepsDecimals?: boolean | undefined;
   /** The `accept` header; a GraphQL response when omitted. Requests with an `accept` of their own share no call. */
   readonly accept?: string | undefined;
   /** No first response waits for the call. Deferred calls have connections of their own: a slow deferred field must not

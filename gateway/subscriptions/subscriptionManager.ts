@@ -2,6 +2,7 @@ import { GatewayError, internalServerError } from '../errors.ts';
 import { serializeVariables } from '../execution/fetchCall.ts';
 import type { FetchStep } from '../execution/program.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
+import { parseExactJson } from '../json/exactJson.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SubscriptionOutcome } from '../response/executionOutcome.ts';
@@ -284,7 +285,7 @@ export class SubscriptionManager {
     return {
       subgraph: shape.subgraph,
       query: shape.operationText,
-      variables: JSON.parse(`{${variables}}`),
+      variables: parseExactJson(`{${variables}}`) as SourceRequest['variables'],
       headers: requestContext.headersFor(shape.subgraph),
       connectionParams: this.#options.connectionParamsFor(shape.subgraph, request),
       requestId: requestContext.requestId,

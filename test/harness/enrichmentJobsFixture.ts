@@ -48,7 +48,7 @@ export function jobOf(
 ): EnrichmentJob {
   return {
     id,
-    operation: { document: '{ product { name } }', operationName: undefined, variables: {} },
+    operation: { document: '{ product { name } }', operationName: undefined, variables: '{}' },
     caller: { identity: 'ada' },
     headers: [['authorization', 'ada']],
     snapshot: { product: { id: '1' } },

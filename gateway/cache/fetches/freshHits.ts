@@ -1,6 +1,7 @@
 import type { CachedContribution } from '../../execution/cachingContribution.ts';
 import type { FetchCall, FetchResult } from '../../execution/fetchCall.ts';
 import type { RequestContext } from '../../execution/requestContext.ts';
+import { parseExactJson } from '../../json/exactJson.ts';
 import type { CacheEntry, CacheResults } from '../store/cacheStore.ts';
 import { FetchKeys } from './cacheKey.ts';
 import type { CachePlan, CachePlans } from './cachePlans.ts';
@@ -210,7 +211,7 @@ function readValues(
 
 function parseValues(text: string): readonly unknown[] | undefined {
   try {
-    return JSON.parse(`[${text}]`);
+    return parseExactJson(`[${text}]`) as unknown[];
   } catch {
     return undefined;
   }

@@ -3,6 +3,7 @@ import type { FetchCall, FetchError, FetchResult } from '../../execution/fetchCa
 import type { FetchShape } from '../../execution/fetchShape.ts';
 import { type ResponseObject, setKey } from '../../execution/responseTree.ts';
 import type { RootFetchPartition } from '../../execution/rootFetchPartition.ts';
+import { parseExactJson } from '../../json/exactJson.ts';
 import { isObject } from '../../json/isObject.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import { type CacheKeyTarget, FetchKeys } from './cacheKey.ts';
@@ -89,7 +90,7 @@ function itemizeEntityFetch(
     items: representations.map((representation) => {
       const type = typenameOf(representation);
       return new LazyKeyItem(plan, keys, call, { kind: 'entity', representation }, type, {
-        tagsOf: (value) => plan.tagger.tagEntity(JSON.parse(representation), value),
+        tagsOf: (value) => plan.tagger.tagEntity(parseExactJson(representation) as ResponseObject, value),
         findInvalidIn: (value) => plan.validator.findInvalidInEntity(type, value),
       });
     }),

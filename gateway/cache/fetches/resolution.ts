@@ -1,6 +1,7 @@
 import type { GatewayError } from '../../errors.ts';
 import type { CachedContribution, CacheScope } from '../../execution/cachingContribution.ts';
 import type { FetchError, FetchResult, Staleness } from '../../execution/fetchCall.ts';
+import { parseExactJson } from '../../json/exactJson.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import { strictestScope } from '../rules/cacheRule.ts';
 import { ageOf, contributionOf, type EffectiveEntry } from './effectiveEntry.ts';
@@ -132,7 +133,7 @@ function* parseEntries(resolutions: readonly Resolution[], values: unknown[]): S
   function parseBatch(): void {
     if (indexes.length === 0) return;
     if (text.includes('\\')) isEscapeFree = false;
-    const parsed = JSON.parse(`[${text}]`) as unknown[];
+    const parsed = parseExactJson(`[${text}]`) as unknown[];
     for (const [position, index] of indexes.entries()) values[index] = parsed[position];
     indexes = [];
     text = '';

@@ -1,4 +1,5 @@
 import { type ArgumentTemplate, parseArgumentTemplate } from '../../config/argumentTemplate.ts';
+import { isRawNumber } from '../../json/exactJson.ts';
 
 /** The arguments of a field by name. */
 export type FieldArguments = Readonly<Record<string, unknown>>;
@@ -59,7 +60,8 @@ function renderTemplate(template: ArgumentTemplate, args: FieldArguments): Templ
       text += part;
       continue;
     }
-    const value = valueAt(part.path, args);
+    const argument = valueAt(part.path, args);
+    const value = isRawNumber(argument) ? argument.rawJSON : argument;
     if (value === undefined || value === null || typeof value === 'object') {
       const problem = value === undefined ? 'missing' : value === null ? 'null' : 'not a scalar';
       return new TemplateFailure(`{args.${part.path.join('.')}} is ${problem}`);

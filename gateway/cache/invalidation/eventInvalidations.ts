@@ -1,4 +1,5 @@
 import { messageOf } from '../../errors.ts';
+import { parseExactJson } from '../../json/exactJson.ts';
 import type { RedisFailure } from '../../redis/redisFailure.ts';
 import type { RedisConfig } from '../../redis/redisOptions.ts';
 import { RedisStreamReader, type StreamEntry, type StreamGap } from '../../redis/redisStreamReader.ts';
@@ -100,7 +101,7 @@ export class EventInvalidations {
     if (text === undefined)
       return { kind: 'invalid', reasons: [`the event has no field \`${payloadField}\``] };
     try {
-      return await this.#options.parse(JSON.parse(text));
+      return await this.#options.parse(parseExactJson(text));
     } catch (error) {
       const reason = messageOf(error);
       return { kind: 'invalid', reasons: [`\`${payloadField}\`: ${reason}`] };

@@ -1,5 +1,6 @@
 import { Kind, print, specifiedScalarTypes, type TypeNode } from 'graphql';
 import { suggestName } from '../../config/findNearestName.ts';
+import { isRawNumber } from '../../json/exactJson.ts';
 import { isObject } from '../../json/isObject.ts';
 import { truncate } from '../../json/truncate.ts';
 import type { CacheGraph, GraphType, KeyFields } from '../rules/cacheGraph.ts';
@@ -91,7 +92,7 @@ function findValueProblems(
   }
   // Values of custom scalars may be anything.
   const isScalar = graph.enumValues.has(typeName) || specifiedScalarNames.has(typeName);
-  if (!isScalar || typeof value !== 'object') return [];
+  if (!isScalar || typeof value !== 'object' || isRawNumber(value)) return [];
   return problem(Array.isArray(value) ? 'a list' : 'an object');
 }
 

@@ -7,6 +7,7 @@ import {
   specifiedScalarTypes,
   type TypeNode,
 } from 'graphql';
+import { serializeScalar } from '../../json/exactJson.ts';
 import { isObject } from '../../json/isObject.ts';
 import { namedTypeOf } from '../../planning/supergraphDocument.ts';
 import { type CacheGraph, fieldTypeIn, type GraphType } from './cacheGraph.ts';
@@ -233,7 +234,7 @@ function isOrdinary(name: string, value: unknown): boolean {
 
 function canSerialize(scalar: GraphQLScalarType, value: unknown): boolean {
   try {
-    scalar.serialize(value);
+    serializeScalar(scalar, value);
     return true;
   } catch {
     return false;

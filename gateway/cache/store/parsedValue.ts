@@ -1,4 +1,5 @@
 import type { ResponseObject } from '../../execution/responseTree.ts';
+import { isRawNumber, parseExactJson } from '../../json/exactJson.ts';
 import { isObject } from '../../json/isObject.ts';
 
 /** The parsed JSON text of an entry that is read repeatedly. A copy costs a quarter of parsing the text again. Readers get
@@ -12,7 +13,7 @@ export class ParsedValue {
   readonly #template: Template | undefined;
 
   private constructor(text: string) {
-    const value: unknown = JSON.parse(text);
+    const value = parseExactJson(text);
     this.isEscapeFree = !text.includes('\\');
     this.#value = value;
     this.#template = isContainer(value) ? new Template(value, maxDepth) : undefined;
@@ -80,7 +81,7 @@ class Template {
 }
 
 function isContainer(value: unknown): value is Container {
-  return isObject(value) || Array.isArray(value);
+  return (isObject(value) && !isRawNumber(value)) || Array.isArray(value);
 }
 
 /** V8 stores a string with one byte per character, or with two if a single character needs them. */
@@ -89,6 +90,7 @@ export function textSize(text: string): number {
 }
 
 function sizeOfScalar(value: unknown): number {
+  if (isRawNumber(value)) return containerSize + value.rawJSON.length;
   return typeof value === 'string' ? stringSize + textSize(value) : 0;
 }
 

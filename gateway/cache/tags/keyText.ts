@@ -1,3 +1,4 @@
+import { isRawNumber } from '../../json/exactJson.ts';
 import type { KeyFields } from '../rules/cacheGraph.ts';
 
 /** How to read the fields of a key from an object, in the order of the key. */
@@ -17,6 +18,7 @@ interface KeyFieldReader {
 export function canonicalText(value: unknown, depth = 0): string {
   if (value === null || value === undefined) return 'null';
   if (typeof value !== 'object') return JSON.stringify(String(value));
+  if (isRawNumber(value)) return JSON.stringify(value.rawJSON);
   if (depth === maxDepth) return truncatedText;
   if (Array.isArray(value)) return `[${value.map((element) => canonicalText(element, depth + 1)).join(',')}]`;
   const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));

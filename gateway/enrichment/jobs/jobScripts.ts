@@ -1,3 +1,4 @@
+import { parseExactJson } from '../../json/exactJson.ts';
 import { createRedisScript, type RedisArgument, type RedisScript } from '../../redis/redisClient.ts';
 import { firstStreamId, nextId } from '../../redis/streamIds.ts';
 import type { JobKeys } from './jobKeys.ts';
@@ -105,7 +106,7 @@ function readEntry([id, fields]: readonly [Buffer, readonly Buffer[]]): LogEntry
     cursor: String(id),
     isFailure: failure === '1',
     size,
-    ...JSON.parse(update ?? ''),
+    ...(parseExactJson(update ?? '') as Pick<LogEntry, 'path' | 'data' | 'errors'>),
   };
 }
 

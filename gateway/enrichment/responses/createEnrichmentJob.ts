@@ -47,7 +47,7 @@ export function createEnrichmentJob({
   const requested = {
     document: textOf(request.document),
     operationName: request.operationName,
-    variables: request.variables,
+    variables: JSON.stringify(request.variables),
   };
   const caller = { identity: request.caller.identity, claims };
   const identification = JSON.stringify([

@@ -3,6 +3,7 @@ import type { Execution } from '../../execution/execution.ts';
 import type { ExecutionError } from '../../execution/executionDiagnostics.ts';
 import { programFingerprint } from '../../execution/programFingerprint.ts';
 import { type ResponseObject, setKey } from '../../execution/responseTree.ts';
+import { isRawNumber } from '../../json/exactJson.ts';
 import { fitsInChunk, stringifyToTextInSlices } from '../../json/stringifyInSlices.ts';
 import type { Grants } from '../../operation/authorization/access.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
@@ -11,7 +12,7 @@ import type { SubgraphErrorEntry } from '../../subgraphs/subgraphClient.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 
 /** Raise it when `ExecutionSnapshot`, its meaning, or anything else of an `EnrichmentJob` changes. */
-export const snapshotFormatVersion = 1;
+export const snapshotFormatVersion = 2;
 
 /** The state of an execution at its first response, as plain JSON: enough to resume it in any process. */
 export interface ExecutionSnapshot {
@@ -77,7 +78,7 @@ function* writeTree(tree: ResponseObject): SlicedTask<string> {
 
 /** A copy with null instead of the lists and objects that are nested deeper than `levels`. */
 function withoutDeepValues(value: unknown, levels: number): unknown {
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || isRawNumber(value)) return value;
   if (levels === 0) return null;
   if (Array.isArray(value)) return value.map((element) => withoutDeepValues(element, levels - 1));
   const copy: ResponseObject = {};

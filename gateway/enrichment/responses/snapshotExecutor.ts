@@ -5,6 +5,8 @@ import { GatewayError } from '../../errors.ts';
 import type { Execution, ResumedExecution } from '../../execution/execution.ts';
 import { programFingerprint } from '../../execution/programFingerprint.ts';
 import type { RequestContext } from '../../execution/requestContext.ts';
+import type { ResponseObject } from '../../execution/responseTree.ts';
+import { parseExactJson } from '../../json/exactJson.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import type { ErrorPolicy } from '../../response/formatErrors.ts';
@@ -118,7 +120,7 @@ export class SnapshotExecutor implements JobExecutor {
     const { policy, responseSize, requestContexts } = this.#options;
     const context = capDeadline(requestContexts.restart(requestContext), deadlineMs);
     const resume = {
-      tree: JSON.parse(snapshot.tree),
+      tree: parseExactJson(snapshot.tree) as ResponseObject,
       steps: new Set(snapshot.remainingSteps),
       errors: snapshot.errors.map(deserializeError),
     };
@@ -167,7 +169,7 @@ function requestOf(
   return {
     document,
     operationName: job.operation.operationName,
-    variables: job.operation.variables,
+    variables: parseExactJson(job.operation.variables) as OperationRequest['variables'],
     headers,
     caller: { ...anonymousClient, ...job.caller },
     incrementalFormat: snapshot.isIncremental ? 'incrementalSpec=v0.2' : undefined,

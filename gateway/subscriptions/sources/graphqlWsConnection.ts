@@ -10,6 +10,7 @@ import {
 } from 'graphql-ws/client';
 import { type ClientOptions, type RawData, WebSocket } from 'ws';
 import type { GatewayError } from '../../errors.ts';
+import { exactReviverFor } from '../../json/exactJson.ts';
 import { isNestedDeeperThan, maxUncheckedDepth } from '../../json/isNestedDeeperThan.ts';
 import {
   connectTimeoutError,
@@ -153,7 +154,8 @@ export class GraphqlWsConnection {
     let message: ReturnType<typeof parseMessage>;
     try {
       if (isBinary) throw new InvalidResponseError('the message is binary');
-      message = parseMessage(bytes.toString('utf8'));
+      const text = bytes.toString('utf8');
+      message = parseMessage(text, exactReviverFor(text));
       // The pong has the payload of the ping.
       if (message.type === MessageType.Ping && isNestedDeeperThan(message.payload, maxUncheckedDepth))
         throw new InvalidResponseError(`a ping is nested more than ${maxUncheckedDepth} levels deep`);

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { parseExactJson } from '../../json/exactJson.ts';
 import { isNestedDeeperThan } from '../../json/isNestedDeeperThan.ts';
 import { invalidJsonError, readResult } from '../../subgraphs/bufferedResponse.ts';
 import { InvalidResponseError } from '../../subgraphs/callErrors.ts';
@@ -22,7 +23,7 @@ export function readEvent(json: unknown, size: number): SourceEvent | Error {
 export function parseEvent(bytes: Buffer): { readonly json: unknown } | Error {
   if (!isUtf8(bytes)) return new InvalidResponseError('the event is not UTF-8');
   try {
-    return { json: JSON.parse(bytes.toString('utf8')) };
+    return { json: parseExactJson(bytes.toString('utf8')) };
   } catch (error) {
     return invalidJsonError(error);
   }

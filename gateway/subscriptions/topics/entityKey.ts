@@ -1,5 +1,6 @@
 import { Kind, type SelectionSetNode } from 'graphql';
 import { type ResponseObject, setKey } from '../../execution/responseTree.ts';
+import { copyJson } from '../../json/copyJson.ts';
 import { isObject } from '../../json/isObject.ts';
 import type { RequiresSelection } from '../../planning/queryPlan.ts';
 
@@ -34,7 +35,7 @@ export function copyKey(
 }
 
 function copyField(set: SelectionSetNode | undefined, value: unknown, existing: unknown): unknown {
-  if (set === undefined) return existing ?? structuredClone(value);
+  if (set === undefined) return existing ?? copyJson(value);
   if (Array.isArray(value)) {
     return value.map((element, index) =>
       copyField(set, element, Array.isArray(existing) ? existing[index] : undefined),

@@ -1,4 +1,5 @@
 import { type GraphQLSchema, getArgumentValues, getVariableValues } from 'graphql';
+import { isRawNumber, type RawNumber, toNumber } from '../../json/exactJson.ts';
 import { valueAt } from '../../json/valueAt.ts';
 import { withOwnInputFields } from '../../operation/coerceVariables.ts';
 import type { RootField } from './rootField.ts';
@@ -29,17 +30,17 @@ function argumentsOf(
   const definition = schema.getSubscriptionType()?.getFields()[node.name.value];
   if (definition === undefined) return {};
   const { variableDefinitions = [] } = step.shape.document;
-  const { coerced = {} } = getVariableValues(
-    schema,
-    variableDefinitions,
-    withOwnInputFields(schema, variables),
-  );
+  const coerce = (convertRaw: (number: RawNumber) => unknown) =>
+    getVariableValues(schema, variableDefinitions, withOwnInputFields(schema, variables, convertRaw)).coerced;
+  // An `ID` needs all digits, and a `Float` a number.
+  const coerced = coerce(({ rawJSON }) => rawJSON) ?? coerce(toNumber) ?? {};
   return getArgumentValues(definition, node, coerced);
 }
 
 /** Compares numbers as strings: an `ID` is a string in GraphQL, and often a number in an event. */
 function isEqual(value: unknown, expected: unknown): boolean {
   if (value === expected) return true;
+  if (isRawNumber(value)) return isEqual(value.rawJSON, expected);
   if (typeof value === 'number' || typeof expected === 'number') {
     return (
       ['number', 'string'].includes(typeof value) &&

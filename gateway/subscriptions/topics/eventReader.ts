@@ -1,6 +1,7 @@
 import { type FieldNode, Kind, type SelectionSetNode } from 'graphql';
 import { type ResponseObject, setKey } from '../../execution/responseTree.ts';
 import type { TypeConditions } from '../../execution/typeConditions.ts';
+import { copyJson } from '../../json/copyJson.ts';
 import { isObject } from '../../json/isObject.ts';
 import { responseNameOf } from './rootField.ts';
 import type { TopicSchema } from './topicSchema.ts';
@@ -77,7 +78,7 @@ export class EventReader {
     if (name === '__typename') return typename;
     if (args.length > 0 || !Object.hasOwn(value, name)) return undefined;
     const own = value[name];
-    if (selectionSet === undefined || own === null) return structuredClone(own);
+    if (selectionSet === undefined || own === null) return copyJson(own);
     const fieldType = typename === undefined ? undefined : this.#schema.fieldTypeOf(typename, name);
     return this.#readComposite(existing, selectionSet, own, fieldType, path, missing);
   }

@@ -1,4 +1,5 @@
 import { messageOf } from '../../errors.ts';
+import { parseExactJson } from '../../json/exactJson.ts';
 import { isNestedDeeperThan } from '../../json/isNestedDeeperThan.ts';
 
 /** An event of a topic. All listeners share the object, so it must not be changed. */
@@ -30,7 +31,7 @@ export function parseTopicEvent(
   if (size > maxBytes) return { reason: `it is larger than ${maxBytes} bytes (subscriptions.eventSize)` };
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExactJson(text);
   } catch (error) {
     return { reason: messageOf(error) };
   }

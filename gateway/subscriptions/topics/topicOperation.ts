@@ -148,7 +148,7 @@ const byOperation = new WeakMap<PreparedOperation, TopicOperation>();
 function shapesOf(supergraph: Supergraph): FetchShapeRegistry {
   let shapes = shapesBySupergraph.get(supergraph);
   if (shapes === undefined) {
-    shapes = new FetchShapeRegistry();
+    shapes = new FetchShapeRegistry(supergraph.apiSchema);
     shapesBySupergraph.set(supergraph, shapes);
   }
   return shapes;

@@ -9,6 +9,7 @@ import {
   createZstdDecompress,
 } from 'node:zlib';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import { parseExactJson } from '../../json/exactJson.ts';
 import { appendChunk } from '../../memory/appendChunk.ts';
 import { findJsonProblem } from './findJsonProblem.ts';
 import { parseMediaRange } from './mediaType.ts';
@@ -49,7 +50,7 @@ export function parseJson(bytes: Buffer): unknown {
   const hasByteOrderMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   const text = bytes.toString('utf8', hasByteOrderMark ? 3 : 0);
   try {
-    return JSON.parse(text);
+    return parseExactJson(text);
   } catch {
     const problem = findJsonProblem(text);
     if (problem === undefined) throw new HttpError(400, 'The request body is not valid JSON.');

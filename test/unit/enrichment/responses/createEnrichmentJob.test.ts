@@ -3,24 +3,29 @@ import { parse } from 'graphql';
 import { anonymousClient } from '../../../../gateway/admission/identity.ts';
 import { createEnrichmentJob } from '../../../../gateway/enrichment/responses/createEnrichmentJob.ts';
 import type { ClientIdentity } from '../../../../gateway/execution/requestContext.ts';
+import { parseExactJson } from '../../../../gateway/json/exactJson.ts';
 
 const document = parse('{ product { advice } }');
 
 type JobOptions = Parameters<typeof createEnrichmentJob>[0];
 
+function requestOf(client: Partial<ClientIdentity>): JobOptions['request'] {
+  return {
+    document,
+    operationName: undefined,
+    variables: {},
+    headers: new Map(),
+    caller: { ...anonymousClient, ...client },
+    incrementalFormat: undefined,
+    requestId: 'r1',
+    signal: new AbortController().signal,
+  };
+}
+
 function jobOf(client: Partial<ClientIdentity>, traceparent?: string, options: Partial<JobOptions> = {}) {
   return createEnrichmentJob({
     operation: { enrichments: [] } as never,
-    request: {
-      document,
-      operationName: undefined,
-      variables: {},
-      headers: new Map(),
-      caller: { ...anonymousClient, ...client },
-      incrementalFormat: undefined,
-      requestId: 'r1',
-      signal: new AbortController().signal,
-    },
+    request: requestOf(client),
     headers: [],
     claims: client.claims,
     snapshot: { tree: '{"product":{"id":"1"}}' } as never,
@@ -81,4 +86,11 @@ test('a job carries the trace of its request, and is equal to the same job of an
   const jobs = traceparents.map((traceparent) => jobOf({ identity: 'u1' }, traceparent));
   expect(jobs.map((job) => JSON.parse(JSON.stringify(job)).traceparent)).toEqual(traceparents);
   expect(new Set(jobs.map(({ id, size }) => `${id} ${size}`)).size).toBe(1);
+});
+
+test('a job keeps all digits of the numbers in its variables when a queue parses it', () => {
+  const variables = parseExactJson('{"n":9007199254740993}') as JobOptions['request']['variables'];
+  const request = { ...requestOf({}), variables };
+  const job = JSON.parse(JSON.stringify(jobOf({}, undefined, { request })));
+  expect(job.operation.variables).toBe('{"n":9007199254740993}');
 });

@@ -1,0 +1,102 @@
+import type { GraphQLScalarType } from 'graphql';
+
+/** A number that a JavaScript number would change, such as a 64-bit integer or a long decimal, as its JSON text. It is
+ *  immutable, and `JSON.stringify` writes the text. */
+export interface RawNumber {
+  readonly rawJSON: string;
+}
+
+type Reviver = (key: string, value: unknown) => unknown;
+
+// TypeScript does not have them yet, nor the third parameter of revivers.
+const { rawJSON, isRawJSON } = JSON as unknown as {
+  rawJSON(text: string): RawNumber;
+  isRawJSON(value: unknown): boolean;
+};
+
+/** JSON.parse without a loss of digits: a number that it would change becomes a `RawNumber`. Costs a look at every 16th
+ *  character, unless the text has such a number. `keepsDecimals`: see `exactReviverFor`. */
+export function parseExactJson(text: string, keepsDecimals = true): unknown {
+  return JSON.parse(text, exactReviverFor(text, keepsDecimals));
+}
+
+/** The reviver for a text with numbers that JSON.parse would change; `undefined` for other texts, which are parsed several
+ *  times as fast without one. `keepsDecimals`: decimals count too, not only integers. Many doubles have as many digits as
+ *  those, and need a closer look. */
+export function exactReviverFor(text: string, keepsDecimals = true): Reviver | undefined {
+  const { length } = text;
+  // Digits before it were examined.
+  let floor = 0;
+  for (let at = minLength - 1; at < length; at += minLength) {
+    const code = text.charCodeAt(at);
+    if (code > nine || !isPart(code, keepsDecimals)) continue;
+    let start = at;
+    while (start > floor && isPart(text.charCodeAt(start - 1), keepsDecimals)) start--;
+    floor = at + 1;
+    if (text[start - 1] === '-') start--;
+    if (start > 0 && !beforeNumber.has(text[start - 1] as string)) continue;
+    let end = floor;
+    while (end < length && isPart(text.charCodeAt(end), keepsDecimals)) end++;
+    if (end - start >= minLength && isChangedNumber(text, start, end, keepsDecimals))
+      return reviveExactly as Reviver;
+  }
+  return undefined;
+}
+
+export function isRawNumber(value: unknown): value is RawNumber {
+  return isRawJSON(value);
+}
+
+/** Whether a value can be an `ID` by its text. */
+export function isRawInteger(value: unknown): value is RawNumber {
+  return isRawNumber(value) && integerPattern.test(value.rawJSON);
+}
+
+/** A JavaScript number in place of a raw one. Other values are returned as they are. */
+export function toNumber(value: unknown): unknown {
+  return isRawNumber(value) ? Number(value.rawJSON) : value;
+}
+
+/** Serializes a value of a scalar type of GraphQL. @throws {GraphQLError} */
+export function serializeScalar(type: GraphQLScalarType, value: unknown): unknown {
+  if (!isRawNumber(value)) return type.serialize(value);
+  const isText = type.name === 'String' || (type.name === 'ID' && isRawInteger(value));
+  return isText ? value.rawJSON : type.serialize(toNumber(value));
+}
+
+/** Whether a number that begins with these characters is one that JSON.parse changes. */
+function isChangedNumber(text: string, start: number, end: number, keepsDecimals: boolean): boolean {
+  let number = text.slice(start, end);
+  if (end < text.length && !afterNumber.has(text[end] as string)) {
+    numberPattern.lastIndex = start;
+    number = numberPattern.exec(text)?.[0] ?? '';
+  }
+  return (keepsDecimals || integerPattern.test(number)) && isChanged(Number(number), number);
+}
+
+const beforeNumber: ReadonlySet<string> = new Set([':', ',', '[', ' ', '\n', '\r', '\t']);
+const afterNumber: ReadonlySet<string> = new Set([',', ']', '}', ' ', '\n', '\r', '\t']);
+const integerPattern = /^-?\d+$/;
+const numberPattern = /-?[\d.]+(?:e[+-]?\d+)?(?=[\s,\]}]|$)/iy;
+
+function reviveExactly(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
+  return typeof value === 'number' && source !== undefined && isChanged(value, source)
+    ? rawJSON(source)
+    : value;
+}
+
+function isChanged(value: number, text: string): boolean {
+  return text.length >= minLength && text.length <= maxLength && String(value) !== text;
+}
+
+/** Whether a character is a digit, or the point of a decimal. */
+function isPart(code: number, keepsDecimals: boolean): boolean {
+  return (code >= 0x30 && code <= nine) || (keepsDecimals && code === 0x2e);
+}
+
+const nine = 0x39;
+
+/** A JavaScript number keeps 15 digits of every number. */
+const minLength = 16;
+/** `stringifyInSlices` divides longer values. */
+const maxLength = 10_000;
