@@ -43,6 +43,20 @@ export function exactReviverFor(text: string, keepsDecimals = true): Reviver | u
   return undefined;
 }
 
+/** Whether a text in UTF-8 has as many digits in a row as a number that JSON.parse would change. Takes a third of the time of
+ *  `exactReviverFor`. */
+export function mayHaveLongNumber(bytes: Uint8Array): boolean {
+  const { length } = bytes;
+  for (let at = minLength - 1; at < length; at += minLength) {
+    if ((bytes[at] as number) > nine || !isPart(bytes[at] as number, true)) continue;
+    let start = at;
+    while (start > 0 && isPart(bytes[start - 1] as number, true)) start--;
+    while (at < length && isPart(bytes[at] as number, true)) at++;
+    if (at - start >= minLength) return true;
+  }
+  return false;
+}
+
 export function isRawNumber(value: unknown): value is RawNumber {
   return isRawJSON(value);
 }

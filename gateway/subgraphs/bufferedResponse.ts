@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import type { GatewayError } from '../errors.ts';
-import { parseExactJson } from '../json/exactJson.ts';
+import { mayHaveLongNumber, parseExactJson } from '../json/exactJson.ts';
 import { isNestedDeeperThan, maxUncheckedDepth } from '../json/isNestedDeeperThan.ts';
 import { isObject } from '../json/isObject.ts';
 import { parseJsonInSlices } from '../json/parseJsonInSlices.ts';
@@ -38,6 +38,7 @@ export class BufferedResponse {
   readonly #content: string | Buffer | Error;
   readonly #isEscapeFree: boolean;
   readonly #keepsDecimals: boolean;
+  readonly #mayHaveLongNumber: boolean;
 
   /** `body`: after decompression, or why decompression failed. `keepsDecimals`: see `SubgraphRequest`. */
   constructor(subgraph: string, head: BufferedResponseHead, body: Buffer | Error, keepsDecimals = true) {
@@ -46,6 +47,7 @@ export class BufferedResponse {
     this.#content = Buffer.isBuffer(body) ? decode(body) : body;
     this.#isEscapeFree = Buffer.isBuffer(body) && body.indexOf(backslash) === -1;
     this.#keepsDecimals = keepsDecimals;
+    this.#mayHaveLongNumber = typeof this.#content === 'string' && mayHaveLongNumber(body as Buffer);
   }
 
   /** A successful response with another body and the same headers. `text`: a GraphQL result as JSON. */
@@ -110,7 +112,7 @@ export class BufferedResponse {
   /** Returns an error for text that is not JSON. */
   #parseText(text: string): unknown {
     try {
-      return parseExactJson(text, this.#keepsDecimals);
+      return this.#mayHaveLongNumber ? parseExactJson(text, this.#keepsDecimals) : JSON.parse(text);
     } catch (error) {
       return invalidJsonError(error);
     }
