@@ -1,4 +1,6 @@
+import { performance } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
+import { collectGarbage } from './collectGarbage.ts';
 
 /** Spaces of the young generation. */
 const youngSpaces: ReadonlySet<string> = new Set(['new_space', 'new_large_object_space']);
@@ -19,6 +21,21 @@ export function usedShareOfOldGeneration(): number {
     .reduce((sum, { space_used_size }) => sum + space_used_size, 0);
   return (used - young) / (limit - youngLimit);
 }
+
+/** Whether values that grow must stop growing: V8 ends the process at a full old generation, and a long list needs room for its
+ *  copy. Garbage does not count, as of the last collection, which takes up to a second. */
+export function isOldGenerationFull(): boolean {
+  if (usedShareOfOldGeneration() < fullShare) return false;
+  const now = performance.now();
+  if (now - collectedAt < collectionIntervalMs) return true;
+  collectGarbage('regular');
+  collectedAt = performance.now();
+  return usedShareOfOldGeneration() >= fullShare;
+}
+
+const fullShare = 0.75;
+const collectionIntervalMs = 2_000;
+let collectedAt = Number.NEGATIVE_INFINITY;
 
 /** What V8 reserves for the young generation with these flags of Node, of which the last one counts, in bytes. */
 export function youngGenerationLimit(flags: string): number {

@@ -19,10 +19,11 @@ import type { TypeConditions } from '../execution/typeConditions.ts';
 import { serializeScalar } from '../json/exactJson.ts';
 import { isNestedDeeperThan } from '../json/isNestedDeeperThan.ts';
 import { isObject } from '../json/isObject.ts';
+import { isOldGenerationFull } from '../memory/oldGeneration.ts';
 import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { enrichmentGroupsWithin, selectionSetOfField } from './pendingSelectionSets.ts';
-import { responseTooLarge } from './responseChunks.ts';
+import { memoryFull, responseTooLarge } from './responseChunks.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { SentNulls } from './sentNulls.ts';
 import type { SentObjects } from './sentObjects.ts';
@@ -92,10 +93,12 @@ export interface ShapeDataOptions {
 /** Shaping pauses after so many values. */
 const valuesPerSlice = 500;
 
+const slicesPerMemoryCheck = 64;
+
 /** Creates the client's data from an object of the response tree: the selected fields in the client's names, with values
  *  as the API schema allows them, and nulls propagated as the GraphQL specification says. A field that no subgraph
  *  returned is null. `sentNulls` has the nulls of earlier payloads; new ones are added.
- *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` beyond `maxBytes`. */
+ *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` beyond `maxBytes`, `OVERLOADED` if the memory is full. */
 export function* shapeData(
   schema: GraphQLSchema,
   set: SelectionSet,
@@ -172,6 +175,7 @@ class DataShaper {
   /** Lower bound of the size of the data so far. */
   bytes = 0;
   #untilPause = valuesPerSlice;
+  #slices = 0;
 
   constructor(
     schema: GraphQLSchema,
@@ -210,7 +214,7 @@ class DataShaper {
     const data: Record<string, unknown> = Object.create(null);
     this.#untilPause -= fields.length;
     if (this.#untilPause <= 0) {
-      this.#untilPause = valuesPerSlice;
+      this.#beginSlice();
       yield;
     }
     for (const field of fields) {
@@ -316,7 +320,7 @@ class DataShaper {
       this.#path.push(i);
       this.#countBytes(1);
       if (--this.#untilPause <= 0) {
-        this.#untilPause = valuesPerSlice;
+        this.#beginSlice();
         yield;
       }
       let element: Shaped<unknown>;
@@ -434,6 +438,13 @@ class DataShaper {
   }
 
   /** The response tree shares objects between paths: its JSON can be far larger than the tree. */
+  #beginSlice(): void {
+    this.#untilPause = valuesPerSlice;
+    this.#slices += 1;
+    // Errors and null fields take many times the memory of the response.
+    if (this.#slices % slicesPerMemoryCheck === 0 && isOldGenerationFull()) throw memoryFull();
+  }
+
   #countBytes(bytes: number): void {
     this.bytes += bytes;
     if (this.bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);

@@ -1,11 +1,12 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import type { GatewayError } from '../errors.ts';
+import { GatewayError } from '../errors.ts';
 import { mayHaveLongNumber, parseExactJson } from '../json/exactJson.ts';
 import { isNestedDeeperThan, maxUncheckedDepth } from '../json/isNestedDeeperThan.ts';
 import { isObject } from '../json/isObject.ts';
 import { parseJsonInSlices } from '../json/parseJsonInSlices.ts';
+import { isOldGenerationFull } from '../memory/oldGeneration.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
-import { InvalidResponseError, invalidResponseError, statusError } from './callErrors.ts';
+import { InvalidResponseError, invalidResponseError, memoryFullError, statusError } from './callErrors.ts';
 import { mediaTypeOf } from './mediaType.ts';
 import type { SubgraphErrorEntry, SubgraphResponse } from './subgraphClient.ts';
 
@@ -76,7 +77,7 @@ export class BufferedResponse {
   }
 
   #resultOf(response: SubgraphResponse | Error): SubgraphResponse | GatewayError {
-    if (!(response instanceof Error)) return response;
+    if (!(response instanceof Error) || response instanceof GatewayError) return response;
     return isSuccess(this.#head)
       ? invalidResponseError(this.#subgraph, response)
       : statusError(this.#subgraph, this.#head.status, response);
@@ -91,6 +92,7 @@ export class BufferedResponse {
     const content = this.#content;
     if (content instanceof Error) return content;
     const json = typeof content === 'string' ? text : yield* this.#parseBytes(content);
+    if (json instanceof GatewayError) return json;
     if (json instanceof Error) return this.#describeInvalidJson(json);
     const result = yield* readResult(json);
     if (result instanceof Error) return result;
@@ -121,8 +123,15 @@ export class BufferedResponse {
   /** Like `#parseText`. */
   *#parseBytes(bytes: Buffer): SlicedTask<unknown> {
     const parse = (text: string): unknown => parseExactJson(text, this.#keepsDecimals);
+    const task = parseJsonInSlices(bytes, { maxDepth: maxLargeBodyDepth, parse });
     try {
-      return yield* parseJsonInSlices(bytes, { maxDepth: maxLargeBodyDepth, parse });
+      for (;;) {
+        const { done, value } = task.next();
+        if (done === true) return value;
+        // Empty objects take some 20 times as much memory as their text.
+        if (isOldGenerationFull()) return memoryFullError(this.#subgraph);
+        yield;
+      }
     } catch (error) {
       return invalidJsonError(error);
     }

@@ -26,6 +26,40 @@ test('the load of a process with a small heap and a large young generation reach
   expect(stdout).toBe('shed\n');
 });
 
+/** Runs a program with a small heap. Resolves to its output; rejects if V8 has ended the process. */
+async function runWithSmallHeap(program: string): Promise<string> {
+  const flags = ['--max-old-space-size=64', '--max-semi-space-size=16', '--input-type=module'];
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, '--eval', program]);
+  return stdout;
+}
+
+const importOf = (names: string, path: string): string =>
+  `import { ${names} } from ${JSON.stringify(join(import.meta.dirname, '../../../gateway', path))};`;
+
+test('a response of a subgraph with more small objects than the heap has room for fails, and the process lives', async () => {
+  const output = await runWithSmallHeap(`
+    ${importOf('BufferedResponse', 'subgraphs/bufferedResponse.ts')}
+    const body = Buffer.from('{"data":{"list":[' + '{},'.repeat(4e6) + '{}]}}');
+    new BufferedResponse('a', { status: 200 }, body).read((result) => console.log(result.code));
+  `);
+  expect(output).toBe('OVERLOADED\n');
+});
+
+test('a response with more errors than the heap has room for fails, and the process lives', async () => {
+  const output = await runWithSmallHeap(`
+    ${importOf('runInSlices', 'time/slicedTask.ts')}
+    ${importOf('shapeData', 'response/shapeData.ts')}
+    import { buildSchema, GraphQLList, GraphQLInt } from 'graphql';
+    const schema = buildSchema('type Query { list: [Int] }');
+    const type = schema.getQueryType();
+    const field = { responseName: 'list', internalName: 'list', fieldName: 'list', type: new GraphQLList(GraphQLInt), enrichmentGroups: [] };
+    const set = { collect: () => ({ fields: [field], deferred: [] }) };
+    const task = shapeData(schema, set, type, { list: Array(3e6).fill('x') }, []);
+    runInSlices(task, () => console.log('shaped'), (error) => console.log(error.code));
+  `);
+  expect(output).toBe('OVERLOADED\n');
+});
+
 test.each([
   ['--max-old-space-size=640', 96],
   ['--max-semi-space-size=64', 192],
