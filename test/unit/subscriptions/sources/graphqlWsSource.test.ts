@@ -523,6 +523,19 @@ describe('lost connections', () => {
     expect((await again.waitForMessages(2))[1]).toMatchObject({ type: 'subscribe' });
   });
 
+  test('reconnects to the earlier URL of the subgraph while the current one is invalid', async () => {
+    await using upstream = await startScriptedWebSocketUpstream();
+    await using at = sourceOf(upstream.url);
+    const server = await established(at, upstream);
+    at.move('http://:nonsense/');
+    server.socket.terminate();
+    await server.receiver.waitForLog(1);
+    at.clock.advance(firstDelayMs);
+    const again = await upstream.next();
+    again.acknowledge();
+    expect(await server.receiver.waitForLog(2)).toEqual(['interrupted SUBGRAPH_UNREACHABLE', 'resubscribed']);
+  });
+
   test('fails without an interruption when reconnect.attempts is 0', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { reconnect: { attempts: 0, minDelayMs: 1, maxDelayMs: 1 } });
