@@ -39,6 +39,10 @@ interface SharedSocketOptions {
   onCulprit(query: string): void;
 }
 
+/** A server that crashes because of a subscription ends the connection as if the network had failed, and does so again
+ *  when the subscription is sent again. After so many short connections, one subscription is suspected. */
+const shortConnectionsOfOne = 3;
+
 interface SocketSubscription {
   readonly payload: { readonly query: string; readonly variables: Record<string, unknown> };
   readonly receiver: SafeReceiver;
@@ -61,6 +65,9 @@ export class SharedSocket {
   readonly #backoff: ReconnectBackoff;
   /** `undefined` between two connections. */
   #connection: GraphqlWsConnection | undefined;
+  #acknowledgedAtMs = 0;
+  /** Connections in a row that were lost soon after the acknowledgement, also by the socket that was divided. */
+  #shortConnections = 0;
   #isRetired = false;
   #lastId = 0;
 
@@ -148,6 +155,7 @@ export class SharedSocket {
   }
 
   #onAcknowledged(): void {
+    this.#acknowledgedAtMs = this.#options.timers.now();
     this.#backoff.markConnected();
     this.#options.onAccepted();
     for (const [id, subscription] of this.#subscriptions) {
@@ -214,8 +222,11 @@ export class SharedSocket {
 
   #onConnectionLost(error: GatewayError, mayBeOfOne: boolean): void {
     this.#connection = undefined;
-    if (mayBeOfOne && !isTransientError(error) && this.#divide(error)) return;
-    const reconnects = isTransientError(error) && this.#backoff.schedule(() => this.#reconnect());
+    const isTransient = isTransientError(error);
+    if (mayBeOfOne) this.#countShortConnection();
+    const isCausedByOne = mayBeOfOne && (!isTransient || this.#shortConnections >= shortConnectionsOfOne);
+    if (isCausedByOne && this.#divide(error)) return;
+    const reconnects = isTransient && this.#backoff.schedule(() => this.#reconnect());
     if (!reconnects) {
       this.#failAll(error);
       return;
@@ -230,6 +241,13 @@ export class SharedSocket {
     }
   }
 
+  /** A connection that has lasted for the longest delay between two attempts is not short. */
+  #countShortConnection(): void {
+    const { timers, endpoint } = this.#options;
+    const lastedMs = timers.now() - this.#acknowledgedAtMs;
+    this.#shortConnections = lastedMs < endpoint.reconnect.maxDelayMs ? this.#shortConnections + 1 : 0;
+  }
+
   /** Divides the subscriptions: the protocol does not say which one has ended the connection. Each half continues on a
    *  socket of its own. A half whose connection is ended too is divided again, until one subscription is alone. */
   #divide(error: GatewayError): boolean {
@@ -241,6 +259,7 @@ export class SharedSocket {
     for (const [index, [id, subscription]] of entries.entries()) {
       const owner = halves[index < entries.length / 2 ? 0 : 1];
       subscription.owner = owner;
+      owner.#shortConnections = this.#shortConnections;
       owner.#subscriptions.set(id, subscription);
       if (this.#paused.has(id)) owner.#paused.add(id);
     }

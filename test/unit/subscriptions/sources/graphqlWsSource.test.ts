@@ -692,6 +692,48 @@ describe('a subscription that ends a shared socket', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
+  test.each<[string, (socket: ScriptedSocket) => void]>([
+    ['without a close frame', ({ socket }) => socket.terminate()],
+    ['with the code of a restart', closeWith(1012)],
+  ])('ends alone also when the server ends each connection %s', async (_, end) => {
+    await using upstream = await startServerWithCulprit(query, end);
+    await using at = sourceOf(upstream.url, {
+      heartbeatMs: 0,
+      connectTimeoutMs: 1_000_000,
+      reconnect: { attempts: 2, minDelayMs: 1, maxDelayMs: 1_000_000 },
+    });
+    const others = Array.from({ length: 3 }, () => at.subscribe());
+    const culprit = at.subscribe({ query });
+    others.push(...Array.from({ length: 3 }, () => at.subscribe()));
+    await waitUntil(() => {
+      at.clock.advance(2);
+      return isEnded(culprit) && others.every(isServed);
+    });
+    expect(others.filter(isEnded)).toEqual([]);
+    const handshakes = upstream.handshakes.length;
+    expect(at.subscribe().receiver.log).toEqual([]);
+    await waitUntil(() => upstream.handshakes.length === handshakes + 1);
+  });
+
+  test('is not suspected when a server ends connections that have lasted', async () => {
+    await using upstream = await startScriptedWebSocketUpstream();
+    await using at = sourceOf(upstream.url, { heartbeatMs: 0 });
+    const all = [at.subscribe(), at.subscribe()];
+    for (let connection = 0; connection < 5; connection++) {
+      const socket = await upstream.next();
+      socket.acknowledge();
+      await socket.waitForMessages(3);
+      at.clock.advance(10_000);
+      socket.socket.terminate();
+      await waitUntil(() =>
+        all.every(({ receiver }) => receiver.log.at(-1)?.startsWith('interrupted') === true),
+      );
+      at.clock.advance(firstDelayMs);
+    }
+    await upstream.next();
+    expect(upstream.handshakes).toHaveLength(6);
+  });
+
   test('shares no socket with others when it begins again', async () => {
     await using upstream = await startServerWithCulprit(query, closeWith(4400));
     await using at = sourceOf(upstream.url);
