@@ -8,7 +8,7 @@ import {
 const document = parse(`
   schema { query: Query subscription: Events }
   type Query { ping: Int }
-  type Events { stockChanged(warehouse: ID): Product! all: [Product] count: Int anything: Thing }
+  type Events { stockChanged(warehouse: ID): Product! all: [Product] any: [Product]! count: Int anything: Thing }
   type Product { id: ID }
   union Thing = Product
 `);
@@ -27,6 +27,7 @@ test('reports topic fields and arguments that the supergraph lacks', () => {
       'Subscription.stockChanged': feed,
       'Events.stokChanged': feed,
       'Events.all': feed,
+      'Events.any': feed,
       'Events.count': feed,
       'Events.stockChanged': { topic: 't', filter: { warehose: 'id' } },
     }),
@@ -34,7 +35,15 @@ test('reports topic fields and arguments that the supergraph lacks', () => {
     'there is no subscription field Subscription.stockChanged',
     'there is no subscription field Events.stokChanged; did you mean `Events.stockChanged`?',
     'Events.all: a topic feeds only fields whose type is an object, interface or union',
+    'Events.any: a topic feeds only fields whose type is an object, interface or union',
     'Events.count: a topic feeds only fields whose type is an object, interface or union',
     'Events.stockChanged: there is no argument warehose; did you mean `warehouse`?',
+  ]);
+});
+
+test('reports topic fields of a supergraph without subscriptions', () => {
+  const fields = { 'Subscription.stockChanged': feed };
+  expect(findUnknownTopicFields(fields, parse('schema { query: Query } type Query { ping: Int }'))).toEqual([
+    'there is no subscription field Subscription.stockChanged',
   ]);
 });
