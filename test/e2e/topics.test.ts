@@ -384,7 +384,8 @@ describe('a resuming client', () => {
     let last = 20;
     let isOver = false;
     const publishing = (async () => {
-      while (!isOver) await add(stream, ++last);
+      // A busy machine would add many more than its twenty clients can read in time.
+      while (!isOver && last < 300) await add(stream, ++last);
     })();
     const clients = await Promise.all(
       Array.from({ length: 20 }, () => shop.subscribe(query, {}, undefined, first)),
@@ -394,13 +395,14 @@ describe('a resuming client', () => {
     await publishing;
     for (const one of seen) expect(one).toEqual(numbers(2, 61));
     for (const client of clients) expect(await stocks(client, last - 61)).toEqual(numbers(62, last));
-    // Until all have caught up, and so share one subscription.
-    await reading(1);
-    await waitForTurns(3);
-    const before = shop.calls.length;
-    await add(stream, ++last);
-    for (const client of clients) expect(await stocks(client, 1)).toEqual([last]);
-    expect(shop.calls).toHaveLength(before + 1);
+    // Until all have caught up, and so share one subscription. The reader may still be behind the clients, and a client that
+    // has received a whole batch reads once more.
+    for (let calls = 0; calls !== 1; ) {
+      const before = shop.calls.length;
+      await add(stream, ++last);
+      for (const client of clients) expect(await stocks(client, 1)).toEqual([last]);
+      calls = shop.calls.length - before;
+    }
   });
 
   test('continues at the same position with a new supergraph', async () => {
