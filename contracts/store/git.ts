@@ -22,7 +22,9 @@ export async function runGit(
   { input = '' }: { readonly input?: string } = {},
 ): Promise<Buffer> {
   // The messages are parsed below, so they must be in English.
-  const env = { ...process.env, LC_ALL: 'C' };
+  const env: NodeJS.ProcessEnv = { ...process.env, LC_ALL: 'C' };
+  // A hook in a linked work tree has it. Git would take the directory for the root of the work tree.
+  if (findRepositoryRoot(directory) !== undefined) delete env.GIT_DIR;
   const child = spawn('git', args, { cwd: directory, env, stdio: 'pipe' });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);

@@ -179,6 +179,16 @@ describe('checkContracts compares', () => {
     ]);
   });
 
+  test('with the last commit in a hook of Git, which names the repository in an environment variable', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1');
+    process.env.GIT_DIR = disk.path('.git');
+    try {
+      expect((await check(disk)).report.summary.checked.baselines).toEqual(['revision HEAD']);
+    } finally {
+      delete process.env.GIT_DIR;
+    }
+  });
+
   test('with nothing outside of Git, and checks the operations', async () => {
     using outside = new TemporaryContractStore(agreed);
     using fresh = new TemporaryContractStore({ 'other.txt': '' }).commit('v1').write(agreed);
