@@ -54,8 +54,10 @@ async function listFiles(paths: readonly string[], problems: Finding[]): Promise
         continue;
       }
       const entries = await readdir(path, { recursive: true });
-      // Files that are being written are hidden.
-      const recorded = entries.filter((entry) => /(^|[\\/])[^.\\/][^\\/]*\.graphql$/.test(entry)).sort();
+      // Files that are being written are hidden, and so is what other programs store, such as `.git`.
+      const recorded = entries
+        .filter((entry) => entry.endsWith('.graphql') && !/(^|[\\/])\./.test(entry))
+        .sort();
       for (const entry of recorded) files.add(resolve(path, entry));
       if (recorded.length === 0) problems.push(unusable(path, 'has no recorded operations (.graphql files)'));
     } catch (error) {
@@ -71,7 +73,12 @@ async function readRecordedFile(
   try {
     const text = await readTextFile(path);
     const file = displayPath(path);
-    const { operations, problems } = readOperations({ consumer: basename(dirname(path)), file, text });
+    const consumer = basename(dirname(path));
+    if (consumer.startsWith('.'))
+      return {
+        problems: [unusable(path, 'is in a hidden directory, and a store ignores hidden directories')],
+      };
+    const { operations, problems } = readOperations({ consumer, file, text });
     const [operation, second] = operations;
     if (problems.length > 0) return { problems };
     if (operation === undefined || second !== undefined) {

@@ -780,12 +780,14 @@ describe('contracts accept --operations', () => {
       'recorded/app/a.graphql': 'query A { __typename } query B { __typename }',
       'recorded/app/b.graphql': 'query A {',
       'recorded/app/.c.graphql': 'query',
+      'recorded/.cache/d.graphql': 'query D { __typename }',
     });
-    const { code, stderr } = await accept(disk);
+    const { code, stderr } = await accept(disk, '--operations', 'recorded/.cache/d.graphql');
     expect(code).toBe(2);
     expect(stderr.match(/^ {2}\S+/gm)).toEqual([
       '  recorded/app/a.graphql:1:1',
       '  recorded/app/b.graphql:1:10',
+      '  recorded/.cache/d.graphql:1:1',
     ]);
   });
 });
