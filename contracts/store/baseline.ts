@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path';
 import type { ContractStore } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
 import { displayPath } from './displayPath.ts';
-import { existingAncestor, GitError, resolveCommit, runGit } from './git.ts';
+import { existingAncestor, GitError, isInHistory, resolveCommit, runGit } from './git.ts';
 import { readContractStore } from './readContractStore.ts';
 
 /** The store that a check compares with. */
@@ -22,7 +22,9 @@ export async function readBaseline(directory: string, against: string): Promise<
     if (revision !== undefined) return { label: against, problems: [ambiguousBaseline(against, revision)] };
     return toBaseline(await readContractStore(against), displayPath(against));
   }
-  return toBaseline(await readContractStore(directory, { ref: against }), `revision ${against}`);
+  // Elements that only the revision has count as removed. They may be those of others, so reports point it out.
+  const note = (await isInHistory(directory, against)) ? '' : ' (not in the history of HEAD)';
+  return toBaseline(await readContractStore(directory, { ref: against }), `revision ${against}${note}`);
 }
 
 /** An unambiguous name of the revision that has the same name as a directory. */

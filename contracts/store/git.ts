@@ -76,6 +76,17 @@ export async function resolveCommit(directory: string, ref: string): Promise<str
   }
 }
 
+/** Whether HEAD has all commits of a revision. True when that cannot be determined, such as without a HEAD. */
+export async function isInHistory(directory: string, ref: string): Promise<boolean> {
+  try {
+    await runGit(existingAncestor(directory), ['merge-base', '--is-ancestor', ref, 'HEAD']);
+    return true;
+  } catch (error) {
+    // For every other failure, git prints a message.
+    return !(error instanceof GitError && error.message === 'git ended with 1');
+  }
+}
+
 /** The directory or its nearest ancestor that is one. A store may be new in the work tree, or removed from it, and its
  *  path may be that of a file. */
 export function existingAncestor(directory: string): string {

@@ -179,6 +179,16 @@ describe('checkContracts compares', () => {
     ]);
   });
 
+  test('with a revision that HEAD does not follow, and says so', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1');
+    disk.write({ 'contracts/schemas/a.graphql': a2 }).commit('v2');
+    const baselinesAgainst = async (against: string) =>
+      (await check(disk, { against })).report.summary.checked.baselines;
+    expect(await baselinesAgainst('v1')).toEqual(['revision v1']);
+    disk.git('checkout', '--quiet', 'v1');
+    expect(await baselinesAgainst('v2')).toEqual(['revision v2 (not in the history of HEAD)']);
+  });
+
   test('with the last commit in a hook of Git, which names the repository in an environment variable', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1');
     process.env.GIT_DIR = disk.path('.git');
