@@ -62,4 +62,6 @@ The schemas that subgraphs have agreed to serve (\`schemas/\`) and the operation
 #   gatewayConfig: ../tributary.yaml
 #   stepLatency: 40ms
 `,
+  // Every accept adds a line at the end, so that two branches would always conflict.
+  '.gitattributes': 'CHANGELOG.md merge=union\n',
 };

@@ -556,6 +556,7 @@ describe('contracts init', () => {
         'Written: contracts/README.md',
         'Written: contracts/waivers.yaml',
         'Written: contracts/environments.yaml',
+        'Written: contracts/.gitattributes',
         'Put the operations of clients into contracts/operations/<consumer>/, and commit the store.',
         '',
       ].join('\n'),

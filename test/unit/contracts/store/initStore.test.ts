@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import { acceptContracts } from '../../../../contracts/store/acceptContracts.ts';
 import { initStore } from '../../../../contracts/store/initStore.ts';
 import { readContractStore } from '../../../../contracts/store/readContractStore.ts';
 import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
@@ -22,6 +23,7 @@ describe('initStore', () => {
         'README.md',
         'waivers.yaml',
         'environments.yaml',
+        '.gitattributes',
       ].map((path) => disk.path(`contracts/${path}`)),
     });
     const { schemas, ...rest } = await readContractStore(disk.directory);
@@ -35,6 +37,29 @@ describe('initStore', () => {
     expect([...schemas.values()].map(({ name, url }) => [name, url])).toEqual([
       ['products', 'http://products.test/'],
       ['reviews', 'http://reviews.test/'],
+    ]);
+  });
+
+  test('writes a store in which what two branches accept does not conflict', () => {
+    using disk = new TemporaryContractStore();
+    const { directory } = disk;
+    initStore({ directory, contracts, force: false });
+    disk.commit('v1');
+    const acceptOn = (branch: string, name: string) => {
+      disk.git('checkout', '--quiet', '-b', branch, 'v1');
+      const accepted = [{ name, url: `http://${name}.test/`, file: '', sdl: 'type Query { a: Int b: Int }' }];
+      acceptContracts({ directory, contracts: accepted, reason: 'why', today: '2027-01-31' });
+      disk.commit(`${branch}-accepted`);
+    };
+    acceptOn('one', 'products');
+    acceptOn('two', 'reviews');
+    disk.git('merge', '--quiet', 'one');
+    expect(readFileSync(disk.path('contracts/CHANGELOG.md'), 'utf8').split('\n').toSorted()).toEqual([
+      '',
+      '',
+      '# What was accepted into these contracts, and why',
+      '- 2027-01-31 products: why',
+      '- 2027-01-31 reviews: why',
     ]);
   });
 
