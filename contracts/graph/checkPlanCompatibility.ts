@@ -12,7 +12,8 @@ export interface PlanCompatibility {
   /** Why plans of gateways with the old supergraph fail on the new subgraph. */
   readonly oldPlanProblems: readonly FetchProblem[];
   /** Those of `oldPlanProblems` that plans of the new supergraph have as well: the new subgraph refuses values that the
-   *  new supergraph accepts, because other subgraphs do. */
+   *  new supergraph accepts, because other subgraphs do; or the planner sends inputs of a `@requires` to an entity of which
+   *  the subgraph resolves no key, which composition does not notice. */
   readonly lastingProblems: readonly FetchProblem[];
   /** Why plans of gateways with the new supergraph fail on the old subgraph. */
   readonly newPlanProblems: readonly FetchProblem[];
@@ -46,14 +47,21 @@ export function checkPlanCompatibility(
       const newPlanProblems = changed.has(subgraph)
         ? newPlans.check(newFetches, subgraph).filter(({ kind }) => kind !== 'input')
         : [];
-      const refusals = oldPlanProblems.filter(({ kind }) => kind === 'invalid' || kind === 'input');
+      const refusals = oldPlanProblems.filter(({ kind }) => lastingKinds.has(kind));
       const own = new Set(
-        (refusals.length === 0 ? [] : ownPlans.check(newFetches, subgraph)).map(({ message }) => message),
+        (refusals.length === 0 ? [] : ownPlans.check(newFetches, subgraph)).map(lastingKeyOf),
       );
-      const lastingProblems = refusals.filter(({ message }) => own.has(message));
+      const lastingProblems = refusals.filter((problem) => own.has(lastingKeyOf(problem)));
       return { operation, subgraph, oldPlanProblems, lastingProblems, newPlanProblems };
     });
   });
+}
+
+const lastingKinds: ReadonlySet<FetchProblem['kind']> = new Set(['invalid', 'input', 'no key']);
+
+/** The message about a key has the fields that a plan sends, which may be others in another plan. */
+function lastingKeyOf({ kind, message, coordinates }: FetchProblem): string {
+  return kind === 'no key' ? `${kind} ${coordinates}` : message;
 }
 
 interface OperationPair {

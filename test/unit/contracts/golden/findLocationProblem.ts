@@ -1,7 +1,7 @@
 import { readCanonicalSubgraph } from '../../../../contracts/diff/canonicalSubgraph.ts';
 import { ancestorsOf, elementsOf } from '../../../../contracts/diff/elements.ts';
 import type { Finding } from '../../../../contracts/finding.ts';
-import { type Contracts, consumerOperations, nameOf } from './goldenGraph.ts';
+import { type Contracts, consumerOperations, moreFile, nameOf } from './goldenGraph.ts';
 
 /** What is wrong with the location of a finding; `undefined` when the element is there, or its nearest ancestor if it
  *  was removed, or a directive on it. */
@@ -25,6 +25,7 @@ export function findLocationProblem(
 }
 
 function isOfConsumers({ location, coordinate = '' }: Finding): boolean {
+  if (coordinate.startsWith('more/')) return location?.file === moreFile;
   const operation = consumerOperations.find((one) => nameOf(one) === coordinate);
   const file = operation === undefined ? 'tributary.yaml' : operation.location.file;
   return location?.file.startsWith(file) === true;

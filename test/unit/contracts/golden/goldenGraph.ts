@@ -17,6 +17,8 @@ export const baseContracts: Contracts = schemas;
 /** The operations of its three clients. */
 export const consumerOperations: readonly ConsumerOperation[] = operations;
 
+export const moreFile = 'test/fixtures/contracts/base/operations/more.graphql';
+
 /** Operations of the consumer `more` from a document. */
 export function operationsOf(text: string): readonly ConsumerOperation[] {
   if (text === '') return [];
@@ -24,7 +26,7 @@ export function operationsOf(text: string): readonly ConsumerOperation[] {
     consumer: 'more',
     name,
     document,
-    location: { file: 'test/fixtures/contracts/base/operations/more.graphql', line: 1, column: 1 },
+    location: { file: moreFile, line: 1, column: 1 },
     slo: {},
   }));
 }

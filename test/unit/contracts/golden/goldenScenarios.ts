@@ -48,6 +48,43 @@ type Book @key(fields: "id") {
 `,
 );
 
+/** A subgraph that computes a field of an entity, which it reaches through another entity, too. */
+const clubs: readonly Edit[] = [
+  add(
+    'clubs',
+    `${link}
+type Query {
+  club: Club
+}
+
+type Club @key(fields: "id town { id }") {
+  id: ID!
+  town: Town!
+}
+
+type Town @key(fields: "id") {
+  id: ID!
+  size: Int!
+}
+`,
+  ),
+  add(
+    'dues',
+    `${link.replace('"@key"', '"@key", "@external", "@requires"')}
+type Club @key(fields: "id town { id }") {
+  id: ID!
+  town: Town!
+}
+
+type Town @key(fields: "id") {
+  id: ID!
+  size: Int! @external
+  fee: Int @requires(fields: "size")
+}
+`,
+  ),
+];
+
 /** A subgraph with an interface of entities, and one that adds to it with an interface object. */
 const media: readonly Edit[] = [
   add(
@@ -338,6 +375,16 @@ export const goldenScenarios: readonly GoldenRow[] = [
     ],
   },
   // inputs of other subgraphs
+  {
+    name: 'a key that receives inputs stops being resolvable, while the entity is also reached without it',
+    before: clubs,
+    operations: 'query Fee { club { town { fee } } }',
+    edits: [replace('dues', 'Town @key(fields: "id")', 'Town @key(fields: "id", resolvable: false)')],
+    findings: [
+      breaking('key-not-resolvable', 'dues', 'Town', ['more/Fee'], 'expand and contract'),
+      dangerous('plan-cost', undefined, 'more/Fee', ['more/Fee']),
+    ],
+  },
   {
     name: 'a required field gets an argument',
     before: flyerFrom('poster'),
