@@ -78,7 +78,7 @@ export type GatewayOptions = Omit<ConfigOptions, 'extensions'> & {
 export interface Gateway extends MountedGateway {
   /** Listens and loads the supergraph. Resolves when connections are accepted, even if no supergraph is usable yet: then
    *  `GET /health/ready` says why. Rejects when a port is not available, with a `ConfigError` when the file of the
-   *  supergraph cannot be read and is not watched (`supergraph.watch`), and with a `GatewayError` `SHUTTING_DOWN` when the
+   *  supergraph cannot be used and is not watched (`supergraph.watch`), and with a `GatewayError` `SHUTTING_DOWN` when the
    *  gateway is closed before. One of several processes that share a port loads the supergraph first: connections that it
    *  accepts before would be missing at the others. */
   start(): Promise<GatewayAddresses>;

@@ -4,7 +4,6 @@ import { GatewayShutdownError } from './errors.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
 import { createSource } from './supergraph/sources/createSource.ts';
-import { findUnwatchedFileProblem } from './supergraph/sources/fileSource.ts';
 import { keepRunning } from './time/keepRunning.ts';
 import type { HttpServer } from './transport/http/httpServer.ts';
 import type { StartOptions } from './transport/http/serverLifecycle.ts';
@@ -53,7 +52,7 @@ export class Lifecycle {
   }
 
   /** @throws when the gateway has been started. It may be started again after a failure, such as a port in use.
-   *  @throws {ConfigError} for a file of the supergraph that cannot be read and is not watched.
+   *  @throws {ConfigError} for a file of the supergraph that cannot be used and is not watched.
    *  @throws {GatewayShutdownError} when the gateway is closed before it has started. */
   async start(options: StartOptions = {}): Promise<Partial<GatewayAddresses>> {
     if (this.#isStarted) throw new Error('The gateway has already been started.');
@@ -70,19 +69,36 @@ export class Lifecycle {
 
   async #start(options: StartOptions): Promise<Partial<GatewayAddresses>> {
     const { context, worker, waitToListenUnready } = this.#options;
-    const { config, schemaAccessOf, supergraphs } = context;
+    const { config, supergraphs } = context;
     if (options.listen === false) checkCallbackUrl(config);
-    await checkUnwatchedFile(config);
     if (worker !== undefined) {
       // Other workers serve requests meanwhile.
-      await supergraphs.start(createSource(config, schemaAccessOf));
+      await this.#loadSupergraph();
       if (supergraphs.current() === undefined) await Promise.race([this.ready, waitToListenUnready?.()]);
       return this.#listen(options);
     }
     // Listening first, so that health routes answer while the supergraph loads.
     const addresses = await this.#listen(options);
-    await supergraphs.start(createSource(config, schemaAccessOf));
+    await this.#loadSupergraph();
     return addresses;
+  }
+
+  /** @throws {ConfigError} when there is none, and its file is not read again: the gateway would wait without an end. */
+  async #loadSupergraph(): Promise<void> {
+    const { config, schemaAccessOf, supergraphs } = this.#options.context;
+    await supergraphs.start(createSource(config, schemaAccessOf));
+    const isWatched = !('file' in config.supergraph) || config.supergraph.watch;
+    if (isWatched || supergraphs.current() !== undefined || supergraphs.isRetrying()) return;
+    // There is no problem when the gateway was closed meanwhile.
+    const problem = supergraphs.problem();
+    if (problem === undefined) return;
+    throw new ConfigError([
+      {
+        path: 'supergraph.file',
+        message: `cannot be used, and supergraph.watch is false: ${problem}`,
+        expected: '',
+      },
+    ]);
   }
 
   /** Further calls wait for the first one. */
@@ -129,21 +145,6 @@ function checkCallbackUrl({ listen, subgraphs }: GatewayConfig): void {
       path: 'listen.publicUrl',
       message: `is empty, the gateway does not listen itself, and ${formatConfigPath(['subgraphs', name, 'subscription', 'protocol'])} is http_callback`,
       expected: "the address of the application's server at which subgraphs reach the gateway",
-    },
-  ]);
-}
-
-/** The gateway would wait for the supergraph without an end.
- *  @throws {ConfigError} for a file that cannot be read, and is not read again. */
-async function checkUnwatchedFile({ supergraph }: GatewayConfig): Promise<void> {
-  if (!('file' in supergraph)) return;
-  const problem = await findUnwatchedFileProblem(supergraph);
-  if (problem === undefined) return;
-  throw new ConfigError([
-    {
-      path: 'supergraph.file',
-      message: `cannot be used: ${supergraph.file} ${problem}, and supergraph.watch is false`,
-      expected: 'a file with the SDL of a supergraph, or supergraph.watch: true to wait for it',
     },
   ]);
 }

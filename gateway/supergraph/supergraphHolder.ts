@@ -42,6 +42,8 @@ export interface SupergraphHolder extends SupergraphView {
   /** Submits an earlier SDL again without superseding another one: while another one is being loaded, it resolves when
    *  that one is settled. */
   resubmit(sdl: string): Promise<void>;
+  /** Whether the last load failed without a fault of the supergraph, so that the holder loads it again. */
+  isRetrying(): boolean;
   /** Stops the source and all loading, and closes every planner, including those of running operations. */
   close(): Promise<void>;
 }
@@ -277,6 +279,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     onProblem: (listener) => subscribe(problemListeners, listener),
     submit,
     resubmit: (sdl) => newestLoad?.settled ?? submit(sdl),
+    isRetrying: () => startFailures > 0,
     start: async (from) => {
       // A gateway that could not listen may be started again.
       await source?.stop();

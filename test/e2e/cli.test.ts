@@ -145,6 +145,10 @@ const faults = {
   )}`,
 };
 
+/** Why the schema of a subgraph is no supergraph. */
+const notComposed =
+  'the schema has no enum join__Graph, so it is not a supergraph. The schemas of subgraphs are composed with `tributary compose`.';
+
 /** A device that is full, like a file on a full disk. */
 const testWithFullDevice = existsSync('/dev/full') ? test : test.skip;
 
@@ -615,7 +619,7 @@ Critical path of the first payload: 1 fetch: products
     expect(await runInProcess(['plan', '--supergraph', file, operation])).toEqual({
       code: 2,
       stdout: '',
-      stderr: `The supergraph of ${file} cannot be used: the schema has no enum join__Graph, so it is not a supergraph. The schemas of subgraphs are composed with \`tributary compose\`.\n`,
+      stderr: `The supergraph of ${file} cannot be used: ${notComposed}\n`,
     });
   });
 });
@@ -835,19 +839,22 @@ overload: { eventLoopDelay: 0s, memory: 1 }
   });
 
   test.each([
-    [1, 'missing.graphql', 'does not exist'],
-    [2, 'empty.graphql', 'is empty'],
+    [1, 'missing.graphql', 'supergraph file FILE does not exist'],
+    [2, 'empty.graphql', 'supergraph file FILE is empty'],
+    [1, 'plain.graphql', notComposed],
+    [2, 'plain.graphql', notComposed],
   ])(
-    'ends with %i workers when the supergraph file %s %s and is not watched',
+    'ends with %i workers when the supergraph file %s cannot be used and is not watched',
     async (workers, name, problem) => {
       write('empty.graphql', '\n');
+      write('plain.graphql', 'type Query { greeting: String }');
       const once = write(
         'once.yaml',
-        `listen: { port: 0 }\nadmin: { port: 0 }\nsupergraph: { file: ${name}, watch: false }\nworkers: ${workers}\n`,
+        `listen: { port: 0 }\nadmin: { port: 0 }\nsupergraph: { file: ${name}, watch: false }\nworkers: ${workers}\ntelemetry: { logLevel: silent }\n`,
       );
       const { code, stdout, stderr } = await run(['serve', '--config', once]);
       const file = join(realpathSync(folder), name);
-      const message = `The configuration is invalid:\n  supergraph.file cannot be used: ${file} ${problem}, and supergraph.watch is false; expected: a file with the SDL of a supergraph, or supergraph.watch: true to wait for it\n`;
+      const message = `The configuration is invalid:\n  supergraph.file cannot be used, and supergraph.watch is false: ${problem.replace('FILE', file)}\n`;
       expect([code, stdout, new Set(stderr.split(/(?=^The )/m))]).toEqual([2, '', new Set([message])]);
     },
   );

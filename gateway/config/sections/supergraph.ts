@@ -72,7 +72,7 @@ export const supergraphSection = z
         .optional(),
       watch: flag()
         .describe(
-          `With \`file\`: reloads the file when it changes, and waits for one that is missing. With \`false\`, a file that cannot be read at the start ends the gateway. Default: ${defaults.watch}.`,
+          `With \`file\`: reloads the file when it changes, and waits for one that is missing. With \`false\`, a file that cannot be used at the start ends the gateway. Default: ${defaults.watch}.`,
         )
         .optional(),
       url: httpUrl()

@@ -15,19 +15,6 @@ interface FileSourceOptions {
   readonly pollIntervalMs?: number;
 }
 
-/** Why a file that is read only once has no supergraph. `undefined` if it has text, and for a file that is watched. */
-export async function findUnwatchedFileProblem({
-  file,
-  watch,
-}: Pick<FileSourceOptions, 'file' | 'watch'>): Promise<string | undefined> {
-  if (watch) return undefined;
-  try {
-    return (await readTextFile(file)).trim() === '' ? 'is empty' : undefined;
-  } catch (error) {
-    return describeReadError(error);
-  }
-}
-
 /** A source that reads a supergraph SDL file, and reads it again when it changes. */
 export function createFileSource(options: FileSourceOptions): SupergraphSource {
   const { file, watch, timers, settleMs, pollIntervalMs } = options;

@@ -61,8 +61,9 @@ export class ServerLifecycle {
   readonly #options: ServerLifecycleOptions;
   #listening: Promise<HttpAddresses> | undefined;
   #closing: Promise<void> | undefined;
-  /** Stays when the admin listener fails: the next attempt listens with that one only. */
+  /** These stay when a start fails after the listener has begun to listen: the next attempt does not listen again. */
   #publicAddress: string | undefined;
+  #adminAddress: string | undefined;
 
   constructor(options: ServerLifecycleOptions) {
     this.#options = options;
@@ -91,18 +92,20 @@ export class ServerLifecycle {
         isForClients: true,
       });
     }
-    const adminUrl =
-      adminListener === undefined || admin === undefined || !listensForAdmin
-        ? undefined
-        : await startListening(adminListener, {
-            option: 'admin.port',
-            ...admin,
-            isPortShared,
-            isForClients: false,
-          });
+    if (adminListener !== undefined && admin !== undefined && listensForAdmin) {
+      this.#adminAddress ??= await startListening(adminListener, {
+        option: 'admin.port',
+        ...admin,
+        isPortShared,
+        isForClients: false,
+      });
+    }
     this.state = 'started';
     const address = this.#publicAddress;
-    return { url: address === undefined ? undefined : `${address}${listen.path}`, adminUrl };
+    return {
+      url: address === undefined ? undefined : `${address}${listen.path}`,
+      adminUrl: this.#adminAddress,
+    };
   }
 
   /** Further calls wait for the first one. */
