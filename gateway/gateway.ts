@@ -210,7 +210,13 @@ async function assembleGateway(
   add(new CacheFeature(context));
   const contracts = add(new ContractGuardFeature(context));
   add(extensions);
-  const client = createSubgraphClient({ ...context, features, hooks: extensions?.callHooks });
+  const client = createSubgraphClient({
+    ...context,
+    // The request path is created with the client.
+    eventLoopDelayMs: () => path.traffic.eventLoopDelayMs,
+    features,
+    hooks: extensions?.callHooks,
+  });
   add(
     new InsightsFeature(context, {
       workers: workerCalls,

@@ -49,6 +49,10 @@ export class LoadShedder {
   #memory = 0;
   /** Consecutive samples for which memory sheds requests and has not fallen. */
   #fullSamples = 0;
+  /** Of the newest sample. */
+  #eventLoopDelayMs = 0;
+  /** On the clock of the timers. */
+  #nextSampleAt = Number.POSITIVE_INFINITY;
   #cancelTimer: CancelTimer | undefined;
 
   constructor(options: LoadShedderOptions) {
@@ -71,12 +75,19 @@ export class LoadShedder {
     return this.#level > 0;
   }
 
+  /** Mean delay of the event loop in the newest sample, or how late the next sample is: after a long turn of the event loop,
+   *  other timers may fire first. 0 without limits. */
+  get eventLoopDelayMs(): number {
+    return Math.max(this.#eventLoopDelayMs, this.#options.timers.now() - this.#nextSampleAt);
+  }
+
   /** Why requests of this priority are shed; `undefined` if they are served. */
   shedReasonOf(priority: RequestPriority): ShedReason | undefined {
     return sheddingOrder.indexOf(priority) < this.#level ? this.#reason : undefined;
   }
 
   #scheduleSample(): void {
+    this.#nextSampleAt = this.#options.timers.now() + sampleIntervalMs;
     this.#cancelTimer = this.#options.timers.after(sampleIntervalMs, () => {
       this.#scheduleSample();
       this.#takeSample();
@@ -85,6 +96,7 @@ export class LoadShedder {
 
   #takeSample(): void {
     const sample = this.#options.load.readSample();
+    this.#eventLoopDelayMs = sample.eventLoopDelayMs;
     this.#collectIfFull(sample);
     const exceeded = this.#exceededLimit(sample, 1);
     if (exceeded !== undefined) {

@@ -104,6 +104,11 @@ export class TrafficControl {
     return this.#options.shedder.shedReasonOf(priority) !== undefined;
   }
 
+  /** See `LoadShedder`. */
+  get eventLoopDelayMs(): number {
+    return this.#options.shedder.eventLoopDelayMs;
+  }
+
   /** Why a load balancer should send no requests here at present. A process that sheds background requests only is
    *  ready. */
   get unreadyReasons(): readonly { readonly code: string; readonly message: string }[] {

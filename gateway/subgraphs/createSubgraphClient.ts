@@ -25,6 +25,8 @@ interface SubgraphClientOptions {
   readonly metrics: Pick<Metrics, 'registry'>;
   /** Milliseconds since 1970. */
   now(): number;
+  /** How late the gateway's own event loop is. */
+  eventLoopDelayMs(): number;
   readonly supergraphs: Pick<SupergraphView, 'onChange'>;
   endpointOf(subgraph: string): SubgraphEndpoint;
   /** Their policies are put around everything else, the first one outermost. Features that are added later to the list
@@ -45,6 +47,7 @@ export function createSubgraphClient({
   log,
   metrics: { registry },
   now,
+  eventLoopDelayMs,
   supergraphs,
   endpointOf,
   features,
@@ -52,7 +55,7 @@ export function createSubgraphClient({
 }: SubgraphClientOptions): ObservableSubgraphClient {
   const metrics = new SubgraphMetrics(registry);
   supergraphs.onChange(({ subgraphs }) => metrics.addSubgraphs(subgraphs.keys()));
-  const recordCall = createCallRecorder(metrics, log, now);
+  const recordCall = createCallRecorder(metrics, log, new FailureEpisodes({ log, now, eventLoopDelayMs }));
   let observing: readonly ClientFeature[] | undefined;
   const client = createHttpSubgraphClient({
     endpointOf,
@@ -91,9 +94,8 @@ function warnAboutShortSecrets({ subgraphs }: GatewayConfig, log: Logger): void 
 function createCallRecorder(
   metrics: SubgraphMetrics,
   log: Logger,
-  now: () => number,
+  failures: FailureEpisodes,
 ): (event: SubgraphCallEvent) => void {
-  const failures = new FailureEpisodes({ log, now });
   return (event) => {
     const outcome = outcomeLabelOf(event);
     metrics.onCall(event, outcome);

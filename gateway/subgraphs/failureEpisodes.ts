@@ -6,6 +6,8 @@ interface FailureEpisodesOptions {
   readonly log: Pick<Logger, 'warn' | 'info'>;
   /** Milliseconds since 1970. */
   now(): number;
+  /** How late the gateway's own event loop is. */
+  eventLoopDelayMs(): number;
 }
 
 type FailedCall = Pick<SubgraphCallEvent, 'status' | 'requestId' | 'isComplete' | 'failure'>;
@@ -21,6 +23,9 @@ interface Episode {
 /** An episode ends with the first call that succeeds this long after the last failure. */
 export const recoveryMs = 10_000;
 export const reminderMs = 60_000;
+
+/** From this delay of the gateway's event loop on, the gateway itself may be why a call failed. */
+const longDelayMs = 100;
 
 /** Outcomes of calls for which their subgraph may be the reason, unlike a failed extension or a forbidden header. */
 const failureOutcomes: ReadonlySet<string> = new Set([
@@ -53,8 +58,12 @@ export class FailureEpisodes {
   }
 
   #onFailure(subgraph: string, reason: string, { status, requestId, failure }: FailedCall): void {
-    const { log, now } = this.#options;
-    const describeCall = () => ({ subgraph, reason, status, ...failure?.describe(), requestId });
+    const { log, now, eventLoopDelayMs } = this.#options;
+    const describeCall = () => {
+      const delayMs = Math.round(eventLoopDelayMs());
+      const delay = delayMs < longDelayMs ? {} : { eventLoopDelayMs: delayMs };
+      return { subgraph, reason, status, ...failure?.describe(), requestId, ...delay };
+    };
     const at = now();
     const episode = this.#episodes.get(subgraph);
     if (episode === undefined) {

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { LoadShedder } from '../../../gateway/admission/loadShedder.ts';
 import { ProcessLoad } from '../../../gateway/admission/processLoad.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
+import { createManualTimers } from '../../harness/manualTimers.ts';
 
 const priorities = ['background', 'normal', 'critical'] as const;
 const limits = { eventLoopDelay: 200, memory: 0.9 };
@@ -37,6 +38,21 @@ describe('the load shedder', () => {
       pendingTimers: 0,
       collections: 0,
     });
+  });
+
+  test('has the delay of the event loop of the newest sample, or how late the next one is', () => {
+    const timers = createManualTimers();
+    const load = { start: () => {}, readSample: () => delayed, stop: () => {} };
+    const shedder = new LoadShedder({ limits, timers, load, onChange: () => {} });
+    const delays = [shedder.eventLoopDelayMs];
+    const record = () => void delays.push(shedder.eventLoopDelayMs);
+    shedder.start();
+    timers.fire(500);
+    record();
+    timers.after(3_000, record);
+    timers.fire(3_000);
+    expect(delays).toEqual([0, 201, 2_500]);
+    shedder.stop();
   });
 
   test('serves one more priority after four calm samples in a row', () => {

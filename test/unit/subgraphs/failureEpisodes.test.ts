@@ -10,16 +10,20 @@ const failure = new CallFailure({ url }, new GatewayError('SUBGRAPH_UNREACHABLE'
 function observe() {
   const lines: { readonly level: string; readonly message: string | undefined }[] = [];
   let now = 0;
+  let delayMs = 99;
   const write =
     (level: string) =>
     (fields: object, message?: string): void =>
       void lines.push({ level, message, ...fields });
   const log = { warn: write('warn'), info: write('info') } as never;
-  const episodes = new FailureEpisodes({ log, now: () => now });
+  const episodes = new FailureEpisodes({ log, now: () => now, eventLoopDelayMs: () => delayMs });
   return {
     lines,
     advance: (ms: number) => {
       now += ms;
+    },
+    delayEventLoop: (ms: number) => {
+      delayMs = ms;
     },
     call: (outcome: string, subgraph = 'reviews', isComplete = false) =>
       episodes.onCall(subgraph, outcome, { status: undefined, requestId: 'request-1', isComplete, failure }),
@@ -133,4 +137,11 @@ test('an episode is logged again, and ends, after the clock was set back', () =>
   advance(-3_600_000);
   call('ok');
   expect(lines[2]).toMatchObject({ message: 'A subgraph has recovered', count: 3 });
+});
+
+test('a failure while the event loop of the gateway is late has its delay', () => {
+  const { lines, delayEventLoop, call } = observe();
+  delayEventLoop(350.4);
+  call('timeout');
+  expect(lines).toEqual([{ ...begun('timeout'), eventLoopDelayMs: 350 }]);
 });
