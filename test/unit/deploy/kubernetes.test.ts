@@ -84,6 +84,8 @@ describe('the Kubernetes manifests', () => {
       new RegExp(`^\\[${name}\\]$([\\s\\S]*?)(?=^\\[|$(?![\\s\\S]))`, 'm').exec(unit)?.[1];
     expect(section('Unit')).toMatch(/^StartLimitIntervalSec=0$/m);
     expect(section('Service')).toMatch(/^Restart=on-failure$/m);
+    // The supervisor replaces a worker that the kernel has killed for memory.
+    expect(section('Service')).toMatch(/^OOMPolicy=continue$/m);
     expect(section('Service')).toMatch(new RegExp(`^RestartPreventExitStatus=${exitCode.usageError}$`, 'm'));
   });
 
