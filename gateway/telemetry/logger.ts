@@ -119,24 +119,45 @@ function stackOf(error: Error): string {
 
 let sharedStandardError: BatchedDestination | undefined;
 
-/** Of lines that wait for space on a full disk. Further ones are dropped. */
+/** Of lines that wait for space on a full disk, or for a reader that is slow. Further ones are dropped. */
 const maxUnwrittenBytes = 8 * 1024 ** 2;
+
+/** How often what waits is written again, if no further line is. */
+const rewriteIntervalMs = 100;
+
+/** How long the end of the process may be delayed by a reader that is slow. */
+const lastWriteTimeoutMs = 1_000;
 
 // One for the process, because it must be flushed before the process exits.
 function standardError(): DestinationStream {
   if (sharedStandardError === undefined) {
+    let retriesUntil = 0;
     const stream = pino.destination({
       dest: 2,
       sync: true,
       contentMode: 'buffer',
       maxLength: maxUnwrittenBytes,
+      // A retry blocks the event loop, for as long as the reader of a full pipe reads nothing.
+      retryEAGAIN: () => performance.now() < retriesUntil,
     });
-    // A full disk must not end the gateway. What could not be written is written before the next line.
-    stream.on('error', () => {});
     // Its type does not know that it takes bytes in this mode.
     const write = (lines: Buffer): void => void stream.write(lines as unknown as string);
+    let waitsToRewrite = false;
+    const rewrite = (): void => {
+      waitsToRewrite = false;
+      write(Buffer.alloc(0));
+    };
+    // A full disk must not end the gateway. What could not be written is written before the next line.
+    stream.on('error', () => {
+      if (!waitsToRewrite) systemTimers.after(rewriteIntervalMs, rewrite);
+      waitsToRewrite = true;
+    });
     const destination = new BatchedDestination({ write }, systemTimers);
-    process.once('exit', () => destination.flush());
+    process.once('exit', () => {
+      retriesUntil = performance.now() + lastWriteTimeoutMs;
+      destination.flush();
+      rewrite();
+    });
     sharedStandardError = destination;
   }
   return sharedStandardError;

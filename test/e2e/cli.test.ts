@@ -641,7 +641,7 @@ supergraph: { file: greeter.graphql, watch: false }
 subgraphs:
   all: { timeouts: { attempt: 1h, deadline: 1h } }
   greeter: { url: '\${GREETER:-http://127.0.0.1:9}' }
-telemetry: { logLevel: silent }
+telemetry: { logLevel: '\${LOG_LEVEL:-silent}' }
 overload: { eventLoopDelay: 0s, memory: 1 }
 `,
     );
@@ -876,6 +876,26 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     else expect((await fetch(new URL('/health/live', await gateway.url()))).status).toBe(200);
     gateway.child.kill('SIGTERM');
     expect((await gateway.ended).code).toBe(0);
+  });
+
+  test('serves although the reader of its log reads nothing, and writes the lines when it reads again', async () => {
+    await using greeter = await startScriptedSubgraph();
+    await using gateway = serve([], { GREETER: greeter.url, LOG_LEVEL: 'info' });
+    const url = await gateway.url();
+    gateway.child.stderr?.pause();
+    const requests = 2_000;
+    // More lines than fit into the pipe.
+    const headers = { 'content-type': 'application/json', 'apollographql-client-name': 'n'.repeat(128) };
+    for (let sent = 0; sent < requests; sent += 50) {
+      const responses = Array.from({ length: 50 }, async () => {
+        const response = await fetch(url, { method: 'POST', headers, body: '{"query":"{ __typename }"}' });
+        await response.text();
+        return response.status;
+      });
+      expect(new Set(await Promise.all(responses))).toEqual(new Set([200]));
+    }
+    gateway.child.stderr?.resume();
+    await gateway.printed('stderr', /"msg":"request"/g, requests);
   });
 
   test('does not start with an invalid configuration', async () => {
