@@ -160,7 +160,7 @@ async function assembleGateway(
   const { logger, worker, timers = systemTimers, readIdentity } = dependencies;
   // Programs in JavaScript may omit the options: then they have the problem of empty ones.
   const config = parseConfig(withModulesOnly(options ?? {}), { readsIdentity: readIdentity !== undefined });
-  const log = logger ? protectLogger(logger) : await createConfiguredLogger(config.telemetry);
+  const log = logger ? protectLogger(logger) : await createConfiguredLogger(config.telemetry, worker?.name);
 
   const open = <Opened extends Feature | undefined>(feature: Opened): Opened => {
     if (feature !== undefined) opened.add(feature);

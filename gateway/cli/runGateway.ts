@@ -22,7 +22,7 @@ export async function runGateway(
   shutdown: Shutdown,
   { onListening, onReady, onFatalError, dependencies }: RunGatewayOptions,
 ): Promise<ExitCode> {
-  const logger = await createConfiguredLogger(config.telemetry);
+  const logger = await createConfiguredLogger(config.telemetry, dependencies?.worker?.name);
   const creating = createGateway(config, { logger, ...dependencies });
   const gateway = await Promise.race([creating, shutdown.requested]);
   if (gateway === undefined) {

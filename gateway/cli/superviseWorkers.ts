@@ -1,7 +1,8 @@
 import cluster, { type Worker } from 'node:cluster';
-import { formatDuration } from '../config/duration.ts';
+import { randomUUID } from 'node:crypto';
 import type { GatewayConfig } from '../config/schema.ts';
-import { messageOf } from '../errors.ts';
+import type { Feature } from '../feature.ts';
+import { createConfiguredLogger, type Logger } from '../telemetry/logger.ts';
 import { MetricsDirectory } from '../telemetry/metricsDirectory.ts';
 import { maxOperationNames } from '../telemetry/operationLabels.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
@@ -9,7 +10,7 @@ import { systemTimers, type Timers } from '../time/timers.ts';
 import { type Addresses, printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
-import { type ReplacementReason, SupervisorMetrics } from './supervisorMetrics.ts';
+import { type ReplacementReason, SupervisorMetrics, supervisorName } from './supervisorMetrics.ts';
 import { isWorkerMessage, type MessageFromWorker, type MessageToWorker } from './workerMessages.ts';
 import { chooseWorkerPorts } from './workerPorts.ts';
 import { createWorkersDirectory, workersDirectoryOf } from './workersDirectory.ts';
@@ -25,6 +26,8 @@ const killGraceMs = 5_000;
 /** How often the supervisor checks a worker within `workerTimeout`. Checks are counted, and not the time since a response:
  *  when the whole machine has stood still, no worker is at fault. */
 const checksPerTimeout = 5;
+/** A worker has at least this time to start, because all of them may start at once on a busy machine. */
+const minStartTimeoutMs = 60_000;
 
 interface WorkerStatus {
   readonly startedAt: number;
@@ -42,6 +45,15 @@ interface WorkerStatus {
   isRetired: boolean;
   /** Checks since the worker has last answered. */
   unansweredChecks: number;
+  /** Whether the supervisor has killed the worker, because it does not respond. */
+  isUnresponsive: boolean;
+}
+
+/** Why a worker is replaced, and the log line about it. */
+interface WorkerEnd {
+  readonly reason: ReplacementReason;
+  readonly fields: object;
+  readonly message: string;
 }
 
 /** Runs `count` worker processes that share the listeners. A worker that exits is replaced. Resolves with the exit code
@@ -51,7 +63,7 @@ interface WorkerStatus {
 export async function superviseWorkers(
   count: number,
   config: GatewayConfig,
-  timers: Timers = systemTimers,
+  { log, timers = systemTimers }: { readonly log?: Logger; readonly timers?: Timers } = {},
 ): Promise<number> {
   const environment = {
     ...memoryEnvironment,
@@ -64,13 +76,29 @@ export async function superviseWorkers(
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   // Options of extensions can have values that JSON cannot represent, such as `.inf`.
   cluster.setupPrimary({ execArgv: flagsWithYoungGeneration(), serialization: 'advanced' });
-  return new WorkerSupervisor(count, config, environment, timers).run();
+  const supervisor = new WorkerSupervisor({
+    count,
+    config,
+    environment,
+    log: log ?? (await createConfiguredLogger(config.telemetry)),
+    timers,
+  });
+  return supervisor.run();
+}
+
+interface WorkerSupervisorOptions {
+  readonly count: number;
+  readonly config: GatewayConfig;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly log: Logger;
+  readonly timers: Timers;
 }
 
 class WorkerSupervisor {
   readonly #count: number;
   readonly #config: GatewayConfig;
   readonly #environment: NodeJS.ProcessEnv;
+  readonly #log: Logger;
   readonly #metricsDirectory: MetricsDirectory;
   readonly #timers: Timers;
   readonly #shutdown: Shutdown;
@@ -80,7 +108,8 @@ class WorkerSupervisor {
   #hasStarted = false;
   #code: number = exitCode.success;
 
-  constructor(count: number, config: GatewayConfig, environment: NodeJS.ProcessEnv, timers: Timers) {
+  constructor({ count, config, environment, log, timers }: WorkerSupervisorOptions) {
+    this.#log = log;
     this.#timers = timers;
     this.#count = count;
     this.#config = config;
@@ -111,9 +140,25 @@ class WorkerSupervisor {
     });
     for (let index = 0; index < this.#count; index++) this.#startWorker(0);
     if (this.#config.workerTimeout > 0) this.#checkLater();
+    const metricsExport = await this.#exportMetrics();
     await this.#ended.promise;
+    await metricsExport?.close?.(0);
     ignoreSignals();
     return this.#code;
+  }
+
+  /** Exports what the supervisor counts, as each worker does with its own metrics. */
+  async #exportMetrics(): Promise<Feature | undefined> {
+    if (!this.#config.telemetry.metrics.otlp) return undefined;
+    const { MetricsExportFeature } = await import('../metricsExport/metricsExportFeature.ts');
+    return new MetricsExportFeature({
+      config: this.#config,
+      log: this.#log,
+      metrics: this.#metrics,
+      timers: this.#timers,
+      now: Date.now,
+      identity: { instanceId: randomUUID(), workerName: supervisorName },
+    });
   }
 
   #startWorker(earlyExits: number): void {
@@ -127,6 +172,7 @@ class WorkerSupervisor {
       isWaiting: false,
       isRetired: false,
       unansweredChecks: 0,
+      isUnresponsive: false,
     };
     let worker: Worker;
     try {
@@ -151,7 +197,7 @@ class WorkerSupervisor {
 
   #checkLater(): void {
     this.#timers.after(this.#config.workerTimeout / checksPerTimeout, () => {
-      for (const [worker, status] of this.#workers) if (status.hasStarted) this.#check(worker, status);
+      for (const [worker, status] of this.#workers) this.#check(worker, status);
       this.#checkLater();
     });
   }
@@ -161,12 +207,16 @@ class WorkerSupervisor {
   #check(worker: Worker, status: WorkerStatus): void {
     status.unansweredChecks += 1;
     // One message at a time, so that none pile up for a worker that reads nothing.
-    if (status.unansweredChecks === 1) send(worker, { kind: 'tributary:ping' });
-    if (status.unansweredChecks !== checksPerTimeout + 1) return;
-    const limit = formatDuration(this.#config.workerTimeout);
-    console.error(
-      `Worker ${worker.process.pid} has not responded for ${limit} (workerTimeout); it is killed.`,
-    );
+    if (status.unansweredChecks === 1 && status.hasStarted) send(worker, { kind: 'tributary:ping' });
+    const { workerTimeout } = this.#config;
+    const limitMs = status.hasStarted ? workerTimeout : Math.max(workerTimeout, minStartTimeoutMs);
+    if (status.isUnresponsive || status.unansweredChecks * workerTimeout <= limitMs * checksPerTimeout)
+      return;
+    status.isUnresponsive = true;
+    const fields = { ...identify(worker), limitMs };
+    if (status.hasStarted)
+      this.#log.error(fields, 'A worker does not respond, and is killed (workerTimeout)');
+    else this.#log.error(fields, 'A worker has not started in time, and is killed (workerTimeout)');
     worker.process.kill('SIGKILL');
   }
 
@@ -219,39 +269,37 @@ class WorkerSupervisor {
     this.#workers.delete(worker);
     const fold = () => this.#metricsDirectory.fold(String(worker.id)).catch(() => {});
     setTimeout(fold, foldDelayMs).unref();
-    const message = `Worker ${worker.process.pid} exited (${signal ?? `exit code ${code}`})`;
-    const reason = status.unansweredChecks > checksPerTimeout ? 'unresponsive' : 'exited';
-    this.#onEnd(status, message, code ?? exitCode.failed, reason);
+    const fields = { ...identify(worker), ...(signal === null ? { exitCode: code } : { signal }) };
+    // A worker that exits by itself has written why.
+    if (signal !== null && !this.#hasStarted && !this.#shutdown.isRequested)
+      this.#log.error(fields, 'A worker was killed before all had started: the gateway ends');
+    const reason = status.isUnresponsive ? 'unresponsive' : 'exited';
+    this.#onEnd(status, { reason, fields, message: 'A worker has exited, and is replaced' }, code);
   }
 
   #onStartFailure(status: WorkerStatus, error: unknown): void {
-    const message = `A worker could not be started (${messageOf(error)})`;
-    if (!this.#hasStarted) console.error(`${message}.`);
-    this.#onEnd(status, message, exitCode.failed, 'not_started');
+    const fields = { err: error };
+    if (!this.#hasStarted) this.#log.error(fields, 'A worker could not be started: the gateway ends');
+    const message = 'A worker could not be started, and is replaced';
+    this.#onEnd(status, { reason: 'not_started', fields, message }, exitCode.failed);
   }
 
-  #onEnd(status: WorkerStatus, message: string, code: number, reason: ReplacementReason): void {
+  #onEnd(status: WorkerStatus, end: WorkerEnd, code: number | null): void {
     if (this.#shutdown.isRequested) this.#endWithoutWorkers();
     else if (status.isRetired) this.#startWorker(0);
     else if (this.#hasStarted) {
-      this.#metrics.countReplacement(reason);
-      this.#replace(status, message);
-    } else this.#stopAll(code);
+      this.#metrics.countReplacement(end.reason);
+      this.#replace(status, end);
+    } else this.#stopAll(code ?? exitCode.failed);
     this.#chooseListeners();
   }
 
-  #replace({ startedAt, earlyExits }: WorkerStatus, message: string): void {
+  #replace({ startedAt, earlyExits }: WorkerStatus, { fields, message }: WorkerEnd): void {
     const exits = performance.now() - startedAt < earlyExitMs ? earlyExits + 1 : 0;
-    if (exits <= 1) {
-      console.error(`${message}; starting a new one.`);
-      this.#startWorker(exits);
-      return;
-    }
-    const delayMs = backoffDelayMs(exits - 1, restartBackoff);
-    console.error(
-      `${message}; starting a new one in ${delayMs} ms, because ${exits} workers in a row ran for less than a minute.`,
-    );
-    setTimeout(() => this.#startWorker(exits), delayMs);
+    const delayMs = exits <= 1 ? 0 : backoffDelayMs(exits - 1, restartBackoff);
+    this.#log.error({ ...fields, earlyExits: exits, delayMs }, message);
+    if (delayMs === 0) this.#startWorker(exits);
+    else setTimeout(() => this.#startWorker(exits), delayMs);
   }
 
   #stopAll(code: number): void {
@@ -270,6 +318,11 @@ class WorkerSupervisor {
   #killAll(): void {
     for (const worker of this.#workers.keys()) worker.process.kill('SIGKILL');
   }
+}
+
+/** The fields of a log line about a worker. */
+function identify({ id, process: { pid } }: Worker) {
+  return { worker: String(id), pid };
 }
 
 function send(worker: Worker, message: MessageToWorker): void {

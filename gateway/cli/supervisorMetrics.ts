@@ -1,5 +1,7 @@
 import { Registry } from 'prom-client';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { MetricsDirectory } from '../telemetry/metricsDirectory.ts';
+import type { MetricsSnapshot } from '../telemetry/metricsSnapshot.ts';
 import { incrementCount, registerCounter, zeroCounts } from '../telemetry/registerCounter.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 
@@ -12,10 +14,10 @@ export type ReplacementReason = (typeof replacementReasons)[number];
 const retryDelayMs = 10_000;
 
 /** The numbers of workers begin at 1. */
-const supervisorName = '0';
+export const supervisorName = '0';
 
 /** What the supervisor counts. It has no listener: the scrapes of workers add its stored counts. */
-export class SupervisorMetrics {
+export class SupervisorMetrics implements Pick<Metrics, 'snapshot'> {
   readonly #directory: MetricsDirectory;
   readonly #registry = new Registry();
   readonly #replacements = zeroCounts(replacementReasons);
@@ -35,11 +37,14 @@ export class SupervisorMetrics {
     this.#store();
   }
 
+  snapshot(): Promise<MetricsSnapshot> {
+    return this.#registry.getMetricsAsJSON();
+  }
+
   #store(): void {
     this.#sequence += 1;
     const sequence = this.#sequence;
-    this.#registry
-      .getMetricsAsJSON()
+    this.snapshot()
       .then((metrics) =>
         this.#directory.write(supervisorName, sequence, JSON.stringify({ sequence, metrics })),
       )

@@ -25,10 +25,14 @@ export interface AccessLine {
 export function createAccessLog(log: Logger): (line: AccessLine) => void {
   const destination = lineDestinationOf(log);
   if (destination === undefined) return (line) => log.info(line, accessLogMessage);
-  if (destination instanceof BatchedDestination) return (line) => destination.writeBatched(line, addLine);
+  const { worker } = log.bindings();
+  const ofWorker = worker === undefined ? '' : `,"worker":${JSON.stringify(worker)}`;
+  const idStart = `${ofWorker},"requestId":`;
+  const add = (line: AccessLine, batch: LineBuffer): void => addLine(line, batch, idStart);
+  if (destination instanceof BatchedDestination) return (line) => destination.writeBatched(line, add);
   const single = new LineBuffer();
   return (line) => {
-    addLine(line, single);
+    add(line, single);
     destination.write(single.take().toString());
   };
 }
@@ -37,12 +41,12 @@ const accessLogMessage = 'request';
 
 const infoLevel = 30;
 
-/** Adds the line that pino would write. */
-function addLine(line: AccessLine, batch: LineBuffer): void {
+/** Adds the line that pino would write. `idStart`: the text between the time and the id of the request. */
+function addLine(line: AccessLine, batch: LineBuffer, idStart: string): void {
   const { traceId, operation, client, clientVersion, clientAddress, status, firstPayloadMs } = line;
   batch.ascii(lineStart);
   batch.number(Date.now());
-  batch.ascii(',"requestId":');
+  batch.ascii(idStart);
   batch.quoted(line.requestId);
   if (traceId !== undefined) {
     batch.ascii(',"traceId":');

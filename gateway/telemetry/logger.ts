@@ -24,15 +24,25 @@ interface LogSettings {
   readonly logFormat: 'json' | 'pretty';
 }
 
-/** Creates the logger of a configuration, which writes to standard error. */
-export async function createConfiguredLogger({ logLevel, logFormat }: LogSettings): Promise<Logger> {
-  return createLogger(logLevel, logFormat === 'pretty' ? await prettify(standardError()) : undefined);
+/** Creates the logger of a configuration, which writes to standard error. `worker`: the name of this worker, which all of its
+ *  lines have. */
+export async function createConfiguredLogger(
+  { logLevel, logFormat }: LogSettings,
+  worker?: string,
+): Promise<Logger> {
+  const destination = logFormat === 'pretty' ? await prettify(standardError()) : undefined;
+  return createLogger(logLevel, destination, worker);
 }
 
 /** Creates a logger that writes lines of JSON to standard error, or to `destination`. Messages are fixed texts; variables
  *  are fields. */
-export function createLogger(level: string, destination: DestinationStream = standardError()): Logger {
-  const logger = pino({ level, base: null, serializers: errorSerializers }, destination);
+export function createLogger(
+  level: string,
+  destination: DestinationStream = standardError(),
+  worker?: string,
+): Logger {
+  const base = worker === undefined ? null : { worker };
+  const logger = pino({ level, base, serializers: errorSerializers }, destination);
   lineDestinations.set(logger, destination);
   return logger;
 }

@@ -773,6 +773,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
       GREETER: greeter.url,
       DELAY: '1h',
       DRAIN: '1h',
+      LOG_LEVEL: 'error',
       ...reportProcesses,
     });
     const url = await gateway.url();
@@ -781,7 +782,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     const flagged = /process (\d+) --max-semi-space-size=64 1\n/g;
     const [first] = await gateway.printed('stderr', flagged, 2);
     process.kill(Number(first?.[1]), 'SIGKILL');
-    await gateway.printed('stderr', /Worker \d+ exited \(SIGKILL\); starting a new one\.\n/g);
+    await gateway.printed('stderr', /"signal":"SIGKILL",.*"msg":"A worker has exited, and is replaced"/g);
     await gateway.printed('stderr', flagged, 3);
     expect(await ask(url, '{ __typename }')).toEqual({ data: { __typename: 'Query' } });
 

@@ -58,7 +58,7 @@ async function startWorkers(
       // Longer than the timeout of a test.
       listen: { drainTimeout: '1h' },
       supergraph: { file: demoSupergraphFile, watch: false },
-      telemetry: { logLevel: 'silent' },
+      telemetry: { logLevel: 'error' },
       contracts: { guard: 'off' },
       ...config,
       // Workers are identified by the streams reserved on their connections.
@@ -91,7 +91,7 @@ async function processIdsOf(
 async function crash(gateway: GatewayProcess, worker: string): Promise<void> {
   const { own: pid } = await processIdsOf(gateway, worker);
   process.kill(pid, 'SIGKILL');
-  await gateway.waitForOutput(new RegExp(`Worker ${pid} exited`));
+  await gateway.waitForOutput(new RegExp(`"worker":"${worker}","pid":${pid},.*A worker has exited`));
 }
 
 function ownerOf(id: string): string {
@@ -276,7 +276,7 @@ describe('a worker that dies', () => {
   test('is replaced later and later while workers end as soon as they start', async () => {
     await crash(gateway, '3');
     await gateway.waitForOutput(
-      /exited \(exit code 7\); starting a new one in \d+ ms, because 4 workers in a row ran for less than a minute\./,
+      /"exitCode":7,"earlyExits":4,"delayMs":\d+,"msg":"A worker has exited, and is replaced"/,
     );
     const { status } = await sendTo(gateway, '4', { method: 'GET', path: '/health/ready' });
     expect(status).toBe(200);
@@ -289,7 +289,7 @@ describe('workers that do not respond', () => {
     await using gateway = await startWorkers({ workerTimeout: '1s' });
     const killed = (pid: number) =>
       new RegExp(
-        `Worker ${pid} has not responded for 1s \\(workerTimeout\\); .*\\nWorker ${pid} exited \\(SIGKILL\\)`,
+        `"pid":${pid},"limitMs":1000,"msg":"A worker does not respond, .*\\n.*"pid":${pid},"signal":"SIGKILL",.*A worker has exited`,
       );
     const { own: stopped } = await processIdsOf(gateway, '1');
     process.kill(stopped, 'SIGSTOP');
@@ -550,5 +550,13 @@ describe('the admin listener with several workers', () => {
       )
       .map(({ resource, value }) => [ownerOf(String(resource['service.instance.id'])), value] as const);
     expect(Object.fromEntries(exported)).toEqual({ 1: 1, 3: 2 });
+    const replaced = collector.points
+      .filter(({ name }) => name === 'tributary.worker_replacements')
+      .map(({ resource, attributes, value }) => {
+        const exporter = ownerOf(String(resource['service.instance.id']));
+        return [`${exporter} ${attributes['tributary.reason']}`, value] as const;
+      });
+    // The supervisor is 0.
+    expect(Object.fromEntries(replaced)).toEqual({ '0 exited': 1, '0 unresponsive': 0, '0 not_started': 0 });
   });
 });

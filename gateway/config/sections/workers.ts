@@ -18,5 +18,5 @@ export const workerTimeoutSection = duration()
     error: 'a duration of at least 1s, such as 30s, or 0s for no limit',
   })
   .describe(
-    'With `workers`: a worker that does not respond to its supervisor for this long, because it is stopped or its event loop is blocked, is killed and replaced. At least 1s; `0s`: never, for example while you debug a worker.',
+    'With `workers`: a worker that does not respond to its supervisor for this long, because it is stopped or its event loop is blocked, is killed and replaced. To start, it has at least a minute. At least 1s; `0s`: never, for example while you debug a worker.',
   );

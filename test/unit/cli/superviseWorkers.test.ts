@@ -3,8 +3,10 @@ import { EventEmitter } from 'node:events';
 import { afterEach, expect, jest, test } from '@jest/globals';
 import { superviseWorkers } from '../../../gateway/cli/superviseWorkers.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { createLogger } from '../../../gateway/telemetry/logger.ts';
 import { MetricsDirectory } from '../../../gateway/telemetry/metricsDirectory.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 afterEach(() => {
   jest.restoreAllMocks();
@@ -19,12 +21,14 @@ const config = parseConfig({
 
 /** Emits what a worker of `node:cluster` emits. */
 class FakeWorker extends EventEmitter {
+  readonly id: number | undefined;
   readonly process: { readonly pid: number | undefined; readonly kill: (signal: string) => void };
   readonly received: { readonly kind: string }[] = [];
   responds = true;
 
   private constructor(pid: number | undefined) {
     super();
+    this.id = pid;
     this.process = { pid, kill: (signal) => void this.emit('exit', null, signal) };
   }
 
@@ -65,6 +69,15 @@ class FakeWorker extends EventEmitter {
   }
 }
 
+const killed = {
+  worker: '1',
+  pid: 1,
+  signal: 'SIGKILL',
+  earlyExits: 1,
+  delayMs: 0,
+  msg: 'A worker has exited, and is replaced',
+};
+
 function failWithoutMemory(): never {
   throw new Error('spawn ENOMEM');
 }
@@ -72,7 +85,7 @@ function failWithoutMemory(): never {
 /** The supervisor with these workers, in the order in which it starts them. */
 function supervise(...forks: readonly (() => FakeWorker)[]) {
   const workers: FakeWorker[] = [];
-  const errors: unknown[] = [];
+  const lines: Readonly<Record<string, unknown>>[] = [];
   const started = Promise.withResolvers<void>();
   const allForked = Promise.withResolvers<void>();
   const remaining = [...forks];
@@ -85,14 +98,19 @@ function supervise(...forks: readonly (() => FakeWorker)[]) {
     return worker as unknown as Worker;
   });
   jest.spyOn(console, 'log').mockImplementation(() => started.resolve());
-  jest.spyOn(console, 'error').mockImplementation((line: unknown) => void errors.push(line));
+  const log = createLogger('info', {
+    write: (line) => {
+      const { level: _, time: __, ...fields } = JSON.parse(line);
+      lines.push(fields);
+    },
+  });
   const timers = createManualTimers();
-  const code = superviseWorkers(2, config, timers);
-  return { workers, errors, code, timers, started: started.promise, allForked: allForked.promise };
+  const code = superviseWorkers(2, config, { log, timers });
+  return { workers, lines, code, timers, started: started.promise, allForked: allForked.promise };
 }
 
 test('a worker that cannot be started is started again with backoff, and does not hold up the end', async () => {
-  const { workers, errors, code, started, allForked } = supervise(
+  const { workers, lines, code, started, allForked } = supervise(
     () => FakeWorker.listening(1),
     () => FakeWorker.listening(2),
     FakeWorker.failing,
@@ -104,17 +122,13 @@ test('a worker that cannot be started is started again with backoff, and does no
   await allForked;
   process.emit('SIGTERM', 'SIGTERM');
   expect(await code).toBe(0);
-  const retry = (reason: string, count: number) =>
-    expect.stringMatching(
-      new RegExp(
-        `^A worker could not be started \\(${reason}\\); starting a new one in \\d+ ms, because ${count} workers in a row ran for less than a minute\\.$`,
-      ),
-    );
-  expect(errors).toEqual([
-    'Worker 1 exited (SIGKILL); starting a new one.',
-    retry('spawn node EAGAIN', 2),
-    retry('spawn ENOMEM', 3),
-  ]);
+  const retry = (message: string, earlyExits: number) => ({
+    err: expect.objectContaining({ message }),
+    earlyExits,
+    delayMs: expect.any(Number),
+    msg: 'A worker could not be started, and is replaced',
+  });
+  expect(lines).toEqual([killed, retry('spawn node EAGAIN', 2), retry('spawn ENOMEM', 3)]);
 });
 
 test('a worker that does not respond for `workerTimeout` is killed and replaced, which the metrics count', async () => {
@@ -127,7 +141,7 @@ test('a worker that does not respond for `workerTimeout` is killed and replaced,
     ]);
     writes.push([worker, sequence, name, Object.fromEntries(counts)]);
   });
-  const { workers, errors, code, timers, started, allForked } = supervise(
+  const { workers, lines, code, timers, started, allForked } = supervise(
     () => FakeWorker.listening(1),
     () => FakeWorker.listening(2),
     () => FakeWorker.listening(3),
@@ -138,15 +152,13 @@ test('a worker that does not respond for `workerTimeout` is killed and replaced,
   const [stopped] = workers as [FakeWorker];
   stopped.responds = false;
   for (let count = 0; count < 5; count++) check();
-  expect([errors, workers.length]).toEqual([[], 2]);
+  expect([lines, workers.length]).toEqual([[], 2]);
   check();
   await allForked;
   process.emit('SIGTERM', 'SIGTERM');
   expect(await code).toBe(0);
-  expect(errors).toEqual([
-    'Worker 1 has not responded for 30s (workerTimeout); it is killed.',
-    'Worker 1 exited (SIGKILL); starting a new one.',
-  ]);
+  const msg = 'A worker does not respond, and is killed (workerTimeout)';
+  expect(lines).toEqual([{ worker: '1', pid: 1, limitMs: 30_000, msg }, killed]);
   const pings = workers.map(
     ({ received }) => received.filter(({ kind }) => kind === 'tributary:ping').length,
   );
@@ -155,6 +167,24 @@ test('a worker that does not respond for `workerTimeout` is killed and replaced,
   expect(writes).toEqual([
     ['0', 1, name, { exited: 0, unresponsive: 0, not_started: 0 }],
     ['0', 2, name, { exited: 0, unresponsive: 1, not_started: 0 }],
+  ]);
+});
+
+test('a worker that does not start within a minute is killed, although `workerTimeout` is shorter', async () => {
+  const { lines, code, timers, allForked } = supervise(
+    () => FakeWorker.listening(1),
+    () => FakeWorker.starting(2),
+  );
+  await allForked;
+  await waitForTurns();
+  for (let count = 0; count < 10; count++) timers.fire(config.workerTimeout / 5);
+  expect(lines).toEqual([]);
+  timers.fire(config.workerTimeout / 5);
+  expect(await code).toBe(1);
+  const worker = { worker: '2', pid: 2 };
+  expect(lines).toEqual([
+    { ...worker, limitMs: 60_000, msg: 'A worker has not started in time, and is killed (workerTimeout)' },
+    { ...worker, signal: 'SIGKILL', msg: 'A worker was killed before all had started: the gateway ends' },
   ]);
 });
 
@@ -178,7 +208,8 @@ test.each([
   ['the system has too many processes', FakeWorker.failing, 'spawn node EAGAIN'],
   ['there is no memory', failWithoutMemory, 'spawn ENOMEM'],
 ])('all workers end when one cannot be started at first, because %s', async (_, fork, reason) => {
-  const { errors, code } = supervise(() => FakeWorker.listening(1), fork);
+  const { lines, code } = supervise(() => FakeWorker.listening(1), fork);
   expect(await code).toBe(1);
-  expect(errors).toEqual([`A worker could not be started (${reason}).`]);
+  const err = expect.objectContaining({ message: reason });
+  expect(lines).toEqual([{ err, msg: 'A worker could not be started: the gateway ends' }]);
 });

@@ -49,13 +49,16 @@ function open() {
   return { log, timers, writes, writeIds: (id: string) => writeLine({ ...shortLine, requestId: id }) };
 }
 
-test.each([shortLine, fullLine])('an access line has the text that pino writes', (line) => {
+test.each([
+  { line: shortLine, worker: undefined },
+  { line: fullLine, worker: '2' },
+])('an access line has the text that pino writes, with the worker', ({ line, worker }) => {
   const written: string[] = [];
   const destination: DestinationStream = {
     write: (text) => void written.push(text.replace(/\d{13}/, 'now')),
   };
-  createAccessLog(createLogger('info', destination))(line);
-  pino({ base: null }, destination).info(line, 'request');
+  createAccessLog(createLogger('info', destination, worker))(line);
+  pino({ base: worker === undefined ? null : { worker } }, destination).info(line, 'request');
   expect(written).toHaveLength(2);
   expect(written[0]).toBe(written[1]);
 });
