@@ -30,8 +30,8 @@ export async function createConfiguredLogger(
   { logLevel, logFormat }: LogSettings,
   worker?: string,
 ): Promise<Logger> {
-  const destination = logFormat === 'pretty' ? await prettify(standardError()) : undefined;
-  return createLogger(logLevel, destination, worker);
+  const lines = standardError(worker !== undefined);
+  return createLogger(logLevel, logFormat === 'pretty' ? await prettify(lines) : lines, worker);
 }
 
 /** Creates a logger that writes lines of JSON to standard error, or to `destination`. Messages are fixed texts; variables
@@ -132,14 +132,33 @@ let sharedStandardError: BatchedDestination | undefined;
 /** Of lines that wait for space on a full disk, or for a reader that is slow. Further ones are dropped. */
 const maxUnwrittenBytes = 8 * 1024 ** 2;
 
+/** What the system writes to a pipe as a whole or not at all: PIPE_BUF of Linux. */
+const maxAtomicBytes = 4096;
+
 /** How often what waits is written again, if no further line is. */
 const rewriteIntervalMs = 100;
 
 /** How long the end of the process may be delayed by a reader that is slow. */
 const lastWriteTimeoutMs = 1_000;
 
-// One for the process, because it must be flushed before the process exits.
-function standardError(): DestinationStream {
+/** Divides lines into parts of at most `maxBytes`, at the ends of lines. A longer line is a part of its own. */
+export function divideLines(lines: Buffer, maxBytes: number): readonly Buffer[] {
+  const parts: Buffer[] = [];
+  let start = 0;
+  while (lines.length - start > maxBytes) {
+    const last = lines.lastIndexOf('\n', start + maxBytes - 1);
+    const end = 1 + (last < start ? lines.indexOf('\n', start) : last);
+    parts.push(lines.subarray(start, end));
+    start = end;
+  }
+  // Also without any line: what waits is then written.
+  if (start < lines.length || start === 0) parts.push(lines.subarray(start));
+  return parts;
+}
+
+// One for the process, because it must be flushed before the process exits. `isShared`: other workers write to it, too.
+// Their lines would come between the parts of one that a pipe with too little space takes in two writes.
+function standardError(isShared = false): DestinationStream {
   if (sharedStandardError === undefined) {
     let retriesUntil = 0;
     const stream = pino.destination({
@@ -147,11 +166,15 @@ function standardError(): DestinationStream {
       sync: true,
       contentMode: 'buffer',
       maxLength: maxUnwrittenBytes,
+      ...(isShared ? { maxWrite: maxAtomicBytes } : {}),
       // A retry blocks the event loop, for as long as the reader of a full pipe reads nothing.
       retryEAGAIN: () => performance.now() < retriesUntil,
     });
-    // Its type does not know that it takes bytes in this mode.
-    const write = (lines: Buffer): void => void stream.write(lines as unknown as string);
+    const write = (lines: Buffer): void => {
+      // Its type does not know that it takes bytes in this mode.
+      for (const part of isShared ? divideLines(lines, maxAtomicBytes) : [lines])
+        stream.write(part as unknown as string);
+    };
     let waitsToRewrite = false;
     const rewrite = (): void => {
       waitsToRewrite = false;

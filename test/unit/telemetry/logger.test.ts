@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { GraphQLError, parse } from 'graphql';
 import { type DestinationStream, pino } from 'pino';
-import { createLogger, hideQuotedJson, prettify, protectLogger } from '../../../gateway/telemetry/logger.ts';
+import {
+  createLogger,
+  divideLines,
+  hideQuotedJson,
+  prettify,
+  protectLogger,
+} from '../../../gateway/telemetry/logger.ts';
 
 test('a pretty log has the time, the level, the message and the fields on one line, and stacks of errors below', async () => {
   const lines: string[] = [];
@@ -88,4 +94,14 @@ test('hiding quoted JSON takes time in proportion to a message that repeats its 
   expect(hideQuotedJson(`a: ${message}"b" is not valid JSON, c`)).toBe(
     'a: Unexpected token: it is not valid JSON, c',
   );
+});
+
+test.each([
+  ['', ['']],
+  ['a\nbb\n', ['a\nbb\n']],
+  ['a\nbb\nccc\n', ['a\nbb\n', 'ccc\n']],
+  ['longer\na\nbb\nc\n', ['longer\n', 'a\nbb\n', 'c\n']],
+  ['bb\nlonger\nlonger\n', ['bb\n', 'longer\n', 'longer\n']],
+])('lines that several workers write are divided at their ends only: %j', (lines, parts) => {
+  expect(divideLines(Buffer.from(lines), 5).map(String)).toEqual(parts);
 });
