@@ -8,13 +8,28 @@ With this page you configure the gateway: it has every option with its default.
 The configuration is one YAML file, \`tributary.yaml\` unless \`--config\` names another. Only \`supergraph\` is
 required. \`npx tributary serve --supergraph FILE\` needs no configuration file.
 
+These are the options that you meet first, with their defaults, except for the section \`reviews\`:
+
 \`\`\`yaml
-supergraph: { file: supergraph.graphql }
+listen: { host: 127.0.0.1, port: 4000, path: /graphql, shutdownDelay: 2s, drainTimeout: 30s }
+admin: { host: 127.0.0.1, port: 4001 }             # for operators; keep it off the public network
+supergraph: { file: supergraph.graphql, watch: true }
 subgraphs:
   all:
+    timeouts: { attempt: 5s, deadline: 15s }       # one HTTP attempt; the whole request
+    headers: { forward: [authorization, accept-language] }
+  reviews:                                         # one subgraph, by its name
+    url: '\${REVIEWS_URL:-http://reviews.internal/graphql}'
     timeouts: { attempt: 2s }
-  reviews:
-    url: '\${REVIEWS_URL:-http://localhost:4104/graphql}'
+batching: { acrossRequests: true, maxBatchSize: 200 }
+cache: { enabled: true, memory: { maxSize: 64MB } } # nothing is cached without a rule
+redis: { url: '' }                                 # redis://… : shared by all processes
+enrichment: { mode: adaptive, budget: 100ms }      # no field without a rule
+overload: { eventLoopDelay: 200ms, memory: 0.9 }   # beyond: requests are refused, the least urgent first
+limits: { bodySize: 1MB, tokens: 10000, depth: 100, aliases: 200, rootFields: 50, deferredFragments: 50 }
+security: { introspection: false, suggestions: false, csrf: true, exposeSubgraphErrors: false, exposeSubgraphs: false }
+telemetry: { logLevel: info }
+workers: 1                                         # processes that share the port, or auto
 \`\`\`
 
 - **Precedence**: the command line overrides the file, and the file overrides the defaults. For one subgraph, its own

@@ -505,9 +505,9 @@ describe('contracts check', () => {
   });
 });
 
-describe('the contract commands in README.md', () => {
-  const readme = readFileSync(`${root}README.md`, 'utf8');
-  const section = readme.split('## Check contracts before a rollout')[1]?.split(/^## /m)[0] ?? '';
+describe('the contract commands for a clone in docs/contracts.md', () => {
+  const page = readFileSync(`${root}docs/contracts.md`, 'utf8');
+  const section = page.split('In a clone of this repository')[1] ?? '';
   const [, block = ''] = /```sh\n([\s\S]*?)```/.exec(section) ?? [];
   const commands = Array.from(
     block.matchAll(/^npx tributary contracts ([^#\n]*[^#\s])/gm),

@@ -70,6 +70,8 @@ beforeAll(async () => {
     ]),
   });
   runner.save('tributary.yaml', await readFile(join(root, 'tributary.yaml'), 'utf8'));
+  const supergraph = join(root, 'test/fixtures/demo.supergraph.graphql');
+  runner.save('supergraph.graphql', await readFile(supergraph, 'utf8'));
 });
 afterAll(async () => {
   clock.open();

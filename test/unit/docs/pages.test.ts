@@ -8,7 +8,6 @@ import { parse } from 'yaml';
 import { createConfigJsonSchema } from '../../../gateway/config/configJsonSchema.ts';
 import { expandReferences } from '../../../gateway/config/expandReferences.ts';
 import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
-import { hasContractStore } from '../../../gateway/contracts/storeProbe.ts';
 import { codeBlocksOf, fileNameOf, type Page, readPages } from '../../harness/documentation.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -129,7 +128,7 @@ describe('YAML examples in the documentation', () => {
   test('are found', () => {
     const found = new Set(examples.map(({ path }) => path));
     expect([...found]).toEqual(
-      expect.arrayContaining(['README.md', 'docs/configuration.md', 'docs/guides/cache-an-entity.md']),
+      expect.arrayContaining(['docs/configuration.md', 'docs/guides/cache-an-entity.md']),
     );
   });
 
@@ -137,7 +136,7 @@ describe('YAML examples in the documentation', () => {
     'are valid configurations: %s',
     (_, yaml) => {
       // Secrets of examples have no defaults.
-      const environment = { GATEWAY_KEY: 'key', SIGNING_SECRET: 'secret' };
+      const environment = { GATEWAY_KEY: 'key', HIVE_CDN_KEY: 'key', SIGNING_SECRET: 'secret' };
       const { expanded, problems } = expandReferences(parse(yaml), { environment, readFile: () => 'value' });
       expect([...problems, ...findConfigProblems(expanded)]).toEqual([]);
     },
@@ -250,19 +249,9 @@ describe('the proxies in docs/proxies.md', () => {
   });
 });
 
-test('the gateway of two subgraphs in README.md has no contracts of another graph to guard in this repository', async () => {
-  const readme = pages.find(({ path }) => path === 'README.md') as Page;
-  const section = readme.text.split('## Serve your own supergraph')[1] ?? '';
-  const { contracts } = parseConfig(parse(/^```yaml\n([\s\S]*?)^```$/m.exec(section)?.[1] ?? ''));
-  expect(await hasContractStore(join(root, contracts.directory))).toBe(false);
-  // The demo's own configuration has a store.
-  expect(await hasContractStore(join(root, 'contracts/demo'))).toBe(true);
-});
-
-test('the configuration in README.md shows the default values', () => {
-  const readme = pages.find(({ path }) => path === 'README.md') as Page;
-  const section = readme.text.split('## Configure it')[1] ?? '';
-  const shown = parse(/^```yaml\n([\s\S]*?)^```$/m.exec(section)?.[1] ?? '');
+test('the first example in docs/configuration.md shows the default values', () => {
+  const example = blocksIn('yaml').find(({ path }) => path === 'docs/configuration.md');
+  const shown = parse(example?.code ?? '');
   expect(Object.keys(shown.subgraphs)).toEqual(['all', 'reviews']);
   delete shown.subgraphs.reviews;
   expect(parseConfig(shown)).toEqual(parseConfig({ supergraph: { file: 'supergraph.graphql' } }));
