@@ -113,8 +113,13 @@ class SuccessiveGateways {
 
   #runOne(): Promise<ExitCode> {
     const shutdown = this.#shutdown;
+    const { graphiql } = this.#config.security;
     return runGateway(this.#config, shutdown, {
-      onListening: printAddresses,
+      onListening: (addresses) => {
+        printAddresses(addresses);
+        if (graphiql) console.log(`GraphiQL: open ${addresses.url} in a browser`);
+        console.log(`Insights: open ${addresses.adminUrl}/insights`);
+      },
       onFatalError: () => shutdown.request(),
     });
   }

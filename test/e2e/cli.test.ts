@@ -248,6 +248,11 @@ describe('tributary dev', () => {
     };
     const first = await command.url();
     expect([new URL(first).pathname, await typeName(first)]).toEqual(['/first', 'Query']);
+    const [[, graphiql = ''] = []] = await command.printed('stdout', /^GraphiQL: open (\S+)/gm);
+    const page = await fetch(graphiql, { headers: { accept: 'text/html' } });
+    expect(await page.text()).toContain('<title>GraphiQL');
+    const [[, insights = ''] = []] = await command.printed('stdout', /^Insights: open (\S+)/gm);
+    expect(await (await fetch(insights)).text()).toContain('<title>Insights');
     const ofForeignPage = { path: '/first', headers: { host: 'attacker.example' } };
     expect((await exchange(first, ofForeignPage)).body).toContain('security.checkHost');
     writeConfig('prot: 1');
