@@ -595,7 +595,18 @@ describe('the insights page in a browser', () => {
     const details = page.getByRole('article');
     await details.getByRole('heading', { name }).waitFor();
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
-    await page.getByRole('cell', { name: /^Jan (29|30|31), / }).waitFor();
+    const operations = page.getByRole('group', { name: 'Operations' });
+    expect(await operations.evaluate((frame) => frame.scrollWidth - frame.clientWidth)).toBe(0);
+    const lineCounts = await details.getByRole('heading', { name }).evaluate((heading) =>
+      Array.from(heading.childNodes, (node) => {
+        const range = document.createRange();
+        range.selectNode(node);
+        return range.getClientRects().length;
+      }),
+    );
+    // Names break between their words only.
+    expect([lineCounts.length, Math.max(...lineCounts)]).toEqual([119, 1]);
+    await page.getByRole('cell', { name: /^Last used: Jan (29|30|31), / }).waitFor();
     await page.getByText('Dead letters: 100 or more').waitFor();
     await page.getByText('12,345.6').waitFor();
     await page.getByText('> 99 %').waitFor();
@@ -603,7 +614,7 @@ describe('the insights page in a browser', () => {
     await details.getByText('The operation, without its values').click();
     served = { ...data, operations: [...data.operations].reverse() };
     await page.getByRole('button', { name: 'Pause' }).click();
-    await page.getByRole('row').nth(1).getByRole('button', { name: 'Short' }).waitFor();
+    await operations.getByRole('row').first().getByRole('button', { name: 'Short' }).waitFor();
     await details.getByRole('heading', { name }).waitFor();
     await details.locator('pre').waitFor();
 

@@ -1,6 +1,6 @@
 /** @jsxImportSource preact */
 import { formatCountOf, formatTime } from './format.ts';
-import { Section, TableFrame } from './Section.tsx';
+import { Name, Section, TableFrame } from './Section.tsx';
 
 /** The part of `GET /contracts` that the page shows. */
 interface ContractState {
@@ -58,7 +58,7 @@ export function Contracts({ contracts }: { contracts: unknown }) {
               {lastCheck.broken.map(({ consumer, operation, reasons }) => (
                 <tr key={`${consumer}/${operation}`} class="failed">
                   <th scope="row">
-                    {consumer}/{operation}
+                    <Name text={`${consumer}/${operation}`} />
                   </th>
                   <td class="fields">{reasons.join(' ')}</td>
                 </tr>
@@ -81,7 +81,9 @@ export function Contracts({ contracts }: { contracts: unknown }) {
             <tbody>
               {drift.subgraphs.map(({ name, state, since, breaks }) => (
                 <tr key={name} class={state === 'drifted' ? 'failed' : ''}>
-                  <th scope="row">{name}</th>
+                  <th scope="row">
+                    <Name text={name} />
+                  </th>
                   <td data-label="Compared with its contract">{state}</td>
                   <td data-label="Since">{formatTime(since)}</td>
                   <td class="fields" data-label="Breaks">

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { JobView } from '../../enrichment/jobs/jobAdmin.ts';
 import { type InsightsData, maxJobs } from '../insightsData.ts';
 import { formatAge } from './format.ts';
-import { Section, TableFrame } from './Section.tsx';
+import { Name, Section, TableFrame } from './Section.tsx';
 
 interface JobsProps {
   readonly jobs: InsightsData['jobs'];
@@ -62,7 +62,9 @@ export function Jobs({ jobs, onRetried }: JobsProps) {
             <tbody>
               {list.map(({ id, state, coordinates, attempts, error, ageMs }) => (
                 <tr key={id} class={state === 'failed' ? 'failed' : ''}>
-                  <th scope="row">{coordinates.join(', ')}</th>
+                  <th scope="row">
+                    <Name text={coordinates.join(', ')} />
+                  </th>
                   <td data-label="State">{state === 'failed' ? 'dead letter' : 'waiting'}</td>
                   <td data-label="Age">{formatAge(ageMs)}</td>
                   <td data-label="Failed attempts">{attempts}</td>

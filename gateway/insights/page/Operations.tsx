@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { InsightsData, OperationInsights } from '../insightsData.ts';
 import { formatCount, formatCountOf, formatMs, formatShare, formatTime } from './format.ts';
 import { Plan } from './Plan.tsx';
-import { Section, TableFrame } from './Section.tsx';
+import { Name, Section, TableFrame } from './Section.tsx';
 
 export function Operations({ data }: { data: InsightsData }) {
   const { operations, operationCount, unrecordedRequests } = data;
@@ -32,7 +32,7 @@ export function Operations({ data }: { data: InsightsData }) {
       }${unrecordedRequests > 0 ? ` Not recorded, because of too many operations: ${formatCountOf(unrecordedRequests, 'request')}.` : ''}`}
     >
       <TableFrame label="Operations">
-        <table>
+        <table class="stacked">
           <thead>
             <tr>
               <th scope="col">Operation</th>
@@ -56,20 +56,20 @@ export function Operations({ data }: { data: InsightsData }) {
                       aria-pressed={operation === selected}
                       onClick={() => setSelectedKey(key)}
                     >
-                      {titleOf(operation)}
+                      <Name text={titleOf(operation)} />
                     </button>
                   </th>
-                  <td>{formatCount(count)}</td>
-                  <td>{count === 0 ? '–' : formatShare(errors / count)}</td>
-                  <td>
+                  <td data-label="Answers">{formatCount(count)}</td>
+                  <td data-label="Errors">{count === 0 ? '–' : formatShare(errors / count)}</td>
+                  <td data-label="First payload p50 / p95 / p99">
                     {firstPayload === null
                       ? '–'
                       : [firstPayload.p50, firstPayload.p95, firstPayload.p99]
                           .map((ms) => formatMs(ms))
                           .join(' / ')}
                   </td>
-                  <td>{formatMs(completion?.p95)}</td>
-                  <td>{formatTime(operation.lastUsedAt)}</td>
+                  <td data-label="Completion p95">{formatMs(completion?.p95)}</td>
+                  <td data-label="Last used">{formatTime(operation.lastUsedAt)}</td>
                 </tr>
               );
             })}
@@ -85,7 +85,9 @@ function OperationDetails({ operation }: { operation: OperationInsights }) {
   const { plans, text } = operation;
   return (
     <article class="details" aria-labelledby="operation-title">
-      <h3 id="operation-title">{titleOf(operation)}</h3>
+      <h3 id="operation-title">
+        <Name text={titleOf(operation)} />
+      </h3>
       {plans.map((plan, index) => (
         <Plan
           key={JSON.stringify(plan.fetches.map(({ subgraph, path }) => [subgraph, path]))}

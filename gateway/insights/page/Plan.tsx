@@ -1,7 +1,7 @@
 /** @jsxImportSource preact */
 import type { FetchInsights, PlanInsights, WhatIf } from '../insightsData.ts';
 import { formatCountOf, formatMs, formatPath, formatShare } from './format.ts';
-import { TableFrame } from './Section.tsx';
+import { Name, TableFrame } from './Section.tsx';
 
 export function Plan({ plan, number }: { plan: PlanInsights; number: number | undefined }) {
   const { timings, fetches, payloads, whatIf, recorded } = plan;
@@ -22,7 +22,7 @@ export function Plan({ plan, number }: { plan: PlanInsights; number: number | un
       </p>
       <Waterfall fetches={fetches} critical={critical} />
       <TableFrame label="Fetches of the plan">
-        <table>
+        <table class="stacked">
           <thead>
             <tr>
               <th scope="col">Fetch</th>
@@ -37,22 +37,23 @@ export function Plan({ plan, number }: { plan: PlanInsights; number: number | un
           </thead>
           <tbody>
             {fetches.map((fetched, index) => {
-              const { subgraph, path, fields, latency, errorShare, criticalShare, criticalMs, group } =
-                fetched;
+              const { fields, latency, errorShare, criticalShare, criticalMs, group } = fetched;
               return (
                 <tr key={labelOf(fetched, index)} class={critical.has(index) ? 'critical' : ''}>
                   <th scope="row">
-                    {subgraph} <span class="soft">{formatPath(path)}</span>
+                    <FetchName of={fetched} />
                   </th>
-                  <td class="fields">{fields.join(', ')}</td>
-                  <td>{formatMs(latency?.p50)}</td>
-                  <td>{formatMs(latency?.p95)}</td>
-                  <td>{formatMs(latency?.p99)}</td>
-                  <td>{errorShare === 0 ? '–' : formatShare(errorShare)}</td>
-                  <td>
+                  <td class="fields" data-label="Fields">
+                    <Name text={fields.join(', ')} />
+                  </td>
+                  <td data-label="p50">{formatMs(latency?.p50)}</td>
+                  <td data-label="p95">{formatMs(latency?.p95)}</td>
+                  <td data-label="p99">{formatMs(latency?.p99)}</td>
+                  <td data-label="Errors">{errorShare === 0 ? '–' : formatShare(errorShare)}</td>
+                  <td data-label="Holds up">
                     {criticalShare === 0 ? '–' : `${formatShare(criticalShare)}, ${formatMs(criticalMs)}`}
                   </td>
-                  <td>{group === 0 ? 'first' : 'later'}</td>
+                  <td data-label="Payload">{group === 0 ? 'first' : 'later'}</td>
                 </tr>
               );
             })}
@@ -61,6 +62,18 @@ export function Plan({ plan, number }: { plan: PlanInsights; number: number | un
       </TableFrame>
       <WhatIfTable whatIf={whatIf} />
     </div>
+  );
+}
+
+/** The subgraph of a fetch, and where in the response its data belongs. */
+function FetchName({ of: { subgraph, path } }: { of: FetchInsights }) {
+  return (
+    <>
+      <Name text={subgraph} />{' '}
+      <span class="soft">
+        <Name text={formatPath(path)} />
+      </span>
+    </>
   );
 }
 
@@ -86,13 +99,13 @@ function Waterfall({
       </figcaption>
       <ol>
         {fetches.map((fetched, index) => {
-          const { subgraph, path, startMs, latency } = fetched;
+          const { startMs, latency } = fetched;
           const isCritical = critical.has(index);
           return (
             <li key={labelOf(fetched, index)} class={isCritical ? 'critical' : ''}>
               <span class="name">
                 {isCritical && <span aria-hidden="true">● </span>}
-                {subgraph} <span class="soft">{formatPath(path)}</span>
+                <FetchName of={fetched} />
                 {isCritical && <span class="hidden"> (critical path)</span>}
               </span>
               <span class="lane">
@@ -133,7 +146,9 @@ function WhatIfTable({ whatIf }: { whatIf: readonly WhatIf[] }) {
           <tbody>
             {whatIf.map((prediction) => (
               <tr key={`${prediction.kind} ${prediction.subgraph ?? ''} ${prediction.fields.join()}`}>
-                <th scope="row">{changeOf(prediction)}</th>
+                <th scope="row">
+                  <Name text={changeOf(prediction)} />
+                </th>
                 <td data-label="First payload">
                   <FromTo before={prediction.currentFirstPayloadMs} after={prediction.firstPayloadMs} />
                 </td>

@@ -18,6 +18,13 @@ export function Section({ id, title, note, children }: SectionProps) {
   );
 }
 
+/** A name that a narrow column breaks where its words begin: `Product|Page`, `product.|reviews`. */
+export function Name({ text }: { text: string }) {
+  const [first, ...others] = text.split(/(?<=[a-z\d])(?=[A-Z])|(?<=[._/@-])/);
+  // biome-ignore lint/correctness/useJsxKeyInIterable: breaks have no state to keep.
+  return <>{[first, ...others.flatMap((word) => [<wbr />, word])]}</>;
+}
+
 /** A table that scrolls sideways on a narrow screen, also by keyboard. */
 export function TableFrame({ label, children }: { label: string; children: ComponentChildren }) {
   return (

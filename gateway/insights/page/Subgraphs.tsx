@@ -1,7 +1,7 @@
 /** @jsxImportSource preact */
 import type { SubgraphInsights } from '../insightsData.ts';
 import { formatCount, formatMs, formatRate, formatShare } from './format.ts';
-import { Section } from './Section.tsx';
+import { Name, Section } from './Section.tsx';
 
 /** How much a subgraph needs attention: as a word, by its errors, and by how long answers wait for it. */
 function heatOf({ breaker, failureShare, errorShare, ...rest }: SubgraphInsights) {
@@ -44,7 +44,7 @@ export function Subgraphs({ subgraphs }: { subgraphs: readonly SubgraphInsights[
           return (
             <li key={name} class={`tile ${heat}`}>
               <h3>
-                {name} <span class="badge">{word}</span>
+                <Name text={name} /> <span class="badge">{word}</span>
               </h3>
               <dl>
                 <div>
