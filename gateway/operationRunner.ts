@@ -71,8 +71,8 @@ export class OperationRunner {
   /** Joins an equal request that is running, or executes the operation for both. */
   respondShared(run: OperationRun): Promise<SingleOutcome | IncrementalOutcome> {
     const { sharedResponses, observeExecution } = this.#options;
-    const { operation, request, context, startedAt } = run;
-    const key = sharedResponses && responseKeyOf(operation, request, context);
+    const { operation, request, context, fetches, startedAt } = run;
+    const key = sharedResponses && responseKeyOf(operation, request, context, fetches.readVersion);
     if (sharedResponses === undefined || key === undefined) return this.respond(run).outcome;
     return sharedResponses.respond({
       key,
@@ -110,6 +110,7 @@ export class OperationRunner {
       budget,
       startedAt,
       coordinator,
+      readVersion: fetches.readVersion,
     });
     return this.#createResponse(run, execution, enrichments).respond();
   }

@@ -7,7 +7,7 @@ import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
 /** The pending fields of a first response, and everything that a process needs to fetch them, as plain JSON. */
 export interface EnrichmentJob {
   /** Equal for two responses exactly if the same fields are missing from the same first response, for callers whose
-   *  requests may share calls. Base64url, without `:`. */
+   *  requests may share calls, with the same invalidations before them. Base64url, without `:`. */
   readonly id: string;
   readonly operation: {
     readonly document: string;

@@ -20,6 +20,9 @@ export type CancelFetch = () => void;
 
 /** Gets the results of fetches from subgraphs, or from a cache in front of them. */
 export interface FetchSender {
+  /** Changes with each invalidation of cached values: a request from after it must not get a response that began before.
+   *  Omitted where nothing is cached. */
+  readonly readVersion?: string;
   sendEntities(request: EntityRequest): CancelFetch;
   sendRoot(request: RootRequest): CancelFetch;
 }

@@ -4,12 +4,14 @@ import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import { TextKey } from '../sharing/textMap.ts';
 
 /** Equal for two requests of one prepared operation exactly if everything is equal that may change the response: format,
- *  identity, what subgraphs get, and variables. `undefined` for a request that must not share its response: mutations,
- *  responses with a token or with headers of subgraphs, and recorded traces, which have their own spans. */
+ *  identity, what subgraphs get, variables, and `FetchSender.readVersion`. `undefined` for a request that must not share
+ *  its response: mutations, responses with a token or with headers of subgraphs, and recorded traces, which have their own
+ *  spans. */
 export function responseKeyOf(
   operation: PreparedOperation,
   { incrementalFormat, variables, trace }: OperationRequest,
   context: RequestContext,
+  readVersion: string | undefined,
 ): TextKey | undefined {
   const { kind, program, enrichments } = operation;
   const { preferences, respondedHeaders } = context;
@@ -18,7 +20,7 @@ export function responseKeyOf(
   try {
     const partition = partitionKeyOf(operation, context);
     return new TextKey(
-      `${incrementalFormat} ${preferences.priority} ${partition}`,
+      `${incrementalFormat} ${preferences.priority} ${readVersion} ${partition}`,
       JSON.stringify(variables),
     );
   } catch {

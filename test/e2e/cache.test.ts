@@ -3,6 +3,7 @@ import { executeOnShop, startCachedShop } from '../harness/cachedShop.ts';
 import { noKeepAlive } from '../harness/gatewayProcess.ts';
 import { type InlineSubgraph, startInlineGateway } from '../harness/inlineGateway.ts';
 import { readDemoOperations } from '../harness/readDemoOperations.ts';
+import { scrapeSample } from '../harness/scrapeSample.ts';
 import { startTestGateway } from '../harness/testGateway.ts';
 
 const minute = { maxAge: '1m' } as const;
@@ -210,6 +211,24 @@ describe('Mutations', () => {
     expect((await shop.execute('{ product(id: "1") { stock } }')).body).toEqual({
       data: { product: { stock: 3 } },
     });
+  });
+
+  test('invalidate for requests that come while an older equal one is under way', async () => {
+    await using shop = await startCachedShop({
+      cache: { rules: { 'subgraph:catalog': minute }, mutations: { 'Mutation.rename': {} } },
+    });
+    const query = '{ product(id: "1") { name } }';
+    const gate = shop.catalog.hold('Query.product');
+    const older = shop.execute(query);
+    await gate.waitForArrivals();
+    await shop.execute(mutation);
+    const newer = shop.execute(query);
+    const count = (sample: string) => scrapeSample(shop.gateway.adminUrl, sample);
+    const miss = 'tributary_cache_lookups_total{subgraph="catalog",type="Query",outcome="miss"} ';
+    while ((await count(miss)) < 2 && (await count('tributary_shared_responses_total ')) < 1);
+    gate.open();
+    await Promise.all([older, newer]);
+    expect(shop.catalog.calls).toHaveLength(3);
   });
 
   test('invalidate what their arguments name when their client disconnects: the subgraph may have applied them', async () => {

@@ -7,6 +7,7 @@ import type { Timers } from '../../time/timers.ts';
 import type { CacheObserver } from '../cacheMetrics.ts';
 import type { MutationInvalidations, OnSkipped } from '../invalidation/mutationInvalidations.ts';
 import type { CacheStore } from '../store/cacheStore.ts';
+import { textOf } from './readContext.ts';
 
 interface InvalidatingFetchSenderOptions {
   readonly next: FetchSender;
@@ -28,6 +29,10 @@ export class InvalidatingFetchSender implements FetchSender {
 
   constructor(options: InvalidatingFetchSenderOptions) {
     this.#options = options;
+  }
+
+  get readVersion(): string {
+    return textOf(this.#options.store.beginRead());
   }
 
   sendEntities(request: EntityRequest): CancelFetch {

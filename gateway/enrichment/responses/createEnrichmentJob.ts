@@ -22,10 +22,13 @@ interface CreateEnrichmentJobOptions {
   readonly snapshot: ExecutionSnapshot;
   readonly pending: readonly PendingField[];
   readonly traceparent?: string | undefined;
+  /** `FetchSender.readVersion` at the beginning of the response. */
+  readonly readVersion?: string | undefined;
 }
 
 /** Creates the job that fetches the pending fields of a response. The ids of two jobs are equal if the same fields are
- *  pending in the same data. The data includes the order of lists, because updates are identified by paths. */
+ *  pending in the same data, and no cached value was invalidated between the responses in this process. The data includes the
+ *  order of lists, because updates are identified by paths. */
 export function createEnrichmentJob({
   operation,
   request,
@@ -35,6 +38,7 @@ export function createEnrichmentJob({
   snapshot,
   pending,
   traceparent,
+  readVersion,
 }: CreateEnrichmentJobOptions): EnrichmentJob {
   const rules = new Map(operation.enrichments.map(({ group, rule }) => [group, rule]));
   const fields = pending.map(
@@ -56,6 +60,7 @@ export function createEnrichmentJob({
     headers,
     fields,
     ...(subgraphHeaders === undefined ? [] : [subgraphHeaders]),
+    ...(readVersion === undefined ? [] : [readVersion]),
   ]);
   // The tree is JSON text already, and may be large.
   const progress = JSON.stringify({ ...snapshot, tree: undefined });

@@ -30,6 +30,8 @@ interface RequestEnrichmentsOptions {
   /** When the request began, on `performance.now()`'s clock. */
   readonly startedAt: number;
   readonly coordinator: EnrichmentCoordinator;
+  /** See `FetchSender`. */
+  readonly readVersion: string | undefined;
 }
 
 /** The job that continues the execution after the first response. */
@@ -81,7 +83,7 @@ export class RequestEnrichments implements ResponseEnrichments {
   }
 
   async enqueue(pending: PendingFields, shaper: ResponseShaper): Promise<EnrichmentExtension> {
-    const { operation, request, requestContext, execution, coordinator } = this.#options;
+    const { operation, request, requestContext, execution, coordinator, readVersion } = this.#options;
     const fields = pending.fields.map(inlineDeferredFragments);
     const attempt: ExecutionAttempt = new ExecutionAttempt({
       execution,
@@ -114,6 +116,7 @@ export class RequestEnrichments implements ResponseEnrichments {
       snapshot,
       pending: fields,
       traceparent: requestContext.trace?.root.headers[1],
+      readVersion,
     });
     this.#startJobSpan(job);
     this.#job = { kind: 'enqueued', attempt, id: job.id };
