@@ -176,6 +176,40 @@ describe('Two processes that share Redis', () => {
     expect(third.events).toEqual(['created']);
   });
 
+  test('each run their own of two equal jobs if the older one has an update or waits for another attempt', async () => {
+    const prefix = randomUUID();
+    await using one = createEnrichmentReplica(server.url, prefix, {
+      ...patientReclaim,
+      backoff: { base: 3_600_000, max: 3_600_000 },
+    });
+    await using other = createEnrichmentReplica(server.url, prefix, patientReclaim);
+    for (const [job, result] of [
+      [jobOf('a', ['reviews', 'stock']), successfulResult('stock', 'old')],
+      [jobOf('b', ['reviews', 'stock']), failedResult('stock')],
+    ] as const) {
+      const attempt = new ControlledAttempt();
+      await enqueueJob(one.enrichments, job, attempt);
+      attempt.emit(result);
+      if (job.id === 'b') attempt.complete(failedResult('reviews'));
+      const [run = ''] = await redis.keys(`${prefix}{${job.id}}enrichment:run:*`);
+      const field = job.id === 'a' ? 'number' : 'attempts';
+      await waitUntil(async () => (await redis.hget(run, field)) === '1');
+      const [joining, later] = [new ControlledAttempt(), new ControlledAttempt()];
+      const token = await enqueueJob(other.enrichments, job, joining);
+      await enqueueJob(other.enrichments, job, later);
+      expect([joining.isCancelled, later.isCancelled]).toEqual([false, true]);
+      joining.complete(successfulResult('stock', 'new'), successfulResult('reviews'));
+      expect(await collectUpdates(await subscribeToJob(one.enrichments, token))).toEqual([
+        '1-0 stock "new" …',
+        '2-0 reviews "reviews!"',
+      ]);
+    }
+    expect(other.events).toEqual([
+      ...['created', 'joined', 'NORMAL done'],
+      ...['created', 'joined', 'NORMAL done'],
+    ]);
+  });
+
   test('run equal jobs once, also when two responses of the second process overlap', async () => {
     await using started = await startJoinableJob();
     const { proxy, one, other, attempt } = started;
@@ -223,10 +257,9 @@ describe('Two processes that share Redis', () => {
     await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock']), attempt);
     const token = await enqueueJob(other.enrichments, jobOf('a', ['reviews', 'stock']));
     expect(other.events).toEqual(['joined']);
-    attempt.emit(successfulResult('reviews'));
     for (const _ of ['first', 'second']) one.advance(tokenTtlMs + 10_000);
     const laterToken = await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock']));
-    attempt.complete(successfulResult('stock', 1));
+    attempt.complete(successfulResult('reviews'), successfulResult('stock', 1));
     await waitUntil(async () => (await other.enrichments.list({ state: undefined, limit: 1 })).length === 0);
     for (const known of [token, laterToken]) {
       const arrived = await other.enrichments.readArrived(known, ada);

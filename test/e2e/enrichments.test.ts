@@ -341,6 +341,40 @@ describe('A job', () => {
     expect(shop.advice.calls).toHaveLength(1);
   });
 
+  test('that waits for another attempt is finished by the execution of a later equal answer', async () => {
+    await using shop = await startEnrichedShop({
+      enrichment: { jobs: { backoff: { base: '1h', max: '1h' }, budgetRatio: 1 } },
+      config: { subgraphs: { all: { retry: { enabled: false } } } },
+    });
+    const query = '{ top { advice { text } } }';
+    shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
+    const tokens = [enrichmentOf(await shop.execute(query))?.token];
+    const metrics = async () => (await fetch(`${shop.gateway.adminUrl}/metrics`)).text();
+    while (!(await metrics()).includes('tributary_enrichment_job_retries_total{priority="NORMAL"} 1'));
+    shop.advice.answerWith(undefined);
+    const gate = shop.advice.hold('Product.advice');
+    tokens.push(enrichmentOf(await shop.execute(query))?.token);
+    gate.open();
+    for (const token of tokens)
+      expect(await shop.fetchUpdates(token)).toMatchObject([{ data: { text: 'about 1' }, hasNext: false }]);
+  });
+
+  test('is not shared by an answer from after an invalidation', async () => {
+    const rules = { 'subgraph:advice': { maxAge: '1m' } };
+    await using shop = await startEnrichedShop({
+      config: { cache: { rules, mutations: { 'Mutation.rename': {} } } },
+    });
+    const query = '{ top { advice { text } } }';
+    const gate = shop.advice.hold('Product.advice');
+    const tokens = [enrichmentOf(await shop.execute(query))?.token];
+    await shop.execute('mutation { rename(name: "Lid") { id } }');
+    tokens.push(enrichmentOf(await shop.execute(query))?.token);
+    gate.open();
+    for (const token of tokens)
+      expect(await shop.fetchUpdates(token)).toMatchObject([{ data: { text: 'about 1' }, hasNext: false }]);
+    expect(shop.advice.calls).toHaveLength(2);
+  });
+
   test('is visible only to the caller of the operation', async () => {
     await using shop = await startEnrichedShop();
     const mine = { authorization: 'me' };

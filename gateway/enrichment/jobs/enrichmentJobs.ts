@@ -187,8 +187,8 @@ export class EnrichmentJobs implements DeferredEnrichments, JobAdmin {
   ): Promise<'created' | 'joined' | 'refused'> {
     const { store } = this.#options;
     const equal = this.#pool.findEqual(job.id);
-    if (equal !== undefined && (await store.join(equal, token))) {
-      attempt.cancel();
+    if (equal !== undefined && (await store.join(equal.id, token))) {
+      equal.adopt(attempt);
       return 'joined';
     }
     if (this.#isClosing || !this.#pool.makeRoom(job)) {

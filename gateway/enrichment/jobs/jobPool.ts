@@ -55,9 +55,9 @@ export class JobPool {
     return this.#runners.get(runId) !== undefined;
   }
 
-  /** The id of the run of an equal job. */
-  findEqual(jobId: string): string | undefined {
-    return this.#byJobId.get(jobId)?.id;
+  /** The newest run of an equal job. */
+  findEqual(jobId: string): JobRunner | undefined {
+    return this.#byJobId.get(jobId);
   }
 
   /** Makes room for a job: evicts the longest waiting runs that are not more important, background jobs first. Returns

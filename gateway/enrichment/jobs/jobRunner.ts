@@ -99,6 +99,17 @@ export class JobRunner {
     this.#awaitSlot();
   }
 
+  /** Takes the execution of an equal response, which is under way, as a further attempt if none is running. Its failure
+   *  does not count: otherwise many equal responses would use up the attempts at once. */
+  adopt(attempt: JobAttempt): void {
+    if (!this.isWaiting) {
+      attempt.cancel();
+      return;
+    }
+    this.#stopWaiting();
+    void this.#runAttempt(attempt, () => {}, true);
+  }
+
   /** Ends the run without another attempt. Subscribers get the last failures. */
   drop(outcome: 'evicted' | 'expired'): void {
     if (this.#hasEnded) return;
@@ -122,7 +133,7 @@ export class JobRunner {
     return this.#state.kind === 'ended';
   }
 
-  async #runAttempt(attempt: JobAttempt, releaseSlot: ReleaseSlot): Promise<void> {
+  async #runAttempt(attempt: JobAttempt, releaseSlot: ReleaseSlot, isAdopted = false): Promise<void> {
     this.#setState({ kind: 'attempting', attempt, releaseSlot });
     for (const pending of this.#pending.values()) pending.failure = undefined;
     try {
@@ -133,6 +144,7 @@ export class JobRunner {
     if (this.#hasEnded) return;
     releaseSlot();
     if (this.#pending.size === 0) this.#end({ kind: 'done' }, 'done');
+    else if (isAdopted) this.#backOff();
     else this.#handleFailure();
   }
 
@@ -148,7 +160,7 @@ export class JobRunner {
   }
 
   #handleFailure(): void {
-    const { store, retryBudget, maxAttempts, backoff, timers, random, observer } = this.#dependencies;
+    const { store, retryBudget, maxAttempts, observer } = this.#dependencies;
     if (this.job.snapshot === undefined) {
       this.#publishFailures();
       this.#end({ kind: 'dropped' }, 'too large');
@@ -165,6 +177,11 @@ export class JobRunner {
     }
     observer.onRetry({ priority: this.job.priority });
     store.recordFailure(this.id, failure);
+    this.#backOff();
+  }
+
+  #backOff(): void {
+    const { backoff, timers, random } = this.#dependencies;
     const delayMs = retryDelayMs(this.#failedAttempts, backoff, random);
     const cancelTimer = timers.after(delayMs, () => this.#awaitSlot());
     this.#setState({ kind: 'backing off', cancelTimer });
@@ -212,16 +229,20 @@ export class JobRunner {
     if (this.isWaiting !== wasWaiting) this.#dependencies.onWaitingChange(this);
   }
 
+  /** Releases what the current state holds. */
+  #stopWaiting(): void {
+    if (this.#state.kind === 'backing off') this.#state.cancelTimer();
+    else if ('releaseSlot' in this.#state) this.#state.releaseSlot();
+  }
+
   #cancelAttempt(): void {
     if (this.#state.kind === 'attempting') this.#state.attempt.cancel();
   }
 
   #end(end?: JobRunEnd, outcome?: JobOutcome): void {
-    const state = this.#state;
-    if (state.kind === 'ended') return;
+    if (this.#hasEnded) return;
+    this.#stopWaiting();
     this.#state = { kind: 'ended' };
-    if (state.kind === 'backing off') state.cancelTimer();
-    else if (state.kind !== 'new') state.releaseSlot();
     const { store, observer, onEnd } = this.#dependencies;
     if (end !== undefined) store.settle(this.id, end);
     if (outcome !== undefined) observer.onSettled({ priority: this.job.priority, outcome });

@@ -110,9 +110,11 @@ function readEntry([id, fields]: readonly [Buffer, readonly Buffer[]]): LogEntry
   };
 }
 
-/** Extends a run for another token. KEYS: run, log, active run. ARGV: run id, ttl. Returns 0 if the run has ended. */
+/** Extends a run for another token. KEYS: run, log, active run. ARGV: run id, ttl. Returns 0 if the run has ended, has
+ *  updates, which may be much older than the response of the token, or waits for another attempt. */
 export const joinRun = createRedisScript(`${extendExpiry}
-if redis.call('HGET', KEYS[1], 'state') ~= 'open' then return 0 end
+local state, number, attempts = unpack(redis.call('HMGET', KEYS[1], 'state', 'number', 'attempts'))
+if state ~= 'open' or number ~= '0' or (attempts and attempts ~= '0') then return 0 end
 extend_expiry(ARGV[1], KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[2]))
 return 1
 `);

@@ -18,7 +18,7 @@ export interface JobStore extends JobAdmin {
    *  or after `enrichment.jobs.enqueueTimeout`, with the id of the run that the token belongs to: another process's run
    *  if that process runs an equal job. */
   open(run: JobRun, token: TokenRecord): Promise<string>;
-  /** Adds a token to a run of this process; false if the run is gone. Resolves as `open` does. */
+  /** Adds a token to a run of this process; false if the run is gone, or has updates. Resolves as `open` does. */
   join(runId: string, token: TokenRecord): Promise<boolean>;
   /** Appends the update of a field, unless the field has one. */
   publish(runId: string, result: FieldResult): void;

@@ -88,7 +88,8 @@ export class MemoryJobStore implements JobStore {
 
   async join(runId: string, token: TokenRecord): Promise<boolean> {
     const run = this.#runs.get(runId);
-    if (run === undefined) return false;
+    // The updates of a run may be much older than the response: its other fields may have waited for several attempts.
+    if (run === undefined || run.log.entries.length > 0) return false;
     this.#tokens.add(token, runId);
     this.#scheduleExpiry(run);
     return true;

@@ -198,6 +198,52 @@ describe('equal jobs', () => {
     expect(joining.isCancelled).toBe(true);
   });
 
+  test('share no run that has an update, which may be outdated', async () => {
+    const { enqueue, subscribe, events } = createInMemoryJobs();
+    const [attempt, second] = [new ControlledAttempt(), new ControlledAttempt()];
+    await enqueue(jobOf('a', ['reviews', 'stock']), attempt);
+    attempt.complete(successfulResult('stock', 'old'), failedResult('reviews'));
+    await waitForTurns();
+    const token = await enqueue(jobOf('a', ['reviews', 'stock']), second);
+    second.complete(successfulResult('stock', 'new'), successfulResult('reviews'));
+    expect(await collectUpdates(await subscribe(token))).toEqual([
+      '1-0 stock "new" …',
+      '2-0 reviews "reviews!"',
+    ]);
+    expect(events).toEqual(['created', 'retry', 'created', 'NORMAL done']);
+  });
+
+  test('that wait for another attempt continue with the execution of the later response', async () => {
+    const { enqueue, subscribe, executor, advance, events } = createInMemoryJobs();
+    const [attempt, second, third] = [
+      new ControlledAttempt(),
+      new ControlledAttempt(),
+      new ControlledAttempt(),
+    ];
+    const tokens = [await enqueue(jobOf('a'), attempt)];
+    attempt.complete(failedResult('reviews'));
+    await waitForTurns();
+    tokens.push(await enqueue(jobOf('a'), second));
+    advance(500);
+    await waitForTurns();
+    expect([second.isCancelled, executor.createdAttempts]).toEqual([false, []]);
+    // Its failure does not count as an attempt.
+    second.complete(failedResult('reviews', 'second'));
+    await waitForTurns();
+    advance(500);
+    await waitForTurns();
+    executor.lastAttempt.complete(failedResult('reviews', 'third'));
+    await waitForTurns();
+    tokens.push(await enqueue(jobOf('a'), third));
+    third.complete(successfulResult('reviews'));
+    for (const token of tokens)
+      expect(await collectUpdates(await subscribe(token))).toEqual(['1-0 reviews "reviews!"']);
+    expect(events).toEqual(['created', 'retry', 'joined', 'retry', 'joined', 'NORMAL done']);
+    advance(10_000);
+    await waitForTurns();
+    expect(executor.createdAttempts).toEqual(['a: reviews']);
+  });
+
   test('keep their log until the last token expires', async () => {
     const { enqueue, subscribe, advance } = createInMemoryJobs();
     const attempt = new ControlledAttempt();
