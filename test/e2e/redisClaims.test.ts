@@ -5,6 +5,7 @@ import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
 import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
 import { createManualTimers } from '../harness/manualTimers.ts';
+import { startPausableProxy } from '../harness/pausableProxy.ts';
 import {
   connectRedis,
   type DedicatedRedisServer,
@@ -22,6 +23,7 @@ import {
   waitForProblem,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
+import { waitUntil } from '../harness/waitUntil.ts';
 
 let server: DedicatedRedisServer;
 beforeAll(async () => {
@@ -299,6 +301,26 @@ describe('When Redis cannot answer a claim,', () => {
     expect(await store.awaitClaimHolder('key', longMs, signal)).toBeUndefined();
     store.release(['key'], 0);
     await store.close();
+  });
+
+  test('it is released at the next connection if it could not be released before', async () => {
+    await using proxy = await startPausableProxy(server.port);
+    const config = sharedConfig({
+      url: `redis://127.0.0.1:${proxy.port}`,
+      reconnect: { minDelay: '1ms', maxDelay: '10ms' },
+    });
+    await using opened = await openRedisStore(config, clock.now);
+    const { store, readyEvents } = opened;
+    await store.claim(['key', 'kept'], longMs);
+    await proxy.setFault({ kind: 'refuse' });
+    await waitUntil(() => !(store.claim(['other'], longMs) instanceof Promise));
+    store.release(['key'], 0);
+    const connections = readyEvents.count;
+    await proxy.setFault({ kind: 'none' });
+    await readyEvents.waitForCount(connections + 1);
+    await store.getMany(['key']);
+    expect(await askRedis('EXISTS', claimName(config))).toBe(0);
+    expect(await askRedis('EXISTS', claimName(config, 'kept'))).toBe(1);
   });
 
   test('it is granted at once with too many commands in flight', async () => {

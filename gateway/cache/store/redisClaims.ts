@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { RedisFailure } from '../../redis/redisFailure.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import type { StoredEntry } from './entryCodec.ts';
 import type { RedisBuckets } from './redisBuckets.ts';
@@ -30,6 +31,7 @@ interface ClaimObservation {
   readonly isClaimed: boolean;
 }
 
+const maxUnreleased = 10_000;
 const initialPollDelayMs = 4;
 const maxPollDelayMs = 50;
 
@@ -39,6 +41,8 @@ const maxPollDelayMs = 50;
 export class RedisClaims {
   readonly #options: RedisClaimsOptions;
   readonly #token = randomUUID();
+  /** Keys whose claims were not released, because the connection was lost. */
+  readonly #unreleased = new Set<string>();
 
   constructor(options: RedisClaimsOptions) {
     this.#options = options;
@@ -47,38 +51,51 @@ export class RedisClaims {
   /** Implements `CacheStore.claim`. If Redis does not answer in time, several processes may fetch the same value. */
   claim(keys: readonly string[], ttlMs: number): readonly boolean[] | Promise<readonly boolean[]> {
     const { buckets } = this.#options;
-    // A duplicate key would be refused because of its own claim.
-    const unique = [...new Set(keys)];
-    const indexesByBucket = buckets.indexesByBucket(unique);
-    if (indexesByBucket.size === 0) return keys.map(() => true);
-    const refused = new Set<string>();
+    const indexesByBucket = buckets.indexesByBucket(keys);
+    const granted = keys.map(() => true);
+    if (indexesByBucket.size === 0) return granted;
     return buckets
       .queryEach(
         indexesByBucket,
         (bucket, indexes) => {
-          const names = indexes.map((index) => this.#options.keys.claim(bucket, unique[index] ?? ''));
+          const names = indexes.map((index) => this.#options.keys.claim(bucket, keys[index] ?? ''));
           return buckets.runScript(acquireClaims, names, [this.#token, Math.max(1, Math.ceil(ttlMs))]);
         },
         (_, indexes, reply) => {
-          for (const [position, index] of indexes.entries()) {
-            if (reply[position] === 0) refused.add(unique[index] ?? '');
-          }
+          for (const [position, index] of indexes.entries()) granted[index] = reply[position] !== 0;
         },
       )
-      .then(() => keys.map((key) => !refused.has(key)));
+      .then(() => granted);
   }
 
   /** Implements `CacheStore.release`. Also releases claims whose confirmation by Redis came too late. */
   release(keys: readonly string[], afterMs: number): void {
     const { buckets } = this.#options;
-    if (!buckets.isReady) return;
+    if (!buckets.isReady) {
+      this.#recordUnreleased(keys);
+      return;
+    }
     // Redis rejects fractions.
     const args = [this.#token, Math.ceil(afterMs)];
     const names = this.#options.keys;
     for (const [bucket, ofBucket] of Map.groupBy(keys, (key) => names.bucketOf(key))) {
       const claims = ofBucket.map((key) => names.claim(bucket, key));
-      if (buckets.hasRoom) void buckets.runScript(releaseClaims, claims, args);
+      if (!buckets.hasRoom) continue;
+      void buckets.runScript(releaseClaims, claims, args).then((reply) => {
+        if (reply instanceof RedisFailure) this.#recordUnreleased(ofBucket);
+      });
     }
+  }
+
+  /** To be called for a new connection: other processes wait for the claims that could not be released without one. */
+  releaseUnreleased(): void {
+    const keys = [...this.#unreleased];
+    this.#unreleased.clear();
+    if (keys.length > 0) this.release(keys, 0);
+  }
+
+  #recordUnreleased(keys: readonly string[]): void {
+    for (const key of keys) if (this.#unreleased.size < maxUnreleased) this.#unreleased.add(key);
   }
 
   /** Implements `CacheStore.awaitClaimHolder` by polling. Accepts a fresh entry, or an entry that is newer than the one of

@@ -137,12 +137,14 @@ end
 return deleted
 `);
 
-/** Sets claims that no process has.
+/** Sets claims that no other process has. A process can have a claim from before, which it could not release.
  *  KEYS: claims. ARGV: token, time to live in milliseconds. Returns 1 for each claim that was set, and 0 for the others. */
 export const acquireClaims = createRedisScript(`
 local claimed = {}
 for i = 1, #KEYS do
-  claimed[i] = redis.call('SET', KEYS[i], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+  local holder = redis.call('GET', KEYS[i])
+  claimed[i] = (not holder or holder == ARGV[1]) and 1 or 0
+  if claimed[i] == 1 then redis.call('SET', KEYS[i], ARGV[1], 'PX', ARGV[2]) end
 end
 return claimed
 `);

@@ -271,6 +271,7 @@ export class RedisStore implements CacheStore {
 
   #onConnected(): void {
     this.#buckets.resetBreakers();
+    this.#claims.releaseUnreleased();
     void this.#catchUpInvalidations();
     void this.#prepare();
   }
