@@ -124,6 +124,13 @@ export class Execution {
     return this.#runner.isEscapeFree;
   }
 
+  /** How long the response has waited for other fetches since it got its first cached value, in milliseconds. The times of
+   *  `cacheContributions` are those at which they arrived. */
+  get cachedValuesAgeMs(): number {
+    const now = performance.now();
+    return now - (this.#runner.cachedValuesSince ?? now);
+  }
+
   /** See `createInterningCollector`. */
   get sharedObjects(): SharedObjects {
     return this.#runner.sharedObjects;

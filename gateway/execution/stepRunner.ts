@@ -54,6 +54,8 @@ interface ContextArguments {
  *  result into the tree. */
 export class StepRunner {
   readonly cacheContributions: CachingContribution[][] = [];
+  /** When the first cached value arrived, on `performance.now()`'s clock. */
+  cachedValuesSince: number | undefined;
   /** No response so far holds a string with an escape sequence. */
   isEscapeFree = true;
   /** The results of running fetches are ignored. */
@@ -476,6 +478,7 @@ export class StepRunner {
     // What an extension has computed headers from cannot be named in `Vary`.
     if (this.#options.requestContext.hasComputedHeaders && contribution.kind === 'cached')
       contribution = { ...contribution, headers: [...contribution.headers, '*'] };
+    if (contribution.kind === 'cached') this.cachedValuesSince ??= performance.now();
     const ofGroup = this.cacheContributions[step.group];
     if (ofGroup === undefined) this.cacheContributions[step.group] = [contribution];
     else ofGroup.push(contribution);

@@ -14,8 +14,12 @@ export function asPrivate(caching: ResponseCaching): ResponseCaching {
 }
 
 /** How long a client, or a cache in front of the gateway, may cache a response: until the first of its contributions
- *  is stale. `undefined` for not at all: something is not cached, or nothing contributes. */
-export function responseCachingOf(byGroup: Execution['cacheContributions']): ResponseCaching | undefined {
+ *  is stale. `undefined` for not at all: something is not cached, or nothing contributes. `waitedMs`: the time since the first
+ *  contribution. */
+export function responseCachingOf(
+  byGroup: Execution['cacheContributions'],
+  waitedMs: number,
+): ResponseCaching | undefined {
   let [freshForMs, ageMs] = [Number.POSITIVE_INFINITY, 0];
   let [isEmpty, isPrivate] = [true, false];
   const headers: string[] = [];
@@ -32,8 +36,10 @@ export function responseCachingOf(byGroup: Execution['cacheContributions']): Res
   }
   if (isEmpty) return undefined;
   // Caches subtract `Age` from `max-age`. Both are whole seconds, rounded so that the response is refreshed sooner.
-  const age = Math.floor(ageMs / 1_000);
-  const freshFor = Math.max(0, Math.floor(freshForMs / 1_000));
+  // A part of a second would make each `max-age` a second shorter than its rule.
+  const waited = Math.floor(waitedMs / 1_000);
+  const age = Math.floor(ageMs / 1_000) + waited;
+  const freshFor = Math.max(0, Math.floor(freshForMs / 1_000) - waited);
   return {
     cacheControl: `${isPrivate ? 'private' : 'public'}, max-age=${freshFor === 0 ? 0 : age + freshFor}`,
     age: String(age),
@@ -45,10 +51,10 @@ export function responseCachingOf(byGroup: Execution['cacheContributions']): Res
  *  response depends on who may read it. */
 export function clientCachingOf(
   { kind, introspection, access }: PreparedOperation,
-  { cacheContributions, errors }: Execution,
+  { cacheContributions, cachedValuesAgeMs, errors }: Execution,
 ): ResponseCaching | undefined {
   // Also for errors that the response leaves out, because the client did not select their fields.
   if (errors.length > 0 || kind !== 'query' || introspection !== undefined || access !== undefined)
     return undefined;
-  return responseCachingOf(cacheContributions);
+  return responseCachingOf(cacheContributions, cachedValuesAgeMs);
 }

@@ -52,5 +52,14 @@ test.each<[string, readonly CachingContribution[], ReturnType<typeof responseCac
 ])('a response where %s', (_, contributions, expected) => {
   // The second group has no fetches.
   const groups = contributions.length === 0 ? [] : Object.assign([contributions], { 2: contributions });
-  expect(responseCachingOf(groups)).toEqual(expected);
+  expect(responseCachingOf(groups, 0)).toEqual(expected);
+});
+
+test('a response that has waited since its first part is older, and fresh for less time', () => {
+  const waited = (ms: number) => responseCachingOf([[cached(0, 60), cached(2, 7)]], ms);
+  expect([999, 3_500, 9_000].map((ms) => waited(ms))).toEqual([
+    { cacheControl: 'public, max-age=9', age: '2', vary: undefined },
+    { cacheControl: 'public, max-age=9', age: '5', vary: undefined },
+    { cacheControl: 'public, max-age=0', age: '11', vary: undefined },
+  ]);
 });
