@@ -194,7 +194,6 @@ export class CacheMisses {
     const maxMs = Math.min(this.#remainingMs() / 2, options.refreshTimeoutMs(this.#subgraph));
     void store.awaitClaimHolder(key, maxMs, this.#abandonController.signal).then((entry) => {
       this.#waiters.delete(ref);
-      if (this.#state === 'abandoned') return;
       if (this.#serveEntry(ref, entry, undefined)) {
         this.#leaderFetches.settle([key], { kind: 'completed' });
         this.#abandonIfUnneeded();

@@ -20,6 +20,7 @@ const named = (...list: string[]): { name: string }[] => list.map((name) => ({ n
 interface Wait {
   readonly key: string;
   readonly maxMs: number;
+  readonly signal: AbortSignal;
   /** Ends the wait: with the entry of the process that has the claim, or without one. */
   end(entry?: CacheEntry): void;
 }
@@ -37,8 +38,8 @@ function open() {
   const store: CacheStore = Object.assign(new MemoryStore({ maxSize: 1_000_000, now }) as CacheStore, {
     claim: async (keys: readonly string[]) => keys.map(() => grants.shift() ?? true),
     release: (keys: readonly string[], afterMs: number) => released.push([keys.length, afterMs]),
-    awaitClaimHolder: (key: string, maxMs: number) =>
-      new Promise<CacheEntry | undefined>((end) => waits.push({ key, maxMs, end })),
+    awaitClaimHolder: (key: string, maxMs: number, signal: AbortSignal) =>
+      new Promise<CacheEntry | undefined>((end) => waits.push({ key, maxMs, signal, end })),
   });
   const observer = {
     ...silentObserver,
@@ -122,9 +123,28 @@ describe('A missing value that another process has claimed', () => {
     const request = opened.fetch(names, ['1']);
     await waitForTurns();
     request.cancel();
+    expect(waits[0]?.signal.aborted).toBe(true);
     waits[0]?.end();
     await waitForTurns();
     expect([requested(opened), released]).toEqual([[], []]);
+  });
+
+  test('is awaited for the requests that joined a cancelled one, whose other fetches are cancelled after it', async () => {
+    const opened = open();
+    const { store, subgraphs, clock, grants, waits } = opened;
+    grants.push(true, false);
+    const request = opened.fetch(names, ['1', '2']);
+    await waitForTurns();
+    const joiner = opened.fetch(names, ['2']);
+    await waitForTurns();
+    request.cancel();
+    expect([waits[0]?.signal.aborted, subgraphs.calls[0]?.isCancelled]).toEqual([false, false]);
+    const { key = '', end } = waits[0] ?? { end: () => {} };
+    const entry = entryOf({ name: 'of another process' }, clock.now);
+    store.setMany([{ key, ...entry }], store.beginRead());
+    end(entry);
+    await waitForTurns();
+    expect([joiner.data, subgraphs.calls[0]?.isCancelled]).toEqual([named('of another process'), true]);
   });
 });
 
