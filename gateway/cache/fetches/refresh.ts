@@ -134,36 +134,38 @@ class Refresh {
       hasGeneralErrors: general.length > 0,
       since,
     });
-    for (const [position, { item }] of items.entries()) {
-      if (position % itemsPerSlice === itemsPerSlice - 1) yield;
-      const outcome = outcomes[position]?.kind === 'stored' ? 'stored' : 'not stored';
-      this.#finish(item, outcome, { kind: 'completed' });
+    for (let start = 0; start < items.length; start += itemsPerSlice) {
+      if (start > 0) yield;
+      const slice = items.slice(start, start + itemsPerSlice).map(({ item }, position): FinishedItem => {
+        const isStored = outcomes[start + position]?.kind === 'stored';
+        return { item, outcome: isStored ? 'stored' : 'not stored' };
+      });
+      this.#finish(slice, { kind: 'completed' });
     }
   }
 
   #fail(result?: Extract<FetchResult, { kind: 'failed' }>): void {
     // A fault may come after some items: their keys may belong to flights of other requests now.
-    for (const index of this.#indexes.slice(this.#finishedCount)) {
-      this.#finish(
-        itemAt(this.#itemizedCall, index),
-        'failed',
-        result === undefined ? { kind: 'abandoned' } : fetchOutcomeOf(result.error),
-      );
-    }
+    const remaining = this.#indexes.slice(this.#finishedCount).map((index): FinishedItem => {
+      return { item: itemAt(this.#itemizedCall, index), outcome: 'failed' };
+    });
+    this.#finish(remaining, result === undefined ? { kind: 'abandoned' } : fetchOutcomeOf(result.error));
   }
 
-  #finish(
-    item: CacheableItem,
-    outcome: Exclude<RefreshOutcome, 'claimed elsewhere'>,
-    fetchOutcome: FetchOutcome,
-  ): void {
-    this.#finishedCount += 1;
+  /** Releases the claims of the items in few commands, as a list may have thousands. */
+  #finish(items: readonly FinishedItem[], fetchOutcome: FetchOutcome): void {
     const { store, refreshBackoff, singleFlight, options } = this.#cache;
-    const backoffMs = outcome === 'stored' ? 0 : options.refreshBackoffMs;
-    if (backoffMs > 0) refreshBackoff.backOff(item.key, backoffMs);
-    store.release([item.key], backoffMs);
-    this.#reportOutcome(item, outcome);
-    settleFlight(singleFlight.find(item.key), fetchOutcome);
+    for (const [outcome, finished] of Map.groupBy(items, ({ outcome }) => outcome)) {
+      const keys = finished.map(({ item }) => item.key);
+      const backoffMs = outcome === 'stored' ? 0 : options.refreshBackoffMs;
+      if (backoffMs > 0) for (const key of keys) refreshBackoff.backOff(key, backoffMs);
+      store.release(keys, backoffMs);
+    }
+    for (const { item, outcome } of items) {
+      this.#finishedCount += 1;
+      this.#reportOutcome(item, outcome);
+      settleFlight(singleFlight.find(item.key), fetchOutcome);
+    }
   }
 
   #reportOutcome(item: CacheableItem, outcome: RefreshOutcome): void {
@@ -173,6 +175,11 @@ class Refresh {
       outcome,
     });
   }
+}
+
+interface FinishedItem {
+  readonly item: CacheableItem;
+  readonly outcome: Exclude<RefreshOutcome, 'claimed elsewhere'>;
 }
 
 function itemAt({ items }: ItemizedCall, index: number): CacheableItem {

@@ -180,13 +180,31 @@ describe('A refresh', () => {
     expect(requested(opened)).toEqual(['2', '1']);
   });
 
-  test('that fails pauses its claim', async () => {
-    const opened = await openStale('1');
+  test('that fails pauses its claims', async () => {
+    const opened = await openStale('1', '2');
     const { subgraphs, outcomes, released } = opened;
-    opened.fetch(names, ['1']);
+    opened.fetch(names, ['1', '2']);
     await waitForTurns();
     subgraphs.calls[0]?.fail();
     await waitForTurns();
-    expect([outcomes, released]).toEqual([['failed'], [[1, 1_000]]]);
+    expect([outcomes, released]).toEqual([['failed', 'failed'], [[2, 1_000]]]);
+  });
+
+  test('releases the claims of many values in few commands', async () => {
+    const ids = Array.from({ length: 250 }, (_, index) => `${index}`);
+    const opened = await openStale(...ids);
+    const { subgraphs, outcomes, released } = opened;
+    opened.fetch(names, ids);
+    await waitForTurns();
+    subgraphs.calls[0]?.answer(named(...ids));
+    await waitForTurns();
+    expect([outcomes.length, released]).toEqual([
+      250,
+      [
+        [100, 0],
+        [100, 0],
+        [50, 0],
+      ],
+    ]);
   });
 });
