@@ -10,6 +10,7 @@ import {
   startScriptedSubgraph,
   text,
 } from '../harness/scriptedSubgraph.ts';
+import { Peer } from '../harness/webSocketPeer.ts';
 
 const long = '9007199254740993';
 const decimal = '0.1000000000000000055';
@@ -37,6 +38,7 @@ function startGateway(config: Partial<GatewayOptions> = {}): Promise<InlineGatew
             account(number: Long, id: ID, ratio: Float, any: Any, count: Int): Account
             accounts: [Account!]!
           }
+          type Subscription { changed(number: Long): Account }
           type Account @key(fields: "number") @context(name: "account") {
             number: Long! id: ID owner: [ID!] ratio: Float balance: Decimal any: Any
           }
@@ -85,7 +87,7 @@ async function post({ url }: Pick<InlineGateway, 'url'>, query: string, variable
 describe('a number with more digits than a JavaScript number', () => {
   let gateway: InlineGateway;
   beforeAll(async () => {
-    gateway = await startGateway();
+    gateway = await startGateway({ subgraphs: { accounts: { subscription: { protocol: 'sse' } } } });
   });
   afterAll(() => gateway.close());
   afterEach(() => {
@@ -108,6 +110,27 @@ describe('a number with more digits than a JavaScript number', () => {
     });
     expect(await response.text()).toBe('{"data":{"account":null}}');
     expect(accounts.requests.at(-1)?.body).toContain(expected);
+  });
+
+  test('reaches the subgraph unchanged in variables of a WebSocket', async () => {
+    accounts.setDefaultScript(text('{"data":{"account":null}}'));
+    await using peer = await Peer.ready(gateway.url);
+    const payload = `{"query":${JSON.stringify(operation)},"variables":${variables}}`;
+    peer.send(`{"id":"1","type":"subscribe","payload":${payload}}`);
+    expect(await peer.next()).toMatchObject({ payload: { data: { account: null } } });
+    expect(accounts.requests.at(-1)?.body).toContain(`"variables":${variables}`);
+  });
+
+  test('reaches the client unchanged in an event, and the subgraph in the variables of the subscription', async () => {
+    const event = `event: next\ndata: {"data":{"changed":${account(long)}}}\n\nevent: complete\n\n`;
+    accounts.setDefaultScript(text(event, 'text/event-stream'));
+    const response = await fetch(gateway.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
+      body: `{"query":"subscription ($n: Long) { changed(number: $n) { number limit } }","variables":{"n":${long}}}`,
+    });
+    expect(await response.text()).toContain(`{"number":${long},"limit":${long}.5}`);
+    expect(accounts.requests.at(-1)?.body).toContain(`"variables":{"n":${long}}`);
   });
 
   test('is still checked against the type of its variable', async () => {

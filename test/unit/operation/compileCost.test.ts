@@ -6,6 +6,7 @@ import {
   parse,
   validate,
 } from 'graphql';
+import { parseExactJson } from '../../../gateway/json/exactJson.ts';
 import { compileCost } from '../../../gateway/operation/compileCost.ts';
 import { readCostRules } from '../../../gateway/operation/costRules.ts';
 
@@ -117,6 +118,9 @@ describe('the estimated cost of an operation', () => {
     const text = 'query($n: Int = 5) { search(first: $n) { id } }';
     expect(costOf(text)).toBe(5);
     expect(costOf(text, { n: 8 })).toBe(8);
+    expect(costOf(text, parseExactJson('{"n":9007199254740993}') as { n: unknown })).toBe(
+      Number.MAX_SAFE_INTEGER,
+    );
     expect(costOf('query($p: Page) { search(page: $p) { id } }', { p: { size: 9 } })).toBe(9);
   });
 

@@ -13,6 +13,7 @@ import {
   unknownEntityTag,
 } from '../../../../gateway/cache/tags/tagNames.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
+import { parseExactJson } from '../../../../gateway/json/exactJson.ts';
 import { runToCompletion } from '../../../../gateway/time/slicedTask.ts';
 import {
   composeCachedDocument,
@@ -145,6 +146,8 @@ test('templates render the default of a variable that the client did not send, a
   }`;
   const data = { addReview: null };
   expect(run(configured, operation, data)).toEqual(tagsOnly(customTag('9007199254740993 v')));
+  const exact = parseExactJson('{"p":9007199254740993}') as { p: unknown };
+  expect(run(configured, operation, data, exact)).toEqual(tagsOnly(customTag('9007199254740993 v')));
   expect(run(configured, operation, data, { p: 'p1' })).toEqual(tagsOnly(customTag('p1 v')));
   expect(run(configured, operation, data, { p: null }).skipped).toEqual([
     'Mutation.addReview: {args.productId} is null',

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { buildSchema, type FieldNode, type OperationDefinitionNode, parse } from 'graphql';
+import { parseExactJson } from '../../../../gateway/json/exactJson.ts';
 import { createEventFilter } from '../../../../gateway/subscriptions/topics/eventFilter.ts';
 import type { RootField } from '../../../../gateway/subscriptions/topics/rootField.ts';
 
@@ -20,6 +21,19 @@ function createFilter(inputs: string, race: unknown) {
 test('an input object without a field that Object.prototype has filters by its own fields', () => {
   const accepts = createFilter('input Race { constructor: String id: ID }', { id: '1' });
   expect([{ of: { id: 1 } }, { of: { id: 2 } }].map(accepts)).toEqual([true, false]);
+});
+
+test('numbers with more digits than a JavaScript number are equal only if all digits are', () => {
+  const [number, other] = parseExactJson('[9007199254740993, 9007199254740995]') as unknown[];
+  for (const race of [number, '9007199254740993']) {
+    const accepts = createFilter('scalar Race', race);
+    expect([number, '9007199254740993', other, '9007199254740992'].map((of) => accepts({ of }))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+  }
 });
 
 test.each([
