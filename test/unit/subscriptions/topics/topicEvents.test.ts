@@ -111,6 +111,15 @@ describe('an event of a topic', () => {
     expect(shop.lines).toHaveLength(3);
   });
 
+  test('has no ignored value where the field is missing, or is selected for another type', async () => {
+    const shop = open();
+    const query = 'subscription { arrived { ... on Product { name } ... on Pallet { weight } } }';
+    await send(query, product({ at: 'north' }), 'arrived', shop);
+    const pallet = { __typename: 'Pallet', id: 'p', at: 'north', weight: 1, name: 'pallet' };
+    await send(query, pallet, 'arrived', shop);
+    expect(shop.lines).toEqual([]);
+  });
+
   test('lacks fields that are fetched from its own subgraph before other subgraphs', async () => {
     const query = 'subscription { stockChanged { stock maker { code country } code } }';
     const { data, calls } = await send(query, product({ stock: 5, maker: { code: 'm2' } }));
@@ -174,6 +183,19 @@ describe('an event of a topic', () => {
     expect(data).toEqual({
       stockChanged: { id: 'found by its maker', stock: 100, maker: { country: 'NL' } },
     });
+  });
+
+  test('is completed with its own key when an earlier event that lacked the same fields had another one', async () => {
+    const shop = open();
+    const query = 'subscription { stockChanged { sku id: number } }';
+    const client = await shop.subscribe(query);
+    shop.bus.publish('stock', product({ number: 7 }));
+    shop.bus.publish('stock', { __typename: 'Product', number: 7, maker: { code: 'm1' } });
+    const sku = 'sku of the subgraph';
+    for (let received = 0; received < 2; received++)
+      expect(await client.next()).toMatchObject({ data: { stockChanged: { sku, id: 7 } } });
+    await client.leave();
+    expect(shop.calls).toHaveLength(2);
   });
 
   test('can be of any possible type of the field', async () => {
