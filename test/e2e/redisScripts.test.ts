@@ -237,12 +237,14 @@ describe('The scripts of claims', () => {
   const names = ['a', 'b'].map((key) => keys.claim(0, key));
   const acquire = (token: string) => run(acquireClaims, names, [token, hour]);
 
-  test('set claims that no process has, until their expiry', async () => {
+  test('set claims that no other process has, until their expiry', async () => {
     await redis.set(names[1] ?? '', 'other');
     expect(await acquire('own')).toEqual([1, 0]);
     expect(await redis.mget(names)).toEqual(['own', 'other']);
     expect(await redis.pttl(names[0] ?? '')).toBeGreaterThan(0);
-    expect(await acquire('own')).toEqual([0, 0]);
+    await redis.pexpire(names[0] ?? '', 60_000);
+    expect(await acquire('own')).toEqual([1, 0]);
+    expect(await redis.pttl(names[0] ?? '')).toBeGreaterThan(hour / 2);
   });
 
   test('delete or pause the claims of the process, and no others', async () => {
@@ -387,20 +389,29 @@ describe('The scripts of enrichment jobs', () => {
     const [first = 0] = await expiries();
     expect(first).toBeGreaterThan(hour / 2);
     expect(await expiries()).toEqual([first, first, first].map(() => expect.closeTo(first, -3)));
-    expect(await run(joinRun, [runKey, logKey, activeKey], ['job.1', 2 * hour])).toBe(1);
+    await write({ ttl: 2 * hour });
     const [later = 0] = await expiries();
     expect(later).toBeGreaterThan(hour);
     expect(await expiries()).toEqual([later, later, later].map(() => expect.closeTo(later, -3)));
     await redis.set(activeKey, 'job.2', 'PX', 1_000_000);
-    await run(joinRun, [runKey, logKey, activeKey], ['job.1', 3 * hour]);
+    await write({ ttl: 3 * hour });
     expect(await redis.pttl(activeKey)).toBeLessThanOrEqual(1_000_000);
   });
 
-  test('join no run that has ended', async () => {
-    const join = () => run(joinRun, [runKey, logKey, activeKey], ['job.1', hour]);
+  test('join a run and extend its expiry, but none that has ended, has an update or has failed before', async () => {
+    const join = () => run(joinRun, [runKey, logKey, activeKey], ['job.1', 2 * hour]);
     expect(await join()).toBe(0);
-    await create({ state: 'done' });
+    await create({ ttl: hour });
+    expect(await join()).toBe(1);
+    expect(await redis.pttl(runKey)).toBeGreaterThan(hour);
+    expect(await redis.pttl(activeKey)).toBeGreaterThan(hour);
+    await write({ updates: [['a', 1, 0]] });
     expect(await join()).toBe(0);
+    for (const unjoinable of [{ state: 'done' }, { attempts: 1 }] as const) {
+      await redis.flushall();
+      await create(unjoinable);
+      expect(await join()).toBe(0);
+    }
   });
 
   test('reclaim a run from the expected owner, and count owners that have died', async () => {
