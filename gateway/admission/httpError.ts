@@ -46,10 +46,14 @@ export function shuttingDownError(): HttpError {
   return new HttpError(503, 'The gateway is shutting down. Try again.', { code: 'SHUTTING_DOWN' });
 }
 
-/** The client closed its connection: no response can be sent. */
+/** The client closed its connection: no response can be sent. Without a stack, which would be most of the work for a client
+ *  that resets all its requests. */
 export class ClientDisconnectedError extends Error {
   constructor() {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super('The client closed the connection.');
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'ClientDisconnectedError';
   }
 }

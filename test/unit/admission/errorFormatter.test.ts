@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { createErrorFormatter } from '../../../gateway/admission/errorFormatter.ts';
+import { ClientDisconnectedError } from '../../../gateway/admission/httpError.ts';
 
 const format = createErrorFormatter({ suggestions: false });
 const errorOf = (message: string) => ({ message, extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } });
@@ -18,4 +19,11 @@ describe('the error formatter without suggestions', () => {
     // In microseconds. Reading the rest of the message for each of the quoted texts takes seconds.
     expect(process.cpuUsage(before).user).toBeLessThan(500_000);
   });
+});
+
+test('the error of a client that has disconnected has no stack, and later errors have one', () => {
+  expect(new ClientDisconnectedError().stack).toBe(
+    'ClientDisconnectedError: The client closed the connection.',
+  );
+  expect(new Error('Later').stack).toContain('\n    at ');
 });
