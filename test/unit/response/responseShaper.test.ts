@@ -24,7 +24,7 @@ const plan: PlanNode = {
   ],
 };
 
-test('an error without a path beside complete data of a deferred fragment in a list is in its first result', async () => {
+test('an error without a path beside complete data of a deferred fragment in a list is in its first result, with the path of that', async () => {
   const operation = prepareText(schema, '{ products { id ... @defer { stock } } }');
   const { client, execution } = runPlan(plan, { groupCount: 2 });
   const shaper = new ResponseShaper({
@@ -46,7 +46,7 @@ test('an error without a path beside complete data of a deferred fragment in a l
   const { results } = await resolveInSlices(shaper.shapeFragment(1, fragment.own, instances, false));
   expect(results.map(({ data }) => ({ ...(data as object) }))).toEqual([{ stock: 1 }, { stock: 2 }]);
   expect(results.map(({ errors }) => errors)).toEqual([
-    [{ message: 'slow', path: ['products'], extensions: { code: 'SUBGRAPH_ERROR' } }],
+    [{ message: 'slow', path: ['products', 0], extensions: { code: 'SUBGRAPH_ERROR' } }],
     [],
   ]);
 });
