@@ -7,7 +7,7 @@ import { namedTypeOf } from './graphs/framework/definitions.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
 import type { GraphObject } from './graphs/framework/graph.ts';
 import { GraphModel } from './graphs/framework/graphModel.ts';
-import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
+import { type RunningGraph, startGraph, turnsByText } from './graphs/framework/startGraph.ts';
 import { graphs } from './graphs/graphs.ts';
 import { interfaceObjects } from './graphs/interfaceObjects.ts';
 import { keys } from './graphs/keys.ts';
@@ -65,6 +65,7 @@ describe.each(only === undefined ? defaultGraphs : graphs.filter(({ name }) => n
         graph,
         { cache: { rules: Object.fromEntries(rules), nullMaxAge: '1h' } },
         model,
+        { turnsOf: turnsByText },
       );
     });
     afterAll(async () => await running[Symbol.asyncDispose]());

@@ -7,7 +7,7 @@ import { findLossDifference } from './compareDataLoss.ts';
 import { deferFormats, executeTrial } from './executeTrial.ts';
 import { generateTrial } from './graphs/framework/generateTrial.ts';
 import { hash } from './graphs/framework/hash.ts';
-import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
+import { type RunningGraph, startGraph, turnsByText } from './graphs/framework/startGraph.ts';
 import { graphs } from './graphs/graphs.ts';
 import { placeDefers } from './insertDefers.ts';
 import { compareCompleteAnswer, compareDeferredAnswer } from './trials.ts';
@@ -40,7 +40,7 @@ describe.each(graphs.filter(({ name }) => only === undefined || name === only))(
   (graph) => {
     let running: RunningGraph;
     beforeAll(async () => {
-      running = await startGraph(graph);
+      running = await startGraph(graph, {}, undefined, { turnsOf: turnsByText });
     });
     afterAll(async () => await running[Symbol.asyncDispose]());
 

@@ -27,7 +27,7 @@ import { generateTrial } from './graphs/framework/generateTrial.ts';
 import { GraphModel } from './graphs/framework/graphModel.ts';
 import { GraphMonolith } from './graphs/framework/graphMonolith.ts';
 import { hash } from './graphs/framework/hash.ts';
-import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
+import { type RunningGraph, startGraph, turnsByText } from './graphs/framework/startGraph.ts';
 import { graphs } from './graphs/graphs.ts';
 import { chooseDefers } from './insertDefers.ts';
 import { compareCompleteAnswer, compareDeferredAnswer } from './trials.ts';
@@ -51,6 +51,7 @@ describe.each(chosen)('generated operations over the graph $name with protected 
   beforeAll(async () => {
     running = await startGraph(graph, {}, model, {
       dependencies: { readIdentity },
+      turnsOf: turnsByText,
       transformSupergraph: (sdl) => {
         const random = createRandom(hash(`${graph.name} ${first}`));
         const document = parse(sdl, { noLocation: true });

@@ -3,7 +3,7 @@ import { inlineFederationLink } from '../harness/inlineGateway.ts';
 import { loadSupergraphInProcess } from '../harness/loadSupergraphInProcess.ts';
 import { composeOnce } from '../harness/shared/compositions.ts';
 import { generateEnrichments } from './generateEnrichments.ts';
-import { type RunningGraph, startGraph } from './graphs/framework/startGraph.ts';
+import { type RunningGraph, startGraph, turnsByText } from './graphs/framework/startGraph.ts';
 
 /** Starts a graph with enrichments that a seed chooses for its schema; without any where it has no field for one. */
 export async function startEnrichedGraph(
@@ -11,7 +11,9 @@ export async function startEnrichedGraph(
   seed: number,
 ): Promise<RunningGraph> {
   const enrichment = generateEnrichments(await apiSchemaOf(graph), seed);
-  return startGraph(graph, enrichment === undefined ? {} : { enrichment });
+  return startGraph(graph, enrichment === undefined ? {} : { enrichment }, undefined, {
+    turnsOf: turnsByText,
+  });
 }
 
 /** The schema that clients of the graph see. */

@@ -21,6 +21,7 @@ import { planInProcess } from './inProcessPlanner.ts';
 import { MultipartReader, RawConnection } from './rawHttp.ts';
 import { composeOnce } from './shared/compositions.ts';
 import { longCallTimeouts, longPlanningTimeout, noShedding } from './testGateway.ts';
+import { waitForTurns } from './waitForTurns.ts';
 
 /** The link to federation that a subgraph gets where it has none of its own. */
 export const inlineFederationLink =
@@ -124,12 +125,14 @@ interface StartInlineGatewayOptions {
   readonly isWatching?: boolean;
   /** Where the gateway calls a subgraph; at its own URL when omitted. */
   readonly addressOf?: (name: string, url: string) => Promise<string>;
+  /** How many turns of the event loop a response is delayed; none when omitted. */
+  readonly turnsOf?: (call: SubgraphCall) => number;
 }
 
 /** Starts subgraphs that the test defines, each a real HTTP server, and a gateway in this process. */
 export async function startInlineGateway(options: StartInlineGatewayOptions): Promise<InlineGateway> {
   const { config = {}, dependencies, transformSupergraph = (sdl) => sdl, isWatching = false } = options;
-  const { addressOf = async (_, url) => url } = options;
+  const { addressOf = async (_, url) => url, turnsOf } = options;
   const cleanups: (() => Promise<unknown>)[] = [];
   const close = async (): Promise<void> => {
     for (const cleanup of cleanups.reverse()) await cleanup();
@@ -138,7 +141,7 @@ export async function startInlineGateway(options: StartInlineGatewayOptions): Pr
   try {
     const running = new Map<string, InlineServer>();
     for (const subgraph of options.subgraphs) {
-      const server = new InlineServer(subgraph);
+      const server = new InlineServer(subgraph, turnsOf);
       await server.listen();
       cleanups.push(() => server.close());
       running.set(subgraph.name, server);
@@ -284,9 +287,14 @@ class InlineServer implements RunningInlineSubgraph {
   readonly #sockets = new Set<unknown>();
   readonly #gates = new Map<string, Gate>();
   readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  readonly #turnsOf: (call: SubgraphCall) => number;
   #override: ((call: SubgraphCall) => CannedAnswer | undefined) | undefined;
 
-  constructor({ sdl, link = inlineFederationLink, resolvers = {} }: InlineSubgraph) {
+  constructor(
+    { sdl, link = inlineFederationLink, resolvers = {} }: InlineSubgraph,
+    turnsOf: (call: SubgraphCall) => number = () => 0,
+  ) {
+    this.#turnsOf = turnsOf;
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
@@ -368,6 +376,7 @@ class InlineServer implements RunningInlineSubgraph {
     if (canned?.kind === 'hang') return;
     if (canned?.kind === 'reset') return void request.socket.resetAndDestroy();
     const body = canned === undefined ? await this.#execute(call) : canned.body;
+    await waitForTurns(this.#turnsOf(call));
     const json = canned?.kind === 'text' ? canned.body : JSON.stringify(body);
     response.writeHead(canned?.status ?? 200, {
       'content-type': 'application/json',

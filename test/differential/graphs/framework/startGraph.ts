@@ -1,9 +1,10 @@
 import { buildClientSchema, getIntrospectionQuery, type IntrospectionQuery } from 'graphql';
 import type { GatewayOptions } from '../../../../gateway/gateway.ts';
-import { type InlineGateway, startInlineGateway } from '../../../harness/inlineGateway.ts';
+import { type InlineGateway, type SubgraphCall, startInlineGateway } from '../../../harness/inlineGateway.ts';
 import type { Graph } from './graph.ts';
 import { GraphModel } from './graphModel.ts';
 import { GraphMonolith } from './graphMonolith.ts';
+import { hash } from './hash.ts';
 import { faultsHeader, trialHeader } from './headers.ts';
 import { createSubgraph } from './subgraphResolvers.ts';
 
@@ -14,12 +15,21 @@ export interface RunningGraph extends AsyncDisposable {
   readonly model: GraphModel;
 }
 
+/** Delays responses by up to three turns of the event loop, equal ones by equal times: which of them the gateway gets in one
+ *  turn depends on the operation. */
+export function turnsByText({ query, variables }: SubgraphCall): number {
+  return hash(`${query} ${JSON.stringify(variables)}`) % 4;
+}
+
 /** Starts the graph's subgraphs with a gateway, and its monolith. The monolith has the API schema of the gateway. */
 export async function startGraph(
   graph: Graph,
   config: Partial<GatewayOptions> = {},
   model = new GraphModel(graph),
-  others: Pick<Parameters<typeof startInlineGateway>[0], 'dependencies' | 'transformSupergraph'> = {},
+  others: Pick<
+    Parameters<typeof startInlineGateway>[0],
+    'dependencies' | 'transformSupergraph' | 'turnsOf'
+  > = {},
 ): Promise<RunningGraph> {
   const gateway = await startInlineGateway({
     ...others,
