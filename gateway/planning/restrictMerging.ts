@@ -4,11 +4,15 @@ import { MapWithCachedArrays } from '@apollo/federation-internals';
 interface FetchGroup {
   parents(): readonly unknown[];
   canMergeChildIn(child: FetchGroup): boolean;
+  isDescendantOf(group: FetchGroup): boolean;
+  removeChild(child: FetchGroup): void;
+  mergeInWithAllDependencies(other: FetchGroup): void;
 }
 
 /** Runs a synchronous task in which the package merges a fetch into the fetch before it only if the merged fetch waits
  *  for no other fetch. Its own condition is that it knows the path between the two: a field with a `@requires` would lose
- *  the inputs that the other fetch brings. */
+ *  the inputs that the other fetch brings. Of two fetches with equal inputs, the later one may be merged into the earlier one,
+ *  and not the other way round: the package would create a cycle, and follow it until it runs out of memory. */
 export function restrictMerging<Result>(task: () => Result): Result {
   const { set } = MapWithCachedArrays.prototype;
   let restore: (() => void) | undefined;
@@ -31,12 +35,18 @@ function isFetchGroup(value: unknown): value is FetchGroup {
 }
 
 function restrict(groups: FetchGroup): () => void {
-  const { canMergeChildIn } = groups;
+  const { canMergeChildIn, mergeInWithAllDependencies } = groups;
   function canMergeOnlyChildIn(this: FetchGroup, child: FetchGroup): boolean {
     return child.parents().length === 1 && canMergeChildIn.call(this, child);
   }
+  function mergeWithoutCycle(this: FetchGroup, other: FetchGroup): void {
+    if (this.isDescendantOf(other)) return;
+    this.removeChild(other);
+    mergeInWithAllDependencies.call(this, other);
+  }
   groups.canMergeChildIn = canMergeOnlyChildIn;
+  groups.mergeInWithAllDependencies = mergeWithoutCycle;
   return () => {
-    groups.canMergeChildIn = canMergeChildIn;
+    Object.assign(groups, { canMergeChildIn, mergeInWithAllDependencies });
   };
 }

@@ -12,12 +12,13 @@ import { compareCompleteAnswer, compareDeferredAnswer } from './trials.ts';
 // To run more cases: DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=100. A failure shows the seed of the graph and that of its
 // operation; GRAPH_OPERATION=7 runs this operation alone. Operation 5 of graph 43 is left out: it
 // nests fields of an `@interfaceObject` that return the interface, for which Apollo's planner needs 9 s of CPU.
-const { all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 1, pool: 6, long: 42 });
+const { all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 1, pool: 6, long: 60 });
 const only = process.env.GRAPH_OPERATION;
 const operationSeeds =
   only === undefined ? Array.from({ length: 8 }, (_, index) => index + 1) : [Number(only)];
 
-test.each(seeds)(
+// In graph 110, one of two fetches with equal inputs has to be after the other.
+test.each([...new Set([...seeds, 110])])(
   'the generated graph %i gives the same responses as a monolith, also with @defer',
   async (seed) => {
     const graph = generateGraph(seed);
