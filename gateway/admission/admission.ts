@@ -15,7 +15,7 @@ import type { ApolloPipeline, ApolloRequest, ExecuteOperation } from './apolloPi
 import type { Authentication } from './authentication/authentication.ts';
 import { checkPersistedQuery } from './checkPersistedQuery.ts';
 import type { ClientRequest } from './clientRequest.ts';
-import type { TrustedDocuments } from './documents/trustedDocuments.ts';
+import { documentIdNames, type TrustedDocuments } from './documents/trustedDocuments.ts';
 import { headersOf, statusOf } from './errorResponse.ts';
 import { dropEmptyOperationName, readGetParameters, writeGetParameters } from './getParameters.ts';
 import { HttpError } from './httpError.ts';
@@ -295,13 +295,21 @@ export class Admission {
     else if (Array.isArray(body)) for (const item of body) if (isObject(item)) this.#checkOperation(item);
   }
 
-  #checkOperation({ query, variables, extensions }: Readonly<Record<string, unknown>>): void {
+  #checkOperation(operation: Readonly<Record<string, unknown>>): void {
+    const { query, variables, extensions } = operation;
     const { checkText, checkVariables } = this.#options;
     const text = typeof query === 'string' ? query : undefined;
     if (text !== undefined) checkText(text);
     checkVariables(variables);
     const persisted = isObject(extensions) ? extensions.persistedQuery : undefined;
     checkPersistedQuery(persisted, text);
+    // With trusted documents, the operation has its text by now.
+    if (text === undefined && persisted === undefined && documentIdNames.some((name) => name in operation)) {
+      throw new HttpError(
+        400,
+        'The request has the id of a document in place of a `query`, but trusted documents are turned off (security.trustedDocuments.mode). Send the text of the operation, or turn them on.',
+      );
+    }
   }
 }
 

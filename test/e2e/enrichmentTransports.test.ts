@@ -236,7 +236,7 @@ test('every route refuses methods that it does not have with 405 and the ones th
     [405, 'POST', 'The route /callback/:id allows POST.'],
     [405, 'GET, HEAD', 'The route /health/ready allows GET, HEAD.'],
     [405, 'GET, HEAD', 'The route /graphiql/:file allows GET, HEAD.'],
-    [404, null, 'There is no route POST /jobs.'],
+    [404, null, 'There is no route POST /jobs. GraphQL is at /graphql (listen.path).'],
   ]);
   const getOnly = [
     '/metrics',
@@ -262,6 +262,10 @@ test('every route refuses methods that it does not have with 405 and the ones th
       'POST',
       `The route ${path} allows POST.`,
     ]),
-    [404, null, 'There is no route GET /enrichments/abc.'],
+    [
+      404,
+      null,
+      'There is no route GET /enrichments/abc. This is the admin listener; GraphQL is at the public one (listen.port).',
+    ],
   ]);
 });

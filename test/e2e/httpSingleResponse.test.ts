@@ -219,6 +219,17 @@ describe('a request that is not executed', () => {
         ],
       ],
     ],
+    [
+      'the id of a document while trusted documents are off',
+      { documentId: 'abc' },
+      400,
+      [
+        [
+          'The request has the id of a document in place of a `query`, but trusted documents are turned off (security.trustedDocuments.mode). Send the text of the operation, or turn them on.',
+          'BAD_REQUEST',
+        ],
+      ],
+    ],
   ];
   test.each(rows)('because of %s gets an error in either media type', async (_, body, status, messages) => {
     await using server = await startScriptedServer();
@@ -853,7 +864,9 @@ describe('CORS', () => {
 
   test('sends no headers when no origin is listed', async () => {
     await using server = await startScriptedServer();
-    expect(corsOf(await exchange(server.url, preflight))).toEqual([405, {}]);
+    const refused = await exchange(server.url, preflight);
+    expect(corsOf(refused)).toEqual([405, {}]);
+    expect(refused.body).toContain('Pages of this origin may not send requests');
   });
 });
 

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Admission } from '../../admission/admission.ts';
 import type { StreamResult } from '../../admission/admissionResult.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
@@ -130,7 +130,7 @@ export class GraphQLExchange {
 
   #respondToPreflight(): void {
     const allowed = this.#options.cors.preflightHeaders(this.#request.headers, allowedMethods);
-    if (allowed === undefined) throw methodNotAllowedError();
+    if (allowed === undefined) throw methodNotAllowedError(this.#request.headers);
     this.#response.writePreflight(allowed);
   }
 
@@ -298,10 +298,12 @@ export class GraphQLExchange {
   }
 }
 
-function methodNotAllowedError(): HttpError {
-  return new HttpError(405, `The GraphQL route allows ${allowedMethods}.`, {
-    headers: { allow: allowedMethods },
-  });
+function methodNotAllowedError(headers: IncomingHttpHeaders = {}): HttpError {
+  const isPreflight = headers['access-control-request-method'] !== undefined;
+  const message = isPreflight
+    ? "Pages of this origin may not send requests: the origin is neither the gateway's nor listed (security.cors.origins)."
+    : `The GraphQL route allows ${allowedMethods}.`;
+  return new HttpError(405, message, { headers: { allow: allowedMethods } });
 }
 
 function queryStringOf(url: string): string {

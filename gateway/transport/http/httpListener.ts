@@ -40,6 +40,8 @@ interface HttpListenerOptions {
   /** Milliseconds within which a client has to read something of a large reply. */
   readonly readTimeoutMs: number;
   readonly compression: CompressionPolicy;
+  /** Where clients find GraphQL, for requests without a route. */
+  readonly notFoundAdvice: string;
   /** `undefined` for HTTP without TLS. */
   readonly tls?: TlsOptions | undefined;
   readonly log: TransportLog;
@@ -58,6 +60,7 @@ export function createHttpListener({
   timeouts,
   readTimeoutMs,
   compression,
+  notFoundAdvice,
   tls: tlsOptions,
   log,
 }: HttpListenerOptions): HttpListener {
@@ -99,7 +102,7 @@ export function createHttpListener({
     tls,
     furtherSockets: new FurtherSockets(),
     routes,
-    knownRoutes: rejectUnknownRoutes(routes),
+    knownRoutes: rejectUnknownRoutes(routes, notFoundAdvice),
   };
 }
 

@@ -246,6 +246,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     timeouts: listen.timeouts,
     readTimeoutMs: options.readTimeoutMs,
     compression,
+    notFoundAdvice: `GraphQL is at ${listen.path} (listen.path).`,
     tls,
     log,
   });
@@ -272,6 +273,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           timeouts: listen.timeouts,
           readTimeoutMs: options.readTimeoutMs,
           compression,
+          notFoundAdvice: 'This is the admin listener; GraphQL is at the public one (listen.port).',
           log,
         });
   if (adminListener !== undefined && options.admin !== undefined) {

@@ -11,8 +11,13 @@ export interface KnownRoute {
 }
 
 /** Answers requests for which there is no route: 405 with `Allow` if the path has other methods, otherwise 404. Called
- *  before routes are added. Returns the routes that are added later. */
-export function rejectUnknownRoutes(server: FastifyInstance): ReadonlyMap<string, KnownRoute> {
+ *  before routes are added. Returns the routes that are added later. `advice`: a sentence that ends the message of a 404. */
+export function rejectUnknownRoutes(
+  server: FastifyInstance,
+  advice: string,
+): ReadonlyMap<string, KnownRoute> {
+  const sendNotFound = ({ method, url }: FastifyRequest, reply: FastifyReply): FastifyReply =>
+    sendProblem(reply, 404, `There is no route ${method} ${pathOf(url)}. ${advice}`);
   const known = new Map<string, KnownRoute>();
   server.addHook('onRoute', ({ url, method }) => {
     const route = known.get(url) ?? { url, pattern: patternOf(url), methods: new Set() };
@@ -49,8 +54,4 @@ function patternOf(url: string): RegExp {
     return optional === undefined ? `${slash}[^/]+` : `(?:${slash}[^/]+)?`;
   });
   return new RegExp(`^${source}/?$`);
-}
-
-function sendNotFound({ method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
-  return sendProblem(reply, 404, `There is no route ${method} ${pathOf(url)}.`);
 }
