@@ -456,6 +456,9 @@ describe("GraphiQL with the demo's tabs in a browser", () => {
     // Nothing is below the page: it ends with its container.
     const bottom = "document.querySelector('.graphiql-container').getBoundingClientRect().bottom + scrollY";
     expect(await page.evaluate(`document.documentElement.scrollHeight - Math.round(${bottom})`)).toBe(0);
+    await openTab('Deferred');
+    await page.getByText('@defer', { exact: true }).first().waitFor();
+    expect(await findAxeViolations(page)).toEqual([]);
   });
 
   test('writes nothing to the console, and loads nothing from other hosts', () => {

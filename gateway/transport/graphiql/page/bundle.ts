@@ -31,37 +31,46 @@ export async function bundleGraphiql(directory: string): Promise<readonly string
   return Object.keys(metafile.inputs);
 }
 
-/** A change in the text of a dependency, for what it has no option. */
+/** Changes in the text of a dependency, for what it has no option. */
 interface Patch {
   readonly file: RegExp;
-  readonly replaced: string;
-  readonly by: string;
+  readonly replacements: readonly (readonly [replaced: string, by: string])[];
 }
 
 const patches: readonly Patch[] = [
   {
     // Writes each directive to the console of the browser.
     file: /basic-languages[\\/]graphql[\\/]graphql\.js$/,
-    replaced: ', log: "annotation token: $0"',
-    by: '',
+    replacements: [[', log: "annotation token: $0"', '']],
   },
   {
-    // In the dark theme, comments and line numbers are below the contrast of 4.5 that small text needs.
+    // Directives are below the contrast of 4.5 that small text needs; in the dark theme also comments and line numbers.
     file: /@graphiql[\\/]react[\\/]dist[\\/]constants\.js$/,
-    replaced: 'colors: getBaseColors("dark"),\n\t\trules: [',
-    by: 'colors: { ...getBaseColors("dark"), "editorLineNumber.foreground": "#b7c2d7" }, rules: [{ token: "comment", foreground: "#9cc983" }, ',
+    replacements: [
+      [
+        'colors: getBaseColors("dark"),\n\t\trules: [',
+        'colors: { ...getBaseColors("dark"), "editorLineNumber.foreground": "#b7c2d7" }, rules: [{ token: "comment", foreground: "#9cc983" }, { token: "annotation", foreground: "#e08a8a" }, ',
+      ],
+      [
+        'colors: getBaseColors("light"),\n\t\trules: [',
+        'colors: getBaseColors("light"), rules: [{ token: "annotation", foreground: "#6b6b6b" }, ',
+      ],
+    ],
   },
 ];
 
-function createPatch({ file, replaced, by }: Patch): Plugin {
+function createPatch({ file, replacements }: Patch): Plugin {
   return {
-    name: `patch of ${replaced}`,
+    name: `patch of ${file}`,
     setup({ onLoad }) {
       onLoad({ filter: file }, async ({ path }) => {
-        const text = await readFile(path, 'utf8');
-        if (!text.includes(replaced))
-          throw new Error(`${path} has another version: it does not contain ${JSON.stringify(replaced)}.`);
-        return { contents: text.replace(replaced, () => by) };
+        let contents = await readFile(path, 'utf8');
+        for (const [replaced, by] of replacements) {
+          if (!contents.includes(replaced))
+            throw new Error(`${path} has another version: it does not contain ${JSON.stringify(replaced)}.`);
+          contents = contents.replace(replaced, () => by);
+        }
+        return { contents };
       });
     },
   };
