@@ -70,7 +70,8 @@ async function bootGatewayOn(
   const options: GatewayOptions = {
     listen: { host: '127.0.0.1', port: 0, drainTimeout: 0 },
     admin: { port: 0 },
-    supergraph: { file, watch: false },
+    // Watched: the gateway ends where one that is not watched is refused.
+    supergraph: { file },
     subgraphs,
     overload: {
       eventLoopDelay: 0,

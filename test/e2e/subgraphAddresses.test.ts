@@ -59,7 +59,7 @@ describe('the configuration of subgraphs', () => {
     );
     const lines: string[] = [];
     await using gateway = await startTestGateway({
-      config: { supergraph: { file, watch: false } },
+      config: { supergraph: { file } },
       dependencies: { logger: pino({ level: 'trace' }, { write: (line) => lines.push(line) }) },
     });
     const readiness = await (await fetch(new URL('/health/ready', gateway.adminUrl))).text();
@@ -76,7 +76,7 @@ describe('the configuration of subgraphs', () => {
     const demo = await readFile(demoSupergraphFile, 'utf8');
     await writeFile(file, demo.replace(/(name: "reviews", url: )"[^"]*"/, '$1""'));
     await using gateway = await startTestGateway({
-      config: { supergraph: { file, watch: false }, subgraphs: { reviews: {} } },
+      config: { supergraph: { file }, subgraphs: { reviews: {} } },
     });
     const readiness = await fetch(new URL('/health/ready', gateway.adminUrl));
     expect([readiness.status, await readiness.json()]).toEqual([

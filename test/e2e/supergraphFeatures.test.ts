@@ -207,6 +207,7 @@ test('entities are resolved across subgraphs of every version of Federation', as
 test('a supergraph with an unsupported feature is refused with the reason in log, /supergraph and /health/ready', async () => {
   const lines: { level: number; reason?: string; msg: string }[] = [];
   await using gateway = await startInlineGateway({
+    isWatching: true,
     dependencies: { logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }) },
     subgraphs: [{ name: 'accounts', sdl: 'type Query { me: String }' }],
     transformSupergraph: (sdl) =>
