@@ -27,6 +27,7 @@ import {
 } from 'graphql';
 import { GatewayError } from '../errors.ts';
 import { usedVariableDefinitions } from '../planning/usedVariableDefinitions.ts';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { fragmentsOf } from './fragmentsOf.ts';
 import type { FieldSelection, Selection, SelectionSet } from './selection.ts';
@@ -146,7 +147,7 @@ interface SchemaSize {
 const schemaSizes = new WeakMap<GraphQLSchema, SchemaSize>();
 
 function checkIntrospectionSize(schema: GraphQLSchema, selectionSet: SelectionSetNode): void {
-  const size = sizeOf(schema);
+  const size = getOrInsertComputed(schemaSizes, schema, measureSchema);
   if (countValues(selectionSet, size.lengths) <= maxIntrospections * size.wholeSchema) return;
   throw new GatewayError(
     'OPERATION_TOO_COMPLEX',
@@ -163,19 +164,10 @@ export function costOfIntrospection(
 ): number {
   // `__typename`.
   if (selectionSet === undefined) return 0;
-  const { lengths, wholeSchema } = sizeOf(schema);
+  const { lengths, wholeSchema } = getOrInsertComputed(schemaSizes, schema, measureSchema);
   return Math.ceil(
     ((lengths.get('types') ?? 1) * countValues(selectionSet, lengths, document)) / wholeSchema,
   );
-}
-
-function sizeOf(schema: GraphQLSchema): SchemaSize {
-  let size = schemaSizes.get(schema);
-  if (size === undefined) {
-    size = measureSchema(schema);
-    schemaSizes.set(schema, size);
-  }
-  return size;
 }
 
 function measureSchema(schema: GraphQLSchema): SchemaSize {

@@ -123,7 +123,18 @@ describe('A wait for a claim holder', () => {
     expect(there.waits.pendingMs()).toEqual([]);
   });
 
-  test('accepts a stale entry that is newer than the one at its beginning', async () => {
+  test.each<[string, (here: Awaited<ReturnType<typeof openRedisStore>>) => unknown]>([
+    [
+      'that is newer than the one at its beginning',
+      () => {
+        clock.time += 1;
+      },
+    ],
+    [
+      'of the same time that was read after a later invalidation',
+      (here) => here.store.deleteByTags(['other']),
+    ],
+  ])('accepts a stale entry %s', async (_, supersede) => {
     const config = sharedConfig();
     await using here = await openRedisStore(config, clock.now);
     await using there = await openWaiting(config);
@@ -133,24 +144,7 @@ describe('A wait for a claim holder', () => {
     await here.store.claim(['key'], longMs);
     const found = there.store.awaitClaimHolder('key', longestMs, signal);
     await there.waits.waitForTimer(4);
-    clock.time += 1;
-    here.store.setMany([staleEntry('2')], here.store.beginRead());
-    await here.waitForWrites();
-    there.waits.fire(4);
-    expect(await found).toMatchObject({ value: '2' });
-  });
-
-  test('accepts a stale entry of the same time that was read after a later invalidation', async () => {
-    const config = sharedConfig();
-    await using here = await openRedisStore(config, clock.now);
-    await using there = await openWaiting(config);
-    const staleEntry = (value: string) => entry({ value, freshUntil: 0 });
-    here.store.setMany([staleEntry('1')], here.store.beginRead());
-    await here.waitForWrites();
-    await here.store.claim(['key'], longMs);
-    const found = there.store.awaitClaimHolder('key', longestMs, signal);
-    await there.waits.waitForTimer(4);
-    await here.store.deleteByTags(['other']);
+    await supersede(here);
     here.store.setMany([staleEntry('2')], here.store.beginRead());
     await here.waitForWrites();
     there.waits.fire(4);
