@@ -44,6 +44,8 @@ export interface OperationRunnerOptions {
   readonly enrichment?: EnrichmentCoordinator;
   /** `undefined` if requests share no responses (`batching.acrossRequests`). */
   readonly sharedResponses?: SharedResponses | undefined;
+  /** How long a fetch may wait for others of its operation (`batching.maxWait`), in milliseconds. */
+  readonly maxWaitMs: number;
   readonly errorPolicy: ErrorPolicy;
   /** Largest response, or payload of a response, in bytes. */
   readonly responseSize: number;
@@ -147,7 +149,7 @@ export class OperationRunner {
     return new Execution({
       program: operation.program,
       requestContext: context,
-      scheduler: new FetchScheduler(fetches, context),
+      scheduler: new FetchScheduler(fetches, context, this.#options.maxWaitMs),
       conditions: TypeConditions.forSupergraph(operation.supergraph),
       ...options,
       isDataNullBefore:

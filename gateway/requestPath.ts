@@ -117,6 +117,7 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
     enrichment: enrichment.coordinator,
     openStream,
     sharedResponses: config.batching.acrossRequests ? sharedResponses : undefined,
+    maxWaitMs: config.batching.maxWait,
     errorPolicy: {
       exposeSubgraphErrors: config.security.exposeSubgraphErrors,
       exposeSubgraphs: config.security.exposeSubgraphs,

@@ -21,7 +21,7 @@ subgraphs:
   reviews:                                         # one subgraph, by its name
     url: '\${REVIEWS_URL:-http://reviews.internal/graphql}'
     timeouts: { attempt: 2s }
-batching: { acrossRequests: true, maxBatchSize: 200 }
+batching: { acrossRequests: true, maxBatchSize: 200, maxWait: 50ms }
 cache: { enabled: true, memory: { maxSize: 64MB } } # nothing is cached without a rule
 redis: { url: '' }                                 # redis://… : shared by all processes
 enrichment: { mode: adaptive, budget: 100ms }      # no field without a rule

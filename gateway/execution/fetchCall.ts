@@ -6,8 +6,8 @@ import type { FetchSpan } from '../telemetry/fetchSpan.ts';
 import type { CachedContribution } from './cachingContribution.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { LatencyBudget } from './latencyBudget.ts';
-import type { FetchStep } from './program.ts';
 import type { RequestContext } from './requestContext.ts';
+import type { ScheduledStep } from './scheduledStep.ts';
 
 /** One fetch of one operation, and the receiver of its result. */
 export interface FetchCall {
@@ -28,10 +28,7 @@ export interface FetchCall {
   readonly representations: readonly string[];
   /** Values of variables that do not come from the client. */
   readonly contextVariables: Readonly<Record<string, unknown>> | undefined;
-  /** Of the step in its program. */
-  readonly stepIndex: number;
-  /** The entity fetches that wait for this one. */
-  readonly nextFetches: readonly FetchStep[];
+  readonly step: ScheduledStep;
   /** `undefined` for a request that is not recorded. Set by `FetchScheduler`, for all calls that it sends together. */
   span?: FetchSpan | undefined;
   /** Called once, unless the call is cancelled. The receiver calls `done` when it has processed the result: at once, or

@@ -6,6 +6,7 @@ import { createCountdownLatch } from './countdownLatch.ts';
 import { type FetchCall, type FetchResult, type Staleness, serializeVariables } from './fetchCall.ts';
 import type { CancelFetch, FetchSender } from './fetchSender.ts';
 import type { RequestContext } from './requestContext.ts';
+import type { ScheduledStep } from './scheduledStep.ts';
 import { type OnSettled, Settlement } from './settlement.ts';
 
 /** Fetches that are sent and settled together: entity fetches of one subgraph and delivery group, or one root fetch. */
@@ -14,7 +15,11 @@ class FetchBatch extends Settlement {
   span: FetchSpan | undefined;
   /** `undefined` until the fetches are sent. */
   cancel: CancelFetch | undefined;
+  sentAt = Number.NaN;
   isDone = false;
+  /** The steps whose fetches this has waited for. */
+  readonly #expected: ScheduledStep[] = [];
+  #waitingSince = Number.NaN;
 
   constructor(call: FetchCall) {
     super();
@@ -26,10 +31,41 @@ class FetchBatch extends Settlement {
   }
 
   /** Whether entity fetches that wait for these can be sent together with those of `other`. */
-  leadsTo({ first: { shape, group } }: FetchBatch): boolean {
-    return this.calls.some(({ nextFetches }) =>
-      nextFetches.some((next) => next.group === group && next.shape.subgraph === shape.subgraph),
-    );
+  leadsTo({ first }: FetchBatch): boolean {
+    return this.calls.some(({ step }) => step.dependents.some((next) => next.canJoin(first)));
+  }
+
+  /** Whether a step waits for one of these. */
+  get hasDependents(): boolean {
+    return this.calls.some(({ step }) => step.dependents.length > 0);
+  }
+
+  /** Whether one of the fetches that wait for those of `sources` is worth waiting for, and the response comes no later. */
+  expectsFrom(sources: readonly FetchBatch[]): boolean {
+    const { calls, first } = this;
+    if (!first.shape.isEntityFetch || this.hasDependents) return false;
+    if (calls.some(({ budget, step }) => budget !== undefined || step.isTrial)) return false;
+    const durationMs = Math.max(...calls.map(({ step }) => step.durationMs));
+    const expected = sources
+      .flatMap((source) => source.calls.flatMap(({ step }) => step.dependents))
+      .filter((next) => next.canJoin(first) && next.isExpectedBy(durationMs));
+    if (expected.length === 0) return false;
+    if (this.#expected.length === 0) this.#waitingSince = performance.now();
+    this.#expected.push(...expected);
+    return true;
+  }
+
+  onSend(now: number): void {
+    this.sentAt = now;
+    if (this.#expected.length === 0) return;
+    this.span?.onWait(now - this.#waitingSince);
+    for (const step of this.#expected)
+      if (!this.calls.some((call) => call.step === step)) step.onExpectedInVain();
+  }
+
+  onEnd(now: number): void {
+    if (this.#expected.length > 0) return;
+    for (const { step } of this.calls) step.onDuration(now - this.sentAt);
   }
 }
 
@@ -37,10 +73,12 @@ class FetchBatch extends Settlement {
  *  HTTP request, equal root fetches once. The moment ends as DataLoader's does: when all promises that are settled now have
  *  been handled. Only while a fetch under way leads to another entity fetch of the same subgraph, it lasts until that fetch
  *  has ended, at most to the end of the turn of the event loop: responses that the gateway has received are often next to
- *  each other. Results are passed to callbacks, so that no promise keeps a response in memory. */
+ *  each other. A fetch that no other fetch waits for waits longer, up to `maxWaitMs`, if earlier executions have shown that
+ *  the response does not come later for it. Results are passed to callbacks, so that no promise keeps a response in memory. */
 export class FetchScheduler {
   readonly #sender: FetchSender;
   readonly #requestContext: RequestContext;
+  readonly #maxWaitMs: number;
   /** Will be sent at the end of the moment. */
   readonly #collected: FetchBatch[] = [];
   readonly #rootFetches = new Map<unknown, Settlement>();
@@ -48,14 +86,17 @@ export class FetchScheduler {
   readonly #sent: FetchBatch[] = [];
   #isSendingScheduled = false;
   #isWaitingForTurnEnd = false;
+  #waitTimer: NodeJS.Timeout | undefined;
   #isCancelled = false;
   /** When the first fetch was sent, and when the last one ended. */
   #startedAt = Number.NaN;
   #endedAt = Number.NaN;
 
-  constructor(sender: FetchSender, scope: RequestContext) {
+  /** `maxWaitMs`: see `batching.maxWait`. */
+  constructor(sender: FetchSender, requestContext: RequestContext, maxWaitMs = 0) {
     this.#sender = sender;
-    this.#requestContext = scope;
+    this.#requestContext = requestContext;
+    this.#maxWaitMs = maxWaitMs;
   }
 
   /** From the first fetch that was sent to the last one that has ended, in milliseconds; 0 without fetches. */
@@ -84,11 +125,14 @@ export class FetchScheduler {
   }
 
   #loadEntities(call: FetchCall, onSettled: OnSettled): void {
+    call.step.onFetch();
     for (const batch of this.#collected) {
       const { shape, group } = batch.first;
       if (!shape.isEntityFetch || shape.subgraph !== call.shape.subgraph || group !== call.group) continue;
       batch.calls.push(call);
       batch.wait(onSettled);
+      // The batch may be waiting for this call.
+      this.#scheduleSending();
       return;
     }
     this.#collect(new FetchBatch(call), onSettled);
@@ -117,7 +161,8 @@ export class FetchScheduler {
     if (this.#isSendingScheduled) return;
     this.#isSendingScheduled = true;
     afterPromises(() => {
-      this.#sendCollected((batch) => !this.#mayGrow(batch));
+      const expecting = this.#expectingBatches();
+      this.#sendCollected((batch) => expecting.has(batch) || this.#mayGrow(batch));
       if (this.#collected.length > 0) this.#sendAtEndOfTurn();
     });
   }
@@ -127,29 +172,54 @@ export class FetchScheduler {
     return batch.first.shape.isEntityFetch && this.#sent.some((sent) => sent.leadsTo(batch));
   }
 
+  /** Returns the batches that wait longer than to the end of the turn, for fetches under way or about to be sent. */
+  #expectingBatches(): ReadonlySet<FetchBatch> {
+    if (this.#maxWaitMs === 0) return none;
+    const sources = [...this.#sent, ...this.#collected].filter(({ hasDependents }) => hasDependents);
+    if (sources.length === 0) return none;
+    return new Set(this.#collected.filter((batch) => batch.expectsFrom(sources)));
+  }
+
   #sendAtEndOfTurn(): void {
     if (this.#isWaitingForTurnEnd) return;
     this.#isWaitingForTurnEnd = true;
     atEndOfTurn(() => {
       this.#isWaitingForTurnEnd = false;
-      this.#sendCollected();
+      const expecting = this.#expectingBatches();
+      this.#sendCollected((batch) => expecting.has(batch));
+      if (this.#collected.length > 0) this.#startWaitTimer();
     });
   }
 
-  #sendCollected(isReady: (batch: FetchBatch) => boolean = () => true): void {
+  #startWaitTimer(): void {
+    if (this.#waitTimer !== undefined || this.#isCancelled) return;
+    // A fetch that is never answered must leave the others enough time.
+    const remainingMs = this.#requestContext.deadline - performance.now();
+    const waitMs = Math.max(0, Math.min(this.#maxWaitMs, remainingMs / 4));
+    this.#waitTimer = setTimeout(() => {
+      this.#waitTimer = undefined;
+      this.#sendCollected();
+    }, waitMs);
+  }
+
+  #sendCollected(isWaiting: (batch: FetchBatch) => boolean = () => false): void {
     // A result that is available at once may load more fetches. These join batches that are not sent yet, or wait for the
     // end of the next moment.
     this.#isSendingScheduled = false;
-    for (const batch of this.#collected.filter(isReady)) {
+    for (const batch of this.#collected.filter((collected) => !isWaiting(collected))) {
       this.#collected.splice(this.#collected.indexOf(batch), 1);
       this.#send(batch);
     }
+    if (this.#collected.length > 0) return;
+    clearTimeout(this.#waitTimer);
+    this.#waitTimer = undefined;
   }
 
   /** Cancels the calls in flight that no other request shares. They are not settled any more. */
   cancel(): void {
     // Calls that are batched at the end of this turn must not be sent.
     this.#isCancelled = true;
+    clearTimeout(this.#waitTimer);
     if (this.#sent.length === 0) return;
     const endedAt = performance.now();
     this.#endedAt = endedAt;
@@ -173,6 +243,7 @@ export class FetchScheduler {
     const startedAt = performance.now();
     if (Number.isNaN(this.#startedAt)) this.#startedAt = startedAt;
     batch.span = this.#startSpan(calls, startedAt);
+    batch.onSend(startedAt);
     requestContext.record?.startFetch(startedAt);
     const onDone = (): void => this.#end(batch);
     try {
@@ -196,6 +267,7 @@ export class FetchScheduler {
     const endedAt = performance.now();
     this.#endedAt = endedAt;
     this.#requestContext.record?.endFetch(endedAt);
+    if (fault === undefined) batch.onEnd(endedAt);
     batch.span?.end(undefined, endedAt);
     // Fetches that wait for this one are sent with what it leads to in this moment.
     if (this.#collected.length > 0) this.#scheduleSending();
@@ -236,6 +308,8 @@ function rootKey(call: FetchCall): unknown {
     : `${call.group}:${call.shape.id}:${serializeVariables(call, identityFunction)}`;
 }
 
+const none: ReadonlySet<FetchBatch> = new Set();
+
 function identityFunction<T>(value: T): T {
   return value;
 }
@@ -245,7 +319,7 @@ function identityFunction<T>(value: T): T {
 function mergeEqualShapes(calls: readonly FetchCall[]): readonly FetchCall[] {
   if (calls.length === 1) return calls;
   const byKey = Map.groupBy(
-    calls.toSorted((one, other) => one.stepIndex - other.stepIndex),
+    calls.toSorted((one, other) => one.step.index - other.step.index),
     (call) => `${call.shape.id} ${serializeVariables(call, identityFunction)}`,
   );
   return Array.from(byKey.values(), mergeCalls);

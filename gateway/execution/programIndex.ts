@@ -1,4 +1,5 @@
-import type { FetchStep, Program } from './program.ts';
+import type { Program } from './program.ts';
+import { type ScheduledStep, scheduledStepsOf } from './scheduledStep.ts';
 import { indexTargetPaths, type TargetPaths } from './targetPaths.ts';
 
 /** Data derived from a program and shared by its executions. */
@@ -9,8 +10,7 @@ export interface ProgramIndex extends TargetPaths {
   readonly stepCounts: readonly number[];
   /** Per step: the steps that wait for it. */
   readonly dependents: readonly (readonly number[])[];
-  /** Per step: the entity fetches among them. */
-  readonly nextFetches: readonly (readonly FetchStep[])[];
+  readonly scheduledSteps: readonly ScheduledStep[];
   /** Per step: the delivery groups that wait for it. */
   readonly groupsOfStep: readonly (readonly number[])[];
   /** Fetches have `@fromContext` arguments: equal entities at different paths are different objects. */
@@ -38,9 +38,7 @@ export function programIndexOf(program: Program): ProgramIndex {
       dependencyCounts: steps.map(({ dependsOn }) => dependsOn.length),
       stepCounts: groups.map((group) => group.steps.length),
       dependents,
-      nextFetches: dependents.map((indices) =>
-        indices.map((step) => steps[step] as FetchStep).filter(({ shape }) => shape.isEntityFetch),
-      ),
+      scheduledSteps: scheduledStepsOf(steps, dependents),
       groupsOfStep,
       hasContext,
       // With `@fromContext` arguments, an object is more than its fields.

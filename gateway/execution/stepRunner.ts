@@ -19,6 +19,7 @@ import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import type { RequestContext } from './requestContext.ts';
 import type { ResponseObject } from './responseTree.ts';
 import { applyRewrites } from './rewrites.ts';
+import type { ScheduledStep } from './scheduledStep.ts';
 import { Settlement, waitForAll } from './settlement.ts';
 import type { TargetPath } from './targetPaths.ts';
 import type { TypeConditions } from './typeConditions.ts';
@@ -161,8 +162,7 @@ export class StepRunner {
       isBelowRoot: step.path.length > 0,
       representations: [],
       contextVariables: undefined,
-      stepIndex: step.index,
-      nextFetches: this.#programIndex.nextFetches[step.index] ?? [],
+      step: this.#programIndex.scheduledSteps[step.index] as ScheduledStep,
       span: undefined,
       settle: (result, done) => {
         traceResult(call, result);
@@ -318,8 +318,7 @@ export class StepRunner {
       isBelowRoot: false,
       representations,
       contextVariables: context?.variables,
-      stepIndex: step.index,
-      nextFetches: this.#programIndex.nextFetches[step.index] ?? [],
+      step: this.#programIndex.scheduledSteps[step.index] as ScheduledStep,
       span: undefined,
       settle: (result, done) => {
         traceResult(call, result);

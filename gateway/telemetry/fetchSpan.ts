@@ -1,3 +1,4 @@
+import { roundMs } from '../time/roundMs.ts';
 import { SharedAttributesByNumber } from './sharedAttributes.ts';
 import type { SpanAttributes, TraceSpan } from './trace.ts';
 import type { TraceHeaders } from './traceContext.ts';
@@ -42,6 +43,11 @@ export class FetchSpan {
   startRefresh(attributes: SpanAttributes): FetchSpan | undefined {
     const refresh = this.#span.startLinked('subgraph.fetch', attributes);
     return refresh && new FetchSpan(refresh.root);
+  }
+
+  /** Before it was sent, the fetch has waited for another one to the same subgraph (`batching.maxWait`). */
+  onWait(ms: number): void {
+    this.#span.setAttributes({ 'tributary.waited_ms': roundMs(ms) });
   }
 
   /** Items were looked up in the cache. */

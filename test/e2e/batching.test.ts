@@ -197,6 +197,44 @@ describe('the fetches of one operation', () => {
   });
 });
 
+test('a fetch waits for a later one to its subgraph once the gateway has seen that it comes, and only if it may', async () => {
+  const item = { id: '1' };
+  const graph = [
+    {
+      name: 'items',
+      sdl: 'type Query { top: Item } type Item @key(fields: "id") { id: ID! }',
+      resolvers: { Query: { top: () => item } },
+    },
+    {
+      name: 'makers',
+      sdl: 'type Query { makers: Int } type Item @key(fields: "id") { id: ID! maker: Maker } type Maker @key(fields: "id") { id: ID! }',
+      resolvers: { Item: { maker: () => ({ id: 'm' }) } },
+    },
+    {
+      name: 'numbers',
+      sdl: 'type Query { numbers: Int } type Item @key(fields: "id") { id: ID! stock: Int } type Maker @key(fields: "id") { id: ID! rating: Int }',
+      resolvers: { Item: { stock: () => 7 }, Maker: { rating: () => 9 } },
+    },
+  ];
+  /** Executes the operation until it sends one request to `numbers` instead of two, and returns whether it did. */
+  const becomesOne = async (maxWait: string): Promise<boolean> => {
+    const own = await startInlineGateway({ subgraphs: graph, config: { batching: { maxWait } } });
+    try {
+      for (let n = 0; n < 100; n++) {
+        own.reset();
+        const { body } = await own.execute('{ top { stock maker { rating } } }');
+        expect(body).toEqual({ data: { top: { stock: 7, maker: { rating: 9 } } } });
+        if (own.subgraph('numbers').calls.length === 1) return true;
+      }
+      return false;
+    } finally {
+      await own.close();
+    }
+  };
+  expect(await becomesOne('10s')).toBe(true);
+  expect(await becomesOne('0ms')).toBe(false);
+});
+
 describe('mutations', () => {
   test('run one after the other, each with its entity fetches', async () => {
     const gate = gateway.subgraph('details').hold('Mutation.mark');

@@ -1,6 +1,8 @@
 import type { FetchCall, FetchResult } from '../../gateway/execution/fetchCall.ts';
 import { type FetchShape, FetchShapeRegistry } from '../../gateway/execution/fetchShape.ts';
+import type { FetchStep } from '../../gateway/execution/program.ts';
 import type { RequestContext } from '../../gateway/execution/requestContext.ts';
+import { ScheduledStep } from '../../gateway/execution/scheduledStep.ts';
 import type { FetchNode } from '../../gateway/planning/queryPlan.ts';
 
 /** The `requires` of a fetch of products that sends these fields. */
@@ -61,6 +63,16 @@ export function createRequestContext(
   };
 }
 
+/** A step of a program that no execution has run yet. */
+export function createScheduledStep(
+  options: Partial<Pick<FetchStep, 'index' | 'shape' | 'group'>> = {},
+  dependents: readonly ScheduledStep[] = [],
+): ScheduledStep {
+  const step = new ScheduledStep({ index: 0, shape: shapeOf(entityFetch('stock')), group: 0, ...options });
+  step.dependents = dependents;
+  return step;
+}
+
 const productRepresentation = (id: string): string => `{"__typename":"Product","id":"${id}"}`;
 
 /** A call for some entities, with what it was settled with. */
@@ -78,8 +90,7 @@ export function createFetchCall(
     isBelowRoot: false,
     representations: ids.map(productRepresentation),
     contextVariables: undefined,
-    stepIndex: 0,
-    nextFetches: [],
+    step: createScheduledStep(),
     settle: (result, done) => {
       results.push(result);
       done();

@@ -135,6 +135,7 @@ export function createLocalPipeline({
       maxVariableValues: 10_000,
     }),
     fetchesOf: () => used,
+    maxWaitMs: 0,
     ...(subscriptions === undefined ? {} : { subscriptions }),
     ...(enrichment === undefined ? {} : { enrichment }),
     ...(authorizer === undefined ? {} : { authorizer }),

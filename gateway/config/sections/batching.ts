@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, integer } from '../scalars.ts';
+import { duration, flag, integer } from '../scalars.ts';
 
 export const batchingSection = z
   .strictObject({
@@ -13,5 +13,10 @@ export const batchingSection = z
         'Maximum number of representations in one `_entities` call for several client requests. The gateway makes these batches smaller while large ones exceed `timeouts.attempt`. The representations of one request are never divided.',
       )
       .prefault(200),
+    maxWait: duration()
+      .describe(
+        'How long an entity fetch that no other fetch waits for may wait for a fetch of its operation that leads to the same subgraph, so that the subgraph gets one request instead of two. It waits only if earlier executions of the operation show that the response does not come later for it. `0ms`: only until the event loop has handled the responses that are there.',
+      )
+      .prefault('50ms'),
   })
   .describe('How entity fetches are batched.');

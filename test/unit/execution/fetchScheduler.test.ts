@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
 import {
   type FetchCall,
@@ -9,11 +9,14 @@ import {
 } from '../../../gateway/execution/fetchCall.ts';
 import { FetchScheduler } from '../../../gateway/execution/fetchScheduler.ts';
 import type { FetchSender } from '../../../gateway/execution/fetchSender.ts';
-import type { FetchStep } from '../../../gateway/execution/program.ts';
+import type { LatencyBudget } from '../../../gateway/execution/latencyBudget.ts';
+import type { ScheduledStep } from '../../../gateway/execution/scheduledStep.ts';
 import type { RequestRecord } from '../../../gateway/telemetry/requestRecord.ts';
+import type { RequestTrace, SpanAttributes, TraceSpan } from '../../../gateway/telemetry/trace.ts';
 import {
   createFetchCall,
   createRequestContext,
+  createScheduledStep,
   entityFetch,
   rootFetch,
   shapeOf,
@@ -209,19 +212,22 @@ describe('an entity fetch while another fetch is under way', () => {
   const rootShape = shapeOf(rootFetch('top { id }'));
   const entityStep = (
     options: { readonly serviceName?: string; readonly group?: number } = {},
-  ): FetchStep => {
+  ): ScheduledStep => {
     const { group = 0, ...node } = options;
-    return { shape: shapeOf(entityFetch('stock', node)), group } as Partial<FetchStep> as FetchStep;
+    return createScheduledStep({ shape: shapeOf(entityFetch('stock', node)), group });
   };
 
   /** Loads a root fetch that `next` waits for, and then two entity fetches: one at once, and one when the root fetch has
    *  ended, which `endsInTurn` does in the same turn. Returns the representations of each request. */
-  async function sendBeside(next: FetchStep, endsInTurn: boolean): Promise<readonly (readonly string[])[]> {
+  async function sendBeside(
+    next: ScheduledStep,
+    endsInTurn: boolean,
+  ): Promise<readonly (readonly string[])[]> {
     const { sender, sent, endRoots } = senderWithOpenRoots();
     const scheduler = new FetchScheduler(sender, createRequestContext());
     const later = createFetchCall(['2'], { shape: shapeOf(entityFetch('price')) });
     scheduler.sendTogether(() =>
-      scheduler.load(createFetchCall([], { shape: rootShape, nextFetches: [next] }), () =>
+      scheduler.load(createFetchCall([], { shape: rootShape, step: createScheduledStep({}, [next]) }), () =>
         scheduler.load(later, () => {}),
       ),
     );
@@ -267,7 +273,10 @@ describe('an entity fetch while another fetch is under way', () => {
     const { sender, sent, endRoots } = senderWithOpenRoots();
     const scheduler = new FetchScheduler(sender, createRequestContext());
     scheduler.sendTogether(() =>
-      scheduler.load(createFetchCall([], { shape: rootShape, nextFetches: [entityStep()] }), () => {}),
+      scheduler.load(
+        createFetchCall([], { shape: rootShape, step: createScheduledStep({}, [entityStep()]) }),
+        () => {},
+      ),
     );
     scheduler.load(createFetchCall(['1']), () => {});
     await waitForPromises();
@@ -281,7 +290,10 @@ describe('an entity fetch while another fetch is under way', () => {
     const { sender, sent, endRoots } = senderWithOpenRoots();
     const scheduler = new FetchScheduler(sender, createRequestContext());
     scheduler.sendTogether(() =>
-      scheduler.load(createFetchCall([], { shape: rootShape, nextFetches: [entityStep()] }), () => {}),
+      scheduler.load(
+        createFetchCall([], { shape: rootShape, step: createScheduledStep({}, [entityStep()]) }),
+        () => {},
+      ),
     );
     scheduler.load(createFetchCall(['1']), () => {});
     const cached = createFetchCall(['cached'], {
@@ -307,9 +319,179 @@ describe('an entity fetch while another fetch is under way', () => {
   });
 });
 
+describe('an entity fetch that no other fetch waits for', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'nextTick', 'queueMicrotask'] });
+    jest.spyOn(performance, 'now').mockImplementation(() => Date.now());
+  });
+  afterEach(() => {
+    jest.restoreAllMocks();
+    jest.useRealTimers();
+  });
+
+  interface Execution {
+    readonly rootMs?: number;
+    readonly leafMs?: number;
+    /** Whether the root fetch leads to an entity fetch, as the plan says. */
+    readonly hasNext?: boolean;
+    readonly maxWaitMs?: number;
+    readonly deadlineMs?: number;
+    readonly budget?: LatencyBudget;
+    readonly cancelAfterMs?: number;
+    readonly trace?: RequestTrace;
+  }
+
+  /** An operation with a root fetch, which leads to the entity fetch `next`, and the entity fetch `leaf`, which is ready at
+   *  once. Returns a function that executes it and returns the names and times of each request to the subgraph of both. */
+  function createOperation({ isLast = true } = {}) {
+    const shapes = { leaf: shapeOf(entityFetch('stock')), next: shapeOf(entityFetch('price')) };
+    const next = createScheduledStep({ index: 1, shape: shapes.next });
+    const rootShape = shapeOf(rootFetch('top { id }'));
+    const root = createScheduledStep({ shape: rootShape }, [next]);
+    const leaf = createScheduledStep({ index: 2, shape: shapes.leaf }, isLast ? [] : [createScheduledStep()]);
+
+    return async (execution: Execution = {}): Promise<readonly string[]> => {
+      const {
+        rootMs = 5,
+        leafMs = 10,
+        hasNext = true,
+        maxWaitMs = 50,
+        budget,
+        cancelAfterMs,
+        trace,
+      } = execution;
+      const { deadlineMs = Number.POSITIVE_INFINITY } = execution;
+      const startedAt = Date.now();
+      const sent: string[] = [];
+      let ended = 0;
+      const end = (done: () => void, durationMs: number) => {
+        const timer = setTimeout(() => {
+          ended += 1;
+          done();
+        }, durationMs);
+        return () => clearTimeout(timer);
+      };
+      const scheduler = new FetchScheduler(
+        {
+          sendRoot: ({ onDone }) => end(onDone, rootMs),
+          sendEntities({ calls, onDone }) {
+            const names = calls.map(({ step }) => (step === leaf ? 'leaf' : 'next'));
+            sent.push(`${names.join(' + ')} at ${Date.now() - startedAt}`);
+            return end(onDone, names.includes('leaf') ? leafMs : 10);
+          },
+        },
+        createRequestContext({ deadline: startedAt + deadlineMs, trace }),
+        maxWaitMs,
+      );
+      const load = (step: ScheduledStep, name: 'leaf' | 'next') =>
+        scheduler.load(createFetchCall([name], { shape: shapes[name], step, budget }), () => {});
+      scheduler.sendTogether(() =>
+        scheduler.load(createFetchCall([], { shape: rootShape, step: root }), () => {
+          if (hasNext) load(next, 'next');
+        }),
+      );
+      load(leaf, 'leaf');
+      for (let ms = 0; ended < 1 + sent.length || sent.length === 0; ms++) {
+        if (ms === cancelAfterMs) {
+          scheduler.cancel();
+          jest.advanceTimersByTime(1000);
+          await waitForTurns(3);
+          return sent;
+        }
+        await waitForTurns(3);
+        jest.advanceTimersByTime(1);
+        await waitForTurns(3);
+      }
+      return sent;
+    };
+  }
+
+  const apart = ['leaf at 0', 'next at 5'];
+
+  /** Executes the operation until it could wait. */
+  async function prepare(execute: ReturnType<typeof createOperation>, execution?: Execution): Promise<void> {
+    for (let n = 0; n < 8; n++) expect(await execute(execution)).toEqual(apart);
+  }
+
+  test('waits for one that came in earlier executions, at most as long as is allowed', async () => {
+    const execute = createOperation();
+    await prepare(execute);
+    expect(await execute()).toEqual(['next + leaf at 5']);
+    expect(await execute({ maxWaitMs: 0 })).toEqual(apart);
+    expect(await execute({ rootMs: 60 })).toEqual(['leaf at 50', 'next at 60']);
+  });
+
+  test('has the time for which it waited in its span', async () => {
+    const attributes: SpanAttributes[] = [];
+    const span = {
+      startChild: (): TraceSpan => span,
+      setAttributes: (added: SpanAttributes) => attributes.push(added),
+      end: () => {},
+    } as Partial<TraceSpan> as TraceSpan;
+    const trace: RequestTrace = { root: span, current: span, onOperation: () => {} };
+    const execute = createOperation();
+    await prepare(execute, { trace });
+    expect(await execute({ trace })).toEqual(['next + leaf at 5']);
+    expect(attributes.filter((added) => 'tributary.waited_ms' in added)).toEqual([
+      { 'tributary.waited_ms': 5 },
+    ]);
+  });
+
+  test('does not wait where it has waited in vain, until the other one has come again several times', async () => {
+    const execute = createOperation();
+    await prepare(execute);
+    expect(await execute({ hasNext: false })).toEqual(['leaf at 5']);
+    expect(await execute({ hasNext: false })).toEqual(['leaf at 0']);
+    await prepare(execute);
+    expect(await execute()).toEqual(['next + leaf at 5']);
+  });
+
+  test('waits for a quarter of the remaining time at most', async () => {
+    const execute = createOperation();
+    await prepare(execute);
+    expect(await execute({ rootMs: 60, deadlineMs: 80 })).toEqual(['leaf at 20', 'next at 60']);
+  });
+
+  test('does not wait if it takes longer than the other one', async () => {
+    const slow = createOperation();
+    await prepare(slow, { leafMs: 16 });
+    expect(await slow({ leafMs: 16 })).toEqual(apart);
+    const similar = createOperation();
+    await prepare(similar, { leafMs: 15 });
+    expect(await similar({ leafMs: 15 })).toEqual(['next + leaf at 5']);
+  });
+
+  test('is sent at once from time to time, which shows whether it takes longer by now', async () => {
+    const execute = createOperation();
+    await prepare(execute);
+    const executions: (readonly string[])[] = [];
+    for (let n = 9; n <= 33; n++) executions.push(await execute({ leafMs: 100 }));
+    const together = Array.from({ length: 23 }, () => ['next + leaf at 5']);
+    expect(executions).toEqual([...together, apart, apart]);
+  });
+
+  test.each([
+    ['if another fetch waits for it', createOperation({ isLast: false }), {}],
+    [
+      'with a latency budget',
+      createOperation(),
+      { budget: { isOver: false } as Partial<LatencyBudget> as LatencyBudget },
+    ],
+  ])('does not wait %s', async (_, execute, execution) => {
+    await prepare(execute, execution);
+    expect(await execute(execution)).toEqual(apart);
+  });
+
+  test('is not sent after the operation was cancelled', async () => {
+    const execute = createOperation();
+    await prepare(execute);
+    expect(await execute({ rootMs: 60, cancelAfterMs: 20 })).toEqual([]);
+  });
+});
+
 test('fetches that are sent together have the same order, whichever was ready first', async () => {
-  const calls = ['stock', 'price'].map((field, stepIndex) =>
-    createFetchCall([field], { shape: shapeOf(entityFetch(field)), stepIndex }),
+  const calls = ['stock', 'price'].map((field, index) =>
+    createFetchCall([field], { shape: shapeOf(entityFetch(field)), step: createScheduledStep({ index }) }),
   );
   const sent: (readonly number[])[] = [];
   for (const order of [calls, calls.toReversed()]) {
@@ -317,7 +499,7 @@ test('fetches that are sent together have the same order, whichever was ready fi
       {
         ...senderAtHand([]),
         sendEntities(request) {
-          sent.push(request.calls.map(({ stepIndex }) => stepIndex));
+          sent.push(request.calls.map(({ step }) => step.index));
           return () => {};
         },
       },

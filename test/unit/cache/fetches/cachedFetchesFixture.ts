@@ -20,7 +20,7 @@ import type { LatencyBudget } from '../../../../gateway/execution/latencyBudget.
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
 import type { CallPriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
 import { systemTimers } from '../../../../gateway/time/timers.ts';
-import { createRequestContext } from '../../../harness/fetchNodes.ts';
+import { createRequestContext, createScheduledStep } from '../../../harness/fetchNodes.ts';
 import { silentObserver } from './silentObserver.ts';
 
 interface Headers {
@@ -174,8 +174,7 @@ export function createCachedFetchesFixture(
         isBelowRoot: false,
         representations: (ids ?? []).map((id) => `{"__typename":"Product","id":"${id}"}`),
         contextVariables: undefined,
-        stepIndex: 0,
-        nextFetches: [],
+        step: createScheduledStep(),
         settle: (settled, done) => {
           result = settled;
           done();

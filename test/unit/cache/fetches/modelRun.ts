@@ -11,7 +11,7 @@ import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import { LatencyBudget } from '../../../../gateway/execution/latencyBudget.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
 import { SubgraphFetchSender } from '../../../../gateway/execution/subgraphFetchSender.ts';
-import { createRequestContext } from '../../../harness/fetchNodes.ts';
+import { createRequestContext, createScheduledStep } from '../../../harness/fetchNodes.ts';
 import { ManualClock } from '../../../harness/manualClock.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import { headerCases, rules } from './modelRules.ts';
@@ -239,8 +239,7 @@ export class ModelRun {
         budget: request.budget,
         isBelowRoot: false,
         contextVariables: undefined,
-        stepIndex: 0,
-        nextFetches: [],
+        step: createScheduledStep(),
         representations: shape.isEntityFetch
           ? items.map(([, item]) => {
               const [type, id] = item.split(':');

@@ -4,7 +4,7 @@ import type { FetchCall } from '../../../../gateway/execution/fetchCall.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
 import { entityShape, readRulesOf } from '../../../harness/cachedSubgraphs.ts';
-import { createRequestContext } from '../../../harness/fetchNodes.ts';
+import { createRequestContext, createScheduledStep } from '../../../harness/fetchNodes.ts';
 import { ManualClock } from '../../../harness/manualClock.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import {
@@ -183,8 +183,7 @@ describe('A cancelled request', () => {
       isBelowRoot: false,
       representations: ['{"__typename":"Product","id":"1"}'],
       contextVariables: undefined,
-      stepIndex: 0,
-      nextFetches: [],
+      step: createScheduledStep(),
       settle: (_, done) => {
         settled.push(name);
         done();
