@@ -7,7 +7,7 @@ import type { TypeRepresentation } from './representationReader.ts';
 import type { ResponseObject } from './responseTree.ts';
 import type { Settlement } from './settlement.ts';
 
-/** The entities that an operation has fetched, by fetch shape and representation: an operation never fetches the same
+/** The entities that an operation has fetched, by fetch shape and representation: a delivery group never fetches the same
  *  fields of an entity twice, even at different paths. */
 export class EntityTable {
   /** A list, because an operation has few shapes. */
@@ -104,6 +104,12 @@ export class EntitySlot {
     this.next = next;
   }
 
+  /** Whether the step may use this fetch of the entity: not while it is under way for another payload, whose slow fields may be
+   *  in the same request. Every payload waits for the primary data anyway. */
+  isAvailableTo({ group }: FetchStep): boolean {
+    return this.isSettled || this.step.group === group || this.step.group === 0;
+  }
+
   /** Adds another object that waits for the entity, and the step that fetches it there. */
   addTarget(object: ResponseObject, step: FetchStep): void {
     if (step === this.step) {
@@ -180,9 +186,14 @@ export class TypeSlots {
     this.#byKey.clear();
   }
 
-  find(object: ResponseObject): EntitySlot | undefined {
+  /** The entity of the object, if the step may use its fetch. */
+  find(object: ResponseObject, step: FetchStep): EntitySlot | undefined {
     let slot = this.#byKey.get(this.representation.lookupKey(object));
-    while (slot !== undefined && !this.representation.isSame(slot.object, object)) slot = slot.next;
+    while (
+      slot !== undefined &&
+      !(slot.isAvailableTo(step) && this.representation.isSame(slot.object, object))
+    )
+      slot = slot.next;
     return slot;
   }
 

@@ -284,7 +284,7 @@ export class StepRunner {
       const representation = reader.representationOf(target);
       if (representation === undefined) continue;
       if (slotsOfType?.representation !== representation) slotsOfType = slots.slotsOf(representation);
-      const slot = slotsOfType.find(target);
+      const slot = slotsOfType.find(target, step);
       if (slot !== undefined) {
         if (slot.entity !== undefined) this.#merge(step, slot, target);
         else slot.addTarget(target, step);

@@ -49,5 +49,5 @@ function tableWithEntity() {
 }
 
 function find(table: EntityTable): EntitySlot | undefined {
-  return table.slotsFor(shape, '').slotsOf(product).find({ upc: '1' });
+  return table.slotsFor(shape, '').slotsOf(product).find({ upc: '1' }, step);
 }

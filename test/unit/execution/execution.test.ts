@@ -350,6 +350,51 @@ describe('an entity at several paths', () => {
   });
 });
 
+describe('an entity of several delivery groups', () => {
+  const node: PlanNode = {
+    kind: 'Defer',
+    primary: {
+      node: sequence(rootFetch('product{__typename id}'), flattenAt('product', entityFetch('stock'))),
+    },
+    deferred: ['1', '2'].map((label) => ({
+      depends: [],
+      label,
+      queryPath: [],
+      node: sequence(
+        rootFetch(`late${label}{__typename id}`, { serviceName: 'others' }),
+        flattenAt(`late${label}`, entityFetch('stock')),
+      ),
+    })),
+  };
+  const answers = ['product', 'late1', 'late2'].map((field) => ({ [field]: products('1')[0] }));
+
+  /** Responds to the calls with these numbers, in this order. */
+  async function runInOrder(order: readonly number[]) {
+    const run = runPlan(node, { groupCount: 3 });
+    for (const number of order) {
+      run.client.calls[number]?.answer({ data: answers[number] ?? { _entities: [{ stock: 1 }] } });
+      await waitForTurns();
+    }
+    return run;
+  }
+
+  test('is fetched for each of them while a deferred fetch of it is under way, whose request may be slower', async () => {
+    const { client, completedGroups } = await runInOrder([1, 2, 0, 5]);
+    expect(representations(client)).toEqual(['root', 'root', 'root', ...Array(3).fill(products('1'))]);
+    expect(completedGroups).toEqual([0]);
+  });
+
+  test.each([
+    ['is for the primary data', [0, 1, 2, 3]],
+    ['has ended', [1, 3, 0, 2]],
+  ])('is fetched once if the first fetch of it %s', async (_, order) => {
+    const { client, execution, completedGroups } = await runInOrder(order);
+    expect([client.calls.length, completedGroups.toSorted()]).toEqual([4, [0, 1, 2]]);
+    const product = { __typename: 'Product', id: '1', stock: 1 };
+    expect(execution.tree).toEqual({ product, late1: product, late2: product });
+  });
+});
+
 describe('an execution after releaseCompleted()', () => {
   test('still has the entities that remaining steps may need', async () => {
     const { client, execution, completedGroups } = runPlan(
