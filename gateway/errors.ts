@@ -121,6 +121,12 @@ export class SlowClientError extends GatewayError {
   }
 }
 
+/** Whether functions have recursed until the stack overflowed. V8 also throws a `RangeError` for other reasons, such as a text
+ *  that is too long. */
+export function isStackOverflow(error: unknown): boolean {
+  return error instanceof RangeError && error.message === 'Maximum call stack size exceeded';
+}
+
 /** The message of a thrown value. Does not use `instanceof`, because errors of Node internals and of other threads may not
  *  be instances of this realm's `Error`. */
 export function messageOf(error: unknown): string {

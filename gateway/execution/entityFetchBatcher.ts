@@ -8,6 +8,7 @@ import { EntityCall, type EntityCallObserver } from './entityCall.ts';
 import type { FetchCall } from './fetchCall.ts';
 import type { EntityRequest } from './fetchSender.ts';
 import { FusedShape } from './fetchShape.ts';
+import { toFetchError } from './invalidDataError.ts';
 
 export interface EntityFetchBatcherOptions {
   /** Batches equal fetches of several client requests (batching.acrossRequests). */
@@ -109,8 +110,18 @@ export class EntityFetchBatcher implements EntityCallObserver {
     const waiting = requests.some(isCancelled)
       ? requests.filter((request) => !request.isCancelled)
       : requests;
-    if (waiting.length === 0) onEnd?.();
-    else new EntityCall(waiting, this, onEnd).send(this.#client);
+    const [first] = waiting;
+    if (first === undefined) {
+      onEnd?.();
+      return;
+    }
+    const call = new EntityCall(waiting, this, onEnd);
+    try {
+      call.send(this.#client);
+    } catch (fault) {
+      // The scheduler that sent these fetches no longer waits for this to return.
+      call.onError(toFetchError(fault, first.fused.subgraph));
+    }
   }
 
   /** Learns from the end of a batch. */

@@ -1,10 +1,10 @@
-import { GatewayError, internalServerError, type ResponsePath } from '../errors.ts';
+import { GatewayError, type ResponsePath } from '../errors.ts';
 import type { SubgraphErrorEntry } from '../subgraphs/subgraphClient.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import type { EntityDiagnostic, EntitySlot } from './entityTable.ts';
 import type { FetchError, Staleness } from './fetchCall.ts';
 import { collectTargetPaths, prefixBeforeLists } from './flattenPath.ts';
-import { InvalidDataError, nestedTooDeepError } from './invalidDataError.ts';
+import { InvalidDataError, toFetchError } from './invalidDataError.ts';
 import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import type { ResponseObject } from './responseTree.ts';
@@ -128,7 +128,7 @@ export class ExecutionDiagnostics {
   *addToSlots(
     slots: readonly EntitySlot[],
     ofFetch: readonly EntityDiagnostic[],
-    bySlot: ReadonlyMap<EntitySlot, readonly EntityDiagnostic[]>,
+    bySlot: ReadonlyMap<EntitySlot, readonly EntityDiagnostic[]> = new Map(),
   ): SlicedTask {
     const byStep = new Map<FetchStep, TargetDiagnostics[]>();
     for (const [index, slot] of slots.entries()) {
@@ -178,28 +178,21 @@ export class ExecutionDiagnostics {
     }
   }
 
-  /** Adds an error of a whole fetch: all its fields are missing at the objects at `path`. */
+  /** Adds an error of a whole fetch: all its fields are missing at the objects at `path`. Reports a fault of the gateway. */
   addFailure(
     step: FetchStep,
     reason: ExecutionError['reason'],
     path: ResponsePath = prefixBeforeLists(step.path),
   ): void {
+    // The subgraph client reports calls that failed.
+    if (reason instanceof GatewayError && reason.code === 'INTERNAL_SERVER_ERROR' && !reason.subgraph)
+      this.#faults.onInternalError(reason.cause);
     this.#add(step, reason, path, this.#missingFieldsOf(step));
   }
 
-  /** Adds what a step threw: a fault of the gateway, of the client's request, or of a response that is nested too deep. */
+  /** Adds what a step threw. */
   addInternalError(step: FetchStep, cause: unknown): void {
-    if (cause instanceof RangeError) {
-      this.addFailure(step, nestedTooDeepError(step.shape.subgraph));
-      return;
-    }
-    // The request cannot be made as the client sent it, such as with a value that no header can have.
-    if (cause instanceof GatewayError) {
-      this.addFailure(step, cause);
-      return;
-    }
-    this.#faults.onInternalError(cause);
-    this.addFailure(step, internalServerError(cause));
+    this.addFailure(step, toFetchError(cause, step.shape.subgraph));
   }
 
   #addStaleEntity(step: FetchStep, paths: readonly ResponsePath[], staleness: Staleness): void {

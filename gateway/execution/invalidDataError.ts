@@ -1,4 +1,4 @@
-import { GatewayError } from '../errors.ts';
+import { GatewayError, internalServerError, isStackOverflow } from '../errors.ts';
 import { InvalidResponseError } from '../subgraphs/callErrors.ts';
 
 /** A GraphQL response of a subgraph has other data than the gateway requested. `problem`: for the log. */
@@ -16,4 +16,11 @@ export function nestedTooDeepError(subgraph: string): InvalidDataError {
     'A subgraph returned an invalid response.',
     "the response's objects or lists are nested too deep",
   );
+}
+
+/** The error of a fetch that threw: the request cannot be made as the client sent it, such as with a value that no header can
+ *  have; the response is nested too deep; or the gateway has a fault. */
+export function toFetchError(cause: unknown, subgraph: string): GatewayError {
+  if (cause instanceof GatewayError) return cause;
+  return isStackOverflow(cause) ? nestedTooDeepError(subgraph) : internalServerError(cause);
 }

@@ -1,4 +1,3 @@
-import { internalServerError } from '../errors.ts';
 import { copyJson } from '../json/copyJson.ts';
 import { isObject } from '../json/isObject.ts';
 import type { SubgraphErrorEntry, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
@@ -13,7 +12,7 @@ import {
   toFetchResult,
 } from './fetchCall.ts';
 import type { FusedShape } from './fetchShape.ts';
-import { InvalidDataError, nestedTooDeepError } from './invalidDataError.ts';
+import { InvalidDataError, toFetchError } from './invalidDataError.ts';
 import type { ResponseObject } from './responseTree.ts';
 
 /** The representations of one HTTP request: one list per fetch of the fused shape, with the representations of all client
@@ -69,9 +68,8 @@ export class RepresentationBatch {
     const succeed = (results: readonly FetchResult[][]): void =>
       settleAll(this.#requests, (r, n) => results[r]?.[n] as FetchResult, done);
     const fail = (fault: unknown): void => {
-      const error =
-        fault instanceof RangeError ? nestedTooDeepError(fused.subgraph) : internalServerError(fault);
-      settleAll(this.#requests, () => toFailedResult(error), done);
+      const failed = toFailedResult(toFetchError(fault, fused.subgraph));
+      settleAll(this.#requests, () => failed, done);
     };
     if (response.errors !== undefined) {
       runInSlices(this.#groupAndCreateResults(fused, response, response.errors), succeed, fail);

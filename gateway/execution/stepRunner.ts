@@ -13,6 +13,7 @@ import { type FetchCall, type FetchResult, traceResult } from './fetchCall.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { SharedObjects } from './internedTargets.ts';
+import { toFetchError } from './invalidDataError.ts';
 import type { LatencyBudget } from './latencyBudget.ts';
 import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
@@ -274,35 +275,41 @@ export class StepRunner {
     let slotsOfType: TypeSlots | undefined;
     let untilPause = targetsPerSlice;
     let settlement: Settlement | undefined;
-    // An index, because V8 calls the iterator of an array for each element in a generator.
-    for (let index = 0; index < targets.length; index++) {
-      const target = targets[index] as ResponseObject;
-      if (--untilPause === 0) {
-        untilPause = targetsPerSlice;
-        yield;
-      }
-      const representation = reader.representationOf(target);
-      if (representation === undefined) continue;
-      if (slotsOfType?.representation !== representation) slotsOfType = slots.slotsOf(representation);
-      const slot = slotsOfType.find(target, step);
-      if (slot !== undefined) {
-        if (slot.entity !== undefined) this.#merge(step, slot, target);
-        else slot.addTarget(target, step);
-        if (slot.diagnostics.length > 0) {
-          known ??= [];
-          known.push({ object: target, diagnostics: slot.diagnostics });
+    try {
+      // An index, because V8 calls the iterator of an array for each element in a generator.
+      for (let index = 0; index < targets.length; index++) {
+        const target = targets[index] as ResponseObject;
+        if (--untilPause === 0) {
+          untilPause = targetsPerSlice;
+          yield;
         }
-        if (!slot.isSettled && slot.step !== step && slot.settlement !== undefined) {
-          otherFetches ??= new Set();
-          otherFetches.add(slot.settlement);
+        const representation = reader.representationOf(target);
+        if (representation === undefined) continue;
+        if (slotsOfType?.representation !== representation) slotsOfType = slots.slotsOf(representation);
+        const slot = slotsOfType.find(target, step);
+        if (slot !== undefined) {
+          if (slot.entity !== undefined) this.#merge(step, slot, target);
+          else slot.addTarget(target, step);
+          if (slot.diagnostics.length > 0) {
+            known ??= [];
+            known.push({ object: target, diagnostics: slot.diagnostics });
+          }
+          if (!slot.isSettled && slot.step !== step && slot.settlement !== undefined) {
+            otherFetches ??= new Set();
+            otherFetches.add(slot.settlement);
+          }
+          continue;
         }
-        continue;
+        const text = representation.serialize(target);
+        if (text === undefined) continue;
+        representations.push(text);
+        settlement ??= new Settlement();
+        added.push(slotsOfType.add(target, step, settlement));
       }
-      const text = representation.serialize(target);
-      if (text === undefined) continue;
-      representations.push(text);
-      settlement ??= new Settlement();
-      added.push(slotsOfType.add(target, step, settlement));
+    } catch (fault) {
+      // Other steps may wait for the entities that were added.
+      settlement?.settle(fault);
+      throw fault;
     }
     if (known !== undefined) yield* diagnostics.addEntityDiagnostics(step, known);
     const others = otherFetches === undefined ? undefined : [...otherFetches];
@@ -322,14 +329,15 @@ export class StepRunner {
       span: undefined,
       settle: (result, done) => {
         traceResult(call, result);
-        this.#runGuarded(step, this.#settleEntities(step, added, result), () => {
+        const end = (): void => {
           // The call may live until the operation ends; these lists need not live that long.
           added.length = 0;
           representations.length = 0;
           done();
           // Other calls of the request may wait for the subgraph when the cache has answered this one.
           own.settle();
-        });
+        };
+        this.#runGuarded(step, this.#settleEntities(step, added, result), end, added);
       },
     };
     scheduler.load(call, (fault) => own.settle(fault));
@@ -341,7 +349,7 @@ export class StepRunner {
     const diagnostics = this.#diagnostics;
     this.#recordCacheContribution(step, result);
     if (result.kind === 'failed') {
-      yield* diagnostics.addToSlots(slots, [{ reason: result.error, path: undefined }], new Map());
+      yield* diagnostics.addToSlots(slots, [{ reason: result.error, path: undefined }]);
       return;
     }
     this.isEscapeFree &&= result.isEscapeFree;
@@ -373,8 +381,8 @@ export class StepRunner {
       }
       applyRewrites(step.shape.outputRewrites, entity, slot.typename, conditions);
       slot.entity = entity;
-      slot.isSettled = isClean;
       slot.forEachTarget(mergeTarget);
+      slot.isSettled = isClean;
     }
     if (result.errors.length === 0 && result.stale === undefined && bySlot === undefined) return;
     bySlot ??= new Map();
@@ -424,11 +432,17 @@ export class StepRunner {
     });
   }
 
-  /** A fault of the gateway fails one fetch; the operation still ends. */
-  #runGuarded(step: FetchStep, task: SlicedTask, done: () => void): void {
+  /** A fault of the gateway fails one fetch, for all steps that wait for these entities; the operation still ends. */
+  #runGuarded(step: FetchStep, task: SlicedTask, done: () => void, slots: readonly EntitySlot[] = []): void {
     this.#inSlices(task, done, (fault) => {
-      this.#diagnostics.addInternalError(step, fault);
-      done();
+      const open = slots.filter(({ isSettled }) => !isSettled);
+      if (open.length === 0) {
+        this.#diagnostics.addInternalError(step, fault);
+        done();
+        return;
+      }
+      const reason = toFetchError(fault, step.shape.subgraph);
+      this.#runGuarded(step, this.#diagnostics.addToSlots(open, [{ reason, path: undefined }]), done);
     });
   }
 

@@ -241,6 +241,28 @@ describe('entity fetches of several clients in one event loop turn', () => {
   });
 });
 
+describe('a fault while a call is created', () => {
+  test.each([true, false])(
+    'fails its fetches, and no others (acrossRequests: %s)',
+    async (acrossRequests) => {
+      const { client, requests } = started({ acrossRequests });
+      const fault = new RangeError('Invalid string length');
+      jest.spyOn(client, 'send').mockImplementationOnce(() => {
+        throw fault;
+      });
+      const failing = createFetchCall(['1']);
+      const sent = [
+        send(requests, failing),
+        send(requests, createFetchCall(['1'], { shape: shapeOf(entityFetch('price')) })),
+      ];
+      await waitForTurns(2);
+      const error = expect.objectContaining({ code: 'INTERNAL_SERVER_ERROR', cause: fault });
+      expect(failing.results).toEqual([{ kind: 'failed', error }]);
+      expect([client.calls.length, ...sent.map(({ isDone }) => isDone)]).toEqual([1, true, false]);
+    },
+  );
+});
+
 describe('a client that disconnects', () => {
   test('removes its entities from a call that is not sent yet', async () => {
     const { client, requests } = started();

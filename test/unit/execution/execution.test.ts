@@ -1,7 +1,7 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import type { FakeSubgraphClient } from '../../harness/fakeSubgraphClient.ts';
-import { entityFetch, rootFetch } from '../../harness/fetchNodes.ts';
+import { entityFetch, productInputs, rootFetch } from '../../harness/fetchNodes.ts';
 import { normalizeText, schemaOf } from '../../harness/normalize.ts';
 import { flattenAt, parallel, runPlan, sequence } from '../../harness/runPlan.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
@@ -168,6 +168,29 @@ describe('a subgraph response of the wrong shape', () => {
       'SUBGRAPH_INVALID_RESPONSE',
     ]);
     expect(faults).toEqual([]);
+  });
+
+  test.each([
+    ['an input is nested too deep', [{ size: null }, { size: abyss() }], 1],
+    ['its lists are nested too deep to merge', [{ size: null, stock: abyss() }], 2],
+  ])('fails the fetches of an entity at all its paths when %s', async (_, fields, calls) => {
+    const size = { kind: 'Field', name: 'size', selections: [{ kind: 'Field', name: 'w' }] } as const;
+    const stock = entityFetch('stock', {
+      requires: [...productInputs('id'), { kind: 'InlineFragment', selections: [size] }],
+    });
+    const { client, execution, completedGroups } = runPlan(
+      sequence(
+        rootFetch('products{__typename id size{w} stock} product{__typename id size{w} stock}'),
+        parallel(flattenAt('products.@', stock), flattenAt('product', stock)),
+      ),
+    );
+    const all = fields.map((own, index) => ({ __typename: 'Product', id: index, ...own }));
+    client.calls[0]?.answer({ data: { products: all, product: { ...all[0] } } });
+    await waitForTurns();
+    client.calls[1]?.answer({ data: { _entities: [{ stock: abyss() }] } });
+    await waitForTurns();
+    expect([client.calls.length, completedGroups]).toEqual([calls, [0]]);
+    expect(execution.errors.map(({ path }) => path)).toEqual([['products'], ['product']]);
   });
 
   test('reports an entity that is no object', async () => {
@@ -634,6 +657,20 @@ describe('merging into the response tree', () => {
     );
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
+});
+
+test('a fault of the gateway fails one fetch, and is reported', async () => {
+  const { client, execution, completedGroups, faults } = runPlan(
+    sequence(rootFetch('product{__typename id}'), flattenAt('product', entityFetch('stock'))),
+  );
+  const fault = new Error('fault');
+  jest.spyOn(client, 'send').mockImplementation(() => {
+    throw fault;
+  });
+  client.calls[0]?.answer({ data: { product: products('1')[0] } });
+  await waitForTurns();
+  expect([completedGroups, faults]).toEqual([[0], [fault]]);
+  expect(execution.errors).toMatchObject([{ path: ['product'], reason: { code: 'INTERNAL_SERVER_ERROR' } }]);
 });
 
 describe('a cancelled execution', () => {
