@@ -12,6 +12,7 @@ import {
 } from '@apollo/federation-internals';
 import { type PlanNode as ApolloPlanNode, QueryPlanner } from '@apollo/query-planner';
 import { type DocumentNode, GraphQLError, parse } from 'graphql';
+import { isStackOverflow } from '../errors.ts';
 import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import { checkNesting } from './checkNesting.ts';
 import { createTypeDivider } from './divideByType.ts';
@@ -200,8 +201,8 @@ const limitsByMessage: readonly (readonly [string, string])[] = [
 
 /** The limit that an operation exceeds, when the planner rejected it for its size; `undefined` for any other failure. */
 export function describeExceededLimit(error: unknown): string | undefined {
-  // The planner recurses along the operation, so that a stack overflow means an operation that is nested too deeply.
-  if (error instanceof RangeError) return 'it is nested too deeply';
+  // The planner recurses along the operation.
+  if (isStackOverflow(error)) return 'it is nested too deeply';
   if (error instanceof SplitTimeoutError)
     return 'splitting off its deferred parts takes too long (planning.splitTimeout)';
   if (!(error instanceof Error)) return undefined;

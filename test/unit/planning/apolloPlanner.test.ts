@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createApolloPlanner } from '../../../gateway/planning/apolloPlanner.ts';
+import { createApolloPlanner, describeExceededLimit } from '../../../gateway/planning/apolloPlanner.ts';
 import { mapFetches } from '../../../gateway/planning/mapFetches.ts';
 import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
 import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
@@ -179,3 +179,19 @@ test('an integer in an ID stays a string in the default value of a variable', as
     'things query($id:ID="1"){thing(id:$id){id}}',
   ]);
 });
+
+test.each([
+  ['is nested too deeply after a stack overflow', (): unknown => recurse(), 'it is nested too deeply'],
+  ['exceeds no limit after another RangeError', () => 'x'.repeat(2 ** 30), undefined],
+])('an operation %s in the planner', (_, fail, expected) => {
+  try {
+    fail();
+  } catch (error) {
+    expect(describeExceededLimit(error)).toBe(expected);
+  }
+  expect.assertions(1);
+});
+
+function recurse(): number {
+  return recurse() + 1;
+}
