@@ -10,12 +10,9 @@ import type { Selection } from './selection.ts';
 /** The planner's input for one operation. */
 export interface PlannerInput {
   readonly document: string;
-  /** The same operation without `@defer`, as the fallback for a `document` that contains `@defer`. When neither contains
-   *  it although the operation does, the executor splits the plan. */
+  /** The same operation without `@defer`, as the fallback for a `document` that contains `@defer`: if splitting it fails or
+   *  exceeds a limit. When neither contains it although the operation does, the executor splits the plan. */
   readonly documentWithoutDefer: string | undefined;
-  /** Whether `document` defers enrichments. If splitting them off fails or takes too long, the operation is planned
-   *  without `@defer` instead of being refused. */
-  readonly isSplitOptional: boolean;
   /** Active labels of progressive `@override`s, sorted. */
   readonly overrides: readonly string[];
 }
@@ -40,15 +37,11 @@ export function createPlannerInput(
   const withoutDefer = {
     document: documentWithoutDefer,
     documentWithoutDefer: undefined,
-    isSplitOptional: false,
     overrides,
   };
   if (isUnsplit || deferred.length === 0 || isMutationSeries(operation, root.selections)) return withoutDefer;
   const document = printOperation(operation, root, { includesDefer: true });
-  const isSplitOptional = deferred.some(({ rule }) => rule !== undefined);
-  return document === undefined
-    ? withoutDefer
-    : { document, documentWithoutDefer, isSplitOptional, overrides };
+  return document === undefined ? withoutDefer : { document, documentWithoutDefer, overrides };
 }
 
 /** Whether the operation is a mutation with several root fields to execute. The planner would fetch the deferred data of one root
@@ -70,44 +63,24 @@ function countFields(selections: readonly Selection[]): number {
 /** Plans an operation, without `@defer` if the planner cannot split it.
  *  @throws {GatewayError} `PLANNING_FAILED`, `OPERATION_TOO_COMPLEX` or `OVERLOADED`. */
 export async function planOperation(planner: Planner, input: PlannerInput): Promise<PlannedOperation> {
-  const { document, documentWithoutDefer, isSplitOptional, overrides } = input;
+  const { document, documentWithoutDefer, overrides } = input;
   const shouldSplitDefer = document.includes(deferMarker);
   if (documentWithoutDefer === undefined || canPlanDefer(document)) {
     try {
-      const plan = await planDocument(planner, {
-        document,
-        shouldSplitDefer,
-        overrides,
-        isOptional: isSplitOptional,
-      });
+      const plan = await planDocument(planner, { document, shouldSplitDefer, overrides });
       return { plan, isSplitByPlanner: true, input };
     } catch (error) {
-      if (
-        documentWithoutDefer === undefined ||
-        !(isPlannerFailure(error) || (isSplitOptional && isLimitExceeded(error)))
-      )
-        throw error;
+      const isOverloaded = error instanceof GatewayError && error.code === 'OVERLOADED';
+      if (documentWithoutDefer === undefined || isOverloaded) throw error;
     }
   }
-  // The planner does not support some uses of `@defer`. The executor splits the plan instead.
+  // The planner does not support some uses of `@defer`, or takes too long for them. The executor splits the plan instead.
   const plan = await planDocument(planner, {
     document: documentWithoutDefer,
     shouldSplitDefer: false,
     overrides,
   });
   return { plan, isSplitByPlanner: false, input };
-}
-
-/** Whether the planner itself rejected the document. After a time or memory limit, planning is not tried again. */
-function isPlannerFailure(error: unknown): boolean {
-  if (!(error instanceof GatewayError)) return false;
-  const { code, extensions } = error;
-  return code === 'PLANNING_FAILED' || (code === 'OPERATION_TOO_COMPLEX' && extensions?.limit === undefined);
-}
-
-/** Whether the operation exceeded a planning limit. */
-function isLimitExceeded(error: unknown): boolean {
-  return error instanceof GatewayError && error.code === 'OPERATION_TOO_COMPLEX';
 }
 
 /** Subscriptions are never split by the planner: Apollo's planner throws for any `@defer` in a subscription. */

@@ -290,7 +290,7 @@ export class Preparer {
         rule === undefined ? [] : [{ group, rule }],
       ),
       isFused,
-      isSplitRefused: input?.isSplitOptional === true && planned?.isSplitByPlanner === false,
+      isSplitRefused: input?.documentWithoutDefer !== undefined && planned?.isSplitByPlanner === false,
       program: this.#compile(supergraph, normalized, planned),
       plan: planned?.plan,
       overrides,

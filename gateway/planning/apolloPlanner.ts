@@ -41,7 +41,7 @@ export interface ApolloPlannerOptions {
   readonly maxEvaluatedPlans: number;
   /** Maximum number of paths explored for one operation. */
   readonly pathsLimit: number;
-  /** Maximum time for a plan that is optional, in milliseconds of CPU time of the thread. */
+  /** Maximum time for splitting a plan, in milliseconds of CPU time of the thread. */
   readonly splitTimeoutMs: number;
 }
 
@@ -132,7 +132,7 @@ function createRawPlanner(
     debug: { maxEvaluatedPlans: options.maxEvaluatedPlans, pathsLimit: options.pathsLimit },
   });
   // One planner serves both values of `shouldSplitDefer`: a document without `@defer` gets a plan without Defer nodes.
-  return ({ document: text, overrides = [], isOptional = false, shouldSplitDefer }) => {
+  return ({ document: text, overrides = [], shouldSplitDefer }) => {
     const document = parse(text, { noLocation: true });
     const literals = protectLiterals(document, text, apiSchema);
     const whole = literals?.document ?? document;
@@ -146,7 +146,7 @@ function createRawPlanner(
       restrictMerging(() =>
         restrictRebasing(() => planner.buildQueryPlan(operation, { overrideConditions })),
       );
-    const planJson = toPlanJson(isOptional ? limit.run(build) : build());
+    const planJson = toPlanJson(shouldSplitDefer ? limit.run(build) : build());
     return JSON.parse(literals?.restore(planJson) ?? planJson) as QueryPlan;
   };
 }

@@ -5,13 +5,11 @@ export interface PlanRequest {
    *  alias that equals the name of another field, and an explicit operation type. */
   readonly document: string;
   /** Whether `@defer` splits the plan. With false, the document contains no `@defer`. Each `@defer` has a unique number
-   *  as its label. */
+   *  as its label. Splitting ends at the shorter `splitTimeout`, with `OPERATION_TOO_COMPLEX`, and the planner thread stays
+   *  usable: the caller has a fallback. */
   readonly shouldSplitDefer: boolean;
   /** Active labels of progressive `@override`s, sorted. All other labels are inactive. */
   readonly overrides?: readonly string[];
-  /** Whether the caller has a fallback for this plan. Planning then ends at the shorter `splitTimeout`, with
-   *  `OPERATION_TOO_COMPLEX`, and the planner thread stays usable. */
-  readonly isOptional?: boolean;
 }
 
 /** Plans operations for one supergraph. The gateway depends on query planners only through this interface, which
@@ -22,8 +20,8 @@ export interface Planner {
    *  operation is valid for its subgraph, declares `variableUsages` (and `representations`) as its variables, and uses
    *  the response names of the document.
    *
-   *  A planner that cannot split a `@defer` must reject with `PLANNING_FAILED` and must not ignore the directive: the
-   *  gateway then plans the document without `@defer` and splits the plan itself.
+   *  A planner that cannot split a `@defer` must reject and must not ignore the directive: the gateway then plans the
+   *  document without `@defer` and splits the plan itself.
    *  @throws {GatewayError} `PLANNING_FAILED` (the planner threw; its error is the cause), `OPERATION_TOO_COMPLEX` (a
    *  planning limit was exceeded, named in `extensions.limit`) or `OVERLOADED`, and nothing else. */
   plan(request: PlanRequest): Promise<QueryPlan>;

@@ -20,7 +20,7 @@ export interface PlanningLimits extends PlannerPoolLimits {
   readonly memoryBytes: number;
   readonly maxEvaluatedPlans: number;
   readonly pathsLimit: number;
-  /** Maximum time for an optional plan, in milliseconds of CPU time of the thread. */
+  /** Maximum time for splitting a plan, in milliseconds of CPU time of the thread. */
   readonly splitTimeoutMs: number;
   /** Time in milliseconds for which an operation that exceeded a limit is refused without being planned again. */
   readonly refusalTtlMs: number;
@@ -120,8 +120,8 @@ function hash(key: string): string {
   return createHash('sha256').update(key).digest('base64');
 }
 
-function keyOf({ document, shouldSplitDefer, overrides = [], isOptional = false }: PlanRequest): string {
-  return `${shouldSplitDefer ? 'defer' : 'whole'}${isOptional ? '?' : ''} ${JSON.stringify(overrides)} ${document}`;
+function keyOf({ document, shouldSplitDefer, overrides = [] }: PlanRequest): string {
+  return `${shouldSplitDefer ? 'defer' : 'whole'} ${JSON.stringify(overrides)} ${document}`;
 }
 
 function toGatewayError(

@@ -8,7 +8,7 @@ export const planningSection = z
       .prefault('5s'),
     splitTimeout: duration({ min: 1 })
       .describe(
-        'Maximum CPU time for splitting the enrichments of an operation off its plan. Beyond it, the operation is planned without enrichments, which may then share requests with primary data.',
+        'Maximum CPU time for splitting the deferred parts of an operation (`@defer` and enrichments) off its plan. Beyond it, the operation is planned as a whole: deferred parts may then share requests with primary data, which waits for them.',
       )
       .prefault('200ms'),
     memory: size({ min: 64 * 1024 ** 2 })

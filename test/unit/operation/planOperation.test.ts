@@ -2,7 +2,6 @@ import { afterAll, describe, expect, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
 import { createPlannerInput, planOperation } from '../../../gateway/operation/planOperation.ts';
 import { SelectionSet } from '../../../gateway/operation/selection.ts';
-import type { Planner } from '../../../gateway/planning/planner.ts';
 import { normalizeText, schemaOf } from '../../harness/normalize.ts';
 import { loadDemoSupergraph, planDemoOperation } from '../../harness/planDemoOperation.ts';
 
@@ -17,7 +16,6 @@ test('several mutations get the same plan from the printed document alone, as fo
   const warmed = await planOperation(supergraph.planner, {
     document,
     documentWithoutDefer: undefined,
-    isSplitOptional: false,
     overrides: [],
   });
   expect(warmed).toMatchObject({ plan: planned, isSplitByPlanner: true });
@@ -32,7 +30,7 @@ test('several mutations get the same plan from the printed document alone, as fo
   });
 });
 
-describe('a split that exceeds the time limit', () => {
+describe('a split that exceeds a limit', () => {
   const tooComplex = new GatewayError('OPERATION_TOO_COMPLEX', 'Too long.', {
     extensions: { limit: 'timeout' },
   });
@@ -49,31 +47,15 @@ describe('a split that exceeds the time limit', () => {
     overrides: [],
   };
 
-  test("is refused for the client's own @defer", async () => {
-    await expect(planOperation(planner, { ...input, isSplitOptional: false })).rejects.toBe(tooComplex);
-  });
-
-  test('falls back to a plan without @defer for enrichments', async () => {
-    const planned = await planOperation(planner, { ...input, isSplitOptional: true });
+  test('falls back to a plan without @defer', async () => {
+    const planned = await planOperation(planner, input);
     expect(planned).toMatchObject({ plan: { kind: 'QueryPlan' }, isSplitByPlanner: false });
   });
 
-  test('has the shorter split timeout only for enrichments', async () => {
-    const requests: unknown[] = [];
-    const recordingPlanner: Planner = {
-      ...planner,
-      plan: (request) => {
-        requests.push([request.shouldSplitDefer, request.isOptional ?? false]);
-        return planner.plan(request);
-      },
-    };
-    await planOperation(recordingPlanner, { ...input, isSplitOptional: true });
-    await planOperation(recordingPlanner, { ...input, isSplitOptional: false }).catch(() => {});
-    expect(requests).toEqual([
-      [true, true],
-      [false, false],
-      [true, false],
-    ]);
+  test('is refused when too many operations wait to be planned', async () => {
+    const overloaded = new GatewayError('OVERLOADED', 'Too many operations wait to be planned.');
+    const plan = () => Promise.reject(overloaded);
+    await expect(planOperation({ ...planner, plan }, input)).rejects.toBe(overloaded);
   });
 });
 

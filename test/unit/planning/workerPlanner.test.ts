@@ -284,11 +284,10 @@ describe('an operation that exceeds a planning limit', () => {
   });
 });
 
-describe('an optional split', () => {
+describe('a split', () => {
   const split = {
     document: `{ me { id ... @defer(label: "0") { name } } }`,
     shouldSplitDefer: true,
-    isOptional: true,
   };
   const hard = {
     ...split,
@@ -296,7 +295,7 @@ describe('an optional split', () => {
   };
 
   test('ends at the split timeout, and its thread stays usable', async () => {
-    const planner = await open({ splitTimeoutMs: 20, timeoutMs: 600_000, spareAfterMs: 600_000 });
+    const planner = await open({ splitTimeoutMs: 100, timeoutMs: 600_000, spareAfterMs: 600_000 });
     await expect(planner.plan(hard)).rejects.toMatchObject({
       code: 'OPERATION_TOO_COMPLEX',
       message:
@@ -304,23 +303,10 @@ describe('an optional split', () => {
       extensions: {},
     });
     const other = await open();
-    for (const request of [unsplit(hostileOperation(6)), { ...split, isOptional: false }]) {
+    for (const request of [unsplit(hostileOperation(6)), split]) {
       expect(await planner.plan(request)).toEqual(await other.plan(request));
     }
     expect(await countThreads('tributary-plan')).toBe(2);
-  });
-
-  test('returns the ordinary plan within the split timeout', async () => {
-    const planner = await open({ splitTimeoutMs: 20_000 });
-    expect(await planner.plan(split)).toEqual(await planner.plan({ ...split, isOptional: false }));
-  });
-
-  test('that is not optional has the limits of every other plan', async () => {
-    const planner = await open({ splitTimeoutMs: 20, timeoutMs: 1_000 });
-    await planner.plan(hard).catch(() => {});
-    await expect(planner.plan({ ...hard, isOptional: false })).rejects.toMatchObject({
-      extensions: { limit: 'planning.timeout' },
-    });
   });
 });
 
