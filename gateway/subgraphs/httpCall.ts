@@ -208,12 +208,15 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     if (this.#listener === undefined) return;
     const isExhausted = isExhaustedConnection(error);
     if (isExhausted) this.#options?.connection?.retire();
-    if (this.#canBeResent(isExhausted || isLostConnection(error))) {
-      this.isResent = true;
-      this.#controller = undefined;
-      // In a microtask: undici is still cleaning up the lost socket.
-      queueMicrotask(() => this.#dispatch());
-      return;
+    if (isExhausted || isLostConnection(error)) {
+      const isUnsent = this.#isUnsent(error);
+      if (isUnsent || this.#canBeResent()) {
+        this.isResent ||= !isUnsent;
+        this.#controller = undefined;
+        // In a microtask: undici is still cleaning up the lost socket.
+        queueMicrotask(() => this.#dispatch());
+        return;
+      }
     }
     this.#fail(transportError(this.request.subgraph, error, this.status !== undefined));
   }
@@ -227,11 +230,21 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#isDispatching = false;
   }
 
+  /** Whether an idle connection was lost that the server cannot have got the whole request on: none of it was written, because
+   *  undici first looks whether the connection is still open, or the system did not accept the rest. With TLS, a failed write
+   *  may be that of an alert. Such a loss ends an idle connection, so that there are few for each request. */
+  #isUnsent(error: Error): boolean {
+    const { connection } = this.#options ?? {};
+    if (connection === undefined || connection.requestsOnSocket === 0) return false;
+    if (this.#controller === undefined) return true;
+    const isWriteRefused = 'syscall' in error && error.syscall === 'write' && !this.#call.target.isEncrypted;
+    return isWriteRefused && this.#isOnReusedSocket && !this.#hasResponseStarted;
+  }
+
   /** A server may close an idle connection at any time, perhaps while a request is on its way. Such a loss says nothing about
    *  the server's health; one on a new connection, or in the middle of a response, does. */
-  #canBeResent(isConnectionUnusable: boolean): boolean {
+  #canBeResent(): boolean {
     return (
-      isConnectionUnusable &&
       isIdempotent(this.request) &&
       !this.isResent &&
       this.#isOnReusedSocket &&

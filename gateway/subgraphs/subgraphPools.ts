@@ -56,7 +56,7 @@ type ClientOptions = Client.Options & {
 
 /** A connection that counts its requests, so that a call knows whether the connection was used before. undici does not tell. */
 class PooledClient extends Client {
-  /** How many requests the current socket has carried. */
+  /** How many requests the current socket has carried; 0 while there is none. */
   requestsOnSocket = 0;
   readonly #origin: URL;
   #isOld = false;
@@ -77,12 +77,14 @@ class PooledClient extends Client {
     });
     this.#origin = origin;
     this.on('connect', () => {
-      this.requestsOnSocket = 0;
       this.#watchAge(maxAgeMs);
       // With HTTP/1.1, a pipelined second request would wait for a slow first one. Only now is the protocol known.
       this.pipelining = isHttp2 ? http2StreamsPerConnection : 1;
     });
-    this.on('disconnect', () => clearTimeout(this.#ageTimer));
+    this.on('disconnect', () => {
+      this.requestsOnSocket = 0;
+      clearTimeout(this.#ageTimer);
+    });
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {

@@ -39,7 +39,9 @@ const adaptive = flag().describe(
   'Reduces the number of concurrent calls while the subgraph becomes slower under load or responds with 429 or 503, and raises it again afterwards. Never above `max`.',
 );
 const retry = z.strictObject({
-  enabled: flag().describe('Failed queries are sent again. Mutations never are.'),
+  enabled: flag().describe(
+    'Failed queries are sent again. Mutations never are, unless an idle connection was lost before the subgraph could get the request.',
+  ),
   attempts: integer({ min: 1 }).describe('Maximum number of attempts for one call, including the first one.'),
   minDelay: duration({ min: 1 }).describe(
     'Maximum delay before the first retry. The delay is random, from 0 up to this, and its maximum doubles for each further retry. A `Retry-After` of the subgraph may make it longer.',

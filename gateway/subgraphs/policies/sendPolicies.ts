@@ -20,7 +20,8 @@ import type { Send, SendPolicy } from '../subgraphClient.ts';
  *  7. **Hedging** (`hedgePolicy.ts`): a second attempt in a slot of its own, if one is free.
  *  8. **Choice of the endpoint** (`endpointBalancer.ts`), for each attempt.
  *  9. **Resending** after a lost idle connection (`httpCall.ts`). Innermost, because only the transport knows whether a
- *     connection had been used before. It spends the retry budget, too.
+ *     connection had been used before. It spends the retry budget, too, unless the server cannot have got the request: that
+ *     one is sent again as often as an idle connection is lost, also if it is a mutation.
  *
  *  2 to 7 work on calls (`SharedCall`), not on requests, and share one object per call: that is why they are not
  *  functions of the type `SendPolicy`. `CallPolicies` has the policies of a subgraph. Put a policy that concerns one

@@ -1,9 +1,11 @@
+import { stat } from 'node:fs';
 import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { SubgraphCallEvent } from '../../../gateway/subgraphs/httpSubgraphClient.ts';
 import {
   bytes,
   chunked,
+  type Exchange,
   type hang,
   json,
   reset,
@@ -602,6 +604,36 @@ describe('after an idle connection was closed by the subgraph', () => {
     });
     expect(subgraph.requests.length).toBe(2);
   });
+
+  test.each([
+    ['query', 'before it is read', setImmediate],
+    ['mutation', 'before it is read', setImmediate],
+    ['query', 'when it is written to', (run: () => void) => void stat('.', run)],
+    ['mutation', 'when it is written to', (run: () => void) => void stat('.', run)],
+  ] as const)(
+    'a %s that the subgraph cannot have got, because each idle connection is reset %s, gets its response',
+    async (kind, _, enterTurn) => {
+      await using under = createClientFixture(subgraph.url, {
+        at: { connections: 3, retry: { attempts: 1, minDelay: 1, maxDelay: 1, budgetRatio: 0, on: [] } },
+      });
+      const idle: Exchange[] = [];
+      subgraph.setDefaultScript((exchange) => {
+        idle.push(exchange);
+        if (idle.length >= 3) for (const each of idle) void json(ok)(each);
+      });
+      const bodies = ['1', '2', '3'];
+      await Promise.all(bodies.map((body) => under.send({ body }).outcome));
+      subgraph.setDefaultScript(json(ok));
+      await new Promise<void>((resolve) => enterTurn(() => resolve()));
+
+      for (const exchange of idle) exchange.reset();
+      expect(await under.send({ kind, body: '4' }).outcome).toEqual(okResponse);
+      expect(subgraph.requests.map(({ body, connection }) => [body, connection])).toEqual([
+        ...bodies.map((body, index) => [body, index + 1]),
+        ['4', 4],
+      ]);
+    },
+  );
 
   test('a query is not sent again once its response has started', async () => {
     await using under = createClientFixture(subgraph.url, { at: { connections: 1 } });
