@@ -130,6 +130,56 @@ test('a body that arrives in thousands of single bytes is executed', async () =>
   expect(plain.receivedOperations.length).toBe(executed + 1);
 });
 
+describe('a client that waits before it sends its body', () => {
+  const expecting = (more: string) => `${head}expect: 100-continue\r\n${more}\r\n`;
+
+  test.each([
+    ['is too large', 413, expecting('content-length: 2000000\r\n')],
+    [
+      'has a media type that is not accepted',
+      415,
+      expecting(length).replace('application/json', 'image/png'),
+    ],
+    ['is for an unknown route', 404, expecting(length).replace('/graphql', '/unknown')],
+  ])('gets only the error when the body %s', async (_, status, bytes) => {
+    await using connection = await RawConnection.open(plain.url);
+    connection.socket.write(bytes);
+    const response = await connection.readResponse();
+    expect([response.status, response.headers.get('connection')]).toEqual([status, 'close']);
+    await connection.waitForClose();
+  });
+
+  test('gets 100 (Continue) when the gateway reads the body', async () => {
+    await using connection = await RawConnection.open(plain.url);
+    connection.socket.write(expecting(length));
+    expect((await connection.readHead()).status).toBe(100);
+    connection.socket.write(operation);
+    expect((await connection.readResponse()).status).toBe(200);
+  });
+
+  test('gets the same over HTTP/2', async () => {
+    const statusesOf = async (headers: Record<string, string>): Promise<unknown[]> => {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/graphql',
+        expect: '100-continue',
+        ...headers,
+      });
+      const statuses: unknown[] = [];
+      stream.on('continue', () => {
+        statuses.push(100);
+        stream.end(operation);
+      });
+      const [response] = await once(stream, 'response');
+      statuses.push(response[':status']);
+      stream.close();
+      return statuses;
+    };
+    expect(await statusesOf({ 'content-type': 'application/json' })).toEqual([100, 200]);
+    expect(await statusesOf({ 'content-type': 'image/png' })).toEqual([415]);
+  });
+});
+
 const handshake =
   'GET /graphql HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
 

@@ -5,6 +5,7 @@ import {
   maxHeaderSize,
   type RequestListener,
   type Server,
+  type ServerResponse,
 } from 'node:http';
 import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
@@ -91,6 +92,10 @@ export function createHttpListener({
         );
         server = tls.server;
       }
+      server.on('checkContinue', (request, response) => {
+        continueWhenRead(request, response);
+        server?.emit('request', request, response);
+      });
       return server;
     },
   });
@@ -104,6 +109,17 @@ export function createHttpListener({
     routes,
     knownRoutes: rejectUnknownRoutes(routes, notFoundAdvice),
   };
+}
+
+/** Lets a client that waits for it (`Expect: 100-continue`) send its body when something reads the body: a request that is
+ *  refused before that gets its response instead. */
+function continueWhenRead(request: IncomingMessage, response: ServerResponse): void {
+  const onListener = (event: string | symbol): void => {
+    if (event !== 'data') return;
+    request.off('newListener', onListener);
+    response.writeContinue();
+  };
+  request.on('newListener', onListener);
 }
 
 /** Takes the place of Fastify's compilers of schemas, a tenth of all modules of a start: no route has a schema. */
