@@ -11,7 +11,7 @@ export function checkCsrf(headers: IncomingHttpHeaders, cors: CorsPolicy): void 
 }
 
 const message =
-  'This operation has been blocked as a potential Cross-Site Request Forgery (security.csrf). Send `content-type: application/json` or a non-empty `apollo-require-preflight` header. An EventSource, which can send neither, has to belong to a page of the same origin, over https or on localhost, or of an origin in security.cors.origins (with cookies: security.cors.credentials).';
+  'This operation has been blocked as a potential Cross-Site Request Forgery (security.csrf). Send the operation by POST with `content-type: application/json`, or send a non-empty `apollo-require-preflight` header. An EventSource, which can send neither, has to belong to a page of the same origin, over https or on localhost, or of an origin in security.cors.origins (with cookies: security.cors.credentials).';
 
 /** Whether the request has a header that makes a browser send a preflight request for pages of other origins. */
 function isPreflighted(headers: IncomingHttpHeaders): boolean {
