@@ -1,6 +1,7 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Claims, ClientIdentity } from '../execution/requestContext.ts';
 import { isObject } from '../json/isObject.ts';
+import { scopesOf } from '../operation/authorization/authorizer.ts';
 import { addressKey } from './addressKey.ts';
 
 export type { ClientIdentity };
@@ -94,6 +95,11 @@ export function isSameClient(left: ClientIdentity, right: ClientIdentity): boole
     left.claims?.iss === right.claims?.iss &&
     left.claims?.sub === right.claims?.sub
   );
+}
+
+/** Whether a token grants all scopes of the earlier one of its client. */
+export function hasScopesOf({ claims }: ClientIdentity, earlier: ClientIdentity): boolean {
+  return scopesOf(earlier.claims).isSubsetOf(scopesOf(claims));
 }
 
 /** The claim together with the issuer: two issuers may give the same name to different users. Strings and numbers only:

@@ -404,6 +404,33 @@ describe('A WebSocket client that renews its token', () => {
     expect(await peer.next()).toMatchObject({ id: '1', type: 'error' });
   });
 
+  test('loses the streams that began with a scope which the new token lacks', async () => {
+    await using gateway = await start();
+    await using peer = await Peer.ready(
+      gateway.server.url,
+      bearer(await issuer.sign({ sub: 'u1', scope: 'read admin', exp: seconds + 60 })),
+    );
+    peer.subscribe(subscription);
+    gateway.events.push({ data: { greetings: 'first' } });
+    await peer.next();
+    peer.send({ type: 'ping', payload: bearer(await issuer.sign({ sub: 'u1', scp: ['read'] })) });
+    expect(await peer.next()).toEqual({ type: 'pong', payload: { renewed: true } });
+    expect(await peer.next()).toEqual({
+      id: '1',
+      type: 'error',
+      payload: [
+        {
+          message:
+            'The new token lacks a scope of the one that the operation began with. Send the operation again.',
+          extensions: { code: 'FORBIDDEN' },
+        },
+      ],
+    });
+    await gateway.events.returned;
+    peer.subscribe(query, '2');
+    expect(await peer.next()).toMatchObject({ id: '2', type: 'next' });
+  });
+
   test('can be the client of graphql-ws, with a ping that it sends itself', async () => {
     await using gateway = await start();
     const [first, second] = [

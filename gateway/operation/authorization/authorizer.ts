@@ -190,7 +190,7 @@ function toProtectedOperation(
 }
 
 /** The scopes of a token: `scope` (RFC 8693) and `scp`, each a list, or a text with spaces. */
-function scopesOf(claims: Claims | undefined): ReadonlySet<string> {
+export function scopesOf(claims: Claims | undefined): ReadonlySet<string> {
   return new Set(['scope', 'scp'].flatMap((name) => (claims === undefined ? [] : namesOf(claims, name))));
 }
 

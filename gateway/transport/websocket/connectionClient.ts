@@ -1,8 +1,8 @@
 import { CloseCode } from 'graphql-ws';
 import type { Authentication } from '../../admission/authentication/authentication.ts';
 import { HttpError } from '../../admission/httpError.ts';
-import { type ClientIdentity, isSameClient } from '../../admission/identity.ts';
-import type { GatewayError } from '../../errors.ts';
+import { type ClientIdentity, hasScopesOf, isSameClient } from '../../admission/identity.ts';
+import { GatewayError } from '../../errors.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import { operationHeaders, parameterHeaders } from './connectionHeaders.ts';
@@ -20,8 +20,8 @@ interface ConnectionClientOptions {
    *  the client has too many. */
   readonly admitClient: (clientKey: string) => HttpError | undefined;
   readonly onAuthenticated: () => void;
-  /** Also called for a renewed token. */
-  readonly onExpired: (error: GatewayError) => void;
+  /** Called when the token expires, or a new one grants less. */
+  readonly endStreams: (error: GatewayError) => void;
   readonly sendPong: (payload: Payload | undefined) => void;
   readonly close: (code: number, reason: string) => void;
 }
@@ -109,6 +109,8 @@ export class ConnectionClient {
         }
         this.#parameters = parameters;
         this.#adopt(identity);
+        // They would keep the rights of the earlier token until the new one expires.
+        if (!hasScopesOf(identity, present)) this.#options.endStreams(lostScopeError());
         sendPong({ renewed: true });
       },
       (error) => {
@@ -155,7 +157,7 @@ export class ConnectionClient {
     this.#stopWatchingExpiry?.();
     this.#stopWatchingExpiry = this.#options.authentication.watchExpiry(identity, (error) => {
       this.#expired = error;
-      this.#options.onExpired(error);
+      this.#options.endStreams(error);
     });
   }
 
@@ -168,4 +170,11 @@ export class ConnectionClient {
   #headersWith(parameters: ReadonlyMap<string, string>, requestId: string): ReadonlyMap<string, string> {
     return operationHeaders(this.#options.handshakeHeaders, parameters, requestId);
   }
+}
+
+function lostScopeError(): GatewayError {
+  return new GatewayError(
+    'FORBIDDEN',
+    'The new token lacks a scope of the one that the operation began with. Send the operation again.',
+  );
 }

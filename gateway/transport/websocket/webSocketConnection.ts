@@ -102,7 +102,7 @@ export class WebSocketConnection {
         this.#initialization = 'acknowledged';
         this.#outbox.send(JSON.stringify({ type: MessageType.ConnectionAck }));
       },
-      onExpired: (error) => {
+      endStreams: (error) => {
         for (const operation of [...this.#operations.values()])
           if (operation.isStream) operation.abort(error);
       },
