@@ -12,6 +12,9 @@ import {
 import { closeServer } from './closeServer.ts';
 import { Gate } from './gate.ts';
 
+/** The year 2100, in seconds. */
+const distantFuture = 4_102_444_800;
+
 interface SigningKey {
   readonly kid: string;
   readonly privateKey: CryptoKey;
@@ -26,7 +29,7 @@ export interface TokenIssuer extends AsyncDisposable {
   readonly requests: readonly IncomingHttpHeaders[];
   /** The public key that signs at present. */
   readonly key: Pick<SigningKey, 'kid' | 'jwk' | 'publicKey'>;
-  /** Signs claims with the present key, and with `iss` unless the claims have one. Without `exp`, the token never expires. */
+  /** Signs claims with the present key, and with `iss` and a distant `exp` unless the claims have them. */
   sign(claims: Readonly<Record<string, unknown>>, header?: Partial<JWTHeaderParameters>): Promise<string>;
   /** Signs a payload as it is. */
   signText(payload: string): Promise<string>;
@@ -69,7 +72,7 @@ export async function startTokenIssuer(
       return key;
     },
     sign: (claims, header) =>
-      new SignJWT({ iss, ...claims })
+      new SignJWT({ iss, exp: distantFuture, ...claims })
         .setProtectedHeader({ alg: algorithm, kid: key.kid, ...header })
         .sign(key.privateKey),
     signText: (payload) =>

@@ -58,9 +58,9 @@ const issuer = z.strictObject({
       }),
     )
     .describe(
-      'Claims that a token must have. Set `[exp]` unless the issuer makes tokens that never expire: without it, a token without `exp` is accepted until the issuer publishes other keys.',
+      'Claims that a token must have. A list of your own replaces the default: name `exp`, too. `[]` also accepts tokens that never expire, until the issuer publishes other keys.',
     )
-    .prefault([]),
+    .prefault(['exp']),
   algorithms: z
     .array(algorithm)
     .min(1, { error: 'at least one algorithm, such as [RS256]' })

@@ -74,8 +74,8 @@ describe('A token is accepted', () => {
   test('by the keys of the issuer that it names', async () => {
     const tokens = [await issuer.sign({ sub: 'a' }), await other.sign({ sub: 'b' })];
     expect(await Promise.all(tokens.map((token) => verify(token)))).toEqual([
-      { iss: 'https://login.test/', sub: 'a' },
-      { iss: 'https://partner.test/', sub: 'b' },
+      expect.objectContaining({ iss: 'https://login.test/', sub: 'a' }),
+      expect.objectContaining({ iss: 'https://partner.test/', sub: 'b' }),
     ]);
   });
 
@@ -185,7 +185,7 @@ describe('A token is refused', () => {
 
   test('without a claim that its issuer has to add, with a message that names it', async () => {
     const { verifier } = createVerifier({ requiredClaims: ['sub', 'exp'] });
-    const refused = Promise.resolve(verifier.verify(await issuer.sign({ sub: 'a' })));
+    const refused = Promise.resolve(verifier.verify(await issuer.sign({ sub: 'a', exp: undefined })));
     await expect(refused).rejects.toMatchObject({
       reason: 'missing_claim',
       message: 'The token lacks a required claim. Required: exp.',

@@ -14,7 +14,14 @@ describe('security.jwt', () => {
     expect(parseConfig({ supergraph }).security.jwt).toBeUndefined();
     expect(parseConfig({ supergraph, security: { jwt: { issuers: [{ jwks }] } } }).security.jwt).toEqual({
       issuers: [
-        { jwks, issuer: '', audiences: [], requiredClaims: [], algorithms: signatureAlgorithms, headers: {} },
+        {
+          jwks,
+          issuer: '',
+          audiences: [],
+          requiredClaims: ['exp'],
+          algorithms: signatureAlgorithms,
+          headers: {},
+        },
       ],
       required: false,
       header: 'authorization',
