@@ -31,7 +31,7 @@ export interface RedisStreamReaderOptions {
   /** Reading begins after this id; `0-0` for the first entry. If omitted, it begins after the last entry at the time of the
    *  first connection. */
   readonly after?: string;
-  /** The maximum number of entries of one batch. */
+  /** The maximum number of entries of one batch, which large entries make smaller. */
   readonly batchSize?: number;
   /** Handles entries in order. The next batch is read when it resolves. If it rejects, the same entries are passed again
    *  after a delay. */
@@ -96,20 +96,18 @@ export class RedisStreamReader {
     if (this.#redis.isClosed) return;
     if (reply === undefined) throw commandRejectedError();
     const probe = parseStreamProbe(reply);
-    const position = this.#start(probe);
+    let position = this.#start(probe);
     if (hasGap(position, probe)) {
       const next = positionAfterGap(position, probe);
       await onGap({ lastReadId: position.id, resumeAfterId: next.id });
       if (this.#redis.isClosed) return;
+      position = next;
       this.#position = next;
     }
-    if (probe.entries.length > 0) {
-      await onEntries(probe.entries);
-      this.#position = this.#positionAfter(probe);
-      return;
-    }
-    this.#position = this.#positionAfter(probe);
-    await this.#awaitEntry();
+    const { entries } = probe;
+    if (entries.length > 0) await onEntries(entries);
+    this.#position = positionAfter(position, probe);
+    if (entries.length === 0) await this.#awaitEntry(this.#position.id);
   }
 
   #start(probe: StreamProbe): StreamPosition {
@@ -126,17 +124,11 @@ export class RedisStreamReader {
     return position;
   }
 
-  /** Where reading continues after the entries of the probe. */
-  #positionAfter(probe: StreamProbe): StreamPosition | undefined {
-    return this.#position === undefined ? undefined : positionAfter(this.#position, probe, this.#batchSize);
-  }
-
   /** Resolves when there may be new entries. Blocks for less than `redis.timeouts.socket`, so that a hanging connection is
    *  detected. */
-  async #awaitEntry(): Promise<void> {
+  async #awaitEntry(after: string): Promise<void> {
     const { stream, config } = this.#options;
     const blockMs = Math.max(1, Math.floor(config.timeouts.socket / 2));
-    const after = this.#position?.id ?? firstStreamId;
     const reply = await this.#redis.sendCommand('xread', [
       'COUNT',
       1,

@@ -17,8 +17,10 @@ export interface StreamProbe {
   readonly addedCount: number | undefined;
   /** The number of entries in the stream. */
   readonly length: number;
-  /** In order. Fewer than requested if the stream ends. */
+  /** In order. */
   readonly entries: readonly StreamEntry[];
+  /** Whether more entries may follow these. */
+  readonly hasMore: boolean;
 }
 
 /** The position of a reader. */
@@ -30,29 +32,43 @@ export interface StreamPosition {
   readonly reportedDeletedId: string;
 }
 
+/** Maximum bytes of entries that are read at once; a larger entry is read alone. */
+const maxEntryBytes = 128 * 1024;
+
 /** Reads the state and the entries atomically, so that no entry is trimmed in between.
  *  KEYS: stream. ARGV: first id, or '' for no entries; maximum number of entries. */
 export const streamProbeScript = createRedisScript(`
-if redis.call('EXISTS', KEYS[1]) == 0 then return {'${firstStreamId}', '', '', -1, 0, {}} end
+if redis.call('EXISTS', KEYS[1]) == 0 then return {'${firstStreamId}', '', '', -1, 0, {}, 0} end
 local reply = redis.call('XINFO', 'STREAM', KEYS[1])
 local info = {}
 for i = 1, #reply, 2 do info[reply[i]] = reply[i + 1] end
 local first = info['first-entry'] and info['first-entry'][1] or ''
 local entries = {}
 if ARGV[1] ~= '' then entries = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2]) end
+local hasMore = #entries == tonumber(ARGV[2]) and 1 or 0
+local bytes = 0
+for i, entry in ipairs(entries) do
+  for _, text in ipairs(entry[2]) do bytes = bytes + #text end
+  if i > 1 and bytes > ${maxEntryBytes} then
+    entries = {unpack(entries, 1, i - 1)}
+    hasMore = 1
+    break
+  end
+end
 return {info['last-generated-id'], first, info['max-deleted-entry-id'] or '', info['entries-added'] or -1,
-  info['length'], entries}
+  info['length'], entries, hasMore}
 `);
 
 /** Parses the reply of `streamProbeScript`. */
 export function parseStreamProbe(reply: unknown): StreamProbe {
-  const [lastId, first, deleted, added, length, entries] = reply as [
+  const [lastId, first, deleted, added, length, entries, hasMore] = reply as [
     Buffer,
     Buffer,
     Buffer,
     number,
     number,
     readonly [Buffer, readonly Buffer[]][],
+    number,
   ];
   return {
     lastId: String(lastId),
@@ -61,6 +77,7 @@ export function parseStreamProbe(reply: unknown): StreamProbe {
     addedCount: Number(added) < 0 ? undefined : Number(added),
     length: Number(length),
     entries: entries.map(([id, flat]) => ({ id: String(id), fields: readFields(flat) })),
+    hasMore: Number(hasMore) === 1,
   };
 }
 
@@ -94,14 +111,10 @@ export function hasGap(position: StreamPosition, probe: StreamProbe): boolean {
   return trimmedUnread !== 0;
 }
 
-/** Where reading continues after the entries of a probe. `requested`: the maximum number of entries of the probe. */
-export function positionAfter(
-  position: StreamPosition,
-  probe: StreamProbe,
-  requested: number,
-): StreamPosition {
+/** Where reading continues after the entries of a probe. */
+export function positionAfter(position: StreamPosition, probe: StreamProbe): StreamPosition {
   const last = probe.entries.at(-1);
-  if (last === undefined || probe.entries.length < requested) {
+  if (last === undefined || !probe.hasMore) {
     return { ...position, id: probe.lastId, addedCount: probe.addedCount };
   }
   const before = addedCountAt(position, probe);

@@ -108,6 +108,20 @@ test('nothing is read while the handler runs, and then at most one batch', async
   expect(opened.batches).toEqual([['1-0', '2-0'], ['3-0', '4-0'], ['5-0']]);
 });
 
+test('large entries are passed in smaller batches, and very large ones alone', async () => {
+  const stream = randomUUID();
+  const sizes = [60_000, 60_000, 60_000, 300_000, 10, 20];
+  const ids = sizes.map((_, index) => `${index + 1}-0`);
+  for (const [index, size] of sizes.entries()) await redis.xadd(stream, ids[index]!, 'n', 'x'.repeat(size));
+  await using opened = open({ stream, after: '0-0', batchSize: 6 });
+  await opened.until(() => opened.seen.length === ids.length);
+  expect(opened.batches).toEqual([['1-0', '2-0'], ['3-0'], ['4-0'], ['5-0', '6-0']]);
+  await redis.xtrim(stream, 'MAXLEN', 0);
+  await add(stream, '7-0');
+  await opened.until(() => opened.seen.length === 7);
+  expect(opened.gaps).toEqual([]);
+});
+
 test('entries are passed again if the handler rejects', async () => {
   const stream = randomUUID();
   let refusals = 2;

@@ -37,7 +37,7 @@ interface ListenerState {
   catchUpAbort?: AbortController;
 }
 
-/** Entries that a replay reads at once. Each resuming client holds this many in memory. */
+/** Entries that a replay reads at once, and holds in memory. Large ones are fewer. */
 const catchUpBatchSize = 25;
 
 /** A Redis stream that sends its events to all listeners in this process. One reader reads the stream until `close`.
@@ -208,7 +208,7 @@ export class StreamTopic {
         if (event !== undefined) await member.listener.onReplayedEvent(event);
         if (member.hasUnsubscribed) return;
       }
-      position = positionAfter(position, probe, catchUpBatchSize);
+      position = positionAfter(position, probe);
       await this.#started.promise;
       if (member.hasUnsubscribed) return;
       // If the reader is behind, this replay has already read its next entries. If the reader is ahead, read on. After a gap,

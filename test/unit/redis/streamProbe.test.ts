@@ -16,6 +16,7 @@ const probe = (parts: Partial<StreamProbe> = {}): StreamProbe => ({
   addedCount: 8,
   length: 8,
   entries: [],
+  hasMore: false,
   ...parts,
 });
 
