@@ -37,6 +37,8 @@ interface SharedSubscriptionOptions {
   onCaughtUp(): void;
   /** Called when all events that have arrived were sent. */
   onIdle(): void;
+  /** A subscriber reads replayed events much slower than others, and was removed. It has received the latest event. */
+  onSlowSubscriber(subscriber: Subscriber): void;
   /** The error that clients see when the subscription at the subgraph failed. */
   toClientError(error: GatewayError): GatewayError;
   /** The same when it was interrupted. Called also without `reportsInterruptions`. */
@@ -66,13 +68,9 @@ type State =
   | { readonly kind: 'draining'; readonly notify: (subscriber: Subscriber) => void }
   | { readonly kind: 'ended' };
 
-/** The way from a subscriber to its subscription. A subscriber keeps this object and not the subscription: one that was merged
- *  into another one would keep a replaced supergraph in memory until the subscriber leaves. */
-interface Membership {
-  shared: SharedSubscription | undefined;
-  /** Set instead of `shared` when that was merged into another one. */
-  mergedInto: Membership | undefined;
-}
+/** The present subscription of each subscriber, which may move to another one. The function with which it leaves does not
+ *  keep its first one: that would keep a replaced supergraph in memory. */
+const sharedBySubscriber = new WeakMap<Subscriber, SharedSubscription>();
 
 /** One subscription at a subgraph or topic with all its subscribers. Events are completed one after the other, and the
  *  payloads of each are sent to every subscriber. The next event is completed while a payload is being sent. */
@@ -85,7 +83,6 @@ export class SharedSubscription {
   readonly #abortController = new AbortController();
   #isCompleting = false;
   #state: State = { kind: 'open' };
-  readonly #membership: Membership = { shared: this, mergedInto: undefined };
 
   constructor(options: SharedSubscriptionOptions) {
     this.#options = options;
@@ -139,12 +136,8 @@ export class SharedSubscription {
    *  once. */
   join(subscriber: Subscriber): () => void {
     this.#subscribers.add(subscriber);
-    const own = this.#membership;
-    return () => {
-      let current = own;
-      while (current.mergedInto !== undefined) current = current.mergedInto;
-      if (current.shared !== undefined) current.shared.#leave(subscriber);
-    };
+    sharedBySubscriber.set(subscriber, this);
+    return () => (sharedBySubscriber.get(subscriber) as SharedSubscription).#leave(subscriber);
   }
 
   /** Whether everything that arrived was sent, the source is live, and more events may arrive. */
@@ -158,8 +151,6 @@ export class SharedSubscription {
 
   /** Moves all subscribers to an equal subscription, and ends this one. */
   mergeInto(target: SharedSubscription): void {
-    this.#membership.shared = undefined;
-    this.#membership.mergedInto = target.#membership;
     for (const subscriber of this.#subscribers) target.join(subscriber);
     this.#subscribers.clear();
     this.#fanOut.notifyLeft();
@@ -220,12 +211,29 @@ export class SharedSubscription {
       else await this.#complete(queued);
       if (this.#isEnded) return;
       if (queued.isNotice || queued.event.onConsumed === undefined) continue;
-      await Promise.all([...this.#subscribers].map((subscriber) => subscriber.waitForDrain()));
+      await this.#waitForReaders();
       if (this.#isEnded) return;
+      this.#removeSlowSubscribers();
       queued.event.onConsumed();
     }
     this.#isCompleting = false;
     this.#settle();
+  }
+
+  /** Replayed events are sent as fast as the fastest client reads; with `wait`, as fast as the slowest one. */
+  async #waitForReaders(): Promise<void> {
+    const reads = [...this.#subscribers].map((subscriber) => subscriber.waitForDrain());
+    await (this.#overflowPolicy === 'wait' ? Promise.all(reads) : Promise.race(reads));
+  }
+
+  /** The last subscriber stays. */
+  #removeSlowSubscribers(): void {
+    for (const subscriber of [...this.#subscribers]) {
+      if (!subscriber.isSlow || this.#subscribers.size === 1) continue;
+      this.#subscribers.delete(subscriber);
+      this.#fanOut.notifyLeft();
+      this.#options.onSlowSubscriber(subscriber);
+    }
   }
 
   /** Whether an event is sent to all subscribers before the next one is completed: for sources that wait for clients, and
@@ -256,7 +264,10 @@ export class SharedSubscription {
   #createSender(queued: QueuedEvent): (payload: SubscriptionPayload) => Promise<void> | undefined {
     const { isNotice } = queued;
     const isPart = !isNotice && queued.feed.hasDeferredPayloads();
-    const origin: PayloadOrigin = { overflowPolicy: this.#overflowPolicy, isNotice, isPart };
+    // Subscribers that read replayed events too slowly are removed instead.
+    const isReplayed = !isNotice && queued.event.onConsumed !== undefined;
+    const overflowPolicy = isReplayed ? 'wait' : this.#overflowPolicy;
+    const origin: PayloadOrigin = { overflowPolicy, isNotice, isPart };
     if (!this.#isSentBeforeNext(queued)) return (payload) => this.#fanOut.add(payload, origin);
     const recipients = this.#fanOut.listRecipients();
     return (payload) => this.#fanOut.sendTo(recipients, payload, origin);

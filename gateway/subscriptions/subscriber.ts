@@ -16,6 +16,8 @@ export interface PayloadOrigin {
 export interface Subscriber {
   /** `origins`: one for each payload. */
   onBroadcast(broadcast: Broadcast, origins: readonly PayloadOrigin[]): void;
+  /** Whether many payloads wait for the client. */
+  readonly isSlow: boolean;
   /** Resolves when there is room for more payloads. */
   waitForRoom(): Promise<void>;
   /** Resolves when the client has read all payloads. */

@@ -79,6 +79,10 @@ export class SubscriberQueue implements Subscriber {
     this.#finish(error);
   }
 
+  get isSlow(): boolean {
+    return this.#end === undefined && !this.#queue.isHalfEmpty;
+  }
+
   waitForDrain(): Promise<void> {
     if (this.#end !== undefined || this.#isEmpty) return Promise.resolve();
     return new Promise((resolve) => this.#drainWaiters.push(resolve));

@@ -157,7 +157,8 @@ export class SubscriptionManager {
    *  client leaves. */
   #join(subscription: SubscriptionRequest, description: string, subscriber: Subscriber): () => void {
     return this.#registry.join(
-      isShareable(subscription) ? description : undefined,
+      // Clients that resume after the same event share the replay if they subscribe before its first event.
+      textOf(subscription.request) === undefined ? undefined : description,
       subscriber,
       (onEnd) => this.#createShared(subscription, onEnd),
       (live) => live.shared.start(this.#feedOf(live)),
@@ -189,8 +190,12 @@ export class SubscriptionManager {
       live.upstream = { operation };
       live.shared.resubscribe(this.#feedOf(live));
     } catch (cause) {
-      live.shared.fail(cause instanceof GatewayError ? cause : this.#toInternalError(cause, live));
+      live.shared.fail(this.#toClientError(cause, live));
     }
+  }
+
+  #toClientError(cause: unknown, live: ActiveSubscription): GatewayError {
+    return cause instanceof GatewayError ? cause : this.#toInternalError(cause, live);
   }
 
   #toInternalError(cause: unknown, { subscription }: ActiveSubscription): GatewayError {
@@ -246,6 +251,7 @@ export class SubscriptionManager {
           this.#caughtUp.add(live, key);
         },
         onIdle: () => this.#caughtUp.mergeWhenIdle(live),
+        onSlowSubscriber: (subscriber) => this.#replayAlone(live, subscriber),
         onEnd: () => {
           this.#caughtUp.delete(live);
           onEnd();
@@ -255,13 +261,28 @@ export class SubscriptionManager {
     return live;
   }
 
+  /** Continues the replay for one client, after the last event that it has received. */
+  #replayAlone(live: ActiveSubscription, subscriber: Subscriber): void {
+    const request = { ...live.subscription.request, resumeAfter: live.lastCursor };
+    try {
+      this.#registry.join(
+        undefined,
+        subscriber,
+        (onEnd) => this.#createShared({ ...live.subscription, request }, onEnd),
+        (alone) => alone.shared.start(this.#feedOf(alone)),
+      );
+    } catch (cause) {
+      subscriber.onError(this.#toClientError(cause, live));
+    }
+  }
+
   #feedOf(live: ActiveSubscription): EventFeed {
     const { upstream } = live;
     return {
       subscribe: (receiver, isBehind) =>
         this.#options.source.subscribe(
           this.#sourceRequest(live, isBehind ? live.lastCursor : undefined),
-          trackCursor(live, receiver),
+          this.#trackEvents(live, receiver),
         ),
       complete: (event, signal) => {
         // Without `completionFor`, an event holds exactly the fields of the text it was requested with.
@@ -269,6 +290,18 @@ export class SubscriptionManager {
         return live.subscription.complete(event, operation, signal);
       },
       hasDeferredPayloads: () => live.subscription.operation.deferred.length > 0,
+    };
+  }
+
+  #trackEvents(live: ActiveSubscription, receiver: SourceReceiver): SourceReceiver {
+    return {
+      ...receiver,
+      onEvent: (event) => {
+        // Equal clients that resume from now on would lack this event.
+        if (live.subscription.request.resumeAfter !== undefined) this.#registry.rekey(live, undefined);
+        if (event.failure === undefined) live.lastCursor = event.cursor ?? live.lastCursor;
+        receiver.onEvent(event);
+      },
     };
   }
 
@@ -311,6 +344,7 @@ export class SubscriptionManager {
       operation.access?.key ?? null,
       // With that of the first client, events are executed for all.
       requestContext.preferences.priority,
+      request.resumeAfter ?? null,
       this.#partitionOf(operation, subscription),
     ]);
   }
@@ -336,23 +370,13 @@ export class SubscriptionManager {
  *  ends. About what any other subscription needs. */
 const charactersPerWeight = 20_000;
 
-/** Past events are replayed for one client alone. */
+/** Whether new clients may join. Those that resume do so only before the first event. */
 function isShareable({ request }: SubscriptionRequest): boolean {
   return textOf(request) !== undefined && request.resumeAfter === undefined;
 }
 
 function textOf({ document }: OperationRequest): string | undefined {
   return document.loc?.source.body;
-}
-
-function trackCursor(live: ActiveSubscription, receiver: SourceReceiver): SourceReceiver {
-  return {
-    ...receiver,
-    onEvent: (event) => {
-      if (event.failure === undefined) live.lastCursor = event.cursor ?? live.lastCursor;
-      receiver.onEvent(event);
-    },
-  };
 }
 
 function subscriptionStepOf({ program }: PreparedOperation): FetchStep {

@@ -18,6 +18,7 @@ const unexpected = (): never => {
 function subscriberOf(onTexts: (texts: readonly string[]) => void): Subscriber {
   return {
     onBroadcast: ({ payloads }) => onTexts(payloads.map(({ text }) => text)),
+    isSlow: false,
     waitForRoom: unexpected,
     waitForDrain: unexpected,
     onComplete: unexpected,
@@ -44,6 +45,7 @@ function start(
     onDropped: unexpected,
     onCaughtUp: unexpected,
     onIdle: () => {},
+    onSlowSubscriber: unexpected,
     toClientError: unexpected,
     toClientInterruption: (error) => error,
     retryDelays: { minDelay: 100, maxDelay: 1_000 },

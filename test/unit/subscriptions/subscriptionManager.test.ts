@@ -390,8 +390,8 @@ describe('events with a cursor', () => {
 
   test('are shared by caught-up subscriptions once both are idle', async () => {
     const { source, subscribe, calls } = start();
-    const resume = () => subscribe(whole, {}, undefined, '5-0');
-    const [one, other] = [await resume(), await resume()];
+    const resume = (cursor: string) => subscribe(whole, {}, undefined, cursor);
+    const [one, other] = [await resume('5-0'), await resume('4-0')];
     source.at(0).receiver.onCaughtUp?.();
     await waitForTurns();
     const gate = Promise.withResolvers<void>();
@@ -417,8 +417,8 @@ describe('events with a cursor', () => {
 
   test('are not lost when the equal subscription is idle and this one is not', async () => {
     const { source, subscribe } = start();
-    const resume = () => subscribe(whole, {}, undefined, '5-0');
-    const [one, other] = [await resume(), await resume()];
+    const resume = (cursor: string) => subscribe(whole, {}, undefined, cursor);
+    const [one, other] = [await resume('5-0'), await resume('4-0')];
     source.at(0).receiver.onCaughtUp?.();
     const gate = Promise.withResolvers<void>();
     names.gate = gate.promise;
@@ -493,11 +493,108 @@ describe('events with a cursor', () => {
     expect(source.at(2).request.resumeAfter).toBeUndefined();
   });
 
-  test('are replayed to each resuming client separately', async () => {
+  const replayed = (amount: number, taken: number[] = []) =>
+    event(amount, { onConsumed: () => taken.push(amount) });
+
+  test('are replayed once to the clients that resume after the same event, until the first one arrives', async () => {
+    const { source, subscribe, calls } = start();
+    const resume = (cursor: string) => subscribe(whole, {}, undefined, cursor);
+    const clients = [await resume('5-0'), await resume('5-0')];
+    const other = await resume('4-0');
+    source.at(0).receiver.onEvent(replayed(6));
+    await resume('5-0');
+    expect(source.subscriptions.map(({ request }) => request.resumeAfter)).toEqual(['5-0', '4-0', '5-0']);
+    for (const client of clients) expect(await client.next()).toEqual(withCursor(6));
+    expect(calls).toHaveLength(1);
+    source.at(1).receiver.onEvent(replayed(5));
+    expect(await other.next()).toEqual(withCursor(5));
+  });
+
+  test('are shared by a client that begins after a replay without events', async () => {
     const { source, subscribe } = start();
     await subscribe(whole, {}, undefined, '5-0');
+    source.at(0).receiver.onCaughtUp?.();
+    await subscribe(whole);
     await subscribe(whole, {}, undefined, '5-0');
-    expect(source.subscriptions.map(({ request }) => request.resumeAfter)).toEqual(['5-0', '5-0']);
+    expect(source.subscriptions).toHaveLength(2);
+  });
+
+  test('are replayed as fast as the fastest client reads, and separately to one that reads much slower', async () => {
+    const { source, subscribe } = start({ queue: { ...queue, maxEvents: 2 } });
+    const resume = () => subscribe(whole, {}, undefined, '5-0');
+    const [fast, slow] = [await resume(), await resume()];
+    const taken: number[] = [];
+    for (const amount of [6, 7]) {
+      source.at(0).receiver.onEvent(replayed(amount, taken));
+      expect(await fast.next()).toEqual(withCursor(amount));
+      await waitForTurns(5);
+    }
+    expect(taken).toEqual([6, 7]);
+    expect(source.at(1).request.resumeAfter).toBe('7-0');
+    source.at(0).receiver.onEvent(replayed(8, taken));
+    source.at(1).receiver.onEvent(replayed(8));
+    expect(await fast.next()).toEqual(withCursor(8));
+    for (const amount of [6, 7, 8]) expect(await slow.next()).toEqual(withCursor(amount));
+    for (const place of [0, 1]) source.at(place).receiver.onCaughtUp?.();
+    await waitForTurns(5);
+    expect(source.at(1).isCancelled).toBe(true);
+    source.at(0).receiver.onEvent(event(9));
+    expect([await fast.next(), await slow.next()]).toEqual([withCursor(9), withCursor(9)]);
+    await fast.leave();
+    expect(source.at(0).isCancelled).toBe(false);
+    await slow.leave();
+    expect(source.at(0).isCancelled).toBe(true);
+  });
+
+  test('are replayed to the last of several slow clients when the one that has read everything leaves', async () => {
+    const { source, subscribe } = start({ queue: { ...queue, maxEvents: 1 } });
+    const resume = () => subscribe(whole, {}, undefined, '5-0');
+    const [fast, slow, slower] = [await resume(), await resume(), await resume()];
+    const taken: number[] = [];
+    source.at(0).receiver.onEvent(replayed(6, taken));
+    await waitForTurns(5);
+    await fast.leave();
+    await waitForTurns(5);
+    expect([taken, source.subscriptions.length]).toEqual([[6], 2]);
+    for (const client of [slow, slower]) {
+      expect(await client.next()).toEqual(withCursor(6));
+      await client.leave();
+    }
+    expect([source.at(0).isCancelled, source.at(1).isCancelled]).toEqual([true, true]);
+  });
+
+  test('are replayed as fast as the slowest client reads when `whenFull` is `wait`', async () => {
+    const { source, subscribe } = start({ queue: { ...queue, maxEvents: 1, policy: 'wait' } });
+    const resume = () => subscribe(whole, {}, undefined, '5-0');
+    const [fast, slow] = [await resume(), await resume()];
+    const taken: number[] = [];
+    source.at(0).receiver.onEvent(replayed(6, taken));
+    expect(await fast.next()).toEqual(withCursor(6));
+    await waitForTurns(5);
+    expect(taken).toEqual([]);
+    expect(await slow.next()).toEqual(withCursor(6));
+    await waitForTurns(5);
+    expect([taken, source.subscriptions.length]).toEqual([[6], 1]);
+  });
+
+  test('end for a slow client of a replay that cannot be continued separately', async () => {
+    let isOver = false;
+    const { source, subscribe } = start({
+      queue: { ...queue, maxEvents: 1 },
+      connectionParamsFor: () => {
+        if (isOver) throw new GatewayError('EXTENSION_FAILED', 'no parameters');
+        return {};
+      },
+    });
+    const resume = () => subscribe(whole, {}, undefined, '5-0');
+    const [fast, slow] = [await resume(), await resume()];
+    source.at(0).receiver.onEvent(replayed(6));
+    isOver = true;
+    expect(await fast.next()).toEqual(withCursor(6));
+    await waitForTurns(5);
+    expect(await slow.next()).toEqual(withCursor(6));
+    await expect(slow.next()).rejects.toThrow('no parameters');
+    expect(source.at(0).isCancelled).toBe(false);
   });
 });
 
