@@ -9,17 +9,18 @@ import { ancestorsOf, elementsOf } from './elements.ts';
  *  `@directive(argument:)`, or `schema` for the links. A missing element is located at its nearest existing ancestor,
  *  or else at the start of the file. */
 export function locateCoordinate(contract: SubgraphContract, coordinate: string): FileLocation {
-  const index = indexOf(contract);
   for (const candidate of [coordinate, ...ancestorsOf(coordinate)]) {
-    const location = index.get(candidate);
+    const location = locateDefinition(contract, candidate);
     if (location !== undefined) return location;
   }
   return startOfFile(contract);
 }
 
-/** Whether a contract defines the element with this coordinate. */
-export function definesCoordinate(contract: SubgraphContract, coordinate: string): boolean {
-  return indexOf(contract).has(coordinate);
+/** Locates the definition of an element: the last of several, and for a missing argument that of its field. `undefined`
+ *  when the contract does not define it. */
+export function locateDefinition(contract: SubgraphContract, coordinate: string): FileLocation | undefined {
+  const index = getOrInsertComputed(indexByContract, contract, () => buildIndex(contract));
+  return index.get(coordinate) ?? index.get(coordinate.replace(/\(.*/, ''));
 }
 
 /** The location of a node that was parsed from the contract's SDL. */
@@ -32,10 +33,6 @@ export function startOfFile({ file }: SubgraphContract): FileLocation {
 }
 
 const indexByContract = new WeakMap<SubgraphContract, ReadonlyMap<string, FileLocation>>();
-
-function indexOf(contract: SubgraphContract): ReadonlyMap<string, FileLocation> {
-  return getOrInsertComputed(indexByContract, contract, () => buildIndex(contract));
-}
 
 /** Locations in the file, because those of nodes would keep all tokens of the SDL in memory. */
 function buildIndex(contract: SubgraphContract): ReadonlyMap<string, FileLocation> {

@@ -1,8 +1,8 @@
 import type { GraphChange } from '../checkSteps.ts';
+import { locateDefinition } from '../diff/locateCoordinate.ts';
 import type { Finding } from '../finding.ts';
 import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings.ts';
 import { pairOperations } from '../graph/checkPlanCompatibility.ts';
-import { locateDefinition } from '../graph/locateInContract.ts';
 import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
 import { type RuleId, ruleOf } from '../rules.ts';
 import { evaluateCacheContract } from './evaluateCacheContract.ts';

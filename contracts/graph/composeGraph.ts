@@ -4,16 +4,10 @@ import type { CompositionDiagnostic } from '../../gateway/supergraph/composition
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import { SupergraphRefusedError } from '../../gateway/supergraph/supergraphRefusedError.ts';
 import type { Contracts } from '../contractStore.ts';
-import { startOfFile } from '../diff/locateCoordinate.ts';
+import { locateDefinition, startOfFile } from '../diff/locateCoordinate.ts';
 import { createFinding, type FileLocation, type Finding } from '../finding.ts';
 import { fieldOf } from './fieldOf.ts';
-import {
-  findSubject,
-  locateDefinition,
-  locateDirective,
-  locateFromMessage,
-  quotedNamesIn,
-} from './locateInContract.ts';
+import { findSubject, locateDirective, locateFromMessage, quotedNamesIn } from './locateInContract.ts';
 
 /** Contracts that compose, and what they compose to. */
 export interface ContractGraph {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { locateCoordinate } from '../../../../contracts/diff/locateCoordinate.ts';
+import { locateCoordinate, locateDefinition } from '../../../../contracts/diff/locateCoordinate.ts';
 import { contractOf } from './subgraphSdl.ts';
 
 const contract = contractOf(`
@@ -60,5 +60,33 @@ describe('locateCoordinate', () => {
   it('locates a type at its definition wherever its extensions are', () => {
     const parts = contractOf('extend type T { a: Int }\nextend type T { b: Int }\ntype T { c: Int }');
     expect(locateCoordinate(parts, 'T').line).toBe(3);
+  });
+});
+
+describe('locateDefinition', () => {
+  it('locates the last of several definitions, and a missing argument at its field', () => {
+    const twice = contractOf('type T { b: Int }\ntype T { a: Int\n a: Int }');
+    const lineOf = (coordinate: string) => locateDefinition(twice, coordinate)?.line;
+    expect(['T', 'T.a', 'T.a(gone:)', 'T.gone', 'U', '@gone'].map(lineOf)).toEqual([
+      2,
+      3,
+      3,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('reads a contract once, however many definitions are located in it', () => {
+    let reads = 0;
+    const counted = {
+      ...contract,
+      get sdl() {
+        reads += 1;
+        return contract.sdl;
+      },
+    };
+    for (const coordinate of ['T', 'T.field', 'E', 'missing']) locateDefinition(counted, coordinate);
+    expect(reads).toBe(1);
   });
 });

@@ -36,6 +36,6 @@ function innermostNamePattern(sdl: string, coordinate = ''): RegExp {
   const elements = elementsOf(readCanonicalSubgraph(sdl));
   const there = [coordinate, ...ancestorsOf(coordinate)].find((part) => elements.has(part)) ?? '';
   const [name = ''] = /\w+(?=:?\)?$)/.exec(there) ?? [];
-  // A definition begins with its name or with its keyword.
+  // The composer locates a definition at its keyword.
   return name === '' ? /^/ : new RegExp(`^(?:(?:type|interface|enum|union|input|scalar) )?${name}\\b`);
 }

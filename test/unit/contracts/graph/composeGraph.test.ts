@@ -82,7 +82,7 @@ describe('composeGraph', () => {
     const at = (line: number, column: number) => ({ file: 'contracts/schemas/stock.graphql', line, column });
     // The second of two definitions is the duplicate. The definition in the other subgraph does not count.
     expect(await locationsOf(`${stock}type Product {\n  id: ID!\n}\n`)).toEqual([
-      [expect.stringMatching(/^INVALID_GRAPHQL: \[stock\].*one type named/), 'stock', at(7, 1)],
+      [expect.stringMatching(/^INVALID_GRAPHQL: \[stock\].*one type named/), 'stock', at(7, 6)],
     ]);
     expect(await locationsOf(stock.replace('id: ID!', 'id: ID!\n  id: ID!'))).toEqual([
       [expect.stringMatching(/\[stock\] Field id already exists/), 'stock', at(5, 3)],
