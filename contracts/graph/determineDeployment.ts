@@ -41,7 +41,7 @@ export function determineDeployment(problems: RolloutProblems): Deployment {
             ]
           : [
               `Deploy subgraph "${subgraph}", and wait until no instance of its old version runs.`,
-              `Then publish the new supergraph to the gateways: its plans need the new "${subgraph}"${quoteProblems(problems, newPlanProblems)}.`,
+              `Then publish the new supergraph to the gateways: its plans fail on the old "${subgraph}"${quoteProblems(problems, newPlanProblems)}.`,
             ],
     };
   }
@@ -90,7 +90,9 @@ function expandAndContractSteps(problems: RolloutProblems): readonly string[] {
   const others = isRefused ? 'what the operation uses' : 'what running gateways fetch';
   const requiredElements = parts.length === 0 ? others : parts.join(', ');
   const why =
-    own.length === 0 ? '' : `, because running gateways need it${quoteProblems(problems, oldPlanProblems)}`;
+    own.length === 0
+      ? ''
+      : `; otherwise plans of running gateways fail${quoteProblems(problems, oldPlanProblems)}`;
   const expand = `Expand: make a version of subgraph "${subgraph}" that adds the new elements and still serves ${requiredElements} as before${why}.`;
   const contract = `Contract: remove the old elements from subgraph "${subgraph}" in a separate change.`;
   if (isRefused) {
@@ -102,7 +104,7 @@ function expandAndContractSteps(problems: RolloutProblems): readonly string[] {
   }
   return [
     `${expand} Deploy it, and wait until no instance of the old version runs.`,
-    `Publish the supergraph that is composed with it: new plans need it${quoteProblems(problems, newPlanProblems)}. Wait until no gateway runs with the old one.`,
+    `Publish the supergraph that is composed with it, and wait until no gateway runs with the old one. New plans fail on the old "${subgraph}"${quoteProblems(problems, newPlanProblems)}.`,
     contract,
   ];
 }
