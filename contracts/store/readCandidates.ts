@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { ConfigError } from '../../gateway/config/configError.ts';
 import { messageOf } from '../../gateway/errors.ts';
 import { describeReadError } from '../../gateway/files/describeReadError.ts';
 import { readTextFile } from '../../gateway/files/readTextFile.ts';
@@ -26,7 +27,8 @@ export interface Candidates {
 const argumentPattern = /^([^=/\\.][^=/\\]*)=(.+)$/s;
 const urlPattern = /^https?:\/\//i;
 
-/** Reads candidates from arguments `NAME=FILE` or `NAME=URL`. */
+/** Reads candidates from arguments `NAME=FILE` or `NAME=URL`.
+ *  @throws {ConfigError} when `fetchSdl` does. */
 export async function readCandidates(
   candidateArguments: readonly string[],
   options: ReadCandidatesOptions,
@@ -90,8 +92,12 @@ async function fetchText(
   const address = { name, url };
   try {
     // A running deployment or a broken connection is usually over soon.
-    return await fetchSdl(address).catch(() => wait(retryAfterMs).then(() => fetchSdl(address)));
+    return await fetchSdl(address).catch((error: unknown) => {
+      if (error instanceof ConfigError) throw error;
+      return wait(retryAfterMs).then(() => fetchSdl(address));
+    });
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     return createFinding('subgraph-unreachable', {
       message: `${withoutCredentials(url)} did not give its schema: ${messageOf(error)}. Both attempts failed.`,
       advice: 'Start the subgraph, or check a file with its SDL (--subgraph NAME=FILE).',

@@ -26,6 +26,9 @@ export interface LoadConfigOptions {
   /** The sections that a command uses which may run elsewhere than the gateway, such as in CI. In other sections, references
    *  without a value are no problem, and if there are some, those sections have their defaults. Omitted: all. */
   readonly sections?: readonly (keyof GatewayConfig)[];
+  /** The subgraphs that a command uses: without the options of the others, whose references may have no value here.
+   *  Omitted: all. */
+  readonly subgraphs?: ReadonlySet<string> | undefined;
   readonly env: Environment;
 }
 
@@ -44,7 +47,14 @@ export function loadConfig(options: LoadConfigOptions): GatewayConfig {
 
 /** The configuration with the paths of the options that have the text of a file, which may be secret.
  *  @throws {ConfigError} like `loadConfig`. */
-export function loadConfigToPrint({ file, overrides, defaults = {}, sections, env }: LoadConfigOptions): {
+export function loadConfigToPrint({
+  file,
+  overrides,
+  defaults = {},
+  sections,
+  subgraphs,
+  env,
+}: LoadConfigOptions): {
   readonly config: GatewayConfig;
   readonly textsFromFiles: ReadonlySet<string>;
 } {
@@ -55,7 +65,10 @@ export function loadConfigToPrint({ file, overrides, defaults = {}, sections, en
     expanded,
     problems: unexpanded,
     ...context
-  } = expandReferences(document, referenceValues(env, dirname(path ?? '')));
+  } = expandReferences(
+    subgraphs === undefined ? document : withoutOthers(document, subgraphs),
+    referenceValues(env, dirname(path ?? '')),
+  );
   const isOverridden = overriddenOptions(overrides ?? {});
   const isNotOverridden = (option: string): boolean => !isOverridden(option);
   const unset = unexpanded.filter(({ path: option }) => isNotOverridden(option));
@@ -81,6 +94,23 @@ export function loadConfigToPrint({ file, overrides, defaults = {}, sections, en
       ),
     );
   }
+}
+
+/** The document without the options of other subgraphs. In the list, which has their order, their names remain. */
+function withoutOthers(document: unknown, used: ReadonlySet<string>): unknown {
+  const { supergraph, subgraphs } = sectionOf(document);
+  let result = document;
+  if (isSection(subgraphs)) {
+    const own = Object.entries(subgraphs).filter(([name]) => name === 'all' || used.has(name));
+    result = { ...sectionOf(result), subgraphs: Object.fromEntries(own) };
+  }
+  const { subgraphs: composed } = sectionOf(supergraph);
+  if (!Array.isArray(composed)) return result;
+  const entries = composed.map((entry: unknown) => {
+    const { name } = sectionOf(entry);
+    return typeof name !== 'string' || used.has(name) ? entry : { name, url: 'http://unused.invalid/' };
+  });
+  return mergeIntoSection(result, 'supergraph', { subgraphs: entries });
 }
 
 function isSectionOf(option: string): (section: string) => boolean {

@@ -139,6 +139,16 @@ describe('contracts drift', () => {
     // Another origin of the same server.
     const other = productsServer.url.replace('127.0.0.1', 'localhost');
     expect(await protectedDrift(`products=${other}`)).toEqual([0, undefined]);
+    // The key of a subgraph that is not compared may be unknown here.
+    disk.write({
+      'protected.yaml': `supergraph:
+  subgraphs:
+    - { name: products, url: '${productsServer.url}', headers: { authorization: Bearer key } }
+    - { name: shipping, url: 'http://shipping.test', headers: { authorization: '$\{KEY_OF_SHIPPING}' } }
+`,
+    });
+    expect(await protectedDrift('products')).toEqual([0, 'Bearer key']);
+    expect(await protectedDrift('shipping')).toEqual([2, 'Bearer key']);
   });
 
   test('fetches the schema of a subgraph with several addresses from the first one', async () => {

@@ -442,6 +442,26 @@ describe('contracts check', () => {
     });
   });
 
+  test('needs the configuration of the candidate only, and does not try again without it', async () => {
+    await using running = await startScriptedSubgraph();
+    running.setDefaultScript(json({ data: { _service: { sdl: withoutUnused } } }));
+    using disk = new TemporaryContractStore({
+      ...store,
+      'tributary.yaml': `supergraph:
+  subgraphs:
+    - { name: products, url: '${running.url}', headers: { x-key: key } }
+    - { name: shipping, url: '${running.url}', headers: { x-key: '$\{KEY_OF_SHIPPING}' } }
+`,
+    });
+    const check = (name: string) =>
+      contracts(disk.root, 'check', '--directory', 'contracts', '--subgraph', `${name}=${running.url}`);
+    expect((await check('products')).code).toBe(0);
+    expect(running.requests.map(({ headers }) => headers.get('x-key'))).toEqual(['key']);
+    const { code, stderr } = await check('shipping');
+    expect([code, stderr]).toEqual([2, expect.stringContaining('KEY_OF_SHIPPING, which is not set')]);
+    expect(running.requests).toHaveLength(1);
+  });
+
   test.each([
     [['--format', 'xml'], '--format xml is not known; expected: one of text, json, '],
     [['--out', 'a', '--out', 'b'], '--out b: text is already written to a.'],

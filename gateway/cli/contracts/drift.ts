@@ -47,7 +47,7 @@ export async function contractsDrift(
   const outputs = readReportOutputs(reportArguments);
   const intervalMs = readInterval(options.interval);
   const selected = readSelection(options.subgraph ?? []);
-  const config = readConfig(options.config);
+  const config = readConfig(options.config, onlyOf(selected));
   const stopped = new AbortController();
   const drift = new LastDrift();
   const checkOnce = (isRepeated = false) =>
@@ -97,7 +97,7 @@ async function checkDriftOnce(
     overrides: selected.urls,
     gateway: gateway.subgraphs,
   });
-  const only = selected.names.size === 0 ? undefined : selected.names;
+  const only = onlyOf(selected);
   const addresses = known.filter(({ name }) => only === undefined || only.has(name));
   const unknown = [...selected.names].filter(
     (name) => !store.schemas.has(name) && !addresses.some((address) => address.name === name),
@@ -148,11 +148,14 @@ async function readGateway(
 }
 
 /** No configuration is needed when arguments name the subgraphs and the gateway. */
-function readConfig(file: string | undefined): GatewayConfig | undefined {
+function readConfig(
+  file: string | undefined,
+  subgraphs: ReadonlySet<string> | undefined,
+): GatewayConfig | undefined {
   const found = findConfigFile(file);
   return found === undefined
     ? undefined
-    : loadConfig({ file: found, sections: schemaSections, env: process.env });
+    : loadConfig({ file: found, sections: schemaSections, subgraphs, env: process.env });
 }
 
 function readInterval(text: string): number {
@@ -168,6 +171,11 @@ interface Selection {
   readonly names: ReadonlySet<string>;
   /** URLs of subgraphs, instead of those from other sources. */
   readonly urls: ReadonlyMap<string, string>;
+}
+
+/** The subgraphs to compare; `undefined`: all. */
+function onlyOf({ names }: Selection): ReadonlySet<string> | undefined {
+  return names.size === 0 ? undefined : names;
 }
 
 function readSelection(given: readonly string[]): Selection {

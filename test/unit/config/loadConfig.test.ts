@@ -128,6 +128,29 @@ subgraphs:
     ]);
   });
 
+  test('a command about some subgraphs needs no variables of the others', () => {
+    const file = `supergraph:
+  subgraphs:
+    - { name: reviews, url: '\${REVIEWS}', headers: { x-key: '\${KEY}' } }
+    - { name: products, url: 'http://products.test/' }
+subgraphs:
+  all: { http2: 'off' }
+  reviews: { tls: { ca: '\${file:/none.pem}' } }
+  products: { url: 'http://products.test/graphql' }
+`;
+    const { supergraph, subgraphs } = load(file, { subgraphs: new Set(['products']) });
+    expect([
+      'subgraphs' in supergraph && supergraph.subgraphs.map(({ name }) => name),
+      Object.keys(subgraphs),
+    ]).toEqual([
+      ['reviews', 'products'],
+      ['all', 'products'],
+    ]);
+    expect(problemsOf(() => load(file, { subgraphs: new Set(['reviews']) })).map(({ path }) => path)).toEqual(
+      ['supergraph.subgraphs[0].url', 'supergraph.subgraphs[0].headers.x-key', 'subgraphs.reviews.tls.ca'],
+    );
+  });
+
   test('an invalid value on the command line is reported like any other problem', () => {
     expect(problemsOf(() => load(yaml, { overrides: { port: 'http', workers: '-1' } }))).toEqual([
       { path: 'listen.port', message: 'is "http"', expected: 'a whole number from 0 to 65535' },
