@@ -474,6 +474,19 @@ describe('contracts check', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
   });
 
+  test('refuses a file that cannot be written before it checks, and leaves no empty file', async () => {
+    using disk = new TemporaryContractStore({ ...store, file: '' });
+    const check = (...files: readonly string[]) =>
+      contracts(disk.root, 'check', ...files.flatMap((file) => ['--format', 'json', '--out', file]));
+    expect(await check('reports/a.json', 'file/b.json')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^file\/b\.json cannot be written: /),
+      progress: [],
+    });
+    expect(readdirSync(disk.path('reports'))).toEqual([]);
+  });
+
   test('is undecided after an unexpected error', async () => {
     using disk = new TemporaryContractStore();
     symlinkSync('contracts', disk.path('contracts'));

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
 import { WriteStream } from 'node:tty';
@@ -22,7 +22,7 @@ export interface ReportOutput {
 
 /** The outputs of the report: each `--out` belongs to the `--format` before it. The default is text on standard
  *  output.
- *  @throws {CommandError} for arguments that contradict each other. */
+ *  @throws {CommandError} for arguments that contradict each other, and for a file that cannot be written. */
 export function readReportOutputs(given: readonly ReportArgument[]): readonly ReportOutput[] {
   const outputs: ReportOutput[] = [];
   for (const { option, value } of given) {
@@ -36,6 +36,7 @@ export function readReportOutputs(given: readonly ReportArgument[]): readonly Re
       );
   }
   rejectDuplicateFiles(outputs);
+  for (const { file } of outputs) if (file !== undefined) rejectUnwritable(file);
   return outputs.length === 0 ? [{ format: 'text' }] : outputs;
 }
 
@@ -58,14 +59,25 @@ export function writeReport(report: CheckReport, outputs: readonly ReportOutput[
     const color = file === undefined && supportsColor(process.stdout);
     const text = renderReport(report, format, { color, repositoryPathOf: repositoryPath });
     if (file === undefined) process.stdout.write(text);
-    else writeFile(file, text);
+    else accessFile(file, () => writeFileSync(file, text));
   }
 }
 
-function writeFile(file: string, text: string): void {
+/** Before a check, which may take a minute, and whose report would be lost. */
+function rejectUnwritable(file: string): void {
+  accessFile(file, () => {
+    const found = statSync(file, { throwIfNoEntry: false });
+    // The reader of a pipe would get its end.
+    if (found?.isFile() === false && !found.isDirectory()) return;
+    closeSync(openSync(file, 'a'));
+    if (found === undefined) rmSync(file);
+  });
+}
+
+function accessFile(file: string, action: () => void): void {
   try {
     createDirectory(dirname(file));
-    writeFileSync(file, text);
+    action();
   } catch (cause) {
     throw usageError(`${file} cannot be written: ${(cause as Error).message}`, cause);
   }
