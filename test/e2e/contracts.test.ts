@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
@@ -706,6 +706,17 @@ describe('contracts accept', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  test('makes no new store with --force, because the directory may be mistyped', async () => {
+    using disk = new TemporaryContractStore({ ...store, ...candidates });
+    const directory = disk.path('contract');
+    const { code, stderr } = await accept(disk, 'unused.graphql', '--force', '--directory', directory);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^Nothing was accepted:\n {2}contract has no schemas\/.* contracts init/),
+    ]);
+    expect(existsSync(directory)).toBe(false);
   });
 
   test.each([

@@ -79,6 +79,8 @@ async function readAccepted(
   options: Pick<Parameters<typeof checkStore>[2], 'today' | 'onProgress'>,
 ): Promise<Accepted> {
   const store = await readContractStore(directory);
+  // `--force` is for what changes break, and not for a mistyped directory.
+  rejectProblems(store.problems.filter(({ rule }) => rule === 'store-missing'));
   if (subgraph !== undefined) {
     const candidates = await readCandidates(subgraph, {
       known: store.schemas,
