@@ -15,6 +15,7 @@ import {
   type TypeExtensionNode,
   visit,
 } from 'graphql';
+import { checkNesting } from '../../gateway/planning/checkNesting.ts';
 import { defineOneOf } from '../../gateway/planning/oneOfDirective.ts';
 import { argumentValueOf, type Link, schemaDirectives, textValueOf } from './links.ts';
 import { isKnownDirective, readSpecificationNames } from './specificationNames.ts';
@@ -43,8 +44,10 @@ export interface CanonicalSubgraph {
 }
 
 /** Reads a subgraph's SDL into its canonical form.
- *  @throws {GraphQLError} when the SDL does not parse. */
+ *  @throws {GraphQLError} when the SDL does not parse, or is nested too deep to be parsed. */
 export function readCanonicalSubgraph(sdl: string): CanonicalSubgraph {
+  // That of a running subgraph is from no file of a store, and may be anything.
+  checkNesting(sdl);
   const original = parse(defineOneOf(sdl));
   const document = withDefaultRootNames(original);
   const names = readSpecificationNames(document);

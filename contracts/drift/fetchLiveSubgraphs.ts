@@ -6,6 +6,7 @@ import {
   type SubgraphAddress,
 } from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { Timers } from '../../gateway/time/timers.ts';
+import { describeExcess } from '../store/schemaFile.ts';
 
 /** A running subgraph: its SDL, or why it gave none. */
 export type LiveSubgraph = SubgraphAddress & ({ readonly sdl: string } | { readonly unreachable: string });
@@ -31,7 +32,12 @@ export async function fetchLiveSubgraphs(
   const cancelTimer = timeout?.timers.after(timeout.ms, () =>
     timedOut.abort(new Error(`no answer within ${timeout.ms} ms`)),
   );
-  const fetchOnce = (address: SubgraphAddress) => fetchSubgraphSdl(address, stopSignal, accessOf?.(address));
+  const fetchOnce = async (address: SubgraphAddress) => {
+    const sdl = await fetchSubgraphSdl(address, stopSignal, accessOf?.(address));
+    const excess = describeExcess(sdl);
+    if (excess !== undefined) throw new Error(`it ${excess}`);
+    return sdl;
+  };
   const fetchWithRetry = async (address: SubgraphAddress): Promise<LiveSubgraph> => {
     try {
       // A running deployment or a broken connection is usually over soon.

@@ -24,6 +24,15 @@ const mebibyte = 1024 ** 2;
  *  the size. Larger ones are refused before anything parses them. */
 export const maxSchemaBytes = 5 * mebibyte;
 
+/** What is wrong with a schema that is too large, as the end of a sentence. */
+export function describeExcess(text: string): string | undefined {
+  const bytes = Buffer.byteLength(text);
+  const sizeOf = (size: number): string => `${Math.ceil((size / mebibyte) * 10) / 10} MB`;
+  return bytes > maxSchemaBytes
+    ? `has ${sizeOf(bytes)}; a check reads schemas of up to ${sizeOf(maxSchemaBytes)}`
+    : undefined;
+}
+
 const urlLine = /^\s*#\s*@url\b\s*(.*?)\s*$/;
 
 /** Reads a subgraph's contract from its SDL. Line endings of Windows count as others, because Git may check a file out with
@@ -31,8 +40,8 @@ const urlLine = /^\s*#\s*@url\b\s*(.*?)\s*$/;
 export function readSchema({ name, file, text: written, url }: ReadSchemaOptions): SchemaResult {
   const text = written.replaceAll('\r\n', '\n');
   if (name === 'all') return { problems: [reservedName(name, file)] };
-  const bytes = Buffer.byteLength(text);
-  if (bytes > maxSchemaBytes) return { problems: [schemaTooLarge(name, file, bytes)] };
+  const excess = describeExcess(text);
+  if (excess !== undefined) return { problems: [schemaTooLarge(name, file, excess)] };
   const parsed = parseGraphQL({
     text,
     file,
@@ -100,10 +109,9 @@ function reservedName(name: string, file: string): Finding {
   });
 }
 
-function schemaTooLarge(name: string, file: string, bytes: number): Finding {
-  const sizeOf = (size: number): string => `${Math.ceil((size / mebibyte) * 10) / 10} MB`;
+function schemaTooLarge(name: string, file: string, excess: string): Finding {
   return createFinding('schema-too-large', {
-    message: `The schema of ${name} has ${sizeOf(bytes)}. A check reads schemas of up to ${sizeOf(maxSchemaBytes)}.`,
+    message: `The schema of ${name} ${excess}.`,
     location: { file, line: 1, column: 1 },
     subgraph: name,
   });

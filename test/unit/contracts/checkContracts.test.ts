@@ -146,7 +146,7 @@ describe('checkContracts compares', () => {
     const refusal = expect.objectContaining({
       rule: 'schema-too-large',
       severity: 'misuse',
-      message: 'The schema of a has 5.1 MB. A check reads schemas of up to 5 MB.',
+      message: 'The schema of a has 5.1 MB; a check reads schemas of up to 5 MB.',
       advice: expect.stringMatching(/divide the subgraph: several smaller schemas are checked\.$/),
     });
     const candidate = await check(disk, { candidates: [`a=${disk.path('a.graphql')}`] });

@@ -2,6 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { fetchLiveSubgraphs } from '../../../../contracts/drift/fetchLiveSubgraphs.ts';
+import { maxSchemaBytes } from '../../../../contracts/store/schemaFile.ts';
 import { closeServer } from '../../../harness/closeServer.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { Gate } from '../../../harness/gate.ts';
@@ -64,6 +65,16 @@ test('fetchLiveSubgraphs tries a failing subgraph twice and leaves no timer', as
   ]);
   expect(requests).toBe(2);
   expect(timers.pendingCount).toBe(0);
+});
+
+test('fetchLiveSubgraphs refuses a schema beyond the size limit, which nothing may parse', async () => {
+  const large = JSON.stringify({ data: { _service: { sdl: `${sdl} # ${'x'.repeat(maxSchemaBytes)}` } } });
+  await using subgraph = await Subgraph.start((_request, response) => void response.end(large));
+  const address = { name: 'large', url: subgraph.url };
+  const { signal } = new AbortController();
+  expect(await fetchLiveSubgraphs([address], { signal, retryAfterMs: 1 })).toEqual([
+    { ...address, unreachable: 'it has 5.1 MB; a check reads schemas of up to 5 MB' },
+  ]);
 });
 
 test('fetchLiveSubgraphs rejects with the reason of the signal', async () => {

@@ -79,6 +79,19 @@ test('a running subgraph whose SDL does not parse is reported, although plans fe
   ]);
 });
 
+test('a running subgraph whose SDL is nested too deep is reported like one that does not parse', async () => {
+  const nested = `type Query { a: ${'['.repeat(20_000)}Int${']'.repeat(20_000)} }`;
+  const broken = live.map((subgraph) => ({ ...subgraph, sdl: nested }));
+
+  const { findings } = await findDrift({ store, live: broken }, inProcessSupergraphTools);
+
+  expect(findings.map(({ severity, rule, message }) => [severity, rule, message])).toContainEqual([
+    'breaking',
+    'subgraph-unparseable',
+    expect.stringContaining('nested more than 1000 levels deep'),
+  ]);
+});
+
 test.each(['', 'type Query {'])(
   'a running supergraph that does not parse is a mistake: "%s"',
   async (supergraphSdl) => {
