@@ -66,25 +66,33 @@ export function findRepositoryRoot(directory: string): string | undefined {
 /** The commit of a revision, in the repository of a directory that need not exist.
  *  @throws {GitError} with reason `unknown-revision` when the repository does not have it. */
 export async function resolveCommit(directory: string, ref: string): Promise<string> {
+  const anchor = existingAncestor(directory);
   try {
     const args = ['rev-parse', '--verify', '--quiet', '--end-of-options', `${ref}^{commit}`];
-    return (await runGit(existingAncestor(directory), args)).toString('utf8').trim();
+    return (await runGit(anchor, args)).toString('utf8').trim();
   } catch (error) {
     // With `--quiet`, git prints a message for every failure except an unknown revision.
     if (!(error instanceof GitError) || !error.message.startsWith('git ended')) throw error;
-    throw new GitError('unknown-revision', `Git knows no revision "${ref}" here`, { cause: error });
+    const where = (await isShallow(anchor)) ? 'in this shallow clone' : 'here';
+    throw new GitError('unknown-revision', `Git knows no revision "${ref}" ${where}`, { cause: error });
   }
 }
 
-/** Whether HEAD has all commits of a revision. True when that cannot be determined, such as without a HEAD. */
+/** Whether HEAD has all commits of a revision. True when that cannot be determined, such as without a HEAD, or in a
+ *  shallow clone. */
 export async function isInHistory(directory: string, ref: string): Promise<boolean> {
+  const anchor = existingAncestor(directory);
   try {
-    await runGit(existingAncestor(directory), ['merge-base', '--is-ancestor', ref, 'HEAD']);
+    await runGit(anchor, ['merge-base', '--is-ancestor', ref, 'HEAD']);
     return true;
   } catch (error) {
     // For every other failure, git prints a message.
-    return !(error instanceof GitError && error.message === 'git ended with 1');
+    return !(error instanceof GitError && error.message === 'git ended with 1') || (await isShallow(anchor));
   }
+}
+
+async function isShallow(anchor: string): Promise<boolean> {
+  return (await runGit(anchor, ['rev-parse', '--is-shallow-repository'])).toString('utf8').trim() === 'true';
 }
 
 /** The directory or its nearest ancestor that is one. A store may be new in the work tree, or removed from it, and its

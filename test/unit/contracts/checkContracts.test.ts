@@ -189,6 +189,24 @@ describe('checkContracts compares', () => {
     expect(await baselinesAgainst('v2')).toEqual(['revision v2 (not in the history of HEAD)']);
   });
 
+  test('with a revision of a shallow clone, which may be in the history of HEAD', async () => {
+    using disk = new TemporaryContractStore(agreed).commit('v1').write({ 'other.txt': '' }).commit('v2');
+    disk.git('clone', '--quiet', '--depth=1', '--no-single-branch', `file://${disk.root}`, 'clone');
+    const directory = disk.path('clone/contracts');
+    const against = async (name: string) => (await check(disk, { directory, against: name })).report;
+    const known = await against('v1');
+    expect(known.summary.checked.baselines).toEqual(['revision v1']);
+    const missing = await against('HEAD~1');
+    expect(missing.findings[0]?.message).toContain('Git knows no revision "HEAD~1" in this shallow clone');
+    expect((await against('')).findings).toEqual([
+      expect.objectContaining({
+        rule: 'argument-invalid',
+        message: '--against is empty.',
+        advice: expect.stringContaining('`git merge-base` prints nothing'),
+      }),
+    ]);
+  });
+
   test('with the last commit in a hook of Git, which names the repository in an environment variable', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1');
     process.env.GIT_DIR = disk.path('.git');
