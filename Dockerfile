@@ -50,6 +50,6 @@ USER 1000:1000
 EXPOSE 4000 4001
 # Liveness: a gateway that drains, sheds load or waits for its supergraph is not ready, and must not be restarted for it.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.TRIBUTARY_ADMIN_PORT}/health/live`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "const { TRIBUTARY_ADMIN_HOST: host, TRIBUTARY_ADMIN_PORT: port } = process.env; http.get({ host, port, path: '/health/live' }, (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 # Young generation: at the default of 16 MiB, collecting it is the largest single cost of a busy gateway.
 ENTRYPOINT ["node", "--max-semi-space-size=64", "/app/dist/gateway/cli.js", "serve"]

@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { maxHeaderSize } from 'node:http';
+import { createServer, maxHeaderSize } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join, matchesGlob } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -184,10 +187,29 @@ describe('Dockerfile', () => {
     expect(gateway).toContain('--max-semi-space-size=64');
     expect(gateway).toContain('MALLOC_ARENA_MAX=1');
     expect(gateway).toMatch(/^USER 1000:1000$/m);
-    expect(gateway).toMatch(/HEALTHCHECK[\s\S]*TRIBUTARY_ADMIN_PORT\}\/health\/live/);
     // Nothing of the stage with development dependencies but the built sources.
     expect(gateway.match(/^COPY --from=build .*$/gm)).toEqual(['COPY --from=build /app/dist /app/dist']);
   });
+
+  // Other systems have one loopback address only.
+  const otherAddress = process.platform === 'linux' ? ['127.0.0.2'] : [];
+  test.each(['127.0.0.1', '0.0.0.0', 'localhost', ...otherAddress])(
+    'checks whether the admin listener on %s is live',
+    async (host) => {
+      const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
+      const [, ...args] = JSON.parse(/HEALTHCHECK.*\\\n +CMD (.*)$/m.exec(dockerfile)?.[1] ?? '') as string[];
+      const paths: (string | undefined)[] = [];
+      await using server = createServer(({ url }, response) => {
+        paths.push(url);
+        response.writeHead(paths.length === 1 ? 200 : 503).end();
+      });
+      await once(server.listen(0, host), 'listening');
+      const { port } = server.address() as AddressInfo;
+      const env = { TRIBUTARY_ADMIN_HOST: host, TRIBUTARY_ADMIN_PORT: String(port) };
+      const check = async () => (await once(spawn(process.execPath, args, { env }), 'exit'))[0];
+      expect([await check(), await check(), paths]).toEqual([0, 1, ['/health/live', '/health/live']]);
+    },
+  );
 
   test('copies only what exists and what .dockerignore lets through', async () => {
     const ignore = await readFile(join(root, '.dockerignore'), 'utf8');
