@@ -141,8 +141,9 @@ class WorkerSupervisor {
     for (let index = 0; index < this.#count; index++) this.#startWorker(0);
     if (this.#config.workerTimeout > 0) this.#checkLater();
     const metricsExport = await this.#exportMetrics();
-    await this.#ended.promise;
-    await metricsExport?.close?.(0);
+    await this.#shutdown.requested;
+    // Nothing is counted any more. A collector that hangs delays the end only if it takes longer than the workers.
+    await Promise.all([metricsExport?.close?.(0), this.#ended.promise]);
     ignoreSignals();
     return this.#code;
   }

@@ -3,6 +3,8 @@ import { EventEmitter } from 'node:events';
 import { afterEach, expect, jest, test } from '@jest/globals';
 import { superviseWorkers } from '../../../gateway/cli/superviseWorkers.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import type { GatewayConfig } from '../../../gateway/config/schema.ts';
+import { MetricsExportFeature } from '../../../gateway/metricsExport/metricsExportFeature.ts';
 import { createLogger } from '../../../gateway/telemetry/logger.ts';
 import { MetricsDirectory } from '../../../gateway/telemetry/metricsDirectory.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
@@ -25,6 +27,7 @@ class FakeWorker extends EventEmitter {
   readonly process: { readonly pid: number | undefined; readonly kill: (signal: string) => void };
   readonly received: { readonly kind: string }[] = [];
   responds = true;
+  drains = true;
 
   private constructor(pid: number | undefined) {
     super();
@@ -65,7 +68,7 @@ class FakeWorker extends EventEmitter {
   send(message: { readonly kind: string }): void {
     this.received.push(message);
     if (message.kind === 'tributary:ping' && this.responds) this.emit('message', { kind: 'tributary:pong' });
-    if (message.kind === 'tributary:drain') this.emit('exit', 0, null);
+    if (message.kind === 'tributary:drain' && this.drains) this.emit('exit', 0, null);
   }
 }
 
@@ -84,6 +87,10 @@ function failWithoutMemory(): never {
 
 /** The supervisor with these workers, in the order in which it starts them. */
 function supervise(...forks: readonly (() => FakeWorker)[]) {
+  return superviseWith(config, ...forks);
+}
+
+function superviseWith(config: GatewayConfig, ...forks: readonly (() => FakeWorker)[]) {
   const workers: FakeWorker[] = [];
   const lines: Readonly<Record<string, unknown>>[] = [];
   const started = Promise.withResolvers<void>();
@@ -202,6 +209,23 @@ test('a worker gets the configuration when it has started, and is killed at a st
     [],
   ]);
   expect(workers[0]?.received[0]).toEqual({ kind: 'tributary:configuration', config });
+});
+
+test('exports the last counts of the supervisor while the workers drain', async () => {
+  const exported = Promise.withResolvers<void>();
+  jest.spyOn(MetricsExportFeature.prototype, 'close').mockImplementation(async () => exported.resolve());
+  const telemetry = { otlp: { endpoint: 'http://127.0.0.1:9' }, metrics: { otlp: true } };
+  const { workers, code, started } = superviseWith(
+    parseConfig({ ...config, telemetry }),
+    () => FakeWorker.listening(1),
+    () => FakeWorker.listening(2),
+  );
+  await started;
+  for (const worker of workers) worker.drains = false;
+  process.emit('SIGTERM', 'SIGTERM');
+  await exported.promise;
+  for (const worker of workers) worker.emit('exit', 0, null);
+  expect(await code).toBe(0);
 });
 
 test.each([
