@@ -81,7 +81,70 @@ const retryBackoff = { minDelay: 1_000, maxDelay: 30_000 };
 interface LeasedSnapshot {
   readonly supergraph: Supergraph;
   leases: number;
-  isCurrent: boolean;
+}
+
+/** The snapshots with a running planner: the current one and those that operations still use. */
+class LeasedSnapshots {
+  readonly #onRetired: SupergraphHolderOptions['onRetired'];
+  readonly #snapshots = new Set<LeasedSnapshot>();
+  readonly #retiring = new PendingPromises();
+  #current: LeasedSnapshot | undefined;
+
+  constructor(onRetired: SupergraphHolderOptions['onRetired']) {
+    this.#onRetired = onRetired;
+  }
+
+  get current(): Supergraph | undefined {
+    return this.#current?.supergraph;
+  }
+
+  acquire(): SupergraphLease | undefined {
+    const snapshot = this.#current;
+    if (snapshot === undefined) return undefined;
+    snapshot.leases += 1;
+    let isReleased = false;
+    return {
+      supergraph: snapshot.supergraph,
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        snapshot.leases -= 1;
+        this.#retireIfUnused(snapshot);
+      },
+    };
+  }
+
+  /** Makes a snapshot the current one. Returns a function that retires the one before when no operation uses it. */
+  replace(supergraph: Supergraph): () => void {
+    const previous = this.#current;
+    this.#current = { supergraph, leases: 0 };
+    this.#snapshots.add(this.#current);
+    return () => {
+      if (previous !== undefined) this.#retireIfUnused(previous);
+    };
+  }
+
+  /** Closes the planner of a snapshot that is in use no more, or never was. */
+  retire(supergraph: Supergraph): Promise<void> {
+    const closed = supergraph.planner.close();
+    this.#onRetired?.(supergraph);
+    return closed;
+  }
+
+  /** Retires all snapshots, although operations may use them. */
+  async close(): Promise<void> {
+    this.#current = undefined;
+    for (const snapshot of [...this.#snapshots]) {
+      snapshot.leases = 0;
+      this.#retireIfUnused(snapshot);
+    }
+    await this.#retiring.settled();
+  }
+
+  #retireIfUnused(snapshot: LeasedSnapshot): void {
+    if (snapshot === this.#current || snapshot.leases > 0 || !this.#snapshots.delete(snapshot)) return;
+    this.#retiring.add(this.retire(snapshot.supergraph));
+  }
 }
 
 /** Why no newer supergraph is in use. */
@@ -125,14 +188,11 @@ class SupergraphLoad {
 }
 
 export function createSupergraphHolder(options: SupergraphHolderOptions): SupergraphHolder {
-  const { load, warm, warmTimeoutMs, timers = systemTimers, onRetired } = options;
+  const { load, warm, warmTimeoutMs, timers = systemTimers } = options;
   const changeListeners = new Set<(supergraph: Supergraph) => void>();
   const problemListeners = new Set<ProblemListener>();
-  /** Snapshots with a running planner: the current one and those that operations still use. */
-  const snapshots = new Set<LeasedSnapshot>();
-  const retiring = new PendingPromises();
+  const snapshots = new LeasedSnapshots(options.onRetired);
   const activeLoads = new Set<SupergraphLoad>();
-  let current: LeasedSnapshot | undefined;
   let newestLoad: SupergraphLoad | undefined;
   /** Loads the SDL before the newest one, which waits for it. */
   let olderLoad: SupergraphLoad | undefined;
@@ -152,34 +212,19 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
     for (const listener of [...problemListeners]) listener(message, origin);
   };
 
-  const retireIfUnused = (entry: LeasedSnapshot): void => {
-    if (entry.isCurrent || entry.leases > 0 || !snapshots.delete(entry)) return;
-    retiring.add(retire(entry.supergraph));
-  };
-
-  function retire(supergraph: Supergraph): Promise<void> {
-    const closed = supergraph.planner.close();
-    onRetired?.(supergraph);
-    return closed;
-  }
-
   const switchTo = (supergraph: Supergraph): void => {
-    const previous = current;
-    current = { supergraph, leases: 0, isCurrent: true };
-    snapshots.add(current);
+    const retirePrevious = snapshots.replace(supergraph);
     startFailures = 0;
     // Without a report: that of the change follows.
     problems.load = undefined;
     for (const listener of [...changeListeners]) listener(supergraph);
-    if (previous === undefined) return;
-    previous.isCurrent = false;
-    retireIfUnused(previous);
+    retirePrevious();
   };
 
   const loadAndSwitch = async (sdl: string, signal: AbortSignal): Promise<void> => {
     let loaded: Supergraph;
     try {
-      loaded = await load(sdl, signal, current?.supergraph);
+      loaded = await load(sdl, signal, snapshots.current);
     } catch (error) {
       if (signal.aborted) return;
       hasSuperseded = false;
@@ -188,7 +233,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       return;
     }
     if (!signal.aborted) await warmUp(loaded, signal);
-    if (signal.aborted) return retire(loaded);
+    if (signal.aborted) return snapshots.retire(loaded);
     hasSuperseded = false;
     switchTo(loaded);
   };
@@ -205,7 +250,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       const warming = new AbortController();
       const cancelTimer = warmTimeoutMs === undefined ? undefined : timers.after(warmTimeoutMs, finish);
       signal.addEventListener('abort', finish);
-      warm(supergraph, current?.supergraph, warming.signal).then(finish, finish);
+      warm(supergraph, snapshots.current, warming.signal).then(finish, finish);
 
       function finish(): void {
         cancelTimer?.();
@@ -244,7 +289,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       [newestLoad, olderLoad] = [olderLoad, undefined];
       return newestLoad.settled;
     }
-    const isCurrent = current?.supergraph.id === id;
+    const isCurrent = snapshots.current?.id === id;
     supersedeLoads(!isCurrent);
     if (isCurrent) {
       setProblem('load', undefined);
@@ -256,22 +301,8 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
   }
 
   return {
-    current: () => current?.supergraph,
-    acquire: () => {
-      const entry = current;
-      if (entry === undefined) return undefined;
-      entry.leases += 1;
-      let isReleased = false;
-      return {
-        supergraph: entry.supergraph,
-        release: () => {
-          if (isReleased) return;
-          isReleased = true;
-          entry.leases -= 1;
-          retireIfUnused(entry);
-        },
-      };
-    },
+    current: () => snapshots.current,
+    acquire: () => snapshots.acquire(),
     onChange: (listener) => subscribe(changeListeners, listener),
     problem: () => problems.composition ?? problems.load ?? problems.source,
     refusal: () => problems.composition ?? problems.load,
@@ -307,13 +338,7 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       for (const active of activeLoads) active.stop();
       await source?.stop();
       await Promise.all([...activeLoads].map(({ settled }) => settled));
-      if (current !== undefined) current.isCurrent = false;
-      current = undefined;
-      for (const entry of [...snapshots]) {
-        entry.leases = 0;
-        retireIfUnused(entry);
-      }
-      await retiring.settled();
+      await snapshots.close();
     },
   };
 }
