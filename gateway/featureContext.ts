@@ -7,16 +7,16 @@ import {
 } from './admission/identity.ts';
 import type { FeatureContext } from './feature.ts';
 import { createSchemaAccess } from './subgraphs/schemaAccess.ts';
-import type { SubgraphCertificates } from './subgraphs/subgraphCertificates.ts';
 import { createSubgraphEndpoints } from './subgraphs/subgraphEndpoints.ts';
 import type { StreamLimiter } from './subscriptions/streamLimiter.ts';
+import type { Certificates } from './tls/certificates.ts';
 import { createIdGenerator, type WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
 interface FeatureContextOptions
   extends Pick<FeatureContext, 'config' | 'log' | 'metrics' | 'timers' | 'supergraphs' | 'tracing'> {
   /** Default: `Date.now`. */
   readonly now?: () => number;
-  readonly certificates: SubgraphCertificates;
+  readonly certificates: Certificates;
   readonly openStreams: StreamLimiter;
   readonly worker?: WorkerIdentity;
   /** Default: as the configuration says. */

@@ -32,7 +32,6 @@ import type { StartPlannerThread } from './planning/plannerThread.ts';
 import { createRedisMonitor } from './redis/redisMonitor.ts';
 import { createRequestPath } from './requestPath.ts';
 import { createSubgraphClient } from './subgraphs/createSubgraphClient.ts';
-import { SubgraphCertificates } from './subgraphs/subgraphCertificates.ts';
 import { addSubgraphsRoute } from './subgraphs/subgraphsRoute.ts';
 import { StreamLimiter } from './subscriptions/streamLimiter.ts';
 import { SubscriptionFeature } from './subscriptions/subscriptionFeature.ts';
@@ -42,7 +41,7 @@ import { createSupergraphs } from './supergraphLoader.ts';
 import { createConfiguredLogger, type Logger, protectLogger } from './telemetry/logger.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
-import { CertificateMonitor } from './tls/certificateMonitor.ts';
+import { Certificates } from './tls/certificates.ts';
 import type { MountedGateway } from './transport/http/mountedGateway.ts';
 import type { StartOptions } from './transport/http/serverLifecycle.ts';
 import { WorkerCalls } from './transport/workers/workerCalls.ts';
@@ -174,18 +173,15 @@ async function assembleGateway(
   };
   // These may refuse the configuration, before anything connects.
   const trustedDocuments = open(await loadTrustedDocuments({ config, log, timers }));
-  const certificateMonitor = open(await CertificateMonitor.start(config, { ...dependencies, log }));
-  const certificates = await SubgraphCertificates.read(config, { log, timers: dependencies.timers });
-  const closeCertificates = open({ close: () => certificates.close() });
+  const certificates = open(await Certificates.read(config, { ...dependencies, log }));
   const workerCalls = worker && new WorkerCalls(worker);
   const telemetry = await createTelemetry({ ...dependencies, config, log, timers, workerCalls });
   const { metrics, tracing } = telemetry;
   // First, and so the last ones to be closed: they export the spans and counts of all others.
   add(telemetry.exports);
   add(telemetry.routes);
-  add(closeCertificates);
-  add(certificateMonitor);
-  certificateMonitor.registerMetrics(metrics.registry);
+  add(certificates);
+  certificates.registerMetrics(metrics.registry);
   const openStreams = new StreamLimiter(config.subscriptions);
   const preparer = createPreparer(config, metrics);
   const supergraphs = createSupergraphs({ ...dependencies, config, log, features, preparer });
@@ -246,6 +242,7 @@ async function assembleGateway(
     ...dependencies,
     context,
     features,
+    certificates,
     executeOperation: path.executeOperation,
     traffic: path.traffic,
     contracts,

@@ -11,13 +11,14 @@ import { OperationLabels } from './telemetry/operationLabels.ts';
 import { RequestRecorder } from './telemetry/requestRecorder.ts';
 import { findGraphiqlDirectory } from './transport/graphiql/graphiqlFiles.ts';
 import { corsOptionsOf } from './transport/http/cors.ts';
-import { createHttpServer, type HttpServer } from './transport/http/httpServer.ts';
+import { createHttpServer, type HttpServer, type HttpServerOptions } from './transport/http/httpServer.ts';
 import type { WorkerCalls } from './transport/workers/workerCalls.ts';
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
 interface ListenersOptions {
   readonly context: FeatureContext;
   readonly features: readonly Feature[];
+  readonly certificates: HttpServerOptions['certificates'];
   readonly executeOperation: ExecuteOperation;
   /** The number of open streams, for the metrics. */
   readonly countStreams: () => number;
@@ -35,6 +36,7 @@ interface ListenersOptions {
 export function createListeners({
   context,
   features,
+  certificates,
   executeOperation,
   countStreams,
   contracts,
@@ -64,6 +66,7 @@ export function createListeners({
   return createHttpServer({
     listen: config.listen,
     admin: config.admin,
+    certificates,
     supergraphs,
     executeOperation,
     recorder,

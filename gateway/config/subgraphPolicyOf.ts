@@ -11,7 +11,7 @@ export interface SubgraphPolicy extends AllSubgraphs {
 }
 
 /** The effective options of a subgraph by its name in the supergraph. */
-export function subgraphPolicyOf(config: GatewayConfig, name: string): SubgraphPolicy {
+export function subgraphPolicyOf(config: Pick<GatewayConfig, 'subgraphs'>, name: string): SubgraphPolicy {
   const { all } = config.subgraphs;
   const own = name !== 'all' && Object.hasOwn(config.subgraphs, name) ? config.subgraphs[name] : undefined;
   return {

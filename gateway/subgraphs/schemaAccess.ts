@@ -2,28 +2,28 @@ import type { GatewayConfig } from '../config/schema.ts';
 import { schemaHeadersOf } from '../config/schemaHeadersOf.ts';
 import { subgraphPolicyOf } from '../config/subgraphPolicyOf.ts';
 import type { AccessOfAddress, SubgraphAddress } from '../supergraph/sources/fetchSubgraphSdl.ts';
+import { Certificates } from '../tls/certificates.ts';
 import { pairsToObject } from './forwardedHeaders.ts';
 import { createHeaderRules } from './headerRules.ts';
 import { signatureOf, signingOf } from './requestSignature.ts';
-import { SubgraphCertificates } from './subgraphCertificates.ts';
 
 /** How the gateway fetches the schemas of subgraphs: with the headers that need no client, the certificate and the signature
  *  of operations, and with the headers of `supergraph.subgraphs`. `isTrusted`: whether an address may get them. */
 export function createSchemaAccess(
   config: GatewayConfig,
-  certificates: Pick<SubgraphCertificates, 'tlsOf'>,
+  certificates: Pick<Certificates, 'ofSubgraph'>,
   isTrusted: (address: SubgraphAddress) => boolean = () => true,
 ): AccessOfAddress {
   const rulesOf = createHeaderRules(config);
   return (address) => {
-    if (!isTrusted(address)) return { tls: certificates.tlsOf(address.name) };
+    if (!isTrusted(address)) return { tls: certificates.ofSubgraph(address.name) };
     const signing = signingOf(subgraphPolicyOf(config, address.name));
     return {
       headers: {
         ...pairsToObject(rulesOf(address.name).constantHeaders.pairs),
         ...schemaHeadersOf(config, address),
       },
-      tls: certificates.tlsOf(address.name),
+      tls: certificates.ofSubgraph(address.name),
       sign: signing && ((body) => signatureOf(signing, body)),
     };
   };
@@ -38,7 +38,7 @@ export const schemaSections = ['supergraph', 'subgraphs'] as const;
 export async function readSchemaAccess(config: GatewayConfig): Promise<AccessOfAddress> {
   const ignore = (): void => undefined;
   const log = { info: ignore, warn: ignore, error: ignore };
-  const certificates = await SubgraphCertificates.read(config, { log });
+  const certificates = await Certificates.read({ subgraphs: config.subgraphs }, { log });
   await certificates.close();
   return createSchemaAccess(config, certificates, ({ name, url }) => {
     const { url: own, urls } = subgraphPolicyOf(config, name);

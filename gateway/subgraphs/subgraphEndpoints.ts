@@ -1,8 +1,8 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import { type SubgraphPolicy, subgraphPolicyOf } from '../config/subgraphPolicyOf.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { Certificates } from '../tls/certificates.ts';
 import { signingOf } from './requestSignature.ts';
-import type { SubgraphCertificates } from './subgraphCertificates.ts';
 import type { SubgraphEndpoint } from './subgraphPools.ts';
 
 /** Returns the policy of a subgraph. Each one is merged once. */
@@ -23,7 +23,7 @@ export function memoizePolicies(config: GatewayConfig): (subgraph: string) => Su
 export function createSubgraphEndpoints(
   config: GatewayConfig,
   supergraphs: { onChange(listener: (supergraph: Supergraph) => void): () => void },
-  certificates: Pick<SubgraphCertificates, 'tlsOf' | 'onChange'>,
+  certificates: Pick<Certificates, 'ofSubgraph' | 'onChange'>,
 ): (subgraph: string) => SubgraphEndpoint {
   const endpoints = new Map<string, SubgraphEndpoint>();
   supergraphs.onChange((supergraph) => {
@@ -44,7 +44,7 @@ export function createSubgraphEndpoints(
         urls: policy.urls.length > 1 ? policy.urls : undefined,
         maxConnectionAgeMs: policy.maxConnectionAge,
         pingIntervalMs: pingIntervalOf(policy),
-        tls: certificates.tlsOf(name),
+        tls: certificates.ofSubgraph(name),
         respond: respondedNamesOf(policy),
         signing: signingOf(policy),
       });
@@ -52,7 +52,7 @@ export function createSubgraphEndpoints(
   });
   certificates.onChange(() => {
     for (const [name, endpoint] of endpoints)
-      endpoints.set(name, { ...endpoint, tls: certificates.tlsOf(name) });
+      endpoints.set(name, { ...endpoint, tls: certificates.ofSubgraph(name) });
   });
   return (subgraph) => {
     const endpoint = endpoints.get(subgraph);

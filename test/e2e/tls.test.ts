@@ -62,12 +62,15 @@ test('a changed certificate that cannot be used is logged, and the one from befo
   const logged = Promise.withResolvers<unknown>();
   await using server = await startScriptedServer(undefined, {
     listen: { tls: certificates.files },
-    log: { ...silentLog, error: ({ err }, message) => logged.resolve([message, String(err)]) },
+    log: { ...silentLog, error: (fields, message) => logged.resolve([message, fields]) },
   });
   await certificates.replace({ ...second, key: first.key });
   expect(await logged.promise).toEqual([
-    'The changed certificate of the listener cannot be used (listen.tls)',
-    `CertificateFileError: The key file ${certificates.files.key} does not match the first certificate in ${certificates.files.cert}.`,
+    'Changed certificate files cannot be used; the former ones are',
+    {
+      option: 'listen.tls',
+      problem: `The key file ${certificates.files.key} does not match the first certificate in ${certificates.files.cert}.`,
+    },
   ]);
   const socket = await open(server.url);
   expect([nameOf(socket), await operate(server.url, socket)]).toEqual(['first', hello]);

@@ -1,9 +1,12 @@
 import { buildSchema, parse } from 'graphql';
+import { parseConfig } from '../../gateway/config/parseConfig.ts';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import { readSupergraphNames } from '../../gateway/planning/supergraphNames.ts';
 import { type ExecutionOutcome, ResponseData } from '../../gateway/response/executionOutcome.ts';
 import type { Supergraph } from '../../gateway/supergraph/supergraph.ts';
 import type { SupergraphLease, SupergraphView } from '../../gateway/supergraph/supergraphHolder.ts';
+import type { CertificateFiles } from '../../gateway/tls/certificateFiles.ts';
+import { Certificates } from '../../gateway/tls/certificates.ts';
 import { createHttpServer, type HttpServerOptions } from '../../gateway/transport/http/httpServer.ts';
 
 export const testSdl = `
@@ -104,7 +107,7 @@ type OperationScript = (
 type Overrides = Partial<Omit<HttpServerOptions, 'limits' | 'security' | 'listen'>> & {
   readonly limits?: Partial<HttpServerOptions['limits']>;
   readonly security?: Partial<HttpServerOptions['security']>;
-  readonly listen?: Partial<HttpServerOptions['listen']>;
+  readonly listen?: Partial<HttpServerOptions['listen']> & { readonly tls?: CertificateFiles };
   readonly drainTimeout?: number;
   readonly timeouts?: Partial<HttpServerOptions['listen']['timeouts']>;
 };
@@ -122,7 +125,16 @@ export async function startScriptedServer(
   const received: OperationRequest[] = [];
   const logged: string[] = [];
   const { limits, security, listen, drainTimeout, timeouts, ...rest } = overrides;
+  const log: HttpServerOptions['log'] = rest.log ?? {
+    ...silentLog,
+    error: (_, message) => void logged.push(message),
+    warn: (_, message) => void logged.push(message),
+  };
+  const supergraph = { file: 'supergraph.graphql' };
+  const config = parseConfig({ supergraph, listen: { tls: listen?.tls ?? {} } });
+  const certificates = await Certificates.read(config, { log });
   const server = createHttpServer({
+    certificates,
     listen: {
       host: '127.0.0.1',
       port: 0,
@@ -144,12 +156,8 @@ export async function startScriptedServer(
     reservationTimeoutMs: 60_000,
     documentCacheSize: 1_000,
     textCacheSize: 1_000_000,
-    log: {
-      ...silentLog,
-      error: (_, message) => logged.push(message),
-      warn: (_, message) => logged.push(message),
-    },
     ...rest,
+    log,
     supergraphs,
     limits: {
       bodySize: 1_000_000,
@@ -181,6 +189,10 @@ export async function startScriptedServer(
     },
   });
   const { url, adminUrl } = await server.listen();
+  const close = async (): Promise<void> => {
+    await server.close();
+    await certificates.close();
+  };
   return {
     url: url as string,
     adminUrl: adminUrl as string,
@@ -188,8 +200,8 @@ export async function startScriptedServer(
     receivedOperations: received,
     logLines: logged,
     announceShutdown: () => server.announceShutdown(),
-    close: () => server.close(),
-    [Symbol.asyncDispose]: () => server.close(),
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

@@ -9,7 +9,6 @@ import {
 } from 'node:http';
 import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
-import type { TransportLog } from '../../telemetry/logger.ts';
 import { closeStalledReplies } from './closeStalledReplies.ts';
 import type { CompressionPolicy } from './compression.ts';
 import { compressReplies } from './compressReplies.ts';
@@ -19,7 +18,7 @@ import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { type KnownRoute, rejectUnknownRoutes } from './rejectUnknownRoutes.ts';
 import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
 import { securityHeaders } from './securityHeaders.ts';
-import { createTlsServer, type TlsOptions, type TlsServer } from './tlsServer.ts';
+import { createTlsServer, type ListenerCertificates, type TlsServer } from './tlsServer.ts';
 
 /** A listening port: a server with the API of node:http, and the Fastify instance behind it. */
 export interface HttpListener {
@@ -44,8 +43,7 @@ interface HttpListenerOptions {
   /** Where clients find GraphQL, for requests without a route. */
   readonly notFoundAdvice: string;
   /** `undefined` for HTTP without TLS. */
-  readonly tls?: TlsOptions | undefined;
-  readonly log: TransportLog;
+  readonly tls?: ListenerCertificates | undefined;
 }
 
 const securityHeaderEntries = Object.entries(securityHeaders);
@@ -62,8 +60,7 @@ export function createHttpListener({
   readTimeoutMs,
   compression,
   notFoundAdvice,
-  tls: tlsOptions,
-  log,
+  tls: certificates,
 }: HttpListenerOptions): HttpListener {
   let server: Server | undefined;
   let tls: TlsServer | undefined;
@@ -83,11 +80,11 @@ export function createHttpListener({
         keepAliveTimeout: timeouts.keepAlive,
         connectionsCheckingInterval: Math.min(maxTimeoutCheckIntervalMs, timeouts.headers),
       };
-      if (tlsOptions === undefined) {
+      if (certificates === undefined) {
         server = createServer({ ...http, shouldUpgradeCallback: acceptsUpgrade }, route(handleOther));
       } else {
         tls = createTlsServer(
-          { tls: tlsOptions, timeouts, readTimeoutMs, http, acceptsUpgrade, log },
+          { certificates, timeouts, readTimeoutMs, http, acceptsUpgrade },
           route(handleOther),
         );
         server = tls.server;
@@ -136,10 +133,9 @@ interface ListenOptions extends ListenerAddress {
 }
 
 /** Starts listening; returns the URL without a path.
- *  @throws when the port is not available, and a `ConfigError` for certificate files that cannot be used. */
+ *  @throws when the port is not available. */
 export async function startListening(listener: HttpListener, options: ListenOptions): Promise<string> {
   const { tls, routes } = listener;
-  await tls?.readCertificate();
   await routes.ready();
   const port = await listen(listener, options).catch((error: unknown) => {
     throw toListenError(error, options);
@@ -196,7 +192,7 @@ export async function closeListener(listener: HttpListener): Promise<void> {
   const { server, routes, tls } = listener;
   const closed = closeServer(listener);
   if (tls === undefined) server.closeAllConnections();
-  else await tls.destroy();
+  else tls.destroy();
   await closed;
   await routes.close();
 }

@@ -33,7 +33,7 @@ import { inRequestScope } from './requestScope.ts';
 import { rewriteToOriginForm } from './requestTarget.ts';
 import { rejectRequest } from './respondToMalformedHttp.ts';
 import { type HttpAddresses, ServerLifecycle, type StartOptions } from './serverLifecycle.ts';
-import type { TlsOptions } from './tlsServer.ts';
+import type { ListenerCertificates } from './tlsServer.ts';
 
 export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, AdmissionSettings {
   readonly listen: {
@@ -45,13 +45,15 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, Admis
     readonly timeouts: ListenerTimeouts;
     /** Ranges of addresses. Default: none. */
     readonly trustedProxies?: readonly string[];
-    /** TLS is on if `cert` is not empty. Default: no TLS. */
-    readonly tls?: TlsOptions;
+    /** Default: no TLS. */
+    readonly tls?: { readonly cert: string };
     /** Default: responses are not compressed. */
     readonly compression?: CompressionOptions;
     /** Milliseconds within which running requests may end when the server closes. */
     readonly drainTimeout: number;
   };
+  /** What the files of `listen.tls` contain. */
+  readonly certificates: ListenerCertificates;
   /** The admin listener; `undefined` for none. */
   readonly admin: { readonly host: string; readonly port: number } | undefined;
   /** Identifies this process among several that share the public listener's port. */
@@ -135,9 +137,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const authentication = options.authentication ?? new HeaderAuthentication(createIdentityReader());
   const { tokenHeader } = authentication;
   const inFlight = new InFlightRequests();
-  const tls = listen.tls?.cert ? listen.tls : undefined;
+  const certificate = options.certificates.ofListener();
+  const tls = certificate && options.certificates;
   const cors = new CorsPolicy(security.cors, tls !== undefined);
-  const compression = new CompressionPolicy(listen.compression, cors, Boolean(listen.tls?.ca));
+  const compression = new CompressionPolicy(listen.compression, cors, certificate?.ca !== undefined);
   const clientAddressOf = createClientAddressReader(listen.trustedProxies ?? []);
   const isShuttingDown = (): boolean => lifecycle.isShuttingDown;
   const draining = new AbortController();
@@ -248,7 +251,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     compression,
     notFoundAdvice: `GraphQL is at ${listen.path} (listen.path).`,
     tls,
-    log,
   });
   publicListener.server.on(tls === undefined ? 'connection' : 'secureConnection', (socket) =>
     inFlight.watch(socket),
@@ -274,7 +276,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
           readTimeoutMs: options.readTimeoutMs,
           compression,
           notFoundAdvice: 'This is the admin listener; GraphQL is at the public one (listen.port).',
-          log,
         });
   if (adminListener !== undefined && options.admin !== undefined) {
     rejectForeignPages(adminListener.routes, options.admin.host);

@@ -2,43 +2,30 @@ import { type IncomingMessage, maxHeaderSize, type RequestListener, type Server 
 import { constants, createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { HttpError } from '../../admission/httpError.ts';
-import { ConfigError } from '../../config/configError.ts';
-import type { TransportLog } from '../../telemetry/logger.ts';
-import {
-  CertificateFileError,
-  type CertificateFiles,
-  watchCertificateFiles,
-} from '../../tls/certificateFiles.ts';
+import type { Certificates } from '../../tls/certificates.ts';
 import { Http2Request, Http2Response, http2StreamOf } from './http2Messages.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { writeRejection } from './writeResponse.ts';
 
-/** `listen.tls` of the configuration. */
-export interface TlsOptions extends CertificateFiles {
-  /** Why `cert` is set: TLS is off without it. */
-  readonly cert: string;
-}
+/** The certificate of a listener, and the authorities of its clients. */
+export type ListenerCertificates = Pick<Certificates, 'ofListener' | 'onChange'>;
 
 interface TlsServerOptions {
-  readonly tls: TlsOptions;
+  readonly certificates: ListenerCertificates;
   readonly timeouts: ListenerTimeouts;
   /** Milliseconds within which a client has to read something of a response that has ended. */
   readonly readTimeoutMs: number;
   /** Options of the HTTP/1.1 server. */
   readonly http: object;
   readonly acceptsUpgrade: (request: IncomingMessage) => boolean;
-  readonly log: TransportLog;
 }
 
 /** A server with TLS for HTTP/2, and HTTP/1.1 for clients that do not speak it. */
 export interface TlsServer {
   /** Handles requests of both versions in the API of `node:http`. */
   readonly server: Server;
-  /** Reads the certificate. Must be called before the server listens.
-   *  @throws {ConfigError} for files that cannot be used. */
-  readCertificate(): Promise<void>;
-  /** Closes all connections, and stops watching the files. */
-  destroy(): Promise<void>;
+  /** Closes all connections. */
+  destroy(): void;
 }
 
 /** Limits of an HTTP/2 connection. Clients that exceed them lose it. */
@@ -56,15 +43,16 @@ const http2Limits = {
 } as const;
 
 export function createTlsServer(
-  { tls, timeouts, readTimeoutMs, http, acceptsUpgrade, log }: TlsServerOptions,
+  { certificates, timeouts, readTimeoutMs, http, acceptsUpgrade }: TlsServerOptions,
   listener: RequestListener,
 ): TlsServer {
   const options = {
     ...http,
     ...http2Limits,
+    ...certificates.ofListener(),
     allowHTTP1: true,
     handshakeTimeout: timeouts.headers,
-    requestCert: Boolean(tls.ca),
+    requestCert: certificates.ofListener()?.ca !== undefined,
     rejectUnauthorized: true,
     Http2ServerRequest: Http2Request,
     Http2ServerResponse: Http2Response,
@@ -85,35 +73,13 @@ export function createTlsServer(
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  const certificate = watchCertificateFiles(tls, {
-    onChange: (contents) => secure.setSecureContext(contents),
-    onError: (err) =>
-      log.error({ err }, 'The changed certificate of the listener cannot be used (listen.tls)'),
-  });
+  certificates.onChange(() => secure.setSecureContext({ ...certificates.ofListener() }));
   return {
     server: secure as unknown as Server,
-    async readCertificate() {
-      try {
-        secure.setSecureContext(await certificate.read());
-      } catch (error) {
-        throw error instanceof CertificateFileError ? toConfigError(error) : error;
-      }
-    },
-    async destroy() {
+    destroy() {
       for (const socket of sockets) socket.destroy();
-      await certificate.close();
     },
   };
-}
-
-function toConfigError({ problems }: CertificateFileError): ConfigError {
-  return new ConfigError(
-    problems.map(({ kind, message }) => ({
-      path: `listen.tls.${kind}`,
-      message: `cannot be used: ${message.replace(/\.$/, '')}`,
-      expected: '',
-    })),
-  );
 }
 
 /** Closes an HTTP/2 connection without requests after `keepAliveMs`, as node:http does with others. */

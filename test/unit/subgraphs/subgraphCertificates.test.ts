@@ -6,10 +6,10 @@ import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import type { GatewayOptions } from '../../../gateway/config/schema.ts';
 import { createHttpSubgraphClient } from '../../../gateway/subgraphs/httpSubgraphClient.ts';
 import { createSchemaAccess, readSchemaAccess } from '../../../gateway/subgraphs/schemaAccess.ts';
-import { SubgraphCertificates } from '../../../gateway/subgraphs/subgraphCertificates.ts';
 import { createSubgraphEndpoints } from '../../../gateway/subgraphs/subgraphEndpoints.ts';
 import { fetchSubgraphSdl } from '../../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import { Certificates } from '../../../gateway/tls/certificates.ts';
 import { createCertificate } from '../../harness/createCertificate.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 import { json, type ScriptedSubgraph, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
@@ -65,16 +65,16 @@ test('every unusable file is a problem of the configuration, with the path of it
     all: { tls: files },
     reviews: { tls: { ca: join(directory, 'none.pem'), cert: '', key: '' } },
   });
-  await expect(SubgraphCertificates.read(config, { log: silentLog })).rejects.toMatchObject({
+  await expect(Certificates.read(config, { log: silentLog })).rejects.toMatchObject({
     problems: [
       {
         path: 'subgraphs.all.tls.key',
-        message: `cannot be used: The key file ${files.key} does not match the first certificate in ${files.cert}.`,
+        message: `cannot be used: The key file ${files.key} does not match the first certificate in ${files.cert}`,
         expected: '',
       },
       {
         path: 'subgraphs.reviews.tls.ca',
-        message: `cannot be used: The file of certificate authorities ${join(directory, 'none.pem')} does not exist.`,
+        message: `cannot be used: The file of certificate authorities ${join(directory, 'none.pem')} does not exist`,
         expected: '',
       },
     ],
@@ -83,8 +83,11 @@ test('every unusable file is a problem of the configuration, with the path of it
 
 test('subgraphs without files have no options of TLS, and nothing is watched', async () => {
   const config = configWith({ reviews: { tls: { ca: '' } } });
-  const certificates = await SubgraphCertificates.read(config, { log: silentLog });
-  expect([certificates.tlsOf('reviews'), certificates.tlsOf('other')]).toEqual([undefined, undefined]);
+  const certificates = await Certificates.read(config, { log: silentLog });
+  expect([certificates.ofSubgraph('reviews'), certificates.ofSubgraph('other')]).toEqual([
+    undefined,
+    undefined,
+  ]);
   await certificates.close();
 });
 
@@ -120,7 +123,7 @@ test('new connections use changed certificate files, for operations and for sche
   const config = configWith({ all: { tls: files, retry: { enabled: false } } });
   const timers = createManualTimers();
   const changed = Promise.withResolvers<void>();
-  const certificates = await SubgraphCertificates.read(config, {
+  const certificates = await Certificates.read(config, {
     timers,
     settleMs: 5,
     log: { ...silentLog, info: () => changed.resolve() },

@@ -3,7 +3,7 @@ import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { createSubgraphEndpoints } from '../../../gateway/subgraphs/subgraphEndpoints.ts';
 import { FakeSupergraphView, supergraphOf, testSdl } from '../../harness/scriptedServer.ts';
 
-const noCertificates = { tlsOf: () => undefined, onChange: () => {} };
+const noCertificates = { ofSubgraph: () => undefined, onChange: () => {} };
 
 function endpointOf(attempt: string) {
   const supergraphs = new FakeSupergraphView();

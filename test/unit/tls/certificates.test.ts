@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
-import { CertificateMonitor } from '../../../gateway/tls/certificateMonitor.ts';
+import { Certificates } from '../../../gateway/tls/certificates.ts';
 import { createCertificate } from '../../harness/createCertificate.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
@@ -36,17 +36,17 @@ async function writeOwn(name: string, notAfter: Date): Promise<{ cert: string; k
 async function start(options: Partial<Parameters<typeof parseConfig>[0]>) {
   const timers = createManualTimers();
   const warnings: unknown[] = [];
-  const monitor = await CertificateMonitor.start(parseConfig({ supergraph, ...options }), {
+  const certificates = await Certificates.read(parseConfig({ supergraph, ...options }), {
     timers,
-    log: { warn: (...line: unknown[]) => void warnings.push(line) } as never,
+    log: { info: () => {}, warn: (...line: unknown[]) => void warnings.push(line), error: () => {} },
   });
   const registry = new Registry();
-  monitor.registerMetrics(registry);
+  certificates.registerMetrics(registry);
   const read = async () => {
     const [metric] = await registry.getMetricsAsJSON();
     return metric?.values.map(({ labels, value }) => [labels.option, value]);
   };
-  return { monitor, timers, warnings, read };
+  return { certificates, timers, warnings, read };
 }
 
 test('each option with certificates has their end, which for authorities is that of the last one, and a warning in the last week', async () => {
@@ -58,7 +58,7 @@ test('each option with certificates has their end, which for authorities is that
   );
   await writeFile(fileOf('ca.pem'), bundle.map(({ cert }) => cert).join(''));
   const ca = fileOf('ca.pem');
-  const { monitor, timers, warnings, read } = await start({
+  const { certificates, timers, warnings, read } = await start({
     listen: { tls: listener },
     // `products` inherits the files of `all`.
     subgraphs: { all: { tls: { ca } }, products: {}, reviews: { tls: client } },
@@ -88,7 +88,7 @@ test('each option with certificates has their end, which for authorities is that
   expect(new Map((await read()) as [string, number][]).get('redis.tls.certificate')).toBe(
     soonEnd.getTime() / 1_000,
   );
-  await monitor.close();
+  await certificates.close();
   expect(timers.pendingMs()).toEqual([]);
 });
 
