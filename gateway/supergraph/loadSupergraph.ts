@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { type DocumentNode, type GraphQLSchema, parse, validateSchema } from 'graphql';
+import { type DocumentNode, type GraphQLSchema, parse } from 'graphql';
 import { hasCredentials } from '../config/addressSecrets.ts';
 import { isHttpUrl } from '../config/isHttpUrl.ts';
 import { messageOf } from '../errors.ts';
@@ -9,7 +9,7 @@ import { findCircularDefault, removeUnprintableDefaults } from '../planning/unpr
 import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '../planning/workerPlanner.ts';
 import { resolveInSlices } from '../time/slicedTask.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
-import { buildSchemaInSlices, parseSchemaInSlices } from './readSchemaInSlices.ts';
+import { buildSchemaInSlices, parseSchemaInSlices, validateSchemaInSlices } from './readSchemaInSlices.ts';
 import type { SubgraphEntry, Supergraph } from './supergraph.ts';
 import { SupergraphRefusedError } from './supergraphRefusedError.ts';
 
@@ -86,8 +86,8 @@ async function buildApiSchema(apiSchemaSdl: string): Promise<GraphQLSchema> {
   const document = await resolveInSlices(parseSchemaInSlices(apiSchemaSdl));
   const schema = await buildSchema(document);
   await yieldToEventLoop();
-  // The schema caches the result. Otherwise the first operation would wait for this validation.
-  const [problem] = validateSchema(schema);
+  // Otherwise the first operation would wait for this validation.
+  const problem = await resolveInSlices(validateSchemaInSlices(schema));
   if (problem !== undefined)
     throw new SupergraphRefusedError(`the API schema is invalid: ${problem.message}`);
   return schema;

@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
-import { buildASTSchema, parse, printSchema } from 'graphql';
-import { buildSchemaInSlices, parseSchemaInSlices } from '../../../gateway/supergraph/readSchemaInSlices.ts';
+import { buildASTSchema, parse, printSchema, validateSchema } from 'graphql';
+import {
+  buildSchemaInSlices,
+  parseSchemaInSlices,
+  validateSchemaInSlices,
+} from '../../../gateway/supergraph/readSchemaInSlices.ts';
 import { runToCompletion, type SlicedTask } from '../../../gateway/time/slicedTask.ts';
 
 const demo = readFileSync(new URL('../../../subgraphs/products/schema.graphql', import.meta.url), 'utf8');
@@ -35,6 +39,28 @@ describe('a schema that is read in slices', () => {
     const sdl = Array.from({ length: 1_000 }, (_, index) => `type T${index} { next: T${index} }`).join(' ');
     expect(countSlices(parseSchemaInSlices(sdl))).toBeGreaterThan(1_000);
     expect(countSlices(buildSchemaInSlices(parse(sdl)))).toBeGreaterThan(1_000);
+  });
+
+  test.each([
+    ['no query type', 'type A { a: Int }', 1],
+    [
+      'a missing field of an interface',
+      'type Query { a: Int } interface I { b: Int } type A implements I { a: Int }',
+      1,
+    ],
+    ['input objects without an end', 'type Query { a(by: I): Int } input I { b: J! } input J { a: I! }', 1],
+    ['no problem', 'type Query { a: Int } interface I { a: Int } type A implements I { a: Int }', 0],
+  ])('has the problem of validateSchema, which is looked for once: %s', (_, part, count) => {
+    const many = Array.from({ length: 1_000 }, (_, index) => `type T${index} { next: T${index} }`).join(' ');
+    const build = () => runToCompletion(buildSchemaInSlices(parse(`${many} ${part}`)));
+    const expected = validateSchema(build());
+    const schema = build();
+    const problem = runToCompletion(validateSchemaInSlices(schema));
+    expect([problem?.message, expected.length]).toEqual([expected[0]?.message, count]);
+    if (count > 0) return;
+    Object.assign(schema, { getTypeMap: () => ({}), getQueryType: () => undefined });
+    expect(validateSchema(schema)).toEqual([]);
+    expect(countSlices(validateSchemaInSlices(build()))).toBeGreaterThan(10);
   });
 
   test('is refused for a syntax error', () => {
