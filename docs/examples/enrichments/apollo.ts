@@ -11,9 +11,10 @@ import {
 
 const subscriptionDocument = gql(enrichmentSubscription);
 
-/** A link to put before the `HttpLink`. It writes enrichment updates to the cache, so that components render them. If the
- *  updates end early, for example because the connection is lost or the token has expired, it sends the operation again,
- *  once. `getClient` is called when a first response arrives. */
+/** A link to put before the `HttpLink`. It writes enrichment updates to the cache, so that components render them. It sends
+ *  the operation again, once, if the updates end early, for example because the connection is lost or the token has
+ *  expired, and if a list has changed so that it has no position for an update. `getClient` is called when a first response
+ *  arrives. */
 export function enrichmentLink(getClient: () => ApolloClient): ApolloLink {
   return new ApolloLink((operation, forward) =>
     forward(operation).pipe(
@@ -36,6 +37,7 @@ function writeUpdates(
   const { headers, isSentAgain } = operation.getContext();
   let answer = data;
   let hasNext = true;
+  let areWritten = true;
   const updates = client
     .subscribe<{ readonly enrichment: EnrichmentUpdate }>({
       query: subscriptionDocument,
@@ -49,11 +51,11 @@ function writeUpdates(
         const update = data.enrichment;
         hasNext = update.hasNext;
         answer = withUpdate(answer, update);
-        writeField(client.cache, operation, answer, update.path);
+        areWritten = writeField(client.cache, operation, answer, update.path) && areWritten;
       },
       // Also follows each error.
       complete: () => {
-        if (!hasNext || isSentAgain) return;
+        if ((!hasNext && areWritten) || isSentAgain) return;
         const context = { headers, isSentAgain: true };
         // After a failure, the fields stay null.
         client.query({ query, variables, context, fetchPolicy: 'network-only' }).catch(() => {});
@@ -66,13 +68,14 @@ function writeUpdates(
 }
 
 /** Writes the pending field at `path` to the nearest object that has an identity in the cache: the lists around it may have
- *  changed since. A field that is not null any more has a newer value. */
+ *  changed since. A field that is not null any more has a newer value. Returns false for the element of a list, without an
+ *  object with an identity between, whose position has another element. */
 function writeField(
   cache: ApolloCache,
   { query, variables }: ApolloLink.Operation,
   answer: object,
   path: EnrichmentUpdate['path'],
-): void {
+): boolean {
   const objectAt = (depth: number) => valueAt(answer, path.slice(0, depth)) as StoreObject;
   let depth = path.length - 1;
   while (depth > 0 && cache.identify(objectAt(depth)) === undefined) depth -= 1;
@@ -95,8 +98,11 @@ function writeField(
     fragmentName,
     variables,
   };
-  if (valueAt(cache.readFragment(field), path.slice(depth)) !== null) return;
+  const remainingPath = path.slice(depth);
+  if (valueAt(cache.readFragment(field), remainingPath) !== null)
+    return !remainingPath.some((step) => typeof step === 'number');
   cache.writeFragment({ ...field, data: { __typename: type, [key]: object[key] } });
+  return true;
 }
 
 const fragmentName = 'EnrichedField';

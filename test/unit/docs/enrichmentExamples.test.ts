@@ -144,6 +144,35 @@ describe('Apollo Client with the documented link', () => {
     subscription.unsubscribe();
   });
 
+  test('sends the operation again when an update is for an element of a list that has got further pages', async () => {
+    tested = new TestClient();
+    const pages = gql`query Catalog($after: String) {
+      catalog(after: $after) { edges { cursor node { id } } pageInfo { endCursor hasNextPage } }
+    }`;
+    const page = (cursor: string, id: string | null) => ({
+      catalog: {
+        __typename: 'Catalog',
+        edges: [{ __typename: 'Edge', cursor, node: id === null ? null : { __typename: 'Product', id } }],
+        pageInfo: { __typename: 'PageInfo', endCursor: cursor, hasNextPage: true },
+      },
+    });
+    const watched = tested.client.watchQuery({ query: pages });
+    const subscription = watched.subscribe(() => {});
+    tested.answer('Catalog', page('a', '1'));
+    await settle();
+    const more = watched.fetchMore({ variables: { after: 'a' } });
+    tested.answer('Catalog', page('b', null), 'second');
+    await more;
+    tested.update('second', ['catalog', 'edges', 0, 'node'], { __typename: 'Product', id: '2' });
+    expect(tested.named('Catalog').operation.variables).toEqual({ after: 'a' });
+    tested.answer('Catalog', page('b', '2'));
+    await settle();
+    const { catalog } = tested.client.readQuery({ query: pages }) as ReturnType<typeof page>;
+    expect(catalog.edges.map(({ node }) => node?.id)).toEqual(['1', '2']);
+    expect(tested.count('Catalog')).toBe(3);
+    subscription.unsubscribe();
+  });
+
   test('leaves a newer value unchanged', async () => {
     tested = new TestClient();
     const watched = tested.client.watchQuery({ query });
