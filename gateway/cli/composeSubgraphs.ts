@@ -14,11 +14,13 @@ export async function composeSubgraphs(
 ): Promise<Extract<CompositionResult, { readonly sdl: string }>> {
   const result = await composeInThread(subgraphs, await readSchemaAccess(config));
   if ('sdl' in result) return result;
-  const isUnreachable = result.errors.some(({ code }) => code === 'SUBGRAPH_UNREACHABLE');
-  throw new CommandError(
-    isUnreachable ? exitCode.undecided : exitCode.failed,
-    `The subgraphs do not compose:\n${result.errors.map(describeDiagnostic).join('\n')}`,
-  );
+  const [code, problem] = result.errors.some(({ code }) => code === 'SUBGRAPH_UNREACHABLE')
+    ? [
+        exitCode.undecided,
+        'Nothing was composed, because the schema of a subgraph is missing. Start the subgraph, or correct its url (supergraph.subgraphs):',
+      ]
+    : [exitCode.failed, 'The subgraphs do not compose:'];
+  throw new CommandError(code, `${problem}\n${result.errors.map(describeDiagnostic).join('\n')}`);
 }
 
 export function describeDiagnostic({ code, message, locations }: CompositionDiagnostic): string {

@@ -394,6 +394,9 @@ describe('tributary compose', () => {
       runInProcess(['plan', '--config', config, operation]),
     ]);
     expect([code, planned]).toEqual([3, { code, stderr, stdout: '' }]);
+    expect(stderr).toMatch(
+      /^Nothing was composed, because the schema of a subgraph is missing\. Start the subgraph, or /,
+    );
     expect(stderr).toContain(`[gone] The schema could not be fetched from ${gone.url}: connect ECONNREFUSED`);
   });
 
