@@ -33,12 +33,14 @@ export const developmentDefaults = {
  *  @throws {ConfigError} when the configuration is invalid at the start. */
 export async function dev({ config: file, ...overrides }: DevOptions): Promise<number> {
   const load = () =>
-    loadConfig({
-      file,
-      overrides: { ...overrides, workers: '1' },
-      defaults: developmentDefaults,
-      env: process.env,
-    });
+    allowLocalPages(
+      loadConfig({
+        file,
+        overrides: { ...overrides, workers: '1' },
+        defaults: developmentDefaults,
+        env: process.env,
+      }),
+    );
   const stop = new Shutdown(0);
   const gateways = new SuccessiveGateways(load(), stop);
   const watcher = new FileWatcher({
@@ -59,6 +61,20 @@ export async function dev({ config: file, ...overrides }: DevOptions): Promise<n
     await watcher.stop();
     removeSignalListeners();
   }
+}
+
+const localOrigins = ['http', 'https'].flatMap((scheme) =>
+  ['localhost', '*.localhost', '127.0.0.1', '[::1]'].map((host) => `${scheme}://${host}:*`),
+);
+
+/** Allows the pages of development servers, such as Vite's, besides the origins of the configuration, which are usually
+ *  those of production. */
+function allowLocalPages({ security, ...config }: GatewayConfig): GatewayConfig {
+  const { cors } = security;
+  return {
+    ...config,
+    security: { ...security, cors: { ...cors, origins: [...cors.origins, ...localOrigins] } },
+  };
 }
 
 /** Gateways of which each has the ports of the one before. */
@@ -119,6 +135,9 @@ class SuccessiveGateways {
         printAddresses(addresses);
         if (graphiql) console.log(`GraphiQL: open ${addresses.url} in a browser`);
         console.log(`Insights: open ${addresses.adminUrl}/insights`);
+        console.log(
+          'Pages of localhost, on any port, may send requests to the gateway (security.cors.origins).',
+        );
       },
       onFatalError: () => shutdown.request(),
     });

@@ -254,6 +254,16 @@ describe('tributary dev', () => {
     const [[, insights = ''] = []] = await command.printed('stdout', /^Insights: open (\S+)/gm);
     // Also the page that says how to build it.
     expect(await (await fetch(insights)).text()).toMatch(/<title>.*insights/i);
+    const preflight = async (origin: string) => {
+      const headers = { origin, 'access-control-request-method': 'POST' };
+      return (await fetch(first, { method: 'OPTIONS', headers })).headers.get('access-control-allow-origin');
+    };
+    const local = ['http://localhost:5173', 'https://shop.localhost', 'http://[::1]:3000'];
+    expect(await Promise.all([...local, 'http://attacker.example:5173'].map(preflight))).toEqual([
+      ...local,
+      null,
+    ]);
+    await command.printed('stdout', /^Pages of localhost, on any port, may send requests/gm);
     const ofForeignPage = { path: '/first', headers: { host: 'attacker.example' } };
     expect((await exchange(first, ofForeignPage)).body).toContain('security.checkHost');
     writeConfig('prot: 1');

@@ -10,14 +10,16 @@ import { trustedDocumentsSection } from './trustedDocuments.ts';
 const origin = text({
   title: 'origin',
   expected:
-    'an origin such as https://shop.example, without a path; https://*.shop.example for its subdomains; or *',
+    'an origin such as https://shop.example, without a path; https://*.shop.example for its subdomains; http://localhost:* for all ports; or *',
   isValid: (value) => value === '*' || isOrigin(value),
 });
 
 // Compared with the `Origin` header of browsers: lower case, without default port and trailing slash.
 function isOrigin(value: string): boolean {
-  if (!/^https?:\/\//.test(value) || !URL.canParse(value) || new URL(value).origin !== value) return false;
-  return !value.replace(/^https?:\/\/\*\.(?=.)/, '').includes('*');
+  const origin = value.replace(/:\*$/, '');
+  const url = /^https?:\/\//.test(origin) ? URL.parse(origin) : null;
+  if (url?.origin !== origin || (origin !== value && url.port !== '')) return false;
+  return !origin.replace(/^https?:\/\/\*\.(?=.)/, '').includes('*');
 }
 
 const operations = 'the text of one or several GraphQL operations';
@@ -70,7 +72,7 @@ export const securitySection = z
         origins: z
           .array(origin)
           .describe(
-            'Origins whose pages may read responses in a browser. `https://*.shop.example` stands for every subdomain of shop.example at any depth, with the same scheme and port, and not for shop.example itself; `*` for all origins. Empty: only pages of the same origin may.',
+            'Origins whose pages may read responses in a browser. `https://*.shop.example` stands for every subdomain of shop.example at any depth, with the same scheme and port, and not for shop.example itself; `http://localhost:*` for every port; `*` for all origins. Empty: only pages of the same origin may. `tributary dev` also allows pages of `localhost`, `127.0.0.1` and `[::1]`, from any port.',
           )
           .prefault([]),
         credentials: flag()

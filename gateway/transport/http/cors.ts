@@ -3,7 +3,8 @@ import type { GatewayConfig } from '../../config/schema.ts';
 
 /** `security.cors` of the configuration. */
 export interface CorsOptions {
-  /** Origins such as `https://shop.example`, `https://*.shop.example` for its subdomains, or `*` for all. */
+  /** Origins such as `https://shop.example`, `https://*.shop.example` for its subdomains, `http://localhost:*` for all
+   *  ports, or `*` for all. */
   readonly origins: readonly string[];
   readonly credentials?: boolean;
   readonly allowHeaders?: readonly string[];
@@ -133,6 +134,10 @@ export class CorsPolicy {
   }
 
   #isListed(origin: string): boolean {
+    return this.#matches(origin) || this.#matches(`${origin.replace(/:\d+$/, '')}:*`);
+  }
+
+  #matches(origin: string): boolean {
     return (
       this.#names.has(origin) ||
       this.#wildcards.some(

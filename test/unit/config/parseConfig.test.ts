@@ -189,7 +189,14 @@ describe('a configuration', () => {
   });
 
   test('accepts origins as browsers send them', () => {
-    const origins = ['https://shop.example', 'http://localhost:4200', 'https://*.shop.example:8443', '*'];
+    const origins = [
+      'https://shop.example',
+      'http://localhost:4200',
+      'https://*.shop.example:8443',
+      'http://*.localhost:*',
+      'http://[::1]:*',
+      '*',
+    ];
     expect(parseConfig({ supergraph, security: { cors: { origins } } }).security.cors.origins).toEqual(
       origins,
     );
@@ -343,13 +350,16 @@ describe('an invalid configuration', () => {
     'https://shop.*',
     'https://*.*.example',
     'https://shop.*.example',
+    'http://localhost:80*',
+    'http://localhost:5173:*',
+    'http://localhost:*/',
   ])('is reported for the invalid origin %s', (origin) => {
     expect(findConfigProblems({ supergraph, security: { cors: { origins: [origin] } } })).toEqual([
       {
         path: 'security.cors.origins[0]',
         message: `is "${origin}"`,
         expected:
-          'an origin such as https://shop.example, without a path; https://*.shop.example for its subdomains; or *',
+          'an origin such as https://shop.example, without a path; https://*.shop.example for its subdomains; http://localhost:* for all ports; or *',
       },
     ]);
   });

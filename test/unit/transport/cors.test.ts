@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { isSameHost } from '../../../gateway/transport/http/cors.ts';
+import { CorsPolicy, isSameHost } from '../../../gateway/transport/http/cors.ts';
 
 test.each([
   ['https://shop.example', 'shop.example', true],
@@ -17,4 +17,17 @@ test.each([
   ['https://shop.example', undefined, false],
 ])('a page of %s that sends a request to the host %s: same host is %s', (origin, host, isSame) => {
   expect(isSameHost(origin, host)).toBe(isSame);
+});
+
+test.each([
+  ['http://localhost:5173', 'listed'],
+  ['http://localhost', 'listed'],
+  ['http://shop.localhost:3000', 'listed'],
+  ['https://localhost:5173', 'foreign'],
+  ['http://localhost.attacker.example:5173', 'foreign'],
+  ['http://localhost:5173:*', 'foreign'],
+  ['null', 'foreign'],
+])('with origins on any port, the page of %s is %s', (origin, expected) => {
+  const cors = new CorsPolicy({ origins: ['http://localhost:*', 'http://*.localhost:*'] });
+  expect(cors.classify({ origin, host: '127.0.0.1:4000' })).toBe(expected);
 });
