@@ -8,11 +8,15 @@ import type { SupergraphHolder } from './supergraphHolder.ts';
 /** Logs each switch to a new supergraph, each refusal, each outage of the source and its end, and names in the configuration
  *  that the supergraph does not have. */
 export function reportSupergraphs(supergraphs: SupergraphHolder, config: GatewayConfig, log: Logger): void {
+  const { supergraph: source } = config;
+  // A file that is not watched ends the gateway.
+  const advice = 'file' in source && !source.watch ? '' : '. The gateway retries.';
   supergraphs.onProblem((reason, origin) => {
     if (reason === undefined && origin === 'source')
       log.info('The supergraph can be read from its source again');
     else if (reason === undefined) log.info('The refused supergraph was replaced by the one in use');
-    else if (origin === 'source') log.error({ reason }, 'The supergraph could not be read from its source');
+    else if (origin === 'source')
+      log.error({ reason }, `The supergraph could not be read from its source${advice}`);
     else log.error({ reason, source: sourceLocationOf(config) }, 'The new supergraph was refused');
   });
   supergraphs.onChange((supergraph) => {

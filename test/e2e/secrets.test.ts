@@ -381,7 +381,7 @@ test('no route of the admin listener has a secret', async () => {
 
 test('the log has no secret when everything that the gateway depends on fails', async () => {
   const messages = [
-    'The supergraph could not be read from its source',
+    'The supergraph could not be read from its source. The gateway retries.',
     'The keys of an issuer of tokens cannot be fetched',
     'Changed certificate files cannot be used',
     'The cache store has a problem',
