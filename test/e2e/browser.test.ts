@@ -419,14 +419,14 @@ describe("GraphiQL with the demo's tabs in a browser", () => {
 
   test('opens with its prepared tabs, keeps own ones, and opens closed ones again', async () => {
     const tabs = page.getByRole('list', { name: 'Select active operation' }).getByRole('listitem');
-    expect(await tabs.locator('button:first-child').allTextContents()).toEqual([...titles, '<untitled>']);
+    expect(await tabs.locator('button:first-child').allTextContents()).toEqual([...titles, 'Untitled']);
     await tabs.first().hover();
     await page.getByRole('button', { name: 'Close tab Plain' }).click();
     expect(await tabs.count()).toBe(4);
     await pane().getByRole('button', { name: 'Reopen prepared tabs' }).click();
     await page.waitForLoadState();
     await page.locator('.view-line').first().waitFor();
-    expect(await tabs.locator('button:first-child').allTextContents()).toEqual([...titles, '<untitled>']);
+    expect(await tabs.locator('button:first-child').allTextContents()).toEqual([...titles, 'Untitled']);
   });
 
   test('keeps the fields of objects in lists to which a deferred payload adds others', async () => {

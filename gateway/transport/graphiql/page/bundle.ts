@@ -44,6 +44,11 @@ const patches: readonly Patch[] = [
     replacements: [[', log: "annotation token: $0"', '']],
   },
   {
+    // A tab without a named operation.
+    file: /@graphiql[\\/]react[\\/]dist[\\/]utility[\\/]tabs\.js$/,
+    replacements: [['"<untitled>"', '"Untitled"']],
+  },
+  {
     // Directives are below the contrast of 4.5 that small text needs; in the dark theme also comments and line numbers.
     file: /@graphiql[\\/]react[\\/]dist[\\/]constants\.js$/,
     replacements: [
