@@ -119,59 +119,59 @@ export class StepRunner {
   }
 
   #fetchRoot(step: FetchStep): void {
-    if (step.path.length > 0 && step.collectTargets(this.#tree).length === 0) {
-      this.#end(step);
-      return;
-    }
-    if (step.shape.kind === 'mutation') {
-      this.#mutate(step);
-      return;
-    }
-    this.#sendRoot(step);
-  }
-
-  /** Sends the fetch unless earlier root fields of the mutation make `data` null: clients take it that no later field was
-   *  executed. */
-  #mutate(step: FetchStep): void {
     const { isDataNullBefore } = this.#options;
-    // Entities that were read before a mutation may have changed with it.
-    this.#entities = new EntityTable();
-    if (step.index === 0 || isDataNullBefore === undefined) {
-      this.#sendRoot(step);
-      return;
+    if (step.path.length > 0 && step.collectTargets(this.#tree).length === 0) this.#end(step);
+    else if (step.shape.kind !== 'mutation') this.#sendRoot(step);
+    else {
+      // Entities that were read before a mutation may have changed with it.
+      this.#entities = new EntityTable();
+      // Clients take it that no field is executed after earlier ones have made `data` null.
+      if (step.index === 0 || isDataNullBefore === undefined) this.#sendRoot(step);
+      else
+        this.#inSlices(
+          isDataNullBefore(step, this.#tree),
+          (isDataNull) => (isDataNull === false ? this.#sendRoot(step) : this.#end(step)),
+          (fault) => this.#fail(step, fault),
+        );
     }
-    this.#inSlices(
-      isDataNullBefore(step, this.#tree),
-      (isDataNull) => {
-        if (isDataNull === false) this.#sendRoot(step);
-        else this.#end(step);
-      },
-      (fault) => this.#fail(step, fault),
-    );
   }
 
   #sendRoot(step: FetchStep): void {
-    const { requestContext, scheduler } = this.#options;
-    const { priority, budget } = this.#urgencyOf(step);
     const settlement = new Settlement();
+    this.#load(step, settlement, [], undefined, (result, done) =>
+      this.#runGuarded(step, this.#settleRoot(step, result), done),
+    );
+    this.#endWhen(step, [settlement]);
+  }
+
+  /** Sends the fetch of a step. */
+  #load(
+    step: FetchStep,
+    settlement: Settlement,
+    representations: readonly string[],
+    contextVariables: FetchCall['contextVariables'],
+    settle: FetchCall['settle'],
+  ): void {
+    const { requestContext, scheduler, urgency } = this.#options;
+    const { index, shape, group } = step;
+    const { priority, budget } = urgency?.[group] ?? (group === 0 ? primaryUrgency : deferredUrgency);
     const call: FetchCall = {
-      shape: step.shape,
+      shape,
       requestContext,
-      group: step.group,
+      group,
       priority,
       budget,
-      isBelowRoot: step.path.length > 0,
-      representations: [],
-      contextVariables: undefined,
-      step: this.#programIndex.scheduledSteps[step.index] as ScheduledStep,
+      isBelowRoot: !shape.isEntityFetch && step.path.length > 0,
+      representations,
+      contextVariables,
+      step: this.#programIndex.scheduledSteps[index] as ScheduledStep,
       span: undefined,
       settle: (result, done) => {
         traceResult(call, result);
-        this.#runGuarded(step, this.#settleRoot(step, result), done);
+        settle(result, done);
       },
     };
     scheduler.load(call, (fault) => settlement.settle(fault));
-    this.#endWhen(step, [settlement]);
   }
 
   *#settleRoot(step: FetchStep, result: FetchResult): SlicedTask {
@@ -257,14 +257,12 @@ export class StepRunner {
     targets: readonly ResponseObject[],
     context: ContextArguments | undefined,
   ): SlicedTask<readonly Settlement[] | undefined> {
-    const { shape } = step;
-    const { requestContext, scheduler } = this.#options;
     const diagnostics = this.#diagnostics;
     const reader = (
       step.representationReader as NonNullable<FetchStep['representationReader']>
     ).afterFailures(diagnostics.errors);
     const slots = this.#entities.slotsFor(
-      shape,
+      step.shape,
       context === undefined ? reader.key : `${reader.key}${context.key}`,
     );
     const added: EntitySlot[] = [];
@@ -274,7 +272,7 @@ export class StepRunner {
     let otherFetches: Set<Settlement> | undefined;
     let slotsOfType: TypeSlots | undefined;
     let untilPause = targetsPerSlice;
-    let settlement: Settlement | undefined;
+    const settlement = new Settlement();
     try {
       // An index, because V8 calls the iterator of an array for each element in a generator.
       for (let index = 0; index < targets.length; index++) {
@@ -303,45 +301,28 @@ export class StepRunner {
         const text = representation.serialize(target);
         if (text === undefined) continue;
         representations.push(text);
-        settlement ??= new Settlement();
         added.push(slotsOfType.add(target, step, settlement));
       }
     } catch (fault) {
       // Other steps may wait for the entities that were added.
-      settlement?.settle(fault);
+      settlement.settle(fault);
       throw fault;
     }
     if (known !== undefined) yield* diagnostics.addEntityDiagnostics(step, known);
-    const others = otherFetches === undefined ? undefined : [...otherFetches];
-    if (settlement === undefined) return others;
-    const { priority, budget } = this.#urgencyOf(step);
-    const own = settlement;
-    const call: FetchCall = {
-      shape,
-      requestContext,
-      group: step.group,
-      priority,
-      budget,
-      isBelowRoot: false,
-      representations,
-      contextVariables: context?.variables,
-      step: this.#programIndex.scheduledSteps[step.index] as ScheduledStep,
-      span: undefined,
-      settle: (result, done) => {
-        traceResult(call, result);
-        const end = (): void => {
-          // The call may live until the operation ends; these lists need not live that long.
-          added.length = 0;
-          representations.length = 0;
-          done();
-          // Other calls of the request may wait for the subgraph when the cache has answered this one.
-          own.settle();
-        };
-        this.#runGuarded(step, this.#settleEntities(step, added, result), end, added);
-      },
-    };
-    scheduler.load(call, (fault) => own.settle(fault));
-    return others === undefined ? [own] : [...others, own];
+    const others = otherFetches && [...otherFetches];
+    if (added.length === 0) return others;
+    this.#load(step, settlement, representations, context?.variables, (result, done) => {
+      const end = (): void => {
+        // The call may live until the operation ends; these lists need not live that long.
+        added.length = 0;
+        representations.length = 0;
+        done();
+        // Other calls of the request may wait for the subgraph when the cache has answered this one.
+        settlement.settle();
+      };
+      this.#runGuarded(step, this.#settleEntities(step, added, result), end, added);
+    });
+    return others === undefined ? [settlement] : [...others, settlement];
   }
 
   *#settleEntities(step: FetchStep, slots: readonly EntitySlot[], result: FetchResult): SlicedTask {
@@ -402,10 +383,6 @@ export class StepRunner {
         ? entity
         : step.shape.copyEntity(entity);
     step.shape.merge(target, own, this.#options.conditions.isObjectType);
-  }
-
-  #urgencyOf({ group }: FetchStep): GroupUrgency {
-    return this.#options.urgency?.[group] ?? (group === 0 ? primaryUrgency : deferredUrgency);
   }
 
   #end(step: FetchStep): void {
@@ -476,25 +453,20 @@ export class StepRunner {
     return undefined;
   }
 
-  #respondedCachingOf(
-    { shape }: FetchStep,
-    { metadata }: Extract<FetchResult, { kind: 'answered' }>,
-  ): CachingContribution | undefined {
-    const { respondedHeaders } = this.#options.requestContext;
-    return metadata && respondedHeaders?.cachingOf(shape.subgraph, metadata);
-  }
-
   #recordCacheContribution(step: FetchStep, result: FetchResult): void {
-    let contribution =
-      (result.kind === 'answered' ? (result.caching ?? this.#respondedCachingOf(step, result)) : undefined) ??
-      uncachedContribution;
+    const { hasComputedHeaders, respondedHeaders } = this.#options.requestContext;
+    let contribution: CachingContribution = uncachedContribution;
+    if (result.kind === 'answered') {
+      const { caching, metadata } = result;
+      contribution =
+        caching ?? (metadata && respondedHeaders?.cachingOf(step.shape.subgraph, metadata)) ?? contribution;
+    }
     // What an extension has computed headers from cannot be named in `Vary`.
-    if (this.#options.requestContext.hasComputedHeaders && contribution.kind === 'cached')
+    if (hasComputedHeaders && contribution.kind === 'cached')
       contribution = { ...contribution, headers: [...contribution.headers, '*'] };
     if (contribution.kind === 'cached') this.cachedValuesSince ??= performance.now();
-    const ofGroup = this.cacheContributions[step.group];
-    if (ofGroup === undefined) this.cacheContributions[step.group] = [contribution];
-    else ofGroup.push(contribution);
+    this.cacheContributions[step.group] ??= [];
+    this.cacheContributions[step.group]?.push(contribution);
   }
 }
 

@@ -27,7 +27,7 @@ export const demoSupergraphFile = fileURLToPath(
 export const longCallTimeouts = { attempt: '5m', deadline: '5m' } as const;
 
 /** Rejects only operations that no planner could plan, even on a busy machine. */
-export const longPlanningTimeout = { timeout: '1m' } as const;
+export const longPlanningTimeout = { timeout: '1m', splitTimeout: '1m' } as const;
 
 /** Other suites may keep the machine busy. */
 export const noShedding = { eventLoopDelay: 0, memory: 1 } as const;

@@ -6,4 +6,5 @@ import type { PlanningLimits } from '../../gateway/planning/workerPlanner.ts';
 export const testPlanningLimits: PlanningLimits = {
   ...toPlanningLimits(parseConfig({ supergraph: { file: 'unused' } }).planning),
   timeoutMs: 20_000,
+  splitTimeoutMs: 20_000,
 };
