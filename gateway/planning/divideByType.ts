@@ -16,11 +16,13 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import {
   argumentOf,
   compositesOf,
   contextArgumentsOf,
   joinsOf,
+  namedTypeOf,
   typesByContext,
 } from './supergraphDocument.ts';
 
@@ -36,12 +38,16 @@ type DivideByType = (operation: DocumentNode) => DocumentNode;
  *  - Fragments on a union or another interface, on objects whose interface is an `@interfaceObject` in some subgraph.
  *    The planner assumes that objects of that subgraph never have the type.
  *
- *  `undefined` for a supergraph that needs neither. */
+ *  It throws for fragments that may apply to objects of an `@interfaceObject` of a field that returns an interface of theirs: the
+ *  planner takes it that none applies, and would not fetch their types.
+ *
+ *  `undefined` for a supergraph that needs none of this. */
 export function createTypeDivider(supergraph: DocumentNode, apiSchema: Schema): DivideByType | undefined {
   const setters = typesByContext(supergraph);
   const interfaceObjects = readInterfaceObjects(supergraph);
   if (setters.size === 0 && interfaceObjects.size === 0) return undefined;
   const contextsByField = readContexts(supergraph);
+  const untypedFields = readUntypedFields(supergraph);
   return (operation) => {
     const definitions = operation.definitions.map((definition) => {
       if (definition.kind !== Kind.OPERATION_DEFINITION) return definition;
@@ -119,6 +125,12 @@ export function createTypeDivider(supergraph: DocumentNode, apiSchema: Schema): 
     const type = definition?.type && baseType(definition.type);
     if (field.selectionSet === undefined || type === undefined || !isCompositeType(type))
       return { field, contexts };
+    const coordinate = `${parent.name}.${field.name.value}`;
+    const untyped = untypedFields.get(coordinate)?.find((name) => mayApply(field.selectionSet, name));
+    if (untyped !== undefined)
+      throw new Error(
+        `The types of the objects of ${coordinate} cannot be fetched: its subgraph has ${untyped} as an @interfaceObject.`,
+      );
     const divided = divide(field.selectionSet, type, possibleRuntimeTypes(type));
     const { missing } = divided;
     const set = divided.set.selections.length === 0 ? typenameOnly : divided.set;
@@ -126,6 +138,21 @@ export function createTypeDivider(supergraph: DocumentNode, apiSchema: Schema): 
       field: set === field.selectionSet ? field : { ...field, selectionSet: set },
       contexts: contexts.union(missing),
     };
+  }
+
+  /** Whether one of the fragments may apply to objects of the interface. */
+  function mayApply(set: SelectionSetNode | undefined, interfaceName: string): boolean {
+    const objects = new Set(objectTypesOf(interfaceName));
+    return (set?.selections ?? []).some(
+      (selection) =>
+        selection.kind === Kind.INLINE_FRAGMENT &&
+        objectTypesOf(selection.typeCondition?.name.value ?? '').some((type) => objects.has(type)),
+    );
+  }
+
+  function objectTypesOf(name: string): readonly ObjectType[] {
+    const type = apiSchema.type(name);
+    return type !== undefined && isCompositeType(type) ? possibleRuntimeTypes(type) : [];
   }
 
   /** Whether the planner finds the context at a field that is selected on the type. */
@@ -163,6 +190,38 @@ function readInterfaceObjects(supergraph: DocumentNode): ReadonlySet<string> {
     names.add(name);
   }
   return names;
+}
+
+/** By field, as `Type.field`: the interfaces of which its subgraph knows some of its objects as an `@interfaceObject`, where
+ *  the field returns an interface of these. */
+function readUntypedFields(supergraph: DocumentNode): ReadonlyMap<string, readonly string[]> {
+  const composites = compositesOf(supergraph);
+  /** By graph and outer interface. */
+  const untyped = new Map<string, string[]>();
+  for (const [name, type] of composites) {
+    const objectGraphs = joinsOf(type, 'join__type')
+      .filter((join) => argumentOf(join, 'isInterfaceObject') === 'true')
+      .map((join) => argumentOf(join, 'graph'));
+    for (const join of joinsOf(type, 'join__implements')) {
+      const graph = argumentOf(join, 'graph');
+      if (objectGraphs.includes(graph))
+        getOrInsertComputed(untyped, `${graph} ${argumentOf(join, 'interface')}`, () => []).push(name);
+    }
+  }
+  const fields = new Map<string, readonly string[]>();
+  if (untyped.size === 0) return fields;
+  for (const [typeName, type] of composites) {
+    for (const field of type.fields ?? []) {
+      const own = joinsOf(field, 'join__field').filter((join) => argumentOf(join, 'external') !== 'true');
+      const [first = [], ...others] = (own.length === 0 ? joinsOf(type, 'join__type') : own).map(
+        (join) => untyped.get(`${argumentOf(join, 'graph')} ${namedTypeOf(field)}`) ?? [],
+      );
+      // Another subgraph may have the types.
+      const everywhere = first.filter((name) => others.every((names) => names.includes(name)));
+      if (everywhere.length > 0) fields.set(`${typeName}.${field.name.value}`, everywhere);
+    }
+  }
+  return fields;
 }
 
 const typenameOnly: SelectionSetNode = {

@@ -180,6 +180,48 @@ test('an integer in an ID stays a string in the default value of a variable', as
   ]);
 });
 
+describe('a field that returns an interface whose objects its subgraph knows in part as an @interfaceObject', () => {
+  const plan = (document: string): Promise<string[]> =>
+    planFetches(
+      {
+        media: `
+          type Query { media: [Media] nodes: [Node] }
+          interface Node { id: ID! }
+          interface Timed { minutes: Int }
+          interface Media implements Node @key(fields: "id") { id: ID! title: String }
+          type Film implements Media & Node & Timed @key(fields: "id") { id: ID! title: String minutes: Int }`,
+        ratings: `
+          type Query { node: Node }
+          interface Node { id: ID! }
+          type Media implements Node @key(fields: "id") @interfaceObject { id: ID! stars: Int }
+          type Shop implements Node @key(fields: "id") { id: ID! }`,
+      },
+      document,
+    );
+
+  test.each([
+    ['id', 'id'],
+    ['... on Shop { id }', '...on Shop{id}'],
+  ])('is planned for %s', async (selection, fetched) => {
+    expect(await plan(`query { node { ${selection} } }`)).toEqual([`ratings {node{__typename ${fetched}}}`]);
+  });
+
+  test.each(['... on Timed { minutes }', 'id ... on Media { title }', '... on Film { id }'])(
+    'fails with %s, which would always be null',
+    async (selection) => {
+      await expect(plan(`query { node { ${selection} } }`)).rejects.toThrow(
+        'The types of the objects of Query.node cannot be fetched',
+      );
+    },
+  );
+
+  test('does not fail where another subgraph resolves the field', async () => {
+    expect(await plan('query { nodes { ... on Timed { minutes } } }')).toEqual([
+      'media {nodes{__typename ...on Film{minutes}}}',
+    ]);
+  });
+});
+
 test.each([
   ['is nested too deeply after a stack overflow', (): unknown => recurse(), 'it is nested too deeply'],
   ['exceeds no limit after another RangeError', () => 'x'.repeat(2 ** 30), undefined],
