@@ -13,7 +13,7 @@ import {
   isSpecifiedScalarType,
 } from 'graphql';
 import type { ResponseObject } from '../execution/responseTree.ts';
-import { isRawInteger, toNumber } from '../json/exactJson.ts';
+import { isRawInteger, isRawNumber, toNumber } from '../json/exactJson.ts';
 import { generateFunction } from '../json/generateFunction.ts';
 import { fitsInChunk } from '../json/stringifyInSlices.ts';
 import type { CollectedField, SelectionSet } from '../operation/selection.ts';
@@ -98,7 +98,9 @@ export class WriterGenerator {
         return this.#field(field, type, name, capture);
       });
       if (fields.length === 0) lines.push(literal('{'));
-      return { body: `let d, v;\n${makeRoom}\n${lines.join('\n')}\n${literal('}')}`, size };
+      const isRead = fields.some((field) => field.fieldName !== '__typename' && !this.#isPending(field));
+      const check = isRead ? '' : 'if (isRawNumber(o)) bailOut();\n';
+      return { body: `${check}let d, v;\n${makeRoom}\n${lines.join('\n')}\n${literal('}')}`, size };
     });
   }
 
@@ -108,7 +110,14 @@ export class WriterGenerator {
     parameter: string,
     code: (capture: Capture) => { readonly body: string; readonly size: number },
   ): Write {
-    const captured: Record<string, unknown> = { sink, bailOut, writeJson, isRawInteger, toNumber };
+    const captured: Record<string, unknown> = {
+      sink,
+      bailOut,
+      writeJson,
+      isRawInteger,
+      isRawNumber,
+      toNumber,
+    };
     const { body, size } = code((value) => {
       const captureName = `c${Object.keys(captured).length}`;
       captured[captureName] = value;
@@ -120,24 +129,29 @@ export class WriterGenerator {
 
   #field(field: CollectedField, type: GraphQLObjectType, name: string, capture: Capture): string {
     if (field.fieldName === '__typename') return literal(`${name}"${type.name}"`);
-    if (field.enrichmentGroups.some((group) => this.#options.pendingGroups.has(group)))
-      return isNonNullType(field.type) ? 'bailOut();' : literal(`${name}null`);
-    return `v = o.${field.internalName};\n${literal(name)}\n${this.#value(field.type, field.selectionSet, 'v', 0, capture)}`;
+    if (this.#isPending(field)) return isNonNullType(field.type) ? 'bailOut();' : literal(`${name}null`);
+    const value = this.#value(field.type, field.selectionSet, 'v', 0, capture, isAbsentField);
+    return `v = o.${field.internalName};\n${literal(name)}\n${value}`;
   }
 
-  /** Returns statements that write the value of `variable`. */
+  #isPending({ enrichmentGroups }: CollectedField): boolean {
+    return enrichmentGroups.some((group) => this.#options.pendingGroups.has(group));
+  }
+
+  /** Returns statements that write the value of `variable`. `isAbsent`: whether it is undefined in an ordinary response. */
   #value(
     type: GraphQLOutputType,
     set: SelectionSet | undefined,
     variable: string,
     depth: number,
     capture: Capture,
+    isAbsent = `${variable} === undefined`,
   ): string {
     const nullable = isNonNullType(type) ? type.ofType : type;
     const mayBeNull = !isNonNullType(type) && (set === undefined || this.#options.writesNullObjects);
     const otherwise = !mayBeNull
       ? 'else bailOut();'
-      : `else if (${variable} === null || ${variable} === undefined) {\n${literal('null')}\n} else bailOut();`;
+      : `else if (${variable} === null || ${isAbsent}) {\n${literal('null')}\n} else bailOut();`;
     if (isListType(nullable)) {
       const list = `l${depth}`;
       const index = `i${depth}`;
@@ -243,6 +257,9 @@ type Capture = (value: unknown) => string;
 
 /** Upper bound for each field besides its name: `false`, or brackets and a comma, and what `literal` writes after its text. */
 const maxLiteralBytes = 24;
+
+/** A raw number has no fields. It is looked for where a field is absent, which takes no time of ordinary objects. */
+const isAbsentField = 'v === undefined && !isRawNumber(o)';
 
 /** A called function may have used the reserved bytes, or replaced the buffer. */
 const makeRoom = 'sink.reserve(p, size);\nd = sink.view;';

@@ -37,6 +37,7 @@ function startGateway(config: Partial<GatewayOptions> = {}): Promise<InlineGatew
           type Query {
             account(number: Long, id: ID, ratio: Float, any: Any, count: Int): Account
             accounts: [Account!]!
+            node: Account
           }
           type Subscription { changed(number: Long): Account }
           type Account @key(fields: "number") @context(name: "account") {
@@ -156,6 +157,32 @@ describe('a number with more digits than a JavaScript number', () => {
     expect(await post(gateway, `{ account { ${fields.replace('owner', '')} ratio owner } }`)).toContain(
       `"number":${long},"id":"${long}","ratio":0.1,"balance":${decimal},"any":{"a":[-${long},1]},"owner":null`,
     );
+  });
+
+  test.each([
+    ['an object', '{"account":NUMBER,"accounts":[]}', undefined],
+    [
+      'an object whose only selected field may be null',
+      '{"node":NUMBER,"account":null,"accounts":[]}',
+      undefined,
+    ],
+    ['an element of a list', '{"account":null,"accounts":[NUMBER]}', undefined],
+    ['a list', '{"account":null,"accounts":NUMBER}', undefined],
+    ['the data of a response', 'NUMBER', undefined],
+    ['an entity', '{"account":{"__typename":"Account","number":1},"accounts":[]}', '{"_entities":[NUMBER]}'],
+    ['the entities', '{"account":{"__typename":"Account","number":1},"accounts":[]}', '{"_entities":NUMBER}'],
+  ])('is an error like any other number in place of %s', async (_, data, entities) => {
+    const query = '{ node { __typename } account { id balance limit advice } accounts { balance } }';
+    const answerWith = (number: string): Promise<string> => {
+      const respond = (json: string) => text(`{"data":${json.replace('NUMBER', number)}}`);
+      accounts.setDefaultScript(respond(data));
+      limits.setDefaultScript(entities === undefined ? answerEntities : respond(entities));
+      return post(gateway, query);
+    };
+    const expected = await answerWith('5');
+    const actual = await answerWith(long);
+    expect(actual).toBe(expected);
+    expect(expected).toContain('"errors"');
   });
 
   test('reaches the client unchanged in a response that is parsed in slices', async () => {

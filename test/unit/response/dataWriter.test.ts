@@ -12,6 +12,7 @@ import {
   isUnionType,
 } from 'graphql';
 import type { ResponseObject } from '../../../gateway/execution/responseTree.ts';
+import { parseExactJson } from '../../../gateway/json/exactJson.ts';
 import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import type { SelectionSet } from '../../../gateway/operation/selection.ts';
 import { DataWriter } from '../../../gateway/response/dataWriter.ts';
@@ -54,6 +55,7 @@ interface Values {
 
 const anything: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom(null, undefined, true, 1, 1.5, 2 ** 40, 'text', '7', [], {}, [null], -0),
+  fc.constantFrom('9007199254740993', '0.1000000000000000055').map((text) => parseExactJson(text)),
 );
 
 /** A value that a subgraph might answer for a selection on a type. */
