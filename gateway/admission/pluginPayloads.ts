@@ -1,5 +1,6 @@
 import type { ApolloServerPlugin, GraphQLRequestContext, GraphQLRequestListener } from '@apollo/server';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { parseExactJson } from '../json/exactJson.ts';
 import type { IncrementalOutcome } from '../response/executionOutcome.ts';
 import { inspectEach } from '../response/inspectEach.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
@@ -84,7 +85,7 @@ export class PluginPayloads {
     let isFirst = true;
     const payloads = inspectEach(outcome.payloads, async (texts) => {
       for (const text of texts) {
-        if (!isFirst) await this.#call(listeners, JSON.parse(text));
+        if (!isFirst) await this.#call(listeners, parseExactJson(text) as SubsequentPayload);
         isFirst = false;
       }
     });

@@ -1,5 +1,6 @@
 import type { ExecuteOperation } from '../admission/apolloPipeline.ts';
 import { GatewayError } from '../errors.ts';
+import { parseExactJson } from '../json/exactJson.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { ExecutionOutcome, SingleOutcome } from '../response/executionOutcome.ts';
 import { inspectEach } from '../response/inspectEach.ts';
@@ -103,5 +104,5 @@ function readExtensions(returned: unknown): object {
     throw new TypeError('onResponse returned something that is not an object.');
   }
   if ('tributary' in returned) throw new TypeError('The key "tributary" belongs to the gateway.');
-  return JSON.parse(JSON.stringify(returned)) as object;
+  return parseExactJson(JSON.stringify(returned)) as object;
 }

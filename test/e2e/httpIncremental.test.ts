@@ -4,6 +4,7 @@ import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import type { GatewayContext } from '../../gateway/gateway.ts';
+import { parseExactJson } from '../../gateway/json/exactJson.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
 import type { RequestSignal } from '../../gateway/time/requestAbort.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
@@ -253,10 +254,6 @@ describe('an Apollo Server plugin', () => {
     }
   }
 
-  const failed = {
-    incremental: [{ data: null, path: ['node'], errors: [{ message: 'No.' }] }],
-    hasNext: true,
-  };
   const before = [['executionDidEnd'], ['willSendResponse', 'incremental'], ['subsequentResults', true, []]];
 
   test('sees each payload after the first before it is sent, and its errors', async () => {
@@ -269,7 +266,10 @@ describe('an Apollo Server plugin', () => {
     await connection.readHead();
     expect(await connection.readChunk()).toContain('"greeting":"hello"');
     expect(recorder.calls).toEqual(before);
-    // Two payloads in one write.
+    // Two payloads in one write, of which one has a number that a JavaScript number would round.
+    const failed = parseExactJson(
+      '{"incremental":[{"data":null,"path":["node"],"errors":[{"message":"No."}]}],"extensions":{"n":9007199254740993},"hasNext":true}',
+    );
     payloads.push([failed, legacy[1]]);
     payloads.push('end');
     expect(await connection.readChunk()).toContain('"hasNext":false');

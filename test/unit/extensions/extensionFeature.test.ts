@@ -6,7 +6,9 @@ import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import type { RequestContext } from '../../../gateway/execution/requestContext.ts';
 import { type Extension, RequestRefusedError } from '../../../gateway/extensions/extension.ts';
 import { ExtensionFeature } from '../../../gateway/extensions/extensionFeature.ts';
+import { parseExactJson } from '../../../gateway/json/exactJson.ts';
 import type { OperationRequest } from '../../../gateway/operation/operationRequest.ts';
+import type { SingleOutcome } from '../../../gateway/response/executionOutcome.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 
@@ -86,6 +88,25 @@ test.each([
   expect(lines).toEqual([]);
 });
 
+const emptyOutcome: SingleOutcome = {
+  kind: 'single',
+  data: undefined,
+  errors: undefined,
+  extensions: undefined,
+  caching: undefined,
+};
+
+test('a long number in the keys of onResponse keeps its digits', async () => {
+  const text = '{"n":9007199254740993}';
+  const onResponse = () => parseExactJson(text) as Readonly<Record<string, unknown>>;
+  const { feature } = featureOf({ name: 'a', onResponse });
+  const request = requestWith();
+  await feature.extendContext?.(context, request);
+  const execute = feature.decorateExecution?.(async () => emptyOutcome);
+  const outcome = (await execute?.(request, supergraph)) as SingleOutcome;
+  expect(JSON.stringify(outcome.extensions)).toBe(text);
+});
+
 describe('a hook that does not end', () => {
   const message = (hook: string) =>
     `The extension "a" did not end its hook ${hook} in time (subgraphs.all.timeouts.deadline).`;
@@ -114,13 +135,7 @@ describe('a hook that does not end', () => {
     const { deadline } = config.subgraphs.all.timeouts;
     const request = requestWith();
     await feature.extendContext?.(context, request);
-    const execute = feature.decorateExecution?.(async () => ({
-      kind: 'single',
-      data: undefined,
-      errors: undefined,
-      extensions: undefined,
-      caching: undefined,
-    }));
+    const execute = feature.decorateExecution?.(async () => emptyOutcome);
     const answered = execute?.(request, supergraph);
     await timers.waitForTimer(deadline);
     timers.fire(deadline);
