@@ -85,7 +85,7 @@ function isChangedNumber(text: string, start: number, end: number, keepsDecimals
     numberPattern.lastIndex = start;
     number = numberPattern.exec(text)?.[0] ?? '';
   }
-  return (keepsDecimals || integerPattern.test(number)) && isChanged(Number(number), number);
+  return (keepsDecimals || integerPattern.test(number)) && isRounded(Number(number), number);
 }
 
 const beforeNumber: ReadonlySet<string> = new Set([':', ',', '[', ' ', '\n', '\r', '\t']);
@@ -94,12 +94,13 @@ const integerPattern = /^-?\d+$/;
 const numberPattern = /-?[\d.]+(?:e[+-]?\d+)?(?=[\s,\]}]|$)/iy;
 
 function reviveExactly(_key: string, value: unknown, { source }: { readonly source?: string }): unknown {
-  return typeof value === 'number' && source !== undefined && isChanged(value, source)
+  return typeof value === 'number' && source !== undefined && isRounded(value, source)
     ? rawJSON(source)
     : value;
 }
 
-function isChanged(value: number, text: string): boolean {
+/** Whether a JavaScript number does not keep all digits of a number in JSON. */
+export function isRounded(value: number, text: string): boolean {
   return text.length >= minLength && text.length <= maxLength && String(value) !== text;
 }
 

@@ -1,5 +1,12 @@
-import { type GraphQLSchema, getArgumentValues, getVariableValues } from 'graphql';
-import { isRawNumber, type RawNumber, toNumber } from '../../json/exactJson.ts';
+import {
+  type FieldNode,
+  type GraphQLSchema,
+  getArgumentValues,
+  getVariableValues,
+  Kind,
+  visit,
+} from 'graphql';
+import { isRawNumber, isRounded, type RawNumber, toNumber } from '../../json/exactJson.ts';
 import { valueAt } from '../../json/valueAt.ts';
 import { withOwnInputFields } from '../../operation/coerceVariables.ts';
 import type { RootField } from './rootField.ts';
@@ -34,7 +41,18 @@ function argumentsOf(
     getVariableValues(schema, variableDefinitions, withOwnInputFields(schema, variables, convertRaw)).coerced;
   // An `ID` needs all digits, and a `Float` a number.
   const coerced = coerce(({ rawJSON }) => rawJSON) ?? coerce(toNumber) ?? {};
-  return getArgumentValues(definition, node, coerced);
+  try {
+    return getArgumentValues(definition, withLongNumbersAsTexts(node), coerced);
+  } catch {
+    return getArgumentValues(definition, node, coerced);
+  }
+}
+
+/** graphql-js turns a literal of a custom scalar into a JavaScript number, which may lack digits. */
+function withLongNumbersAsTexts(node: FieldNode): FieldNode {
+  const toText = ({ value }: { readonly value: string }) =>
+    isRounded(Number(value), value) ? ({ kind: Kind.STRING, value } as const) : undefined;
+  return visit(node, { [Kind.SELECTION_SET]: () => false, [Kind.INT]: toText, [Kind.FLOAT]: toText });
 }
 
 /** Compares numbers as strings: an `ID` is a string in GraphQL, and often a number in an event. */

@@ -5,13 +5,13 @@ import { createEventFilter } from '../../../../gateway/subscriptions/topics/even
 import type { RootField } from '../../../../gateway/subscriptions/topics/rootField.ts';
 
 /** The filter of a client that subscribes to `finished(race: $race)` with this value, for events with the race in `of`. */
-function createFilter(inputs: string, race: unknown) {
+function createFilter(inputs: string, race: unknown, literal = '$race') {
   const schema = buildSchema(`
     type Query { ping: Int }
     ${inputs}
     type Subscription { finished(race: Race): Int }
   `);
-  const operation = parse('subscription ($race: Race) { finished(race: $race) }')
+  const operation = parse(`subscription ($race: Race) { finished(race: ${literal}) }`)
     .definitions[0] as OperationDefinitionNode;
   const node = operation.selectionSet.selections[0] as FieldNode;
   const field = { node, step: { shape: { document: operation } } } as unknown as RootField;
@@ -25,8 +25,11 @@ test('an input object without a field that Object.prototype has filters by its o
 
 test('numbers with more digits than a JavaScript number are equal only if all digits are', () => {
   const [number, other] = parseExactJson('[9007199254740993, 9007199254740995]') as unknown[];
-  for (const race of [number, '9007199254740993']) {
-    const accepts = createFilter('scalar Race', race);
+  for (const accepts of [
+    createFilter('scalar Race', number),
+    createFilter('scalar Race', '9007199254740993'),
+    createFilter('scalar Race', null, '9007199254740993'),
+  ]) {
     expect([number, '9007199254740993', other, '9007199254740992'].map((of) => accepts({ of }))).toEqual([
       true,
       true,
