@@ -95,6 +95,13 @@ export function internalServerError(cause?: unknown): GatewayError {
   return new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause });
 }
 
+/** A large response is not read or written further. `subgraph`: the one whose response it is. */
+export function memoryFullError(subgraph?: string): GatewayError {
+  const message =
+    'The gateway has not enough memory for the response. Select fewer fields, or fetch the data in pages.';
+  return new GatewayError('OVERLOADED', message, subgraph === undefined ? {} : { subgraph });
+}
+
 /** Why the signal of a request was aborted: the gateway shuts down, or the client has disconnected. */
 export function abortReasonOf({ reason }: { readonly reason: unknown }): GatewayError {
   return reason instanceof GatewayError

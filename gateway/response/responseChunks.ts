@@ -18,14 +18,6 @@ export class ResponseChunks {
   }
 }
 
-/** The response is not shaped further. */
-export function memoryFull(): GatewayError {
-  return new GatewayError(
-    'OVERLOADED',
-    'The gateway has not enough memory for the response. Select fewer fields, or fetch the data in pages.',
-  );
-}
-
 export function responseTooLarge(maxBytes: number): GatewayError {
   return new GatewayError(
     'OPERATION_TOO_COMPLEX',

@@ -12,7 +12,7 @@ import {
   isNonNullType,
   isSpecifiedScalarType,
 } from 'graphql';
-import type { ResponsePath } from '../errors.ts';
+import { memoryFullError, type ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import type { ResponseObject } from '../execution/responseTree.ts';
 import type { TypeConditions } from '../execution/typeConditions.ts';
@@ -23,7 +23,7 @@ import { isOldGenerationFull } from '../memory/oldGeneration.ts';
 import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { enrichmentGroupsWithin, selectionSetOfField } from './pendingSelectionSets.ts';
-import { memoryFull, responseTooLarge } from './responseChunks.ts';
+import { responseTooLarge } from './responseChunks.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { SentNulls } from './sentNulls.ts';
 import type { SentObjects } from './sentObjects.ts';
@@ -442,7 +442,7 @@ class DataShaper {
     this.#untilPause = valuesPerSlice;
     this.#slices += 1;
     // Errors and null fields take many times the memory of the response.
-    if (this.#slices % slicesPerMemoryCheck === 0 && isOldGenerationFull()) throw memoryFull();
+    if (this.#slices % slicesPerMemoryCheck === 0 && isOldGenerationFull()) throw memoryFullError();
   }
 
   #countBytes(bytes: number): void {

@@ -1,12 +1,12 @@
 import { isAscii, isUtf8 } from 'node:buffer';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, memoryFullError } from '../errors.ts';
 import { mayHaveLongNumber, parseExactJson } from '../json/exactJson.ts';
 import { isNestedDeeperThan, maxUncheckedDepth } from '../json/isNestedDeeperThan.ts';
 import { isObject } from '../json/isObject.ts';
 import { parseJsonInSlices } from '../json/parseJsonInSlices.ts';
 import { isOldGenerationFull } from '../memory/oldGeneration.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
-import { InvalidResponseError, invalidResponseError, memoryFullError, statusError } from './callErrors.ts';
+import { InvalidResponseError, invalidResponseError, statusError } from './callErrors.ts';
 import { mediaTypeOf } from './mediaType.ts';
 import type { SubgraphErrorEntry, SubgraphResponse } from './subgraphClient.ts';
 

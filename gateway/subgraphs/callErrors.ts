@@ -60,13 +60,6 @@ const dropMessages: Readonly<Record<DropReason, string>> = {
   'queue time': 'Calls wait too long for a subgraph. Try again in a moment (overload.queueTime).',
 };
 
-/** A large response is not parsed further. */
-export function memoryFullError(subgraph: string): GatewayError {
-  const message =
-    'The gateway has not enough memory for a response of a subgraph. Select fewer fields, or fetch the data in pages.';
-  return new GatewayError('OVERLOADED', message, { subgraph });
-}
-
 /** The circuit breaker of the subgraph, or of one of the fetched fields, is open. */
 export function circuitOpenError(subgraph: string): GatewayError {
   const message = 'A subgraph has failed repeatedly and is not called for the moment (breaker.openFor).';
