@@ -7,6 +7,7 @@ import {
   type GraphQLCompositeType,
   type GraphQLSchema,
   getNamedType,
+  type InlineFragmentNode,
   isAbstractType,
   isCompositeType,
   isObjectType,
@@ -120,49 +121,53 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
       };
     });
 
-    function gather(source: SelectionSetNode): void {
-      for (const node of source.selections) {
+    function gather({ selections }: SelectionSetNode): void {
+      for (const node of selections) {
         countSelection();
         if (!isIncluded(node.directives, booleanVariables)) continue;
-        if (node.kind === Kind.FIELD) {
-          const responseName = node.alias?.value ?? node.name.value;
-          const known = fields.get(responseName);
-          // Selections of a field inside a fragment precede its selections after the fragment.
-          const isAfterFragment = known !== undefined && known.precedingFragments < fragmentCount;
-          if (known === undefined || (node.selectionSet !== undefined && isAfterFragment)) {
-            const added = { responseName, nodes: [node], precedingFragments: fragmentCount };
-            fields.set(responseName, added);
-            order.push(added);
-          } else known.nodes.push(node);
-          continue;
-        }
-        const fragment =
-          node.kind === Kind.FRAGMENT_SPREAD
-            ? (fragments.get(node.name.value) as FragmentDefinitionNode)
-            : node;
-        const conditionName = fragment.typeCondition?.name.value;
-        const condition =
-          conditionName === undefined ? undefined : (schema.getType(conditionName) as GraphQLCompositeType);
-        const decides = condition !== undefined && !isTypeSubTypeOf(schema, parentType, condition);
-        if (decides && !doTypesOverlap(schema, condition, parentType)) continue;
-        // Objects of this type are null as a whole.
-        if (decides && access?.isTypeDenied(condition.name) === true) continue;
-        // `@defer` inside an enrichment is ignored, because an enrichment is delivered as a whole.
-        const defer =
-          isDeferEnabled && enclosing.delivery !== 'enrichment'
-            ? activeDeferOf(node.directives, booleanVariables)
-            : undefined;
-        if (defer !== undefined) {
-          order.push(deferredOf(fragment.selectionSet, decides ? condition : undefined, defer.label));
-        } else if (!decides) {
-          gather(fragment.selectionSet);
-        } else {
-          const known = mergeable(condition);
-          if (known === undefined) {
-            order.push({ type: condition, sources: [fragment.selectionSet] });
-            fragmentCount += 1;
-          } else known.sources.push(fragment.selectionSet);
-        }
+        if (node.kind === Kind.FIELD) gatherField(node);
+        else if (node.kind === Kind.INLINE_FRAGMENT) gatherFragment(node, node.directives);
+        else gatherFragment(fragments.get(node.name.value) as FragmentDefinitionNode, node.directives);
+      }
+    }
+
+    function gatherField(node: FieldNode): void {
+      const responseName = node.alias?.value ?? node.name.value;
+      const known = fields.get(responseName);
+      // Selections of a field inside a fragment precede its selections after the fragment.
+      const isAfterFragment = known !== undefined && known.precedingFragments < fragmentCount;
+      if (known === undefined || (node.selectionSet !== undefined && isAfterFragment)) {
+        const added = { responseName, nodes: [node], precedingFragments: fragmentCount };
+        fields.set(responseName, added);
+        order.push(added);
+      } else known.nodes.push(node);
+    }
+
+    /** `directives`: those of the inline fragment or of the spread. */
+    function gatherFragment(
+      { typeCondition, selectionSet }: FragmentDefinitionNode | InlineFragmentNode,
+      directives: readonly DirectiveNode[] | undefined,
+    ): void {
+      const condition = typeCondition && (schema.getType(typeCondition.name.value) as GraphQLCompositeType);
+      const decides = condition !== undefined && !isTypeSubTypeOf(schema, parentType, condition);
+      // Objects of a denied type are null as a whole.
+      if (decides && (!doTypesOverlap(schema, condition, parentType) || access?.isTypeDenied(condition.name)))
+        return;
+      // `@defer` inside an enrichment is ignored, because an enrichment is delivered as a whole.
+      const defer =
+        isDeferEnabled && enclosing.delivery !== 'enrichment'
+          ? activeDeferOf(directives, booleanVariables)
+          : undefined;
+      if (defer !== undefined) {
+        order.push(deferredOf(selectionSet, decides ? condition : undefined, defer.label));
+      } else if (!decides) {
+        gather(selectionSet);
+      } else {
+        const known = mergeable(condition);
+        if (known === undefined) {
+          order.push({ type: condition, sources: [selectionSet] });
+          fragmentCount += 1;
+        } else known.sources.push(selectionSet);
       }
     }
 
@@ -236,7 +241,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
         internalName: internalNameOf(responseName, field),
         fieldName: field.name.value,
         arguments: field.arguments ?? [],
-        directives: mergeDirectives(nodes),
+        directives: mergeDirectives(schema, nodes),
         compositeType: type,
         selectionSet:
           inner.length === 0 || type === undefined
@@ -245,7 +250,7 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
                 ...removeRedundantSelections(
                   expand(inner, type, within(field.name.value, owner, enrichmentGroup)),
                 ),
-                ...deniedTypesOf(type),
+                ...deniedTypesOf(schema, type, access),
               ]),
         ...(enrichmentGroup === undefined ? {} : { enrichmentGroup }),
       };
@@ -278,20 +283,6 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
     }
   }
 
-  /** The directives of merged fields, without conditions. Of a directive that may be used once, the first use stays. */
-  function mergeDirectives(nodes: readonly FieldNode[]): DirectiveNode[] {
-    const used = new Set<string>();
-    return nodes
-      .flatMap((node) => node.directives ?? [])
-      .filter((directive) => {
-        const name = directive.name.value;
-        if (isCondition(directive)) return false;
-        if (used.has(name) && schema.getDirective(name)?.isRepeatable !== true) return false;
-        used.add(name);
-        return true;
-      });
-  }
-
   /** @throws {GatewayError} `OPERATION_TOO_COMPLEX` */
   function countSelection(): void {
     expanded += 1;
@@ -301,20 +292,6 @@ export function normalizeOperation(options: NormalizeOperationOptions): Normaliz
       value: expanded,
       allowed: options.maxSelections,
     });
-  }
-
-  /** One selection for each object type of an interface or union that the client may not read. */
-  function deniedTypesOf(type: GraphQLCompositeType): readonly Selection[] {
-    if (access === undefined || !isAbstractType(type)) return [];
-    return schema
-      .getPossibleTypes(type)
-      .filter(({ name }) => access.isTypeDenied(name))
-      .map((denied) => ({
-        kind: 'Fragment',
-        typeCondition: denied,
-        selectionSet: new SelectionSet([]),
-        isDenied: true,
-      }));
   }
 }
 
@@ -333,6 +310,38 @@ function findConflictingRules(
   return new Set(
     deferred.flatMap(({ group, rule }) => (rule && conflicting.has(group) ? [rule.coordinate] : [])),
   );
+}
+
+/** The directives of merged fields, without conditions. Of a directive that may be used once, the first use stays. */
+function mergeDirectives(schema: GraphQLSchema, nodes: readonly FieldNode[]): DirectiveNode[] {
+  const used = new Set<string>();
+  return nodes
+    .flatMap((node) => node.directives ?? [])
+    .filter((directive) => {
+      const name = directive.name.value;
+      if (isCondition(directive)) return false;
+      if (used.has(name) && schema.getDirective(name)?.isRepeatable !== true) return false;
+      used.add(name);
+      return true;
+    });
+}
+
+/** One selection for each object type of an interface or union that the client may not read. */
+function deniedTypesOf(
+  schema: GraphQLSchema,
+  type: GraphQLCompositeType,
+  access: Access | undefined,
+): readonly Selection[] {
+  if (access === undefined || !isAbstractType(type)) return [];
+  return schema
+    .getPossibleTypes(type)
+    .filter(({ name }) => access.isTypeDenied(name))
+    .map((denied) => ({
+      kind: 'Fragment',
+      typeCondition: denied,
+      selectionSet: new SelectionSet([]),
+      isDenied: true,
+    }));
 }
 
 /** The type of a field with subfields; `undefined` for any other field. */

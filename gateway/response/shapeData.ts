@@ -161,15 +161,11 @@ class DataShaper {
   readonly pending: PendingField[] = [];
   readonly #schema: GraphQLSchema;
   readonly #path: (string | number)[];
+  readonly #options: ShapeDataOptions;
   readonly #sentNulls: SentNulls | undefined;
-  readonly #sentObjects: SentObjects | undefined;
-  readonly #causeOf: FindCause | undefined;
   readonly #maxBytes: number;
   /** Lower bound of the size of the errors. */
   #errorBytes = 0;
-  readonly #isPending: ShapeDataOptions['isPending'];
-  readonly #keepsListsWhole: boolean;
-  readonly #conditions: ShapeDataOptions['conditions'];
   /** Group of the pending enrichment that was found last. */
   #pendingGroup = 0;
   /** Lower bound of the size of the data so far. */
@@ -177,28 +173,12 @@ class DataShaper {
   #untilPause = valuesPerSlice;
   #slices = 0;
 
-  constructor(
-    schema: GraphQLSchema,
-    path: ResponsePath,
-    {
-      sentNulls,
-      sentObjects,
-      causeOf,
-      maxBytes = Number.POSITIVE_INFINITY,
-      isPending,
-      keepsListsWhole = false,
-      conditions,
-    }: ShapeDataOptions,
-  ) {
+  constructor(schema: GraphQLSchema, path: ResponsePath, options: ShapeDataOptions) {
     this.#schema = schema;
     this.#path = [...path];
-    this.#sentNulls = sentNulls;
-    this.#sentObjects = sentObjects;
-    this.#causeOf = causeOf;
-    this.#maxBytes = maxBytes;
-    this.#isPending = isPending;
-    this.#keepsListsWhole = keepsListsWhole;
-    this.#conditions = conditions;
+    this.#options = options;
+    this.#sentNulls = options.sentNulls;
+    this.#maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
   }
 
   *shapeObject(
@@ -258,7 +238,7 @@ class DataShaper {
       return null;
     }
     if (object[field.internalName] !== undefined) return undefined;
-    const cause = this.#causeOf?.(this.#path, field.internalName);
+    const cause = this.#options.causeOf?.(this.#path, field.internalName);
     if (cause === undefined) return undefined;
     this.#addError({ kind: 'missing', cause, path: [...this.#path] }, minErrorBytes);
     return isNonNullType(field.type) ? nullViolation : undefined;
@@ -372,7 +352,7 @@ class DataShaper {
   }
 
   #isFieldPending({ enrichmentGroups }: CollectedField): boolean {
-    const isPending = this.#isPending;
+    const { isPending } = this.#options;
     if (isPending === undefined) return false;
     for (const group of enrichmentGroups) {
       if (!isPending(group)) continue;
@@ -384,7 +364,7 @@ class DataShaper {
 
   /** Whether the client has a list or an object at the path, which cannot become null: the whole fragment fails. */
   #isSent(): boolean {
-    return this.#sentObjects?.has(this.#path) ?? false;
+    return this.#options.sentObjects?.has(this.#path) ?? false;
   }
 
   /** The field is null for now. */
@@ -401,7 +381,12 @@ class DataShaper {
   ): boolean {
     const named = isNonNullType(elementType) ? elementType.ofType : elementType;
     // A list inside a list has no object that a payload could be delivered for.
-    if (this.#keepsListsWhole || !isObject(value) || set === undefined || !isCompositeType(named))
+    if (
+      this.#options.keepsListsWhole === true ||
+      !isObject(value) ||
+      set === undefined ||
+      !isCompositeType(named)
+    )
       return false;
     const type = isAbstractType(named) ? runtimeTypeOf(this.#schema, named, set, value.__typename) : named;
     if (type === undefined) return false;
@@ -467,14 +452,14 @@ class DataShaper {
   }
 
   #reportUnknownType(declared: GraphQLAbstractType, typename: unknown): null {
-    const message = describeUnknownType(declared, typename, this.#schema, this.#conditions);
+    const message = describeUnknownType(declared, typename, this.#schema, this.#options.conditions);
     if (message !== undefined) this.#report('unknown', message);
     return null;
   }
 
   #reportUnknownValue(type: GraphQLEnumType, value: unknown): null {
     if (typeof value !== 'string') return this.#reportInvalid(`a value of type ${type.name}`);
-    const message = describeUnknownValue(type, value, this.#conditions);
+    const message = describeUnknownValue(type, value, this.#options.conditions);
     if (message !== undefined) this.#report('unknown', message);
     return null;
   }

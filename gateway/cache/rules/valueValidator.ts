@@ -84,7 +84,7 @@ export function createValueValidator(shape: OperationShape, graph: CacheGraph): 
       const { __typename: runtimeName } = value;
       let check = checks.get(runtimeName);
       if (check === undefined) {
-        const runtimeType = typeWithin(runtimeName, type);
+        const runtimeType = typeWithin(runtimeName, type, graph);
         if (runtimeType === undefined) {
           invalid ??= `${type.name}.__typename`;
           return false;
@@ -121,7 +121,7 @@ export function createValueValidator(shape: OperationShape, graph: CacheGraph): 
         check:
           name === '__typename'
             ? (value: unknown) =>
-                value === type.name || (type.isAbstract && typeWithin(value, type) !== undefined)
+                value === type.name || (type.isAbstract && typeWithin(value, type, graph) !== undefined)
             : field === undefined
               ? () => true
               : compileType(field.type, namedTypeOf({ type: fieldTypeIn(field, subgraph) }), below),
@@ -144,64 +144,64 @@ export function createValueValidator(shape: OperationShape, graph: CacheGraph): 
       const check = compileType(type.type, name, sets);
       return (value) => Array.isArray(value) && value.every(check);
     }
-    return sets.length > 0 ? compileComposite(name, sets) : compileLeaf(name);
+    return sets.length > 0 ? compileComposite(name, sets) : compileLeaf(name, graph);
   }
+}
 
-  function compileLeaf(name: string): Check {
-    const values = graph.enumValues.get(name);
-    if (values !== undefined) return (value) => typeof value === 'string' && values.has(value);
-    const scalar = specifiedScalarTypes.find((specified) => specified.name === name);
-    // JSON.parse reads a number that is too large as infinite, and JSON.stringify writes that as null.
-    if (scalar === undefined) return (value) => typeof value !== 'number' || Number.isFinite(value);
-    return (value) => isOrdinary(name, value) || canSerialize(scalar, value);
-  }
-
-  function collectFields(type: GraphType, sets: readonly SelectionSetNode[]): Map<string, CollectedField> {
-    const fields = new Map<string, CollectedField>();
-    const gather = ({ selections }: SelectionSetNode, isOptional: boolean): void => {
-      for (const selection of selections) {
-        const mayBeLeftOut = isOptional || isConditional(selection);
-        if (selection.kind === Kind.INLINE_FRAGMENT) {
-          const condition = selection.typeCondition?.name.value;
-          if (condition === undefined || isAlways(type, condition))
-            gather(selection.selectionSet, mayBeLeftOut);
-        } else if (selection.kind === Kind.FIELD) {
-          const key = (selection.alias ?? selection.name).value;
-          const known = fields.get(key);
-          const below = selection.selectionSet === undefined ? [] : [selection.selectionSet];
-          fields.set(key, {
-            name: selection.name.value,
-            isOptional: mayBeLeftOut && known?.isOptional !== false,
-            sets: known === undefined ? below : [...known.sets, ...below],
-          });
-        }
-      }
-    };
-    for (const set of sets) gather(set, false);
-    return fields;
-  }
-
-  /** Whether every object of the type satisfies the type condition. */
-  function isAlways(type: GraphType, condition: string): boolean {
-    return condition === type.name || type.supertypes.includes(condition);
-  }
-
-  /** The type that an object with this `__typename` has at a position of type `declared`; `undefined` if it must not be there.
-   *  An `@interfaceObject` has the name of the interface. */
-  function typeWithin(typename: unknown, declared: GraphType): GraphType | undefined {
-    const type = typeof typename === 'string' ? graph.types.get(typename) : undefined;
-    if (type === undefined) return undefined;
-    const isUnion = type.isAbstract && type.fields.size === 0;
-    const isWithin =
-      type === declared || type.possibleTypes.every((name) => declared.possibleTypes.includes(name));
-    return isWithin && !isUnion ? type : undefined;
-  }
+function compileLeaf(name: string, graph: CacheGraph): Check {
+  const values = graph.enumValues.get(name);
+  if (values !== undefined) return (value) => typeof value === 'string' && values.has(value);
+  const scalar = specifiedScalarTypes.find((specified) => specified.name === name);
+  // JSON.parse reads a number that is too large as infinite, and JSON.stringify writes that as null.
+  if (scalar === undefined) return (value) => typeof value !== 'number' || Number.isFinite(value);
+  return (value) => isOrdinary(name, value) || canSerialize(scalar, value);
 }
 
 interface CollectedField {
   readonly name: string;
   readonly isOptional: boolean;
   readonly sets: readonly SelectionSetNode[];
+}
+
+function collectFields(type: GraphType, sets: readonly SelectionSetNode[]): Map<string, CollectedField> {
+  const fields = new Map<string, CollectedField>();
+  const gather = ({ selections }: SelectionSetNode, isOptional: boolean): void => {
+    for (const selection of selections) {
+      const mayBeLeftOut = isOptional || isConditional(selection);
+      if (selection.kind === Kind.INLINE_FRAGMENT) {
+        const condition = selection.typeCondition?.name.value;
+        if (condition === undefined || isAlways(type, condition))
+          gather(selection.selectionSet, mayBeLeftOut);
+      } else if (selection.kind === Kind.FIELD) {
+        const key = (selection.alias ?? selection.name).value;
+        const known = fields.get(key);
+        const below = selection.selectionSet === undefined ? [] : [selection.selectionSet];
+        fields.set(key, {
+          name: selection.name.value,
+          isOptional: mayBeLeftOut && known?.isOptional !== false,
+          sets: known === undefined ? below : [...known.sets, ...below],
+        });
+      }
+    }
+  };
+  for (const set of sets) gather(set, false);
+  return fields;
+}
+
+/** Whether every object of the type satisfies the type condition. */
+function isAlways(type: GraphType, condition: string): boolean {
+  return condition === type.name || type.supertypes.includes(condition);
+}
+
+/** The type that an object with this `__typename` has at a position of type `declared`; `undefined` if it must not be there.
+ *  An `@interfaceObject` has the name of the interface. */
+function typeWithin(typename: unknown, declared: GraphType, graph: CacheGraph): GraphType | undefined {
+  const type = typeof typename === 'string' ? graph.types.get(typename) : undefined;
+  if (type === undefined) return undefined;
+  const isUnion = type.isAbstract && type.fields.size === 0;
+  const isWithin =
+    type === declared || type.possibleTypes.every((name) => declared.possibleTypes.includes(name));
+  return isWithin && !isUnion ? type : undefined;
 }
 
 interface FieldCheck {
