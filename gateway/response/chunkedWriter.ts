@@ -7,6 +7,7 @@ import {
   isNonNullType,
 } from 'graphql';
 import type { ResponseObject } from '../execution/responseTree.ts';
+import { hasInfinity } from '../json/hasInfinity.ts';
 import { splitText, stringifyInSlices } from '../json/stringifyInSlices.ts';
 import type { SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
@@ -97,7 +98,12 @@ export class ChunkedWriter {
       }
       this.#writeText('"');
     } else {
-      yield* stringifyInSlices(value, (text) => this.#chunks.add(Buffer.from(text)));
+      let hasNull = false;
+      yield* stringifyInSlices(value, (text) => {
+        hasNull ||= text.includes('null');
+        this.#chunks.add(Buffer.from(text));
+      });
+      if (hasNull && hasInfinity(value)) throw writerBailout;
     }
   }
 

@@ -17,6 +17,7 @@ import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import type { ResponseObject } from '../execution/responseTree.ts';
 import type { TypeConditions } from '../execution/typeConditions.ts';
 import { serializeScalar } from '../json/exactJson.ts';
+import { hasInfinity } from '../json/hasInfinity.ts';
 import { isNestedDeeperThan } from '../json/isNestedDeeperThan.ts';
 import { isObject } from '../json/isObject.ts';
 import { isOldGenerationFull } from '../memory/oldGeneration.ts';
@@ -338,8 +339,7 @@ class DataShaper {
         : this.#reportUnknownValue(type, value);
     }
     if (!isSpecifiedScalarType(type)) {
-      // JSON.parse turns a number that is too large into Infinity.
-      if (typeof value === 'number' && !Number.isFinite(value)) return this.#reportInvalid('a finite number');
+      if (hasInfinity(value)) return this.#reportInvalid('a finite number');
       return isNestedDeeperThan(value, maxScalarDepth)
         ? this.#reportInvalid(`a less deeply nested ${type.name}`)
         : value;

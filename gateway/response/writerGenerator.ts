@@ -15,6 +15,7 @@ import {
 import type { ResponseObject } from '../execution/responseTree.ts';
 import { isRawInteger, isRawNumber, toNumber } from '../json/exactJson.ts';
 import { generateFunction } from '../json/generateFunction.ts';
+import { hasInfinity } from '../json/hasInfinity.ts';
 import { fitsInChunk } from '../json/stringifyInSlices.ts';
 import type { CollectedField, SelectionSet } from '../operation/selection.ts';
 import { ByteSink, type ObjectWriter, sinkFullError } from './byteSink.ts';
@@ -35,7 +36,9 @@ function bailOut(): never {
 /** Writes a value of a custom scalar. Large ones are left to the chunked writer. */
 function writeJson(value: unknown, position: number): number {
   if (!fitsInChunk(value)) throw sinkFullError;
-  return sink.json(JSON.stringify(value), position);
+  const text = JSON.stringify(value);
+  if (text.includes('null') && hasInfinity(value)) bailOut();
+  return sink.json(text, position);
 }
 
 /** What a generated writer does besides writing every value of an ordinary response. */

@@ -8,6 +8,7 @@ import {
   type TypeNode,
 } from 'graphql';
 import { serializeScalar } from '../../json/exactJson.ts';
+import { hasInfinity } from '../../json/hasInfinity.ts';
 import { isObject } from '../../json/isObject.ts';
 import { namedTypeOf } from '../../planning/supergraphDocument.ts';
 import { type CacheGraph, fieldTypeIn, type GraphType } from './cacheGraph.ts';
@@ -152,8 +153,7 @@ function compileLeaf(name: string, graph: CacheGraph): Check {
   const values = graph.enumValues.get(name);
   if (values !== undefined) return (value) => typeof value === 'string' && values.has(value);
   const scalar = specifiedScalarTypes.find((specified) => specified.name === name);
-  // JSON.parse reads a number that is too large as infinite, and JSON.stringify writes that as null.
-  if (scalar === undefined) return (value) => typeof value !== 'number' || Number.isFinite(value);
+  if (scalar === undefined) return (value) => !hasInfinity(value);
   return (value) => isOrdinary(name, value) || canSerialize(scalar, value);
 }
 

@@ -55,7 +55,9 @@ interface Values {
 
 const anything: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom(null, undefined, true, 1, 1.5, 2 ** 40, 'text', '7', [], {}, [null], -0),
-  fc.constantFrom('9007199254740993', '0.1000000000000000055').map((text) => parseExactJson(text)),
+  fc
+    .constantFrom('9007199254740993', '0.1000000000000000055', '{"a":[1e400,null]}')
+    .map((text) => parseExactJson(text)),
 );
 
 /** A value that a subgraph might answer for a selection on a type. */
@@ -414,8 +416,16 @@ test.each([
   ['a fraction for an Int', '{ root }', { root: 1.5 }],
   ['an object for a list', '{ items { id } }', { items: {} }],
   ['a list for an object', '{ item { id } }', { item: [] }],
-])('a generated writer bails out at %s', (_, text, tree) => {
+  ['a long number for an object', '{ item { __typename } }', parseExactJson('{"item":9007199254740993}')],
+  ['a number beyond a double', '{ item { any } }', { item: { any: [{ a: Number.POSITIVE_INFINITY }] } }],
+  [
+    'such a number in a value that is written in chunks',
+    '{ item { any } }',
+    { item: { any: ['x'.repeat(3_000_000), Number.NEGATIVE_INFINITY] } },
+  ],
+])('a generated writer bails out at %s', (_, text, value) => {
   const writer = new DataWriter(schema, normalizeText(schema, text).root, queryType);
+  const tree = value as ResponseObject;
   expect(textOf(writer, tree, false)).toBeUndefined();
   expect(textOf(writer, tree, true)).toBeUndefined();
 });

@@ -24,6 +24,7 @@ test.each([
 
 test.each([
   ['a number that is too large', JSON.parse('1e400'), 'expected a finite number'],
+  ['one in an object in a list', JSON.parse('[1,{"a":-1e400}]'), 'expected a finite number'],
   [
     'lists that are nested too deep',
     JSON.parse('['.repeat(1_001) + ']'.repeat(1_001)),

@@ -90,6 +90,7 @@ describe('The value of an entity', () => {
     ['a number beyond the range', { ...valid, price: Number.POSITIVE_INFINITY }, 'Product.price'],
     ['an unknown enum value', { ...valid, colour: 'BLUE' }, 'Product.colour'],
     ['an infinite custom scalar', { ...valid, extra: Number.POSITIVE_INFINITY }, 'Product.extra'],
+    ['an infinite number in one', { ...valid, extra: { a: [Number.POSITIVE_INFINITY] } }, 'Product.extra'],
     ['null in a non-null field', { ...valid, size: null }, 'Product.size'],
     ['null in a nested non-null field', { ...valid, size: { width: null } }, 'Size.width'],
     ['a nested object without the field', { ...valid, size: {} }, 'Size.width'],
