@@ -115,6 +115,10 @@ interface ApolloUpstream extends AsyncDisposable {
   readonly headers: Record<string, unknown>[];
 }
 
+/** The plugin sends a check in each interval of real time. No test takes as long as this one, so that it sees only the first
+ *  check. */
+export const apolloHeartbeatMs = 600_000;
+
 /** A subgraph of Apollo Server with Apollo's own plugin for callbacks, and a source for it. Stop the subgraph first:
  *  it sends callbacks until it has stopped. */
 export async function startApolloUpstream(
@@ -134,7 +138,12 @@ export async function startApolloUpstream(
       return {};
     },
   });
-  const sourceFixture = await startCallbackSource(url, more, buildCallbackUrl, create);
+  const sourceFixture = await startCallbackSource(
+    url,
+    { heartbeatMs: apolloHeartbeatMs, ...more },
+    buildCallbackUrl,
+    create,
+  );
   return {
     sourceFixture,
     ticks,

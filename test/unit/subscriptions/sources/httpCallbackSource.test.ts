@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createHttpCallbackSource } from '../../../../gateway/subscriptions/sources/httpCallbackSource.ts';
 import {
+  apolloHeartbeatMs,
   type CallbackSourceFixture,
   maxEventBytes,
   readSubscriptionCallback,
@@ -60,7 +61,7 @@ describe('with the plugin of Apollo Server', () => {
     flow?.pause();
     for (const value of [1, 2, 3]) upstream.ticks.push(value);
     await receiver.waitForLog(1);
-    sourceFixture.clock.advance(10 * heartbeatMs);
+    sourceFixture.clock.advance(10 * apolloHeartbeatMs);
     expect([receiver.log, sourceFixture.outcomes]).toEqual([['{"tick":"1"}'], ['checked']]);
     flow?.resume();
     expect(await receiver.waitForLog(3)).toEqual(['{"tick":"1"}', '{"tick":"2"}', '{"tick":"3"}']);
