@@ -35,8 +35,7 @@ export function createCompletionProgram(options: CompletionProgramOptions): Prog
   const fetch = createEntityFetch(options);
   const requires = fetch.requires ?? [];
   const path = parseFlattenPath([field.responseName]);
-  const [first, ...remaining] = program.steps;
-  if (first === undefined) throw new Error('The program of a subscription has no steps.');
+  const { step: first } = field;
   const added: FetchStep = {
     index: 1,
     shape: shapes.intern(fetch),
@@ -53,7 +52,7 @@ export function createCompletionProgram(options: CompletionProgramOptions): Prog
     steps: [
       first,
       added,
-      ...remaining.map((step) => ({
+      ...program.steps.slice(1).map((step) => ({
         ...step,
         index: step.index + 1,
         dependsOn: step.dependsOn.flatMap(moved),
@@ -83,10 +82,9 @@ function createEntityFetch({
     {
       kind: 'InlineFragment',
       typeCondition: typename,
-      selections: [{ kind: 'Field', name: '__typename' }, ...requiresOf(key).filter(isNotTypename)],
+      selections: [{ kind: 'Field', name: '__typename' }, ...requiresOf(key)],
     },
   ];
-  const operationName = shape.document.name?.value;
   return {
     kind: 'Fetch',
     serviceName: shape.subgraph,
@@ -95,12 +93,7 @@ function createEntityFetch({
     operation: printEntityQuery(shape.document, variables, `... on ${typename} ${print(selections)}`),
     operationKind: 'query',
     outputRewrites: rewritesBelow(shape.outputRewrites, field.responseName),
-    ...(operationName === undefined ? {} : { operationName }),
   };
-}
-
-function isNotTypename(selection: RequiresSelection): boolean {
-  return selection.kind !== 'Field' || selection.name !== '__typename';
 }
 
 function printEntityQuery(
