@@ -13,7 +13,7 @@ export interface PlanCompatibility {
   readonly oldPlanProblems: readonly FetchProblem[];
   /** Those of `oldPlanProblems` that plans of the new supergraph have as well: the new subgraph refuses values that the
    *  new supergraph accepts, because other subgraphs do; or the planner sends inputs of a `@requires` to an entity of which
-   *  the subgraph resolves no key, which composition does not notice. */
+   *  the subgraph resolves no key, or inputs that may be null, which composition does not notice. */
   readonly lastingProblems: readonly FetchProblem[];
   /** Why plans of gateways with the new supergraph fail on the old subgraph. */
   readonly newPlanProblems: readonly FetchProblem[];
@@ -34,6 +34,7 @@ export function checkPlanCompatibility(
   const oldPlans = new CrossVersionPlanCheck(gateway.graph, next.graph);
   const newPlans = new CrossVersionPlanCheck(next.graph, running);
   const ownPlans = new CrossVersionPlanCheck(next.graph, next.graph);
+  const runningPlans = new CrossVersionPlanCheck(gateway.graph, running);
   return pairOperations(gateway, next).flatMap(({ operation, before, after }) => {
     const isRefused = before?.kind === 'planned' && after?.kind === 'failed';
     const oldFetches = fetchesOf(before);
@@ -42,10 +43,16 @@ export function checkPlanCompatibility(
       [...oldFetches, ...newFetches].some(({ subgraph }) => subgraph === name),
     );
     return touched.map((subgraph) => {
-      const oldPlanProblems = changedForGateways.has(subgraph) ? oldPlans.check(oldFetches, subgraph) : [];
+      // No change causes what running gateways have with the running subgraphs.
+      const isNew = ({ kind, message }: FetchProblem): boolean =>
+        kind !== 'null input' ||
+        runningPlans.check(oldFetches, subgraph).every((known) => known.message !== message);
+      const oldPlanProblems = (
+        changedForGateways.has(subgraph) ? oldPlans.check(oldFetches, subgraph) : []
+      ).filter(isNew);
       // Consumers keep sending the variables that they send now, and the running subgraph accepts those.
       const newPlanProblems = changed.has(subgraph)
-        ? newPlans.check(newFetches, subgraph).filter(({ kind }) => kind !== 'input')
+        ? newPlans.check(newFetches, subgraph).filter((problem) => problem.kind !== 'input' && isNew(problem))
         : [];
       const refusals = oldPlanProblems.filter(({ kind }) => lastingKinds.has(kind));
       const own = new Set(
@@ -57,7 +64,7 @@ export function checkPlanCompatibility(
   });
 }
 
-const lastingKinds: ReadonlySet<FetchProblem['kind']> = new Set(['invalid', 'input', 'no key']);
+const lastingKinds: ReadonlySet<FetchProblem['kind']> = new Set(['invalid', 'input', 'no key', 'null input']);
 
 /** The message about a key has the fields that a plan sends, which may be others in another plan. */
 function lastingKeyOf({ kind, message, coordinates }: FetchProblem): string {

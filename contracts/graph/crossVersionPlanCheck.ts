@@ -4,7 +4,7 @@ import { checkFetch } from './checkFetch.ts';
 import type { ContractGraph } from './composeGraph.ts';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 import { fetchTargetOf } from './fetchTargetOf.ts';
-import { findChangedDefaults, listChangedDefaults } from './findChangedDefaults.ts';
+import { findChangedInputs, listChangedDefaults, listNullableInputs } from './findChangedInputs.ts';
 import type { PlannedFetch } from './flattenPlan.ts';
 import { subgraphSchemaOf } from './subgraphSchema.ts';
 import { supergraphMetadataOf } from './supergraphMetadata.ts';
@@ -17,7 +17,7 @@ export class CrossVersionPlanCheck {
   readonly #planned: ContractGraph;
   readonly #running: RunningSubgraphs;
   readonly #targets = new Map<string, FetchTarget | undefined>();
-  readonly #changedDefaults = new Map<FetchTarget, ReadonlySet<string>>();
+  readonly #changedInputs = new Map<FetchTarget, Record<'defaults' | 'nullable', ReadonlySet<string>>>();
 
   constructor(planned: ContractGraph, running: RunningSubgraphs) {
     this.#planned = planned;
@@ -36,10 +36,10 @@ export class CrossVersionPlanCheck {
     const planned = supergraphMetadataOf(this.#planned);
     const problems = [
       ...own.flatMap((fetch) => checkFetch(fetch, planned, target)),
-      ...findChangedDefaults(
+      ...findChangedInputs(
         fetches,
         planned,
-        { target: subgraph, changed: this.#changedDefaultsOf(target) },
+        { target: subgraph, ...this.#changedInputsOf(target) },
         (name) => {
           const contract = this.#planned.contracts.get(name);
           return contract && subgraphSchemaOf(contract);
@@ -49,10 +49,25 @@ export class CrossVersionPlanCheck {
     return [...new Map(problems.map((problem) => [problem.message, problem])).values()];
   }
 
-  #changedDefaultsOf(target: FetchTarget): ReadonlySet<string> {
-    return getOrInsertComputed(this.#changedDefaults, target, () =>
-      listChangedDefaults(supergraphMetadataOf(this.#planned).schema, target),
-    );
+  #changedInputsOf(target: FetchTarget) {
+    return getOrInsertComputed(this.#changedInputs, target, () => {
+      const { schema, subgraphs } = supergraphMetadataOf(this.#planned);
+      const requiring = [...this.#planned.contracts.values()].filter(
+        ({ name }) =>
+          name !== target.name &&
+          subgraphs
+            .get(name)
+            ?.fields.values()
+            .some(({ requires }) => requires !== undefined),
+      );
+      return {
+        defaults: listChangedDefaults(schema, target),
+        nullable: listNullableInputs(
+          target,
+          requiring.map((contract) => [contract.name, subgraphSchemaOf(contract)] as const),
+        ),
+      };
+    });
   }
 
   #targetOf(name: string): FetchTarget | undefined {

@@ -11,6 +11,8 @@ export interface FetchProblem {
     | 'no key'
     /** The subgraph computes a field without all of its inputs, and the result is silently wrong. */
     | 'missing input'
+    /** Another subgraph computes a field from a value that may be null, and has it as non-null. */
+    | 'null input'
     /** The field is `@external` in the subgraph. */
     | 'not served'
     /** A fragment does not apply to a type that it was planned for: what it selects is missing. */

@@ -85,6 +85,41 @@ type Town @key(fields: "id") {
   ),
 ];
 
+/** A subgraph that computes a field from a part of a value of another subgraph. */
+const parcels: readonly Edit[] = [
+  add(
+    'parcels',
+    `${link.replace('"@key"', '"@key", "@shareable"')}
+type Query {
+  parcel: Parcel
+}
+
+type Parcel @key(fields: "id") {
+  id: ID!
+  size: Size!
+}
+
+type Size @shareable {
+  width: Int!
+}
+`,
+  ),
+  add(
+    'postage',
+    `${link.replace('"@key"', '"@key", "@shareable", "@external", "@requires"')}
+type Parcel @key(fields: "id") {
+  id: ID!
+  size: Size! @external
+  postage: Int @requires(fields: "size { width }")
+}
+
+type Size @shareable {
+  width: Int!
+}
+`,
+  ),
+];
+
 /** A subgraph with an interface of entities, and one that adds to it with an interface object. */
 const media: readonly Edit[] = [
   add(
@@ -384,6 +419,23 @@ export const goldenScenarios: readonly GoldenRow[] = [
       breaking('key-not-resolvable', 'dues', 'Town', ['more/Fee'], 'expand and contract'),
       dangerous('plan-cost', undefined, 'more/Fee', ['more/Fee']),
     ],
+  },
+  {
+    name: 'a part of a required value becomes nullable, which the requiring subgraph has as non-null',
+    before: parcels,
+    operations: 'query Postage { parcel { postage } } query Parcel { parcel { id } }',
+    edits: [replace('parcels', 'width: Int!', 'width: Int')],
+    findings: [
+      breaking('field-type-changed', 'parcels', 'Size.width', ['more/Postage'], 'expand and contract'),
+      dangerous('composition-hint', 'parcels', 'Size.width'),
+    ],
+  },
+  {
+    name: 'a part of a required value is deprecated, which was nullable before',
+    before: [...parcels, replace('parcels', 'width: Int!', 'width: Int')],
+    operations: 'query Postage { parcel { postage } }',
+    edits: [replace('parcels', 'width: Int', 'width: Int @deprecated')],
+    findings: [safe('deprecation-added', 'parcels', 'Size.width')],
   },
   {
     name: 'a required field gets an argument',
