@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { print } from 'graphql';
 import type { GatewayOptions } from '../../gateway/config/schema.ts';
 import { readRequirements } from '../../gateway/operation/authorization/requirements.ts';
+import { type HttpRequest, sendHttpRequest } from '../../gateway/supergraph/sources/httpRequest.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
 import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings.ts';
@@ -106,12 +107,17 @@ function requiredScopes(graph: ContractGraph): readonly string[] {
 }
 
 async function readUnreadyReason(adminUrl: string): Promise<string | undefined> {
-  const response = await fetch(new URL('/health/ready', adminUrl));
-  if (response.ok) return undefined;
-  const { reasons } = (await response.json()) as {
-    readonly reasons: readonly { readonly message: string }[];
-  };
+  const { status, body } = await send(new URL('/health/ready', adminUrl), { method: 'GET', headers: {} });
+  if (status === 200) return undefined;
+  const { reasons } = body as { readonly reasons: readonly { readonly message: string }[] };
   return reasons.map(({ message }) => message).join('; ');
+}
+
+/** Without `fetch`, which may send even requests to this machine to a proxy (`NODE_USE_ENV_PROXY`). */
+async function send(url: URL, request: HttpRequest) {
+  const limits = { timeoutMs: 2 * canaryTimeoutMs, maxBytes: Number.POSITIVE_INFINITY };
+  const { status, body } = await sendHttpRequest(url, request, new AbortController().signal, limits);
+  return { status, body: JSON.parse(body.toString()) as unknown };
 }
 
 /** Returns what is wrong with the answer to one operation, if anything. */
@@ -120,7 +126,7 @@ async function runCanary(
   { supergraph }: ContractGraph,
   { document }: ConsumerOperation,
 ): Promise<string | undefined> {
-  const response = await fetch(url, {
+  const { status, body } = await send(new URL(url), {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json' },
     body: JSON.stringify({
@@ -128,9 +134,9 @@ async function runCanary(
       variables: createMockVariables(operationOf(document), supergraph.apiSchema),
     }),
   });
-  const { errors = [] } = (await response.json()) as CanaryResponse;
+  const { errors = [] } = body as CanaryResponse;
   const [first] = errors;
-  if (first === undefined) return response.ok ? undefined : `status ${response.status}`;
+  if (first === undefined) return status === 200 ? undefined : `status ${status}`;
   const path = first.path === undefined ? '' : ` at ${first.path.join('.')}`;
   return `${first.message}${path}${errors.length > 1 ? `, and ${errors.length - 1} more` : ''}`;
 }

@@ -122,6 +122,18 @@ describe('contracts check', () => {
     ]);
   });
 
+  test('starts its own gateway where the environment names a proxy', async () => {
+    using disk = new TemporaryContractStore(store).commit('v1');
+    Object.assign(process.env, { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:9/' });
+    try {
+      const { code, stderr } = await contractsProcess(disk.root, 'check');
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    } finally {
+      delete process.env.NODE_USE_ENV_PROXY;
+      delete process.env.HTTP_PROXY;
+    }
+  });
+
   test('keeps the exit code of its verdict when the reader of the report has exited', async () => {
     using disk = new TemporaryContractStore(store).commit('v1');
     disk.write({ 'contracts/schemas/products.graphql': withoutName });

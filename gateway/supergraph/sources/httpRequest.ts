@@ -16,7 +16,7 @@ export interface FetchLimits {
 /** Limits for fetching a schema. */
 export const schemaFetchLimits: FetchLimits = { timeoutMs: 10_000, maxBytes: 32 * 1024 ** 2 };
 
-interface HttpRequest {
+export interface HttpRequest {
   readonly method: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
