@@ -19,7 +19,7 @@ export function parseDuration(text: string): number | undefined {
  *  text; `undefined` for a value of another type. */
 export function durationMsOf(value: unknown): number | undefined {
   if (typeof value === 'string') return parseWholeNumber(value) ?? parseDuration(value);
-  return typeof value === 'number' ? value : undefined;
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
 
 /** Parses digits; `undefined` for anything else. */

@@ -925,7 +925,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
       stderr: [
         'The configuration is invalid:',
         '  listen.port is "99999"; expected: a whole number from 0 to 65535',
-        '  workers is "many"; expected: a whole number of at least 1, or auto',
+        '  workers is "many"; expected: a whole number from 1 to 1024, or auto',
         '',
       ].join('\n'),
     });

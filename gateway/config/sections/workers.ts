@@ -1,14 +1,19 @@
 import { duration, scalar } from '../scalars.ts';
 
+/** More than the cores of any machine: of a port or another number in the wrong place, the supervisor would start processes
+ *  until the system has no room for any other. */
+const maxWorkers = 1_024;
+
 export const workersSection = scalar<number | string, number | 'auto'>({
   title: 'integer, or auto',
-  expected: 'a whole number of at least 1, or auto',
+  expected: `a whole number from 1 to ${maxWorkers}, or auto`,
   read: (input) => {
     if (input === 'auto') return 'auto';
     const count = typeof input === 'string' && /^\d+$/.test(input) ? Number(input) : input;
-    return typeof count === 'number' && Number.isInteger(count) && count >= 1 ? count : undefined;
+    const isValid = typeof count === 'number' && Number.isInteger(count) && count >= 1 && count <= maxWorkers;
+    return isValid ? count : undefined;
   },
-  editorSchemas: [{ type: 'integer', minimum: 1 }, { enum: ['auto'] }],
+  editorSchemas: [{ type: 'integer', minimum: 1, maximum: maxWorkers }, { enum: ['auto'] }],
 }).describe(
   'Number of processes that share the port; `auto` starts one for each CPU. `--workers` overrides it. Several processes need a temporary directory (`TMPDIR`) for the sockets between them.',
 );

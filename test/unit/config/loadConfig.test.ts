@@ -154,7 +154,7 @@ subgraphs:
   test('an invalid value on the command line is reported like any other problem', () => {
     expect(problemsOf(() => load(yaml, { overrides: { port: 'http', workers: '-1' } }))).toEqual([
       { path: 'listen.port', message: 'is "http"', expected: 'a whole number from 0 to 65535' },
-      { path: 'workers', message: 'is "-1"', expected: 'a whole number of at least 1, or auto' },
+      { path: 'workers', message: 'is "-1"', expected: 'a whole number from 1 to 1024, or auto' },
     ]);
   });
 });

@@ -256,7 +256,7 @@ describe('an invalid configuration', () => {
         planning: { cacheSize: 5_000_000_000 },
         security: { csrf: 'no' },
         telemetry: { logLevel: 'verbose' },
-        workers: 0,
+        workers: 4000,
         grafana: {},
       }),
     ).toEqual([
@@ -321,7 +321,7 @@ describe('an invalid configuration', () => {
         message: 'is "verbose"',
         expected: 'one of fatal, error, warn, info, debug, trace, silent',
       },
-      { path: 'workers', message: 'is 0', expected: 'a whole number of at least 1, or auto' },
+      { path: 'workers', message: 'is 4000', expected: 'a whole number from 1 to 1024, or auto' },
       {
         path: 'grafana',
         message: 'is not known',

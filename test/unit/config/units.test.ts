@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { formatDuration, parseDuration } from '../../../gateway/config/duration.ts';
+import { durationMsOf, formatDuration, parseDuration } from '../../../gateway/config/duration.ts';
 import { formatSize, parseSize } from '../../../gateway/config/size.ts';
 
 describe('durations', () => {
@@ -13,6 +13,15 @@ describe('durations', () => {
     expect(['250', '2 s', '5w', '-1s', '1m30s', '2S', '', 's'].map(parseDuration)).toEqual(
       Array(8).fill(undefined),
     );
+  });
+
+  test('are finite numbers or texts in a configuration', () => {
+    expect([250, '250', '2s', Number.NaN, Number.POSITIVE_INFINITY, true].map(durationMsOf)).toEqual([
+      250,
+      250,
+      2_000,
+      ...Array(3).fill(undefined),
+    ]);
   });
 
   test('are formatted in the largest unit without a remainder', () => {
