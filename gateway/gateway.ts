@@ -24,7 +24,7 @@ import type { Feature } from './feature.ts';
 import { createFeatureContext } from './featureContext.ts';
 import { InsightsFeature } from './insights/insightsFeature.ts';
 import { isObject } from './json/isObject.ts';
-import { type GatewayAddresses, Lifecycle } from './lifecycle.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { createListeners } from './listeners.ts';
 import { registerPlanMetrics } from './operation/planMetrics.ts';
 import { Preparer } from './operation/preparer.ts';
@@ -42,8 +42,7 @@ import { createConfiguredLogger, type Logger, protectLogger } from './telemetry/
 import type { Metrics } from './telemetry/metrics.ts';
 import { systemTimers, type Timers } from './time/timers.ts';
 import { Certificates } from './tls/certificates.ts';
-import type { MountedGateway } from './transport/http/mountedGateway.ts';
-import type { StartOptions } from './transport/http/serverLifecycle.ts';
+import type { GatewayAddresses, MountedGateway, StartOptions } from './transport/http/mountedGateway.ts';
 import { WorkerCalls } from './transport/workers/workerCalls.ts';
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 

@@ -6,7 +6,7 @@ import type { SubgraphClient } from './subgraphs/subgraphClient.ts';
 import { createSource } from './supergraph/sources/createSource.ts';
 import { keepRunning } from './time/keepRunning.ts';
 import type { HttpServer } from './transport/http/httpServer.ts';
-import type { StartOptions } from './transport/http/serverLifecycle.ts';
+import type { GatewayAddresses, StartOptions } from './transport/http/mountedGateway.ts';
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
 interface LifecycleOptions {
@@ -18,13 +18,6 @@ interface LifecycleOptions {
   readonly worker?: WorkerIdentity;
   /** See `GatewayDependencies`. */
   readonly waitToListenUnready?: () => Promise<void>;
-}
-
-/** The URLs of a gateway that listens. */
-export interface GatewayAddresses {
-  /** URL of the GraphQL route. */
-  readonly url: string;
-  readonly adminUrl: string;
 }
 
 /** Starts and ends the parts of a gateway, in the order in which they need each other, and gives each new supergraph to

@@ -26,13 +26,13 @@ import { createHttpListener } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { findMalformedHeaders } from './malformedHeaders.ts';
-import { createMountedGateway, type MountedGateway } from './mountedGateway.ts';
+import { createMountedGateway, type MountedGateway, type StartOptions } from './mountedGateway.ts';
 import { rejectForeignPages } from './rejectForeignPages.ts';
 import { rejectPipelinedRequests } from './rejectPipelinedRequests.ts';
 import { inRequestScope } from './requestScope.ts';
 import { rewriteToOriginForm } from './requestTarget.ts';
 import { rejectRequest } from './respondToMalformedHttp.ts';
-import { type HttpAddresses, ServerLifecycle, type StartOptions } from './serverLifecycle.ts';
+import { type HttpAddresses, ServerLifecycle } from './serverLifecycle.ts';
 import type { ListenerCertificates } from './tlsServer.ts';
 
 export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, AdmissionSettings {

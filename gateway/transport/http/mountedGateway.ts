@@ -9,6 +9,23 @@ import { originFormOf, pathOf, rewriteToOriginForm } from './requestTarget.ts';
 import { addUpgradeMount } from './sharedUpgradeListener.ts';
 import { refuseUpgrade, writeRejection } from './writeResponse.ts';
 
+// The types of this file are public. They are not beside the lifecycles, whose types need those of packages that a user of
+// the gateway may lack.
+
+export interface StartOptions {
+  /** Whether the public listener listens. Default: true. */
+  readonly listen?: boolean;
+  /** Whether the admin listener listens. Default: true. */
+  readonly admin?: boolean;
+}
+
+/** The URLs of a gateway that listens. */
+export interface GatewayAddresses {
+  /** URL of the GraphQL route. */
+  readonly url: string;
+  readonly adminUrl: string;
+}
+
 /** The handlers of a gateway for an HTTP server of the application. */
 export interface MountedGateway {
   /** Handles a request. Answers paths of which the gateway knows nothing with 404, or calls `next`, as middleware of

@@ -10,13 +10,7 @@ import type { WebSocketRegistry } from '../websocket/webSocketRegistry.ts';
 import type { WorkerProxy } from '../workers/workerProxy.ts';
 import { closeListener, closeServer, type HttpListener, startListening } from './httpListener.ts';
 import type { InFlightRequests } from './inFlightRequests.ts';
-
-export interface StartOptions {
-  /** Whether the public listener listens. Default: true. */
-  readonly listen?: boolean;
-  /** Whether the admin listener listens. Default: true. */
-  readonly admin?: boolean;
-}
+import type { StartOptions } from './mountedGateway.ts';
 
 export interface HttpAddresses {
   /** URL of the GraphQL route. */
