@@ -630,6 +630,31 @@ describe('the insights page in a browser', () => {
     await page.close();
   });
 
+  test('finds an operation by its name among hundreds on a narrow screen', async () => {
+    await using shop = await startEnrichedShop();
+    const { adminUrl } = shop.gateway;
+    await shop.execute('query Short { products { name } }');
+    const real = (await (await fetch(`${adminUrl}/insights/data`)).json()) as InsightsData;
+    const [operation] = real.operations as [OperationInsights];
+    const operations = Array.from({ length: 300 }, (_, index) => ({ ...operation, name: `Page${index}` }));
+    const page = await (browser as TestBrowser).context.newPage();
+    await page.route('**/insights/data', (route) => route.fulfill({ json: { ...real, operations } }));
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.goto(`${adminUrl}/insights`);
+    const search = page.getByRole('searchbox', { name: 'Find by name' });
+    const rows = page.getByRole('group', { name: 'Operations' }).locator('tbody tr');
+    await search.fill('page28');
+    await page.getByText('11 operations').waitFor();
+    expect(await rows.count()).toBe(11);
+    await rows.getByRole('button', { name: 'Page287' }).click();
+    await page.getByRole('article').getByRole('heading', { name: 'Page287' }).waitFor();
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+    expect(await findAxeViolations(page)).toEqual([]);
+    await search.fill('nothing');
+    await page.getByText('0 operations').waitFor();
+    await page.close();
+  });
+
   test('draws a value between two gaps as a point', async () => {
     await using shop = await startEnrichedShop();
     const { adminUrl } = shop.gateway;

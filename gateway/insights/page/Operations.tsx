@@ -5,9 +5,13 @@ import { formatCount, formatCountOf, formatMs, formatShare, formatTime } from '.
 import { Plan } from './Plan.tsx';
 import { Name, Section, TableFrame } from './Section.tsx';
 
+/** With more operations, the list has a search. */
+const searchedCount = 10;
+
 export function Operations({ data }: { data: InsightsData }) {
   const { operations, operationCount, unrecordedRequests } = data;
   const [selectedKey, setSelectedKey] = useState<string>();
+  const [search, setSearch] = useState('');
   const selected = operations.find((operation) => keyOf(operation) === selectedKey) ?? operations[0];
   const shownKey = selected && keyOf(selected);
   // The details stay when another operation takes the first place.
@@ -23,6 +27,9 @@ export function Operations({ data }: { data: InsightsData }) {
     );
   }
   const others = operationCount - operations.length;
+  const hasSearch = operations.length > searchedCount;
+  const wanted = hasSearch ? search.trim().toLowerCase() : '';
+  const found = operations.filter((each) => titleOf(each).toLowerCase().includes(wanted));
   return (
     <Section
       id="operations"
@@ -31,6 +38,21 @@ export function Operations({ data }: { data: InsightsData }) {
         others > 0 ? ` Recorded besides: ${formatCountOf(others, 'operation')}.` : ''
       }${unrecordedRequests > 0 ? ` Not recorded, because of too many operations: ${formatCountOf(unrecordedRequests, 'request')}.` : ''}`}
     >
+      {hasSearch && (
+        <p>
+          <label>
+            Find by name{' '}
+            <input
+              type="search"
+              value={search}
+              onInput={({ currentTarget }) => setSearch(currentTarget.value)}
+            />
+          </label>{' '}
+          <span role="status" class="soft">
+            {wanted !== '' && formatCountOf(found.length, 'operation')}
+          </span>
+        </p>
+      )}
       <TableFrame label="Operations">
         <table class="stacked">
           <thead>
@@ -44,7 +66,7 @@ export function Operations({ data }: { data: InsightsData }) {
             </tr>
           </thead>
           <tbody>
-            {operations.map((operation) => {
+            {found.map((operation) => {
               const key = keyOf(operation);
               const { firstPayload, completion, count, errors } = operation;
               return (
