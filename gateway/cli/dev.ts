@@ -17,6 +17,8 @@ interface DevOptions extends Omit<ConfigOverrides, 'workers'> {
 /** What is on in development unless the configuration says otherwise. */
 export const developmentDefaults = {
   listen: { drainTimeout: '2s' },
+  // The delay of a developer's machine is usually that of other programs, and one request after the other overloads nothing.
+  overload: { eventLoopDelay: '0s' },
   security: {
     checkHost: true,
     introspection: true,
