@@ -5,22 +5,12 @@ import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import { type CachedShop, executeOnShop, type ShopAnswer, startCachedShop } from '../harness/cachedShop.ts';
 import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
-import {
-  connectRedis,
-  type DedicatedRedisServer,
-  downloadTimeoutMs,
-  startDedicatedRedis,
-} from '../harness/redis.ts';
+import { connectRedis } from '../harness/redis.ts';
 import { longRedisTimeouts } from '../harness/redisStoreFixture.ts';
+import { startSuiteRedis } from '../harness/suiteRedis.ts';
 import { longCallTimeouts, noShedding } from '../harness/testGateway.ts';
 
-let redis: DedicatedRedisServer;
-beforeAll(async () => {
-  redis = await startDedicatedRedis();
-}, downloadTimeoutMs);
-afterAll(async () => {
-  await redis[Symbol.asyncDispose]();
-});
+const { server: redis } = await startSuiteRedis();
 
 const rules = {
   'subgraph:catalog': { maxAge: '1h' },

@@ -3,8 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Redis } from 'ioredis';
+import { describe, expect, test } from '@jest/globals';
 import type { DeferredEnrichments } from '../../gateway/enrichment/deferredEnrichments.ts';
 import { hashOf } from '../../gateway/enrichment/jobs/enrichmentToken.ts';
 import { JobKeys } from '../../gateway/enrichment/jobs/jobKeys.ts';
@@ -32,26 +31,12 @@ import {
   tokenTtlMs,
 } from '../harness/enrichmentReplica.ts';
 import { startPausableProxy } from '../harness/pausableProxy.ts';
-import {
-  connectRedis,
-  type DedicatedRedisServer,
-  downloadTimeoutMs,
-  startDedicatedRedis,
-  startRedisCluster,
-} from '../harness/redis.ts';
+import { connectRedis, startDedicatedRedis, startRedisCluster } from '../harness/redis.ts';
 import { parseRedisConfig, shortSocketTimeout } from '../harness/redisStoreFixture.ts';
+import { startSuiteRedis } from '../harness/suiteRedis.ts';
 import { waitUntil } from '../harness/waitUntil.ts';
 
-let server: DedicatedRedisServer;
-let redis: Redis;
-beforeAll(async () => {
-  server = await startDedicatedRedis();
-  redis = connectRedis(server.url);
-}, downloadTimeoutMs);
-afterAll(async () => {
-  redis.disconnect();
-  await server[Symbol.asyncDispose]();
-});
+const { server, redis } = await startSuiteRedis();
 
 /** For processes that live to the end of the test. With less, a pause of this process would make one take the other for dead. */
 const patientReclaim = { reclaimAfter: 60_000 };

@@ -3,21 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import type { Redis } from 'ioredis';
+import { expect, test } from '@jest/globals';
 import { EventInvalidations } from '../../gateway/cache/invalidation/eventInvalidations.ts';
 import { EventPosition } from '../../gateway/cache/invalidation/eventPosition.ts';
 import type { ParsedInvalidationRequest } from '../../gateway/cache/invalidation/invalidationRequest.ts';
 import type { InvalidationResult } from '../../gateway/cache/store/cacheStore.ts';
 import { systemTimers } from '../../gateway/time/timers.ts';
 import { Gate } from '../harness/gate.ts';
-import {
-  connectRedis,
-  type DedicatedRedisServer,
-  downloadTimeoutMs,
-  startDedicatedRedis,
-  startRedisCluster,
-} from '../harness/redis.ts';
+import { connectRedis, downloadTimeoutMs, startDedicatedRedis, startRedisCluster } from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
   EventCounter,
@@ -26,17 +19,9 @@ import {
   parseRedisConfig,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
+import { startSuiteRedis } from '../harness/suiteRedis.ts';
 
-let server: DedicatedRedisServer;
-let redis: Redis;
-beforeAll(async () => {
-  server = await startDedicatedRedis();
-  redis = connectRedis(server.url);
-}, downloadTimeoutMs);
-afterAll(async () => {
-  redis.disconnect();
-  await server[Symbol.asyncDispose]();
-});
+const { server, redis } = await startSuiteRedis();
 
 const done: InvalidationResult = { deleted: 0, isPending: false };
 

@@ -3,15 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
-import {
-  connectRedis,
-  type DedicatedRedisServer,
-  downloadTimeoutMs,
-  startDedicatedRedis,
-} from '../harness/redis.ts';
+import { connectRedis, startDedicatedRedis } from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
   longRedisTimeouts,
@@ -22,14 +17,9 @@ import {
   waitForProblem,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
+import { startSuiteRedis } from '../harness/suiteRedis.ts';
 
-let server: DedicatedRedisServer;
-beforeAll(async () => {
-  server = await startDedicatedRedis();
-}, downloadTimeoutMs);
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
+const { server } = await startSuiteRedis();
 
 const clock = new TestClock();
 const entry = (options: Parameters<typeof createCacheWrite>[1] = {}) => createCacheWrite(clock, options);

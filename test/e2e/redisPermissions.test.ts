@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import { JobQueue } from '../../gateway/enrichment/jobs/jobQueue.ts';
 import { ada, enqueueJob, jobOf } from '../harness/enrichmentJobsFixture.ts';
@@ -11,27 +11,14 @@ import {
   createEnrichmentReplica,
 } from '../harness/enrichmentReplica.ts';
 import { startGatewayProcess } from '../harness/gatewayProcess.ts';
-import {
-  connectRedis,
-  type DedicatedRedisServer,
-  downloadTimeoutMs,
-  startDedicatedRedis,
-} from '../harness/redis.ts';
+import { connectRedis, startDedicatedRedis } from '../harness/redis.ts';
 import { longRedisTimeouts, openRedisStore, parseRedisConfig } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
+import { startSuiteRedis } from '../harness/suiteRedis.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
-let server: DedicatedRedisServer;
-let operator: Redis;
-beforeAll(async () => {
-  server = await startDedicatedRedis();
-  operator = connectRedis(server.url);
-}, downloadTimeoutMs);
-afterAll(async () => {
-  operator.disconnect();
-  await server[Symbol.asyncDispose]();
-});
+const { server, redis: operator } = await startSuiteRedis();
 
 const urlOf = (user: string) => server.url.replace('redis://', `redis://${user}:password@`);
 

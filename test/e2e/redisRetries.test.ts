@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Redis } from 'ioredis';
+import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createRedisScript } from '../../gateway/redis/redisClient.ts';
 import type { RedisFailure } from '../../gateway/redis/redisFailure.ts';
@@ -8,25 +7,12 @@ import { RetryingRedisClient } from '../../gateway/redis/retryingRedisClient.ts'
 import { StreamTopic } from '../../gateway/subscriptions/topics/streamTopic.ts';
 import { TopicProblemLog } from '../../gateway/subscriptions/topics/topicProblemLog.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
-import {
-  connectRedis,
-  type DedicatedRedisServer,
-  downloadTimeoutMs,
-  startDedicatedRedis,
-} from '../harness/redis.ts';
+import { startDedicatedRedis } from '../harness/redis.ts';
 import { EventCounter, longRedisTimeouts, parseRedisConfig } from '../harness/redisStoreFixture.ts';
+import { startSuiteRedis } from '../harness/suiteRedis.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
-let server: DedicatedRedisServer;
-let redis: Redis;
-beforeAll(async () => {
-  server = await startDedicatedRedis();
-  redis = connectRedis(server.url);
-}, downloadTimeoutMs);
-afterAll(async () => {
-  redis.disconnect();
-  await server[Symbol.asyncDispose]();
-});
+const { server, redis } = await startSuiteRedis();
 
 const countEntries = createRedisScript("return redis.call('xlen', KEYS[1])");
 

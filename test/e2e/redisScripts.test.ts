@@ -1,5 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Redis } from 'ioredis';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { encodeEntry } from '../../gateway/cache/store/entryCodec.ts';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import {
@@ -19,23 +18,10 @@ import {
   writeRun,
 } from '../../gateway/enrichment/jobs/jobScripts.ts';
 import type { RedisArgument, RedisScript } from '../../gateway/redis/redisClient.ts';
-import {
-  connectRedis,
-  type DedicatedRedisServer,
-  downloadTimeoutMs,
-  startDedicatedRedis,
-} from '../harness/redis.ts';
+import { connectRedis } from '../harness/redis.ts';
+import { startSuiteRedis } from '../harness/suiteRedis.ts';
 
-let server: DedicatedRedisServer;
-let redis: Redis;
-beforeAll(async () => {
-  server = await startDedicatedRedis();
-  redis = connectRedis(server.url);
-}, downloadTimeoutMs);
-afterAll(async () => {
-  redis.disconnect();
-  await server[Symbol.asyncDispose]();
-});
+const { server, redis } = await startSuiteRedis();
 beforeEach(() => redis.flushall());
 
 function run(

@@ -1,17 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
 import type { GatewayOptions } from '../../gateway/config/schema.ts';
 import type { Timers } from '../../gateway/time/timers.ts';
-import {
-  connectRedis,
-  type DedicatedRedisServer,
-  downloadTimeoutMs,
-  startDedicatedRedis,
-} from '../harness/redis.ts';
+import { connectRedis, startDedicatedRedis } from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
   longRedisTimeouts,
@@ -22,14 +17,9 @@ import {
   waitForProblem,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
+import { startSuiteRedis } from '../harness/suiteRedis.ts';
 
-let server: DedicatedRedisServer;
-beforeAll(async () => {
-  server = await startDedicatedRedis();
-}, downloadTimeoutMs);
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
+const { server } = await startSuiteRedis();
 
 const clock = new TestClock();
 const entry = (options: Parameters<typeof createCacheWrite>[1] = {}) => createCacheWrite(clock, options);
