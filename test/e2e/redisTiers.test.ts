@@ -90,6 +90,29 @@ test('an invalidation drops the copies of other replicas', async () => {
   expect([here.invalidations.count, there.invalidations.count]).toEqual([1, 1]);
 });
 
+test('replicas that have heard of the same invalidations have the same version, and no other one', async () => {
+  await using two = await openTwo();
+  const { here, there } = two;
+  const versions = [here.store.version];
+  const heard = [there.invalidations.waitForNext()];
+  await here.store.deleteByTags(['a']);
+  await Promise.all(heard);
+  versions.push(here.store.version);
+  // Has heard of it from the log.
+  await using late = await openTieredStore(here.options.config, clock.now);
+  expect([there.store.version, late.store.version]).toEqual([here.store.version, here.store.version]);
+  // Until Redis answers, no process can know of the invalidations of the other.
+  server.pause();
+  const deleted = [here, there].map(({ store }) => store.deleteByTags(['b']));
+  versions.push(here.store.version, there.store.version);
+  heard.push(here.invalidations.waitForNext(), there.invalidations.waitForNext());
+  server.resume();
+  await Promise.all([...deleted, ...heard]);
+  versions.push(here.store.version);
+  expect(there.store.version).toBe(here.store.version);
+  expect(new Set(versions).size).toBe(5);
+});
+
 test('copies are dropped when invalidations may have been missed', async () => {
   await using two = await openTwo();
   const { here, keys } = two;

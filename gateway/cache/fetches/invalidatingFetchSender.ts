@@ -7,7 +7,6 @@ import type { Timers } from '../../time/timers.ts';
 import type { CacheObserver } from '../cacheMetrics.ts';
 import type { MutationInvalidations, OnSkipped } from '../invalidation/mutationInvalidations.ts';
 import type { CacheStore } from '../store/cacheStore.ts';
-import { textOf } from './readContext.ts';
 
 interface InvalidatingFetchSenderOptions {
   readonly next: FetchSender;
@@ -32,7 +31,7 @@ export class InvalidatingFetchSender implements FetchSender {
   }
 
   get readVersion(): string {
-    return textOf(this.#options.store.beginRead());
+    return this.#options.store.version;
   }
 
   sendEntities(request: EntityRequest): CancelFetch {

@@ -4,12 +4,7 @@ import type { ReadVersion } from '../store/cacheStore.ts';
 /** The context of a fetch whose response is stored. It shares calls only with fetches that began after the same
  *  invalidations: a response that was requested before an invalidation must not be stored as one from after it. */
 export function createReadContext(context: RequestContext, since: ReadVersion): RequestContext {
-  return partitionRequestContext(context, textOf(since));
-}
-
-/** Equal for reads that began after the same invalidations. */
-export function textOf({ inProcess, shared }: ReadVersion): string {
-  return `${inProcess}.${shared}`;
+  return partitionRequestContext(context, `${since.inProcess}.${since.shared}`);
 }
 
 /** The context of a refresh. No client waits for it, so it has a deadline of its own. */

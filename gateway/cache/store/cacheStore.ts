@@ -53,6 +53,10 @@ export interface CacheDescription {
 /** Stores answers of subgraphs. Its methods never throw or reject: an entry that cannot be read in time is a miss, and an
  *  entry that cannot be written is dropped. */
 export interface CacheStore {
+  /** Changes with each invalidation that the store hears of. Processes that share a store and have heard of the same
+   *  invalidations have the same one. */
+  readonly version: string;
+
   /** Call it before a subgraph request, and pass the result to `setMany` with the answers. */
   beginRead(): ReadVersion;
 

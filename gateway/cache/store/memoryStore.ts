@@ -94,6 +94,10 @@ export class MemoryStore implements CacheStore {
     return this.#index.tagCount;
   }
 
+  get version(): string {
+    return String(this.#history.count);
+  }
+
   beginRead(): ReadVersion {
     return { inProcess: this.#history.count, shared: 0 };
   }

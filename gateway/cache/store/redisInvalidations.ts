@@ -40,6 +40,10 @@ export class RedisInvalidations {
   /** Tags of failed invalidations, which are retried. */
   readonly #failedTags = new Set<string>();
   #latestSequence = 0;
+  /** The largest sequence number of the invalidations whose tags are known. */
+  #latestRecorded = 0;
+  /** How many invalidations this process has begun. */
+  #begunCount = 0;
   #isRetrying = false;
   #cancelRetry: CancelTimer | undefined;
   #isClosed = false;
@@ -53,6 +57,12 @@ export class RedisInvalidations {
     return this.#latestSequence;
   }
 
+  /** See `CacheStore`. Unique while Redis, and with it other processes, may not know of an invalidation of this process. */
+  get version(): string {
+    if (this.#inProgress.size + this.#failedTags.size === 0) return String(this.#latestRecorded);
+    return `${this.#latestRecorded}.${this.#begunCount}.${this.#options.senderId}`;
+  }
+
   advanceTo(sequence: number): void {
     if (sequence > this.#latestSequence) this.#latestSequence = sequence;
   }
@@ -60,6 +70,7 @@ export class RedisInvalidations {
   /** Records an invalidation, also of another process. */
   record({ sequence, tags }: Invalidation): void {
     this.advanceTo(sequence);
+    this.#latestRecorded = Math.max(this.#latestRecorded, sequence);
     for (const tag of tags) {
       if ((this.#sequenceByTag.get(tag) ?? 0) >= sequence) continue;
       // Moves the tag to the end, because the oldest tags are forgotten first.
@@ -87,6 +98,7 @@ export class RedisInvalidations {
   delete(tags: readonly string[], timeoutMs: number): Promise<InvalidationResult> {
     const unique = [...new Set(tags)];
     if (unique.length === 0) return Promise.resolve({ deleted: 0, isPending: false });
+    this.#begunCount += 1;
     return new Promise((resolve) => {
       const progress = { deleted: 0 };
       const cancelTimer = this.#options.timers.after(timeoutMs, () => {

@@ -106,6 +106,10 @@ export class RedisStore implements CacheStore {
     });
   }
 
+  get version(): string {
+    return this.#invalidations.version;
+  }
+
   beginRead(): ReadVersion {
     return { inProcess: 0, shared: this.#invalidations.latestSequence };
   }

@@ -49,6 +49,10 @@ export class TieredStore implements CacheStore {
     return this.#memory.entryCount;
   }
 
+  get version(): string {
+    return this.#redis.version;
+  }
+
   beginRead(): ReadVersion {
     return {
       inProcess: this.#memory.beginRead().inProcess,
@@ -77,8 +81,10 @@ export class TieredStore implements CacheStore {
   }
 
   async deleteByTags(tags: readonly string[]): Promise<InvalidationResult> {
-    const inMemory = await this.#memory.deleteByTags(tags);
-    const inRedis = await this.#redis.deleteByTags(tags);
+    const [inMemory, inRedis] = await Promise.all([
+      this.#memory.deleteByTags(tags),
+      this.#redis.deleteByTags(tags),
+    ]);
     return { deleted: Math.max(inMemory.deleted, inRedis.deleted), isPending: inRedis.isPending };
   }
 

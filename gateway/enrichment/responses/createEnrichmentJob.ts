@@ -27,8 +27,8 @@ interface CreateEnrichmentJobOptions {
 }
 
 /** Creates the job that fetches the pending fields of a response. The ids of two jobs are equal if the same fields are
- *  pending in the same data, and no cached value was invalidated between the responses in this process. The data includes the
- *  order of lists, because updates are identified by paths. */
+ *  pending in the same data, and no cached value was invalidated between the responses. The data includes the order of lists,
+ *  because updates are identified by paths. */
 export function createEnrichmentJob({
   operation,
   request,

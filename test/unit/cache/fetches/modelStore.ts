@@ -56,6 +56,10 @@ export class ModelStore implements CacheStore {
     this.#owner = owner;
   }
 
+  get version(): string {
+    return this.#shared.memory.version;
+  }
+
   beginRead(): ReadVersion {
     return this.#shared.memory.beginRead();
   }

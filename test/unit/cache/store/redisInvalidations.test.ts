@@ -127,10 +127,10 @@ describe('An entry with a tag that was invalidated', () => {
     const { invalidations, timers, replies, isInvalidated } = open();
     replies.deletions.push(failure);
     expect(await invalidations.delete(['a'], 60_000)).toEqual({ deleted: 0, isPending: true });
-    expect(isInvalidated('a', 100)).toBe(true);
+    expect([isInvalidated('a', 100), invalidations.version]).toEqual([true, '1.1.sender']);
     timers.advance(1_000);
     await waitForTurns();
-    expect([isInvalidated('a', 100), timers.pendingCount]).toEqual([false, 0]);
+    expect([isInvalidated('a', 100), invalidations.version, timers.pendingCount]).toEqual([false, '2', 0]);
   });
 
   test('is not used if the log of Redis has the invalidation, in the format of either protocol', async () => {
