@@ -29,12 +29,18 @@ export class RedisSubscriber {
   #redis: Redis | undefined;
   #attempt = 0;
   #cancelTimer: CancelTimer = () => {};
+  #isSubscribed = false;
   #isClosed = false;
 
   constructor(options: RedisSubscriberOptions) {
     this.#options = options;
     this.#timers = options.timers;
     this.#connect();
+  }
+
+  /** Whether messages arrive. A connection that hangs is only noticed by the next PING. */
+  get isSubscribed(): boolean {
+    return this.#isSubscribed;
   }
 
   close(): void {
@@ -64,6 +70,7 @@ export class RedisSubscriber {
         () => {
           if (redis.status !== 'ready') return;
           this.#attempt = nodes.length === 0 ? 0 : this.#attempt % nodes.length;
+          this.#isSubscribed = true;
           onSubscribed();
           this.#schedulePing(redis);
         },
@@ -90,6 +97,7 @@ export class RedisSubscriber {
   }
 
   #reconnect(): void {
+    this.#isSubscribed = false;
     this.#cancelTimer();
     if (this.#isClosed) return;
     const delay = backoffDelayMs(Math.max(1, this.#attempt), this.#options.config.reconnect);

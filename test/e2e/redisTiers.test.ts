@@ -206,6 +206,29 @@ test('a replica that cannot subscribe to invalidations stores values that are re
   await deaf.close();
 });
 
+test('a replica that loses the permission for the channel serves no copies', async () => {
+  const [user, keyPrefix] = [randomUUID(), randomUUID()];
+  await operate('ACL', 'SETUSER', user, 'on', '>password', '~*', '&*', '+@all');
+  const url = server.url.replace('redis://', `redis://${user}:password@`);
+  await using here = await openTieredStore(
+    parseRedisConfig({ url, keyPrefix, timeouts: longRedisTimeouts }),
+    clock.now,
+  );
+  await using there = await openTieredStore({ ...here.options.config, url: server.url }, clock.now);
+  await write(here, { tags: ['a'] });
+  // Closes the connections of the user that have subscribed.
+  await operate('ACL', 'SETUSER', user, 'resetchannels');
+  await waitForProblem(here, 'authentication');
+  expect(await valuesOf(here.store, 'key')).toEqual(['{"name":"Table"}']);
+  await there.store.deleteByTags(['a']);
+  expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
+  const isHeard = here.heardInvalidations.waitForNext();
+  await operate('ACL', 'SETUSER', user, '&*');
+  await isHeard;
+  await write(here, { tags: ['a'] });
+  expect(here.store.getMany(['key'])).not.toBeInstanceOf(Promise);
+});
+
 test('a stale copy is replaced by a newer entry of another replica', async () => {
   await using two = await openTwo();
   const { here, there } = two;

@@ -65,7 +65,6 @@ export class RedisStore implements CacheStore {
   #bytesInFlight = 0;
   #pendingWrites = 0;
   #preparation: Preparation = { kind: 'idle' };
-  #isSubscribed = false;
 
   constructor(options: RedisStoreOptions) {
     const { config, problems, now, timers } = options;
@@ -97,10 +96,7 @@ export class RedisStore implements CacheStore {
       config,
       channel: this.#keys.channel,
       onMessage: (message) => this.#onMessage(message),
-      onSubscribed: () => {
-        this.#isSubscribed = true;
-        void this.#catchUpInvalidations();
-      },
+      onSubscribed: () => void this.#catchUpInvalidations(),
       onFailure,
       timers,
     });
@@ -108,6 +104,12 @@ export class RedisStore implements CacheStore {
 
   get version(): string {
     return this.#invalidations.version;
+  }
+
+  /** Whether other processes can invalidate entries in Redis without this one hearing of it, such as without permission for
+   *  the channel. */
+  get isMissingInvalidations(): boolean {
+    return this.#buckets.isReady && !this.#subscriber.isSubscribed;
   }
 
   beginRead(): ReadVersion {
@@ -282,7 +284,7 @@ export class RedisStore implements CacheStore {
 
   /** To be called when messages arrive again: earlier ones may have been missed. */
   async #catchUpInvalidations(): Promise<void> {
-    if (!this.#isSubscribed) return;
+    if (!this.#subscriber.isSubscribed) return;
     if (this.#buckets.isReady) await this.#invalidations.readLog();
     this.#options.onInvalidationsResumed?.();
   }

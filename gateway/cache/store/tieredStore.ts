@@ -61,7 +61,9 @@ export class TieredStore implements CacheStore {
   }
 
   getMany(keys: readonly string[]): CacheResults | Promise<CacheResults> {
-    const inMemory = this.#memory.getMany(keys);
+    const inMemory = this.#redis.isMissingInvalidations
+      ? keys.map(() => undefined)
+      : this.#memory.getMany(keys);
     const now = this.#now();
     if (inMemory.every((entry) => isFresh(entry, now))) return inMemory;
     // Redis may have a fresh entry for a stale copy, because another process refreshed it.
