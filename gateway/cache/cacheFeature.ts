@@ -118,6 +118,7 @@ export class CacheFeature implements Feature {
       store: this.#store,
       observer: this.#observer,
       maxWaitMs: config.redis.timeouts.read,
+      repeatAfterMs: this.#cache.options.refreshTimeoutMs,
       onSkipped: (field, reason) =>
         log.warn(
           { field, reason },

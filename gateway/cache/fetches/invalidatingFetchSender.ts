@@ -16,6 +16,8 @@ interface InvalidatingFetchSenderOptions {
   /** How long the result of a mutation waits for the invalidation in other processes. In this process, the
    *  invalidation takes effect at once. */
   readonly maxWaitMs: number;
+  /** A mutation that the subgraph did not answer may still be running: it invalidates again after this time. */
+  repeatAfterMs(subgraph: string): number;
   readonly onSkipped: OnSkipped;
   onFault(fault: unknown): void;
   readonly timers: Timers;
@@ -50,7 +52,7 @@ export class InvalidatingFetchSender implements FetchSender {
       call: {
         ...call,
         settle: (result, onSettled) => {
-          // A failed mutation may have taken effect.
+          // A failed mutation may have taken effect, or may do so later.
           const data = result.kind === 'answered' ? result.data : undefined;
           invalidate(data, () => call.settle(result, onSettled));
         },
@@ -65,9 +67,18 @@ export class InvalidatingFetchSender implements FetchSender {
   }
 
   #invalidate(call: FetchCall, data: unknown, proceed: () => void): void {
+    const { repeatAfterMs, timers } = this.#options;
     runInSlices(
       this.#tagsOf(call, data),
-      (tags) => (tags.length === 0 ? proceed() : this.#deleteTags(tags, proceed)),
+      (tags) => {
+        if (tags.length === 0) {
+          proceed();
+          return;
+        }
+        this.#deleteTags(tags, proceed);
+        if (data === undefined)
+          timers.after(repeatAfterMs(call.shape.subgraph), () => this.#deleteTags(tags, () => {}));
+      },
       (fault) => {
         this.#options.onFault(fault);
         proceed();

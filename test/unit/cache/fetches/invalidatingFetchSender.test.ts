@@ -48,6 +48,7 @@ function send({
     } as unknown as MutationInvalidations,
     observer: silentObserver,
     maxWaitMs: 100,
+    repeatAfterMs: () => 1_000,
     onSkipped: () => {},
     onFault: (reported) => events.push(String(reported)),
     timers,
@@ -80,6 +81,27 @@ test('a mutation is settled when what it invalidates is deleted, also if it fail
     ['deletes tag,without data', 'settled', 'done'],
   ]);
   expect(succeeded.timers.pendingCount).toBe(0);
+});
+
+test('a mutation that was not answered invalidates again later, because it may still be running', async () => {
+  const [answeredInTime, timedOut, cancelled] = [send(), send(), send()];
+  answeredInTime.answer(answered);
+  timedOut.answer(toFailedResult(new GatewayError('SUBGRAPH_TIMEOUT', 'It is late.')));
+  cancelled.cancel();
+  const deletions = () =>
+    [answeredInTime, timedOut, cancelled].map(
+      ({ events }) => events.filter((event) => event.startsWith('deletes')).length,
+    );
+  for (const { timers } of [answeredInTime, timedOut, cancelled]) {
+    await waitForTurns();
+    timers.advance(999);
+  }
+  expect(deletions()).toEqual([1, 1, 1]);
+  for (const { timers } of [answeredInTime, timedOut, cancelled]) timers.advance(1);
+  await waitForTurns();
+  expect(deletions()).toEqual([1, 2, 2]);
+  expect(timedOut.events.at(-1)).toBe('deletes tag,without data');
+  expect([timedOut, cancelled].map(({ timers }) => timers.pendingCount)).toEqual([0, 0]);
 });
 
 test('a mutation waits for other processes no longer than maxWaitMs, and is settled once', async () => {
