@@ -72,10 +72,7 @@ export class RequestContextFactory {
       preferences: { budgetMs, priority, isAutoDefer },
       isOverridden: overridesFor(caller.identity, headers),
       sharingKey: '',
-      respondedHeaders:
-        this.#respondPolicies &&
-        responseHeaders &&
-        new RespondedHeaders(this.#respondPolicies, responseHeaders),
+      respondedHeaders: this.#respondPolicies && new RespondedHeaders(this.#respondPolicies, responseHeaders),
       isMutation: false,
       deadline,
       deadlineFor,
@@ -96,7 +93,7 @@ export class RequestContextFactory {
     return {
       ...context,
       ...this.#deadlinesFrom(performance.now()),
-      respondedHeaders: undefined,
+      respondedHeaders: this.#respondPolicies && new RespondedHeaders(this.#respondPolicies),
       record: undefined,
     };
   }

@@ -55,7 +55,8 @@ export interface RequestContext extends ClientIdentity {
   /** Partitions shared work: requests with different sharing keys share no subgraph call and no batch, even if all else
    *  is equal. Empty for most requests. */
   readonly sharingKey: string;
-  /** Takes the headers of subgraph responses that the client gets; omitted where there are none, or no response. */
+  /** Takes the headers of subgraph responses that the client gets, and partitions the calls to subgraphs whose cookies are
+   *  handed on; omitted where no subgraph hands any on. */
   readonly respondedHeaders?: RespondedHeaders | undefined;
   /** A mutation, or the event or field that its response contains: what it reads must be as new as the mutation. */
   readonly isMutation: boolean;
@@ -79,7 +80,7 @@ export function partitionRequestContext(context: RequestContext, partition: stri
   return { ...context, sharingKey: `${partition}/${context.sharingKey}` };
 }
 
-/** The key that partitions the calls of a request to one subgraph. */
+/** The key that partitions the calls of a request to one subgraph; empty if they may be shared. */
 export function sharingKeyFor({ sharingKey, respondedHeaders }: RequestContext, subgraph: string): string {
   return respondedHeaders === undefined ? sharingKey : respondedHeaders.partitionOf(subgraph) + sharingKey;
 }

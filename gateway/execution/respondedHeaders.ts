@@ -64,21 +64,23 @@ let lastNumber = 0;
  *  later has no effect. */
 export class RespondedHeaders {
   readonly #policies: RespondPolicies;
-  readonly #target: ResponseHeaderMap;
+  readonly #target: ResponseHeaderMap | undefined;
   readonly #partition = `cookies ${++lastNumber}`;
 
-  constructor(policies: RespondPolicies, target: ResponseHeaderMap) {
+  /** `target`: omitted where the headers of the response were sent before, or there are none. */
+  constructor(policies: RespondPolicies, target?: ResponseHeaderMap) {
     this.#policies = policies;
     this.#target = target;
   }
 
   /** `pairs`: name, value, name, value … */
   collect(subgraph: string, pairs: readonly string[]): void {
+    if (this.#target === undefined) return;
     const { merges } = this.#policies.of(subgraph);
     for (let i = 0; i + 1 < pairs.length; i += 2) {
       const [name, value] = [pairs[i] as string, pairs[i + 1] as string];
       const merge = merges.get(name);
-      if (merge !== undefined) this.#add(name, value, merge);
+      if (merge !== undefined) addHeader(this.#target, name, value, merge);
     }
   }
 
@@ -106,14 +108,14 @@ export class RespondedHeaders {
       headers: clientHeaders,
     };
   }
+}
 
-  #add(name: string, value: string, merge: HeaderMerge): void {
-    const known = this.#target.get(name);
-    const merged = mergeHeader(name, known, value, merge);
-    if (merged === known) return;
-    const size = sizeOf(this.#target) - sizeOfHeader(name, known) + sizeOfHeader(name, merged);
-    if (size <= maxBytes) this.#target.set(name, merged);
-  }
+function addHeader(target: ResponseHeaderMap, name: string, value: string, merge: HeaderMerge): void {
+  const known = target.get(name);
+  const merged = mergeHeader(name, known, value, merge);
+  if (merged === known) return;
+  const size = sizeOf(target) - sizeOfHeader(name, known) + sizeOfHeader(name, merged);
+  if (size <= maxBytes) target.set(name, merged);
 }
 
 type HeaderText = string | string[];

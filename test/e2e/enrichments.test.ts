@@ -4,6 +4,7 @@ import WebSocket from 'ws';
 import { type EnrichedBody, enrichmentOf, startEnrichedShop } from '../harness/enrichedShop.ts';
 import type { CannedAnswer } from '../harness/inlineGateway.ts';
 import { readEvents } from '../harness/readEvents.ts';
+import { scrapeSample } from '../harness/scrapeSample.ts';
 import { startTokenIssuer } from '../harness/tokenIssuer.ts';
 
 const pendingOf = (body: EnrichedBody) => enrichmentOf(body)?.pending.map(({ path }) => path.join('.'));
@@ -373,6 +374,20 @@ describe('A job', () => {
     for (const token of tokens)
       expect(await shop.fetchUpdates(token)).toMatchObject([{ data: { text: 'about 1' }, hasNext: false }]);
     expect(shop.advice.calls).toHaveLength(2);
+  });
+
+  test('is not shared where a subgraph hands its cookies on', async () => {
+    const headers = { respond: ['set-cookie'] } as const;
+    await using shop = await startEnrichedShop({ config: { subgraphs: { advice: { headers } } } });
+    const gate = shop.advice.hold('Product.advice');
+    const query = '{ top { advice { text } } }';
+    const tokens = [await shop.execute(query), await shop.execute(query)].map(
+      (body) => enrichmentOf(body)?.token,
+    );
+    const created = 'tributary_enrichment_jobs_enqueued_total{priority="NORMAL",outcome="created"} ';
+    expect(await scrapeSample(shop.gateway.adminUrl, created)).toBe(2);
+    gate.open();
+    for (const token of tokens) expect(await shop.fetchUpdates(token)).toHaveLength(1);
   });
 
   test('is visible only to the caller of the operation', async () => {

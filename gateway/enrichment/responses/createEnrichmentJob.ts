@@ -22,8 +22,9 @@ interface CreateEnrichmentJobOptions {
   readonly snapshot: ExecutionSnapshot;
   readonly pending: readonly PendingField[];
   readonly traceparent?: string | undefined;
-  /** `FetchSender.readVersion` at the beginning of the response. */
-  readonly readVersion?: string | undefined;
+  /** Jobs of different partitions are not equal: `FetchSender.readVersion` at the beginning of the response, or a unique text
+   *  if the request shares no calls. */
+  readonly partition?: string | undefined;
 }
 
 /** Creates the job that fetches the pending fields of a response. The ids of two jobs are equal if the same fields are
@@ -38,7 +39,7 @@ export function createEnrichmentJob({
   snapshot,
   pending,
   traceparent,
-  readVersion,
+  partition,
 }: CreateEnrichmentJobOptions): EnrichmentJob {
   const rules = new Map(operation.enrichments.map(({ group, rule }) => [group, rule]));
   const fields = pending.map(
@@ -60,7 +61,7 @@ export function createEnrichmentJob({
     headers,
     fields,
     ...(subgraphHeaders === undefined ? [] : [subgraphHeaders]),
-    ...(readVersion === undefined ? [] : [readVersion]),
+    ...(partition === undefined ? [] : [partition]),
   ]);
   // The tree is JSON text already, and may be large.
   const progress = JSON.stringify({ ...snapshot, tree: undefined });

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { Execution } from '../../execution/execution.ts';
 import { type AwaitedEnrichment, FirstResponseGate } from '../../execution/firstResponseGate.ts';
 import type { LatencyBudget } from '../../execution/latencyBudget.ts';
-import type { RequestContext } from '../../execution/requestContext.ts';
+import { type RequestContext, sharingKeyFor } from '../../execution/requestContext.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 import { createEnrichmentExtension, type EnrichmentExtension } from '../../response/enrichmentExtension.ts';
@@ -101,11 +102,11 @@ export class RequestEnrichments implements ResponseEnrichments {
         request.incrementalFormat !== undefined,
       ),
     );
+    const subgraphs = [...new Set(operation.program.steps.map(({ shape }) => shape.subgraph))];
     const subgraphHeaders = requestContext.hasComputedHeaders
-      ? [...new Set(operation.program.steps.map(({ shape }) => shape.subgraph))].map(
-          (subgraph) => [subgraph, requestContext.headersFor(subgraph)] as const,
-        )
+      ? subgraphs.map((subgraph) => [subgraph, requestContext.headersFor(subgraph)] as const)
       : undefined;
+    const isShareable = subgraphs.every((subgraph) => sharingKeyFor(requestContext, subgraph) === '');
     const job = createEnrichmentJob({
       operation,
       request,
@@ -116,7 +117,7 @@ export class RequestEnrichments implements ResponseEnrichments {
       snapshot,
       pending: fields,
       traceparent: requestContext.trace?.root.headers[1],
-      readVersion,
+      partition: isShareable ? readVersion : randomUUID(),
     });
     this.#startJobSpan(job);
     this.#job = { kind: 'enqueued', attempt, id: job.id };

@@ -4,7 +4,7 @@ import { createIdentityReader } from '../../../gateway/admission/identity.ts';
 import { RequestContextFactory } from '../../../gateway/admission/requestContextFactory.ts';
 import { RequestPriorities } from '../../../gateway/admission/requestPriorities.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
-import { isolateRequestContext } from '../../../gateway/execution/requestContext.ts';
+import { isolateRequestContext, sharingKeyFor } from '../../../gateway/execution/requestContext.ts';
 import type { OperationRequest } from '../../../gateway/operation/operationRequest.ts';
 
 const config = parseConfig({
@@ -13,6 +13,7 @@ const config = parseConfig({
   subgraphs: {
     all: { timeouts: { deadline: '10s' }, headers: { forward: ['authorization'] } },
     claimed: { headers: { rules: [{ set: 'x-subject', claim: 'sub' }] } },
+    sessions: { headers: { respond: ['set-cookie'] } },
     slow: { timeouts: { attempt: '1s', deadline: '1s' } },
   },
 });
@@ -88,6 +89,14 @@ test('every header is read once, and a restarted context reads none again', () =
   expect([...headers.reads.values()].every((count) => count === 1)).toBe(true);
   expect(restarted).toMatchObject({ identity: 'u1', preferences: { budgetMs: 80 } });
   expect(restarted.deadline).toBeGreaterThanOrEqual(context.deadline);
+});
+
+test('a context without response headers, such as that of an event or a job, shares no call to a subgraph of cookies', () => {
+  const factory = createFactory();
+  const context = factory.create(requestWith(new Map()));
+  const contexts = [context, factory.restart(context), factory.restart(context)];
+  const keysFor = (subgraph: string) => new Set(contexts.map((each) => sharingKeyFor(each, subgraph)));
+  expect([keysFor('sessions').size, [...keysFor('slow')]]).toEqual([3, ['']]);
 });
 
 test('every isolated context has a sharing key of its own and keeps the forwarded headers', () => {

@@ -60,7 +60,7 @@ test('jobs of different clients are never equal, even if their headers and data 
   expect(jobOf({ identity: 'u1' }).id).toBe(ids[1]);
 });
 
-test('jobs are equal only if their data, their headers and the headers of their subgraphs are', () => {
+test('jobs are equal only if their data, their partition, their headers and those of their subgraphs are', () => {
   const snapshotOf = (tree: string, remainingSteps: readonly number[]) => ({ tree, remainingSteps }) as never;
   const computed = (value: string): Partial<JobOptions> => ({
     subgraphHeaders: [['products', { pairs: ['x-user', value], text: value } as never]],
@@ -74,6 +74,8 @@ test('jobs are equal only if their data, their headers and the headers of their 
     { headers: [['authorization', 'b']] },
     computed('a'),
     computed('b'),
+    { partition: '1' },
+    { partition: '2' },
     { pending: [{ path: ['product', 'advice'], group: 1 } as never] },
   ];
   const ids = () => different.map((options) => jobOf({ identity: 'u1' }, undefined, options).id);
