@@ -24,7 +24,7 @@ export interface CachePlan {
   readonly rootType: string;
   /** Whether private entries are looked up too: the rule is private, or the subgraph marked an answer `private`. */
   mayBePrivate: boolean;
-  /** Whether the latest answer could be stored. If not, requests do not wait for each other's answers. */
+  /** Whether a value of the latest answer could be stored. If not, requests do not wait for each other's answers. */
   isStorable: boolean;
 }
 

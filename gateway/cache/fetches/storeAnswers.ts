@@ -1,5 +1,6 @@
 import type { CachedContribution } from '../../execution/cachingContribution.ts';
 import { stringifyToTextInSlices } from '../../json/stringifyInSlices.ts';
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import type { NotStoredReason } from '../cacheMetrics.ts';
 import { decideStorage, type StorageDecision } from '../rules/storageDecision.ts';
@@ -35,61 +36,72 @@ interface StoreAnswersOptions {
 
 /** Stores a subgraph's answers as far as the schema allows their values. It must run before anything changes the values.
  *  Returns the outcome for each item. */
-export function* storeAnswers({
-  cache,
-  subgraph,
-  identity,
-  result,
-  items,
-  hasGeneralErrors,
-  since,
-}: StoreAnswersOptions): SlicedTask<readonly StorageOutcome[]> {
-  const { options } = cache;
-  const outcomes: StorageOutcome[] = [];
-  let writes: CacheWrite[] = [];
-  const decisions = new Map<CachePlan, Map<string, StorageDecision>>();
-  const now = options.now();
-  for (const [position, { item, answer, isReplaceable }] of items.entries()) {
-    if (position % itemsPerSlice === itemsPerSlice - 1) {
-      flushWrites();
-      yield;
+export function storeAnswers(options: StoreAnswersOptions): SlicedTask<readonly StorageOutcome[]> {
+  return new AnswerStorage(options).run();
+}
+
+class AnswerStorage {
+  readonly #options: StoreAnswersOptions;
+  readonly #now: number;
+  readonly #decisions = new Map<CachePlan, Map<string, StorageDecision>>();
+  readonly #storedPlans = new Set<CachePlan>();
+  #writes: CacheWrite[] = [];
+
+  constructor(options: StoreAnswersOptions) {
+    this.#options = options;
+    this.#now = options.cache.options.now();
+  }
+
+  *run(): SlicedTask<readonly StorageOutcome[]> {
+    const { items } = this.#options;
+    const outcomes: StorageOutcome[] = [];
+    for (const [position, answered] of items.entries()) {
+      if (position % itemsPerSlice === itemsPerSlice - 1) {
+        this.#flushWrites();
+        yield;
+      }
+      outcomes.push(yield* this.#store(answered));
     }
-    const decision = decisionFor(item, answer);
-    const { plan } = item;
-    plan.isStorable = decision.kind === 'stored';
+    this.#flushWrites();
+    for (const { item } of items) item.plan.isStorable = this.#storedPlans.has(item.plan);
+    return outcomes;
+  }
+
+  *#store({ item, answer, isReplaceable }: AnsweredItem): SlicedTask<StorageOutcome> {
+    const decision = this.#decisionFor(item, answer);
     if (decision.kind === 'errors') {
       // A requested field that is missing without an error is as invalid as one of the wrong type.
-      const isMissing = answer.value === undefined && answer.errors.length === 0 && !hasGeneralErrors;
-      if (isMissing) reject(item, 'schema violation', 'the answer has no value and no error');
-      else reject(item, 'errors', decision.reason);
-      continue;
+      const isMissing =
+        answer.value === undefined && answer.errors.length === 0 && !this.#options.hasGeneralErrors;
+      return isMissing
+        ? this.#reject(item, 'schema violation', 'the answer has no value and no error')
+        : this.#reject(item, 'errors', decision.reason);
     }
-    if (decision.kind !== 'stored' && !isReplaceable) {
-      reject(item, decision.kind, decision.reason);
-      continue;
-    }
+    if (decision.kind !== 'stored' && !isReplaceable)
+      return this.#reject(item, decision.kind, decision.reason);
     // The text comes first: its length limits the time that the validation takes.
-    const value = yield* stringifyToTextInSlices(answer.value);
-    const isTooLarge = value.length > options.maxEntrySize;
+    const text = yield* stringifyToTextInSlices(answer.value);
+    const isTooLarge = text.length > this.#options.cache.options.maxEntrySize;
     const invalidField = isTooLarge ? undefined : item.findInvalidIn(answer.value);
-    if (invalidField !== undefined) {
-      plan.isStorable = false;
-      reject(item, 'schema violation', `the schema forbids the value of ${invalidField}`);
-      continue;
-    }
-    if (decision.kind !== 'stored') {
-      reject(item, decision.kind, decision.reason);
-      continue;
-    }
-    if (isTooLarge) {
-      plan.isStorable = false;
-      reject(item, 'too large', 'the value is larger than cache.maxEntrySize');
-      continue;
-    }
-    const { lifetime, ageMs, scope, tags } = decision;
+    if (invalidField !== undefined)
+      return this.#reject(item, 'schema violation', `the schema forbids the value of ${invalidField}`);
+    if (decision.kind !== 'stored') return this.#reject(item, decision.kind, decision.reason);
+    if (isTooLarge) return this.#reject(item, 'too large', 'the value is larger than cache.maxEntrySize');
+    return this.#write(item, text, yield* item.tagsOf(answer.value), decision);
+  }
+
+  #write(
+    item: CacheableItem,
+    value: string,
+    valueTags: readonly string[],
+    { lifetime, ageMs, scope, tags }: Extract<StorageDecision, { kind: 'stored' }>,
+  ): StorageOutcome {
+    const { cache, subgraph } = this.#options;
+    const { plan, type } = item;
     if (scope === 'PRIVATE') plan.mayBePrivate = true;
-    const valueTags = yield* item.tagsOf(answer.value);
-    writes.push({
+    this.#storedPlans.add(plan);
+    const now = this.#now;
+    this.#writes.push({
       key: item.keyOf(scope),
       value,
       storedAt: now - ageMs,
@@ -99,58 +111,42 @@ export function* storeAnswers({
       tags: [subgraphTag(subgraph), ...valueTags, ...tags.map(customTag)],
     });
     plan.usage.onStored();
-    options.observer.onStored({ subgraph, type: item.type, bytes: Buffer.byteLength(value) });
-    outcomes.push({
+    cache.options.observer.onStored({ subgraph, type, bytes: Buffer.byteLength(value) });
+    const headers = cache.options.headerNames(subgraph, scope);
+    return {
       kind: 'stored',
-      contribution: {
-        kind: 'cached',
-        scope,
-        ageMs,
-        freshForMs: lifetime.freshMs,
-        headers: options.headerNames(subgraph, scope),
-      },
-    });
+      contribution: { kind: 'cached', scope, ageMs, freshForMs: lifetime.freshMs, headers },
+    };
   }
-  flushWrites();
-  return outcomes;
 
-  function reject({ type, plan }: CacheableItem, kind: NotStoredReason, reason: string): void {
-    options.observer.onNotStored({ subgraph, type, reason: kind });
+  #reject({ type, plan }: CacheableItem, kind: NotStoredReason, reason: string): StorageOutcome {
+    const { cache, subgraph } = this.#options;
+    cache.options.observer.onNotStored({ subgraph, type, reason: kind });
     plan.usage.onNotStored(reason, kind === 'errors' ? 'info' : 'warn', 1);
-    outcomes.push({ kind: kind === 'schema violation' ? 'invalid' : 'not stored' });
+    return { kind: kind === 'schema violation' ? 'invalid' : 'not stored' };
   }
 
-  function flushWrites(): void {
-    if (writes.length > 0) cache.store.setMany(writes, since);
-    writes = [];
+  #flushWrites(): void {
+    const { cache, since } = this.#options;
+    if (this.#writes.length > 0) cache.store.setMany(this.#writes, since);
+    this.#writes = [];
   }
 
   /** Decides once for all items of a plan that differ in nothing that matters. */
-  function decisionFor({ plan }: CacheableItem, { value, errors }: ItemAnswer): StorageDecision {
+  #decisionFor({ plan }: CacheableItem, { value, errors }: ItemAnswer): StorageDecision {
+    const { cache, subgraph, identity, result, hasGeneralErrors } = this.#options;
     const hasErrors = hasGeneralErrors || errors.length > 0 || value === undefined;
     const isNull = value === null;
-    const memoKey = `${hasErrors} ${isNull}`;
-    let decisionsOfPlan = decisions.get(plan);
-    if (decisionsOfPlan === undefined) {
-      decisionsOfPlan = new Map();
-      decisions.set(plan, decisionsOfPlan);
-    }
-    let decision = decisionsOfPlan.get(memoKey);
-    if (decision === undefined) {
+    const decisions = getOrInsertComputed(this.#decisions, plan, () => new Map());
+    return getOrInsertComputed(decisions, `${hasErrors} ${isNull}`, () => {
       const { cacheControl, age, extensions, hasCookies = false } = result.metadata ?? noCacheMetadata;
-      decision = decideStorage(
+      const { nullMaxAgeMs, tagLimits, ignoresNoStore } = cache.options;
+      return decideStorage(
         plan.rule,
         { headers: { cacheControl, age }, extensions, hasErrors, isNull, hasCookies },
-        {
-          nullMaxAgeMs: options.nullMaxAgeMs,
-          tagLimits: options.tagLimits,
-          ignoresNoStore: options.ignoresNoStore(subgraph),
-          identity,
-        },
+        { nullMaxAgeMs, tagLimits, ignoresNoStore: ignoresNoStore(subgraph), identity },
       );
-      decisionsOfPlan.set(memoKey, decision);
-    }
-    return decision;
+    });
   }
 }
 

@@ -100,6 +100,15 @@ describe('A joiner whose leader brings no value', () => {
   });
 });
 
+test('A fetch is joined although a value of the answer before could not be stored', async () => {
+  const fixture = createCachedFetchesFixture(rules, { maxEntrySize: 20 });
+  fixture.fetch(names, ['1', '2']);
+  at(fixture, 0).answer(named('one', 'a name that is too long'));
+  fixture.fetch(names, ['3']);
+  fixture.fetch(names, ['3']);
+  expect(fixture.subgraphs.calls).toHaveLength(2);
+});
+
 describe('A fetch with joiners', () => {
   /** What the calls that have reached the subgraph are now. */
   const priorities = ({ subgraphs }: CachedFetchesFixture): unknown[] =>
