@@ -112,6 +112,25 @@ test('entries stay readable when their slot moves to another master', async () =
   expect(await store.deleteByTags(['type:Product'])).toEqual({ deleted: 6, isPending: false });
 });
 
+test('an invalidation by a gateway with another number of buckets counts, also after a restart', async () => {
+  const config = configOf();
+  const keys = keysOf(config);
+  const before = await openTieredStore(config, clock.now);
+  before.store.setMany(
+    keys.map((key) => entry({ key, tags: ['a'] })),
+    before.store.beginRead(),
+  );
+  await before.waitForWrites();
+  await before.store.close();
+  await using other = await openTieredStore(
+    { ...config, cluster: { ...config.cluster, buckets: 2 } },
+    clock.now,
+  );
+  await other.store.deleteByTags(['a']);
+  await using after = await openTieredStore(config, clock.now);
+  expect(await valuesOf(after.store, ...keys)).toEqual(keys.map(() => undefined));
+});
+
 test('a master that restarts empty accepts entries again', async () => {
   const config = configOf();
   await using opened = await openRedisStore(config, clock.now);

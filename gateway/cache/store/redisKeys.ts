@@ -41,13 +41,14 @@ export class RedisKeys {
     return this.#nameIn(bucket, 'state');
   }
 
-  /** The last sequence number of all buckets. It and the log are in the first bucket. */
+  /** The last sequence number of all buckets. It and the log are in a slot of their own: while a new number of buckets is
+   *  rolled out, old and new gateways share them. */
   get sequence(): string {
-    return this.#nameIn(0, 'sequence');
+    return `${this.#prefix}{${logSlotName}}cache:sequence`;
   }
 
   get log(): string {
-    return this.#nameIn(0, 'log');
+    return `${this.#prefix}{${logSlotName}}cache:log`;
   }
 
   /** What a key of these names contains, other than the bytes of an entry or claim. */
@@ -74,6 +75,9 @@ const formats: ReadonlyMap<string, KeyFormat> = new Map([
   ['log', 'zset'],
   ['tag', 'zset'],
 ]);
+
+/** In the slot of the first bucket of any configurable number. */
+const logSlotName = 'ru';
 
 const slots = 16_384;
 
