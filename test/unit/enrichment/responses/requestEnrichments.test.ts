@@ -1,6 +1,11 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { RequestEnrichments } from '../../../../gateway/enrichment/responses/requestEnrichments.ts';
+import { LatencyBudget } from '../../../../gateway/execution/latencyBudget.ts';
 import { ResponseShaper } from '../../../../gateway/response/responseShaper.ts';
+import { systemTimers } from '../../../../gateway/time/timers.ts';
 import { collectResults, createEnrichedPipeline } from '../../../harness/enrichedPipeline.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
 
 const query = '{ products { id advice { text } } }';
 
@@ -107,5 +112,76 @@ describe('the recorded latency of an enrichment', () => {
     await shop.pipeline.execute(query);
     for (const { attempt } of shop.enqueued) await collectResults(attempt);
     expect(shop.latencies).toEqual(['Product.advice: 0']);
+  });
+});
+
+describe('the latency of an enrichment whose attempt was cancelled', () => {
+  /** Responses that were sent at the end of their budget, with equal jobs. */
+  async function startEqualJobs(count: number) {
+    const shop = createEnrichedPipeline({ enrichment: { mode: 'always', budget: '1ms' } });
+    const gate = shop.holdFetches();
+    for (let index = 0; index < count; index++) await shop.pipeline.execute(query);
+    expect(new Set(shop.enqueued.map(({ job }) => job.id)).size).toBe(1);
+    return { ...shop, gate, attempts: shop.enqueued.map(({ attempt }) => attempt) };
+  }
+
+  test('is infinite, because nothing continues the job', async () => {
+    const { attempts, latencies } = await startEqualJobs(1);
+    attempts[0]?.cancel();
+    expect(latencies).toEqual(['Product.advice: Infinity']);
+  });
+
+  test('is that of an equal job, once', async () => {
+    const { attempts, latencies, gate } = await startEqualJobs(2);
+    const [first, second] = attempts;
+    second?.cancel();
+    expect(latencies).toEqual([]);
+    gate.open();
+    if (first !== undefined) await collectResults(first);
+    expect(latencies).toEqual(['Product.advice: 0', 'Product.advice: 0']);
+  });
+});
+
+describe('an inline enrichment that is not ready at the end of its budget', () => {
+  /** `isFetched`: its fetches have begun. */
+  function start({ isFetched = true } = {}) {
+    const timers = new FakeTimers();
+    jest.spyOn(systemTimers, 'after').mockImplementation((ms, run) => timers.after(ms, run));
+    const overdue: number[] = [];
+    const enrichment = { group: 1, budgetMs: 50, rule: { coordinate: 'Product.advice' } };
+    const enrichments = new RequestEnrichments({
+      plan: { enrichments: [enrichment], inline: [enrichment], isShadow: false, isStreamed: false },
+      execution: { hasFetched: () => isFetched, transientErrorsOf: () => [], staleValues: [] },
+      coordinator: {
+        recordOverdue: ({ group }: typeof enrichment) => overdue.push(group),
+        recordReady: () => {},
+      },
+      budget: new LatencyBudget(),
+      // The budget has ended before.
+      startedAt: performance.now() - 100,
+    } as never);
+    return { enrichments, timers, overdue };
+  }
+
+  test('is recorded as overdue, although the primary data is not there', async () => {
+    const { timers, overdue } = start();
+    timers.advance(0);
+    await waitForTurns();
+    expect([overdue, timers.pendingCount]).toEqual([[1], 0]);
+  });
+
+  test('is not recorded as overdue if it completes in the same turn', async () => {
+    const { enrichments, timers, overdue } = start();
+    timers.advance(0);
+    enrichments.completeGroup(1);
+    await waitForTurns();
+    expect(overdue).toEqual([]);
+  });
+
+  test('is not recorded as overdue while it waits for a fetch of others', async () => {
+    const { timers, overdue } = start({ isFetched: false });
+    timers.advance(0);
+    await waitForTurns();
+    expect([overdue, timers.pendingCount]).toEqual([[], 0]);
   });
 });
