@@ -17,6 +17,8 @@ interface RedisSubscriberOptions {
   onMessage(message: string): void;
   /** Messages arrive from now on. Messages since the loss of the previous connection were missed. */
   onSubscribed(): void;
+  /** No messages arrive from now on. Also called after each attempt to subscribe that has failed. */
+  onUnsubscribed?(): void;
   onFailure(failure: RedisFailure): void;
   readonly timers: Timers;
 }
@@ -29,18 +31,12 @@ export class RedisSubscriber {
   #redis: Redis | undefined;
   #attempt = 0;
   #cancelTimer: CancelTimer = () => {};
-  #isSubscribed = false;
   #isClosed = false;
 
   constructor(options: RedisSubscriberOptions) {
     this.#options = options;
     this.#timers = options.timers;
     this.#connect();
-  }
-
-  /** Whether messages arrive. A connection that hangs is only noticed by the next PING. */
-  get isSubscribed(): boolean {
-    return this.#isSubscribed;
   }
 
   close(): void {
@@ -70,7 +66,6 @@ export class RedisSubscriber {
         () => {
           if (redis.status !== 'ready') return;
           this.#attempt = nodes.length === 0 ? 0 : this.#attempt % nodes.length;
-          this.#isSubscribed = true;
           onSubscribed();
           this.#schedulePing(redis);
         },
@@ -97,9 +92,9 @@ export class RedisSubscriber {
   }
 
   #reconnect(): void {
-    this.#isSubscribed = false;
     this.#cancelTimer();
     if (this.#isClosed) return;
+    this.#options.onUnsubscribed?.();
     const delay = backoffDelayMs(Math.max(1, this.#attempt), this.#options.config.reconnect);
     this.#cancelTimer = this.#timers.after(delay, () => this.#connect());
   }

@@ -6,6 +6,7 @@ import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
 import type { GatewayOptions } from '../../gateway/config/schema.ts';
 import type { Timers } from '../../gateway/time/timers.ts';
+import { startPausableProxy } from '../harness/pausableProxy.ts';
 import { connectRedis, startDedicatedRedis } from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
@@ -227,6 +228,27 @@ test('a replica that loses the permission for the channel serves no copies', asy
   await isHeard;
   await write(here, { tags: ['a'] });
   expect(here.store.getMany(['key'])).not.toBeInstanceOf(Promise);
+});
+
+test('a replica that has subscribed again serves no copies before it has read which invalidations it missed', async () => {
+  await using proxy = await startPausableProxy(server.port);
+  await using here = await openTieredStore(
+    parseRedisConfig({
+      url: `redis://127.0.0.1:${proxy.port}`,
+      keyPrefix: randomUUID(),
+      timeouts: longRedisTimeouts,
+    }),
+    clock.now,
+  );
+  await write(here);
+  expect(here.store.getMany(['key'])).not.toBeInstanceOf(Promise);
+  const isReadingLog = proxy.pauseAt('zrange');
+  await operate('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await isReadingLog;
+  const found = here.store.getMany(['key']);
+  expect(found).toBeInstanceOf(Promise);
+  proxy.resume();
+  await found;
 });
 
 test('a stale copy is replaced by a newer entry of another replica', async () => {

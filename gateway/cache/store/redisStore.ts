@@ -65,6 +65,9 @@ export class RedisStore implements CacheStore {
   #bytesInFlight = 0;
   #pendingWrites = 0;
   #preparation: Preparation = { kind: 'idle' };
+  #isSubscribed = false;
+  /** Whether this process has heard of all invalidations, or has reported that it may not have. */
+  #isCaughtUp = false;
 
   constructor(options: RedisStoreOptions) {
     const { config, problems, now, timers } = options;
@@ -96,7 +99,14 @@ export class RedisStore implements CacheStore {
       config,
       channel: this.#keys.channel,
       onMessage: (message) => this.#onMessage(message),
-      onSubscribed: () => void this.#catchUpInvalidations(),
+      onSubscribed: () => {
+        this.#isSubscribed = true;
+        void this.#catchUpInvalidations();
+      },
+      onUnsubscribed: () => {
+        this.#isSubscribed = false;
+        this.#isCaughtUp = false;
+      },
       onFailure,
       timers,
     });
@@ -106,10 +116,10 @@ export class RedisStore implements CacheStore {
     return this.#invalidations.version;
   }
 
-  /** Whether other processes can invalidate entries in Redis without this one hearing of it, such as without permission for
-   *  the channel. */
+  /** Whether other processes may have invalidated entries in Redis without this one having heard of it, such as without
+   *  permission for the channel. */
   get isMissingInvalidations(): boolean {
-    return this.#buckets.isReady && !this.#subscriber.isSubscribed;
+    return this.#buckets.isReady && !this.#isCaughtUp;
   }
 
   beginRead(): ReadVersion {
@@ -284,8 +294,9 @@ export class RedisStore implements CacheStore {
 
   /** To be called when messages arrive again: earlier ones may have been missed. */
   async #catchUpInvalidations(): Promise<void> {
-    if (!this.#subscriber.isSubscribed) return;
+    if (!this.#isSubscribed) return;
     if (this.#buckets.isReady) await this.#invalidations.readLog();
+    this.#isCaughtUp = this.#isSubscribed;
     this.#options.onInvalidationsResumed?.();
   }
 
