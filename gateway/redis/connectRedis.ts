@@ -8,10 +8,10 @@ export function connectRedis(
   { retryStrategy, ...settings }: ConnectionSettings,
   clusterSettings: Pick<ClusterOptions, 'maxRedirections'> = {},
 ): Redis | Cluster {
-  const { Cluster, Redis } = loadIoredis();
+  const { Cluster } = loadIoredis();
   if (config.cluster.nodes.length === 0)
-    return new Redis({ ...settings, retryStrategy, ...serverOptions(config) });
-  return new Cluster(config.cluster.nodes.map(parseAddress), {
+    return connectToServer({ ...settings, retryStrategy, ...serverOptions(config) });
+  const cluster = new Cluster(config.cluster.nodes.map(parseAddress), {
     redisOptions: settings,
     enableOfflineQueue: settings.enableOfflineQueue ?? false,
     clusterRetryStrategy: retryStrategy,
@@ -20,4 +20,50 @@ export function connectRedis(
     slotsRefreshTimeout: config.timeouts.connect,
     ...clusterSettings,
   });
+  adaptInfo(cluster);
+  return cluster;
+}
+
+/** Connects to one server in the background. */
+export function connectToServer(options: ConnectionSettings): Redis {
+  const { Redis } = loadIoredis();
+  const redis = new Redis(options);
+  adaptInfo(redis);
+  return redis;
+}
+
+/** Adapts what two libraries read from `INFO`, for users without permission for it and for the log.
+ *
+ *  ioredis sends `INFO` in each new connection to a server, to wait until it has loaded its data. Without permission it does
+ *  not wait, and prints a plain line, unless the answer is empty.
+ *
+ *  BullMQ reads the version of Redis once for each connection, and its worker never starts if that fails. The option
+ *  `skipVersionCheck` is no solution: BullMQ then assumes Redis 5, and waits for due jobs in whole seconds. If Redis refuses
+ *  `INFO`, this is the answer: permissions exist since Redis 6, and any other refusal says nothing about the version.
+ *  Otherwise the answer omits the eviction policy, of which BullMQ prints a plain line for each connection: `RedisMonitor`
+ *  logs it. */
+export function adaptInfo(client: Redis | Cluster): void {
+  const info = client.info.bind(client) as (...args: readonly unknown[]) => Promise<string>;
+  Object.assign(client, {
+    info: (callback?: InfoCallback) => {
+      if (callback !== undefined) {
+        return info((error: Error | null, text: string) =>
+          isForbidden(error) ? callback(null, '') : callback(error, text),
+        );
+      }
+      return info().then(
+        (text) => text.replace(/^maxmemory_policy:.*$/m, ''),
+        (error: Error) => {
+          if (error.name !== 'ReplyError') throw error;
+          return isForbidden(error) ? 'redis_version:6.2.0' : 'redis_version:5.0.0';
+        },
+      );
+    },
+  });
+}
+
+type InfoCallback = (error: Error | null, text: string) => void;
+
+function isForbidden(error: Error | null): boolean {
+  return error?.message.startsWith('NOPERM') === true;
 }

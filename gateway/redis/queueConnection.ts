@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
-import { connectRedis } from './connectRedis.ts';
+import { adaptInfo, connectRedis } from './connectRedis.ts';
 import { isSelectError } from './redisFailure.ts';
 import { connectionOptions, type RedisConfig } from './redisOptions.ts';
 
@@ -17,7 +17,6 @@ export function createQueueConnection(config: RedisConfig): QueueConnection {
   const delay = (attempt: number) => (isClosed ? null : backoffDelayMs(attempt, config.reconnect));
   const client = connect(config, delay);
   const duplicate = client.duplicate.bind(client) as (...args: readonly unknown[]) => Redis | Cluster;
-  adaptInfo(client);
   refuseOtherDatabase(client);
   Object.assign(client, {
     duplicate: (...args: readonly unknown[]) => {
@@ -40,28 +39,6 @@ export function createQueueConnection(config: RedisConfig): QueueConnection {
       client.disconnect();
     },
   };
-}
-
-/** BullMQ reads the version of Redis from `INFO` once for each connection, and its worker never starts if that fails. The
- *  option `skipVersionCheck` is no solution: BullMQ then assumes Redis 5, and waits for due jobs in whole seconds. If Redis
- *  refuses `INFO`, this is the answer: permissions exist since Redis 6, and any other refusal says nothing about the version.
- *  Otherwise the answer omits the eviction policy, of which BullMQ prints a plain line for each connection: `RedisMonitor`
- *  logs it. */
-function adaptInfo(client: Redis | Cluster): void {
-  const info = client.info.bind(client) as (...args: readonly unknown[]) => Promise<string>;
-  Object.assign(client, {
-    info: (...args: readonly unknown[]) => {
-      // With arguments, the caller is ioredis, which passes a callback and handles no promise.
-      if (args.length > 0) return info(...args);
-      return info().then(
-        (text) => text.replace(/^maxmemory_policy:.*$/m, ''),
-        (error: Error) => {
-          if (error.name !== 'ReplyError') throw error;
-          return error.message.startsWith('NOPERM') ? 'redis_version:6.2.0' : 'redis_version:5.0.0';
-        },
-      );
-    },
-  });
 }
 
 /** ioredis uses database 0 if the server refuses the configured one. */

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
-import { loadIoredis } from './loadIoredis.ts';
+import { connectToServer } from './connectRedis.ts';
 import { RedisFailure } from './redisFailure.ts';
 import {
   connectionOptions,
@@ -50,8 +50,7 @@ export class RedisSubscriber {
     const { nodes } = config.cluster;
     const node = nodes[this.#attempt % nodes.length];
     this.#attempt += 1;
-    const { Redis } = loadIoredis();
-    const redis = new Redis({
+    const redis = connectToServer({
       ...connectionOptions(config),
       ...(node === undefined ? serverOptions(config) : parseAddress(node)),
       // Reconnects with a new client, so that `onSubscribed` reports that messages were missed.
