@@ -416,6 +416,34 @@ describe('an entity of several delivery groups', () => {
     const product = { __typename: 'Product', id: '1', stock: 1 };
     expect(execution.tree).toEqual({ product, late1: product, late2: product });
   });
+
+  test('is fetched once for several paths of a deferred one', async () => {
+    const { client, completedGroups } = runPlan(
+      {
+        kind: 'Defer',
+        primary: {},
+        deferred: [
+          {
+            depends: [],
+            label: '1',
+            queryPath: [],
+            node: sequence(
+              rootFetch('product{__typename id} other{__typename id}'),
+              parallel(flattenAt('product', entityFetch('stock')), flattenAt('other', entityFetch('stock'))),
+            ),
+          },
+        ],
+      },
+      { groupCount: 2 },
+    );
+    const [product] = products('1');
+    client.calls[0]?.answer({ data: { product, other: { ...product } } });
+    await waitForTurns();
+    expect(representations(client)).toEqual(['root', products('1')]);
+    client.calls[1]?.answer({ data: { _entities: [{ stock: 1 }] } });
+    await waitForTurns();
+    expect(completedGroups).toEqual([0, 1]);
+  });
 });
 
 describe('an execution after releaseCompleted()', () => {
