@@ -330,6 +330,59 @@ describe('an entity at several paths', () => {
     expect(first?.vendor).not.toBe(second.vendor);
   });
 
+  test('is merged into all objects of one path that differ in other fields', async () => {
+    const { client, execution } = runPlan(
+      sequence(rootFetch('products{__typename id name}'), flattenAt('products.@', entityFetch('stock'))),
+    );
+    const named = products('1', '1', '1').map((product, name) => ({ ...product, name }));
+    client.calls[0]?.answer({ data: { products: named } });
+    await waitForTurns();
+    expect(representations(client)[1]).toEqual(products('1'));
+    client.calls[1]?.answer({ data: { _entities: [{ stock: 7 }] } });
+    await waitForTurns();
+    expect(execution.tree).toEqual({ products: named.map((product) => ({ ...product, stock: 7 })) });
+  });
+
+  test('is another one if its key differs in its second field', async () => {
+    const { client, execution } = runPlan(
+      sequence(
+        rootFetch('products{__typename id size}'),
+        flattenAt('products.@', entityFetch('stock', { requires: productInputs('id', 'size') })),
+      ),
+    );
+    const sized = [1, 2].map((size) => ({ ...products('1')[0], size }));
+    client.calls[0]?.answer({ data: { products: sized } });
+    await waitForTurns();
+    expect(representations(client)[1]).toEqual(sized);
+    client.calls[1]?.answer({ data: { _entities: [{ stock: 7 }, { stock: 8 }] } });
+    await waitForTurns();
+    expect(execution.tree).toMatchObject({ products: [{ stock: 7 }, { stock: 8 }] });
+  });
+
+  test('is waited for by a step that also fetches other entities', async () => {
+    const { client } = runPlan(
+      parallel(
+        sequence(rootFetch('products{__typename id}'), flattenAt('products.@', entityFetch('stock'))),
+        sequence(
+          rootFetch('more{__typename id}', { serviceName: 'others' }),
+          flattenAt('more.@', entityFetch('stock')),
+          rootFetch('after'),
+        ),
+      ),
+    );
+    client.calls[0]?.answer({ data: { products: products('1') } });
+    await waitForTurns(3);
+    client.calls[1]?.answer({ data: { more: products('1', '2') } });
+    await waitForTurns();
+    expect(representations(client).slice(2)).toEqual([products('1'), products('2')]);
+    client.calls[3]?.answer({ data: { _entities: [{ stock: 2 }] } });
+    await waitForTurns();
+    expect(client.calls).toHaveLength(4);
+    client.calls[2]?.answer({ data: { _entities: [{ stock: 1 }] } });
+    await waitForTurns();
+    expect(client.calls).toHaveLength(5);
+  });
+
   test('has its error at each path, also at a path that is reached after the failure', async () => {
     const { client, execution } = runPlan(twice());
     await waitForTurns();
@@ -830,6 +883,35 @@ test('a @fromContext argument is read from the entity of the fetch when the cont
   client.calls[0]?.answer({ data: { user: { product: { __typename: 'Product', id: '1', locale: 'de' } } } });
   await waitForTurns();
   expect(client.calls[1]?.body.variables).toEqual({ representations: products('1'), ctx: 'de' });
+});
+
+test('objects of one entity have separate values where a @fromContext argument differs', async () => {
+  const { client, execution } = runPlan(
+    sequence(
+      rootFetch('users{locale product{__typename id}}'),
+      flattenAt('users.@.product', entityFetch('vendor{__typename id}')),
+      flattenAt(
+        'users.@.product.vendor',
+        entityFetch('text(l:$ctx)', {
+          requires: productInputs('id').map((fragment) => ({ ...fragment, typeCondition: 'Vendor' })),
+          contextRewrites: [{ kind: 'KeyRenamer', path: ['..', '..', 'locale'], renameKeyTo: 'ctx' }],
+          variableUsages: ['ctx'],
+          operation:
+            'query($representations:[_Any!]!,$ctx:String){_entities(representations:$representations){...on Vendor{text(l:$ctx)}}}',
+        }),
+      ),
+    ),
+  );
+  const users = ['de', 'en'].map((locale) => ({ locale, product: { ...products('1')[0] } }));
+  client.calls[0]?.answer({ data: { users } });
+  await waitForTurns();
+  client.calls[1]?.answer({ data: { _entities: [{ vendor: { __typename: 'Vendor', id: 'v' } }] } });
+  await waitForTurns();
+  client.calls[2]?.answer({ data: { _e0: [{ text: 'de' }], _e1: [{ text: 'en' }] } });
+  await waitForTurns();
+  expect(execution.tree).toMatchObject({
+    users: [{ product: { vendor: { text: 'de' } } }, { product: { vendor: { text: 'en' } } }],
+  });
 });
 
 test('only objects whose @fromContext arguments have a value, or null, are fetched', async () => {
