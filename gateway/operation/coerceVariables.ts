@@ -52,6 +52,7 @@ export function coerceVariables(
     copy,
     (text) => truncate(text, maxQuotedLength),
     toNumber,
+    abridge,
   ) as typeof copy;
   // Each unknown field of an input object is an error that quotes the whole object.
   const fitting = Math.floor(maxQuotedInErrors / JSON.stringify(truncated).length);
@@ -87,20 +88,31 @@ export function withOwnInputFields(
   return copy as Readonly<Record<string, unknown>>;
 }
 
-/** A copy in which `convert` has converted all strings and keys, and `convertRaw` the raw numbers. */
+/** A copy in which `convert` has converted all strings and keys, and `convertRaw` the raw numbers. `complete`: called with the
+ *  copy of each object. */
 function copyWithoutPrototypes(
   value: unknown,
   convert: (text: string) => string,
   convertRaw: ConvertRaw,
+  complete?: (copy: object) => void,
 ): unknown {
-  const copyOf = (inner: unknown): unknown => copyWithoutPrototypes(inner, convert, convertRaw);
+  const copyOf = (inner: unknown): unknown => copyWithoutPrototypes(inner, convert, convertRaw, complete);
   if (typeof value === 'string') return convert(value);
   if (Array.isArray(value)) return value.map(copyOf);
   if (typeof value !== 'object' || value === null) return value;
   if (isRawNumber(value)) return convertRaw(value);
   const copy: Record<string, unknown> = Object.create(null);
   for (const [key, member] of Object.entries(value)) copy[convert(key)] = copyOf(member);
+  complete?.(copy);
   return copy;
+}
+
+/** Lets messages name a few fields of a large object in place of all. graphql-js quotes what `toJSON` returns. */
+function abridge(object: object): void {
+  const names = Object.keys(object);
+  if (names.length <= maxQuotedFields) return;
+  const quoted = `{ ${names.slice(0, maxQuotedFields).join(', ')}, … ${names.length - maxQuotedFields} more }`;
+  Object.defineProperty(object, 'toJSON', { value: () => quoted });
 }
 
 /** Returns whether one of the values is a raw number or infinite: JSON.parse reads a number as infinite that is too large for a
@@ -147,6 +159,9 @@ function infinityErrorOf(
 
 /** Maximum number of characters of a string that a message quotes. */
 const maxQuotedLength = 200;
+
+/** Maximum number of fields of an object that a message quotes. */
+const maxQuotedFields = 50;
 
 /** Maximum number of characters that all errors quote, if they are several. */
 const maxQuotedInErrors = 1_000_000;

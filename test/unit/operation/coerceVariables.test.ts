@@ -45,18 +45,23 @@ describe('coerceVariables', () => {
     expect(reported.at(-1)).toMatch(/Too many errors/);
   });
 
-  test('reports fewer errors if each of them quotes a large object', () => {
-    const unknown = Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`k${n}`, 'x'.repeat(150)]));
+  test('reports fewer errors if each of them quotes large objects', () => {
+    const fields = (count: number, value: () => unknown) =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`k${n}`, value()]));
+    const unknown = fields(50, () => fields(40, () => 'x'.repeat(150)));
     const reported = messages('$v: In', { v: unknown });
     expect(reported.join().length).toBeLessThan(1_100_000);
     expect(reported).toHaveLength(4);
     expect(reported.at(-1)).toMatch(/Too many errors/);
   });
 
-  test('reports one error if it quotes a very large object, and truncates long names of fields', () => {
-    const unknown = Object.fromEntries(Array.from({ length: 6_000 }, (_, n) => [`k${n}`, 'x'.repeat(200)]));
-    const [first] = messages('$v: In', { v: unknown });
-    expect(first).toMatch(/^Variable "\$v" got invalid value/);
+  test('names 50 fields of an object with more of them, and truncates long names', () => {
+    const names = Array.from({ length: 6_000 }, (_, n) => `k${n}`);
+    const reported = messages('$v: In', { v: Object.fromEntries(names.map((name) => [name, 1])) });
+    expect(reported[0]).toBe(
+      `Variable "$v" got invalid value { ${names.slice(0, 50).join(', ')}, … 5950 more }; Field "k0" is not defined by type "In".`,
+    );
+    expect(reported).toHaveLength(51);
     const [named] = messages('$v: In', { v: { ['y'.repeat(100_000)]: 1 } });
     expect(named).toContain(`${'y'.repeat(199)}…`);
     expect(named?.length).toBeLessThan(1_000);
