@@ -43,6 +43,43 @@ export function exactReviverFor(text: string, keepsDecimals = true): Reviver | u
   return undefined;
 }
 
+/** `exactReviverFor` a text of a client. JSON.parse takes half a second for 1 MB of small numbers with a reviver, and 10 ms without.
+ *  @throws {TooManyValuesError} for a text with a number that JSON.parse would change, and with very many values.
+ *  @throws {SyntaxError} as JSON.parse. */
+export function clientReviverFor(text: string): Reviver | undefined {
+  const reviver = exactReviverFor(text);
+  // A value takes two characters, such as `1,`.
+  if (reviver === undefined || text.length <= 2 * maxRevivedValues) return reviver;
+  if (countValues(JSON.parse(text)) <= maxRevivedValues) return reviver;
+  throw new TooManyValuesError();
+}
+
+/** Twice the default of `limits.variableValues`. */
+const maxRevivedValues = 100_000;
+
+export class TooManyValuesError extends Error {
+  constructor() {
+    super(
+      `It has a number of more than 15 digits, and more than ${maxRevivedValues} values. Send such numbers as strings, or fewer values.`,
+    );
+    this.name = 'TooManyValuesError';
+  }
+}
+
+function countValues(value: unknown): number {
+  let count = 1;
+  const open = [value];
+  while (open.length > 0) {
+    const container = open.pop();
+    if (typeof container !== 'object' || container === null) continue;
+    for (const member of Object.values(container)) {
+      count += 1;
+      if (typeof member === 'object') open.push(member);
+    }
+  }
+  return count;
+}
+
 /** Whether a text in UTF-8 has as many digits in a row as a number that JSON.parse would change. Takes a third of the time of
  *  `exactReviverFor`. */
 export function mayHaveLongNumber(bytes: Uint8Array): boolean {

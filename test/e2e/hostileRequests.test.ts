@@ -7,6 +7,7 @@ import { createCertificate } from '../harness/createCertificate.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
 import { type ScriptedServer, startScriptedServer } from '../harness/scriptedServer.ts';
 import { writeCertificate } from '../harness/temporaryCertificates.ts';
+import { Peer } from '../harness/webSocketPeer.ts';
 
 const certificate = createCertificate({ name: 'gateway' });
 let plain: ScriptedServer;
@@ -293,6 +294,22 @@ test('a compressed body without output is refused over both HTTP versions when i
   expect([response.status, JSON.parse(response.body).errors[0].message]).toEqual([413, message]);
   expect(await overHttp2({ 'content-encoding': 'gzip' }, body)).toEqual([413, message]);
   expect([plain.logLines, secure.logLines]).toEqual([[], []]);
+});
+
+test('very many values with a number of many digits are refused, by POST and by WebSocket', async () => {
+  const payload = `{"query":"{ greeting }","variables":{"a":12345678901234567,"b":[${'1,'.repeat(150_000)}1]}}`;
+  const executed = plain.receivedOperations.length;
+  const { status, body } = await exchange(plain.url, { headers: { [json[0]]: json[1] }, body: payload });
+  const problem =
+    'It has a number of more than 15 digits, and more than 100000 values. Send such numbers as strings, or fewer values.';
+  expect([status, JSON.parse(body).errors[0].message]).toEqual([
+    400,
+    `The request body has too many values. ${problem}`,
+  ]);
+  await using peer = await Peer.ready(plain.url);
+  peer.socket.send(`{"type":"subscribe","id":"1","payload":${payload}}`);
+  expect((await peer.closed).code).toBe(4400);
+  expect(plain.receivedOperations.length).toBe(executed);
 });
 
 /** A frame of HTTP/2 on the first stream. */

@@ -9,7 +9,7 @@ import {
   createZstdDecompress,
 } from 'node:zlib';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
-import { parseExactJson } from '../../json/exactJson.ts';
+import { clientReviverFor, TooManyValuesError } from '../../json/exactJson.ts';
 import { appendChunk } from '../../memory/appendChunk.ts';
 import { findJsonProblem } from './findJsonProblem.ts';
 import { parseMediaRange } from './mediaType.ts';
@@ -50,8 +50,10 @@ export function parseJson(bytes: Buffer): unknown {
   const hasByteOrderMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   const text = bytes.toString('utf8', hasByteOrderMark ? 3 : 0);
   try {
-    return parseExactJson(text);
-  } catch {
+    return JSON.parse(text, clientReviverFor(text));
+  } catch (error) {
+    if (error instanceof TooManyValuesError)
+      throw new HttpError(400, `The request body has too many values. ${error.message}`);
     const problem = findJsonProblem(text);
     if (problem === undefined) throw new HttpError(400, 'The request body is not valid JSON.');
     const { position, line, column, found } = problem;

@@ -14,7 +14,7 @@ import { ClientRequest } from '../../admission/clientRequest.ts';
 import { formatFailure } from '../../admission/errorFormatter.ts';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { GatewayShutdownError } from '../../errors.ts';
-import { exactReviverFor } from '../../json/exactJson.ts';
+import { clientReviverFor } from '../../json/exactJson.ts';
 import { isNestedDeeperThan, maxUncheckedDepth } from '../../json/isNestedDeeperThan.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
@@ -159,7 +159,7 @@ export class WebSocketConnection {
     let message: Message;
     try {
       const text = String(data);
-      message = parseMessage(text, exactReviverFor(text));
+      message = parseMessage(text, clientReviverFor(text));
       checkPayloadDepth(message);
     } catch (error) {
       const reason = error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message;
