@@ -200,6 +200,22 @@ test.each([
   await expectRefusal(`${handshake}${headers}\r\n`, 400, message);
 });
 
+test('the handshake of a WebSocket with another version is refused like any other request', async () => {
+  await using connection = await RawConnection.open(plain.url);
+  connection.socket.write(`${handshake.replace('version: 13', 'version: 7')}\r\n`);
+  const { status, headers, body } = await connection.readResponse();
+  expect([status, JSON.parse(body).errors[0].message, headers.get('sec-websocket-version')]).toEqual([
+    400,
+    'The handshake of a WebSocket is not valid: Missing or invalid Sec-WebSocket-Version header.',
+    '13',
+  ]);
+  expect([headers.get('content-type'), headers.get('x-content-type-options')]).toEqual([
+    'application/json; charset=utf-8',
+    'nosniff',
+  ]);
+  await connection.waitForClose();
+});
+
 test('the handshake of a WebSocket closes the connection when a request in front of it has no response yet', async () => {
   await using connection = await RawConnection.open(plain.url);
   connection.socket.write(`${head}${length}\r\n${operation}${handshake}\r\n`);

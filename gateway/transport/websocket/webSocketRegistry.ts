@@ -54,6 +54,12 @@ export class WebSocketRegistry {
       handleProtocols,
     };
     this.#server = new WebSocketServer(settings);
+    // The library itself would respond with HTML.
+    this.#server.on('wsClientError', ({ message }, connection) => {
+      const headers = { 'sec-websocket-version': '13' };
+      const problem = `The handshake of a WebSocket is not valid: ${message}.`;
+      refuseUpgrade(connection, new HttpError(400, problem, { headers }));
+    });
   }
 
   get size(): number {
