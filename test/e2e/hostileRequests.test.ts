@@ -359,9 +359,17 @@ const pseudo = [
 ] as const;
 const json = ['content-type', 'application/json'] as const;
 
-/** Sends an operation with these headers on a connection of its own. Returns the types of all frames that arrive until the
- *  request has ended. */
-async function sendFrames(headers: readonly (readonly [string, string])[]): Promise<Set<number>> {
+/** Sends an operation with these headers on a connection of its own. */
+function sendOperation(headers: readonly (readonly [string, string])[]): Promise<Set<number>> {
+  return sendFrames([
+    frame(frameTypes.headers, 4, literals(headers)),
+    frame(frameTypes.data, 1, Buffer.from(operation)),
+  ]);
+}
+
+/** Sends frames on a connection of their own. Returns the types of all frames that arrive until a request or the connection has
+ *  ended. */
+async function sendFrames(frames: readonly Buffer[]): Promise<Set<number>> {
   const socket = connectTls({
     port: Number(new URL(secure.url).port),
     host: '127.0.0.1',
@@ -374,8 +382,7 @@ async function sendFrames(headers: readonly (readonly [string, string])[]): Prom
     Buffer.concat([
       Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
       frame(frameTypes.settings, 0, Buffer.alloc(0), 0),
-      frame(frameTypes.headers, 4, literals(headers)),
-      frame(frameTypes.data, 1, Buffer.from(operation)),
+      ...frames,
     ]),
   );
   const types = new Set<number>();
@@ -392,6 +399,20 @@ async function sendFrames(headers: readonly (readonly [string, string])[]): Prom
   return types;
 }
 
+test('a connection over HTTP/2 is closed when its client resets more requests at once than it may have open', async () => {
+  const frames = Array.from({ length: 150 }, (_, index) => [
+    frame(frameTypes.headers, 4, literals([...pseudo, json]), 2 * index + 1),
+    frame(frameTypes.reset, 0, Buffer.from([0, 0, 0, 8]), 2 * index + 1),
+  ]);
+  expect(await sendFrames(frames.flat())).toContain(frameTypes.goaway);
+  expect(secure.logLines).toEqual([]);
+});
+
+test('as many requests over HTTP/2 as a client may have open get responses when they arrive at once', async () => {
+  const answers = await Promise.all(Array.from({ length: 100 }, () => overHttp2({}, operation)));
+  expect(new Set(answers.map(([status]) => status))).toEqual(new Set([200]));
+});
+
 describe('a request over HTTP/2 is not executed, and its stream or connection ends, with', () => {
   test.each<[string, readonly (readonly [string, string])[]]>([
     ['a name in upper case', [...pseudo, json, ['X-A', 'b']]],
@@ -406,7 +427,7 @@ describe('a request over HTTP/2 is not executed, and its stream or connection en
     ['two content types', [...pseudo, json, ['content-type', 'text/plain']]],
   ])('%s', async (_, headers) => {
     const executed = secure.receivedOperations.length;
-    const types = await sendFrames(headers);
+    const types = await sendOperation(headers);
     expect(types.has(frameTypes.reset) || types.has(frameTypes.goaway)).toBe(true);
     expect([secure.receivedOperations.length, secure.logLines]).toEqual([executed, []]);
     expect(await overHttp2({}, operation)).toEqual([200, '{"data":{"greeting":"hello"}}']);
@@ -414,7 +435,7 @@ describe('a request over HTTP/2 is not executed, and its stream or connection en
 });
 
 test.each(['b\r\nx-c: d', 'b\0'])('a header over HTTP/2 with the value %j is ignored', async (value) => {
-  const types = await sendFrames([...pseudo, json, ['x-a', value]]);
+  const types = await sendOperation([...pseudo, json, ['x-a', value]]);
   expect(types.has(frameTypes.headers)).toBe(true);
   const received = secure.receivedOperations.at(-1)?.headers;
   expect(['host', 'x-a', 'x-c'].map((name) => received?.get(name))).toEqual(['a', undefined, undefined]);

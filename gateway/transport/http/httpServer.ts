@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { type Authentication, HeaderAuthentication } from '../../admission/authentication/authentication.ts';
 import { type AdmissionSettings, createAdmission } from '../../admission/createAdmission.ts';
@@ -24,11 +24,11 @@ import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
 import { createHostCheck } from './hostCheck.ts';
 import { createHttpListener } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
+import { limitRequestsAtOnce } from './limitRequestsAtOnce.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { findMalformedHeaders } from './malformedHeaders.ts';
 import { createMountedGateway, type MountedGateway, type StartOptions } from './mountedGateway.ts';
 import { rejectForeignPages } from './rejectForeignPages.ts';
-import { rejectPipelinedRequests } from './rejectPipelinedRequests.ts';
 import { inRequestScope } from './requestScope.ts';
 import { rewriteToOriginForm } from './requestTarget.ts';
 import { rejectRequest } from './respondToMalformedHttp.ts';
@@ -232,12 +232,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       );
       const handle =
         workerProxy === undefined ? handlePublic : workerProxy.createRequestListener(handlePublic);
-      return (request, response) => {
-        if (rejectPipelinedRequests(request, response)) return;
+      const handleChecked: RequestListener = (request, response) => {
         const problem = findMalformedHeaders(request) ?? checkHost(request.headers);
         if (problem !== undefined) return rejectRequest(request, response, problem);
         rewriteToOriginForm(request);
         handle(request, response);
+      };
+      return (request, response) => {
+        if (!limitRequestsAtOnce(request, response, handleChecked)) handleChecked(request, response);
       };
     },
     isWriting: (socket) => inFlight.isWriting(socket),

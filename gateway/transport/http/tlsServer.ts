@@ -31,8 +31,9 @@ export interface TlsServer {
 /** Limits of an HTTP/2 connection. Clients that exceed them lose it. */
 const http2Limits = {
   settings: { maxConcurrentStreams: 100, maxHeaderListSize: maxHeaderSize, enableConnectProtocol: false },
-  // Streams that the client resets at once ("rapid reset"): as many at once, and per second.
-  streamResetBurst: 200,
+  // Streams that the client resets at once ("rapid reset"): as many at once, and per second. A page that is closed resets all of
+  // its streams.
+  streamResetBurst: 100,
   streamResetRate: 33,
   maxSessionInvalidFrames: 100,
   // As many as with HTTP/1.1. Node's default is 128, and browsers send each cookie as a header of its own.

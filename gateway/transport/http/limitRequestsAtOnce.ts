@@ -1,5 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { HttpError } from '../../admission/httpError.ts';
+import { waitForTurn } from '../../time/eventLoopTurn.ts';
 import { connectionEnd, http2StreamOf } from './http2Messages.ts';
 import { writeRejection } from './writeResponse.ts';
 
@@ -10,25 +11,37 @@ const maxRequestsAtOnce = 100;
 /** So many requests in a row on one connection are not checked, so that a request on any other connection costs nothing. */
 const uncheckedRequests = 20;
 
-/** Requests in a row on `socket`. Those of earlier turns of the event loop count only until there are `uncheckedRequests`. */
-let socket: object | undefined;
+/** Requests in a row on `connection`. Those of earlier turns of the event loop count only until there are `uncheckedRequests`. */
+let connection: object | undefined;
 let count = 0;
 let isResetScheduled = false;
 
-/** Refuses a request that arrived at once with too many others on its connection, and closes the connection. Returns false
- *  for all others. */
-export function rejectPipelinedRequests(request: IncomingMessage, response: ServerResponse): boolean {
-  if (request.socket !== socket) {
-    socket = request.socket;
+/** Takes a request that arrived at once with many others on its connection. Over HTTP/1.1, refuses one beyond
+ *  `maxRequestsAtOnce`, and closes the connection. Over HTTP/2, which has limits of its own, `handle` gets it in a turn of the
+ *  event loop that has time for it, unless the client has reset it by then. Returns false for all others. */
+export function limitRequestsAtOnce(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handle: RequestListener,
+): boolean {
+  const stream = http2StreamOf(request);
+  // Each stream has a `socket` of its own.
+  const requestConnection = stream?.session ?? request.socket;
+  if (requestConnection !== connection) {
+    connection = requestConnection;
     count = 1;
     return false;
   }
   count += 1;
-  // HTTP/2 has a limit of its own. `httpVersion` is what the client says, in HTTP/1.1 too.
-  if (count <= uncheckedRequests || http2StreamOf(request) !== undefined) return false;
+  if (count <= uncheckedRequests) return false;
   if (!isResetScheduled) {
     isResetScheduled = true;
     setImmediate(reset);
+  }
+  if (stream !== undefined) {
+    const turn = waitForTurn();
+    void turn?.then(() => stream.destroyed || handle(request, response));
+    return turn !== undefined;
   }
   const excess = count - uncheckedRequests - maxRequestsAtOnce;
   if (excess <= 0) return false;
@@ -41,7 +54,7 @@ export function rejectPipelinedRequests(request: IncomingMessage, response: Serv
 
 function reset(): void {
   isResetScheduled = false;
-  socket = undefined;
+  connection = undefined;
   count = 0;
 }
 
