@@ -46,6 +46,7 @@ const abortedByGateway = new Error('the gateway ended the call');
 export class HttpCall implements Call, Dispatcher.DispatchHandler {
   receivedBytes = 0;
   isResent = false;
+  mayHaveArrived = false;
   /** The whole response has arrived. */
   isComplete = false;
 
@@ -137,6 +138,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
       return;
     }
     this.#controller = controller;
+    this.mayHaveArrived = true;
     this.#isOnReusedSocket = connection.requestsOnSocket > 0;
     connection.requestsOnSocket += 1;
   }
@@ -211,7 +213,8 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     if (isExhausted || isLostConnection(error)) {
       const isUnsent = this.#isUnsent(error);
       if (isUnsent || this.#canBeResent()) {
-        this.isResent ||= !isUnsent;
+        if (isUnsent) this.mayHaveArrived = false;
+        else this.isResent = true;
         this.#controller = undefined;
         // In a microtask: undici is still cleaning up the lost socket.
         queueMicrotask(() => this.#dispatch());

@@ -40,7 +40,7 @@ const adaptive = flag().describe(
 );
 const retry = z.strictObject({
   enabled: flag().describe(
-    'Failed queries are sent again. Mutations never are, unless an idle connection was lost before the subgraph could get the request.',
+    'Failed queries are sent again. Mutations are if the subgraph cannot have got them, such as after a refused connection.',
   ),
   attempts: integer({ min: 1 }).describe('Maximum number of attempts for one call, including the first one.'),
   minDelay: duration({ min: 1 }).describe(

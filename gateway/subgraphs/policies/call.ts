@@ -22,6 +22,8 @@ export interface Call {
   readonly endpointUrl?: string | undefined;
   /** The response header `Retry-After`. */
   readonly retryAfter?: string | undefined;
+  /** Whether the server may have got the request; `undefined` counts as true. */
+  readonly mayHaveArrived?: boolean | undefined;
   start(listener: CallListener): void;
   abort(): void;
 }

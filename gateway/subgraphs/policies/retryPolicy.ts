@@ -28,7 +28,7 @@ interface RetryPolicyOptions {
   onMalformedRetryAfter(value: string): void;
 }
 
-/** Decides whether and when a failed query is sent again: exponential backoff with full jitter, within the deadline, and
+/** Decides whether and when a failed call is sent again: exponential backoff with full jitter, within the deadline, and
  *  within a budget, so that a subgraph that fails in part does not get more load. */
 export class RetryPolicy {
   readonly #options: RetryPolicyOptions;

@@ -314,8 +314,9 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
     const { isIdempotent, policies, coordinates } = this.#request;
     this.#previous = this.#attempts.at(-1)?.call;
     this.#endAttempts(end);
+    const canBeRepeated = isIdempotent || this.#previous?.mayHaveArrived === false;
     // This failure may have opened the circuit.
-    if (!isIdempotent || policies.circuits?.admits(coordinates) === false) return false;
+    if (!canBeRepeated || policies.circuits?.admits(coordinates) === false) return false;
     const now = this.#options.now();
     const failedUrl = this.#previous?.endpointUrl;
     const canFailOver = failedUrl !== undefined && policies.balancer?.hasHealthyOther(failedUrl);

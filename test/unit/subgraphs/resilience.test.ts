@@ -205,7 +205,24 @@ test.each([
   expect(subgraph.requests.length).toBe(requests);
 });
 
-test('a mutation is never sent again', async () => {
+test('a mutation is sent again if it could not be sent, because the connection was refused', async () => {
+  const events: SubgraphCallEvent[] = [];
+  const { counts, observer } = countResends();
+  await using fixture = createClientFixture(subgraph.url, {
+    at: { retry },
+    random: () => 1,
+    observer,
+    onCall: (event) => events.push(event),
+  });
+  await subgraph.close();
+  const answer = fixture.send({ kind: 'mutation' });
+  await untilEnded(events, 1);
+  fixture.clock.advance(50);
+  expect(await codeOf(answer)).toBe('SUBGRAPH_UNREACHABLE');
+  expect(counts.retries).toBe(1);
+});
+
+test('a mutation that may have arrived is never sent again', async () => {
   await using fixture = createFixture({ retry });
   subgraph.setDefaultScript(withStatus(503));
   expect(await codeOf(fixture.send({ kind: 'mutation' }))).toBe('SUBGRAPH_UNREACHABLE');
