@@ -113,9 +113,8 @@ export function isLostConnection(error: Error): boolean {
   return code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE';
 }
 
-/** The connection accepts no further requests over HTTP/2, although it is open. Node refuses them itself when what it counts as
- *  waiting to be sent exceeds 10 MB, an option that undici does not have. It counts for ever what was not sent of requests that
- *  the subgraph has answered early, as with 413. */
+/** Node has refused the response over HTTP/2, because it counts more than 10 MB as waiting to be sent (`retireHttp2`). The
+ *  request has arrived. */
 export function isExhaustedConnection(error: Error): boolean {
   return codeOf(error) === 'ERR_HTTP2_STREAM_ERROR' && error.message.includes('NGHTTP2_ENHANCE_YOUR_CALM');
 }

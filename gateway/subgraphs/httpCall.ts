@@ -39,6 +39,9 @@ interface ResponseHead extends BufferedResponseHead {
   readonly retryAfter: string | undefined;
 }
 
+/** What a client may send of a body over HTTP/2 before the server has read any of it. */
+const http2WindowBytes = 65_535;
+
 const abortedByGateway = new Error('the gateway ended the call');
 
 /** One HTTP request to a subgraph: undici's handler, which also collects the bytes of the response. After its end, the call
@@ -157,7 +160,9 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     // 1xx is informational: the response is still to come. undici ends a connection with an unrequested 100 (`bad response`),
     // which a client should accept (RFC 9110, section 15.2). The call then fails with SUBGRAPH_UNREACHABLE.
     if (status < 200) return;
-    const { endpoint, hooks } = this.#call;
+    const { endpoint, hooks, request } = this.#call;
+    // Perhaps answered before all of it was sent.
+    if (status >= 400 && request.body.length > http2WindowBytes) this.#options?.connection?.retireHttp2();
     const coding = headerText(headers['content-encoding'])?.trim().toLowerCase();
     this.#head = {
       status,

@@ -101,6 +101,12 @@ class PooledClient extends Client {
     this.emit('connectionError', this.#origin, [this], error);
   }
 
+  /** Takes an HTTP/2 connection out of its pool after a response to a part of a request. Node counts what was not sent for ever,
+   *  and beyond 10 MB, an option that undici does not have, refuses the responses to all other requests. */
+  retireHttp2(): void {
+    if (this.pipelining > 1) this.retire();
+  }
+
   #watchAge(maxAgeMs: number | undefined): void {
     this.#isOld = false;
     if (maxAgeMs === undefined) return;

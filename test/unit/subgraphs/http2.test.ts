@@ -138,6 +138,16 @@ describe('HTTP/2', () => {
     expect(await dataOf(under.send({ body: 'a' }))).toEqual({ body: 'a' });
   });
 
+  test('never fails a mutation because of what the subgraph has left unread of others', async () => {
+    await using under = createClientFixture(url, { at: { http2: true, connections: 1, tls } });
+    const large = 'x'.repeat(1_000_000);
+    for (let count = 0; count < 12; count += 1) {
+      expect(await describeFailure(under.send({ kind: 'mutation', body: large }))).toMatchObject({
+        code: 'SUBGRAPH_ERROR',
+      });
+    }
+  });
+
   test('is not used if it is switched off', async () => {
     await using under = createClientFixture(url, { at: { tls } });
 
