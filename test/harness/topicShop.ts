@@ -40,6 +40,7 @@ const stock = `${federation}
     shelves: [Shelf]
     place: Place
     mass: Int! @shareable
+    rival: Product
   }
   type Maker @shareable { code: String country: String }
   type Shelf { id: ID label: String }

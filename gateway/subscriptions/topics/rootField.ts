@@ -11,11 +11,10 @@ export interface RootField {
   readonly responseName: string;
 }
 
-/** `undefined` if the operation is not a subscription. */
-export function rootFieldOf({ program, rootType }: PreparedOperation): RootField | undefined {
-  const [step] = program.steps;
-  const node = step?.shape.kind === 'subscription' ? firstField(step.shape.document.selectionSet) : undefined;
-  if (step === undefined || node === undefined) return undefined;
+/** `operation`: a subscription, whose program begins with the fetch that subscribes. */
+export function rootFieldOf({ program, rootType }: PreparedOperation): RootField {
+  const step = program.steps[0] as FetchStep;
+  const node = firstField(step.shape.document.selectionSet) as FieldNode;
   return {
     step,
     coordinate: `${rootType.name}.${node.name.value}`,

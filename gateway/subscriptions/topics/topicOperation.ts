@@ -4,6 +4,7 @@ import { GatewayError } from '../../errors.ts';
 import { FetchShapeRegistry } from '../../execution/fetchShape.ts';
 import { TypeConditions } from '../../execution/typeConditions.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { EventCompletion } from '../sources/subscriptionSource.ts';
 import { createCompletionProgram } from './completionProgram.ts';
@@ -28,21 +29,19 @@ export class TopicOperation {
   readonly #fieldsOfOtherSubgraphs = new Map<string, ReadonlySet<string>>();
   readonly #variants = new LRUCache<string, PreparedOperation>({ max: maxVariants });
 
-  private constructor(operation: PreparedOperation, field: RootField) {
-    this.field = field;
+  private constructor(operation: PreparedOperation) {
+    this.field = rootFieldOf(operation);
     this.#operation = operation;
     this.#schema = TopicSchema.of(operation.supergraph);
     this.#conditions = TypeConditions.forSupergraph(operation.supergraph);
     this.#reader = new EventReader(this.#schema, this.#conditions);
   }
 
-  /** Created once for each operation. `undefined` if the operation is not a subscription. */
-  static of(operation: PreparedOperation): TopicOperation | undefined {
+  /** Created once for each operation, which is a subscription. */
+  static of(operation: PreparedOperation): TopicOperation {
     let known = byOperation.get(operation);
     if (known === undefined) {
-      const field = rootFieldOf(operation);
-      if (field === undefined) return undefined;
-      known = new TopicOperation(operation, field);
+      known = new TopicOperation(operation);
       byOperation.set(operation, known);
     }
     return known;
@@ -146,12 +145,11 @@ export class TopicOperation {
 const byOperation = new WeakMap<PreparedOperation, TopicOperation>();
 
 function shapesOf(supergraph: Supergraph): FetchShapeRegistry {
-  let shapes = shapesBySupergraph.get(supergraph);
-  if (shapes === undefined) {
-    shapes = new FetchShapeRegistry(supergraph.apiSchema);
-    shapesBySupergraph.set(supergraph, shapes);
-  }
-  return shapes;
+  return getOrInsertComputed(
+    shapesBySupergraph,
+    supergraph,
+    () => new FetchShapeRegistry(supergraph.apiSchema),
+  );
 }
 
 const shapesBySupergraph = new WeakMap<Supergraph, FetchShapeRegistry>();

@@ -41,17 +41,14 @@ export class TopicSchema {
   /** The keys with which a subgraph can resolve entities of the type, in schema order. */
   keysOf(subgraph: string, typeName: string): readonly SelectionSetNode[] {
     const location = `${subgraph} ${typeName}`;
-    let keys = this.#keys.get(location);
-    if (keys === undefined) {
-      keys = (this.#types.get(typeName)?.directives ?? []).flatMap((directive) => {
+    return getOrInsertComputed(this.#keys, location, () =>
+      (this.#types.get(typeName)?.directives ?? []).flatMap((directive) => {
         if (directive.name.value !== 'join__type') return [];
         if (this.#subgraphs.get(argumentOf(directive, 'graph') ?? '') !== subgraph) return [];
         if (argumentOf(directive, 'resolvable') === 'false') return [];
         return parseFieldSet(argumentOf(directive, 'key')) ?? [];
-      });
-      this.#keys.set(location, keys);
-    }
-    return keys;
+      }),
+    );
   }
 
   /** The name of the field's type, without list and non-null wrappers. */

@@ -83,10 +83,9 @@ export class TopicSource implements SubscriptionSource {
   }
 
   #bindingOf({ currentOperation }: SourceRequest): TopicBinding | undefined {
-    const operation = currentOperation && TopicOperation.of(currentOperation());
-    if (operation === undefined || currentOperation === undefined) return undefined;
+    if (currentOperation === undefined) return undefined;
     const { fields } = this.#options;
-    const { coordinate } = operation.field;
+    const { coordinate } = TopicOperation.of(currentOperation()).field;
     const field = Object.hasOwn(fields, coordinate) ? fields[coordinate] : undefined;
     return field === undefined ? undefined : { field, currentOperation };
   }
@@ -94,7 +93,7 @@ export class TopicSource implements SubscriptionSource {
   #accepts(event: TopicEvent, { field, currentOperation }: TopicBinding, matches: EventFilter): boolean {
     const { problems } = this.#options;
     const topic = field.stream ?? field.topic ?? '';
-    const operation = TopicOperation.of(currentOperation()) as TopicOperation;
+    const operation = TopicOperation.of(currentOperation());
     if (!operation.acceptsType(event)) {
       const { coordinate } = operation.field;
       problems.report(
@@ -121,7 +120,7 @@ function createCurrentFilter(
     const prepared = currentOperation();
     let filter = filters.get(prepared);
     if (filter === undefined) {
-      const { field: root } = TopicOperation.of(prepared) as TopicOperation;
+      const { field: root } = TopicOperation.of(prepared);
       filter = createEventFilter(field.filter, root, prepared.supergraph.apiSchema, variables);
       filters.set(prepared, filter);
     }
@@ -136,7 +135,7 @@ function toSourceEvent(event: TopicEvent): SourceEvent {
     extensions: undefined,
     size: event.size,
     cursor: event.id,
-    completionFor: (operation) => (TopicOperation.of(operation) as TopicOperation).complete(event),
+    completionFor: (operation) => TopicOperation.of(operation).complete(event),
   };
 }
 

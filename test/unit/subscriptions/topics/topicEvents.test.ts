@@ -120,6 +120,15 @@ describe('an event of a topic', () => {
     expect(shop.lines).toEqual([]);
   });
 
+  test('has no ignored value where the field is selected for a nested object only', async () => {
+    const shop = open();
+    const query = 'subscription { stockChanged { stock rival { name } } }';
+    const event = product({ stock: 5, name: 'of the event', rival: { id: '2' } });
+    const { data } = await send(query, event, 'stock', shop);
+    expect(data).toEqual({ stockChanged: { stock: 5, rival: { name: 'name of 2' } } });
+    expect(shop.lines).toEqual([]);
+  });
+
   test('lacks fields that are fetched from its own subgraph before other subgraphs', async () => {
     const query = 'subscription { stockChanged { stock maker { code country } code } }';
     const { data, calls } = await send(query, product({ stock: 5, maker: { code: 'm2' } }));
