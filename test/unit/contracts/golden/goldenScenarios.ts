@@ -310,6 +310,24 @@ export const goldenScenarios: readonly GoldenRow[] = [
       ),
     ],
   },
+  {
+    name: 'a subgraph gets a default value that another subgraph with the field does not have',
+    before: [
+      replace('films', '  score: Float\n', '  score: Float\n  slogan(length: Int): String @shareable\n'),
+      replace('reviews', '"@override"]', '"@override", "@shareable"]'),
+      replace(
+        'reviews',
+        '  ageRating: String @override',
+        '  slogan(length: Int): String @shareable\n  ageRating: String @override',
+      ),
+    ],
+    operations: 'query Slogan($length: Int) { film(id: 1) { slogan(length: $length) } }',
+    edits: [replace('films', 'slogan(length: Int)', 'slogan(length: Int = 20)')],
+    findings: [
+      dangerous('argument-default-changed', 'films', 'Film.slogan(length:)', ['more/Slogan']),
+      dangerous('composition-hint', 'films', 'Film.slogan(length:)'),
+    ],
+  },
   // root types
   {
     name: 'a subgraph loses its mutations while another subgraph has some',
