@@ -31,10 +31,11 @@ export function findHiddenValues(
 ): readonly LostData[] {
   return fields.flatMap(({ typeName, fieldName, coordinate }) => {
     const type = getNamedType(fieldOf(old.getType(typeName), fieldName)?.type);
-    if (type === undefined) return [];
+    // Validation refuses a field whose type is not visible at all.
+    if (type === undefined || next.getType(type.name) === undefined) return [];
     const visible = new Set(valuesOf(next, type.name));
     const gone = valuesOf(old, type.name).filter((value) => !visible.has(value));
-    if (gone.length === 0 || visible.size === 0) return [];
+    if (gone.length === 0) return [];
     const returned = new Set(valuesOf(served(), type.name));
     return gone
       .filter((value) => returned.has(value))

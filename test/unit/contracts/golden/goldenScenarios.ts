@@ -407,6 +407,16 @@ export const goldenScenarios: readonly GoldenRow[] = [
     ],
   },
   {
+    name: 'the only type of an interface becomes inaccessible',
+    before: [
+      append('films', 'interface Award { year: Int }\ntype Oscar implements Award { year: Int }'),
+      replace('films', 'type Query {\n', 'type Query {\n  award: Award\n'),
+    ],
+    operations: 'query Award { award { year } }',
+    edits: [replace('films', 'type Oscar implements Award {', 'type Oscar implements Award @inaccessible {')],
+    findings: [breaking('inaccessible-added', 'films', 'Oscar', ['more/Award'], 'expand and contract')],
+  },
+  {
     name: 'a type leaves an interface that a fragment names',
     operations: 'query Hits { search(text: "a") { __typename ... on Titled { title } } }',
     edits: [replace('films', 'type Series implements Titled @key', 'type Series @key')],
