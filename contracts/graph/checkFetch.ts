@@ -5,6 +5,7 @@ import {
   getNamedType,
   isAbstractType,
   isCompositeType,
+  isObjectType,
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
@@ -216,11 +217,27 @@ class FetchVerifier {
     }
     const inner = getNamedType(definition.type);
     if (field.selectionSet === undefined || !isCompositeType(inner)) return;
+    this.#checkInterfaceObject(`${type.name}.${name}`, inner);
     const provides = this.#metadataOf(type.name, name)?.provides;
     const provided = provides === undefined ? context.providedFields.get(name)?.() : fieldTreeOf([provides]);
     this.#checkSelectionSet(field.selectionSet, inner, {
       sentFields: undefined,
       providedFields: provided ?? emptyFieldTree,
+    });
+  }
+
+  /** Finds interface objects where the gateway expects objects of the interface's types: their `__typename` is that of the
+   *  interface, which is no type of an object. */
+  #checkInterfaceObject(coordinate: string, type: GraphQLCompositeType): void {
+    const { name: subgraph } = this.#target;
+    const isServed = isObjectType(type) && isAbstractType(this.#planned.schema.getType(type.name));
+    const isExpected = this.#planned.subgraphs.get(subgraph)?.interfaceObjects.has(type.name);
+    if (!isServed || isExpected !== false) return;
+    this.#addProblem({
+      kind: 'other type',
+      isCertain: true,
+      message: `subgraph "${subgraph}" serves ${coordinate} as an interface object, but the gateway expects a type of ${type.name}`,
+      coordinates: [type.name],
     });
   }
 

@@ -27,6 +27,8 @@ export interface SubgraphMetadata {
   readonly keys: ReadonlyMap<string, readonly EntityKey[]>;
   /** The object types of each interface and union in the subgraph. */
   readonly members: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The interfaces that the subgraph has as object types, by `@interfaceObject`. */
+  readonly interfaceObjects: ReadonlySet<string>;
   /** Fields by `Type.field`, only those with metadata. */
   readonly fields: ReadonlyMap<string, FieldMetadata>;
 }
@@ -82,6 +84,7 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
       {
         keys: new Map<string, EntityKey[]>(),
         members: new Map<string, Set<string>>(),
+        interfaceObjects: new Set<string>(),
         fields: new Map<string, FieldMetadata>(),
       },
     ]),
@@ -109,6 +112,7 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
         addMember(join, argumentOf(join, 'interface'), typeName);
     }
     for (const join of joinsOf(type, 'join__type')) {
+      if (argumentOf(join, 'isInterfaceObject') === 'true') subgraphOf(join)?.interfaceObjects.add(typeName);
       const fields = parseFieldSet(argumentOf(join, 'key'));
       const keys = subgraphOf(join)?.keys;
       if (fields === undefined || keys === undefined) continue;

@@ -437,6 +437,24 @@ export const goldenScenarios: readonly GoldenRow[] = [
       breaking('interface-added', 'films', 'Person', ['app/Featured', 'more/Hits'], 'expand and contract'),
     ],
   },
+  {
+    name: 'an interface object becomes the interface itself',
+    before: media,
+    operations: 'query Best { best { __typename id } }',
+    edits: [
+      replace(
+        'ratings',
+        'type Media @key(fields: "id") @interfaceObject {\n  id: ID!\n  rating: Float\n}',
+        'interface Media {\n  id: ID!\n}\n\ntype Book implements Media @key(fields: "id") {\n  id: ID!\n}',
+      ),
+    ],
+    findings: [
+      safe('interface-object-removed', 'ratings', 'Media', ['more/Best'], 'subgraph first'),
+      safe('key-removed', 'ratings', 'Media'),
+      dangerous('field-removed', 'ratings', 'Media.rating'),
+      safe('type-added', 'ratings', 'Book'),
+    ],
+  },
   // inputs of other subgraphs
   {
     name: 'a key that receives inputs stops being resolvable, while the entity is also reached without it',
