@@ -56,7 +56,7 @@ export function evaluateChange({
   const pairs = pairOperations(gateway, next);
   const breakages = [
     ...pairs.flatMap(({ operation, before, after }) =>
-      before?.kind === 'planned' && after !== undefined
+      before?.kind === 'planned' && after !== undefined && schemas.old !== schemas.next
         ? findBreakagesAfterRollout(operation, after, schemas.old, schemas.next, served)
         : [],
     ),

@@ -6,22 +6,25 @@ import { readSchemaUsage, type SchemaUsage } from './schemaUsage.ts';
 
 /** Finds the operations that use a changed element. */
 export class OperationUsageIndex {
+  readonly #operations: readonly ConsumerOperation[];
   readonly #schemas: readonly GraphQLSchema[];
-  readonly #usages: readonly (readonly [ConsumerOperation, readonly SchemaUsage[]])[];
+  #usages: readonly (readonly [ConsumerOperation, readonly SchemaUsage[]])[] | undefined;
 
   /** `schemas`: the API schemas before and after the change. */
   constructor(operations: readonly ConsumerOperation[], schemas: readonly GraphQLSchema[]) {
+    this.#operations = operations;
     this.#schemas = schemas;
-    this.#usages = operations.map((operation) => [
-      operation,
-      schemas.map((schema) => readSchemaUsage(schema, operation.document)),
-    ]);
   }
 
   usersOf({ rule, coordinate }: Finding): readonly ConsumerOperation[] {
     if (coordinate === undefined) return [];
     const about = rule.startsWith('interface-') ? this.#changedInterfaces(coordinate) : [coordinate];
     const which = rule.endsWith('-default-changed') ? 'omitted' : 'used';
+    // Takes seconds for thousands of operations, and most checks find no change.
+    this.#usages ??= this.#operations.map((operation) => [
+      operation,
+      this.#schemas.map((schema) => readSchemaUsage(schema, operation.document)),
+    ]);
     return this.#usages
       .filter(([operation, uses]) => {
         // An operation without a latency objective can wait for the field.
