@@ -210,14 +210,16 @@ class WorkerSupervisor {
     // One message at a time, so that none pile up for a worker that reads nothing.
     if (status.unansweredChecks === 1 && status.hasStarted) send(worker, { kind: 'tributary:ping' });
     const { workerTimeout } = this.#config;
-    const limitMs = status.hasStarted ? workerTimeout : Math.max(workerTimeout, minStartTimeoutMs);
+    // To load the gateway blocks the event loop of the worker, too.
+    const isStarting = status.addresses === undefined && !status.isWaiting;
+    const limitMs = isStarting ? Math.max(workerTimeout, minStartTimeoutMs) : workerTimeout;
     if (status.isUnresponsive || status.unansweredChecks * workerTimeout <= limitMs * checksPerTimeout)
       return;
     status.isUnresponsive = true;
     const fields = { ...identify(worker), limitMs };
-    if (status.hasStarted)
-      this.#log.error(fields, 'A worker does not respond, and is killed (workerTimeout)');
-    else this.#log.error(fields, 'A worker has not started in time, and is killed (workerTimeout)');
+    if (isStarting)
+      this.#log.error(fields, 'A worker has not started in time, and is killed (workerTimeout)');
+    else this.#log.error(fields, 'A worker does not respond, and is killed (workerTimeout)');
     worker.process.kill('SIGKILL');
   }
 

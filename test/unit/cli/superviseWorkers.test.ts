@@ -177,13 +177,19 @@ test('a worker that does not respond for `workerTimeout` is killed and replaced,
   ]);
 });
 
-test('a worker that does not start within a minute is killed, although `workerTimeout` is shorter', async () => {
-  const { lines, code, timers, allForked } = supervise(
+test.each([
+  ['a worker that receives no messages', false],
+  ['a worker that loads its gateway', true],
+])('%s has a minute to start, although `workerTimeout` is shorter', async (_, receivesMessages) => {
+  const { workers, lines, code, timers, allForked } = supervise(
     () => FakeWorker.listening(1),
     () => FakeWorker.starting(2),
   );
   await allForked;
   await waitForTurns();
+  const [, slow] = workers as [FakeWorker, FakeWorker];
+  slow.responds = false;
+  if (receivesMessages) slow.start();
   for (let count = 0; count < 10; count++) timers.fire(config.workerTimeout / 5);
   expect(lines).toEqual([]);
   timers.fire(config.workerTimeout / 5);
