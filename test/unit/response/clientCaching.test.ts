@@ -100,8 +100,8 @@ describe('a single response', () => {
     expect(Array.isArray(data?.take())).toBe(true);
     expect({ extensions, caching }).toEqual({
       extensions: { tributary: { stale: [{ path: ['products'], ageMs: 20, reason: 'revalidating' }] } },
-      // A busy machine may write it for more than a second, which counts.
-      caching: { ...kept, age: caching?.age },
+      // The age grows while a busy machine makes the response, and max-age does not.
+      caching: { ...kept, age: expect.stringMatching(/^\d+$/) },
     });
   });
 
