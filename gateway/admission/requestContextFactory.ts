@@ -1,6 +1,6 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
-import { RespondedHeaders, RespondPolicies } from '../execution/respondedHeaders.ts';
+import { RespondedHeaders, RespondPolicies, type ResponseHeaderMap } from '../execution/respondedHeaders.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { OverrideDecision } from '../operation/overrideDecision.ts';
 import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
@@ -72,7 +72,7 @@ export class RequestContextFactory {
       preferences: { budgetMs, priority, isAutoDefer },
       isOverridden: overridesFor(caller.identity, headers),
       sharingKey: '',
-      respondedHeaders: this.#respondPolicies && new RespondedHeaders(this.#respondPolicies, responseHeaders),
+      respondedHeaders: this.#createRespondedHeaders(responseHeaders),
       isMutation: false,
       deadline,
       deadlineFor,
@@ -93,9 +93,16 @@ export class RequestContextFactory {
     return {
       ...context,
       ...this.#deadlinesFrom(performance.now()),
-      respondedHeaders: this.#respondPolicies && new RespondedHeaders(this.#respondPolicies),
+      respondedHeaders: this.#createRespondedHeaders(),
       record: undefined,
     };
+  }
+
+  /** Without a target, they only partition the calls to subgraphs whose cookies are handed on. */
+  #createRespondedHeaders(target?: ResponseHeaderMap): RespondedHeaders | undefined {
+    const policies = this.#respondPolicies;
+    if (policies === undefined || (target === undefined && !policies.handsOnCookies)) return undefined;
+    return new RespondedHeaders(policies, target);
   }
 
   #deadlinesFrom(startedAt: number): Pick<RequestContext, 'deadline' | 'deadlineFor'> {

@@ -25,16 +25,20 @@ export class RespondPolicies {
   readonly #rulesOf: ReturnType<typeof createHeaderRules>;
   readonly #policies = new Map<string, RespondPolicy>();
 
-  private constructor(config: GatewayConfig) {
+  /** Whether `set-cookie` of any subgraph is handed on. */
+  readonly handsOnCookies: boolean;
+
+  private constructor(config: GatewayConfig, names: ReadonlySet<string>) {
+    this.handsOnCookies = names.has('set-cookie');
     this.#policyOf = memoizePolicies(config);
     this.#rulesOf = createHeaderRules(config);
   }
 
   /** `undefined` if no header of any subgraph is handed on. */
   static of(config: GatewayConfig): RespondPolicies | undefined {
-    const sections = Object.keys(config.subgraphs);
-    const isUsed = sections.some((name) => subgraphPolicyOf(config, name).headers.respond.length > 0);
-    return isUsed ? new RespondPolicies(config) : undefined;
+    const policies = Object.keys(config.subgraphs).map((section) => subgraphPolicyOf(config, section));
+    const names = new Set(policies.flatMap(({ headers }) => headers.respond.map(({ name }) => name)));
+    return names.size > 0 ? new RespondPolicies(config, names) : undefined;
   }
 
   of(subgraph: string): RespondPolicy {
