@@ -151,10 +151,11 @@ describe('A missing value that another process has claimed', () => {
 describe('A refresh', () => {
   async function openStale(...ids: string[]) {
     const opened = open();
-    opened.fetch(names, ids);
-    await waitForTurns();
+    const first = opened.fetch(names, ids);
+    // On a busy machine, the slices of many values take several turns.
+    while (opened.subgraphs.calls.length === 0) await waitForTurns();
     opened.subgraphs.calls[0]?.answer(named(...ids));
-    await waitForTurns();
+    while (!first.isDone) await waitForTurns();
     opened.clock.now += 11_000;
     opened.released.length = 0;
     opened.subgraphs.calls.length = 0;
@@ -195,9 +196,8 @@ describe('A refresh', () => {
     const opened = await openStale(...ids);
     const { subgraphs, outcomes, released } = opened;
     opened.fetch(names, ids);
-    await waitForTurns();
+    while (subgraphs.calls.length === 0) await waitForTurns();
     subgraphs.calls[0]?.answer(named(...ids));
-    // On a busy machine, the slices take several turns.
     while (outcomes.length < ids.length) await waitForTurns();
     expect([outcomes.length, released]).toEqual([
       250,
