@@ -13,14 +13,16 @@ import {
   Kind,
   visit,
 } from 'graphql';
+import type { SlicedTask } from '../time/slicedTask.ts';
 import { namedTypeOf } from './supergraphDocument.ts';
 
 /** Removes from a schema the defaults that graphql-js cannot print as SDL or in introspection: lists and objects of custom
  *  scalars. Clients see such an argument or input field as optional without a default; the subgraph applies its default.
- *  Changes the given schema. */
-export function removeUnprintableDefaults(schema: GraphQLSchema): void {
+ *  Changes the given schema, as a sliced task. */
+export function* removeUnprintableDefaults(schema: GraphQLSchema): SlicedTask {
   for (const directive of schema.getDirectives()) directive.args.forEach(removeDefaultIfUnprintable);
   for (const type of Object.values(schema.getTypeMap())) {
+    yield;
     if (isInputObjectType(type)) Object.values(type.getFields()).forEach(removeDefaultIfUnprintable);
     if (!isObjectType(type) && !isInterfaceType(type)) continue;
     for (const { args } of Object.values(type.getFields())) args.forEach(removeDefaultIfUnprintable);

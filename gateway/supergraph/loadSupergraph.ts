@@ -98,7 +98,7 @@ async function buildSchema(document: DocumentNode): Promise<GraphQLSchema> {
     // The SDL comes from a valid supergraph, so that it is not validated again.
     const schema = await resolveInSlices(buildSchemaInSlices(document));
     await yieldToEventLoop();
-    removeUnprintableDefaults(schema);
+    await resolveInSlices(removeUnprintableDefaults(schema));
     return schema;
   } catch (error) {
     // The stack has overflowed.
