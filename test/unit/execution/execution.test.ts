@@ -193,6 +193,17 @@ describe('a subgraph response of the wrong shape', () => {
     expect(execution.errors.map(({ path }) => path)).toEqual([['products'], ['product']]);
   });
 
+  test.each([
+    ['its errors, if it has some', [{ message: 'down' }], 'down'],
+    ['that it is invalid, if it has none', undefined, 'A subgraph returned an invalid response.'],
+  ])('without data for root fields reports %s', async (_, errors, message) => {
+    const { client, execution, completedGroups, faults } = runPlan(rootFetch('product{id}'));
+    client.calls[0]?.answer({ data: null, errors });
+    await waitForTurns();
+    expect(execution.errors.map(({ reason }) => reason.message)).toEqual([message]);
+    expect([completedGroups, faults]).toEqual([[0], []]);
+  });
+
   test('reports an entity that is no object', async () => {
     const { client, execution } = runPlan(
       sequence(rootFetch('product{__typename id}'), flattenAt('product', entityFetch('stock'))),
