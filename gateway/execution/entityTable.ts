@@ -153,11 +153,10 @@ const noDiagnostics: readonly EntityDiagnostic[] = [];
 
 class SlotsByType {
   /** A list, because an abstract type has few types. */
-  #types: TypeSlots[] = [];
+  readonly #types: TypeSlots[] = [];
 
   release(compositeKeys: readonly string[]): void {
     for (const ofType of this.#types) ofType.release(compositeKeys);
-    this.#types = [];
   }
 
   slotsOf(representation: TypeRepresentation): TypeSlots {
@@ -183,7 +182,6 @@ export class TypeSlots {
       for (let same: EntitySlot | undefined = slot; same !== undefined; same = same.next)
         same.release(compositeKeys);
     }
-    this.#byKey.clear();
   }
 
   /** The entity of the object, if the step may use its fetch. */
