@@ -120,7 +120,7 @@ export class StepRunner {
 
   #fetchRoot(step: FetchStep): void {
     const { isDataNullBefore } = this.#options;
-    if (step.path.length > 0 && step.collectTargets(this.#tree).length === 0) this.#end(step);
+    if (step.path.length > 0 && this.#rootTargets(step).length === 0) this.#end(step);
     else if (step.shape.kind !== 'mutation') this.#sendRoot(step);
     else {
       // Entities that were read before a mutation may have changed with it.
@@ -188,7 +188,7 @@ export class StepRunner {
     if (isObject(result.data)) {
       const { data } = result;
       applyRewrites(step.shape.outputRewrites, data, undefined, conditions);
-      const targets = step.collectTargets(this.#tree);
+      const targets = this.#rootTargets(step);
       for (let index = 0; index < targets.length; index++) {
         const own = index === 0 ? data : (copyJson(data) as ResponseObject);
         step.shape.merge(targets[index] as ResponseObject, own, conditions.isObjectType);
@@ -196,6 +196,11 @@ export class StepRunner {
       }
     } else if (result.errors.length === 0)
       diagnostics.addFailure(step, invalidStepResponse(step, 'data is no object'));
+  }
+
+  /** The objects that a root fetch is for. A raw number cannot take its fields. */
+  #rootTargets(step: FetchStep): ResponseObject[] {
+    return step.collectTargets(this.#tree).filter(isObject);
   }
 
   #fetchEntities(step: FetchStep): void {

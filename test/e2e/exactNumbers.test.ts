@@ -51,12 +51,14 @@ function startGateway(config: Partial<GatewayOptions> = {}): Promise<InlineGatew
           scalar Long
           scalar Decimal
           scalar Any
+          type Query { limits: Int }
           type Account @key(fields: "number") {
             number: Long!
             balance: Decimal @external
             limit: Decimal
             risk: Any @requires(fields: "balance")
             advice(of: Long): Any
+            graph: Query
           }
         `,
       },
@@ -170,9 +172,15 @@ describe('a number with more digits than a JavaScript number', () => {
     ['a list', '{"account":null,"accounts":NUMBER}', undefined],
     ['the data of a response', 'NUMBER', undefined],
     ['an entity', '{"account":{"__typename":"Account","number":1},"accounts":[]}', '{"_entities":[NUMBER]}'],
+    [
+      'an object of the root type, whose fields are fetched from the root of another subgraph',
+      '{"account":{"__typename":"Account","number":1},"accounts":[],"node":null}',
+      '{"_entities":[{"graph":NUMBER}]}',
+    ],
     ['the entities', '{"account":{"__typename":"Account","number":1},"accounts":[]}', '{"_entities":NUMBER}'],
   ])('is an error like any other number in place of %s', async (_, data, entities) => {
-    const query = '{ node { __typename } account { id balance limit advice } accounts { balance } }';
+    const query =
+      '{ node { __typename } account { id balance limit advice graph { node { id } } } accounts { balance } }';
     const answerWith = (number: string): Promise<string> => {
       const respond = (json: string) => text(`{"data":${json.replace('NUMBER', number)}}`);
       accounts.setDefaultScript(respond(data));
