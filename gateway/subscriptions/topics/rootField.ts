@@ -1,4 +1,4 @@
-import { type FieldNode, Kind, type SelectionSetNode } from 'graphql';
+import type { FieldNode } from 'graphql';
 import type { FetchStep } from '../../execution/program.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
 
@@ -14,7 +14,8 @@ export interface RootField {
 /** `operation`: a subscription, whose program begins with the fetch that subscribes. */
 export function rootFieldOf({ program, rootType }: PreparedOperation): RootField {
   const step = program.steps[0] as FetchStep;
-  const node = firstField(step.shape.document.selectionSet) as FieldNode;
+  // Operations are planned without fragments at the root, and validation ensures that a subscription has one field.
+  const node = step.shape.document.selectionSet.selections[0] as FieldNode;
   return {
     step,
     coordinate: `${rootType.name}.${node.name.value}`,
@@ -25,15 +26,4 @@ export function rootFieldOf({ program, rootType }: PreparedOperation): RootField
 
 export function responseNameOf({ alias, name }: FieldNode): string {
   return (alias ?? name).value;
-}
-
-/** Validation ensures that a subscription has one field besides `__typename`. */
-function firstField({ selections }: SelectionSetNode): FieldNode | undefined {
-  for (const selection of selections) {
-    if (selection.kind === Kind.INLINE_FRAGMENT) {
-      const found = firstField(selection.selectionSet);
-      if (found !== undefined) return found;
-    } else if (selection.kind === Kind.FIELD && selection.name.value !== '__typename') return selection;
-  }
-  return undefined;
 }

@@ -40,10 +40,8 @@ export class TopicSource implements SubscriptionSource {
   /** Refuses an invalid cursor, and any cursor for a field whose events cannot be replayed. */
   validate(request: SourceRequest): GatewayError | undefined {
     const { resumeAfter } = request;
-    const binding = this.#bindingOf(request);
-    if (binding === undefined && resumeAfter === undefined) return this.#options.fallback.validate?.(request);
     if (resumeAfter === undefined) return undefined;
-    if (binding?.field.stream === undefined) return notResumableError();
+    if (this.#bindingOf(request)?.field.stream === undefined) return notResumableError();
     return isStreamId(resumeAfter) ? undefined : invalidCursorError();
   }
 

@@ -80,6 +80,13 @@ describe('an event of a topic', () => {
     expect(calls).toEqual([]);
   });
 
+  test('is sent to subscriptions whose field is in fragments', async () => {
+    const query = `subscription { ... on Subscription { ... { ...Changed } } }
+      fragment Changed on Subscription { changed: stockChanged { stock } }`;
+    const { data } = await send(query, product({ stock: 5 }));
+    expect(data).toEqual({ changed: { stock: 5 } });
+  });
+
   test('is completed with fields of other subgraphs', async () => {
     const query = 'subscription { stockChanged { stock name code } }';
     const { data, calls } = await send(query, product({ stock: 5, sku: 's1' }));
