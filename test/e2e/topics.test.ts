@@ -308,6 +308,20 @@ describe('a resuming client', () => {
     expect(await stocks(client, 30)).toEqual(numbers(1, 30));
   });
 
+  test('does not wait for an equal one that resumes with it and reads nothing', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream, { maxEvents: 4 });
+    const [first] = await addAll(stream, 1, 30);
+    const resume = () => shop.subscribe(query, {}, undefined, first);
+    const [one, slow, other] = await Promise.all([resume(), resume(), resume()]);
+    for (const missed of await Promise.all([stocks(one, 29), stocks(other, 29)]))
+      expect(missed).toEqual(numbers(2, 30));
+    expect(await stocks(slow, 29)).toEqual(numbers(2, 30));
+    await reading(1);
+    await add(stream, 31);
+    for (const client of [one, slow, other]) expect(await stocks(client, 1)).toEqual([31]);
+  });
+
   test('gets EVENTS_MISSED first when the stream no longer has all missed events', async () => {
     const stream = randomUUID();
     await using shop = open(stream);
