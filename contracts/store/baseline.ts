@@ -17,7 +17,6 @@ interface Baseline {
 
 /** Reads the store in a directory, or this store at a Git revision. */
 export async function readBaseline(directory: string, against: string): Promise<Baseline> {
-  if (against === '') return { label: 'nothing', problems: [emptyBaseline] };
   if (await isDirectory(against)) {
     const revision = await revisionOfSameName(directory, against);
     if (revision !== undefined) return { label: against, problems: [ambiguousBaseline(against, revision)] };
@@ -27,12 +26,6 @@ export async function readBaseline(directory: string, against: string): Promise<
   const note = (await isInHistory(directory, against)) ? '' : ' (not in the history of HEAD)';
   return toBaseline(await readContractStore(directory, { ref: against }), `revision ${against}${note}`);
 }
-
-const emptyBaseline = createFinding('argument-invalid', {
-  message: '--against is empty.',
-  advice:
-    'Name a revision or a directory. Where `git merge-base` prints nothing, this clone lacks the target branch or its history: fetch them (fetch-depth: 0).',
-});
 
 /** An unambiguous name of the revision that has the same name as a directory. */
 async function revisionOfSameName(directory: string, against: string): Promise<string | undefined> {
