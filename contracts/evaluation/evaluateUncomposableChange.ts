@@ -111,7 +111,7 @@ function findOldPlanBreakages(
   const check = new CrossVersionPlanCheck(gateway.graph, { contracts: next });
   return changed.flatMap((subgraph) =>
     [...gateway.plans].flatMap(([operation, plan]) =>
-      check.check(fetchesOf(plan), subgraph).map(
+      check.check(fetchesOf(plan), subgraph, operation).map(
         ({ kind, message, coordinates }): OldPlanBreakage => ({
           kind,
           operation,

@@ -218,6 +218,7 @@ class FetchVerifier {
     const inner = getNamedType(definition.type);
     if (field.selectionSet === undefined || !isCompositeType(inner)) return;
     this.#checkInterfaceObject(`${type.name}.${name}`, inner);
+    this.#checkUnselectedTypes(`${type.name}.${name}`, inner);
     const provides = this.#metadataOf(type.name, name)?.provides;
     const provided = provides === undefined ? context.providedFields.get(name)?.() : fieldTreeOf([provides]);
     this.#checkSelectionSet(field.selectionSet, inner, {
@@ -239,6 +240,25 @@ class FetchVerifier {
       message: `subgraph "${subgraph}" serves ${coordinate} as an interface object, but the gateway expects a type of ${type.name}`,
       coordinates: [type.name],
     });
+  }
+
+  /** Finds types that the gateway knows, and that the plan does not expect from this subgraph. */
+  #checkUnselectedTypes(coordinate: string, type: GraphQLCompositeType): void {
+    const { name: subgraph, schema } = this.#target;
+    const expected = this.#planned.subgraphs.get(subgraph)?.members.get(type.name);
+    const known = this.#planned.schema.getType(type.name);
+    if (expected === undefined || !isAbstractType(type) || !isAbstractType(known)) return;
+    for (const one of schema.getPossibleTypes(type)) {
+      const same = this.#planned.schema.getType(one.name);
+      if (expected.has(one.name) || !isObjectType(same) || !this.#planned.schema.isSubType(known, same))
+        continue;
+      this.#addProblem({
+        kind: 'unselected type',
+        isCertain: false,
+        message: `subgraph "${subgraph}" may return ${one.name} for ${coordinate}, and plans select nothing from it there`,
+        coordinates: [coordinate, one.name],
+      });
+    }
   }
 
   /** The types that the field's parent can have at run time. */

@@ -46,17 +46,19 @@ export function checkPlanCompatibility(
       // No change causes what running gateways have with the running subgraphs.
       const isNew = ({ kind, message }: FetchProblem): boolean =>
         kind !== 'null input' ||
-        runningPlans.check(oldFetches, subgraph).every((known) => known.message !== message);
+        runningPlans.check(oldFetches, subgraph, operation).every((known) => known.message !== message);
       const oldPlanProblems = (
-        changedForGateways.has(subgraph) ? oldPlans.check(oldFetches, subgraph) : []
+        changedForGateways.has(subgraph) ? oldPlans.check(oldFetches, subgraph, operation) : []
       ).filter(isNew);
       // Consumers keep sending the variables that they send now, and the running subgraph accepts those.
       const newPlanProblems = changed.has(subgraph)
-        ? newPlans.check(newFetches, subgraph).filter((problem) => problem.kind !== 'input' && isNew(problem))
+        ? newPlans
+            .check(newFetches, subgraph, operation)
+            .filter((problem) => problem.kind !== 'input' && isNew(problem))
         : [];
       const refusals = oldPlanProblems.filter(({ kind }) => lastingKinds.has(kind));
       const own = new Set(
-        (refusals.length === 0 ? [] : ownPlans.check(newFetches, subgraph)).map(lastingKeyOf),
+        (refusals.length === 0 ? [] : ownPlans.check(newFetches, subgraph, operation)).map(lastingKeyOf),
       );
       const lastingProblems = refusals.filter((problem) => own.has(lastingKeyOf(problem)));
       return { operation, subgraph, oldPlanProblems, lastingProblems, newPlanProblems };

@@ -1,5 +1,6 @@
+import { type DocumentNode, Kind, visit } from 'graphql';
 import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
-import type { Contracts } from '../contractStore.ts';
+import type { ConsumerOperation, Contracts } from '../contractStore.ts';
 import { checkFetch } from './checkFetch.ts';
 import type { ContractGraph } from './composeGraph.ts';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
@@ -25,9 +26,13 @@ export class CrossVersionPlanCheck {
   }
 
   /** `fetches`: all fetches of the plans of an operation. Returns the problems with one subgraph. */
-  check(fetches: readonly PlannedFetch[], subgraph: string): readonly FetchProblem[] {
-    const own = fetches.filter((fetch) => fetch.subgraph === subgraph);
-    if (own.length === 0) return [];
+  check(
+    fetches: readonly PlannedFetch[],
+    subgraph: string,
+    { document }: Pick<ConsumerOperation, 'document'>,
+  ): readonly FetchProblem[] {
+    const sent = fetches.filter((fetch) => fetch.subgraph === subgraph);
+    if (sent.length === 0) return [];
     const target = this.#targetOf(subgraph);
     if (target === undefined) {
       const message = `there is no subgraph "${subgraph}"`;
@@ -35,7 +40,7 @@ export class CrossVersionPlanCheck {
     }
     const planned = supergraphMetadataOf(this.#planned);
     const problems = [
-      ...own.flatMap((fetch) => checkFetch(fetch, planned, target)),
+      ...sent.flatMap((fetch) => checkFetch(fetch, planned, target)),
       ...findChangedInputs(
         fetches,
         planned,
@@ -46,7 +51,11 @@ export class CrossVersionPlanCheck {
         },
       ),
     ];
-    return [...new Map(problems.map((problem) => [problem.message, problem])).values()];
+    const own = problems.filter(
+      ({ kind, coordinates }) =>
+        kind !== 'unselected type' || coordinates.some((name) => selectsFrom(document, name)),
+    );
+    return [...new Map(own.map((problem) => [problem.message, problem])).values()];
   }
 
   #changedInputsOf(target: FetchTarget) {
@@ -82,6 +91,17 @@ export class CrossVersionPlanCheck {
     const metadata = supergraphMetadataOf(this.#running).subgraphs.get(name);
     return metadata && { name, schema: subgraphSchemaOf(contract), metadata };
   }
+}
+
+/** Whether a document has a fragment on a type. */
+function selectsFrom(document: DocumentNode, typeName: string): boolean {
+  let isNamed = false;
+  visit(document, {
+    [Kind.NAMED_TYPE]: ({ name }) => {
+      isNamed ||= name.value === typeName;
+    },
+  });
+  return isNamed;
 }
 
 /** Names of the subgraphs that differ. */

@@ -17,6 +17,8 @@ export interface FetchProblem {
     | 'not served'
     /** A fragment does not apply to a type that it was planned for: what it selects is missing. */
     | 'not matched'
+    /** Objects of a type that the subgraph did not return here, so that the plan selects nothing from them. */
+    | 'unselected type'
     /** Values have another type than the gateway expects. */
     | 'other type'
     | 'may be null'

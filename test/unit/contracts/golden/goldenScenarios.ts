@@ -455,6 +455,25 @@ export const goldenScenarios: readonly GoldenRow[] = [
       safe('type-added', 'ratings', 'Book'),
     ],
   },
+  {
+    name: 'a subgraph returns a type in a union that only another subgraph returned before',
+    before: ['a', 'b'].map((subgraph) =>
+      add(
+        subgraph,
+        `${link.replace('"@key"', '"@shareable"')}type Query { ${subgraph}: Hit }
+
+union Hit = ${subgraph === 'a' ? 'Page' : 'Page | Ad'}
+
+type Page @shareable { url: String! }
+
+type Ad @shareable { text: String! }
+`,
+      ),
+    ),
+    operations: 'query Texts { a { ... on Page { url } ... on Ad { text } } }',
+    edits: [replace('a', 'union Hit = Page', 'union Hit = Ad | Page')],
+    findings: [breaking('union-member-added', 'a', 'Hit', ['more/Texts'], 'expand and contract')],
+  },
   // inputs of other subgraphs
   {
     name: 'a key that receives inputs stops being resolvable, while the entity is also reached without it',

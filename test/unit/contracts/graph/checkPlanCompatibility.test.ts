@@ -334,6 +334,21 @@ describe('checkPlanCompatibility', () => {
     ]);
   });
 
+  test('reports types that a subgraph did not return before, for operations that select from them', async () => {
+    const graph = (members: string): Sdls => ({
+      home: `type Query { hit: Hit } union Hit = ${members} ${hits}`,
+      search: `type Query { other: Hit } union Hit = Page | Ad ${hits}`,
+    });
+    const hits = 'type Page @shareable { url: String } type Ad @shareable { text: String }';
+    const [old, next] = [graph('Page'), graph('Page | Ad')];
+    const text =
+      'query Urls { hit { ... on Page { url } } } query Texts { hit { ... on Page { url } ... on Ad { text } } }';
+    expect(await kinds(old, next, text)).toEqual([
+      ['home', [], []],
+      ['home', ['unselected type'], ['invalid']],
+    ]);
+  });
+
   test('accepts a value inside a variable that becomes a list, which GraphQL coerces', async () => {
     const next = change('products', 'input By { name: String', 'input By { name: [String!]');
     expect(await kinds(base, next, 'query P($by: By) { products(by: $by) { id } }')).toEqual([
