@@ -82,7 +82,7 @@ function configure(subgraphs: readonly FaultySubgraph[], redisUrl: string): Gate
     redis: { url: redisUrl },
     subgraphs: {
       all: {
-        timeouts: { attempt: '1s', deadline: '3s' },
+        timeouts: { attempt: '3s', deadline: '9s' },
         connections: 2,
         breaker: { minCalls: 5, openFor: '1s' },
         hedge: { enabled: true },
