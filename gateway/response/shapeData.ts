@@ -422,7 +422,6 @@ class DataShaper {
     this.errors.push(error);
   }
 
-  /** The response tree shares objects between paths: its JSON can be far larger than the tree. */
   #beginSlice(): void {
     this.#untilPause = valuesPerSlice;
     this.#slices += 1;
@@ -430,6 +429,7 @@ class DataShaper {
     if (this.#slices % slicesPerMemoryCheck === 0 && isOldGenerationFull()) throw memoryFullError();
   }
 
+  /** The response tree shares objects between paths: its JSON can be far larger than the tree. */
   #countBytes(bytes: number): void {
     this.bytes += bytes;
     if (this.bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
