@@ -16,7 +16,7 @@ import { decompress } from './decompress.ts';
 import { pickResponseHeaders } from './pickResponseHeaders.ts';
 import type { Call, CallListener } from './policies/call.ts';
 import type { RetryPolicy } from './policies/retryPolicy.ts';
-import { freeMemory } from './socketMemory.ts';
+import { freeMemory, maxPooledRead } from './socketMemory.ts';
 import type { SubgraphRequest } from './subgraphClient.ts';
 import type { CallDispatchOptions, SubgraphEndpoint, SubgraphTarget } from './subgraphPools.ts';
 
@@ -196,13 +196,14 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     const [first] = chunks;
     const body =
       first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, this.receivedBytes);
-    // A large body is stored as it is.
-    const unused =
-      body.length > largeBodyBytes ? chunks.filter((chunk) => chunk !== body) : [...chunks, body];
-    const { isEncrypted } = this.#call.target;
     const finish = (result: Buffer | Error): void => {
       this.#finish(head, result);
-      if (!isEncrypted) void freeMemory(unused);
+      if (this.receivedBytes > maxPooledRead && !this.#call.target.isEncrypted) {
+        // A large body is stored as it is.
+        void freeMemory(
+          body.length > largeBodyBytes ? chunks.filter((chunk) => chunk !== body) : [...chunks, body],
+        );
+      }
     };
     // Nothing is left to abort: the connection now serves other calls.
     this.#controller = undefined;

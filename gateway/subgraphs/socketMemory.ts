@@ -9,6 +9,9 @@ import { buildConnector } from 'undici';
 /** All sockets read into this, one after the other. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
+/** Shorter reads get a part of Node's pool, which takes less time than memory of their own, and is not freed here. In bytes. */
+export const maxPooledRead = 4096;
+
 /** Creates a connector for unencrypted connections. Without it, Node 26 reads into memory that it shares between sockets, unless
  *  a read is short. */
 export function createConnector(connectTimeoutMs: number): buildConnector.connector {
@@ -16,7 +19,7 @@ export function createConnector(connectTimeoutMs: number): buildConnector.connec
     const onread = {
       buffer: readBuffer,
       callback: (length: number) => {
-        const bytes = Buffer.allocUnsafeSlow(length);
+        const bytes = length <= maxPooledRead ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
         readBuffer.copy(bytes, 0, 0, length);
         // `false` stops reading until the stream needs more.
         return socket.push(bytes);
@@ -43,7 +46,7 @@ export async function freeMemory(chunks: readonly Buffer[]): Promise<void> {
   for (const { buffer } of chunks) {
     // Several chunks may be parts of one read.
     if (!(buffer instanceof ArrayBuffer) || buffer.detached) continue;
-    // A socket joins what has arrived in several parts, and then small chunks are parts of Node's pool.
+    // Short reads are parts of Node's pool.
     if (!isMarkedAsUntransferable(buffer)) buffer.transfer(0);
   }
 }

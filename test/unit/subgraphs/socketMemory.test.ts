@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { createServer } from 'node:tls';
 import { describe, expect, test } from '@jest/globals';
@@ -27,27 +28,48 @@ describe('the memory of bytes', () => {
   });
 });
 
+async function connectTo(accept: (socket: Socket) => void) {
+  const server = createTcpServer(accept);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
+  createConnector(10_000)(
+    { hostname: '127.0.0.1', protocol: 'http:', port: String(port) },
+    (error, socket) => (socket === null ? reject(error) : resolve(socket)),
+  );
+  const socket = await promise;
+  return {
+    socket,
+    async [Symbol.asyncDispose](): Promise<void> {
+      socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
 describe('a connection', () => {
   test('delivers all bytes in order to a slow reader', async () => {
     const sent = randomBytes(1_000_000);
-    const server = createTcpServer((socket) => socket.end(sent));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-
-    createConnector(10_000)(
-      { hostname: '127.0.0.1', protocol: 'http:', port: String(port) },
-      (error, socket) => (socket === null ? reject(error) : resolve(socket)),
-    );
-    const socket = await promise;
+    await using connection = await connectTo((socket) => socket.end(sent));
     const read: Buffer[] = [];
-    for await (const bytes of socket) {
+    for await (const bytes of connection.socket) {
       read.push(bytes);
       await new Promise(setImmediate);
     }
 
     expect(Buffer.concat(read).equals(sent)).toBe(true);
-    server.close();
+  });
+
+  test.each([
+    { length: 4096, memory: Buffer.from('any').buffer.byteLength },
+    { length: 4097, memory: 4097 },
+  ])('reads $length bytes into memory of $memory bytes', async ({ length, memory }) => {
+    await using connection = await connectTo((socket) => socket.write(Buffer.alloc(length)));
+
+    const [bytes] = await once(connection.socket, 'data');
+
+    expect(bytes).toHaveLength(length);
+    expect(bytes.buffer.byteLength).toBe(memory);
   });
 });
 
