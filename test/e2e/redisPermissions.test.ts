@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, jest, test } from '@jest/globals';
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { JobQueue } from '../../gateway/enrichment/jobs/jobQueue.ts';
 import { ada, enqueueJob, jobOf } from '../harness/enrichmentJobsFixture.ts';
 import {
@@ -118,6 +118,22 @@ test('a job queue prints nothing about the eviction policy of Redis, which the g
   expect(await queue.list('waiting', 1)).toEqual([]);
   queue.close();
   expect(printed).not.toHaveBeenCalled();
+});
+
+test('a job queue prints nothing about a version of Redis that BullMQ does not recommend', async () => {
+  const printed = jest.spyOn(console, 'warn').mockImplementation(() => {});
+  const versions = ['redis_version:6.0.16', 'redis_version:5.0.14'];
+  const info = jest
+    .spyOn(Redis.prototype, 'info')
+    .mockImplementation((async (callback?: unknown) =>
+      typeof callback === 'function' ? callback(null, '') : versions.pop()) as Redis['info']);
+  for (const _ of [...versions]) {
+    const queue = createQueue(server.url, {});
+    expect(await queue.list('waiting', 1)).toEqual([]);
+    queue.close();
+  }
+  info.mockRestore();
+  expect([printed.mock.calls, versions]).toEqual([[], []]);
 });
 
 test('a Redis user that may not subscribe to the channels is logged', async () => {

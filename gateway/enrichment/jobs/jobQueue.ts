@@ -39,7 +39,12 @@ interface JobQueueOptions {
 
 /** Loads BullMQ when a queue is created: with what it needs, it is an eighth of all modules, for gateways with Redis only. */
 const require = createRequire(import.meta.url);
-const loadBullMq = (): typeof import('bullmq') => require('bullmq');
+function loadBullMq(): typeof import('bullmq') {
+  const bullMq: typeof import('bullmq') = require('bullmq');
+  // Otherwise BullMQ prints a plain line for each connection to a Redis that is older than it recommends.
+  bullMq.RedisConnection.recommendedMinimumVersion = bullMq.RedisConnection.minimumVersion;
+  return bullMq;
+}
 
 /** The delay before a worker that failed to fetch a run tries again, in milliseconds. */
 const fetchRetryDelayMs = 1_000;
