@@ -56,13 +56,19 @@ describe('The script that allocates sequence numbers', () => {
     const messages: string[] = [];
     await subscriber.subscribe('channel');
     subscriber.on('message', (_, message) => messages.push(message));
-    await allocate(2);
+    const before = await allocate(2);
     expect(await redis.exists(keys.log)).toBe(0);
     const [first, second] = [await allocate(2, 'a', 'b'), await allocate(2, 'c')];
-    expect(await redis.zrange(keys.log, '0', '-1', 'WITHSCORES')).toEqual(['b', first, 'c', second]);
+    const logged = ['', before, 'b', first, 'c', second];
+    expect(await redis.zrange(keys.log, '0', '-1', 'WITHSCORES')).toEqual(logged);
     await subscriber.ping();
     subscriber.disconnect();
     expect(messages).toEqual([`{"sequence":${first}}`, `{"sequence":${second}}`]);
+  });
+
+  test('begins the log with the number of its first invalidation, if Redis has lost the earlier ones', async () => {
+    const first = await allocate(10, 'a');
+    expect(await redis.zrange(keys.log, '0', '-1', 'WITHSCORES')).toEqual(['', first, 'a', first]);
   });
 });
 

@@ -154,6 +154,34 @@ test('invalidations during a lost subscription are read later, even if Redis los
   expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
 });
 
+test.each([
+  ['is lost', []],
+  ['was lost, and has later invalidations only', ['b']],
+])('a replica that starts when the log of invalidations %s uses no value from before', async (_, later) => {
+  await using two = await openTwo();
+  const { here, keys } = two;
+  await write(here, { tags: ['a'] });
+  await here.store.deleteByTags(['before']);
+  // Like evictions.
+  await operate('UNLINK', keys.tag(0, 'a'));
+  await here.store.deleteByTags(['a']);
+  await operate('UNLINK', keys.log);
+  await here.store.deleteByTags(later);
+  await using late = await openTieredStore(here.options.config, clock.now);
+  expect(await valuesOf(late.store, 'key')).toEqual([undefined]);
+  await write(here, { tags: ['a'] });
+  expect(await valuesOf(late.store, 'key')).toEqual(['{"name":"Table"}']);
+});
+
+test('a replica that starts after the first invalidation uses values from before it', async () => {
+  await using two = await openTwo();
+  const { here } = two;
+  await write(here, { tags: ['a'] });
+  await here.store.deleteByTags(['b']);
+  await using late = await openTieredStore(here.options.config, clock.now);
+  expect(await valuesOf(late.store, 'key')).toEqual(['{"name":"Table"}']);
+});
+
 test('invalidations are read from the log if the subscription returns before the connection for commands', async () => {
   const keyPrefix = randomUUID();
   // The subscription connects again at once. Its delay is one of at most 300 ms, like that of the other connection.
@@ -173,7 +201,7 @@ test('invalidations are read from the log if the subscription returns before the
   // An invalidation whose message this process has missed, after an eviction of the set of the tag.
   const keys = new RedisKeys(keyPrefix, 1);
   await operate('UNLINK', keys.tag(0, 'a'));
-  await operate('ZADD', keys.log, String(store.beginRead().shared + 1), 'a');
+  await operate('ZADD', keys.log, '0', '', String(store.beginRead().shared + 1), 'a');
   expect(await valuesOf(store, 'key')).toEqual(['{"name":"Table"}']);
   const [isReady, isHeard] = [fixture.readyEvents.waitForNext(), fixture.heardInvalidations.waitForNext()];
   await operate('CLIENT', 'KILL', 'TYPE', 'normal');

@@ -42,6 +42,8 @@ export class RedisInvalidations {
   #latestSequence = 0;
   /** The largest sequence number of the invalidations whose tags are known. */
   #latestRecorded = 0;
+  /** Invalidations before this number may be unknown, because Redis has lost its log. */
+  #floor = 0;
   /** How many invalidations this process has begun. */
   #begunCount = 0;
   #isRetrying = false;
@@ -85,6 +87,7 @@ export class RedisInvalidations {
 
   /** Whether an entry must not be served although Redis still has it. */
   isInvalidated({ tags, readVersion }: StoredEntry): boolean {
+    if (readVersion < this.#floor) return true;
     if (this.#sequenceByTag.size + this.#inProgress.size + this.#failedTags.size === 0) return false;
     return tags.some(
       (tag) =>
@@ -150,10 +153,14 @@ export class RedisInvalidations {
   /** Reads the invalidations of other processes that were published while this process was not subscribed. */
   async readLog(): Promise<void> {
     const { keys, sendCommand } = this.#options;
-    const reply = await sendCommand('zrange', [keys.log, 0, -1, 'WITHSCORES']);
-    if (!Array.isArray(reply)) return;
+    const [reply, last] = await Promise.all([
+      sendCommand('zrange', [keys.log, 0, -1, 'WITHSCORES']),
+      sendCommand('get', [keys.sequence]),
+    ]);
+    if (!Array.isArray(reply) || last instanceof RedisFailure) return;
     // RESP3 replies with pairs, RESP2 with a flat array.
     const flat = reply.flat();
+    this.#floor = Math.max(this.#floor, Number(String(flat[1] ?? last)) || 0);
     for (let index = 0; index + 1 < flat.length; index += 2) {
       this.record({ sequence: Number(flat[index + 1]), tags: [String(flat[index])] });
     }

@@ -9,7 +9,8 @@ import { entryFormatVersion } from './entryCodec.ts';
 
 /** Allocates the sequence number of an invalidation, publishes the invalidation, and appends its tags to the log for
  *  processes that were not subscribed. Numbers are microseconds of the clock, so that they keep increasing after all data
- *  was lost. The script publishes, because a separate PUBLISH may go to a Cluster node that hangs.
+ *  was lost. The log begins with an empty tag, whose number is the last one before the log: Redis may have evicted an earlier
+ *  log. The script publishes, because a separate PUBLISH may go to a Cluster node that hangs.
  *  KEYS: last sequence number, log of tags.
  *  ARGV: maximum number of tags in the log, channel, beginning of the message, tags. */
 export const allocateSequence = createRedisScript(`
@@ -20,9 +21,11 @@ local last = redis.call('GET', KEYS[1])
 if last and tonumber(last) >= sequence then sequence = tonumber(last) + 1 end
 local text = string.format('%.0f', sequence)
 redis.call('SET', KEYS[1], text)
+if #ARGV < 4 then return text end
+if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('ZADD', KEYS[2], last or text, '') end
 for i = 4, #ARGV do redis.call('ZADD', KEYS[2], text, ARGV[i]) end
-if #ARGV >= 4 then redis.call('PUBLISH', ARGV[2], ARGV[3] .. text .. '}') end
-redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -1 - ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[2], 1, -1 - ARGV[1])
+redis.call('PUBLISH', ARGV[2], ARGV[3] .. text .. '}')
 return text
 `);
 

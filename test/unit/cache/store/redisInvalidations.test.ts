@@ -135,15 +135,37 @@ describe('An entry with a tag that was invalidated', () => {
 
   test('is not used if the log of Redis has the invalidation, in the format of either protocol', async () => {
     const { invalidations, replies, isInvalidated } = open();
-    replies.commands.push([Buffer.from('a'), Buffer.from('7'), Buffer.from('b'), Buffer.from('8')]);
-    await invalidations.readLog();
-    replies.commands.push([[Buffer.from('c'), 9]], failure);
-    await invalidations.readLog();
-    await invalidations.readLog();
-    expect(['a', 'b', 'c'].map((tag) => [isInvalidated(tag, 6), isInvalidated(tag, 9)])).toEqual(
-      new Array(3).fill([true, false]),
-    );
+    const flat = ['', '5', 'a', '7', 'b', '8'].map((text) => Buffer.from(text));
+    const pairs = [
+      [Buffer.from(''), 5],
+      [Buffer.from('c'), 9],
+    ];
+    replies.commands.push(flat, Buffer.from('8'), pairs, Buffer.from('9'), failure, failure);
+    for (let times = 0; times < 3; times++) await invalidations.readLog();
+    expect(['a', 'b', 'c', 'd'].map((tag) => [isInvalidated(tag, 6), isInvalidated(tag, 9)])).toEqual([
+      ...new Array(3).fill([true, false]),
+      [false, false],
+    ]);
     expect(invalidations.latestSequence).toBe(9);
+  });
+
+  test('may have any tag if its read began before the log, or before the last invalidation if there is no log', async () => {
+    const { invalidations, replies, isInvalidated } = open();
+    replies.commands.push([Buffer.from(''), Buffer.from('5'), Buffer.from('a'), Buffer.from('7')], failure);
+    await invalidations.readLog();
+    expect(isInvalidated('b', 4)).toBe(false);
+    replies.commands.push(
+      [
+        [Buffer.from(''), 5],
+        [Buffer.from('a'), 7],
+      ],
+      Buffer.from('7'),
+    );
+    await invalidations.readLog();
+    expect([isInvalidated('b', 4), isInvalidated('b', 5)]).toEqual([true, false]);
+    replies.commands.push([], Buffer.from('8'), [], null, [], Buffer.from('damaged'));
+    for (let times = 0; times < 3; times++) await invalidations.readLog();
+    expect([isInvalidated('b', 7), isInvalidated('b', 8)]).toEqual([true, false]);
   });
 });
 
