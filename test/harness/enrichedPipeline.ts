@@ -57,6 +57,8 @@ interface EnrichedPipelineOptions {
   readonly enrichment?: GatewayOptions['enrichment'];
   /** The selections of the entity fetches, which run in parallel. */
   readonly fetches?: readonly string[];
+  /** The fields that the last of them needs besides `id`: it begins when the others have fetched these. */
+  readonly inputsOfLast?: readonly string[];
   /** The annotations that a cache would add to a fetch. */
   readonly annotationsOf?: (call: FetchCall) => CacheAnnotations;
   /** Ids of the products. */
@@ -69,7 +71,7 @@ interface EnrichedPipelineOptions {
  *  them. */
 export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): EnrichedPipeline {
   const { enrichment, fetches = ['advice { text }'], annotationsOf, ids = ['1', '2'] } = options;
-  const { root = 'products' } = options;
+  const { root = 'products', inputsOfLast = [] } = options;
   const enqueued: EnqueuedJob[] = [];
   const outcomes: string[] = [];
   const latencies: string[] = [];
@@ -107,13 +109,13 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
       fetchOf('catalog', `query { ${root} { __typename id } }`),
       {
         kind: 'Parallel',
-        nodes: fetches.map((selections) => ({
+        nodes: fetches.map((selections, index) => ({
           kind: 'Flatten',
           path: root === 'products' ? ['products', '@'] : ['matrix', '@', '@'],
           node: fetchOf(
             'extras',
             `query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { ${selections} } } }`,
-            true,
+            ['id', ...(index === fetches.length - 1 ? inputsOfLast : [])],
           ),
         })),
       },
@@ -172,18 +174,15 @@ export function createEnrichedPipeline(options: EnrichedPipelineOptions = {}): E
   };
 }
 
-function fetchOf(serviceName: string, operation: string, isEntityFetch = false): FetchNode {
+/** `inputs`: of an entity fetch. */
+function fetchOf(serviceName: string, operation: string, inputs?: readonly string[]): FetchNode {
   return {
     kind: 'Fetch',
     serviceName,
     operation,
     operationKind: 'query',
     variableUsages: [],
-    ...(isEntityFetch
-      ? {
-          requires: productInputs('id'),
-        }
-      : {}),
+    ...(inputs === undefined ? {} : { requires: productInputs(...inputs) }),
   };
 }
 

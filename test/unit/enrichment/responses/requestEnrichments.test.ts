@@ -131,6 +131,18 @@ describe('the latency of an enrichment whose attempt was cancelled', () => {
     expect(latencies).toEqual(['Product.advice: Infinity']);
   });
 
+  test('is infinite only if its fetch has begun', async () => {
+    const shop = createEnrichedPipeline({
+      enrichment: { mode: 'always', budget: '1ms' },
+      fetches: ['rating', 'stock'],
+      inputsOfLast: ['rating'],
+    });
+    shop.holdFetches();
+    await shop.pipeline.execute('{ products { id rating stock } }');
+    shop.enqueued[0]?.attempt.cancel();
+    expect(shop.latencies).toEqual(['Product.rating: Infinity']);
+  });
+
   test('is that of an equal job, once', async () => {
     const { attempts, latencies, gate } = await startEqualJobs(2);
     const [first, second] = attempts;
