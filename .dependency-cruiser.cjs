@@ -22,8 +22,8 @@ const mayImport = {
   supergraph: ['planning'],
   redis: [],
   // Features.
-  cache: ['execution', 'operation', 'planning', 'redis', 'response', 'subgraphs', ...asFeature],
-  enrichment: ['cache', 'execution', 'operation', 'planning', 'redis', 'response', 'subgraphs', ...asFeature],
+  cache: ['execution', 'operation', 'planning', 'redis', 'subgraphs', ...asFeature],
+  enrichment: ['execution', 'operation', 'planning', 'redis', 'response', 'subgraphs', ...asFeature],
   subscriptions: ['execution', 'operation', 'planning', 'redis', 'response', 'subgraphs', ...asFeature],
   contracts: ['operation', 'planning', 'subgraphs', ...asFeature],
   extensions: ['execution', 'operation', 'response', 'subgraphs', ...asFeature],
