@@ -1,3 +1,4 @@
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { findAdvice } from './notStoredAdvice.ts';
 import type { CacheRules } from './rules/cacheRules.ts';
@@ -148,17 +149,9 @@ export class RuleUsages {
   }
 
   #usage(rule: string, subgraph: string): RuleUsage {
-    let bySubgraph = this.#byRule.get(rule);
-    if (bySubgraph === undefined) {
-      bySubgraph = new Map();
-      this.#byRule.set(rule, bySubgraph);
-    }
-    let usage = bySubgraph.get(subgraph);
-    if (usage === undefined) {
-      usage = { hits: 0, stale: 0, misses: 0, stored: 0, notStored: new Map() };
-      bySubgraph.set(subgraph, usage);
-    }
-    return usage;
+    const bySubgraph = getOrInsertComputed(this.#byRule, rule, () => new Map<string, RuleUsage>());
+    const createUsage = () => ({ hits: 0, stale: 0, misses: 0, stored: 0, notStored: new Map() });
+    return getOrInsertComputed(bySubgraph, subgraph, createUsage);
   }
 
   #mayLog(): boolean {

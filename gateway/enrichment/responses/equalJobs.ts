@@ -1,3 +1,4 @@
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import { TransientMap } from '../../sharing/transientMap.ts';
 
 /** A request that learns the latencies of its pending enrichments from an equal job. */
@@ -21,9 +22,8 @@ export class EqualJobs {
 
   /** An execution continues this job. */
   start(jobId: string): void {
-    const entry = this.#entries.get(jobId);
-    if (entry === undefined) this.#entries.set(jobId, { executionCount: 1, listeners: new Set() });
-    else entry.executionCount += 1;
+    const createEntry = (): EqualJobEntry => ({ executionCount: 0, listeners: new Set() });
+    getOrInsertComputed(this.#entries, jobId, createEntry).executionCount += 1;
   }
 
   reportReady(jobId: string, group: number): void {

@@ -1,6 +1,7 @@
 import { type DocumentNode, parse } from 'graphql';
 import { LRUCache } from 'lru-cache';
 import { validateDocument } from '../../operation/validateDocument.ts';
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 
 /** The documents of jobs that are executed from their snapshots. When a subgraph fails, thousands of jobs with the same few
@@ -11,11 +12,8 @@ export class JobDocuments {
 
   /** `undefined` if the document is not valid on the supergraph. */
   find(text: string, supergraph: Supergraph): DocumentNode | undefined {
-    let ofSupergraph = this.#documents.get(supergraph);
-    if (ofSupergraph === undefined) {
-      ofSupergraph = new LRUCache({ max: maxDocuments });
-      this.#documents.set(supergraph, ofSupergraph);
-    }
+    const createCache = () => new LRUCache<string, DocumentNode>({ max: maxDocuments });
+    const ofSupergraph = getOrInsertComputed(this.#documents, supergraph, createCache);
     const known = ofSupergraph.get(text);
     if (known !== undefined) return known;
     const document = parse(text, { noLocation: true });
