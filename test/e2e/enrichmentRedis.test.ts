@@ -406,6 +406,22 @@ test('A job whose tokens have expired is dropped when its process has died', asy
 });
 
 describe('A process that was taken for dead', () => {
+  test('serves the updates of the process that has reclaimed its job', async () => {
+    const prefix = randomUUID();
+    const executor = new RecordingExecutor();
+    await using one = createEnrichmentReplica(server.url, prefix);
+    const token = await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock']));
+    const updates = collectUpdates(await subscribeToJob(one.enrichments, token));
+    const [runKey] = await redis.keys(`${prefix}{a}enrichment:run:*`);
+    await redis.hset(runKey ?? '', 'owner', 'a process that died');
+    await using heir = createEnrichmentReplica(server.url, prefix, {}, executor);
+    await waitUntil(() => executor.created.length === 1);
+    executor.lastAttempt.complete(successfulResult('stock', 1), successfulResult('reviews', 'by the heir'));
+    const expected = ['1-0 stock 1 …', '2-0 reviews "by the heir"'];
+    expect(await updates).toEqual(expected);
+    expect(await collectUpdates(await subscribeToJob(heir.enrichments, token))).toEqual(expected);
+  });
+
   test('can add successful results, and no failures, to a run that another one has reclaimed', async () => {
     const prefix = randomUUID();
     const executor = new RecordingExecutor();
@@ -939,6 +955,23 @@ describe('A Redis', () => {
     expect((await arrived()).map((updates) => updates?.updates.length)).toEqual([1, 1, undefined]);
     // Its own process has it.
     expect((await one.enrichments.readArrived(tokens[2] ?? '', ada))?.updates.length).toBe(1);
+  });
+
+  test('that is unreachable delays no update that it has, at the process that runs the job', async () => {
+    await using own = await startDedicatedRedis();
+    await using one = createEnrichmentReplica(own.url, randomUUID());
+    const attempt = new ControlledAttempt();
+    const token = await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock']), attempt);
+    const updates = await subscribeToJob(one.enrichments, token);
+    attempt.emit(successfulResult('stock', 1));
+    expect(formatUpdate((await updates.next()).value)).toBe('1-0 stock 1 …');
+    await own.kill();
+    attempt.complete(successfulResult('reviews'));
+    // Another process may have reclaimed the job: Redis decides about the second update.
+    const arrived = await one.enrichments.readArrived(token, ada);
+    expect([arrived?.updates.map(formatUpdate), arrived?.hasNext]).toEqual([['1-0 stock 1 …'], true]);
+    await own.restart();
+    expect(await collectUpdates(updates)).toEqual(['2-0 reviews "reviews!"']);
   });
 
   test('that is unreachable between two attempts delays no attempt', async () => {

@@ -361,7 +361,7 @@ describe('The scripts of enrichment jobs', () => {
     expect([await hashOf('owner', 'state'), await redis.get(activeKey)]).toEqual([['', 'open'], 'job.1']);
   });
 
-  test('publish the id of a run if it has a new update', async () => {
+  test('publish the ids of a run and of its writer if it has a new update', async () => {
     const subscriber = connectRedis(server.url);
     const messages: string[] = [];
     await subscriber.subscribe('channel');
@@ -371,7 +371,7 @@ describe('The scripts of enrichment jobs', () => {
     await write({ updates: [['a', 1, 0]] });
     await subscriber.ping();
     subscriber.disconnect();
-    expect(messages).toEqual(['job.1']);
+    expect(messages).toEqual(['job.1 own']);
   });
 
   test('let a run, its log and its entry for equal jobs expire together, with the last token', async () => {

@@ -35,7 +35,7 @@ export class JobKeys {
     return `${this.#prefix}enrichment:heartbeat:${processId}`;
   }
 
-  /** The channel of the ids of runs that have a new update. */
+  /** The channel of the ids of runs that have a new update, each with the id of the process that has written it. */
   get changesChannel(): string {
     return `${this.#prefix}enrichment:changes`;
   }

@@ -1,8 +1,9 @@
 import type { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
+import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
 import type { JobKeys } from './jobKeys.ts';
 import type { JobRunEnd, JobRunFailure } from './jobRun.ts';
 import { writeRun } from './jobScripts.ts';
-import type { LogEntry, UpdateLog } from './updateLog.ts';
+import { type LogEntry, sequenceNumberOf, type UpdateLog } from './updateLog.ts';
 
 interface JobRunWriterOptions {
   readonly runId: string;
@@ -16,6 +17,8 @@ interface JobRunWriterOptions {
   readonly writtenUpTo: number | undefined;
   /** What to write; `undefined` if this process no longer has it. */
   log(): UpdateLog | undefined;
+  /** Redis has further updates. */
+  onWritten(): void;
   /** Redis no longer has the run. The writer writes all of it again. */
   onLost(): void;
 }
@@ -29,6 +32,8 @@ export class JobRunWriter {
   readonly #options: JobRunWriterOptions;
   #persistence: RunPersistence;
   #writtenUpTo: number;
+  /** Redis may have updates that this process does not have. */
+  #isSharedLog: boolean;
   /** How often `rewriteAll` was called: a reply to an earlier write says nothing about what Redis has now. */
   #rewinds = 0;
   #failure: JobRunFailure | undefined;
@@ -41,6 +46,7 @@ export class JobRunWriter {
     this.#options = options;
     this.#persistence = options.writtenUpTo === undefined ? 'new' : 'owned';
     this.#writtenUpTo = options.writtenUpTo ?? 0;
+    this.#isSharedLog = options.writtenUpTo !== undefined;
   }
 
   get isPersisted(): boolean {
@@ -55,6 +61,16 @@ export class JobRunWriter {
   /** Another process has reclaimed the run. */
   get isOwnedElsewhere(): boolean {
     return this.#persistence === 'owned elsewhere';
+  }
+
+  /** Sequence number of the last update in Redis, if all updates there are from this process. */
+  get soleWriterUpTo(): number | undefined {
+    return this.#persistence === 'owned' && !this.#isSharedLog ? this.#writtenUpTo : undefined;
+  }
+
+  /** Another process has written an update. */
+  recordForeignUpdate(): void {
+    this.#isSharedLog = true;
   }
 
   /** Resolves with the id of the other run, if another process runs an equal job. */
@@ -93,10 +109,11 @@ export class JobRunWriter {
     return this.write();
   }
 
-  /** Resolves when everything is written, or when it can never be written. */
+  /** Resolves when everything is written, or when it can never be written. The results of one turn of the event loop, and the
+   *  end of the run after the last one, are written together. */
   write(): Promise<void> {
     this.#isDirty = true;
-    this.#writing ??= this.#writeUntilClean(() => this.#writeOnce());
+    this.#writing ??= yieldToEventLoop().then(() => this.#writeUntilClean(() => this.#writeOnce()));
     return this.#writing;
   }
 
@@ -112,7 +129,7 @@ export class JobRunWriter {
   }
 
   async #writeOnce(): Promise<string | undefined> {
-    const { runId, keys, redis, log, onLost } = this.#options;
+    const { runId, keys, redis, log, onWritten, onLost } = this.#options;
     const known = log();
     if (known === undefined && !this.isPersisted) return undefined;
     const entries = known?.entries.filter((entry) => sequenceNumberOf(entry) > this.#writtenUpTo) ?? [];
@@ -125,6 +142,7 @@ export class JobRunWriter {
         this.#persistence = String(reply) === 'ok' ? 'owned' : 'owned elsewhere';
         const last = entries.at(-1);
         if (last !== undefined && rewinds === this.#rewinds) this.#writtenUpTo = sequenceNumberOf(last);
+        if (last !== undefined) onWritten();
         return undefined;
       }
       case 'lost':
@@ -170,10 +188,6 @@ export class JobRunWriter {
     if (this.isPersisted) return 'update';
     return this.#persistence === 'new' ? 'create' : 'force create';
   }
-}
-
-export function sequenceNumberOf({ cursor }: { readonly cursor: string }): number {
-  return Number.parseInt(cursor, 10);
 }
 
 function stateOf(end: JobRunEnd | undefined): 'open' | 'done' | 'failed' | 'released' {

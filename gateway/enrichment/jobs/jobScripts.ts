@@ -63,7 +63,7 @@ elseif redis.call('HGET', run, 'remaining') == '0' then
   if redis.call('GET', active_run) == id then redis.call('DEL', active_run) end
 end
 extend_expiry(id, run, log, active_run, ttl)
-if has_changed then redis.call('PUBLISH', channel, id) end
+if has_changed then redis.call('PUBLISH', channel, id .. ' ' .. owner) end
 return is_owner and 'ok' or 'not owner'
 `);
 

@@ -1,13 +1,12 @@
 import { readFields } from '../../redis/streamProbe.ts';
 import type { DueRunOutcome, FinalFailure, QueuedJobRun } from './jobQueue.ts';
 import { unansweredResult } from './jobRunner.ts';
-import { sequenceNumberOf } from './jobRunWriter.ts';
 import { readRedisLog, reclaimRun } from './jobScripts.ts';
 import type { ResumeRun } from './jobStore.ts';
 import type { ProcessHeartbeat } from './processHeartbeat.ts';
 import type { RedisJobContext } from './redisJobContext.ts';
 import type { ReplicatedRuns } from './replicatedRuns.ts';
-import { type LogEntry, UpdateLog } from './updateLog.ts';
+import { type LogEntry, sequenceNumberOf, UpdateLog } from './updateLog.ts';
 
 interface OrphanedJobsOptions extends RedisJobContext {
   readonly heartbeat: ProcessHeartbeat;

@@ -123,7 +123,7 @@ export class RedisJobStore implements JobStore {
     this.#subscriber = new RedisSubscriber({
       config,
       channel: this.#keys.changesChannel,
-      onMessage: (runId) => this.#notifier.notify(runId),
+      onMessage: (message) => this.#onChange(message),
       onSubscribed: () => this.#recover(),
       onFailure,
       timers,
@@ -217,7 +217,8 @@ export class RedisJobStore implements JobStore {
   }
 
   async read(runId: string, after: string): Promise<LogPage | undefined> {
-    if (this.#replicated.isLocalOnly(runId)) return this.#memory.read(runId, after);
+    const ownPage = this.#replicated.read(runId, after);
+    if (ownPage !== undefined) return ownPage;
     const page = await this.#readLimiter.run(() => readRedisLog(this.#redis, this.#keys, runId, after));
     if (page !== undefined) return page;
     // Finds out whether Redis has lost its data, also without a new connection (FLUSHALL).
@@ -246,6 +247,13 @@ export class RedisJobStore implements JobStore {
   /** Processes that know more than a Redis that has come back empty are writing to it. */
   get #isRecovering(): boolean {
     return this.#options.timers.now() - this.#recoveredAt < recoveryWindowMs;
+  }
+
+  #onChange(message: string): void {
+    const [runId = '', writerId] = message.split(' ');
+    if (writerId === this.#processId) return;
+    this.#replicated.get(runId)?.writer.recordForeignUpdate();
+    this.#notifier.notify(runId);
   }
 
   /** Redis has lost data, or answers (again) and may have lost data, or published nothing for a while. */

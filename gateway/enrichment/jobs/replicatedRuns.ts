@@ -6,6 +6,7 @@ import { JobRunWriter } from './jobRunWriter.ts';
 import type { RedisJobContext } from './redisJobContext.ts';
 import type { RedisTokens } from './redisTokens.ts';
 import type { LiveToken } from './tokenTable.ts';
+import type { LogPage } from './updateLog.ts';
 
 interface ReplicatedRunsOptions extends RedisJobContext {
   readonly tokens: RedisTokens;
@@ -58,6 +59,15 @@ export class ReplicatedRuns {
     return this.#options.memory.logOf(runId) !== undefined;
   }
 
+  /** The updates of a run after a cursor, where Redis does not have the run (yet), or has no other updates. */
+  read(runId: string, after: string): LogPage | undefined {
+    const log = this.#options.memory.logOf(runId);
+    const writer = this.#runs.get(runId)?.writer;
+    if (writer?.isPersisted !== true) return log?.pageAfter(after);
+    const { soleWriterUpTo } = writer;
+    return soleWriterUpTo === undefined ? undefined : log?.pageAfter(after, soleWriterUpTo);
+  }
+
   /** Redis has or had the run: other processes may have tokens of it. */
   mayBeInRedis(runId: string): boolean {
     const run = this.#runs.get(runId);
@@ -66,7 +76,7 @@ export class ReplicatedRuns {
 
   /** `writtenUpTo`: sequence number of the last update in Redis; `undefined` if Redis does not have the run. */
   add(queuedRun: QueuedJobRun, isRetried: boolean, writtenUpTo: number | undefined): ReplicatedRun {
-    const { processId, redis, keys, retentionMs, memory } = this.#options;
+    const { processId, redis, keys, retentionMs, memory, notifier } = this.#options;
     const { id, job } = queuedRun;
     const writer = new JobRunWriter({
       runId: id,
@@ -77,6 +87,7 @@ export class ReplicatedRuns {
       isRetried,
       writtenUpTo,
       log: () => memory.logOf(id),
+      onWritten: () => notifier.notify(id),
       onLost: () => this.#republish(id),
     });
     const run = { ...queuedRun, writer, published: Promise.resolve(), queueOperations: Promise.resolve() };

@@ -39,7 +39,7 @@ export class UpdateLog {
     this.#pendingKeys = new Set(pendingKeys);
     for (const entry of entries) {
       this.#put(entry);
-      this.#lastSequenceNumber = Number.parseInt(entry.cursor, 10);
+      this.#lastSequenceNumber = sequenceNumberOf(entry);
     }
   }
 
@@ -78,10 +78,12 @@ export class UpdateLog {
     for (const key of keys) this.#pendingKeys.add(key);
   }
 
-  pageAfter(cursor: string): LogPage {
+  /** The updates after a cursor. `upTo`: as if the log ended with the update of this sequence number. */
+  pageAfter(cursor: string, upTo = Number.POSITIVE_INFINITY): LogPage {
+    const entries = this.entries.filter((entry) => sequenceNumberOf(entry) <= upTo);
     return {
-      updates: this.entries.filter((entry) => isLaterId(entry.cursor, cursor)),
-      remaining: this.#pendingKeys.size,
+      updates: entries.filter((entry) => isLaterId(entry.cursor, cursor)),
+      remaining: this.#pendingKeys.size + this.#entries.size - entries.length,
     };
   }
 
@@ -91,4 +93,8 @@ export class UpdateLog {
     this.#entries.delete(entry.key);
     this.#entries.set(entry.key, entry);
   }
+}
+
+export function sequenceNumberOf({ cursor }: Pick<LogEntry, 'cursor'>): number {
+  return Number.parseInt(cursor, 10);
 }

@@ -4,11 +4,12 @@ import { JobRunWriter } from '../../../../gateway/enrichment/jobs/jobRunWriter.t
 import { UpdateLog } from '../../../../gateway/enrichment/jobs/updateLog.ts';
 import type { RetryingRedisClient } from '../../../../gateway/redis/retryingRedisClient.ts';
 import { failedResult, successfulResult } from '../../../harness/enrichmentJobsFixture.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
 
 const retentionMs = 70_000;
 
 /** A writer, and a Redis whose replies the test gives: `ok` unless there are others. */
-function open({ isRetried = false, isForgotten = false } = {}) {
+function open({ isRetried = false, isForgotten = false, isRestored = false } = {}) {
   const log = new UpdateLog(['reviews', 'stock']);
   const commands: { ttl: unknown; mode: unknown; state: unknown; failure: unknown; updates: unknown[] }[] =
     [];
@@ -21,7 +22,7 @@ function open({ isRetried = false, isForgotten = false } = {}) {
       return replies.length === 0 ? 'ok' : replies.shift();
     },
   } as unknown as RetryingRedisClient;
-  let losses = 0;
+  let [losses, notifications] = [0, 0];
   const writer = new JobRunWriter({
     runId: 'a.1',
     processId: 'process',
@@ -29,8 +30,11 @@ function open({ isRetried = false, isForgotten = false } = {}) {
     keys: new JobKeys(''),
     retentionMs,
     isRetried,
-    writtenUpTo: undefined,
+    writtenUpTo: isRestored ? 0 : undefined,
     log: () => (isForgotten ? undefined : log),
+    onWritten: () => {
+      notifications += 1;
+    },
     onLost: () => {
       losses += 1;
     },
@@ -41,6 +45,7 @@ function open({ isRetried = false, isForgotten = false } = {}) {
     commands,
     replies,
     losses: () => losses,
+    notifications: () => notifications,
     updates: () => commands.map(({ updates }) => updates),
     modes: () => commands.map(({ mode }) => mode),
   };
@@ -59,6 +64,44 @@ test('each update is written once, and the expiry is extended for the first toke
   expect(commands.map(({ ttl }) => ttl)).toEqual([retentionMs, 1, retentionMs, 1]);
 });
 
+test('the results of one turn, and the end of the run, are written together', async () => {
+  const { writer, log, commands, notifications } = open();
+  await writer.create();
+  for (const field of ['reviews', 'stock']) {
+    log.append(successfulResult(field));
+    void writer.write();
+    await Promise.resolve();
+  }
+  writer.recordEnd({ kind: 'done' });
+  expect(notifications()).toBe(0);
+  await writer.write();
+  expect(commands.map(({ state, updates }) => [state, updates])).toEqual([
+    ['open', []],
+    ['done', ['reviews', 'stock']],
+  ]);
+  expect(notifications()).toBe(1);
+});
+
+test('the updates in Redis are known until another process may have written one', async () => {
+  const { writer, log, replies } = open();
+  const known: (number | undefined)[] = [writer.soleWriterUpTo];
+  await writer.create();
+  known.push(writer.soleWriterUpTo);
+  log.append(successfulResult('reviews'));
+  known.push(writer.soleWriterUpTo);
+  await writer.write();
+  known.push(writer.soleWriterUpTo);
+  replies.push('not owner', 'ok');
+  await writer.write();
+  known.push(writer.soleWriterUpTo);
+  await writer.write();
+  known.push(writer.soleWriterUpTo);
+  writer.recordForeignUpdate();
+  known.push(writer.soleWriterUpTo);
+  expect(known).toEqual([undefined, 0, 0, 1, undefined, 1, undefined]);
+  expect(open({ isRestored: true }).writer.soleWriterUpTo).toBeUndefined();
+});
+
 test('a retried run is stored for its retention after each write', async () => {
   const { writer, commands } = open({ isRetried: true });
   await writer.create();
@@ -73,6 +116,7 @@ test('everything is written again when Redis may have lost updates, also those o
   const reply = Promise.withResolvers<string>();
   replies.push(reply.promise);
   const written = writer.write();
+  await waitForTurns();
   const rewritten = writer.rewriteAll();
   reply.resolve('ok');
   await Promise.all([written, rewritten]);
