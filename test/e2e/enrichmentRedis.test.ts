@@ -34,6 +34,7 @@ import { startPausableProxy } from '../harness/pausableProxy.ts';
 import { connectRedis, startDedicatedRedis, startRedisCluster } from '../harness/redis.ts';
 import { parseRedisConfig, shortSocketTimeout } from '../harness/redisStoreFixture.ts';
 import { startSuiteRedis } from '../harness/suiteRedis.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
 import { waitUntil } from '../harness/waitUntil.ts';
 
 const { server, redis } = await startSuiteRedis();
@@ -972,6 +973,24 @@ describe('A Redis', () => {
     expect([arrived?.updates.map(formatUpdate), arrived?.hasNext]).toEqual([['1-0 stock 1 …'], true]);
     await own.restart();
     expect(await collectUpdates(updates)).toEqual(['2-0 reviews "reviews!"']);
+  });
+
+  test('that is unreachable for longer than it stores updates ends subscriptions with an error', async () => {
+    await using own = await startDedicatedRedis();
+    const prefix = randomUUID();
+    await using one = createEnrichmentReplica(own.url, prefix, patientReclaim);
+    await using reader = createManualEnrichmentReplica(own.url, prefix, patientReclaim);
+    const token = await enqueueJob(one.enrichments, jobOf('a'));
+    const updates = expect(
+      collectUpdates(await subscribeToJob(reader.enrichments, token)),
+    ).rejects.toMatchObject({ code: 'OVERLOADED' });
+    await reader.enrichments.readArrived(token, ada);
+    await own.kill();
+    reader.advance(5_000);
+    await waitForTurns();
+    reader.advance(tokenTtlMs + 10_000);
+    await updates;
+    await own.restart();
   });
 
   test('that is unreachable between two attempts delays no attempt', async () => {

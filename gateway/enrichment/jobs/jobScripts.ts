@@ -76,7 +76,12 @@ return {remaining, ARGV[1] == '' and {} or redis.call('XRANGE', KEYS[2], ARGV[1]
 `);
 
 interface ScriptRunner {
-  runScript(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>;
+  runScript(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+    signal?: AbortSignal,
+  ): Promise<unknown>;
 }
 
 interface RedisLogPage {
@@ -84,14 +89,16 @@ interface RedisLogPage {
   readonly remaining: number;
 }
 
-/** The updates of a run in Redis after a cursor; `undefined` if Redis does not have the run. */
+/** The updates of a run in Redis after a cursor; `undefined` if Redis does not have the run, or if `signal` is aborted. */
 export async function readRedisLog(
   redis: ScriptRunner,
   keys: JobKeys,
   runId: string,
   after: string = firstStreamId,
+  signal?: AbortSignal,
 ): Promise<RedisLogPage | undefined> {
-  const reply = await redis.runScript(readLog, [keys.run(runId), keys.updateLog(runId)], [nextId(after)]);
+  const names = [keys.run(runId), keys.updateLog(runId)];
+  const reply = await redis.runScript(readLog, names, [nextId(after)], signal);
   if (!Array.isArray(reply)) return undefined;
   const [remaining, entries] = reply as [Buffer, readonly [Buffer, readonly Buffer[]][]];
   return { remaining: Number(String(remaining)), updates: entries.map(readEntry) };

@@ -17,7 +17,7 @@ import type { FoundToken, JobStore, ResumeRun, TokenRecord } from './jobStore.ts
 import { MemoryJobStore, type MemoryJobStoreOptions } from './memoryJobStore.ts';
 import { OrphanedJobs } from './orphanedJobs.ts';
 import { ProcessHeartbeat } from './processHeartbeat.ts';
-import { ReadLimiter } from './readLimiter.ts';
+import { jobStoreUnavailableError, ReadLimiter } from './readLimiter.ts';
 import { RedisJobAdmin } from './redisJobAdmin.ts';
 import type { RedisJobContext } from './redisJobContext.ts';
 import { RedisTokens } from './redisTokens.ts';
@@ -219,7 +219,7 @@ export class RedisJobStore implements JobStore {
   async read(runId: string, after: string): Promise<LogPage | undefined> {
     const ownPage = this.#replicated.read(runId, after);
     if (ownPage !== undefined) return ownPage;
-    const page = await this.#readLimiter.run(() => readRedisLog(this.#redis, this.#keys, runId, after));
+    const page = await this.#readLimiter.run(() => this.#readRedisLog(runId, after));
     if (page !== undefined) return page;
     // Finds out whether Redis has lost its data, also without a new connection (FLUSHALL).
     await this.#withRedisTimeout(this.#heartbeat.beat());
@@ -247,6 +247,17 @@ export class RedisJobStore implements JobStore {
   /** Processes that know more than a Redis that has come back empty are writing to it. */
   get #isRecovering(): boolean {
     return this.#options.timers.now() - this.#recoveredAt < recoveryWindowMs;
+  }
+
+  /** @throws {GatewayError} `OVERLOADED` if Redis does not answer for as long as it stores a run. */
+  async #readRedisLog(runId: string, after: string): Promise<LogPage | undefined> {
+    const { timers, policy } = this.#options;
+    const timeout = new AbortController();
+    const cancelTimer = timers.after(policy.tokens.expireAfter + logGracePeriodMs, () => timeout.abort());
+    const page = await readRedisLog(this.#redis, this.#keys, runId, after, timeout.signal);
+    cancelTimer();
+    if (timeout.signal.aborted) throw jobStoreUnavailableError();
+    return page;
   }
 
   #onChange(message: string): void {
