@@ -4,7 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { JobQueue } from '../../gateway/enrichment/jobs/jobQueue.ts';
-import { ada, enqueueJob, jobOf } from '../harness/enrichmentJobsFixture.ts';
+import {
+  ada,
+  ControlledAttempt,
+  collectUpdates,
+  enqueueJob,
+  jobOf,
+  subscribeToJob,
+  successfulResult,
+} from '../harness/enrichmentJobsFixture.ts';
 import {
   closeTimeoutMs,
   createAnsweringExecutor,
@@ -144,6 +152,24 @@ test('a Redis user that may not subscribe to the channels is logged', async () =
     count: 1,
     message: expect.stringMatching(/^127\.0\.0\.1:\d+: NOPERM .* \(subscribe .*enrichment:changes\)$/),
   });
+});
+
+test('updates are written when the Redis user gets the permission for streams, which it has lacked', async () => {
+  const prefix = randomUUID();
+  const url = await createUser('-xadd');
+  await using one = createEnrichmentReplica(url, prefix, { enqueueTimeout: 1 });
+  await using other = createEnrichmentReplica(server.url, prefix, { reclaimAfter: 60_000 });
+  const attempt = new ControlledAttempt();
+  const token = await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock']), attempt);
+  attempt.complete(successfulResult('reviews'), successfulResult('stock', 1));
+  // The first failure may be that of the queue.
+  while (!one.warned.some(({ problem }) => problem === 'authentication')) await waitForTurns();
+  await operator.call('ACL', 'SETUSER', new URL(url).username, '+xadd');
+  while ((await other.enrichments.readArrived(token, ada))?.hasNext !== false);
+  expect(await collectUpdates(await subscribeToJob(other.enrichments, token))).toEqual([
+    '1-0 reviews "reviews!" …',
+    '2-0 stock 1',
+  ]);
 });
 
 test.each([

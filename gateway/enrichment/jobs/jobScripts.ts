@@ -40,13 +40,12 @@ for i = 11, #ARGV, 4 do
   if (is_owner or ARGV[i + 2] == '0') and redis.call('HEXISTS', run, field) == 0 then
     local number = math.max(tonumber(redis.call('HGET', run, 'number')) + 1, tonumber(ARGV[i + 1]))
     local replaced_number = redis.call('HGET', run, replaced)
-    if replaced_number then
-      redis.call('XDEL', log, replaced_number .. '-0')
-      redis.call('HDEL', run, replaced)
-    end
-    redis.call('HSET', run, 'number', number, field, number)
-    redis.call('HINCRBY', run, 'remaining', -1)
+    if replaced_number then redis.call('XDEL', log, replaced_number .. '-0') end
+    -- Before the changes to the run: if the permissions exclude this command, the update is still to be written.
     redis.call('XADD', log, number .. '-0', 'key', ARGV[i], 'failure', ARGV[i + 2], 'update', ARGV[i + 3])
+    if replaced_number then redis.call('HDEL', run, replaced) end
+    local remaining = redis.call('HGET', run, 'remaining') - 1
+    redis.call('HSET', run, 'number', number, field, number, 'remaining', remaining)
     has_changed = true
   end
 end
