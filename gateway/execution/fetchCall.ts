@@ -36,8 +36,10 @@ export interface FetchCall {
   settle(result: FetchResult, done: () => void): void;
 }
 
-/** Reports the result of a call to its span. To be called by the receiver: a call that reports by itself would be a copy. */
-export function traceResult({ span }: Pick<FetchCall, 'span'>, result: FetchResult): void {
+/** Reports the result of a call to its step and span. To be called by the receiver: a call that reports by itself would be a
+ *  copy. */
+export function reportResult({ step, span }: Pick<FetchCall, 'step' | 'span'>, result: FetchResult): void {
+  if (result.kind === 'failed') step.resetArrivals();
   if (span === undefined) return;
   if (result.kind === 'failed') span.end(result.error.code);
   else if (result.stale !== undefined) span.onStale();

@@ -17,22 +17,28 @@ class FetchBatch extends Settlement {
   cancel: CancelFetch | undefined;
   sentAt = Number.NaN;
   isDone = false;
+  readonly #isTrial: boolean;
   /** The steps whose fetches this has waited for. */
   readonly #expected: ScheduledStep[] = [];
   #waitingSince = Number.NaN;
 
-  constructor(call: FetchCall) {
+  /** `isTrial`: the fetches do not wait beyond the turn, so that their duration alone is measured. */
+  constructor(call: FetchCall, isTrial = false) {
     super();
     this.calls = [call];
+    this.#isTrial = isTrial;
   }
 
   get first(): FetchCall {
     return this.calls[0] as FetchCall;
   }
 
-  /** Whether entity fetches that wait for these can be sent together with those of `other`. */
-  leadsTo({ first }: FetchBatch): boolean {
-    return this.calls.some(({ step }) => step.dependents.some((next) => next.canJoin(first)));
+  /** Whether an entity fetch that waits for these can be sent together with those of `other`. `ready`: the steps whose
+   *  fetches were ready before. */
+  leadsTo({ first }: FetchBatch, ready: ReadonlySet<ScheduledStep>): boolean {
+    return this.calls.some(({ step }) =>
+      step.dependents.some((next) => !ready.has(next) && next.canJoin(first)),
+    );
   }
 
   /** Whether a step waits for one of these. */
@@ -40,15 +46,16 @@ class FetchBatch extends Settlement {
     return this.calls.some(({ step }) => step.dependents.length > 0);
   }
 
-  /** Whether one of the fetches that wait for those of `sources` is worth waiting for, and the response comes no later. */
-  expectsFrom(sources: readonly FetchBatch[]): boolean {
+  /** Whether one of the fetches that wait for those of `sources` is worth waiting for, and no payload comes later. `ready`:
+   *  see `leadsTo`. */
+  expectsFrom(sources: readonly FetchBatch[], ready: ReadonlySet<ScheduledStep>): boolean {
     const { calls, first } = this;
-    if (!first.shape.isEntityFetch || this.hasDependents) return false;
-    if (calls.some(({ budget, step }) => budget !== undefined || step.isTrial)) return false;
-    const durationMs = Math.max(...calls.map(({ step }) => step.durationMs));
+    if (!first.shape.isEntityFetch || this.hasDependents || this.#isTrial) return false;
+    if (calls.some(({ budget }) => budget !== undefined)) return false;
+    const steps = calls.map(({ step }) => step);
     const expected = sources
       .flatMap((source) => source.calls.flatMap(({ step }) => step.dependents))
-      .filter((next) => next.canJoin(first) && next.isExpectedBy(durationMs));
+      .filter((next) => !ready.has(next) && next.canJoin(first) && next.isExpectedBy(steps));
     if (expected.length === 0) return false;
     if (this.#expected.length === 0) this.#waitingSince = performance.now();
     this.#expected.push(...expected);
@@ -60,7 +67,7 @@ class FetchBatch extends Settlement {
     if (this.#expected.length === 0) return;
     this.span?.onWait(now - this.#waitingSince);
     for (const step of this.#expected)
-      if (!this.calls.some((call) => call.step === step)) step.onExpectedInVain();
+      if (!this.calls.some((call) => call.step === step)) step.resetArrivals();
   }
 
   onEnd(now: number): void {
@@ -82,6 +89,8 @@ export class FetchScheduler {
   /** Will be sent at the end of the moment. */
   readonly #collected: FetchBatch[] = [];
   readonly #rootFetches = new Map<unknown, Settlement>();
+  /** The steps whose entity fetches have been ready. */
+  readonly #readySteps = new Set<ScheduledStep>();
   /** Under way. */
   readonly #sent: FetchBatch[] = [];
   #isSendingScheduled = false;
@@ -125,17 +134,20 @@ export class FetchScheduler {
   }
 
   #loadEntities(call: FetchCall, onSettled: OnSettled): void {
-    call.step.onFetch();
-    for (const batch of this.#collected) {
-      const { shape, group } = batch.first;
-      if (!shape.isEntityFetch || shape.subgraph !== call.shape.subgraph || group !== call.group) continue;
-      batch.calls.push(call);
-      batch.wait(onSettled);
-      // The batch may be waiting for this call.
-      this.#scheduleSending();
+    const isTrial = call.step.onFetch();
+    this.#readySteps.add(call.step);
+    const known = this.#collected.find(
+      ({ first: { shape, group } }) =>
+        shape.isEntityFetch && shape.subgraph === call.shape.subgraph && group === call.group,
+    );
+    if (known === undefined) {
+      this.#collect(new FetchBatch(call, isTrial), onSettled);
       return;
     }
-    this.#collect(new FetchBatch(call), onSettled);
+    known.calls.push(call);
+    known.wait(onSettled);
+    // The batch may be waiting for this call.
+    this.#scheduleSending();
   }
 
   #loadRoot(call: FetchCall, onSettled: OnSettled): void {
@@ -169,7 +181,9 @@ export class FetchScheduler {
 
   /** Whether a fetch under way leads to one that can be sent together with these. */
   #mayGrow(batch: FetchBatch): boolean {
-    return batch.first.shape.isEntityFetch && this.#sent.some((sent) => sent.leadsTo(batch));
+    return (
+      batch.first.shape.isEntityFetch && this.#sent.some((sent) => sent.leadsTo(batch, this.#readySteps))
+    );
   }
 
   /** Returns the batches that wait longer than to the end of the turn, for fetches under way or about to be sent. */
@@ -177,7 +191,7 @@ export class FetchScheduler {
     if (this.#maxWaitMs === 0) return none;
     const sources = [...this.#sent, ...this.#collected].filter(({ hasDependents }) => hasDependents);
     if (sources.length === 0) return none;
-    return new Set(this.#collected.filter((batch) => batch.expectsFrom(sources)));
+    return new Set(this.#collected.filter((batch) => batch.expectsFrom(sources, this.#readySteps)));
   }
 
   #sendAtEndOfTurn(): void {
@@ -194,7 +208,10 @@ export class FetchScheduler {
   #startWaitTimer(): void {
     if (this.#waitTimer !== undefined || this.#isCancelled) return;
     // A fetch that is never answered must leave the others enough time.
-    const remainingMs = this.#requestContext.deadline - performance.now();
+    const deadlines = this.#collected.map(({ first }) =>
+      this.#requestContext.deadlineFor(first.shape.subgraph),
+    );
+    const remainingMs = Math.min(...deadlines) - performance.now();
     const waitMs = Math.max(0, Math.min(this.#maxWaitMs, remainingMs / 4));
     this.#waitTimer = setTimeout(() => {
       this.#waitTimer = undefined;

@@ -38,7 +38,7 @@ export function programIndexOf(program: Program): ProgramIndex {
       dependencyCounts: steps.map(({ dependsOn }) => dependsOn.length),
       stepCounts: groups.map((group) => group.steps.length),
       dependents,
-      scheduledSteps: scheduledStepsOf(steps, dependents),
+      scheduledSteps: scheduledStepsOf(steps, dependents, groupsOfStep),
       groupsOfStep,
       hasContext,
       // With `@fromContext` arguments, an object is more than its fields.

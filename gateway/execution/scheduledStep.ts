@@ -1,6 +1,6 @@
 import type { FetchStep } from './program.ts';
 
-/** A fetch that was sent so many times in a row is expected the next time. */
+/** A fetch that was ready so many times is expected the next time. */
 const arrivalsToExpect = 8;
 
 /** One in so many fetches of a step does not wait, so that its duration alone is measured. */
@@ -21,25 +21,22 @@ export class ScheduledStep {
   dependents: readonly ScheduledStep[] = [];
   readonly #shape: FetchStep['shape'];
   readonly #group: number;
+  /** The delivery groups that wait for the step. */
+  readonly #groups: readonly number[];
   /** Moving average, in milliseconds, of the fetches that did not wait; `NaN` before the first one. */
   #durationMs = Number.NaN;
   #fetches = 0;
-  /** Since it was last expected in vain. */
+  /** Since `resetArrivals`. */
   #arrivals = 0;
 
-  constructor({ index, shape, group }: Pick<FetchStep, 'index' | 'shape' | 'group'>) {
+  constructor(
+    { index, shape, group }: Pick<FetchStep, 'index' | 'shape' | 'group'>,
+    groups: readonly number[],
+  ) {
     this.index = index;
     this.#shape = shape;
     this.#group = group;
-  }
-
-  get durationMs(): number {
-    return this.#durationMs;
-  }
-
-  /** Whether the current fetch is one of those that do not wait. */
-  get isTrial(): boolean {
-    return this.#fetches % trialInterval === 0;
+    this.#groups = groups;
   }
 
   /** Whether entity fetches of both steps can be one request. */
@@ -47,18 +44,28 @@ export class ScheduledStep {
     return this.#shape.isEntityFetch && this.#shape.subgraph === shape.subgraph && this.#group === group;
   }
 
-  /** Whether a fetch that takes `durationMs` may wait for this one without delaying the response. */
-  isExpectedBy(durationMs: number): boolean {
-    return this.#arrivals >= arrivalsToExpect && durationMs <= this.#durationMs * maxRelativeDuration;
+  /** Whether fetches of `others`, of the same delivery group, may wait for one of this step without delaying a payload. */
+  isExpectedBy(others: readonly ScheduledStep[]): boolean {
+    return (
+      this.#arrivals >= arrivalsToExpect &&
+      others.every(
+        (other) =>
+          other.#durationMs <= this.#durationMs * maxRelativeDuration &&
+          // The payloads of other groups come after the primary data.
+          (other.#group === 0 || other.#groups.every((group) => this.#groups.includes(group))),
+      )
+    );
   }
 
-  onFetch(): void {
+  /** A fetch is ready. Returns whether it is one of those that do not wait. */
+  onFetch(): boolean {
     this.#fetches += 1;
     this.#arrivals += 1;
+    return this.#fetches % trialInterval === 0;
   }
 
-  /** Another fetch has waited for this one, which did not come, or came too late. */
-  onExpectedInVain(): void {
+  /** Another fetch has waited for this one in vain, or this one has failed, and a fetch in the same request with it. */
+  resetArrivals(): void {
     this.#arrivals = 0;
   }
 
@@ -74,8 +81,9 @@ export class ScheduledStep {
 export function scheduledStepsOf(
   steps: readonly FetchStep[],
   dependents: readonly (readonly number[])[],
+  groupsOfStep: readonly (readonly number[])[],
 ): readonly ScheduledStep[] {
-  const scheduled = steps.map((step) => new ScheduledStep(step));
+  const scheduled = steps.map((step, index) => new ScheduledStep(step, groupsOfStep[index] ?? []));
   for (const step of scheduled)
     step.dependents = (dependents[step.index] ?? []).map((index) => scheduled[index] as ScheduledStep);
   return scheduled;

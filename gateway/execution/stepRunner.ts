@@ -9,7 +9,7 @@ import {
   invalidStepResponse,
   type TargetDiagnostics,
 } from './executionDiagnostics.ts';
-import { type FetchCall, type FetchResult, traceResult } from './fetchCall.ts';
+import { type FetchCall, type FetchResult, reportResult } from './fetchCall.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { SharedObjects } from './internedTargets.ts';
@@ -167,7 +167,7 @@ export class StepRunner {
       step: this.#programIndex.scheduledSteps[index] as ScheduledStep,
       span: undefined,
       settle: (result, done) => {
-        traceResult(call, result);
+        reportResult(call, result);
         settle(result, done);
       },
     };

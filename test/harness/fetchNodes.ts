@@ -63,14 +63,20 @@ export function createRequestContext(
   };
 }
 
-/** A step of a program that no execution has run yet. */
+/** A step of a program that no execution has run yet. `groups`: the delivery groups that wait for it. */
 export function createScheduledStep(
-  options: Partial<Pick<FetchStep, 'index' | 'shape' | 'group'>> = {},
+  options: Partial<Pick<FetchStep, 'index' | 'shape' | 'group'>> & {
+    readonly groups?: readonly number[];
+  } = {},
   dependents: readonly ScheduledStep[] = [],
 ): ScheduledStep {
-  const step = new ScheduledStep({ index: 0, shape: shapeOf(entityFetch('stock')), group: 0, ...options });
-  step.dependents = dependents;
-  return step;
+  const { groups = [0], ...step } = options;
+  const scheduled = new ScheduledStep(
+    { index: 0, shape: shapeOf(entityFetch('stock')), group: 0, ...step },
+    groups,
+  );
+  scheduled.dependents = dependents;
+  return scheduled;
 }
 
 const productRepresentation = (id: string): string => `{"__typename":"Product","id":"${id}"}`;

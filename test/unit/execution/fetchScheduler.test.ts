@@ -4,6 +4,7 @@ import { GatewayError } from '../../../gateway/errors.ts';
 import {
   type FetchCall,
   type FetchResult,
+  reportResult,
   toFailedResult,
   toFetchResult,
 } from '../../../gateway/execution/fetchCall.ts';
@@ -334,31 +335,47 @@ describe('an entity fetch that no other fetch waits for', () => {
     readonly leafMs?: number;
     /** Whether the root fetch leads to an entity fetch, as the plan says. */
     readonly hasNext?: boolean;
+    /** When that entity fetch is ready, if before the end of the root fetch: a part of it was in the cache. */
+    readonly nextAtMs?: number;
+    readonly leafAtMs?: number;
+    /** What the entity fetch fails with. */
+    readonly nextError?: GatewayError;
     readonly maxWaitMs?: number;
     readonly deadlineMs?: number;
     readonly budget?: LatencyBudget;
     readonly cancelAfterMs?: number;
     readonly trace?: RequestTrace;
+    /** Called after one millisecond. */
+    onFirstMs?(scheduler: FetchScheduler, leaf: ScheduledStep): void;
   }
 
   /** An operation with a root fetch, which leads to the entity fetch `next`, and the entity fetch `leaf`, which is ready at
-   *  once. Returns a function that executes it and returns the names and times of each request to the subgraph of both. */
-  function createOperation({ isLast = true } = {}) {
+   *  once. `leafGroups`, `nextGroups`: the delivery groups that wait for these. Returns a function that executes it and returns
+   *  the names and times of each request to the subgraph of both. */
+  function createOperation({ isLast = true, leafGroups = [0], nextGroups = [0] } = {}) {
     const shapes = { leaf: shapeOf(entityFetch('stock')), next: shapeOf(entityFetch('price')) };
-    const next = createScheduledStep({ index: 1, shape: shapes.next });
+    const group = leafGroups[0] as number;
+    const next = createScheduledStep({ index: 1, shape: shapes.next, group, groups: nextGroups });
     const rootShape = shapeOf(rootFetch('top { id }'));
     const root = createScheduledStep({ shape: rootShape }, [next]);
-    const leaf = createScheduledStep({ index: 2, shape: shapes.leaf }, isLast ? [] : [createScheduledStep()]);
+    const leaf = createScheduledStep(
+      { index: 2, shape: shapes.leaf, group, groups: leafGroups },
+      isLast ? [] : [createScheduledStep()],
+    );
 
     return async (execution: Execution = {}): Promise<readonly string[]> => {
       const {
         rootMs = 5,
         leafMs = 10,
         hasNext = true,
+        nextAtMs,
+        leafAtMs = 0,
+        nextError,
         maxWaitMs = 50,
         budget,
         cancelAfterMs,
         trace,
+        onFirstMs,
       } = execution;
       const { deadlineMs = Number.POSITIVE_INFINITY } = execution;
       const startedAt = Date.now();
@@ -375,23 +392,38 @@ describe('an entity fetch that no other fetch waits for', () => {
         {
           sendRoot: ({ onDone }) => end(onDone, rootMs),
           sendEntities({ calls, onDone }) {
-            const names = calls.map(({ step }) => (step === leaf ? 'leaf' : 'next'));
+            const names = calls.map(({ step }) =>
+              step === leaf ? 'leaf' : step === next ? 'next' : 'other',
+            );
             sent.push(`${names.join(' + ')} at ${Date.now() - startedAt}`);
-            return end(onDone, names.includes('leaf') ? leafMs : 10);
+            const finish = (): void => {
+              if (nextError !== undefined && names.includes('next'))
+                for (const call of calls) call.settle(toFailedResult(nextError), () => {});
+              onDone();
+            };
+            return end(finish, names.includes('leaf') ? leafMs : 10);
           },
         },
-        createRequestContext({ deadline: startedAt + deadlineMs, trace }),
+        createRequestContext({ deadlineFor: () => startedAt + deadlineMs, trace }),
         maxWaitMs,
       );
-      const load = (step: ScheduledStep, name: 'leaf' | 'next') =>
-        scheduler.load(createFetchCall([name], { shape: shapes[name], step, budget }), () => {});
+      const load = (step: ScheduledStep, name: 'leaf' | 'next'): void => {
+        const call = createFetchCall([name], { shape: shapes[name], step, group, budget });
+        const settle: FetchCall['settle'] = (result, done) => {
+          reportResult(call, result);
+          done();
+        };
+        scheduler.load({ ...call, settle }, () => {});
+      };
       scheduler.sendTogether(() =>
         scheduler.load(createFetchCall([], { shape: rootShape, step: root }), () => {
-          if (hasNext) load(next, 'next');
+          if (hasNext && nextAtMs === undefined) load(next, 'next');
         }),
       );
-      load(leaf, 'leaf');
       for (let ms = 0; ended < 1 + sent.length || sent.length === 0; ms++) {
+        if (ms === leafAtMs) load(leaf, 'leaf');
+        if (ms === nextAtMs) load(next, 'next');
+        if (ms === 1) onFirstMs?.(scheduler, leaf);
         if (ms === cancelAfterMs) {
           scheduler.cancel();
           jest.advanceTimersByTime(1000);
@@ -446,7 +478,54 @@ describe('an entity fetch that no other fetch waits for', () => {
     expect(await execute()).toEqual(['next + leaf at 5']);
   });
 
-  test('waits for a quarter of the remaining time at most', async () => {
+  test('is sent as soon as the one that it waited for is ready, before the rest of the request that led to that one', async () => {
+    const execute = createOperation();
+    await prepare(execute);
+    expect(await execute({ rootMs: 20, nextAtMs: 5 })).toEqual(['next + leaf at 5']);
+  });
+
+  test('does not wait for one that was sent before', async () => {
+    const execute = createOperation();
+    await prepare(execute);
+    expect(await execute({ rootMs: 20, nextAtMs: 2, leafAtMs: 8 })).toEqual(['next at 2', 'leaf at 8']);
+  });
+
+  test('does not wait for one that failed the last time, because both would fail together', async () => {
+    const execute = createOperation();
+    await prepare(execute);
+    const nextError = new GatewayError('SUBGRAPH_TIMEOUT', 'late');
+    expect(await execute({ nextError })).toEqual(['next + leaf at 5']);
+    for (let n = 0; n < 20; n++) expect(await execute({ nextError })).toEqual(apart);
+  });
+
+  test('waits although another execution of the operation is one that does not', async () => {
+    const execute = createOperation();
+    await prepare(execute);
+    const together = ['next + leaf at 5'];
+    for (let n = 9; n <= 30; n++) expect(await execute()).toEqual(together);
+    const otherSubgraph = createFetchCall(['1'], {
+      shape: shapeOf(entityFetch('weight', { serviceName: 'weights' })),
+    });
+    const onFirstMs: Execution['onFirstMs'] = (scheduler, leaf) => {
+      expect(leaf.onFetch()).toBe(true);
+      scheduler.load(otherSubgraph, () => {});
+    };
+    expect(await execute({ onFirstMs })).toEqual(['other at 1', ...together]);
+  });
+
+  test('of a deferred payload waits if the other one is of all payloads that wait for it', async () => {
+    const execute = createOperation({ leafGroups: [1, 2], nextGroups: [1, 2, 3] });
+    await prepare(execute);
+    expect(await execute()).toEqual(['next + leaf at 5']);
+    const delaying = createOperation({ leafGroups: [1, 2], nextGroups: [1] });
+    await prepare(delaying);
+    expect(await delaying()).toEqual(apart);
+    const primary = createOperation({ leafGroups: [0, 1], nextGroups: [0] });
+    await prepare(primary);
+    expect(await primary()).toEqual(['next + leaf at 5']);
+  });
+
+  test('waits for a quarter of the remaining time of its subgraph at most', async () => {
     const execute = createOperation();
     await prepare(execute);
     expect(await execute({ rootMs: 60, deadlineMs: 80 })).toEqual(['leaf at 20', 'next at 60']);
