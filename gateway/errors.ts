@@ -91,8 +91,11 @@ export class GatewayError extends Error {
 }
 
 /** An unexpected exception, without details for the client. `cause`: what was thrown. */
-export function internalServerError(cause?: unknown): GatewayError {
-  return new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { cause });
+export function internalServerError(
+  cause?: unknown,
+  options: Pick<GatewayErrorOptions, 'subgraph'> = {},
+): GatewayError {
+  return new GatewayError('INTERNAL_SERVER_ERROR', 'Internal server error', { ...options, cause });
 }
 
 /** A large response is not read or written further. `subgraph`: the one whose response it is. */

@@ -184,7 +184,7 @@ export class ExecutionDiagnostics {
     reason: ExecutionError['reason'],
     path: ResponsePath = prefixBeforeLists(step.path),
   ): void {
-    // The subgraph client reports calls that failed.
+    // The subgraph client and the cache report their own faults, whose errors have a subgraph.
     if (reason instanceof GatewayError && reason.code === 'INTERNAL_SERVER_ERROR' && !reason.subgraph)
       this.#faults.onInternalError(reason.cause);
     this.#add(step, reason, path, this.#missingFieldsOf(step));

@@ -1,7 +1,7 @@
 import { composeServices } from '@apollo/composition';
 import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
 import { maskSecrets } from '../config/addressSecrets.ts';
-import { messageOf } from '../errors.ts';
+import { isStackOverflow, messageOf } from '../errors.ts';
 import { checkNesting } from '../planning/checkNesting.ts';
 import { defineOneOf, findInvalidOneOfFields } from '../planning/oneOfDirective.ts';
 import { composeOneOf } from './composeOneOf.ts';
@@ -90,7 +90,7 @@ function composeWithinStack(services: Parameters<typeof composeServices>[0]) {
   try {
     return composeServices(services);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    if (!isStackOverflow(error)) throw error;
     const message =
       'The composer has no room on its stack for these schemas. Usually a @requires needs a field whose own @requires leads back to it: let one of these fields be resolved without the other.';
     return { errors: [new GraphQLError(message)] };

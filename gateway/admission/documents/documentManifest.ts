@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { GraphQLError, parse, stripIgnoredCharacters } from 'graphql';
+import { isStackOverflow } from '../../errors.ts';
 import { isObject } from '../../json/isObject.ts';
 import { truncate } from '../../json/truncate.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
@@ -154,8 +155,7 @@ function tryParse(text: string): { readonly name: string | undefined } | { reado
     if (operations.length === 0) return { problem: 'has no operation' };
     return { name: operations.length === 1 ? operations[0]?.name?.value : undefined };
   } catch (error) {
-    // The parser recurses.
-    if (error instanceof RangeError) return { problem: 'is nested too deep to be parsed' };
+    if (isStackOverflow(error)) return { problem: 'is nested too deep to be parsed' };
     if (!(error instanceof GraphQLError)) throw error;
     const [{ line, column } = { line: 1, column: 1 }] = error.locations ?? [];
     return { problem: `is no GraphQL: ${error.message} (line ${line}, column ${column})` };

@@ -1,7 +1,6 @@
-import { type GatewayError, internalServerError } from '../../errors.ts';
+import type { GatewayError } from '../../errors.ts';
 import type { FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
 import type { CancelFetch, FetchSender } from '../../execution/fetchSender.ts';
-import { nestedTooDeepError } from '../../execution/invalidDataError.ts';
 import type { RequestContext } from '../../execution/requestContext.ts';
 import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
 import { deadlineExceededError } from '../../subgraphs/callErrors.ts';
@@ -282,10 +281,7 @@ export class CacheMisses {
       return;
     }
     runInSlices(this.#storeAndResolve(call, indexes, result, since), onSettled, (fault) => {
-      const isNestedTooDeep = fault instanceof RangeError;
-      if (!isNestedTooDeep) this.#cache.options.onFault(fault);
-      const error = isNestedTooDeep ? nestedTooDeepError(this.#subgraph) : internalServerError(fault);
-      this.#failAll(call, indexes, error);
+      this.#failAll(call, indexes, this.#cache.toFetchError(fault, this.#subgraph));
       onSettled();
     });
   }

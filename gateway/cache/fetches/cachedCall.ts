@@ -1,4 +1,3 @@
-import { internalServerError } from '../../errors.ts';
 import {
   type FetchCall,
   type FetchError,
@@ -124,10 +123,7 @@ export class CachedCall {
         headerNames: (scope) => options.headerNames(this.call.shape.subgraph, scope),
       }),
       (result) => this.#settle(result),
-      (fault) => {
-        options.onFault(fault);
-        this.#settle(toFailedResult(internalServerError(fault)));
-      },
+      (fault) => this.#settle(toFailedResult(this.#cache.toFetchError(fault, this.call.shape.subgraph))),
     );
   }
 

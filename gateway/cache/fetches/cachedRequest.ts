@@ -1,4 +1,3 @@
-import { internalServerError } from '../../errors.ts';
 import { createCountdownLatch } from '../../execution/countdownLatch.ts';
 import type { FetchCall } from '../../execution/fetchCall.ts';
 import type { FetchSender } from '../../execution/fetchSender.ts';
@@ -202,8 +201,8 @@ export class CachedRequest {
 
   #runInSlices<Result>(task: SlicedTask<Result>, onResult: (result: Result) => void): void {
     this.#stopTask = runInSlices(task, onResult, (fault) => {
-      this.#cache.options.onFault(fault);
-      const error = internalServerError(fault);
+      const { subgraph } = (this.#calls[0] as CachedCall).call.shape;
+      const error = this.#cache.toFetchError(fault, subgraph);
       for (const call of this.#calls) {
         for (const index of call.unresolvedIndexes()) call.resolve(index, { kind: 'failed', error });
         call.settleIfResolved();

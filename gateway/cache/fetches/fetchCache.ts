@@ -1,5 +1,7 @@
 import { LRUCache } from 'lru-cache';
+import { type GatewayError, internalServerError, isStackOverflow } from '../../errors.ts';
 import type { CacheScope } from '../../execution/cachingContribution.ts';
+import { nestedTooDeepError } from '../../execution/invalidDataError.ts';
 import { SingleFlight } from '../../sharing/singleFlight.ts';
 import type { Timers } from '../../time/timers.ts';
 import type { CacheObserver } from '../cacheMetrics.ts';
@@ -24,8 +26,8 @@ export interface FetchCacheOptions {
   readonly refreshBackoffMs: number;
   /** Whether `Cache-Control: no-store` of the subgraph does not count. */
   ignoresNoStore(subgraph: string): boolean;
-  /** An error inside the gateway. The values concerned are not stored. */
-  onFault(fault: unknown): void;
+  /** A fault of the gateway failed fetches of the subgraph, or a refresh. */
+  onFault(fault: unknown, subgraph: string): void;
   /** Milliseconds since 1970. */
   now(): number;
   readonly timers: Timers;
@@ -44,6 +46,14 @@ export class FetchCache {
 
   get store(): CacheStore {
     return this.options.store;
+  }
+
+  /** Returns the error of the fetches that failed because something was thrown. Reports a fault of the gateway once: several
+   *  requests may wait for the fetches, or none. */
+  toFetchError(cause: unknown, subgraph: string): GatewayError {
+    if (isStackOverflow(cause)) return nestedTooDeepError(subgraph);
+    this.options.onFault(cause, subgraph);
+    return internalServerError(cause, { subgraph });
   }
 }
 

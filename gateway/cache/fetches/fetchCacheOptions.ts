@@ -40,7 +40,8 @@ export function createFetchCacheOptions({
     refreshTimeoutMs: (subgraph) => policyOf(subgraph).timeouts.deadline,
     refreshBackoffMs: config.cache.refreshPause,
     ignoresNoStore: (subgraph) => ignoresNoStore.has(subgraph),
-    onFault: (err) => log.error({ err }, 'An answer could not be stored in the cache'),
+    onFault: (err, subgraph) =>
+      log.error({ err, subgraph }, 'A fetch failed in the cache because of an internal error'),
     now,
     timers,
   };

@@ -1,3 +1,4 @@
+import type { GatewayError } from '../../errors.ts';
 import type { FetchCall, FetchResult } from '../../execution/fetchCall.ts';
 import type { FetchSender } from '../../execution/fetchSender.ts';
 import type { Leader } from '../../sharing/singleFlight.ts';
@@ -86,8 +87,7 @@ class Refresh {
       ...this.#itemizedCall.callFor(this.#indexes, (result, done) => {
         span?.end(result.kind === 'failed' ? result.error.code : undefined);
         runInSlices(this.#handleResult(result, since), done, (fault) => {
-          options.onFault(fault);
-          this.#fail();
+          this.#fail(this.#cache.toFetchError(fault, shape.subgraph));
           done();
         });
       }),
@@ -115,7 +115,7 @@ class Refresh {
 
   *#handleResult(result: FetchResult, since: ReadVersion): SlicedTask {
     if (result.kind === 'failed') {
-      this.#fail(result);
+      this.#fail(result.error);
       return;
     }
     const { call } = this.#itemizedCall;
@@ -144,12 +144,12 @@ class Refresh {
     }
   }
 
-  #fail(result?: Extract<FetchResult, { kind: 'failed' }>): void {
+  #fail(error: GatewayError): void {
     // A fault may come after some items: their keys may belong to flights of other requests now.
     const remaining = this.#indexes.slice(this.#finishedCount).map((index): FinishedItem => {
       return { item: itemAt(this.#itemizedCall, index), outcome: 'failed' };
     });
-    this.#finish(remaining, result === undefined ? { kind: 'abandoned' } : fetchOutcomeOf(result.error));
+    this.#finish(remaining, fetchOutcomeOf(error));
   }
 
   /** Releases the claims of the items in few commands, as a list may have thousands. */

@@ -1,4 +1,4 @@
-import { type ErrorCode, GatewayError } from '../../errors.ts';
+import { type ErrorCode, GatewayError, isStackOverflow } from '../../errors.ts';
 import type { Execution } from '../../execution/execution.ts';
 import type { ExecutionError } from '../../execution/executionDiagnostics.ts';
 import { programFingerprint } from '../../execution/programFingerprint.ts';
@@ -70,8 +70,7 @@ function* writeTree(tree: ResponseObject): SlicedTask<string> {
   try {
     return fitsInChunk(tree) ? JSON.stringify(tree) : yield* stringifyToTextInSlices(tree);
   } catch (error) {
-    // JSON.stringify recurses.
-    if (!(error instanceof RangeError)) throw error;
+    if (!isStackOverflow(error)) throw error;
     return JSON.stringify(withoutDeepValues(tree, maxTreeDepth));
   }
 }

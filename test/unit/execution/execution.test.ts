@@ -1,4 +1,5 @@
 import { describe, expect, jest, test } from '@jest/globals';
+import { internalServerError } from '../../../gateway/errors.ts';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import type { FakeSubgraphClient } from '../../harness/fakeSubgraphClient.ts';
 import { entityFetch, productInputs, rootFetch } from '../../harness/fetchNodes.ts';
@@ -763,6 +764,14 @@ test('a fault of the gateway fails one fetch, and is reported', async () => {
   await waitForTurns();
   expect([completedGroups, faults]).toEqual([[0], [fault]]);
   expect(execution.errors).toMatchObject([{ path: ['product'], reason: { code: 'INTERNAL_SERVER_ERROR' } }]);
+});
+
+test('a fault that names a subgraph is not reported again', async () => {
+  const { client, execution, faults } = runPlan(rootFetch('product'));
+  client.calls[0]?.receiver.onError(internalServerError(new Error('fault'), { subgraph: 'products' }));
+  await waitForTurns();
+  expect(faults).toEqual([]);
+  expect(execution.errors).toMatchObject([{ path: [], reason: { code: 'INTERNAL_SERVER_ERROR' } }]);
 });
 
 describe('a cancelled execution', () => {

@@ -15,6 +15,7 @@ import {
   createCachedFetchesFixture,
   type RecordedCall,
 } from './cachedFetchesFixture.ts';
+import { silentObserver } from './silentObserver.ts';
 
 const { rules } = await readRulesOf({
   products: `
@@ -599,4 +600,35 @@ describe('After an invalidation,', () => {
       expect(before).not.toBe(after);
     },
   );
+});
+
+describe('A fault of the gateway', () => {
+  const fault = new RangeError('Invalid string length');
+  const fail = (): never => {
+    throw fault;
+  };
+
+  test.each([
+    ['looks up', { observer: { ...silentObserver, onLookup: fail } }],
+    ['stores', { observer: { ...silentObserver, onStored: fail } }],
+    ['reads', { headerNames: fail }],
+  ])('while the cache %s values fails the fetch as such, and is reported once', (step, options) => {
+    const faults: unknown[] = [];
+    const whole = createCachedFetchesFixture(rules);
+    fill(whole, '1');
+    const fixture = createCachedFetchesFixture(rules, {
+      ...options,
+      onFault: (cause, subgraph) => faults.push([cause, subgraph]),
+      ...(step === 'reads' ? { store: whole.store, now: () => whole.clock.now } : {}),
+    });
+    const request = fixture.fetch(names, step === 'reads' ? ['1', '2'] : ['1']);
+    if (step === 'reads') fixture.subgraphs.calls[0]?.fail();
+    else fixture.subgraphs.calls[0]?.answer(named('one'));
+    expect(faults).toEqual([[fault, 'products']]);
+    // An error with a subgraph is not reported again by the execution.
+    expect(request.result).toMatchObject({
+      kind: 'failed',
+      error: { code: 'INTERNAL_SERVER_ERROR', subgraph: 'products', cause: fault },
+    });
+  });
 });
