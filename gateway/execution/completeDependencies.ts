@@ -1,4 +1,5 @@
 import { Kind, type SelectionSetNode } from 'graphql';
+import { responseNameOf } from '../planning/fieldTree.ts';
 import type { InputPath } from './flattenPath.ts';
 import type { FetchStep } from './program.ts';
 import { pathText, providersByPath, requiredPathsOf, typenameSuffix } from './providersByPath.ts';
@@ -99,7 +100,7 @@ function conditionsAt(fullPath: string, { path, shape }: FetchStep): readonly Pa
         const inner = condition === undefined ? enclosing : [...enclosing, condition];
         return visit(selection.selectionSet, names, inner);
       }
-      if (selection.kind !== Kind.FIELD || (selection.alias ?? selection.name).value !== names[0]) return [];
+      if (selection.kind !== Kind.FIELD || responseNameOf(selection) !== names[0]) return [];
       if (names.length === 1 || selection.selectionSet === undefined) return [[enclosing]];
       return visit(selection.selectionSet, names.slice(1), []).map((below) => [enclosing, ...below]);
     });

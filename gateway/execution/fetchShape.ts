@@ -19,6 +19,7 @@ import {
 import { copyJson } from '../json/copyJson.ts';
 import { isObject } from '../json/isObject.ts';
 import { fragmentsOf } from '../operation/fragmentsOf.ts';
+import { gatherSelectionSets, responseNameOf } from '../planning/fieldTree.ts';
 import type { FetchDataRewrite, FetchNode } from '../planning/queryPlan.ts';
 import { withUsedVariables } from '../planning/usedVariableDefinitions.ts';
 import type { RequestCoordinates } from '../subgraphs/subgraphClient.ts';
@@ -57,7 +58,7 @@ export class FetchShape {
     this.id = id;
     this.subgraph = node.serviceName;
     this.kind = node.operationKind;
-    this.isEntityFetch = node.requires !== undefined && node.requires.length > 0;
+    this.isEntityFetch = isEntityFetch(node);
     this.operationText = operationTextOf(node);
     this.variables = node.variableUsages;
     this.outputRewrites = node.outputRewrites ?? [];
@@ -67,11 +68,7 @@ export class FetchShape {
       getOperationAST(document) as OperationDefinitionNode,
       fragmentsOf(document),
     );
-    const first = this.document.selectionSet.selections[0];
-    this.selection =
-      this.isEntityFetch && first?.kind === Kind.FIELD && first.selectionSet !== undefined
-        ? first.selectionSet
-        : this.document.selectionSet;
+    this.selection = selectionOf(node, this.document);
     this.keepsDecimals = schema === undefined || selectsCustomScalars(this.document, schema);
     const keys = responseKeys(this.selection);
     this.compositeKeys = [...keys].flatMap(([key, inner]) => (inner.length === 0 ? [] : [key]));
@@ -190,12 +187,11 @@ function coordinatesOf(document: OperationDefinitionNode, isEntityFetch: boolean
   const coordinates = new Map<string, readonly string[]>();
   for (const field of document.selectionSet.selections) {
     if (field.kind !== Kind.FIELD) continue;
-    const name = field.alias?.value ?? field.name.value;
     const types = (field.selectionSet?.selections ?? []).flatMap((selection) =>
       selection.kind === Kind.INLINE_FRAGMENT ? (selection.typeCondition?.name.value ?? []) : [],
     );
     coordinates.set(
-      name,
+      responseNameOf(field),
       isEntityFetch ? types : [`${rootTypeNames[document.operation]}.${field.name.value}`],
     );
   }
@@ -203,6 +199,18 @@ function coordinatesOf(document: OperationDefinitionNode, isEntityFetch: boolean
 }
 
 const rootTypeNames = { query: 'Query', mutation: 'Mutation', subscription: 'Subscription' } as const;
+
+export function isEntityFetch({ requires }: FetchNode): boolean {
+  return requires !== undefined && requires.length > 0;
+}
+
+/** What a fetch selects of the objects at its path. */
+export function selectionOf(fetch: FetchNode, { selectionSet }: OperationDefinitionNode): SelectionSetNode {
+  const [first] = selectionSet.selections;
+  return isEntityFetch(fetch) && first?.kind === Kind.FIELD && first.selectionSet !== undefined
+    ? first.selectionSet
+    : selectionSet;
+}
 
 /** Removes the number that the planner adds to the operation name, because equal fetches would have different texts.
  *  The rest of the name still tells a subgraph which operation the request belongs to. */
@@ -282,19 +290,8 @@ function inlineFragments(
 /** Returns the response names of a selection set with the selection sets below each, ignoring type conditions. */
 function responseKeys(set: SelectionSetNode): Map<string, SelectionSetNode[]> {
   const keys = new Map<string, SelectionSetNode[]>();
-  gather(set);
+  gatherSelectionSets(set, keys);
   return keys;
-
-  function gather(current: SelectionSetNode): void {
-    for (const selection of current.selections) {
-      if (selection.kind === Kind.FIELD) {
-        const key = selection.alias?.value ?? selection.name.value;
-        const inner = keys.get(key) ?? [];
-        if (selection.selectionSet !== undefined) inner.push(selection.selectionSet);
-        keys.set(key, inner);
-      } else if (selection.kind === Kind.INLINE_FRAGMENT) gather(selection.selectionSet);
-    }
-  }
 }
 
 function copySelected(

@@ -10,8 +10,9 @@ import {
   type SelectionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { pathBelow, responseNameOf } from '../planning/fieldTree.ts';
 import type { FetchNode, RequiresSelection } from '../planning/queryPlan.ts';
-import { operationTextOf } from './fetchShape.ts';
+import { isEntityFetch, operationTextOf, selectionOf } from './fetchShape.ts';
 import type { FlattenPath } from './flattenPath.ts';
 import { pathText } from './providersByPath.ts';
 
@@ -93,7 +94,7 @@ export function omitTypenames(
       for (const selection of selections) {
         if (selection.kind === Kind.INLINE_FRAGMENT) visit(selection.selectionSet, at);
         else if (selection.kind === Kind.FIELD && selection.selectionSet !== undefined)
-          visit(selection.selectionSet, pathBelow(at, selection));
+          visit(selection.selectionSet, pathBelow(at, responseNameOf(selection)));
       }
     }
   }
@@ -174,7 +175,7 @@ class ObjectTypes {
         const type = condition === undefined ? parent : this.#schema.getType(condition);
         this.#addBelow(selection.selectionSet, type, path);
       } else if (selection.kind === Kind.FIELD && selection.selectionSet !== undefined) {
-        const below = pathBelow(path, selection);
+        const below = pathBelow(path, responseNameOf(selection));
         const hasFields = isObjectType(parent) || isInterfaceType(parent);
         const field = hasFields ? parent.getFields()[selection.name.value] : undefined;
         const type = field === undefined ? undefined : getNamedType(field.type);
@@ -191,18 +192,6 @@ class ObjectTypes {
   }
 }
 
-function isEntityFetch({ requires }: FetchNode): boolean {
-  return requires !== undefined && requires.length > 0;
-}
-
-/** What a fetch selects of the objects at its path. */
-function selectionOf(fetch: FetchNode, { selectionSet }: OperationDefinitionNode): SelectionSetNode {
-  const [first] = selectionSet.selections;
-  return isEntityFetch(fetch) && first?.kind === Kind.FIELD && first.selectionSet !== undefined
-    ? first.selectionSet
-    : selectionSet;
-}
-
 function operationKey(fetch: FetchNode): string {
   return `${fetch.serviceName} ${operationTextOf(fetch)}`;
 }
@@ -214,12 +203,4 @@ function isTypename(selection: SelectionNode): boolean {
     selection.alias === undefined &&
     selection.directives?.length === 0
   );
-}
-
-function pathBelow(
-  path: string,
-  { alias, name }: { alias?: { value: string } | undefined; name: { value: string } },
-): string {
-  const key = (alias ?? name).value;
-  return path === '' ? key : `${path}.${key}`;
 }

@@ -1,4 +1,5 @@
 import { Kind, type SelectionSetNode } from 'graphql';
+import { pathBelow, responseNameOf } from '../planning/fieldTree.ts';
 import type { RequiresSelection } from '../planning/queryPlan.ts';
 import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import type { FlattenPath, InputPath } from './flattenPath.ts';
@@ -15,7 +16,7 @@ export function providersByPath(steps: readonly FetchStep[]): Map<string, Set<nu
       if (rewrite.kind !== 'KeyRenamer') continue;
       const names = rewrite.path.filter((part) => !part.startsWith('... on '));
       const renamed = [...names.slice(0, -1), rewrite.renameKeyTo].join('.');
-      add(prefix === '' ? renamed : `${prefix}.${renamed}`, step.index);
+      add(pathBelow(prefix, renamed), step.index);
     }
   }
   return providers;
@@ -29,8 +30,7 @@ function visitSelection(set: SelectionSetNode, prefix: string, visit: (path: str
   for (const selection of set.selections) {
     if (selection.kind === Kind.INLINE_FRAGMENT) visitSelection(selection.selectionSet, prefix, visit);
     if (selection.kind !== Kind.FIELD) continue;
-    const name = selection.alias?.value ?? selection.name.value;
-    const path = prefix === '' ? name : `${prefix}.${name}`;
+    const path = pathBelow(prefix, responseNameOf(selection));
     visit(path);
     if (selection.selectionSet !== undefined) visitSelection(selection.selectionSet, path, visit);
   }

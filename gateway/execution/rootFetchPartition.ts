@@ -1,4 +1,5 @@
 import { Kind, print, type SelectionNode } from 'graphql';
+import { responseNameOf } from '../planning/fieldTree.ts';
 import { withUsedVariables } from '../planning/usedVariableDefinitions.ts';
 import { FetchShape } from './fetchShape.ts';
 
@@ -59,7 +60,7 @@ const maxCachedSubsets = 100;
 function fieldsByName(selections: readonly SelectionNode[]): Map<string, SelectionNode[]> | undefined {
   const fields = selections.filter((selection) => selection.kind === Kind.FIELD);
   if (fields.length < selections.length) return undefined;
-  return Map.groupBy(fields, ({ alias, name }) => (alias ?? name).value);
+  return Map.groupBy(fields, responseNameOf);
 }
 
 function narrowShape(whole: FetchShape, selections: readonly SelectionNode[]): FetchShape {

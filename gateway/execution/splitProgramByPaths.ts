@@ -1,5 +1,6 @@
 import { isAbstractType } from 'graphql';
 import type { Selection, SelectionSet } from '../operation/selection.ts';
+import { pathBelow } from '../planning/fieldTree.ts';
 import { type CompileProgramOptions, compileProgram } from './compileProgram.ts';
 import { precedingStepsOf } from './completeDependencies.ts';
 import type { DeliveryGroup, FetchStep, Program } from './program.ts';
@@ -105,7 +106,7 @@ function payloadPathsOf(root: SelectionSet, groupCount: number): string[][] {
           if (selection.fieldName === '__typename' || selection.isDenied === true) break;
           const own = selection.enrichmentGroup ?? group;
           if (own === group) any = true;
-          const path = prefix === '' ? selection.internalName : `${prefix}.${selection.internalName}`;
+          const path = pathBelow(prefix, selection.internalName);
           const hasFieldsBelow =
             selection.selectionSet !== undefined && collect(selection.selectionSet.selections, path, own);
           // The fetch of an enrichment's objects counts, because there may be no objects.

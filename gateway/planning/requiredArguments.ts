@@ -8,6 +8,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
+import { pathBelow } from './fieldTree.ts';
 import {
   type CompositeDefinition,
   implementsInterface,
@@ -162,7 +163,7 @@ export class PlaceholderFields implements RequiredArguments {
       this.#replaceSelectionSet(
         field.selectionSet,
         namedTypeOf(definition),
-        path === '' ? name : `${path}.${name}`,
+        pathBelow(path, name),
         replacement,
       );
     return {

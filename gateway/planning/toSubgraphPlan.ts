@@ -10,6 +10,7 @@ import {
   visit,
 } from 'graphql';
 import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
+import { pathBelow, responseNameOf } from './fieldTree.ts';
 import { mapFetches } from './mapFetches.ts';
 import type { FetchNode, QueryPlan, RequiresSelection } from './queryPlan.ts';
 import type { RequiredArguments, RequiredField, RequiredUse } from './requiredArguments.ts';
@@ -149,8 +150,7 @@ function restoreFetch(
 function mergeFields(set: SelectionSetNode): SelectionSetNode | undefined {
   const byKey = new Map<string, SelectionNode>();
   for (const selection of set.selections) {
-    const key =
-      selection.kind === Kind.FIELD ? (selection.alias ?? selection.name).value : `... ${byKey.size}`;
+    const key = selection.kind === Kind.FIELD ? responseNameOf(selection) : `... ${byKey.size}`;
     const existing = byKey.get(key);
     byKey.set(
       key,
@@ -306,7 +306,7 @@ function dropUnused(
     const field = fields.get(selection.name);
     if (field !== undefined && !used.has(requiredUseKey({ field, path }))) return [];
     if (selection.selections === undefined) return [selection];
-    const below = path === '' ? selection.name : `${path}.${selection.name}`;
+    const below = pathBelow(path, selection.name);
     const inner = dropUnused(selection.selections, below, used, fields);
     return inner.length === 0 ? [] : [{ ...selection, selections: inner }];
   });
