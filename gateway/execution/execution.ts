@@ -1,4 +1,4 @@
-import type { CachingContribution } from './cachingContribution.ts';
+import type { CachingContributions } from './cachingContributions.ts';
 import {
   ExecutionDiagnostics,
   type ExecutionError,
@@ -53,8 +53,7 @@ export class Execution {
   readonly tree: ResponseObject;
   readonly errors: readonly ExecutionError[];
   readonly staleValues: readonly StaleValue[];
-  /** Per delivery group: how each fetch limits the caching of the response. Groups without fetches are holes. */
-  readonly cacheContributions: readonly (readonly CachingContribution[])[];
+  readonly cachingContributions: CachingContributions;
   /** What observes the execution, which also receives the events of its response. */
   readonly observer: ExecutionObserver | undefined;
   readonly #program: Program;
@@ -80,7 +79,7 @@ export class Execution {
     this.errors = diagnostics.errors;
     this.staleValues = diagnostics.staleValues;
     this.#runner = new StepRunner(options, this.tree, diagnostics, (step) => this.#completeStep(step));
-    this.cacheContributions = this.#runner.cacheContributions;
+    this.cachingContributions = this.#runner.cachingContributions;
     this.#programIndex = programIndexOf(program);
     const { dependencyCounts, stepCounts } = this.#programIndex;
     this.#isStepDone = new Array(dependencyCounts.length).fill(false);
@@ -122,13 +121,6 @@ export class Execution {
   /** No string of the response tree needs an escape sequence in JSON. */
   get isEscapeFree(): boolean {
     return this.#runner.isEscapeFree;
-  }
-
-  /** How long the response has waited for other fetches since it got its first cached value, in milliseconds. The times of
-   *  `cacheContributions` are those at which they arrived. */
-  get cachedValuesAgeMs(): number {
-    const now = performance.now();
-    return now - (this.#runner.cachedValuesSince ?? now);
   }
 
   /** See `createInterningCollector`. */

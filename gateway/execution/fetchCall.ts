@@ -90,7 +90,7 @@ export interface FetchError {
 /** Serializes the variables of a call as `"name":value,…`, without the representations. */
 export function serializeVariables(
   call: Pick<FetchCall, 'shape' | 'requestContext' | 'contextVariables'>,
-  rename: (name: string) => string,
+  rename: (name: string) => string = (name) => name,
 ): string {
   let text = '';
   const { variables } = call.requestContext;

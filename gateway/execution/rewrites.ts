@@ -1,5 +1,6 @@
 import { isObject } from '../json/isObject.ts';
 import type { FetchDataRewrite, KeyRenamer } from '../planning/queryPlan.ts';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import { collectTargets, type FlattenPath, type InputPath } from './flattenPath.ts';
 import { type ResponseObject, setKey } from './responseTree.ts';
 import type { TypeConditions } from './typeConditions.ts';
@@ -71,17 +72,20 @@ export function rewritePath(
 
 const typeConditionPrefix = '... on ';
 
+/** The targets of a fetch for which its `@fromContext` arguments have equal values. */
+export interface ContextTargets {
+  /** Equal for equal values. */
+  readonly key: string;
+  readonly variables: Readonly<Record<string, unknown>>;
+  readonly targets: ResponseObject[];
+}
+
 /** Reads the values that `@fromContext` arguments take from the targets of a fetch, or from objects above them. */
 export class ContextReader {
   readonly #rewrites: readonly KeyRenamer[];
 
   constructor(rewrites: readonly KeyRenamer[]) {
     this.#rewrites = rewrites;
-  }
-
-  /** Names of the variables that carry the values. */
-  get variableNames(): readonly string[] {
-    return this.#rewrites.map((rewrite) => rewrite.renameKeyTo);
   }
 
   /** The paths of the values for objects at `path`. */
@@ -103,6 +107,26 @@ export class ContextReader {
       }
       return { path: names.join('.'), conditions };
     });
+  }
+
+  /** Groups the targets, which are at `path`, by their values. Omits a target without one of the values, whose fetch failed: as
+   *  an object without an input, it is not fetched, because its fields would have wrong values without the argument. */
+  group(
+    targets: readonly ResponseObject[],
+    root: ResponseObject,
+    path: FlattenPath,
+    conditions: TypeConditions,
+  ): Iterable<ContextTargets> {
+    const values = this.read(root, path, conditions);
+    const names = this.#rewrites.map((rewrite) => rewrite.renameKeyTo);
+    const groups = new Map<string, ContextTargets>();
+    for (const target of targets) {
+      const variables = values.get(target) ?? {};
+      if (names.some((name) => variables[name] === undefined)) continue;
+      const key = JSON.stringify(names.map((name) => variables[name]));
+      getOrInsertComputed(groups, key, () => ({ key, variables, targets: [] })).targets.push(target);
+    }
+    return groups.values();
   }
 
   /** Returns the values for each object at `path`, by variable name. */

@@ -2,7 +2,7 @@ import { copyJson } from '../json/copyJson.ts';
 import { isObject } from '../json/isObject.ts';
 import type { CallPriority } from '../subgraphs/policies/callPriority.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
-import type { CachingContribution } from './cachingContribution.ts';
+import { CachingContributions } from './cachingContributions.ts';
 import { type EntityDiagnostic, type EntitySlot, EntityTable, type TypeSlots } from './entityTable.ts';
 import {
   type ExecutionDiagnostics,
@@ -19,7 +19,7 @@ import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import type { RequestContext } from './requestContext.ts';
 import type { ResponseObject } from './responseTree.ts';
-import { applyRewrites } from './rewrites.ts';
+import { applyRewrites, type ContextTargets } from './rewrites.ts';
 import type { ScheduledStep } from './scheduledStep.ts';
 import { Settlement, waitForAll } from './settlement.ts';
 import type { TargetPath } from './targetPaths.ts';
@@ -46,18 +46,10 @@ interface StepRunnerOptions {
   readonly resume?: { readonly tree: ResponseObject } | undefined;
 }
 
-/** Values of `@fromContext` arguments, with the part of the entity key that they make. */
-interface ContextArguments {
-  readonly key: string;
-  readonly variables: Record<string, unknown>;
-}
-
 /** Runs single steps of a program: reads what a fetch needs from the response tree, sends the fetch, and merges its
  *  result into the tree. */
 export class StepRunner {
-  readonly cacheContributions: CachingContribution[][] = [];
-  /** When the first cached value arrived, on `performance.now()`'s clock. */
-  cachedValuesSince: number | undefined;
+  readonly cachingContributions: CachingContributions;
   /** No response so far holds a string with an escape sequence. */
   isEscapeFree = true;
   /** The results of running fetches are ignored. */
@@ -82,6 +74,7 @@ export class StepRunner {
     diagnostics: ExecutionDiagnostics,
     onStepEnd: (step: FetchStep) => void,
   ) {
+    this.cachingContributions = new CachingContributions(options.requestContext);
     this.#options = options;
     this.#tree = tree;
     this.#diagnostics = diagnostics;
@@ -177,7 +170,7 @@ export class StepRunner {
   *#settleRoot(step: FetchStep, result: FetchResult): SlicedTask {
     const { conditions } = this.#options;
     const diagnostics = this.#diagnostics;
-    this.#recordCacheContribution(step, result);
+    this.cachingContributions.add(step, result);
     if (result.kind === 'failed') {
       diagnostics.addFailure(step, result.error);
       return;
@@ -236,21 +229,8 @@ export class StepRunner {
     contextReader: NonNullable<FetchStep['contextReader']>,
     targets: readonly ResponseObject[],
   ): SlicedTask<readonly Settlement[] | undefined> {
-    const values = contextReader.read(this.#tree, step.path, this.#options.conditions);
-    const byValues = new Map<string, ContextArguments & { readonly targets: ResponseObject[] }>();
-    const names = contextReader.variableNames;
-    for (const target of targets) {
-      const variables = values.get(target) ?? {};
-      // The fetch of a value failed. As an object without an input, the object is not fetched: without the argument, its
-      // fields would have wrong values.
-      if (names.some((name) => variables[name] === undefined)) continue;
-      const key = JSON.stringify(names.map((name) => variables[name]));
-      const same = byValues.get(key);
-      if (same === undefined) byValues.set(key, { key, variables, targets: [target] });
-      else same.targets.push(target);
-    }
     const settlements: Settlement[] = [];
-    for (const context of byValues.values()) {
+    for (const context of contextReader.group(targets, this.#tree, step.path, this.#options.conditions)) {
       settlements.push(...((yield* this.#fetchTargets(step, context.targets, context)) ?? []));
     }
     return settlements.length === 0 ? undefined : settlements;
@@ -260,7 +240,7 @@ export class StepRunner {
   *#fetchTargets(
     step: FetchStep,
     targets: readonly ResponseObject[],
-    context: ContextArguments | undefined,
+    context: ContextTargets | undefined,
   ): SlicedTask<readonly Settlement[] | undefined> {
     const diagnostics = this.#diagnostics;
     const reader = (
@@ -333,7 +313,7 @@ export class StepRunner {
   *#settleEntities(step: FetchStep, slots: readonly EntitySlot[], result: FetchResult): SlicedTask {
     const { conditions } = this.#options;
     const diagnostics = this.#diagnostics;
-    this.#recordCacheContribution(step, result);
+    this.cachingContributions.add(step, result);
     if (result.kind === 'failed') {
       yield* diagnostics.addToSlots(slots, [{ reason: result.error, path: undefined }]);
       return;
@@ -457,28 +437,10 @@ export class StepRunner {
     }
     return undefined;
   }
-
-  #recordCacheContribution(step: FetchStep, result: FetchResult): void {
-    const { hasComputedHeaders, respondedHeaders } = this.#options.requestContext;
-    let contribution: CachingContribution = uncachedContribution;
-    if (result.kind === 'answered') {
-      const { caching, metadata } = result;
-      contribution =
-        caching ?? (metadata && respondedHeaders?.cachingOf(step.shape.subgraph, metadata)) ?? contribution;
-    }
-    // What an extension has computed headers from cannot be named in `Vary`.
-    if (hasComputedHeaders && contribution.kind === 'cached')
-      contribution = { ...contribution, headers: [...contribution.headers, '*'] };
-    if (contribution.kind === 'cached') this.cachedValuesSince ??= performance.now();
-    this.cacheContributions[step.group] ??= [];
-    this.cacheContributions[step.group]?.push(contribution);
-  }
 }
 
 const primaryUrgency: GroupUrgency = { priority: 'primary', budget: undefined };
 const deferredUrgency: GroupUrgency = { priority: 'critical', budget: undefined };
-
-const uncachedContribution: CachingContribution = { kind: 'uncached' };
 
 /** Long lists pause after so many objects. */
 const targetsPerSlice = 500;

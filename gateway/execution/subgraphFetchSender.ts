@@ -52,7 +52,7 @@ export class SubgraphFetchSender implements FetchSender {
     return this.#client.send(
       {
         subgraph: shape.subgraph,
-        body: `${shape.bodyPrefix}${serializeVariables(call, (name) => name)}}}`,
+        body: `${shape.bodyPrefix}${serializeVariables(call)}}}`,
         kind: shape.kind === 'mutation' ? 'mutation' : 'query',
         headers: requestContext.headersFor(shape.subgraph),
         coordinates: shape.coordinates,

@@ -1,3 +1,4 @@
+import type { CachingContribution } from '../execution/cachingContribution.ts';
 import type { Execution } from '../execution/execution.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 
@@ -17,7 +18,7 @@ export function asPrivate(caching: ResponseCaching): ResponseCaching {
  *  is stale. `undefined` for not at all: something is not cached, or nothing contributes. `waitedMs`: the time since the first
  *  contribution. */
 export function responseCachingOf(
-  byGroup: Execution['cacheContributions'],
+  byGroup: readonly (readonly CachingContribution[])[],
   waitedMs: number,
 ): ResponseCaching | undefined {
   let [freshForMs, ageMs] = [Number.POSITIVE_INFINITY, 0];
@@ -51,10 +52,10 @@ export function responseCachingOf(
  *  response depends on who may read it. */
 export function clientCachingOf(
   { kind, introspection, access }: PreparedOperation,
-  { cacheContributions, cachedValuesAgeMs, errors }: Execution,
+  { cachingContributions: { byGroup, ageMs }, errors }: Execution,
 ): ResponseCaching | undefined {
   // Also for errors that the response leaves out, because the client did not select their fields.
   if (errors.length > 0 || kind !== 'query' || introspection !== undefined || access !== undefined)
     return undefined;
-  return responseCachingOf(cacheContributions, cachedValuesAgeMs);
+  return responseCachingOf(byGroup, ageMs);
 }
