@@ -9,7 +9,7 @@ import { readRevisionFiles } from './readRevisionFiles.ts';
 import { readWaivers } from './readWaivers.ts';
 import { readWorkTreeFiles } from './readWorkTreeFiles.ts';
 import { readSchema } from './schemaFile.ts';
-import type { StoreFiles } from './storeFiles.ts';
+import { isLeftover, type StoreFiles } from './storeFiles.ts';
 
 interface StoreRevision {
   /** Any name of a Git commit. */
@@ -42,7 +42,8 @@ export async function parseStoreFiles(files: StoreFiles): Promise<Omit<ContractS
     const file = files.displayPathOf(path);
     const [folder, ...subpath] = path.split('/');
     const name = subgraphOf(path);
-    if (name !== undefined) {
+    if (isLeftover(path)) problems.push(leftoverFile(file));
+    else if (name !== undefined) {
       const read = readSchema({ name, file, text });
       problems.push(...read.problems);
       if (read.contract !== undefined) schemas.set(name, read.contract);
@@ -123,6 +124,14 @@ function unreadableFile(path: string, file: string, reason: string): Finding {
 function unknownFile(file: string): Finding {
   return createFinding('store-file-unknown', {
     message: `${file} is ignored: it is neither schemas/<subgraph>.graphql nor operations/<consumer>/….graphql.`,
+    location: { file, line: 1, column: 1 },
+  });
+}
+
+function leftoverFile(file: string): Finding {
+  return createFinding('store-file-unknown', {
+    message: `${file} is left over from a command that was killed while it wrote the store: some files may be new and others old.`,
+    advice: 'Remove the file. Compare the store with Git, and restore it or run the command again.',
     location: { file, line: 1, column: 1 },
   });
 }

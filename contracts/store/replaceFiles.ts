@@ -13,7 +13,7 @@ import { createDirectory } from './createDirectory.ts';
 
 /** Writes texts by path, all of them or none. When a file cannot be written, the earlier ones keep their old content. A
  *  stop signal either ends the process before the first rename or has no effect. Only SIGKILL and a crash between two
- *  renames leave a part.
+ *  renames leave a part, with a temporary file that the store reports.
  *  @throws {NodeJS.ErrnoException} when a file cannot be written. */
 export function replaceFiles(texts: ReadonlyMap<string, string>): void {
   const files = Array.from(texts.keys(), (path) => prepareFile(path));
@@ -42,7 +42,7 @@ interface FileReplacement {
   readonly path: string;
   /** The file itself, where `path` is a symbolic link. */
   readonly target: string;
-  /** Beside the target, and hidden, so that no store reads it. */
+  /** Beside the target, with a name that `isLeftover` recognises. */
   readonly temporary: string;
   /** Undefined when there is no file yet. */
   readonly oldContent: string | undefined;

@@ -10,7 +10,12 @@ export interface StoreFiles {
 
 const contentPattern = /^(schemas|operations)\/|^(waivers|environments)\.yaml$/;
 
-/** Whether a path in the store holds contract data. Notes and hidden files do not. */
+/** Whether a path in the store holds contract data. Notes and hidden files do not, unless they are left over. */
 export function isStoreContent(path: string): boolean {
-  return contentPattern.test(path) && !/(^|\/)\.|\.md$/i.test(path);
+  return isLeftover(path) || (contentPattern.test(path) && !/(^|\/)\.|\.md$/i.test(path));
+}
+
+/** Whether `replaceFiles` has written the file in a process that was killed before it could rename or remove it. */
+export function isLeftover(path: string): boolean {
+  return /(^|\/)\.[^/]+\.\d+\.tmp$/.test(path);
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import { readContractStore } from '../../../../contracts/store/readContractStore.ts';
 import { replaceFiles } from '../../../../contracts/store/replaceFiles.ts';
 import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
 
@@ -24,9 +25,8 @@ describe('replaceFiles', () => {
     expect(lstatSync(link).isSymbolicLink()).toBe(true);
   });
 
-  test('writes every file although the process gets a stop signal after the first one', async () => {
-    using disk = new TemporaryContractStore({ 'contracts/a.graphql': 'old' });
-    const paths = ['a', 'b', 'c'].map((name) => disk.path(`contracts/${name}.graphql`));
+  /** Replaces files in a process that gets a signal after each rename. */
+  async function replaceWithSignal(paths: readonly string[], signal: NodeJS.Signals) {
     const module = new URL('../../../../contracts/store/replaceFiles.ts', import.meta.url).href;
     // The module takes its functions from node:fs, where a rename now also sends the signal.
     const script = `
@@ -35,7 +35,7 @@ describe('replaceFiles', () => {
       const { renameSync } = fs;
       fs.renameSync = (from, to) => {
         renameSync(from, to);
-        process.kill(process.pid, 'SIGTERM');
+        process.kill(process.pid, '${signal}');
       };
       syncBuiltinESMExports();
       const { replaceFiles } = await import(${JSON.stringify(module)});
@@ -46,7 +46,27 @@ describe('replaceFiles', () => {
       env,
       stdio: 'inherit',
     });
-    expect(await once(child, 'exit')).toEqual([0, null]);
+    return await once(child, 'exit');
+  }
+
+  test('writes every file although the process gets a stop signal after the first one', async () => {
+    using disk = new TemporaryContractStore({ 'contracts/a.graphql': 'old' });
+    const paths = ['a', 'b', 'c'].map((name) => disk.path(`contracts/${name}.graphql`));
+    expect(await replaceWithSignal(paths, 'SIGTERM')).toEqual([0, null]);
     expect(paths.map((path) => readFileSync(path, 'utf8'))).toEqual(['new', 'new', 'new']);
+  });
+
+  test('leaves files that the store reports when the process is killed after the first rename', async () => {
+    using disk = new TemporaryContractStore({ 'contracts/schemas/a.graphql': 'type Query { a: Int }' });
+    const paths = ['schemas/a.graphql', 'schemas/b.graphql', 'CHANGELOG.md'].map((name) =>
+      disk.path(`contracts/${name}`),
+    );
+    expect(await replaceWithSignal(paths, 'SIGKILL')).toEqual([null, 'SIGKILL']);
+    const { problems } = await readContractStore(disk.path('contracts'));
+    expect(problems.flatMap(({ rule, message }) => (rule === 'store-file-unknown' ? [message] : []))).toEqual(
+      ['.CHANGELOG.md', 'schemas/.b.graphql'].map((name) =>
+        expect.stringMatching(`${name}\\.\\d+\\.tmp is left over from a command that was killed`),
+      ),
+    );
   });
 });
