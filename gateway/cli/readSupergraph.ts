@@ -16,7 +16,7 @@ export async function readSupergraph(
     throw new CommandError(exitCode.usageError, 'supergraph.load is a function, which no command can call.');
   }
   try {
-    const fetched = await fetchSupergraphSdl(source, signal);
+    const fetched = await fetchSupergraphSdl(source, signal, { proxyEnv: process.env });
     return fetched?.sdl ?? '';
   } catch (cause) {
     signal.throwIfAborted();

@@ -1,3 +1,4 @@
+import process from 'node:process';
 import type { GatewayConfig } from '../config/schema.ts';
 import { schemaHeadersOf } from '../config/schemaHeadersOf.ts';
 import { subgraphPolicyOf } from '../config/subgraphPolicyOf.ts';
@@ -32,15 +33,17 @@ export function createSchemaAccess(
 /** The sections of the configuration that fetching schemas depends on. */
 export const schemaSections = ['supergraph', 'subgraphs'] as const;
 
-/** The same for a command, which reads certificates once. Commands may name any address for a subgraph: headers go only to
- *  origins that the configuration has for it.
+/** The same for a command, which reads certificates once, and which may run behind a proxy (in CI, for example). Commands may
+ *  name any address for a subgraph: headers go only to origins that the configuration has for it.
  *  @throws {ConfigError} for a file that cannot be used. */
-export async function readSchemaAccess(config: GatewayConfig): Promise<AccessOfAddress> {
+export async function readSchemaAccess(config: GatewayConfig | undefined): Promise<AccessOfAddress> {
+  const proxies = { proxyEnv: process.env };
+  if (config === undefined) return () => proxies;
   const ignore = (): void => undefined;
   const log = { info: ignore, warn: ignore, error: ignore };
   const certificates = await Certificates.read({ subgraphs: config.subgraphs }, { log });
   await certificates.close();
-  return createSchemaAccess(config, certificates, ({ name, url }) => {
+  const accessOf = createSchemaAccess(config, certificates, ({ name, url }) => {
     const { url: own, urls } = subgraphPolicyOf(config, name);
     const { supergraph } = config;
     const composed =
@@ -49,4 +52,5 @@ export async function readSchemaAccess(config: GatewayConfig): Promise<AccessOfA
       (known) => known !== undefined && new URL(known).origin === new URL(url).origin,
     );
   });
+  return (address) => ({ ...accessOf(address), ...proxies });
 }

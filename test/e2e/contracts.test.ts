@@ -454,6 +454,25 @@ describe('contracts check', () => {
     });
   });
 
+  test('fetches candidates through the proxy of the environment, but not from this machine or the hosts of NO_PROXY', async () => {
+    using disk = new TemporaryContractStore(store);
+    await using proxy = await startScriptedSubgraph();
+    await using running = await startScriptedSubgraph();
+    const answer = json({ data: { _service: { sdl: withoutUnused } } });
+    proxy.setDefaultScript(answer);
+    running.setDefaultScript(answer);
+    const check = (url: string) => contracts(disk.root, 'check', '--subgraph', `products=${url}`);
+    Object.assign(process.env, { http_proxy: proxy.url, no_proxy: '0.0.0.0' });
+    for (const url of [
+      'http://products.invalid/graphql',
+      running.url,
+      running.url.replace('127.0.0.1', '0.0.0.0'),
+    ])
+      expect((await check(url)).code).toBe(0);
+    expect(proxy.requests.map(({ path }) => path)).toEqual(['http://products.invalid/graphql']);
+    expect(running.requests).toHaveLength(2);
+  });
+
   test('needs the configuration of the candidate only, and does not try again without it', async () => {
     await using running = await startScriptedSubgraph();
     running.setDefaultScript(json({ data: { _service: { sdl: withoutUnused } } }));

@@ -9,10 +9,11 @@ export function createCandidateFetch(configFile?: string): (address: SubgraphAdd
   const file = findConfigFile(configFile);
   return async (address) => {
     const subgraphs = new Set([address.name]);
-    const access =
+    const accessOf = await readSchemaAccess(
       file === undefined
         ? undefined
-        : await readSchemaAccess(loadConfig({ file, sections: schemaSections, subgraphs, env: process.env }));
-    return fetchSubgraphSdl(address, new AbortController().signal, access?.(address));
+        : loadConfig({ file, sections: schemaSections, subgraphs, env: process.env }),
+    );
+    return fetchSubgraphSdl(address, new AbortController().signal, accessOf(address));
   };
 }

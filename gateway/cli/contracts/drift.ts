@@ -102,8 +102,7 @@ async function checkDriftOnce(
   const unknown = [...selected.names].filter(
     (name) => !store.schemas.has(name) && !addresses.some((address) => address.name === name),
   );
-  const accessOf = config && (await readSchemaAccess(config));
-  const live = await fetchLiveSubgraphs(addresses, { signal, accessOf });
+  const live = await fetchLiveSubgraphs(addresses, { signal, accessOf: await readSchemaAccess(config) });
   const onProgress = watch ? undefined : showProgress;
   const { findings } = await drift.update([fingerprint, live, gateway.sdl], () =>
     findDrift({ store, live, only, supergraphSdl: gateway.sdl, onProgress }, supergraphTools),

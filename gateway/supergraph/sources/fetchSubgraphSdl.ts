@@ -1,6 +1,6 @@
 import { maskSecrets } from '../../config/addressSecrets.ts';
 import type { CertificateContents } from '../../tls/certificateFiles.ts';
-import { type FetchLimits, schemaFetchLimits, sendHttpRequest } from './httpRequest.ts';
+import { type FetchLimits, type HttpRequest, schemaFetchLimits, sendHttpRequest } from './httpRequest.ts';
 
 export interface SubgraphAddress {
   readonly name: string;
@@ -14,6 +14,7 @@ interface SchemaAccess {
   readonly tls?: CertificateContents | undefined;
   /** The header with the signature of a body: name and value. */
   readonly sign?: ((body: string) => readonly [string, string]) | undefined;
+  readonly proxyEnv?: HttpRequest['proxyEnv'];
 }
 
 export type AccessOfAddress = (address: SubgraphAddress) => SchemaAccess | undefined;
@@ -30,7 +31,7 @@ const query = 'query __ApolloGetServiceDefinition__ { _service { sdl } }';
 export async function fetchSubgraphSdl(
   { url }: SubgraphAddress,
   signal: AbortSignal,
-  { headers, tls, sign, limits = schemaFetchLimits }: FetchSubgraphSdlOptions = {},
+  { headers, tls, sign, proxyEnv, limits = schemaFetchLimits }: FetchSubgraphSdlOptions = {},
 ): Promise<string> {
   const body = JSON.stringify({ query });
   const signature = sign === undefined ? {} : Object.fromEntries([sign(body)]);
@@ -39,6 +40,7 @@ export async function fetchSubgraphSdl(
     headers: { ...headers, ...signature, 'content-type': 'application/json', accept: 'application/json' },
     body,
     tls,
+    proxyEnv,
   } as const;
   const response = await sendHttpRequest(new URL(url), request, signal, limits);
   const { status, body: received } = response;

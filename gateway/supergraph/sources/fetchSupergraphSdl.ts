@@ -3,6 +3,7 @@ import { maskSecrets } from '../../config/addressSecrets.ts';
 import { messageOf } from '../../errors.ts';
 import {
   type FetchLimits,
+  type HttpRequest,
   type HttpResponse,
   schemaFetchLimits,
   sendHttpRequest,
@@ -23,6 +24,7 @@ export interface FetchedSupergraph {
 interface FetchSupergraphSdlOptions {
   readonly validators?: FetchedSupergraph['validators'];
   readonly limits?: FetchLimits;
+  readonly proxyEnv?: HttpRequest['proxyEnv'];
 }
 
 const maxRedirects = 5;
@@ -34,7 +36,7 @@ const maxRedirects = 5;
 export async function fetchSupergraphSdl(
   { url, headers }: SupergraphAddress,
   signal: AbortSignal,
-  { validators = {}, limits = schemaFetchLimits }: FetchSupergraphSdlOptions = {},
+  { validators = {}, limits = schemaFetchLimits, proxyEnv }: FetchSupergraphSdlOptions = {},
 ): Promise<FetchedSupergraph | undefined> {
   const { origin } = new URL(url);
   let target = new URL(url);
@@ -47,6 +49,7 @@ export async function fetchSupergraphSdl(
           ...(target.origin === origin ? headers : {}),
           ...validators,
         },
+        proxyEnv,
       } as const;
       const response = await sendHttpRequest(target, request, signal, limits);
       const next = redirectOf(response, target);

@@ -1,8 +1,14 @@
-import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
+import {
+  Agent as HttpAgent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestHttp,
+} from 'node:http';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip } from 'node:zlib';
+import { isLoopback } from '../../config/isLoopback.ts';
 import { joinErrorMessages } from '../../errors.ts';
 import type { CertificateContents } from '../../tls/certificateFiles.ts';
 
@@ -21,6 +27,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly tls?: CertificateContents | undefined;
+  /** Environment variables that name the proxy (`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`). Omitted: no proxy is used. */
+  readonly proxyEnv?: NodeJS.ProcessEnv | undefined;
 }
 
 export interface HttpResponse {
@@ -35,22 +43,23 @@ export class UnavailableError extends Error {
 }
 
 /** Sends one request over a connection of its own. It does not use the client for operations, because it needs no
- *  connection pool and no policies. Does not follow redirects.
+ *  connection pool and no policies. Does not follow redirects. Requests to this machine use no proxy.
  *  @throws {UnavailableError} with a message for the operator.
  *  @throws {Error} for a response that is too large or not decodable. */
 export async function sendHttpRequest(
   url: URL,
-  { method, headers, body, tls }: HttpRequest,
+  { method, headers, body, tls, proxyEnv }: HttpRequest,
   signal: AbortSignal,
   { timeoutMs, maxBytes }: FetchLimits,
 ): Promise<HttpResponse> {
   const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   const response = Promise.withResolvers<IncomingMessage>();
-  const request = (url.protocol === 'https:' ? requestHttps : requestHttp)(url, {
+  const [send, Agent] = url.protocol === 'https:' ? [requestHttps, HttpsAgent] : [requestHttp, HttpAgent];
+  const request = send(url, {
     ...tls,
     method,
     signal: limit,
-    agent: false,
+    agent: new Agent({ proxyEnv: isLoopback(url.hostname) ? undefined : proxyEnv }),
     headers: { ...headers, 'accept-encoding': 'br, gzip' },
   });
   request.on('error', response.reject);

@@ -114,6 +114,7 @@ test('a command fetches a schema with certificate, headers and signature, but se
   expect(headers?.get('x-tributary-signature')).toMatch(/^sha256=[0-9a-f]{64}$/);
   expect(accessOf({ name: 'reviews', url: 'https://elsewhere.example/graphql' })).toEqual({
     tls: { ca: authority.cert, cert: own.cert, key: own.key },
+    proxyEnv: process.env,
   });
 });
 
