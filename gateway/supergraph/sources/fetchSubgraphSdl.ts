@@ -57,7 +57,8 @@ export async function fetchSubgraphSdl(
 function sdlOf(status: number, body: string): string {
   const response = parseJson(body);
   const messages = errorMessages(response);
-  if (messages.length > 0) throw new Error(messages.join('\n'));
+  if (messages.length > 0)
+    throw new Error(`the response (status ${status}) has errors: ${messages.join('\n')}`);
   const sdl = member(member(member(response, 'data'), '_service'), 'sdl');
   if (typeof sdl === 'string' && sdl.trim() !== '') return sdl;
   throw new Error(

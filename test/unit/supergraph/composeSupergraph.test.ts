@@ -129,7 +129,7 @@ describe('composeSupergraph', () => {
       errors: [
         {
           code: 'SUBGRAPH_UNREACHABLE',
-          message: `[a] The schema could not be fetched from ${server.url}: introspection is off`,
+          message: `[a] The schema could not be fetched from ${server.url}: the response (status 200) has errors: introspection is off`,
           locations: [],
         },
       ],

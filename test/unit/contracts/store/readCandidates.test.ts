@@ -53,14 +53,16 @@ describe('readCandidates', () => {
 
   test('reports a subgraph that fails twice as undecided', async () => {
     await using running = await startScriptedSubgraph();
-    running.enqueueScripts(reset, json({ errors: [{ message: 'not now' }] }));
+    running.enqueueScripts(reset, ({ respond }) =>
+      respond({ status: 401, body: '{"errors":[{"message":"not now"}]}' }),
+    );
     const { contracts, problems } = await readCandidates([`reviews=${running.url}`], options);
     expect([contracts.size, running.requests.length]).toEqual([0, 2]);
     expect(problems).toEqual([
       {
         rule: 'subgraph-unreachable',
         severity: 'undecided',
-        message: `${running.url} did not give its schema: not now. Both attempts failed.`,
+        message: `${running.url} did not give its schema: the response (status 401) has errors: not now. Both attempts failed.`,
         advice: 'Start the subgraph, or check a file with its SDL (--subgraph NAME=FILE).',
         subgraph: 'reviews',
       },
