@@ -31,7 +31,8 @@ const measureMs = 4000;
 
 type Side = 'base' | 'head';
 
-/** Compares this checkout with a commit, and prints the result as Markdown. Returns the exit code. */
+/** Compares this checkout with a commit, and prints the results as Markdown as they arrive: a run that fails has those of the
+ *  scenarios before. Returns the exit code. */
 export async function compareWith(commit: string, { scenarios, limit }: CompareOptions): Promise<number> {
   const operations = scenarios.map(operationOf);
   const directory = mkdtempSync(join(tmpdir(), 'tributary-compare-'));
@@ -44,7 +45,12 @@ export async function compareWith(commit: string, { scenarios, limit }: CompareO
   });
   installPackages(base);
   const targets = { base: tributaryOf(base, 'base'), head: tributaryOf(repository, 'head') };
-  const lines: string[] = [];
+  console.log(
+    `This checkout compared with ${git('rev-parse', '--short', commit)}, limit ${percent(limit)}\n`,
+  );
+  console.log(
+    '| scenario | per request | difference | 95 % bounds | pairs | verdict |\n| --- | --- | --- | --- | --- | --- |',
+  );
   let isSlower = false;
   for (const operation of operations) {
     await using environment = await createBenchEnvironment();
@@ -55,17 +61,10 @@ export async function compareWith(commit: string, { scenarios, limit }: CompareO
     // Bounds that still include the limit after all pairs: the median decides.
     const isBeyond = verdict === 'slower' || (verdict === 'undecided' && middle > limit);
     isSlower ||= isBeyond;
-    lines.push(
+    console.log(
       `| ${operation} | ${unit} | ${percent(middle)} | ${percent(lower)} to ${percent(upper)} | ${ratios.length} | ${isBeyond ? 'slower' : 'ok'} |`,
     );
   }
-  console.log(
-    `This checkout compared with ${git('rev-parse', '--short', commit)}, limit ${percent(limit)}\n`,
-  );
-  console.log(
-    '| scenario | per request | difference | 95 % bounds | pairs | verdict |\n| --- | --- | --- | --- | --- | --- |',
-  );
-  console.log(lines.join('\n'));
   return isSlower ? 1 : 0;
 }
 

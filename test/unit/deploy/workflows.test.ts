@@ -1,5 +1,7 @@
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { glob, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -7,6 +9,7 @@ import { parse } from 'yaml';
 const root = join(import.meta.dirname, '../../..');
 
 interface Step {
+  readonly name?: string;
   readonly uses?: string;
   readonly run?: string;
   readonly with?: Readonly<Record<string, unknown>>;
@@ -110,4 +113,45 @@ test('the release starts the workflow that publishes the image, in a job that ca
   expect(release?.jobs.artifacts?.if).toBe(`\${{ needs.release.outputs.published == 'true' }}`);
   expect(release?.jobs.artifacts?.permissions).toMatchObject({ actions: 'write' });
   expect(Object.keys(findWorkflow('image')?.on ?? {})).toContain('workflow_dispatch');
+});
+
+/** Runs the script of a step as GitHub does, and returns what it adds to the file with this name in the environment. */
+function runStep(step: Step | undefined, file: string, env: Readonly<Record<string, string>> = {}): string {
+  const directory = mkdtempSync(join(tmpdir(), 'tributary-workflow-'));
+  const added = join(directory, 'added');
+  try {
+    execFileSync('bash', ['-e', '-c', step?.run ?? 'false'], {
+      cwd: directory,
+      env: { PATH: process.env.PATH, [file]: added, ...env },
+    });
+    return readFileSync(added, 'utf8');
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+// docker/metadata-action gives a prerelease only its own version when the type is `semver`.
+test('the image has the version of its tag, and no prerelease is the latest one', () => {
+  const steps = findWorkflow('image')?.jobs.publish?.steps ?? [];
+  const version = steps.find(({ name }) => name === 'Version');
+  const versions = ['tributary-gateway@0.1.0', 'v0.1.0', 'tributary-gateway@1.0.0-dev.3', 'v1.0.0-0.3.7'].map(
+    (tag) => runStep(version, 'GITHUB_OUTPUT', { GITHUB_REF_NAME: tag }),
+  );
+  expect(versions).toEqual([
+    'version=0.1.0\n',
+    'version=v0.1.0\n',
+    'version=1.0.0-dev.3\n',
+    'version=v1.0.0-0.3.7\n',
+  ]);
+  const metadata = steps.find(({ uses }) => uses?.startsWith('docker/metadata-action@'));
+  const value = `value=\${{ steps.version.outputs.version }}`;
+  expect(metadata?.with?.tags).toBe(
+    `type=semver,pattern={{version}},${value}\ntype=semver,pattern={{major}}.{{minor}},${value}\n`,
+  );
+});
+
+test('the summary of a comparison that could not run says so', () => {
+  const steps = findWorkflow('performance')?.jobs.compare?.steps ?? [];
+  const summary = steps.find(({ name }) => name === 'Summary');
+  expect(runStep(summary, 'GITHUB_STEP_SUMMARY')).toBe('Nothing was compared: see the log.\n');
 });
