@@ -34,9 +34,9 @@ export function createTrafficControl(options: CreateTrafficControlOptions): Traf
     limits: config.overload,
     timers,
     load,
-    onChange: (shed, sample) => {
+    onReport: (shed, sample) => {
       if (shed.length > 0) log.warn({ shed, ...sample }, 'Requests of some priorities are shed (overload)');
-      else log.info(sample, 'No requests are shed any more');
+      else log.info(sample, 'No requests have been shed for a minute');
     },
   });
   return new TrafficControl({

@@ -17,8 +17,8 @@ interface LoadShedderOptions {
   readonly load: LoadSource;
   /** Collects the heap. Blocks the event loop: about a second for 600 MB that are in use. */
   readonly collect?: () => void;
-  /** Other priorities are shed than before. Must not throw. */
-  onChange(shed: readonly RequestPriority[], sample: LoadSample): void;
+  /** More priorities are shed than before in this overload, or it has ended and `shed` is empty. Must not throw. */
+  onReport(shed: readonly RequestPriority[], sample: LoadSample): void;
 }
 
 /** The order in which priorities are shed. */
@@ -29,6 +29,10 @@ export const sampleIntervalMs = 500;
 /** Consecutive samples below the lower threshold after which one priority is served again. Without them, the gateway
  *  would serve it at the first sign of relief, be overloaded again, and alternate between the two. */
 export const calmSamplesPerStep = 4;
+
+/** Consecutive samples without a refused request after which an overload has ended for the log. A load that swings would
+ *  otherwise leave a line at each change. */
+export const quietSamplesPerEnd = 120;
 
 /** Consecutive samples for which memory sheds requests and V8 has collected nothing, after which the gateway does. */
 const samplesPerCollection = 20;
@@ -44,6 +48,10 @@ export class LoadShedder {
   /** How many priorities of `sheddingOrder` are shed. */
   #level = 0;
   #calmSamples = 0;
+  /** How many priorities were shed at most in this overload. */
+  #reportedLevel = 0;
+  /** Consecutive samples for which nothing is shed. */
+  #quietSamples = 0;
   #reason: ShedReason = 'event_loop';
   /** Of the newest sample. */
   #memory = 0;
@@ -98,18 +106,31 @@ export class LoadShedder {
     const sample = this.#options.load.readSample();
     this.#eventLoopDelayMs = sample.eventLoopDelayMs;
     this.#collectIfFull(sample);
+    this.#changeLevel(sample);
+    this.#report(sample);
+  }
+
+  #changeLevel(sample: LoadSample): void {
     const exceeded = this.#exceededLimit(sample, 1);
     if (exceeded !== undefined) {
       this.#reason = exceeded;
       this.#calmSamples = 0;
-      this.#changeLevel(this.#level + 1, sample);
+      this.#level = Math.min(this.#level + 1, sheddingOrder.length);
       return;
     }
     const isCalm = this.#exceededLimit(sample, calmShare) === undefined;
     this.#calmSamples = isCalm ? this.#calmSamples + 1 : 0;
     if (this.#calmSamples < calmSamplesPerStep) return;
     this.#calmSamples = 0;
-    this.#changeLevel(this.#level - 1, sample);
+    this.#level = Math.max(this.#level - 1, 0);
+  }
+
+  #report(sample: LoadSample): void {
+    this.#quietSamples = this.isShedding ? 0 : this.#quietSamples + 1;
+    const hasEnded = this.#reportedLevel > 0 && this.#quietSamples >= quietSamplesPerEnd;
+    if (this.#level <= this.#reportedLevel && !hasEnded) return;
+    this.#reportedLevel = this.#level;
+    this.#options.onReport(sheddingOrder.slice(0, this.#level), sample);
   }
 
   /** V8 collects a heap that grows, which that of a process without requests does not. Without a collection, the garbage of the
@@ -129,12 +150,5 @@ export class LoadShedder {
     const { limits } = this.#options;
     if (limits.eventLoopDelay > 0 && eventLoopDelayMs > limits.eventLoopDelay * share) return 'event_loop';
     return limits.memory < 1 && memory > limits.memory * share ? 'memory' : undefined;
-  }
-
-  #changeLevel(level: number, sample: LoadSample): void {
-    const bounded = Math.min(Math.max(level, 0), sheddingOrder.length);
-    if (bounded === this.#level) return;
-    this.#level = bounded;
-    this.#options.onChange(sheddingOrder.slice(0, bounded), sample);
   }
 }

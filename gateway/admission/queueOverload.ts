@@ -1,7 +1,7 @@
 import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
-import { calmSamplesPerStep, sampleIntervalMs } from './loadShedder.ts';
+import { calmSamplesPerStep, quietSamplesPerEnd, sampleIntervalMs } from './loadShedder.ts';
 
 interface QueueOverloadOptions {
   readonly log: Logger;
@@ -13,12 +13,12 @@ interface QueueOverloadOptions {
 }
 
 /** Whether requests fail because they wait too long for their execution. An overload begins with the first one that is
- *  dropped, and ends after as many calm samples as in `LoadShedder`: an overload has short gaps, and the readiness of the
- *  process and the log must not change with each of them. Without an overload, there is no timer. */
+ *  dropped, and ends for the readiness of the process and for the log after as many samples as in `LoadShedder`: an overload
+ *  has short gaps, and neither must change with each of them. Without an overload, there is no timer. */
 export class QueueOverload {
   readonly #options: QueueOverloadOptions;
   /** Calm samples in a row since a request of any priority was dropped; -1 if one was dropped since the last sample. */
-  #calmSamples = calmSamplesPerStep;
+  #calmSamples = quietSamplesPerEnd;
   /** The same for requests of normal priority and more urgent ones. */
   #normalCalmSamples = calmSamplesPerStep;
   /** Since the overload began. */
@@ -36,7 +36,7 @@ export class QueueOverload {
 
   /** What waited too long, a request or the execution of several, was dropped. */
   onDrop(priority: RequestPriority): void {
-    const hasBegun = this.#calmSamples >= calmSamplesPerStep;
+    const hasBegun = this.#calmSamples >= quietSamplesPerEnd;
     this.#calmSamples = -1;
     if (priority !== 'background') this.#normalCalmSamples = -1;
     if (!hasBegun) return;
@@ -67,7 +67,8 @@ export class QueueOverload {
     this.#normalCalmSamples = isQueueOverloaded('normal') ? 0 : this.#normalCalmSamples + 1;
     // The least urgent priority: it is overloaded with every other one.
     this.#calmSamples = isQueueOverloaded('background') ? 0 : this.#calmSamples + 1;
-    if (this.#calmSamples < calmSamplesPerStep) this.#scheduleSample();
-    else log.info({ failed: this.#failed }, 'No requests fail any more because they wait too long');
+    if (this.#calmSamples < quietSamplesPerEnd) this.#scheduleSample();
+    else
+      log.info({ failed: this.#failed }, 'No requests have failed for a minute because they waited too long');
   }
 }

@@ -18,7 +18,7 @@ function shedAfter(samples: readonly (typeof idle)[], ownLimits = limits) {
   const collect = () => {
     collections += 1;
   };
-  const shedder = new LoadShedder({ limits: ownLimits, timers, load, collect, onChange: () => {} });
+  const shedder = new LoadShedder({ limits: ownLimits, timers, load, collect, onReport: () => {} });
   shedder.start();
   const after = samples.map((next) => {
     sample = next;
@@ -43,7 +43,7 @@ describe('the load shedder', () => {
   test('has the delay of the event loop of the newest sample, or how late the next one is', () => {
     const timers = createManualTimers();
     const load = { start: () => {}, readSample: () => delayed, stop: () => {} };
-    const shedder = new LoadShedder({ limits, timers, load, onChange: () => {} });
+    const shedder = new LoadShedder({ limits, timers, load, onReport: () => {} });
     const delays = [shedder.eventLoopDelayMs];
     const record = () => void delays.push(shedder.eventLoopDelayMs);
     shedder.start();
@@ -90,16 +90,35 @@ describe('the load shedder', () => {
     ).toEqual([]);
   });
 
-  test('reports each change once', () => {
+  test('reports each further priority of an overload that swings once, and its end after a minute without one', () => {
     const timers = new FakeTimers();
-    const load = { start: () => {}, readSample: () => delayed, stop: () => {} };
-    const changes: number[] = [];
-    const onChange = (shed: readonly unknown[]): void => void changes.push(shed.length);
-    const shedder = new LoadShedder({ limits, timers, load, onChange });
+    let sample = idle;
+    const load = { start: () => {}, readSample: () => sample, stop: () => {} };
+    const reports: number[] = [];
+    const onReport = (shed: readonly unknown[]): void => void reports.push(shed.length);
+    const shedder = new LoadShedder({ limits, timers, load, onReport });
+    const spend = (ms: number, next: typeof idle): void => {
+      sample = next;
+      timers.advance(ms);
+    };
     shedder.start();
-    timers.advance(5_000);
+    spend(60_000, idle);
+    for (let swing = 0; swing < 100; swing++) {
+      spend(500, delayed);
+      spend(5_000, idle);
+    }
+    expect(reports).toEqual([1]);
+    spend(5_000, delayed);
+    expect(reports).toEqual([1, 2, 3]);
+    // Two seconds for each priority, and the minute begins with the last one.
+    spend(65_000, idle);
+    expect(reports).toEqual([1, 2, 3]);
+    spend(500, idle);
+    spend(120_000, idle);
+    expect(reports).toEqual([1, 2, 3, 0]);
+    spend(500, delayed);
+    expect(reports).toEqual([1, 2, 3, 0, 1]);
     shedder.stop();
-    expect(changes).toEqual([1, 2, 3]);
   });
 
   test('sheds for memory, and says so', () => {
@@ -145,7 +164,7 @@ describe('the load shedder', () => {
     const timers = new FakeTimers();
     const load = { start: () => {}, readSample: () => delayed, stop: () => {} };
     const off = { eventLoopDelay: 0, memory: 1 };
-    new LoadShedder({ limits: off, timers, load, onChange: () => {} }).start();
+    new LoadShedder({ limits: off, timers, load, onReport: () => {} }).start();
     expect(timers.pendingCount).toBe(0);
   });
 });

@@ -20,7 +20,7 @@ function createTraffic(priorities: Partial<GatewayConfig['overload']['priorities
     limits: { eventLoopDelay: 200, memory: 1 },
     timers,
     load: { start: () => {}, readSample: () => load, stop: () => {} },
-    onChange: () => {},
+    onReport: () => {},
   });
   const queueOverload = new QueueOverload({
     log: createLogger('silent'),
