@@ -175,6 +175,15 @@ describe('the Helm chart', () => {
     expect(monitor.metadata.labels).toEqual(labels);
   });
 
+  test('has no `+` of a version in its labels, which Kubernetes would refuse', async () => {
+    const versions = (await readText('helm/tributary/templates/_helpers.tpl')).matchAll(
+      /\.(?:App)?Version.*/g,
+    );
+    const pipelines = Array.from(versions, ([pipeline]) => pipeline);
+    expect(pipelines).toHaveLength(2);
+    expect(pipelines.filter((pipeline) => !pipeline.includes('| replace "+" "_"'))).toEqual([]);
+  });
+
   test('scales like the kustomize base', async () => {
     const { autoscaling } = await readYaml('helm/tributary/values.yaml');
     const { spec } = await readYaml(`${base}/autoscaler.yaml`);
