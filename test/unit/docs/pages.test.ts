@@ -265,6 +265,16 @@ describe('the decision records', () => {
     expect(numbers.sort((a, b) => a - b)).toEqual(numbers.map((_, index) => index));
   });
 
+  test('are listed once each, with their titles, in docs/decisions/README.md', () => {
+    const index = pages.find(({ path }) => path === 'docs/decisions/README.md')?.text ?? '';
+    const listed = Array.from(index.matchAll(/^- \[(\d{4})\]\((\1-.+\.md)\): (.+)$/gm), ([line]) => line);
+    const expected = records.slice(1).map(({ path, text }) => {
+      const file = path.slice('docs/decisions/'.length);
+      return `- [${file.slice(0, 4)}](${file}): ${/^# (.+)$/m.exec(text)?.[1]}`;
+    });
+    expect(listed.sort()).toEqual(expected);
+  });
+
   test.each(records.map(({ path, text }) => [path, text] as const))('follow the template: %s', (_, text) => {
     expect(text).toMatch(
       /^# .+\n\nStatus: .+\. Date: [\d\-A-Z]+\.\n\n## Context\n[\s\S]+\n## Decision\n[\s\S]+\n## Alternatives\n[\s\S]+\n## Consequences\n/,
