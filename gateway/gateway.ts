@@ -120,8 +120,8 @@ export interface GatewayDependencies {
   readonly load?: LoadSource;
   /** Starts the threads that plan operations. Worker threads when omitted. */
   readonly startPlannerThread?: StartPlannerThread;
-  /** Identifies this process among several that share the port. On Linux, each of them listens by itself
-   *  (`SO_REUSEPORT`), so that `listen.port` and `admin.port` must not be 0. */
+  /** Identifies this worker of `node:cluster` among several that share the ports. On Linux, each of them listens on
+   *  `listen.port` by itself (`SO_REUSEPORT`), so that neither port may be 0. */
   readonly worker?: WorkerIdentity;
   /** Called when one of several processes could not load its first supergraph. The process accepts connections when the
    *  promise resolves, or when it has a supergraph. Default: it accepts connections at once. */

@@ -67,7 +67,11 @@ export class Lifecycle {
     if (worker !== undefined) {
       // Other workers serve requests meanwhile.
       await this.#loadSupergraph();
-      if (supergraphs.current() === undefined) await Promise.race([this.ready, waitToListenUnready?.()]);
+      if (supergraphs.current() === undefined) {
+        // Only for other workers, whose scrapes and log levels include this one.
+        await this.#options.server.listen({ listen: false, admin: false });
+        await Promise.race([this.ready, waitToListenUnready?.()]);
+      }
       return this.#listen(options);
     }
     // Listening first, so that health routes answer while the supergraph loads.

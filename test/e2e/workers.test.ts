@@ -285,7 +285,7 @@ describe('a worker that dies', () => {
 });
 
 describe('workers that do not respond', () => {
-  test('are replaced when they are stopped and when their event loop is blocked, and the metrics count it', async () => {
+  test('are replaced when they are stopped and when their event loop is blocked, and get no probe of the admin listener meanwhile; the metrics count it', async () => {
     await using gateway = await startWorkers({ workerTimeout: '1s' });
     const killed = (pid: number) =>
       new RegExp(
@@ -293,6 +293,10 @@ describe('workers that do not respond', () => {
       );
     const { own: stopped } = await processIdsOf(gateway, '1');
     process.kill(stopped, 'SIGSTOP');
+    const probes = Array.from({ length: 20 }, () =>
+      exchange(gateway.adminUrl, { method: 'GET', path: '/health/live' }),
+    );
+    expect((await Promise.all(probes)).map(({ status }) => status)).toEqual(probes.map(() => 200));
     await gateway.waitForOutput(killed(stopped));
     await sendTo(gateway, '3', {});
     const { own: blocked } = await processIdsOf(gateway, '2');
@@ -310,7 +314,7 @@ describe('workers that do not respond', () => {
 });
 
 describe('workers without a supergraph', () => {
-  test('let one of them report why the gateway is not ready, serve when they have a supergraph, and end without sockets when their supervisor is killed', async () => {
+  test('let one of them report why the gateway is not ready, and the metrics of all, serve when they have a supergraph, and end without sockets when their supervisor is killed', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tributary-supergraph-'));
     const file = join(folder, 'supergraph.graphql');
     await writeFile(file, 'type Query { greeting: String }');
@@ -321,6 +325,9 @@ describe('workers without a supergraph', () => {
       return [response.status, await response.text()] as const;
     };
     expect(await readiness()).toEqual([503, expect.stringContaining('SUPERGRAPH_UNAVAILABLE')]);
+    // The other one has only the socket for workers.
+    const { body } = await exchange(gateway.adminUrl, { method: 'GET', path: '/insights/data' });
+    expect(JSON.parse(body).workers).toEqual({ answered: 2, running: 2 });
     await copyFile(demoSupergraphFile, file);
     // The worker that listened may be replaced, which ends its connections.
     while ((await readiness().catch(() => [0]))[0] !== 200);

@@ -149,13 +149,14 @@ async function listen(
   { server, tls, furtherSockets }: HttpListener,
   { host, port, isPortShared, isForClients }: ListenOptions,
 ): Promise<number> {
-  // Linux spreads the connections evenly over the sockets on one port. Elsewhere, Node's cluster module shares one socket.
-  const reusePort = (isPortShared || isForClients) && process.platform === 'linux';
+  // Linux spreads the connections evenly over the sockets on one port. Node's cluster module shares one socket elsewhere, and
+  // for operators: a process that has stopped accepts nothing, and another one answers the probe or the scrape.
+  const reusePort = isForClients && process.platform === 'linux';
   if (reusePort && !isPortShared && port !== 0) await checkPort(host, port);
   server.listen({ port, host, reusePort });
   await once(server, 'listening');
   const address = server.address() as AddressInfo;
-  if (reusePort && isForClients) {
+  if (reusePort) {
     await furtherSockets.listen(address, server, { allowHalfOpen: tls === undefined });
   }
   return address.port;

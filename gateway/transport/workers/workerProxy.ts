@@ -74,10 +74,11 @@ export class WorkerProxy {
     };
   }
 
-  /** Resolves when other workers can reach this one; rejects when the socket cannot be created. */
+  /** Resolves when other workers can reach this one, from the first call on; rejects when the socket cannot be created. */
   async listen(): Promise<void> {
     const { worker } = this.#options;
     const server = this.#server;
+    if (server?.listening) return;
     await new Promise<void>((resolve, reject) => {
       server?.once('error', reject);
       // The system's maximum: beyond the backlog, a Unix socket refuses connections at once, unlike TCP.
