@@ -142,7 +142,6 @@ module.exports = {
     oneDoor('dataloader', 'dataloader', '^gateway/execution/'),
     oneDoor('ioredis', 'ioredis', '^gateway/redis/'),
     oneDoor('jose', 'jose', '^gateway/admission/authentication/'),
-    oneDoor('rate-limiter-flexible', 'rate-limiter-flexible', '^gateway/admission/'),
     oneDoor('bullmq', 'bullmq', '^gateway/enrichment/jobs/'),
     // One half each: the subgraphs' servers, and the gateway's own clients.
     oneDoor('websockets', 'ws|graphql-ws', '^gateway/(subscriptions/sources|transport/websocket)/'),

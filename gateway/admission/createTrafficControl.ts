@@ -1,5 +1,6 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import { CostEstimator } from '../operation/costEstimator.ts';
+import { ReadClient } from '../redis/readClient.ts';
 import { isRedisConfigured } from '../redis/redisOptions.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { ProblemLog } from '../telemetry/problemLog.ts';
@@ -9,7 +10,6 @@ import { LoadShedder } from './loadShedder.ts';
 import type { LoadSource } from './processLoad.ts';
 import type { QueueOverload } from './queueOverload.ts';
 import { RateLimiter } from './rateLimiter.ts';
-import { RateLimitStore } from './rateLimitStore.ts';
 import type { RequestPriorities } from './requestPriorities.ts';
 import { TrafficControl } from './trafficControl.ts';
 import type { TrafficMetrics } from './trafficMetrics.ts';
@@ -68,11 +68,11 @@ function createRateLimiter({
   const onFallback = ({ message }: Error): void => problems.report('redis', message);
   const shared = isRedisConfigured(redis)
     ? {
-        store: new RateLimitStore({ config: redis, timers, onFailure: ({ cause }) => onFallback(cause) }),
+        redis: new ReadClient({ config: redis, timers, onFailure: ({ cause }) => onFallback(cause) }),
         keyPrefix: redis.keyPrefix,
       }
     : undefined;
-  return new RateLimiter({ cost, windowMs, shared, onFallback });
+  return new RateLimiter({ cost, windowMs, shared, now: () => timers.now(), onFallback });
 }
 
 function needsCosts({ limits, security }: GatewayConfig): boolean {

@@ -1,12 +1,7 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import {
-  type RateLimiterAbstract,
-  RateLimiterMemory,
-  RateLimiterRedis,
-  RateLimiterRes,
-} from 'rate-limiter-flexible';
-import type { RateLimitStore } from './rateLimitStore.ts';
+import type { ReadClient } from '../redis/readClient.ts';
+import { createRedisScript } from '../redis/redisClient.ts';
 
 interface RateLimiterOptions {
   /** Cost that one client may spend in a window. */
@@ -14,7 +9,11 @@ interface RateLimiterOptions {
   /** Length of a window in milliseconds. */
   readonly windowMs: number;
   /** What all processes share; `undefined` if this process counts alone. */
-  readonly shared?: { readonly store: RateLimitStore; readonly keyPrefix: string } | undefined;
+  readonly shared?:
+    | { readonly redis: Pick<ReadClient, 'runScript' | 'close'>; readonly keyPrefix: string }
+    | undefined;
+  /** In milliseconds, on a clock that nothing sets back. */
+  now(): number;
   /** The shared count is not available, so that this process counts alone. */
   onFallback(error: Error): void;
 }
@@ -34,89 +33,70 @@ const maxLocalClients = 100_000;
  *  nothing. With Redis, all processes share the count; as long as Redis does not answer, each process counts alone. */
 export class RateLimiter {
   readonly #options: RateLimiterOptions;
-  readonly #local: RateLimiterMemory;
-  readonly #shared: RateLimiterRedis | undefined;
-  readonly #localClients: LRUCache<string, true>;
+  readonly #windows = new LRUCache<string, { readonly endsAt: number; spent: number }>({
+    max: maxLocalClients,
+  });
 
   constructor(options: RateLimiterOptions) {
-    const { cost: points, windowMs, shared } = options;
-    const duration = windowMs / 1_000;
     this.#options = options;
-    this.#local = new RateLimiterMemory({ points, duration, keyPrefix: '' });
-    this.#localClients = new LRUCache({
-      max: maxLocalClients,
-      dispose: (_, client, reason) => {
-        if (reason === 'evict') void this.#local.delete(client);
-      },
-    });
-    this.#shared =
-      shared &&
-      new RateLimiterRedis({
-        storeClient: shared.store,
-        points,
-        duration,
-        keyPrefix: `${shared.keyPrefix}rate`,
-        customIncrTtlLuaScript: spendIfAllowed,
-      });
   }
 
-  /** Spends `cost` for a client, unless that is more than the client has left. `clientKey` may have any length. */
+  /** Spends `cost`, an integer, for a client, unless that is more than the client has left. `clientKey` may have any length. */
   async spend(clientKey: string, cost: number): Promise<RateLimitResult> {
     // The key may be long, or something that should not be stored, such as a token.
     const client = hash('sha256', clientKey, 'base64url');
+    const { shared, onFallback } = this.#options;
+    if (shared === undefined) return this.#spendLocally(client, cost);
     try {
-      if (this.#shared !== undefined) return this.#toResult(await consume(this.#shared, client, cost), cost);
+      return await this.#spendShared(shared, client, cost);
     } catch (error) {
-      this.#options.onFallback(error as Error);
+      onFallback(error as Error);
+      return this.#spendLocally(client, cost);
     }
-    if (this.#localClients.get(client) === undefined) this.#localClients.set(client, true);
-    const result = this.#toResult(await consume(this.#local, client, cost), cost);
-    // Unlike the script, the library's memory spends for a refused operation, too.
-    if (!result.isAllowed) void this.#local.reward(client, cost);
-    return result;
   }
 
   close(): void {
-    this.#options.shared?.store.close();
+    this.#options.shared?.redis.close();
   }
 
-  #toResult({ consumedPoints, msBeforeNext }: RateLimiterRes, cost: number): RateLimitResult {
-    const isAllowed = consumedPoints <= this.#options.cost;
-    const spent = isAllowed ? consumedPoints : consumedPoints - cost;
-    return {
-      isAllowed,
-      remaining: Math.max(0, this.#options.cost - spent),
-      // The library reckons with the wall clock, which may have been set back, but ends the window by a timer.
-      resetMs: Math.min(msBeforeNext, this.#options.windowMs),
-    };
+  #spendLocally(client: string, cost: number): RateLimitResult {
+    const { cost: limit, windowMs, now } = this.#options;
+    let window = this.#windows.get(client);
+    if (window === undefined || window.endsAt <= now()) {
+      window = { endsAt: now() + windowMs, spent: 0 };
+      this.#windows.set(client, window);
+    }
+    const isAllowed = window.spent + cost <= limit;
+    if (isAllowed) window.spent += cost;
+    return { isAllowed, remaining: limit - window.spent, resetMs: Math.ceil(window.endsAt - now()) };
+  }
+
+  /** @throws {Error} if Redis does not answer in time. */
+  async #spendShared(
+    { redis, keyPrefix }: NonNullable<RateLimiterOptions['shared']>,
+    client: string,
+    cost: number,
+  ): Promise<RateLimitResult> {
+    const { cost: limit, windowMs } = this.#options;
+    const reply = await redis.runScript(
+      spendIfAllowed,
+      [`${keyPrefix}rate:${client}`],
+      [cost, windowMs, limit],
+    );
+    const [isAllowed, spent, resetMs] = reply as [number, number, number];
+    return { isAllowed: isAllowed === 1, remaining: Math.max(0, limit - spent), resetMs };
   }
 }
 
-/** @throws {Error} if the store fails. */
-async function consume(limiter: RateLimiterAbstract, key: string, cost: number): Promise<RateLimiterRes> {
-  try {
-    return await limiter.consume(key, cost);
-  } catch (refused) {
-    if (refused instanceof RateLimiterRes) return refused;
-    throw refused;
-  }
-}
-
-/** The library passes the key, the cost, the window in whole seconds, and the limit. Returns what is spent with this
- *  operation, even if it is not allowed, and the milliseconds until the window ends. A key without an expiry is replaced:
- *  its window would never end. */
-const spendIfAllowed = `
-local spent = tonumber(ARGV[1])
-local windowMs = tonumber(ARGV[2]) * 1000
+/** `ARGV`: the cost, the window in milliseconds, and the limit. Returns whether the operation is allowed, what is spent, and
+ *  the milliseconds until the window ends. A key without an expiry is replaced: its window would never end. */
+const spendIfAllowed = createRedisScript(`
 local ttl = redis.call('pttl', KEYS[1])
-local isNew = ttl <= 0
-if isNew then ttl = windowMs else spent = spent + tonumber(redis.call('get', KEYS[1]) or '0') end
-if spent <= tonumber(ARGV[3]) then
-  if isNew then
-    redis.call('set', KEYS[1], spent, 'PX', windowMs)
-  else
-    redis.call('incrby', KEYS[1], ARGV[1])
-  end
+if ttl <= 0 then
+  redis.call('set', KEYS[1], 0, 'PX', ARGV[2])
+  ttl = tonumber(ARGV[2])
 end
-return {spent, ttl}
-`;
+local spent = tonumber(redis.call('get', KEYS[1]) or '0')
+if spent + ARGV[1] > tonumber(ARGV[3]) then return {0, spent, ttl} end
+return {1, redis.call('incrby', KEYS[1], ARGV[1]), ttl}
+`);

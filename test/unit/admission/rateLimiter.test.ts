@@ -1,44 +1,49 @@
 import { hash } from 'node:crypto';
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { RateLimiter } from '../../../gateway/admission/rateLimiter.ts';
-import { RateLimitStore } from '../../../gateway/admission/rateLimitStore.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { ReadClient } from '../../../gateway/redis/readClient.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 import { connectRedis, startDedicatedRedis } from '../../harness/redis.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const minute = 60_000;
 
-function createLocal(cost: number): RateLimiter {
-  return new RateLimiter({ cost, windowMs: minute, onFallback: () => {} });
+/** `clock.now` is the present, in milliseconds. */
+function createLocal(cost: number, clock = { now: 0 }): RateLimiter {
+  return new RateLimiter({ cost, windowMs: minute, now: () => clock.now, onFallback: () => {} });
 }
 
 describe('a rate limiter without Redis', () => {
   test('refuses what a client has not left, and what is refused spends nothing', async () => {
-    const now = jest.spyOn(Date, 'now').mockReturnValue(1_000_000);
-    const limiter = createLocal(10);
+    const clock = { now: 0 };
+    const limiter = createLocal(10, clock);
     expect(await limiter.spend('a', 7)).toEqual({ isAllowed: true, remaining: 3, resetMs: minute });
-    now.mockReturnValue(1_010_000);
-    expect(await limiter.spend('a', 4)).toEqual({ isAllowed: false, remaining: 3, resetMs: 50_000 });
-    expect(await limiter.spend('a', 3)).toEqual({ isAllowed: true, remaining: 0, resetMs: 50_000 });
-    expect(await limiter.spend('a', 1)).toEqual({ isAllowed: false, remaining: 0, resetMs: 50_000 });
+    clock.now = 9_999.5;
+    expect(await limiter.spend('a', 4)).toEqual({ isAllowed: false, remaining: 3, resetMs: 50_001 });
+    expect(await limiter.spend('a', 3)).toEqual({ isAllowed: true, remaining: 0, resetMs: 50_001 });
+    expect(await limiter.spend('a', 1)).toEqual({ isAllowed: false, remaining: 0, resetMs: 50_001 });
     expect(await limiter.spend('b', 10)).toEqual({ isAllowed: true, remaining: 0, resetMs: minute });
   });
 
-  test('gives a client the whole limit again when its window has ended', async () => {
-    const now = jest.spyOn(Date, 'now').mockReturnValue(1_000_000);
-    const limiter = createLocal(2);
-    await limiter.spend('a', 2);
-    now.mockReturnValue(1_000_000 + minute);
-    expect(await limiter.spend('a', 1)).toEqual({ isAllowed: true, remaining: 1, resetMs: minute });
+  test('allows what fits beside a refused operation of the same batch', async () => {
+    const limiter = createLocal(10);
+    const results = await Promise.all([7, 4, 3].map((cost) => limiter.spend('a', cost)));
+    expect(results.map(({ isAllowed, remaining }) => [isAllowed, remaining])).toEqual([
+      [true, 3],
+      [false, 3],
+      [true, 0],
+    ]);
   });
 
-  test('asks a client to wait for at most one window after the clock was set back', async () => {
-    const now = jest.spyOn(Date, 'now').mockReturnValue(10_000_000);
-    const limiter = createLocal(2);
+  test('gives a client the whole limit again when its window has ended', async () => {
+    const clock = { now: 0 };
+    const limiter = createLocal(2, clock);
     await limiter.spend('a', 2);
-    now.mockReturnValue(10_000_000 - 60 * minute);
-    expect(await limiter.spend('a', 1)).toEqual({ isAllowed: false, remaining: 0, resetMs: minute });
+    clock.now = minute - 1;
+    expect(await limiter.spend('a', 1)).toEqual({ isAllowed: false, remaining: 0, resetMs: 1 });
+    clock.now = minute;
+    expect(await limiter.spend('a', 1)).toEqual({ isAllowed: true, remaining: 1, resetMs: minute });
   });
 });
 
@@ -52,11 +57,12 @@ describe('a rate limiter with Redis', () => {
     const timers = createManualTimers();
     const fallbacks: string[] = [];
     const limiters = [0, 1].map(() => {
-      const store = new RateLimitStore({ config, timers, onFailure: () => {} });
+      const client = new ReadClient({ config, timers, onFailure: () => {} });
       return new RateLimiter({
         cost: 10,
         windowMs: minute,
-        shared: { store, keyPrefix: 'test:' },
+        shared: { redis: client, keyPrefix: 'test:' },
+        now: timers.now,
         onFallback: ({ message }) => fallbacks.push(message),
       });
     });
