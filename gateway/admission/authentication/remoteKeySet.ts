@@ -1,9 +1,11 @@
 import {
   type CryptoKey,
+  createLocalJWKSet,
   createRemoteJWKSet,
   customFetch,
   errors,
   type FetchImplementation,
+  type JWK,
   type JWTVerifyGetKey,
 } from 'jose';
 import { maskSecrets } from '../../config/addressSecrets.ts';
@@ -41,7 +43,8 @@ export class RemoteKeySet {
   readonly name: string;
   failureCount = 0;
   readonly #options: RemoteKeySetOptions;
-  readonly #keys: ReturnType<typeof createRemoteJWKSet>;
+  readonly #endpoint: ReturnType<typeof createRemoteJWKSet>;
+  #keys: ReturnType<typeof createLocalJWKSet> | undefined;
   #version = 0;
   #text: string | undefined;
   #failuresInRow = 0;
@@ -53,7 +56,7 @@ export class RemoteKeySet {
   constructor(options: RemoteKeySetOptions) {
     this.#options = options;
     this.name = maskSecrets(options.url);
-    this.#keys = createRemoteJWKSet(new URL(options.url), {
+    this.#endpoint = createRemoteJWKSet(new URL(options.url), {
       headers: { 'user-agent': 'tributary', ...options.headers },
       timeoutDuration: options.timeoutMs,
       // Never fetches by itself.
@@ -69,7 +72,7 @@ export class RemoteKeySet {
   }
 
   get hasKeys(): boolean {
-    return this.#text !== undefined;
+    return this.#keys !== undefined;
   }
 
   /** Fetches the keys in the background, now and at each interval. */
@@ -87,7 +90,7 @@ export class RemoteKeySet {
    *  @throws {KeysUnavailableError} if keys were never fetched. */
   async keyOf(...[header, token]: Parameters<JWTVerifyGetKey>): Promise<FoundKey> {
     if (!this.hasKeys) await (this.#fetching ?? (this.#failuresInRow === 0 ? this.#fetch() : undefined));
-    if (!this.hasKeys) throw new KeysUnavailableError();
+    if (this.#keys === undefined) throw new KeysUnavailableError();
     const version = this.#version;
     try {
       return { key: await this.#keys(header, token), version };
@@ -117,12 +120,10 @@ export class RemoteKeySet {
   #fetch(): Promise<void> {
     this.#cancelTimer?.();
     this.#attemptedAt = this.#options.timers.now();
-    this.#fetching ??= this.#keys
+    this.#fetching ??= this.#endpoint
       .reload()
-      .then(
-        () => this.#onFetched(),
-        (error: unknown) => this.#onFailure(error),
-      )
+      .then(() => this.#onFetched())
+      .catch((error: unknown) => this.#onFailure(error))
       .finally(() => {
         this.#fetching = undefined;
         this.#scheduleNext();
@@ -130,14 +131,19 @@ export class RemoteKeySet {
     return this.#fetching;
   }
 
+  /** @throws {Error} for a set without keys to verify tokens with. */
   #onFetched(): void {
+    const { keys = [] } = this.#endpoint.jwks() ?? {};
+    // Perhaps the issuer starts anew, and every token would be refused.
+    if (!keys.some(isUsable)) throw new Error('The response has no key to verify tokens with.');
     if (this.#failuresInRow > 0) {
       this.#options.log.info({ jwks: this.name }, 'The keys of an issuer of tokens can be fetched again');
     }
     this.#failuresInRow = 0;
-    const text = JSON.stringify(this.#keys.jwks());
+    const text = JSON.stringify(keys);
     if (text === this.#text) return;
     this.#text = text;
+    this.#keys = createLocalJWKSet({ keys });
     this.#version += 1;
   }
 
@@ -161,6 +167,13 @@ export class RemoteKeySet {
       this.#failuresInRow === 0 ? refreshIntervalMs : backoffDelayMs(this.#failuresInRow, backoff);
     this.#cancelTimer = timers.after(delayMs, () => void this.#fetch());
   }
+}
+
+/** The types of keys that jose verifies tokens with. */
+const keyTypes: ReadonlySet<unknown> = new Set(['RSA', 'EC', 'OKP', 'AKP']);
+
+function isUsable({ kty, use }: JWK): boolean {
+  return keyTypes.has(kty) && (use === undefined || use === 'sig');
 }
 
 export class KeysUnavailableError extends Error {

@@ -128,11 +128,31 @@ describe('While the endpoint fails', () => {
     expect(logged).toHaveLength(2);
   });
 
+  test.each<[string, unknown[]]>([
+    ['no keys', []],
+    ['only keys of an unknown type', [{ kty: 'XYZ', kid: 'a' }]],
+    ['only keys for encryption', [{ kty: 'RSA', use: 'enc', kid: 'a' }]],
+  ])('a set with %s does not replace the last keys', async (_, keys) => {
+    await find();
+    const { version } = keySet;
+    issuer.answerWith((response) => response.end(JSON.stringify({ keys })));
+    timers.advance(600_000);
+    expect([await find('unknown'), await find(), keySet.version]).toEqual([
+      'JWKSNoMatchingKey',
+      'found',
+      version,
+    ]);
+    expect(logged).toEqual([
+      expect.objectContaining({ problem: 'The response has no key to verify tokens with.', hasKeys: true }),
+    ]);
+  });
+
   test.each<[string, () => void]>([
     ['is down', () => issuer.answerWith((response) => response.destroy())],
     ['redirects', () => fail(302)],
     ['sends no JSON', () => issuer.answerWith((response) => response.end('<html>'))],
     ['sends no key set', () => issuer.answerWith((response) => response.end('{"keys":[1]}'))],
+    ['sends a set without keys', () => issuer.answerWith((response) => response.end('{"keys":[]}'))],
   ])('tokens find no key at all if it %s from the start', async (_, breakEndpoint) => {
     breakEndpoint();
     expect(await find()).toBe(new KeysUnavailableError().name);
