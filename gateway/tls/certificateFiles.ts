@@ -150,92 +150,71 @@ function hasEqualContents(
   return kinds.every((kind) => previous.contents[kind] === contents[kind]);
 }
 
+/** Finds every problem. */
 async function readUsable(files: CertificateFiles): Promise<Usable | CertificateFileError> {
-  try {
-    const contents = await readTexts(files);
-    const own = parseCertificates('cert', files, contents);
-    const authorities = parseCertificates('ca', files, contents);
-    checkKey(files, contents, own[0]);
-    return {
-      contents,
-      certificates: [
-        ...own.map((certificate) => ({ kind: 'cert' as const, certificate })),
-        ...authorities.map((certificate) => ({ kind: 'ca' as const, certificate })),
-      ],
-    };
-  } catch (error) {
-    if (error instanceof CertificateFileError) return error;
-    throw error;
-  }
-}
-
-/** @throws {CertificateFileError} with every file that cannot be read. */
-async function readTexts(files: CertificateFiles): Promise<CertificateContents> {
-  const contents: { [Kind in CertificateFileKind]?: string } = {};
   const problems: CertificateFileProblem[] = [];
+  const report: Report = (kind, problem) => {
+    problems.push({ kind, message: `The ${titles[kind]} ${files[kind]} ${problem}.` });
+  };
+  const contents: { [Kind in CertificateFileKind]?: string } = {};
   for (const kind of kinds) {
     const file = files[kind];
     if (!file) continue;
     try {
       contents[kind] = await readFile(file, 'utf8');
     } catch (error) {
-      problems.push(...problemOf(kind, file, describeReadError(error)).problems);
+      report(kind, describeReadError(error));
     }
   }
-  if (problems.length > 0) throw new CertificateFileError(problems);
-  return contents;
+  const certificates = (['cert', 'ca'] as const).flatMap((kind) =>
+    parseCertificates(kind, contents[kind], report).map((certificate) => ({ kind, certificate })),
+  );
+  const key = parseKey(contents.key, report);
+  if (files.cert && !files.key) report('cert', 'has no key: the option `key` is missing');
+  if (files.key && !files.cert) report('key', 'has no certificate: the option `cert` is missing');
+  const own = certificates.find(({ kind }) => kind === 'cert')?.certificate;
+  if (problems.length === 0 && key !== undefined && own?.checkPrivateKey(key) === false)
+    report('key', `does not match the first certificate in ${files.cert}`);
+  return problems.length > 0 ? new CertificateFileError(problems) : { contents, certificates };
 }
+
+/** `problem`: a predicate of the file. */
+type Report = (kind: CertificateFileKind, problem: string) => void;
 
 const certificateBlock = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 function parseCertificates(
   kind: 'cert' | 'ca',
-  files: CertificateFiles,
-  contents: CertificateContents,
-): X509Certificate[] {
-  const text = contents[kind];
+  text: string | undefined,
+  report: Report,
+): readonly X509Certificate[] {
   if (text === undefined) return [];
-  const file = files[kind] ?? '';
   const blocks = text.match(certificateBlock);
-  if (blocks === null)
-    throw problemOf(kind, file, 'has no certificate in PEM form (-----BEGIN CERTIFICATE-----)');
-  return blocks.map((block, index) => {
+  if (blocks === null) report(kind, 'has no certificate in PEM form (-----BEGIN CERTIFICATE-----)');
+  return (blocks ?? []).flatMap((block, index) => {
     try {
       return new X509Certificate(block);
     } catch {
-      throw problemOf(kind, file, `has an invalid certificate (number ${index + 1} in the file)`);
+      report(kind, `has an invalid certificate (number ${index + 1} in the file)`);
+      return [];
     }
   });
 }
 
-function checkKey(
-  files: CertificateFiles,
-  { cert, key }: CertificateContents,
-  certificate: X509Certificate | undefined,
-): void {
-  if (key === undefined && cert === undefined) return;
-  if (key === undefined) throw problemOf('cert', files.cert ?? '', 'has no key: the option `key` is missing');
-  const file = files.key ?? '';
-  if (certificate === undefined)
-    throw problemOf('key', file, 'has no certificate: the option `cert` is missing');
-  if (certificate.checkPrivateKey(parseKey(file, key))) return;
-  throw problemOf('key', file, `does not match the first certificate in ${files.cert}`);
-}
-
-function parseKey(file: string, key: string): KeyObject {
-  if (!key.includes('-----BEGIN '))
-    throw problemOf('key', file, 'has no private key in PEM form (-----BEGIN PRIVATE KEY-----)');
-  if (key.includes('ENCRYPTED'))
-    throw problemOf('key', file, 'is protected by a passphrase: store the key without one');
-  try {
-    return createPrivateKey(key);
-  } catch {
-    throw problemOf('key', file, 'has an invalid private key');
+function parseKey(text: string | undefined, report: Report): KeyObject | undefined {
+  if (text === undefined) return undefined;
+  if (!text.includes('-----BEGIN ')) {
+    report('key', 'has no private key in PEM form (-----BEGIN PRIVATE KEY-----)');
+  } else if (text.includes('ENCRYPTED')) {
+    report('key', 'is protected by a passphrase: store the key without one');
+  } else {
+    try {
+      return createPrivateKey(text);
+    } catch {
+      report('key', 'has an invalid private key');
+    }
   }
-}
-
-function problemOf(kind: CertificateFileKind, file: string, problem: string): CertificateFileError {
-  return new CertificateFileError([{ kind, message: `The ${titles[kind]} ${file} ${problem}.` }]);
+  return undefined;
 }
 
 type ReadCertificate = Usable['certificates'][number];

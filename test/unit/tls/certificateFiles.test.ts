@@ -150,16 +150,24 @@ describe('watchCertificateFiles', () => {
     expect(error).toMatchObject({ problems: [{ kind, message: message() }] });
   });
 
-  test('refuses several missing files with the reason of each', async () => {
+  test('refuses several files with the reason of each', async () => {
     await rm(files.cert);
-    await rm(files.ca);
+    await writeFile(files.key, 'hello');
+    await writeFile(files.ca, 'hello');
     const error = await watch()
       .read()
       .catch((reason: unknown) => reason);
     expect(error).toMatchObject({
       problems: [
         { kind: 'cert', message: `The certificate file ${files.cert} does not exist.` },
-        { kind: 'ca', message: `The file of certificate authorities ${files.ca} does not exist.` },
+        {
+          kind: 'ca',
+          message: `The file of certificate authorities ${files.ca} has no certificate in PEM form (-----BEGIN CERTIFICATE-----).`,
+        },
+        {
+          kind: 'key',
+          message: `The key file ${files.key} has no private key in PEM form (-----BEGIN PRIVATE KEY-----).`,
+        },
       ],
     });
   });
