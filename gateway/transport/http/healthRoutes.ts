@@ -7,7 +7,7 @@ export interface UnreadyReason {
   readonly message: string;
 }
 
-interface HealthOptions {
+export interface HealthOptions {
   readonly supergraphs: SupergraphView;
   readonly isShuttingDown: () => boolean;
   /** Further reasons why the gateway should get no requests. */

@@ -20,9 +20,9 @@ import { createClientAddressReader } from './clientAddress.ts';
 import { type CompressionOptions, CompressionPolicy } from './compression.ts';
 import { type CorsOptions, CorsPolicy } from './cors.ts';
 import { createGraphQLRoute } from './graphqlRoute.ts';
-import { addHealthRoutes, type UnreadyReason } from './healthRoutes.ts';
+import { addHealthRoutes, type HealthOptions, type UnreadyReason } from './healthRoutes.ts';
 import { createHostCheck } from './hostCheck.ts';
-import { createHttpListener } from './httpListener.ts';
+import { createHttpListener, type HttpListener } from './httpListener.ts';
 import { InFlightRequests } from './inFlightRequests.ts';
 import { limitRequestsAtOnce } from './limitRequestsAtOnce.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
@@ -230,8 +230,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       const handlePublic = inRequestScope((request, response) =>
         isForGraphQL(request) ? handleGraphQL(request, response) : handleOther(request, response),
       );
-      const handle =
-        workerProxy === undefined ? handlePublic : workerProxy.createRequestListener(handlePublic);
+      const handle = workerProxy?.createRequestListener(handlePublic) ?? handlePublic;
       const handleChecked: RequestListener = (request, response) => {
         const problem = findMalformedHeaders(request) ?? checkHost(request.headers);
         if (problem !== undefined) return rejectRequest(request, response, problem);
@@ -267,25 +266,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     addGraphiqlRoutes(publicListener.routes, options.graphiqlDirectory, log);
   options.addPublicRoutes?.(publicListener.routes, draining.signal);
 
-  const adminListener =
-    options.admin === undefined
-      ? undefined
-      : createHttpListener({
-          route: inRequestScope,
-          isWriting: () => false,
-          acceptsUpgrade: () => false,
-          timeouts: listen.timeouts,
-          readTimeoutMs: options.readTimeoutMs,
-          compression,
-          notFoundAdvice: 'This is the admin listener; GraphQL is at the public one (listen.port).',
-        });
-  if (adminListener !== undefined && options.admin !== undefined) {
-    rejectForeignPages(adminListener.routes, options.admin.host);
-    addHealthRoutes(adminListener.routes, health, 'operators');
-    addAdminRoutes(adminListener.routes, { supergraphs, explain: options.explain });
-    options.addAdminRoutes?.(adminListener.routes, draining.signal);
-  }
-
+  const adminListener = createAdminListener(options, { health, compression, draining: draining.signal });
   const mounted = createMountedGateway({
     path: listen.path,
     ready: async () => void (await publicListener.routes.ready()),
@@ -321,4 +302,32 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
     close: () => lifecycle.close(),
   };
+}
+
+interface AdminListenerParts {
+  readonly health: HealthOptions;
+  readonly compression: CompressionPolicy;
+  readonly draining: AbortSignal;
+}
+
+/** Returns `undefined` if there is no admin listener. */
+function createAdminListener(
+  { admin, listen, readTimeoutMs, supergraphs, explain, addAdminRoutes: addFeatureRoutes }: HttpServerOptions,
+  { health, compression, draining }: AdminListenerParts,
+): HttpListener | undefined {
+  if (admin === undefined) return undefined;
+  const listener = createHttpListener({
+    route: inRequestScope,
+    isWriting: () => false,
+    acceptsUpgrade: () => false,
+    timeouts: listen.timeouts,
+    readTimeoutMs,
+    compression,
+    notFoundAdvice: 'This is the admin listener; GraphQL is at the public one (listen.port).',
+  });
+  rejectForeignPages(listener.routes, admin.host);
+  addHealthRoutes(listener.routes, health, 'operators');
+  addAdminRoutes(listener.routes, { supergraphs, explain });
+  addFeatureRoutes?.(listener.routes, draining);
+  return listener;
 }

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
-import { type MediaRange, parseMediaRanges } from './mediaType.ts';
+import { type MediaRange, parseMediaRanges } from './mediaRange.ts';
 
 export type SingleMediaType = 'application/json' | 'application/graphql-response+json';
 

@@ -12,7 +12,7 @@ import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts
 import { clientReviverFor, TooManyValuesError } from '../../json/exactJson.ts';
 import { appendChunk } from '../../memory/appendChunk.ts';
 import { findJsonProblem } from './findJsonProblem.ts';
-import { parseMediaRange } from './mediaType.ts';
+import { parseMediaRange } from './mediaRange.ts';
 
 /** Whether a `Content-Type` is JSON in UTF-8. Other encodings are not accepted: a proxy that checks requests may read the
  *  same bytes differently. */
