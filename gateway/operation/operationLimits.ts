@@ -51,8 +51,8 @@ export const operationLimitNames = [
 
 /** A limit that an operation exceeds. */
 export interface ExceededLimit {
-  /** `nameLength` has no option. */
-  readonly limit: keyof OperationLimits | 'nameLength';
+  /** `lines` and `nameLength` have no option. */
+  readonly limit: keyof OperationLimits | 'lines' | 'nameLength';
   /** A lower bound of the actual size: counting stops early where it would be expensive. */
   readonly value: number;
   readonly allowed: number;
@@ -69,7 +69,11 @@ export function limitExceededError(exceeded: ExceededLimit): GatewayError {
  *  alias: with a long one, a small request would have a response of hundreds of megabytes. */
 export const maxNameLength = 1_000;
 
+/** Maximum lines of a document. To graphql-js, each line of a block string and each comment is as much work as a token. */
+const maxLines = 10_000;
+
 const descriptions: Readonly<Record<ExceededLimit['limit'], string>> = {
+  lines: 'has at least {value} lines',
   nameLength: 'has a name of {value} characters',
   tokens: 'has at least {value} tokens',
   depth: 'is nested at least {value} levels deep',
@@ -86,15 +90,16 @@ const descriptions: Readonly<Record<ExceededLimit['limit'], string>> = {
 
 /** A sentence about the operation, for clients and operators. */
 export function describeExceededLimit({ limit, value, allowed }: ExceededLimit): string {
-  const option = limit === 'nameLength' ? '' : ` (limits.${limit})`;
+  const option = limit === 'lines' || limit === 'nameLength' ? '' : ` (limits.${limit})`;
   const description = descriptions[limit].replace('{value}', String(value));
   return `The operation ${description}; at most ${allowed} are allowed${option}.`;
 }
 
-/** Checks `tokens`, `depth`, `literalDepth` and the length of names with the lexer alone. The parser is recursive, so that
+/** Checks `tokens`, `depth`, `literalDepth`, lines and the length of names with the lexer alone. The parser is recursive, so that
  *  only a text that passes this check is safe to parse. The check stops at the first syntax error, which the parser
  *  reports. */
 export function findExceededTextLimit(text: string, limits: OperationLimits): ExceededLimit | undefined {
+  if (hasMoreLines(text, maxLines)) return { limit: 'lines', value: maxLines + 1, allowed: maxLines };
   const lexer = new Lexer(new Source(text));
   let tokens = 0;
   let selectionDepth = 0;
@@ -123,6 +128,12 @@ export function findExceededTextLimit(text: string, limits: OperationLimits): Ex
       else selectionDepth--;
     }
   }
+}
+
+function hasMoreLines(text: string, max: number): boolean {
+  let lines = 1;
+  for (const _ of text.matchAll(/\r\n|[\n\r]/g)) if (++lines > max) return true;
+  return false;
 }
 
 function nextToken(lexer: Lexer): Token | undefined {

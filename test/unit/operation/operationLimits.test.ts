@@ -133,6 +133,16 @@ describe('findExceededTextLimit', () => {
     });
   });
 
+  test.each(['\n', '\r', '\r\n'])('reports more than 10,000 lines, each of which ends with %j', (end) => {
+    const withLines = (count: number): string => `{ a(b: """${end.repeat(count - 1)}""") }`;
+    expect(inText('tokens', 20, withLines(10_000))).toBeUndefined();
+    expect(inText('tokens', 20, withLines(10_001))).toEqual({
+      limit: 'lines',
+      value: 10_001,
+      allowed: 10_000,
+    });
+  });
+
   test('reports a name of more than 1,000 characters, but neither a text nor a comment', () => {
     const [allowed, long] = ['x'.repeat(1_000), 'x'.repeat(1_001)];
     expect(inText('tokens', 20, `query ${allowed} { a(b: "${long}") } # ${long}`)).toBeUndefined();
