@@ -1,12 +1,21 @@
 import {
-  type FieldNode,
+  type ASTNode,
+  GraphQLFloat,
+  GraphQLInt,
   type GraphQLSchema,
+  type GraphQLType,
   getArgumentValues,
+  getNamedType,
   getVariableValues,
+  isInputObjectType,
   Kind,
+  TypeInfo,
+  typeFromAST,
   visit,
+  visitWithTypeInfo,
 } from 'graphql';
-import { isRawNumber, isRounded, type RawNumber, toNumber } from '../../json/exactJson.ts';
+import { isRawNumber, isRounded, toNumber } from '../../json/exactJson.ts';
+import { isObject } from '../../json/isObject.ts';
 import { valueAt } from '../../json/valueAt.ts';
 import { withOwnInputFields } from '../../operation/coerceVariables.ts';
 import type { RootField } from './rootField.ts';
@@ -34,38 +43,70 @@ function argumentsOf(
   schema: GraphQLSchema,
   variables: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
-  const definition = schema.getSubscriptionType()?.getFields()[node.name.value];
+  const type = schema.getSubscriptionType();
+  const definition = type?.getFields()[node.name.value];
   if (definition === undefined) return {};
-  const { variableDefinitions = [] } = step.shape.document;
-  const coerce = (convertRaw: (number: RawNumber) => unknown) =>
-    getVariableValues(schema, variableDefinitions, withOwnInputFields(schema, variables, convertRaw)).coerced;
-  // An `ID` needs all digits, and a `Float` a number.
-  const coerced = coerce(({ rawJSON }) => rawJSON) ?? coerce(toNumber) ?? {};
-  try {
-    return getArgumentValues(definition, withLongNumbersAsTexts(node), coerced);
-  } catch {
-    return getArgumentValues(definition, node, coerced);
-  }
+  const definitions = (step.shape.document.variableDefinitions ?? []).map((variable) =>
+    withExactLiterals(variable, schema),
+  );
+  const given = Object.fromEntries(
+    definitions.flatMap(({ variable: { name }, type: variableType }) =>
+      Object.hasOwn(variables, name.value)
+        ? [[name.value, withExactNumbers(variables[name.value], typeFromAST(schema, variableType))]]
+        : [],
+    ),
+  );
+  const { coerced = {} } = getVariableValues(schema, definitions, withOwnInputFields(schema, given));
+  return getArgumentValues(definition, withExactLiterals(node, schema, type), coerced);
 }
 
-/** graphql-js turns a literal of a custom scalar into a JavaScript number, which may lack digits. */
-function withLongNumbersAsTexts(node: FieldNode): FieldNode {
+/** A copy with text in place of each number that is not an `Int` or a `Float`: as a JavaScript number, an `ID` or a value of a
+ *  custom scalar may lack digits. */
+function withExactNumbers(value: unknown, type: GraphQLType | undefined): unknown {
+  if (Array.isArray(value)) return value.map((element) => withExactNumbers(element, type));
+  if (typeof value === 'number') return isNumeric(type) ? value : String(value);
+  if (isRawNumber(value)) return isNumeric(type) ? toNumber(value) : value.rawJSON;
+  if (!isObject(value)) return value;
+  const named = getNamedType(type);
+  const fields = isInputObjectType(named) ? named.getFields() : undefined;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [name, withExactNumbers(member, fields?.[name]?.type)]),
+  );
+}
+
+/** The same for literals, which graphql-js turns into JavaScript numbers. */
+function withExactLiterals<Node extends ASTNode>(
+  node: Node,
+  schema: GraphQLSchema,
+  parentType?: GraphQLType | null,
+): Node {
+  const types = new TypeInfo(schema, parentType);
   const toText = ({ value }: { readonly value: string }) =>
-    isRounded(Number(value), value) ? ({ kind: Kind.STRING, value } as const) : undefined;
-  return visit(node, { [Kind.SELECTION_SET]: () => false, [Kind.INT]: toText, [Kind.FLOAT]: toText });
+    isNumeric(types.getInputType())
+      ? undefined
+      : ({
+          kind: Kind.STRING,
+          value: isRounded(Number(value), value) ? value : String(Number(value)),
+        } as const);
+  const visitor = { [Kind.SELECTION_SET]: () => false, [Kind.INT]: toText, [Kind.FLOAT]: toText };
+  return visit(node, visitWithTypeInfo(types, visitor));
 }
 
-/** Compares numbers as strings: an `ID` is a string in GraphQL, and often a number in an event. */
+function isNumeric(type: GraphQLType | null | undefined): boolean {
+  const named = getNamedType(type);
+  return named === GraphQLInt || named === GraphQLFloat;
+}
+
+/** Compares numbers as texts: an `ID` is a string in GraphQL, and often a number in an event. `expected` is a number for an
+ *  `Int` or a `Float`. */
 function isEqual(value: unknown, expected: unknown): boolean {
   if (value === expected) return true;
-  if (isRawNumber(value)) return isEqual(value.rawJSON, expected);
-  if (typeof value === 'number' || typeof expected === 'number') {
-    return (
-      ['number', 'string'].includes(typeof value) &&
-      ['number', 'string'].includes(typeof expected) &&
-      String(value) === String(expected)
-    );
-  }
+  if (typeof expected === 'number')
+    return isRawNumber(value) ? toNumber(value) === expected : value === String(expected);
+  if (typeof expected === 'string')
+    return isRawNumber(value)
+      ? value.rawJSON === expected
+      : typeof value === 'number' && String(value) === expected;
   if (typeof value !== 'object' || typeof expected !== 'object' || value === null || expected === null) {
     return false;
   }

@@ -5,17 +5,17 @@ import { createEventFilter } from '../../../../gateway/subscriptions/topics/even
 import type { RootField } from '../../../../gateway/subscriptions/topics/rootField.ts';
 
 /** The filter of a client that subscribes to `finished(race: $race)` with this value, for events with the race in `of`. */
-function createFilter(inputs: string, race: unknown, literal = '$race') {
+function createFilter(inputs: string, race: unknown, literal = '$race', fallback = 'null') {
   const schema = buildSchema(`
     type Query { ping: Int }
     ${inputs}
     type Subscription { finished(race: Race): Int }
   `);
-  const operation = parse(`subscription ($race: Race) { finished(race: ${literal}) }`)
+  const operation = parse(`subscription ($race: Race = ${fallback}) { finished(race: ${literal}) }`)
     .definitions[0] as OperationDefinitionNode;
   const node = operation.selectionSet.selections[0] as FieldNode;
   const field = { node, step: { shape: { document: operation } } } as unknown as RootField;
-  return createEventFilter({ race: 'of' }, field, schema, { race });
+  return createEventFilter({ race: 'of' }, field, schema, race === undefined ? {} : { race });
 }
 
 test('an input object without a field that Object.prototype has filters by its own fields', () => {
@@ -37,6 +37,25 @@ test('numbers with more digits than a JavaScript number are equal only if all di
       false,
     ]);
   }
+});
+
+test('an ID and a custom scalar keep all digits beside a Float, which is a double', () => {
+  const inputs = 'scalar Long input Race { id: ID long: Long at: Float any: [Long] }';
+  const sent =
+    '{ id: 9007199254740993, long: 9007199254740993, at: 0.1000000000000000055, any: [{ n: 1.50 }] }';
+  const jsonOf = (literal: string) => parseExactJson(literal.replace(/(\w+):/g, '"$1":'));
+  const different = [
+    sent.replace('id: 9007199254740993', 'id: 9007199254740992'),
+    sent.replace('long: 9007199254740993', 'long: 9007199254740992'),
+    sent.replace('at: 0.1', 'at: 0.2'),
+    sent.replace('1.50', '1.51'),
+  ];
+  const equal = [sent, sent.replace('055', '056'), sent.replace('0.1000000000000000055', '0.1')];
+  const events = [...equal, ...different].map((literal) => ({ of: jsonOf(literal) }));
+  const accepted = [true, true, true, false, false, false, false];
+  expect(events.map(createFilter(inputs, jsonOf(sent)))).toEqual(accepted);
+  expect(events.map(createFilter(inputs, undefined, sent))).toEqual(accepted);
+  expect(events.map(createFilter(inputs, undefined, '$race', sent))).toEqual(accepted);
 });
 
 test.each([
