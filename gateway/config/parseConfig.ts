@@ -1,3 +1,4 @@
+import { deepFreeze } from '../json/deepFreeze.ts';
 import { type ConfigContext, checkCrossSectionRules } from './checkCrossSectionRules.ts';
 import { ConfigError, type ConfigProblem } from './configError.ts';
 import { sectionOf } from './isSection.ts';
@@ -26,12 +27,4 @@ export function findConfigProblems(options: unknown, context?: ConfigContext): C
   // A rule about several options takes the default of one that is invalid.
   const conflicts = checkCrossSectionRules(options, context).filter(({ path }) => !reportedPaths.has(path));
   return [...problems, ...conflicts];
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value === 'object' && value !== null) {
-    for (const child of Object.values(value)) deepFreeze(child);
-    Object.freeze(value);
-  }
-  return value;
 }

@@ -75,7 +75,8 @@ export class ExtensionFeature implements Feature {
     const decidePolicies = async (request: PolicyRequest): Promise<readonly string[]> => {
       const { requestId } = request;
       const granted = policyHooks.map(async (hook) => {
-        const returned = await runner.run(hook, () => hook.call(request), { requestId, timeoutMs });
+        const own = { ...request, policies: [...request.policies] };
+        const returned = await runner.run(hook, () => hook.call(own), { requestId, timeoutMs });
         return runner.runSync(hook, () => checkPolicies(returned), { requestId });
       });
       return (await Promise.all(granted)).flat();

@@ -85,14 +85,13 @@ export class HookRunner {
   /** Calls a synchronous hook.
    *  @throws {GatewayError} */
   runSync<Result>(hook: Label, run: () => Result, call: HookCall = {}): Result {
-    let result: Result;
     try {
-      result = run();
+      const result = run();
+      if (!isPromise(result)) return result;
+      result.then(undefined, () => undefined);
     } catch (error) {
       throw this.#toError(hook, error, call);
     }
-    if (!isPromise(result)) return result;
-    result.then(undefined, () => undefined);
     throw this.#toError(hook, new TypeError(`${hook.name} is synchronous, but it returned a promise.`), call);
   }
 

@@ -145,7 +145,8 @@ function fetchesOf({ program }: PreparedOperation): readonly PlannedFetch[] {
   return program.steps.map(({ shape, dependsOn, group }) => ({
     subgraph: shape.subgraph,
     operation: shape.operationText,
-    dependsOn,
+    // The plan is that of all requests with the operation.
+    dependsOn: [...dependsOn],
     isDeferred: group > 0,
   }));
 }

@@ -1,5 +1,6 @@
 import type { ExecuteOperation } from '../admission/apolloPipeline.ts';
 import { GatewayError } from '../errors.ts';
+import { copyJson } from '../json/copyJson.ts';
 import { parseExactJson } from '../json/exactJson.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { ExecutionOutcome, SingleOutcome } from '../response/executionOutcome.ts';
@@ -27,12 +28,18 @@ export function decorateWithResponseHooks({
   const payloadHooks = hooksOf(extensions, 'onPayload') ?? [];
   if (responseHooks.length + payloadHooks.length === 0) return undefined;
 
-  async function callResponseHooks(event: ResponseEvent): Promise<Readonly<Record<string, unknown>>> {
+  async function callResponseHooks({
+    errors,
+    extensions,
+    ...event
+  }: ResponseEvent): Promise<Readonly<Record<string, unknown>>> {
     const added: Record<string, unknown> = {};
     const { requestId, signal } = event.request;
     for (const hook of responseHooks) {
       const add = async (): Promise<void> => {
-        Object.assign(added, readExtensions(await hook.call(event)));
+        // Several requests may share a response, which a hook must not change.
+        const copies = copyJson({ errors, extensions }) as Pick<ResponseEvent, 'errors' | 'extensions'>;
+        Object.assign(added, readExtensions(await hook.call({ ...event, ...copies })));
       };
       await runner.run(hook, add, { requestId, timeoutMs, signal });
     }

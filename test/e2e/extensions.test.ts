@@ -586,8 +586,10 @@ describe('a hook of a request', () => {
 
   test('sees the plan of an operation whether it is new or from the cache', async () => {
     const plans: unknown[] = [];
-    actions.set('onPlan', ({ kind, fetches }: { kind: string; fetches: readonly object[] }) => {
-      plans.push([kind, fetches]);
+    actions.set('onPlan', ({ kind, fetches }: { kind: string; fetches: { dependsOn: number[] }[] }) => {
+      plans.push([kind, structuredClone(fetches)]);
+      // Changes what only this call of the hook sees.
+      for (const { dependsOn } of fetches) dependsOn.push(0);
     });
     const query = '{ product { name ... @defer { rating } } }';
     for (let n = 0; n < 2; n++) {

@@ -7,6 +7,7 @@ import {
   jwtVerify,
 } from 'jose';
 import { LRUCache } from 'lru-cache';
+import { deepFreeze } from '../../json/deepFreeze.ts';
 import type { VerifiedToken } from '../identity.ts';
 import type { RemoteKeySet } from './remoteKeySet.ts';
 import { TokenRefusal, type TokenRefusalReason } from './tokenRefusal.ts';
@@ -116,7 +117,7 @@ export class TokenVerifier {
     });
     const claims = withExactIntegers(payload, text);
     const expiresAt = claims.exp === undefined ? undefined : claims.exp * 1_000 + clockToleranceMs;
-    return { text, claims: Object.freeze(claims), expiresAt, issuer: tokenIssuer, keysVersion };
+    return { text, claims: deepFreeze(claims), expiresAt, issuer: tokenIssuer, keysVersion };
   }
 
   async #verifySignature(text: string, getKey: JWTVerifyGetKey, options: JWTVerifyOptions) {

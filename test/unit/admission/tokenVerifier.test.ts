@@ -99,6 +99,11 @@ describe('A token is accepted', () => {
     });
   });
 
+  test('with claims that the code of one request cannot change for the next one', async () => {
+    const claims = (await verify(await issuer.sign({ roles: ['reader'] }))) as { roles: string[] };
+    expect(() => claims.roles.push('admin')).toThrow(TypeError);
+  });
+
   test('within the clock tolerance of exp and nbf', async () => {
     const token = await issuer.sign({ exp: seconds - 4, nbf: seconds + 4 });
     expect(await verify(token)).toMatchObject({ exp: seconds - 4 });

@@ -4,7 +4,11 @@ import { pino } from 'pino';
 import { anonymousClient } from '../../../gateway/admission/identity.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import type { RequestContext } from '../../../gateway/execution/requestContext.ts';
-import { type Extension, RequestRefusedError } from '../../../gateway/extensions/extension.ts';
+import {
+  type Extension,
+  RequestRefusedError,
+  type ResponseEvent,
+} from '../../../gateway/extensions/extension.ts';
 import { ExtensionFeature } from '../../../gateway/extensions/extensionFeature.ts';
 import { parseExactJson } from '../../../gateway/json/exactJson.ts';
 import type { OperationRequest } from '../../../gateway/operation/operationRequest.ts';
@@ -105,6 +109,23 @@ test('a long number in the keys of onResponse keeps its digits', async () => {
   const execute = feature.decorateExecution?.(async () => emptyOutcome);
   const outcome = (await execute?.(request, supergraph)) as SingleOutcome;
   expect(JSON.stringify(outcome.extensions)).toBe(text);
+});
+
+test('what onResponse writes into its event changes neither the response nor what other extensions get', async () => {
+  const seen: unknown[] = [];
+  const onResponse = ({ errors, extensions }: ResponseEvent): void => {
+    seen.push(structuredClone([errors, extensions]));
+    Object.assign(errors[0] as object, { message: 'changed' });
+    (errors as unknown[]).push({ message: 'added' });
+    Object.assign(extensions?.a as object, { b: 2 });
+  };
+  const { feature } = featureOf({ name: 'first', onResponse }, { name: 'second', onResponse });
+  const request = requestWith();
+  await feature.extendContext?.(context, request);
+  const outcome = { ...emptyOutcome, errors: [{ message: 'no' }], extensions: { a: { b: 1 } } };
+  expect(await feature.decorateExecution?.(async () => outcome)(request, supergraph)).toBe(outcome);
+  const original = [[{ message: 'no' }], { a: { b: 1 } }];
+  expect([[outcome.errors, outcome.extensions], ...seen]).toEqual([original, original, original]);
 });
 
 describe('a hook that does not end', () => {
@@ -247,10 +268,11 @@ describe('decidePolicies', () => {
 
   test('grants what any extension grants', async () => {
     const { feature } = featureOf(
-      { name: 'one', decidePolicies: ({ policies }) => policies.filter((policy) => policy === 'b') },
-      { name: 'two', decidePolicies: async () => ['a'] },
+      { name: 'one', decidePolicies: ({ policies }) => (policies as string[]).splice(1) },
+      { name: 'two', decidePolicies: async ({ policies }) => policies.slice(0, 1) },
     );
     expect(await feature.decidePolicies?.(request)).toEqual(['b', 'a']);
+    expect(request.policies).toEqual(['a', 'b']);
   });
 
   test.each([undefined, true, 'a', new Set(['a'])])(
