@@ -69,7 +69,8 @@ export interface ExtensionTools {
   readonly log: ExtensionLog;
 }
 
-/** `fields`: the variables of a line. `message`: a fixed text. */
+/** `fields`: the variables of a line. `message`: a fixed text. A field with the name of one that each line has (`level`, `time`,
+ *  `msg`, `extension`) gets an underscore: `level_`. */
 export interface ExtensionLog {
   debug(fields: Values, message: string): void;
   info(fields: Values, message: string): void;

@@ -91,11 +91,23 @@ async function createFromModule(
   }
   if (typeof exported !== 'function') return exported;
   try {
-    return await within(timeoutMs, async () => exported(options, { log: log.child({ extension: module }) }));
+    const extensionLog = log.child({ extension: module }, { formatters: { log: renameOwnFields } });
+    return await within(timeoutMs, async () => exported(options, { log: extensionLog }));
   } catch (error) {
     const message = `is ${name}, whose function failed: ${messageOf(error)}`;
     return new ExtensionProblem({ path, message, expected: '' });
   }
+}
+
+/** Fields that each line has. */
+const ownFields: ReadonlySet<string> = new Set(['level', 'time', 'msg', 'extension']);
+
+/** A name that a line has twice is read as the second one, and a line with another level is not found. */
+function renameOwnFields(fields: object): object {
+  if (!Object.keys(fields).some((name) => ownFields.has(name))) return fields;
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [ownFields.has(name) ? `${name}_` : name, value]),
+  );
 }
 
 /** What V8 says of an ES module in a package with `"type": "commonjs"`, which `npm init` writes. Node's advice does not

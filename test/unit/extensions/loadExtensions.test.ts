@@ -59,6 +59,22 @@ describe('modules', () => {
     expect(extension?.readiness?.()).toBe('debug');
   });
 
+  test('get a log whose lines keep their own level, time and message', async () => {
+    const lines: string[] = [];
+    const ofGateway = pino({ base: null, timestamp: false }, { write: (line) => void lines.push(line) });
+    const code = `export default (_, { log }) => {
+      log.warn({ level: 'gold', msg: 'hello', a: 1 }, 'A customer has a level');
+      log.info('Loaded');
+      return { name: 'levels' };
+    };`;
+    await loadExtensions([{ module: await writeModule('levels.mjs', code) }], ofGateway);
+    const extension = JSON.stringify(join(directory, 'levels.mjs'));
+    expect(lines).toEqual([
+      `{"level":40,"extension":${extension},"level_":"gold","msg_":"hello","a":1,"msg":"A customer has a level"}\n`,
+      `{"level":30,"extension":${extension},"msg":"Loaded"}\n`,
+    ]);
+  });
+
   test('of a package are found in the working directory', async () => {
     const cwd = process.cwd();
     await mkdir(join(directory, 'node_modules/acme-extension'), { recursive: true });
