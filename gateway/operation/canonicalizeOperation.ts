@@ -132,7 +132,7 @@ function nameNode(value: string): NameNode {
 /** Directives whose arguments belong to the operation, not to its data: labels and conditions. */
 const preservedDirectives = new Set(['defer', 'stream', 'skip', 'include']);
 
-/** Replaces numbers and strings by placeholders of the same kind: 0, "". What contracts are about stays: enum values,
+/** Removes descriptions, and replaces numbers and strings by placeholders of the same kind: 0, "". What contracts are about stays: enum values,
  *  names of input fields, true, false and null. Lists keep one value of each kind. */
 function stripLiterals<Node extends ASTNode>(definition: Node): Node {
   return visit(definition, {
@@ -140,7 +140,7 @@ function stripLiterals<Node extends ASTNode>(definition: Node): Node {
     [Kind.INT]: (node) => ({ ...node, value: '0' }),
     // A client that sends 2 and 2.5 sends one operation. An integer is valid wherever a float is.
     [Kind.FLOAT]: () => ({ kind: Kind.INT, value: '0' }),
-    [Kind.STRING]: (node) => ({ ...node, value: '', block: false }),
+    [Kind.STRING]: (node, key) => (key === 'description' ? null : { ...node, value: '', block: false }),
     [Kind.OBJECT]: { leave: withSortedFields },
     [Kind.LIST]: { leave: (node) => ({ ...node, values: distinctValues(node.values) }) },
   });

@@ -15,8 +15,8 @@ interface PrintOperationOptions {
   readonly includesDefer: boolean;
 }
 
-/** The beginning of every printed `@defer`. A printed document contains no other `@defer`. */
-export const deferMarker = '@defer(label:';
+/** The beginning of every printed `@defer`. A printed document contains it nowhere else: its strings have escaped quotes. */
+export const deferMarker = '@defer(label: "';
 
 /** Prints a normalized operation for the planner: with internal names, without what is denied, without root fields that
  *  the gateway answers, and with the delivery group as the label of each `@defer`. `undefined` when no subgraph is needed, as for introspection. */
@@ -32,7 +32,7 @@ export function printOperation(
   const directives = (operation.directives ?? []).map((directive) => `${printUsing(directive)} `).join('');
   const definitions = (operation.variableDefinitions ?? [])
     .filter((definition) => used.has(definition.variable.name.value))
-    .map((definition) => print(withInternalNames(definition)));
+    .map(printCanonical);
   const variables = definitions.length === 0 ? '' : `(${definitions.join(', ')})`;
   const name = operation.name === undefined ? '' : ` ${operation.name.value}`;
   return `${operation.operation}${name}${variables} ${directives}${body}`;
@@ -88,23 +88,26 @@ export function printOperation(
   }
 
   function printDefer(group: number): string {
-    return `${deferMarker} "${group}")`;
+    return `${deferMarker}${group}")`;
   }
 
   function printUsing(node: Parameters<typeof print>[0]): string {
     visit(node, { [Kind.VARIABLE]: (variable) => void used.add(variable.name.value) });
-    return print(withInternalNames(node));
+    return printCanonical(node);
   }
 }
 
-function withInternalNames<N extends ASTNode>(node: N): N {
-  return visit(node, {
+/** Prints a part of an operation with internal names, without descriptions and block strings. */
+function printCanonical(node: ASTNode): string {
+  const canonical = visit(node, {
     [Kind.VARIABLE]: (variable) => {
       const { value } = variable.name;
       const internal = internalVariableName(value);
       return internal === value ? undefined : { ...variable, name: { kind: Kind.NAME, value: internal } };
     },
-  }) as N;
+    [Kind.STRING]: (string, key) => (key === 'description' ? null : { ...string, block: false }),
+  });
+  return print(canonical);
 }
 
 const typenameField: FieldSelection = {

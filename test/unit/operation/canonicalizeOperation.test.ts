@@ -59,7 +59,7 @@ describe('a canonical operation', () => {
       'query A($b: Int, $a: ID!) { search(first: $b) { name id } product(id: $a) { ...F } } fragment F on Product { price id }',
     );
     const other = normalised(
-      'query A($a: ID!, $b: Int) { product(id: $a) { ...F } # note\n search(first: $b) { id, name } } fragment F on Product { id price }',
+      '"Finds" query A("Which" $a: ID!, $b: Int) { product(id: $a) { ...F } # note\n search(first: $b) { id, name } } """Part""" fragment F on Product { id price }',
     );
     expect(other).toEqual(one);
     expect(one.hash).toMatch(/^[0-9a-f]{12}$/);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { deferMarker } from '../../../gateway/operation/printOperation.ts';
 import { normalizeText, printNormalized, schemaOf } from '../../harness/normalize.ts';
 
 const schema = schemaOf(`
@@ -99,6 +100,17 @@ describe('the planner document of a normalized operation', () => {
     expect(printNormalized(schema, text, { variables: { id: '1', on: true } })).toBe(
       'query($id: ID!, $n: Int = 3) { product(id: $id) { id } count(n: $n) }',
     );
+  });
+
+  test('has neither descriptions, which older servers refuse, nor block strings, which could look like a @defer', () => {
+    const text = `"Finds" query Find("Which" $id: ID = """a "b" c""") {
+      product(id: $id) { name(case: """x @defer(label: "1")""") ...F }
+    } "Part" fragment F on Product { id }`;
+    const printed = printNormalized(schema, text);
+    expect(printed).toBe(
+      String.raw`query Find($id: ID = "a \"b\" c") { product(id: $id) { name(case: "x @defer(label: \"1\")") id } }`,
+    );
+    expect(printed).not.toContain(deferMarker);
   });
 
   test.each([
