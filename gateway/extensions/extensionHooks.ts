@@ -168,10 +168,12 @@ function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value
 }
 
 /** An extension may have its own copy of this package, so that the class is not enough to recognise its errors; a subclass
- *  may have a name of its own. */
+ *  may have a name of its own. The status of another copy may be one that no error can have. */
 function isRefusal(error: unknown): error is RequestRefusedError {
-  if (error instanceof RequestRefusedError) return true;
-  return error instanceof Error && error.name === 'RequestRefusedError' && 'status' in error;
+  if (!(error instanceof Error) || !('status' in error)) return false;
+  const { name, status } = error;
+  const isNamed = error instanceof RequestRefusedError || name === 'RequestRefusedError';
+  return isNamed && Number.isInteger(status) && (status as number) >= 400 && (status as number) <= 599;
 }
 
 /** Why a value cannot be sent to the client. */

@@ -79,15 +79,20 @@ export async function prettify(destination: DestinationStream): Promise<Destinat
  *  graphql-js has the text of its operation, and one of ioredis the arguments of its command. */
 function toErrorFields(error: unknown): Readonly<Record<string, unknown>> {
   if (typeof error === 'string') return { type: 'string', message: error };
-  if (!isErrorLike(error)) return { type: typeof error };
-  const chain = causesOf(error);
-  const code = 'code' in error ? error.code : undefined;
-  return {
-    type: error.name,
-    message: chain.map(({ message }) => hideQuotedJson(message)).join(': '),
-    stack: chain.map(stackOf).join('\ncaused by: '),
-    ...(typeof code === 'string' && { code }),
-  };
+  try {
+    if (!isErrorLike(error)) return { type: typeof error };
+    const chain = causesOf(error);
+    const code = 'code' in error ? error.code : undefined;
+    return {
+      type: error.name,
+      message: chain.map(({ message }) => hideQuotedJson(message)).join(': '),
+      stack: chain.map(stackOf).join('\ncaused by: '),
+      ...(typeof code === 'string' && { code }),
+    };
+  } catch {
+    // A property of an error may be a getter that throws.
+    return { type: typeof error };
+  }
 }
 
 const errorSerializers = { err: toErrorFields, error: toErrorFields };

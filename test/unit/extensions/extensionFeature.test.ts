@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
 import { buildSchema, parse } from 'graphql';
-import { pino } from 'pino';
 import { anonymousClient } from '../../../gateway/admission/identity.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import type { RequestContext } from '../../../gateway/execution/requestContext.ts';
@@ -14,6 +13,7 @@ import { parseExactJson } from '../../../gateway/json/exactJson.ts';
 import type { OperationRequest } from '../../../gateway/operation/operationRequest.ts';
 import type { SingleOutcome } from '../../../gateway/response/executionOutcome.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
+import { createLogger } from '../../../gateway/telemetry/logger.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 
 const config = parseConfig({
@@ -25,7 +25,7 @@ const config = parseConfig({
 function featureOf(...extensions: readonly Extension[]) {
   const timers = createManualTimers();
   const lines: unknown[] = [];
-  const log = pino({ level: 'warn' }, { write: (line) => lines.push(JSON.parse(line)) });
+  const log = createLogger('warn', { write: (line) => lines.push(JSON.parse(line)) });
   return { feature: new ExtensionFeature(extensions, { config, log, timers }), timers, lines };
 }
 
@@ -91,6 +91,26 @@ test.each([
   });
   expect(lines).toEqual([]);
 });
+
+test.each([
+  ['status that no error can have', new OtherRefusal('No tenant.', { code: 'TENANT', status: 204 })],
+  ['status that is text', new OtherRefusal('No tenant.', { code: 'TENANT', status: '401' })],
+  ['message that cannot be read', Object.defineProperty(new Error(), 'message', { get: () => fail() })],
+])('an error with a %s is a failure of the extension', async (_, error) => {
+  const requestContext = () => {
+    throw error;
+  };
+  const { feature, lines } = featureOf({ name: 'a', requestContext });
+  await expect(feature.extendContext?.(context, requestWith())).rejects.toMatchObject({
+    clientCode: 'EXTENSION_FAILED',
+    status: 500,
+  });
+  expect(lines).toMatchObject([{ msg: 'A hook of an extension failed', extension: 'a' }]);
+});
+
+function fail(): never {
+  throw new Error('It cannot be read.');
+}
 
 const emptyOutcome: SingleOutcome = {
   kind: 'single',
