@@ -8,9 +8,9 @@ import {
   parseStreamProbe,
   positionAfter,
   positionAfterGap,
+  positionAtStart,
   type StreamEntry,
   type StreamPosition,
-  type StreamProbe,
   streamProbeScript,
 } from './streamProbe.ts';
 
@@ -28,8 +28,8 @@ export interface RedisStreamReaderOptions {
   readonly config: RedisConfig;
   /** The key of the stream, which need not exist yet. */
   readonly stream: string;
-  /** Reading begins after this id; `0-0` for the first entry. If omitted, it begins after the last entry at the time of the
-   *  first connection. */
+  /** Reading begins after this id; `0-0` for the first entry. If omitted, it begins with the entries that are added from now
+   *  on, also before the first connection: see `positionAtStart`. */
   readonly after?: string;
   /** The maximum number of entries of one batch, which large entries make smaller. */
   readonly batchSize?: number;
@@ -55,6 +55,7 @@ export class RedisStreamReader {
   readonly #options: RedisStreamReaderOptions;
   readonly #redis: RetryingRedisClient;
   readonly #batchSize: number;
+  readonly #createdAtMs: number;
   #position: StreamPosition | undefined;
   #hasStarted = false;
 
@@ -63,6 +64,7 @@ export class RedisStreamReader {
     const { config, after, onFailure, timers } = options;
     this.#options = options;
     this.#batchSize = options.batchSize ?? defaultBatchSize;
+    this.#createdAtMs = timers.now();
     if (after !== undefined) {
       if (!isStreamId(after)) throw new RangeError(`"${after}" is not the id of a Redis stream entry.`);
       this.#position = { id: after, addedCount: undefined, reportedDeletedId: firstStreamId };
@@ -90,13 +92,21 @@ export class RedisStreamReader {
   }
 
   async #readBatch(): Promise<void> {
-    const { stream, onEntries, onGap } = this.#options;
+    const { stream, onEntries, onGap, timers } = this.#options;
     const from = this.#position === undefined ? '' : nextId(this.#position.id);
     const reply = await this.#redis.runScript(streamProbeScript, [stream], [from, this.#batchSize]);
     if (this.#redis.isClosed) return;
     if (reply === undefined) throw commandRejectedError();
     const probe = parseStreamProbe(reply);
-    let position = this.#start(probe);
+    const isFirst = this.#position === undefined;
+    let position = this.#position ?? positionAtStart(probe, timers.now() - this.#createdAtMs);
+    this.#position = position;
+    if (!this.#hasStarted) {
+      this.#hasStarted = true;
+      this.#options.onStart?.(position.id);
+    }
+    // This probe has no entries.
+    if (isFirst) return;
     if (hasGap(position, probe)) {
       const next = positionAfterGap(position, probe);
       await onGap({ lastReadId: position.id, resumeAfterId: next.id });
@@ -108,20 +118,6 @@ export class RedisStreamReader {
     if (entries.length > 0) await onEntries(entries);
     this.#position = positionAfter(position, probe);
     if (entries.length === 0) await this.#awaitEntry(this.#position.id);
-  }
-
-  #start(probe: StreamProbe): StreamPosition {
-    const position = this.#position ?? {
-      id: probe.lastId,
-      addedCount: probe.addedCount,
-      reportedDeletedId: firstStreamId,
-    };
-    this.#position = position;
-    if (!this.#hasStarted) {
-      this.#hasStarted = true;
-      this.#options.onStart?.(position.id);
-    }
-    return position;
   }
 
   /** Resolves when there may be new entries. Blocks for less than `redis.timeouts.socket`, so that a hanging connection is

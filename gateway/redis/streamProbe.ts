@@ -21,6 +21,8 @@ export interface StreamProbe {
   readonly entries: readonly StreamEntry[];
   /** Whether more entries may follow these. */
   readonly hasMore: boolean;
+  /** The time of the server in milliseconds; 0 if entries were requested, or the stream does not exist. */
+  readonly nowMs: number;
 }
 
 /** The position of a reader. */
@@ -38,13 +40,18 @@ const maxEntryBytes = 128 * 1024;
 /** Reads the state and the entries atomically, so that no entry is trimmed in between.
  *  KEYS: stream. ARGV: first id, or '' for no entries; maximum number of entries. */
 export const streamProbeScript = createRedisScript(`
-if redis.call('EXISTS', KEYS[1]) == 0 then return {'${firstStreamId}', '', '', -1, 0, {}, 0} end
+if redis.call('EXISTS', KEYS[1]) == 0 then return {'${firstStreamId}', '', '', -1, 0, {}, 0, 0} end
 local reply = redis.call('XINFO', 'STREAM', KEYS[1])
 local info = {}
 for i = 1, #reply, 2 do info[reply[i]] = reply[i + 1] end
 local first = info['first-entry'] and info['first-entry'][1] or ''
-local entries = {}
-if ARGV[1] ~= '' then entries = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2]) end
+local entries, now = {}, 0
+if ARGV[1] ~= '' then
+  entries = redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])
+else
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000)
+end
 local hasMore = #entries == tonumber(ARGV[2]) and 1 or 0
 local bytes = 0
 for i, entry in ipairs(entries) do
@@ -56,18 +63,19 @@ for i, entry in ipairs(entries) do
   end
 end
 return {info['last-generated-id'], first, info['max-deleted-entry-id'] or '', info['entries-added'] or -1,
-  info['length'], entries, hasMore}
+  info['length'], entries, hasMore, now}
 `);
 
 /** Parses the reply of `streamProbeScript`. */
 export function parseStreamProbe(reply: unknown): StreamProbe {
-  const [lastId, first, deleted, added, length, entries, hasMore] = reply as [
+  const [lastId, first, deleted, added, length, entries, hasMore, now] = reply as [
     Buffer,
     Buffer,
     Buffer,
     number,
     number,
     readonly [Buffer, readonly Buffer[]][],
+    number,
     number,
   ];
   return {
@@ -78,6 +86,7 @@ export function parseStreamProbe(reply: unknown): StreamProbe {
     length: Number(length),
     entries: entries.map(([id, flat]) => ({ id: String(id), fields: readFields(flat) })),
     hasMore: Number(hasMore) === 1,
+    nowMs: Number(now),
   };
 }
 
@@ -88,6 +97,19 @@ export function readFields(flat: readonly unknown[]): ReadonlyMap<string, string
     fields.set(String(flat[index]), String(flat[index + 1]));
   }
   return fields;
+}
+
+/** Where a reader without an id begins: with the entries that were added since it was created, `elapsedMs` ago. Otherwise
+ *  those that are added while it connects would be lost. Those of the few milliseconds before may be among them. If ids are
+ *  no times of the server, it begins after the last entry. */
+export function positionAtStart(probe: StreamProbe, elapsedMs: number): StreamPosition {
+  const { lastId, addedCount, length, nowMs } = probe;
+  const end: StreamPosition = { id: lastId, addedCount, reportedDeletedId: firstStreamId };
+  const id = `${Math.max(0, Math.floor(nowMs - elapsedMs) - 1)}-0`;
+  if (!isLaterId(lastId, id) || isLaterId(lastId, `${nowMs + 1}-0`)) return end;
+  const start = { ...end, id, addedCount: undefined };
+  // If no entry was ever deleted, none was added before this position.
+  return addedCount === length && areReadEntriesGone(start, probe) ? { ...start, addedCount: 0 } : start;
 }
 
 /** Whether entries after the position may have been deleted before they were read. True if Redis does not report enough to

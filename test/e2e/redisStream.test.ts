@@ -83,6 +83,23 @@ test('without an id, reading begins after the last entry', async () => {
   expect([opened.started, opened.seen, opened.gaps]).toEqual([['2-0'], ['3-0'], []]);
 });
 
+test.each<[string, ...string[]]>([['a stream with entries', '1-0'], ['a new stream']])(
+  'without an id, entries that are added while the reader connects are read from %s',
+  async (_, ...earlier) => {
+    const stream = randomUUID();
+    await add(stream, ...earlier);
+    server.pause();
+    await using opened = open({ stream });
+    const added = Promise.all(['a', 'b'].map((text) => redis.xadd(stream, '*', 'n', text)));
+    server.resume();
+    const ids = await added;
+    await opened.until(() => opened.started.length === 1);
+    ids.push(await redis.xadd(stream, '*', 'n', 'c'));
+    await opened.until(() => opened.seen.includes(ids[2] as string));
+    expect([opened.seen, opened.gaps]).toEqual([ids, []]);
+  },
+);
+
 test('the stream need not exist yet', async () => {
   const stream = randomUUID();
   await using opened = open({ stream });

@@ -1,5 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import { hasGap, type StreamPosition, type StreamProbe } from '../../../gateway/redis/streamProbe.ts';
+import {
+  hasGap,
+  positionAtStart,
+  type StreamPosition,
+  type StreamProbe,
+} from '../../../gateway/redis/streamProbe.ts';
 
 const position = (parts: Partial<StreamPosition> = {}): StreamPosition => ({
   id: '5-0',
@@ -17,6 +22,7 @@ const probe = (parts: Partial<StreamProbe> = {}): StreamProbe => ({
   length: 8,
   entries: [],
   hasMore: false,
+  nowMs: 0,
   ...parts,
 });
 
@@ -75,5 +81,29 @@ describe('Without the number of added entries (before Redis 7),', () => {
     expect(
       hasGap(position({ addedCount: undefined }), probe({ ...old, firstEntryId: '6-0', length: 3 })),
     ).toBe(true);
+  });
+});
+
+describe('A reader that was created 50 ms ago without an id', () => {
+  const start = (parts: Partial<StreamProbe>) => {
+    const state = probe({ nowMs: 1_000_000, ...parts });
+    const begin = positionAtStart(state, 50);
+    return { id: begin.id, hasGap: hasGap(begin, state) };
+  };
+
+  test('begins with the entries that were added since', () => {
+    expect(start({ lastId: '999990-3' })).toEqual({ id: '999949-0', hasGap: false });
+    expect(start({ lastId: '1000000-7' })).toEqual({ id: '999949-0', hasGap: false });
+  });
+
+  test.each(['999900-0', '8-0', '1700000000000000-0'])(
+    'begins after the last entry, %s, if none was added since or ids are no times of the server',
+    (lastId) => expect(start({ lastId })).toEqual({ id: lastId, hasGap: false }),
+  );
+
+  test('has a gap if all earlier entries were deleted, and none if there were none', () => {
+    const later = { lastId: '999990-1', firstEntryId: '999990-0', length: 2 };
+    expect(start({ ...later, addedCount: 2 }).hasGap).toBe(false);
+    expect(start({ ...later, addedCount: 3 }).hasGap).toBe(true);
   });
 });
