@@ -12,7 +12,8 @@ export class TopicBus {
     const event = parseTopicEvent(JSON.stringify(data) ?? 'null', undefined, Number.POSITIVE_INFINITY);
     if (isMalformed(event))
       throw new TypeError(`The event for topic "${topic}" cannot be published: ${event.reason}.`);
-    for (const listener of [...(this.#listeners.get(topic) ?? [])]) listener.onEvent(event);
+    const listeners = this.#listeners.get(topic) ?? new Set();
+    for (const listener of [...listeners]) if (listeners.has(listener)) listener.onEvent(event);
   }
 
   subscribe(topic: string, listener: TopicListener): TopicSubscription {

@@ -67,6 +67,25 @@ test('a listener that joins while an event is published does not get it', () => 
   expect(received).toEqual(['first', 'second']);
 });
 
+test('a listener that leaves while an event is published does not get it', () => {
+  using opened = openHub();
+  const { bus, hub } = opened;
+  const field = { topic: 'stock', filter: {} };
+  let received = 0;
+  const joined = ['first', 'second'].map(() =>
+    hub.subscribe(
+      field,
+      undefined,
+      listenerOf(() => {
+        received += 1;
+        for (const { unsubscribe } of joined) unsubscribe();
+      }),
+    ),
+  );
+  bus.publish('stock', event);
+  expect(received).toBe(1);
+});
+
 test('a hub that was closed reads no stream and passes on no event', () => {
   const { bus, hub } = openHub();
   hub.close();
