@@ -66,17 +66,11 @@ export function createCompletionProgram(options: CompletionProgramOptions): Prog
   };
 }
 
-function createEntityFetch({
-  field,
-  typename,
-  key,
-  missingNodes,
-  conditions,
-}: CompletionProgramOptions): FetchNode {
+function createEntityFetch({ field, typename, key, missingNodes }: CompletionProgramOptions): FetchNode {
   const { shape } = field.step;
   const isMissing = (node: FieldNode): boolean => missingNodes.has(node);
   const selected = selectMissing(field.node.selectionSet as SelectionSetNode, isMissing);
-  const selections = { ...selected, selections: flattenFragments(selected.selections, typename, conditions) };
+  const selections = { ...selected, selections: flattenFragments(selected.selections) };
   const variables = variableNamesIn(selections);
   const requires: RequiresSelection[] = [
     {
@@ -120,19 +114,13 @@ function selectMissing(set: SelectionSetNode, isMissing: (node: FieldNode) => bo
   };
 }
 
-/** Removes type conditions, because the type of the object is known. */
-function flattenFragments(
-  selections: readonly SelectionNode[],
-  typename: string,
-  conditions: TypeConditions,
-): SelectionNode[] {
-  return selections.flatMap((selection) => {
-    if (selection.kind !== Kind.INLINE_FRAGMENT) return [selection];
-    const { typeCondition, selectionSet } = selection;
-    return typeCondition === undefined || conditions.matches(typeCondition.name.value, typename)
-      ? flattenFragments(selectionSet.selections, typename, conditions)
-      : [];
-  });
+/** Removes type conditions, because the type of the object is known. Those of other types have no missing field. */
+function flattenFragments(selections: readonly SelectionNode[]): SelectionNode[] {
+  return selections.flatMap((selection) =>
+    selection.kind === Kind.INLINE_FRAGMENT
+      ? flattenFragments(selection.selectionSet.selections)
+      : [selection],
+  );
 }
 
 function variableNamesIn(set: SelectionSetNode): ReadonlySet<string> {
@@ -145,14 +133,13 @@ function variableNamesIn(set: SelectionSetNode): ReadonlySet<string> {
   return names;
 }
 
+/** The rewrites relative to the root field, which is the only one of a subscription. */
 function rewritesBelow(
   rewrites: readonly FetchDataRewrite[],
   responseName: string,
 ): readonly FetchDataRewrite[] {
-  return rewrites.flatMap((rewrite) => {
-    const index = rewrite.path.indexOf(responseName);
-    const isBelow = index !== -1 && rewrite.path.slice(0, index).every((part) => part.startsWith('... on '));
-    const path = rewrite.path.slice(index + 1);
-    return isBelow && path.length > 0 ? [{ ...rewrite, path }] : [];
-  });
+  return rewrites.map((rewrite) => ({
+    ...rewrite,
+    path: rewrite.path.slice(rewrite.path.indexOf(responseName) + 1),
+  }));
 }
