@@ -41,6 +41,8 @@ const stock = `${federation}
     place: Place
     mass: Int! @shareable
     rival: Product
+    supplier: String @external
+    origin: String @requires(fields: "supplier")
   }
   type Maker @shareable { code: String country: String }
   type Shelf { id: ID label: String }
@@ -57,6 +59,7 @@ const products = `${federation}
     id: ID!
     sku: String @external
     name: String
+    supplier: String
     mass: Int @shareable
     code: String @requires(fields: "sku")
   }
@@ -94,9 +97,10 @@ const subgraphs = new Map([
       typeDefs: parse(updatedSdls.stock),
       resolvers: {
         Product: {
-          __resolveReference: ({ id }: { id?: string }) => {
+          __resolveReference: ({ id, supplier }: { id?: string; supplier?: string }) => {
             if (id === 'lost') throw new Error('no such product');
-            return { __typename: 'Product', ...stockValues, id: id ?? 'found by its maker' };
+            const origin = `origin of ${supplier}`;
+            return { __typename: 'Product', ...stockValues, id: id ?? 'found by its maker', origin };
           },
         },
         Pallet: {
@@ -114,6 +118,7 @@ const subgraphs = new Map([
           __resolveReference: ({ id, sku }: { id: string; sku?: string }) => ({
             id,
             name: `name of ${id}`,
+            supplier: `supplier of ${id}`,
             mass: 40,
             code: `code of ${sku}`,
           }),

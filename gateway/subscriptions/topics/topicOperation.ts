@@ -26,7 +26,7 @@ export class TopicOperation {
   readonly #reader: EventReader;
   readonly #numberByNode = new Map<FieldNode, number>();
   /** By type. */
-  readonly #fieldsOfOtherSubgraphs = new Map<string, ReadonlySet<string>>();
+  readonly #fieldsFetchedLater = new Map<string, ReadonlySet<string>>();
   readonly #variants = new LRUCache<string, PreparedOperation>({ max: maxVariants });
 
   private constructor(operation: PreparedOperation) {
@@ -54,17 +54,18 @@ export class TopicOperation {
     return type !== undefined && this.#conditions.matches(type, typename);
   }
 
-  /** The fields that the operation fetches for objects of this type from other subgraphs: values in events are ignored. */
-  fieldsOfOtherSubgraphs(typename: string): ReadonlySet<string> {
-    let names = this.#fieldsOfOtherSubgraphs.get(typename);
+  /** The fields of events of this type that the operation fetches in later steps: from other subgraphs, or with inputs of
+   *  other subgraphs (`@requires`). Their values in events are ignored. */
+  fieldsFetchedLater(typename: string): ReadonlySet<string> {
+    let names = this.#fieldsFetchedLater.get(typename);
     if (names === undefined) {
-      names = this.#findFieldsOfOtherSubgraphs(typename);
-      this.#fieldsOfOtherSubgraphs.set(typename, names);
+      names = this.#findFieldsFetchedLater(typename);
+      this.#fieldsFetchedLater.set(typename, names);
     }
     return names;
   }
 
-  #findFieldsOfOtherSubgraphs(typename: string): ReadonlySet<string> {
+  #findFieldsFetchedLater(typename: string): ReadonlySet<string> {
     const names = new Set<string>();
     const add = ({ selections }: SelectionSetNode): void => {
       for (const selection of selections) {
@@ -77,8 +78,8 @@ export class TopicOperation {
       }
     };
     const { step: ownStep } = this.field;
-    for (const { path, shape } of this.#operation.program.steps)
-      if (path.length === 1 && shape.subgraph !== ownStep.shape.subgraph) add(shape.selection);
+    for (const step of this.#operation.program.steps)
+      if (step !== ownStep && step.path.length === 1) add(step.shape.selection);
     names.delete('__typename');
     return names;
   }

@@ -27,13 +27,13 @@ export class TopicProblemLog {
     this.#problems.report(kind, message, { topic });
   }
 
-  /** Reports that events have values of a field which belongs to another subgraph. Once for each topic and field, because
+  /** Reports that events have values of a field which is fetched nevertheless. Once for each topic and field, because
    *  events may have them for other readers. */
   reportIgnoredValue(topic: string, coordinate: string): void {
     const key = `${topic} ${coordinate}`;
     if (this.#ignoredValues.has(key)) return;
     this.#ignoredValues.add(key);
-    const message = `The values of ${coordinate} in events are ignored, because another subgraph resolves the field: clients get that subgraph's value, perhaps an older one from the cache. Delete the cached value before the event (cache.events), or resolve the field in the subgraph of the subscription.`;
+    const message = `The values of ${coordinate} in events are ignored, because another subgraph resolves the field or an input of it (@requires): clients get the value that the gateway fetches, perhaps an older one from the cache. Delete the cached value before the event (cache.events), or resolve the field and its inputs in the subgraph of the subscription.`;
     this.#problems.report('ignored value', message, { topic, coordinate });
   }
 }

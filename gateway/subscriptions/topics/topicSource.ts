@@ -102,7 +102,7 @@ export class TopicSource implements SubscriptionSource {
       return false;
     }
     if (!matches(event.value)) return false;
-    for (const name of operation.fieldsOfOtherSubgraphs(event.typename))
+    for (const name of operation.fieldsFetchedLater(event.typename))
       if (Object.hasOwn(event.value, name)) problems.reportIgnoredValue(topic, `${event.typename}.${name}`);
     return true;
   }

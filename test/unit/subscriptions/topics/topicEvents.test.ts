@@ -118,6 +118,14 @@ describe('an event of a topic', () => {
     expect(shop.lines).toHaveLength(3);
   });
 
+  test('has its values for fields with inputs of other subgraphs ignored and logged', async () => {
+    const shop = open();
+    const event = product({ origin: 'of the event' });
+    const { data } = await send('subscription { stockChanged { origin } }', event, 'stock', shop);
+    expect(data).toEqual({ stockChanged: { origin: 'origin of supplier of 1' } });
+    expect(shop.lines).toMatchObject([{ problem: 'ignored_value', coordinate: 'Product.origin' }]);
+  });
+
   test('has no ignored value where the field is missing, or is selected for another type', async () => {
     const shop = open();
     const query = 'subscription { arrived { ... on Product { name } ... on Pallet { weight } } }';
