@@ -25,7 +25,7 @@ import {
 } from './operationRunner.ts';
 import { createFailedOutcome } from './response/createSingleResponse.ts';
 import { addCursorToOutcome, addCursorToPayload } from './response/cursorExtension.ts';
-import type { ExecutionOutcome } from './response/executionOutcome.ts';
+import type { ExecutionOutcome, IncrementalOutcome, SingleOutcome } from './response/executionOutcome.ts';
 import { notifyOnEnd } from './response/notifyOnEnd.ts';
 import { serializeOutcome } from './response/serializeOutcome.ts';
 import type { SubscriptionPayload } from './response/subscriptionEvents.ts';
@@ -242,21 +242,23 @@ export class Pipeline {
     const trace = ownContext.trace?.root.startLinked('tributary.event', {
       'tributary.subgraph': current.program.steps[0]?.shape.subgraph,
     });
-    const restarted = this.#options.requestContexts.restart(ownContext);
     const isTraced = ownContext.trace !== undefined;
-    const context = isTraced
-      ? { ...restarted, trace, traceHeaders: trace?.root.headers ?? ownContext.traceHeaders }
-      : restarted;
     const fetches = new EventFetchSender(own, this.#options.fetchesOf(operation.supergraph));
-    try {
-      const { outcome: responding } = this.#runner.respond({
+    const respond = (): Promise<SingleOutcome | IncrementalOutcome> => {
+      const restarted = this.#options.requestContexts.restart(ownContext);
+      const context = isTraced
+        ? { ...restarted, trace, traceHeaders: trace?.root.headers ?? ownContext.traceHeaders }
+        : restarted;
+      return this.#runner.respond({
         operation,
         request: isTraced ? { ...request, trace } : request,
         context,
         fetches,
         startedAt,
-      });
-      const outcome = await responding;
+      }).outcome;
+    };
+    try {
+      const outcome = await repeatWhileQueued(respond);
       if (outcome.kind === 'single') {
         yield {
           text: serializeOutcome(cursor === undefined ? outcome : addCursorToOutcome(outcome, cursor)),
@@ -304,6 +306,18 @@ export class Pipeline {
       },
       supergraph,
     );
+  }
+}
+
+/** Repeats an execution that has waited for longer than `overload.executionQueueTime`: no client can try again for an event.
+ *  The next events wait meanwhile, which `subscriptions.queue` limits. */
+async function repeatWhileQueued<Outcome>(respond: () => Promise<Outcome>): Promise<Outcome> {
+  for (;;) {
+    try {
+      return await respond();
+    } catch (error) {
+      if (!(error instanceof ExecutionQueueTimeError)) throw error;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import { parse } from 'graphql';
 import { pino } from 'pino';
+import type { ExecutionQueue } from '../../gateway/execution/executionQueue.ts';
 import type { SubscriptionOutcome } from '../../gateway/response/executionOutcome.ts';
 import type { OverflowPolicy } from '../../gateway/subscriptions/eventQueue.ts';
 import { SubscriptionManager } from '../../gateway/subscriptions/subscriptionManager.ts';
@@ -150,6 +151,7 @@ export interface TopicShopOptions {
   readonly whenFull?: OverflowPolicy;
   readonly maxEventBytes?: number;
   readonly now?: () => number;
+  readonly executionQueue?: ExecutionQueue;
 }
 
 /** The part of a gateway that serves subscriptions, in this process. */
@@ -161,6 +163,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     whenFull = 'close',
     maxEventBytes = 10_000,
     now = Date.now,
+    executionQueue,
   } = options;
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
@@ -184,7 +187,12 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     idleTimeoutMs: 0,
     timers: systemTimers,
   });
-  const pipeline = createLocalPipeline({ ...supergraph, subgraphs, subscriptions });
+  const pipeline = createLocalPipeline({
+    ...supergraph,
+    subgraphs,
+    subscriptions,
+    ...(executionQueue && { executionQueue }),
+  });
   return {
     bus,
     hub,

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { GraphQLID } from 'graphql';
+import { ExecutionQueue, ExecutionQueueTimeError } from '../../../../gateway/execution/executionQueue.ts';
 import type { TopicListener } from '../../../../gateway/subscriptions/topics/topicListener.ts';
+import { systemTimers } from '../../../../gateway/time/timers.ts';
 import {
   loadTopicShop,
   loadUpdatedTopicShop,
@@ -279,6 +281,24 @@ describe('an event of a topic', () => {
       hasNext: false,
     });
   });
+});
+
+test('an event is completed after its execution has waited for too long', async () => {
+  let refusals = 2;
+  class BusyQueue extends ExecutionQueue {
+    override enter(...parameters: Parameters<ExecutionQueue['enter']>) {
+      return refusals-- > 0 ? Promise.reject(new ExecutionQueueTimeError()) : super.enter(...parameters);
+    }
+  }
+  const executionQueue = new BusyQueue({
+    queueTimeMs: 1,
+    timers: systemTimers,
+    readUtilization: () => 0,
+    onDrop: () => {},
+  });
+  const shop = openTopicShop(supergraph, { fields, executionQueue });
+  const { data, errors } = await send('subscription { stockChanged { name } }', product(), 'stock', shop);
+  expect([data, errors, refusals]).toEqual([{ stockChanged: { name: 'name of 1' } }, undefined, -1]);
 });
 
 describe('recipients of an event', () => {
