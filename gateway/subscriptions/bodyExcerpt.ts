@@ -12,8 +12,10 @@ export class BodyExcerpt {
     this.#end = Buffer.concat([this.#end, chunk.subarray(-maxPartBytes)]).subarray(-maxPartBytes);
   }
 
-  /** Both parts, which overlap if the body is short. */
-  get text(): string {
-    return `${this.#beginning.toString('latin1')}\n${this.#end.toString('latin1')}`;
+  /** The values of all members `verifier` in both parts, which overlap if the body is short. The event may have such a member,
+   *  too. */
+  get verifiers(): readonly string[] {
+    const text = `${this.#beginning.toString('latin1')}\n${this.#end.toString('latin1')}`;
+    return Array.from(text.matchAll(/"verifier"\s*:\s*"(\w+)"/g), ([, verifier = '']) => verifier);
   }
 }

@@ -17,7 +17,7 @@ interface CallbackRouteOptions {
 }
 
 /** Adds `POST /callback/:id` to the public listener: subgraphs send the events of HTTP callback subscriptions to it.
- *  Messages of one id are processed in the order in which their requests began; `check` messages are answered at once.
+ *  Messages of one id are processed in the order in which they have arrived; `check` messages are answered at once.
  *  The route is for servers and has no CORS headers. */
 export function addCallbackRoute(
   server: Routes,
@@ -35,15 +35,19 @@ export function addCallbackRoute(
         if (isCompressed) excerpt.add(chunk);
         return slot.addBytes(chunk.length) ? undefined : queueFullError();
       });
-      // A subgraph whose check gets no answer assumes that the gateway is dead, so checks do not wait for events.
-      if (!isCheck(message) && !(await slot.waitForTurn())) throw queueFullError();
+      // A subgraph whose check gets no answer assumes that the gateway is dead, so checks do not wait for events. Messages
+      // with a wrong verifier are refused at once: they would fill the queue of those that have the right one.
+      const waits = !isCheck(message) && callbacks.isVerifier(id, verifierOf(message));
+      if (waits && !(await slot.waitForTurn())) throw queueFullError();
       return await callbacks.receive(id, message, size);
     } catch (error) {
       if (error instanceof HttpError && error.status === 413) {
-        // Earlier events are delivered before the subscription ends.
-        if (!(await slot.waitForTurn())) throw queueFullError();
         await finished(request).catch(() => undefined);
-        callbacks.failTooLarge(id, excerpt.text);
+        if (excerpt.verifiers.some((verifier) => callbacks.isVerifier(id, verifier))) {
+          // Earlier events are delivered before the subscription ends.
+          if (!(await slot.waitForTurn())) throw queueFullError();
+          callbacks.failTooLarge(id);
+        }
       }
       throw error;
     } finally {
@@ -80,6 +84,12 @@ async function readMessage(
 
 function isCheck(message: unknown): boolean {
   return typeof message === 'object' && message !== null && 'action' in message && message.action === 'check';
+}
+
+function verifierOf(message: unknown): unknown {
+  return typeof message === 'object' && message !== null && 'verifier' in message
+    ? message.verifier
+    : undefined;
 }
 
 function queueFullError(): HttpError {

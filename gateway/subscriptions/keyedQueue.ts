@@ -1,24 +1,24 @@
 export interface QueueLimits {
   /** Maximum waiting members of one queue, besides the first. */
   readonly maxWaiting: number;
-  /** Maximum bytes in one queue, besides those of its first member. */
+  /** Maximum bytes in one queue, besides those of the member that has its turn. */
   readonly maxBytes: number;
 }
 
-/** The position of one member in a queue. */
+/** One member of a queue. */
 interface QueueSlot {
   /** Counts more bytes for this member. Returns false when the queue holds too many bytes; the caller then releases the
    *  slot. */
   addBytes(bytes: number): boolean;
-  /** Resolves to true when all earlier members have released their slots. Resolves to false at once when the queue is
-   *  full; the caller then releases the slot. */
+  /** Resolves to true when all members that have waited before have released their slots. Resolves to false at once when the
+   *  queue is full; the caller then releases the slot. */
   waitForTurn(): Promise<boolean>;
   /** Leaves the queue. Idempotent. */
   release(): void;
 }
 
-/** One bounded first-in, first-out queue for each key. Members take their turn in the order in which they were enqueued,
- *  even when a later one is ready earlier. */
+/** One bounded first-in, first-out queue for each key. Members take their turn in the order in which they begin to wait: one
+ *  that is still being read, perhaps forever, delays no other. */
 export class KeyedQueue {
   readonly #limits: QueueLimits;
   readonly #queues = new Map<string, SerialQueue>();
@@ -27,7 +27,7 @@ export class KeyedQueue {
     this.#limits = limits;
   }
 
-  /** Takes the last slot in the queue of this key. */
+  /** Adds a member to the queue of this key. */
   enqueue(key: string): QueueSlot {
     const queue = this.#queues.get(key) ?? new SerialQueue(this.#limits);
     this.#queues.set(key, queue);
@@ -45,7 +45,6 @@ export class KeyedQueue {
 interface QueueMember {
   readonly turn: PromiseWithResolvers<true>;
   bytes: number;
-  isWaiting: boolean;
 }
 
 /** Members up to this size pass the byte limit while they are read: they may be `check`s, which never wait. */
@@ -54,8 +53,9 @@ const uncheckedBytes = 1024;
 class SerialQueue {
   readonly #limits: QueueLimits;
   readonly #members = new Set<QueueMember>();
+  /** Those that wait, in order. The first one has its turn. */
+  readonly #waiting = new Set<QueueMember>();
   #bytes = 0;
-  #waiting = 0;
 
   constructor(limits: QueueLimits) {
     this.#limits = limits;
@@ -66,9 +66,8 @@ class SerialQueue {
   }
 
   enqueue(): QueueSlot {
-    const member: QueueMember = { turn: Promise.withResolvers(), bytes: 0, isWaiting: false };
+    const member: QueueMember = { turn: Promise.withResolvers(), bytes: 0 };
     this.#members.add(member);
-    this.#notifyFirst();
     return {
       addBytes: (bytes) => {
         member.bytes += bytes;
@@ -76,8 +75,8 @@ class SerialQueue {
         return member.bytes <= uncheckedBytes || this.#hasRoomFor(member);
       },
       waitForTurn: async () => {
-        member.isWaiting = true;
-        this.#waiting += 1;
+        this.#waiting.add(member);
+        this.#notifyFirst();
         return this.#hasRoomFor(member) && (await member.turn.promise);
       },
       release: () => this.#remove(member),
@@ -85,26 +84,26 @@ class SerialQueue {
   }
 
   #hasRoomFor(member: QueueMember): boolean {
-    const first = this.#first;
+    const first = this.#firstWaiting ?? this.#members.values().next().value;
     if (member === first) return true;
     return (
       this.#bytes - (first?.bytes ?? 0) <= this.#limits.maxBytes &&
-      this.#waiting - (first?.isWaiting === true ? 1 : 0) <= this.#limits.maxWaiting
+      this.#waiting.size - 1 <= this.#limits.maxWaiting
     );
   }
 
   #remove(member: QueueMember): void {
     if (!this.#members.delete(member)) return;
+    this.#waiting.delete(member);
     this.#bytes -= member.bytes;
-    if (member.isWaiting) this.#waiting -= 1;
     this.#notifyFirst();
   }
 
   #notifyFirst(): void {
-    this.#first?.turn.resolve(true);
+    this.#firstWaiting?.turn.resolve(true);
   }
 
-  get #first(): QueueMember | undefined {
-    return this.#members.values().next().value;
+  get #firstWaiting(): QueueMember | undefined {
+    return this.#waiting.values().next().value;
   }
 }

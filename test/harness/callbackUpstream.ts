@@ -88,7 +88,8 @@ export async function startCallbackSource(
         return isKnown;
       },
       receive: async (id, message, size) => say((await source?.receive(id, message, size)) ?? 'unknown'),
-      failTooLarge: (id, excerpt) => source?.failTooLarge(id, excerpt),
+      isVerifier: (id, verifier) => source?.isVerifier(id, verifier) === true,
+      failTooLarge: (id) => source?.failTooLarge(id),
     },
     bodySize: maxCallbackBodyBytes(more.maxEventBytes ?? maxEventBytes),
     queueLimits: { maxWaiting: 1000, maxBytes: 1_000_000 },

@@ -15,10 +15,11 @@ export interface CallbackReceiver {
   /** `message`: parsed JSON of `size` bytes. Messages of one id are passed in order, except checks. Returns a promise if
    *  the subgraph should wait before it sends the next event. */
   receive(id: string, message: unknown, size: number): CallbackOutcome | Promise<CallbackOutcome>;
+  /** Whether this is the verifier of the id. Ids are in URLs, which logs and proxies have, so they prove nothing. */
+  isVerifier(id: string, verifier: unknown): boolean;
   /** Ends the subscription with this id, of which a message was too large to be read, because it would lose an event
-   *  otherwise. `excerpt`: the beginning and the end of the message. Does nothing if the verifier is not in it: ids are in
-   *  URLs, which logs and proxies have, so they prove nothing. */
-  failTooLarge(id: string, excerpt: string): void;
+   *  otherwise. */
+  failTooLarge(id: string): void;
 }
 
 /** Maximum bytes of a message besides its event. */
@@ -41,6 +42,7 @@ export function combineCallbackReceivers(...receivers: readonly CallbackReceiver
   return {
     isKnown: (id) => ownerOf(id) !== undefined,
     receive: (id, message, size) => ownerOf(id)?.receive(id, message, size) ?? 'unknown',
-    failTooLarge: (id, excerpt) => ownerOf(id)?.failTooLarge(id, excerpt),
+    isVerifier: (id, verifier) => ownerOf(id)?.isVerifier(id, verifier) === true,
+    failTooLarge: (id) => ownerOf(id)?.failTooLarge(id),
   };
 }

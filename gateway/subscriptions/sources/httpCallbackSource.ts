@@ -94,10 +94,12 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     return this.#verifiers.isValid(id, parsed.verifier) ? subscription.receive(parsed, size) : 'forbidden';
   }
 
-  failTooLarge(id: string, excerpt: string): void {
-    // The event may have a member of this name, too.
-    for (const [, verifier = ''] of excerpt.matchAll(/"verifier"\s*:\s*"(\w+)"/g))
-      if (this.#verifiers.isValid(id, verifier)) this.#byId.get(id)?.failTooLarge();
+  isVerifier(id: string, verifier: unknown): boolean {
+    return typeof verifier === 'string' && this.#verifiers.isValid(id, verifier);
+  }
+
+  failTooLarge(id: string): void {
+    this.#byId.get(id)?.failTooLarge();
   }
 
   close(): Promise<void> {

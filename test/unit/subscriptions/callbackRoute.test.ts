@@ -25,6 +25,7 @@ async function start(outcome: CallbackOutcome | Promise<CallbackOutcome> = 'acce
       handedOn.increment();
       return isCheck(message[1]) ? 'checked' : outcome;
     },
+    isVerifier: (_, verifier) => verifier !== 'wrong',
     failTooLarge: (id) => tooLarge.push(id),
   };
   const server = fastify({ forceCloseConnections: true });
@@ -86,29 +87,45 @@ describe('POST /callback/:id', () => {
     expect(server.received).toEqual([]);
   });
 
-  test('processes messages of one id in the order of their requests, and different ids independently', async () => {
-    await using server = await start();
-    const first = openRequest({
+  test('processes messages of one id in the order in which they have arrived, and different ids independently', async () => {
+    const answer = Promise.withResolvers<CallbackOutcome>();
+    await using server = await start(answer.promise);
+    const incomplete = openRequest({
       port: server.port,
       method: 'POST',
       path: '/callback/known-1',
       headers: { 'content-type': 'application/json', expect: '100-continue' },
     });
-    const firstAnswer = once(first, 'response');
+    const lastAnswer = once(incomplete, 'response');
     // The head of the request has been read.
-    const begun = once(first, 'continue');
-    first.flushHeaders();
+    const begun = once(incomplete, 'continue');
+    incomplete.flushHeaders();
     await begun;
-    const second = server.post('/callback/known-1', '2');
-    await server.post('/callback/known-2', '3');
-    expect(server.received).toEqual([['known-2', 3, 1]]);
-    first.end('1');
-    await firstAnswer;
-    await second;
-    expect(server.received.slice(1)).toEqual([
-      ['known-1', 1, 1],
-      ['known-1', 2, 1],
-    ]);
+    const first = server.post('/callback/known-1', '1');
+    await server.handedOn(1);
+    const other = server.post('/callback/known-2', '2');
+    await server.handedOn(2);
+    incomplete.end('3');
+    expect((await server.post('/callback/known-1', check)).status).toBe(204);
+    expect(server.received.map(([, message]) => message)).toEqual([1, 2, { action: 'check' }]);
+    answer.resolve('accepted');
+    await Promise.all([first, other, lastAnswer]);
+    expect(server.received.at(-1)).toEqual(['known-1', 3, 1]);
+  });
+
+  test('answers messages with a wrong verifier at once, also those that are too large', async () => {
+    const answer = Promise.withResolvers<CallbackOutcome>();
+    await using server = await start(answer.promise);
+    const first = server.post('/callback/known', '1');
+    await server.handedOn(1);
+    const wrong = { verifier: 'wrong' };
+    void server.post('/callback/known', JSON.stringify(wrong));
+    await server.handedOn(2);
+    const large = JSON.stringify({ ...wrong, payload: ' '.repeat(101) });
+    expect((await server.post('/callback/known', large)).status).toBe(413);
+    expect(server.tooLarge).toEqual([]);
+    answer.resolve('forbidden');
+    await first;
   });
 
   test('continues with the next message when one of the same id is aborted or malformed', async () => {
@@ -172,7 +189,8 @@ describe('POST /callback/:id', () => {
     const gzip = { 'content-encoding': 'gzip' };
     const fits = JSON.stringify('x'.repeat(98));
     expect((await server.post('/callback/known', gzipSync(fits), gzip)).status).toBe(200);
-    const response = await server.post('/callback/known', gzipSync(`${fits} `), gzip);
+    const large = JSON.stringify({ verifier: 'right', payload: ' '.repeat(98) });
+    const response = await server.post('/callback/known', gzipSync(large), gzip);
     expect([response.status, await response.json()]).toEqual([
       413,
       {
@@ -188,10 +206,11 @@ describe('POST /callback/:id', () => {
     await using server = await start(answer.promise);
     const first = server.post('/callback/known', '1');
     await server.handedOn(1);
-    const second = server.post('/callback/known', ' '.repeat(101));
+    const large = JSON.stringify({ verifier: 'right', payload: ' '.repeat(101) });
+    const second = server.post('/callback/known', large);
     // A message of another id that began later is answered.
-    expect((await server.post('/callback/known-2', ' '.repeat(101))).status).toBe(413);
-    expect((await server.post('/callback/other', ' '.repeat(101))).status).toBe(404);
+    expect((await server.post('/callback/known-2', large)).status).toBe(413);
+    expect((await server.post('/callback/other', large)).status).toBe(404);
     expect(server.tooLarge).toEqual(['known-2']);
     answer.resolve('accepted');
     expect([(await first).status, (await second).status]).toEqual([200, 413]);

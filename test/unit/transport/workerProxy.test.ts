@@ -298,7 +298,12 @@ describe('requests about the resources of a worker that is gone', () => {
   ];
 
   async function startWithCallbacks(): Promise<Workers> {
-    const callbacks = { isKnown: () => false, receive: () => 'unknown' as const, failTooLarge: () => {} };
+    const callbacks = {
+      isKnown: () => false,
+      receive: () => 'unknown' as const,
+      isVerifier: () => false,
+      failTooLarge: () => {},
+    };
     return startWorkers(undefined, {
       addPublicRoutes: (routes) =>
         addCallbackRoute(routes, {
@@ -442,6 +447,7 @@ describe('a proxied request', () => {
         received.push(`${id} ${JSON.stringify(message)}`);
         return 'checked' as const;
       },
+      isVerifier: () => true,
       failTooLarge: () => {},
     };
     await using workers = await startWorkers(undefined, {

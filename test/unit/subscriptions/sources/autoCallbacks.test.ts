@@ -38,7 +38,8 @@ function auto(mayCallBack = true) {
       close: () => source.close(),
       isKnown: (id) => callbacks.some((one) => one.isKnown(id)),
       receive: (...message) => callbacks[0]?.receive(...message) ?? 'unknown',
-      failTooLarge: (id, excerpt) => callbacks[0]?.failTooLarge(id, excerpt),
+      isVerifier: (id, verifier) => callbacks[0]?.isVerifier(id, verifier) === true,
+      failTooLarge: (id) => callbacks[0]?.failTooLarge(id),
     };
   };
   return { create, chosen, find: () => finder.find() };
