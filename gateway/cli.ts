@@ -52,7 +52,9 @@ program
 
 program
   .command('dev')
-  .description('run the gateway for development: it starts again when its configuration changes')
+  .description(
+    'run the gateway for development: it starts again when its configuration or an extension changes',
+  )
   .option(...configOption)
   .option(...supergraphOption)
   .option('--host <host>', 'host name or address to listen on')

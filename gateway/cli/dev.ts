@@ -7,6 +7,7 @@ import { FileWatcher } from '../files/fileWatcher.ts';
 import { keepRunning } from '../time/keepRunning.ts';
 import { printAddresses } from './addresses.ts';
 import { type ExitCode, exitCode } from './exitCode.ts';
+import { ExtensionFiles } from './extensionFiles.ts';
 import { runGateway } from './runGateway.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 
@@ -30,8 +31,8 @@ export const developmentDefaults = {
   telemetry: { logFormat: 'pretty' },
 };
 
-/** Runs the gateway in this process until a stop signal arrives, and starts it again when its configuration changes.
- *  With an invalid configuration, the gateway continues with the last valid one. Resolves with the exit code.
+/** Runs the gateway in this process until a stop signal arrives, and starts it again when its configuration or a file of its
+ *  extensions changes. With an invalid configuration, the gateway continues with the last valid one. Resolves with the exit code.
  *  @throws {ConfigError} when the configuration is invalid at the start. */
 export async function dev({ config: file, ...overrides }: DevOptions): Promise<number> {
   const load = () =>
@@ -100,8 +101,7 @@ class SuccessiveGateways {
       const config = load();
       this.#lastProblem = undefined;
       if (isDeepStrictEqual(config, this.#next ?? this.#config)) return;
-      this.#next = config;
-      this.#shutdown.skipDelay();
+      this.#startAgain(config);
     } catch (error) {
       const problem = messageOf(error);
       if (problem === this.#lastProblem) return;
@@ -111,29 +111,41 @@ class SuccessiveGateways {
     }
   }
 
+  #startAgain(config: GatewayConfig): void {
+    this.#next = config;
+    this.#shutdown.skipDelay();
+  }
+
   async run(): Promise<ExitCode> {
     for (let isFirst = true; ; isFirst = false) {
-      const code = await this.#runOne().catch(async (error: unknown) => {
-        if (isFirst) throw error;
-        console.error(
-          `The gateway cannot run: ${messageOf(error)}\nIt starts again when its configuration changes.`,
-        );
-        await this.#shutdown.due;
-        return exitCode.failed;
-      });
+      const files = new ExtensionFiles(this.#config.extensions.map(({ module }) => module));
+      const watchFiles = () => files.watch(() => this.#startAgain(this.#next ?? this.#config));
+      const code = await this.#runOne(watchFiles)
+        .catch(async (error: unknown) => {
+          if (isFirst) throw error;
+          console.error(
+            `The gateway cannot run: ${messageOf(error)}\nIt starts again when its configuration or a file of its extensions changes.`,
+          );
+          await watchFiles();
+          await this.#shutdown.due;
+          return exitCode.failed;
+        })
+        .finally(() => files.close());
       if (this.#next === undefined || this.#stop.isRequested) return code;
-      console.log('The configuration has changed: the gateway starts again.');
+      const changed = this.#next === this.#config ? 'A file of an extension' : 'The configuration';
+      console.log(`${changed} has changed: the gateway starts again.`);
       this.#config = this.#next;
       this.#next = undefined;
       this.#shutdown = new Shutdown(0);
     }
   }
 
-  #runOne(): Promise<ExitCode> {
+  #runOne(watchFiles: () => Promise<void>): Promise<ExitCode> {
     const shutdown = this.#shutdown;
     const { graphiql } = this.#config.security;
     return runGateway(this.#config, shutdown, {
       onListening: (addresses) => {
+        void watchFiles();
         printAddresses(addresses);
         if (graphiql) console.log(`GraphiQL: open ${addresses.url} in a browser`);
         console.log(`Insights: open ${addresses.adminUrl}/insights`);

@@ -278,7 +278,7 @@ describe('tributary dev', () => {
     writeConfig(`port: ${(taken.address() as AddressInfo).port}`);
     await command.printed(
       'stderr',
-      /The gateway cannot run: .*\nIt starts again when its configuration changes\./g,
+      /The gateway cannot run: .*\nIt starts again when its configuration or a file of its extensions changes\./g,
     );
     writeConfig('port: 0, path: /third');
     const [, , [, third = ''] = []] = await command.printed('stdout', /listens on (\S+)/g, 3);
@@ -288,6 +288,43 @@ describe('tributary dev', () => {
     await command.printed('stderr', /^\[[\d:.]+\] INFO: A new supergraph is in use \{/gm, 2);
     command.child.kill('SIGINT');
     expect((await command.ended).code).toBe(0);
+  });
+
+  test('starts again when a file of an extension changes, also one that could not be loaded or was missing', async () => {
+    const writeGreeting = (text: string) => write('greeting.mts', text);
+    const writeCount = (count: number) => write('count.cjs', `exports.count = ${count};\n`);
+    writeCount(1);
+    writeGreeting("export const greeting: string = 'first';\n");
+    write(
+      'greetings.mts',
+      `import { count } from './count.cjs';
+      import { greeting } from './greeting.mts';
+      const handle = () => new Response(greeting + ' ' + count);
+      export default { name: 'greetings', publicRoutes: [{ method: 'GET', path: '/greeting', handle }] };`,
+    );
+    const config = write(
+      'greetings.yaml',
+      `supergraph: { file: '${demoSupergraphFile}' }\nlisten: { port: 0 }\nadmin: { port: 0 }\nextensions: [{ module: ./greetings.mts }]\n`,
+    );
+    await using command = new RunningCommand(['dev', '--config', config]);
+    const greet = async (start: number) => {
+      const matches = await command.printed('stdout', /listens on (\S+)[\s\S]*?Admin listener/g, start);
+      return (await fetch(new URL('/greeting', matches.at(-1)?.[1]))).text();
+    };
+    expect(await greet(1)).toBe('first 1');
+    writeGreeting("export const greeting: string = 'second';\n");
+    await command.printed('stdout', /^A file of an extension has changed: the gateway starts again\./gm);
+    expect(await greet(2)).toBe('second 1');
+    writeGreeting('export const greeting = ;\n');
+    await command.printed('stderr', /The gateway cannot run: [\s\S]*It starts again when/g);
+    writeGreeting("export const greeting: string = 'third';\n");
+    expect(await greet(3)).toBe('third 1');
+    writeCount(2);
+    expect(await greet(4)).toBe('third 2');
+    rmSync(join(folder, 'greeting.mts'));
+    await command.printed('stderr', /The gateway cannot run: [\s\S]*?It starts again when/g, 2);
+    writeGreeting("export const greeting: string = 'fourth';\n");
+    expect(await greet(5)).toBe('fourth 2');
   });
 });
 
