@@ -17,7 +17,7 @@ export interface InsightsData {
   readonly subgraphs: readonly SubgraphInsights[];
   /** Those that took the most time together first, at most as many as were requested. */
   readonly operations: readonly OperationInsights[];
-  /** Different operations that are recorded. */
+  /** Different operations that are recorded, of those whose names have the searched text. */
   readonly operationCount: number;
   /** Requests whose operation is not among them, because too many others were in use, or too many new ones arrived at once. */
   readonly unrecordedRequests: number;

@@ -56,7 +56,7 @@ interface OperationsQuery {
 }
 
 interface DataQuery {
-  readonly Querystring: { readonly operations?: unknown };
+  readonly Querystring: { readonly operations?: unknown; readonly search?: unknown };
 }
 
 const maxOperations = 1_000;
@@ -65,6 +65,12 @@ const maxNewDocumentsPerSecond = 100;
 
 /** Parsing an answer of another worker takes one turn of the event loop: about 5 kB for each operation. */
 const operationsPerCall = 25;
+
+/** What a search compares with the key of an operation: its name. An operation without a name has its hash besides, as on the
+ *  page. */
+function searchTextOf(key: string): string {
+  return (key.startsWith('Anonymous ') ? key : key.slice(0, key.indexOf(' '))).toLowerCase();
+}
 
 /** Calls from worker to worker. */
 const summaryCall = 'insights';
@@ -134,7 +140,7 @@ export class InsightsFeature implements Feature {
     addInsightsPage(routes, findInsightsDirectory());
     routes.get<DataQuery>('/insights/data', async ({ query }, reply) => {
       reply.header('cache-control', 'no-store');
-      const { operations = String(defaultOperations) } = query;
+      const { operations = String(defaultOperations), search = '' } = query;
       const limit = typeof operations === 'string' && /^\d{1,4}$/.test(operations) ? Number(operations) : -1;
       if (limit < 0 || limit > maxOperations) {
         return sendProblem(
@@ -143,7 +149,8 @@ export class InsightsFeature implements Feature {
           `operations is ${JSON.stringify(operations)}; expected a number from 0 to ${maxOperations}.`,
         );
       }
-      return this.#describe(limit);
+      if (typeof search !== 'string') return sendProblem(reply, 400, 'search is given more than once.');
+      return this.#describe(limit, search.trim().toLowerCase());
     });
   }
 
@@ -152,7 +159,8 @@ export class InsightsFeature implements Feature {
     this.#cancelTimer?.();
   }
 
-  async #describe(limit: number): Promise<InsightsData> {
+  /** `search`: a part of the names of operations, in lower case. */
+  async #describe(limit: number, search: string): Promise<InsightsData> {
     const { supergraphs, now } = this.#context;
     const jobs = this.#listJobs();
     const { answers, silent } = await this.#callOthers(summaryCall);
@@ -160,7 +168,7 @@ export class InsightsFeature implements Feature {
       this.#summarize(),
       ...Array.from(answers.values(), (answer) => readSummary(JSON.parse(answer) as ProcessSummaryData)),
     ];
-    const totals = mergeTotals(summaries);
+    const totals = [...mergeTotals(summaries)].filter(([key]) => searchTextOf(key).includes(search));
     const supergraph = supergraphs.current();
     const urls = new Map(
       Array.from(supergraph?.subgraphs.values() ?? [], ({ name, url }) => [name, maskSecrets(url)]),
@@ -174,12 +182,12 @@ export class InsightsFeature implements Feature {
       startedAt: new Date(Math.min(...summaries.map(({ startedAt }) => startedAt))).toISOString(),
       subgraphs: describeSubgraphs(summaries, urls),
       operations: await this.#describeOperations(
-        [...totals].sort(([, a], [, b]) => b - a).slice(0, limit),
+        totals.sort(([, a], [, b]) => b - a).slice(0, limit),
         // Together, the processes have as many samples as a single one.
         Math.ceil(maxSamples / summaries.length),
         new Set(answers.keys()),
       ),
-      operationCount: totals.size,
+      operationCount: totals.length,
       unrecordedRequests: summaries.reduce((sum, { unrecordedRequests }) => sum + unrecordedRequests, 0),
       series: mergeSeries(summaries.map(({ series }) => series)).map(describePoint),
       jobs: await jobs,

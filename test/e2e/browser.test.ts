@@ -638,7 +638,13 @@ describe('the insights page in a browser', () => {
     const [operation] = real.operations as [OperationInsights];
     const operations = Array.from({ length: 300 }, (_, index) => ({ ...operation, name: `Page${index}` }));
     const page = await (browser as TestBrowser).context.newPage();
-    await page.route('**/insights/data', (route) => route.fulfill({ json: { ...real, operations } }));
+    await page.route('**/insights/data*', (route) => {
+      const text = new URL(route.request().url()).searchParams.get('search') ?? '';
+      const found = operations.filter(({ name }) => name.toLowerCase().includes(text));
+      return route.fulfill({
+        json: { ...real, operations: found.slice(0, 100), operationCount: found.length },
+      });
+    });
     await page.setViewportSize({ width: 390, height: 800 });
     await page.goto(`${adminUrl}/insights`);
     const search = page.getByRole('searchbox', { name: 'Find by name' });
@@ -652,6 +658,9 @@ describe('the insights page in a browser', () => {
     expect(await findAxeViolations(page)).toEqual([]);
     await search.fill('nothing');
     await page.getByText('0 operations').waitFor();
+    await search.fill('');
+    await rows.nth(99).waitFor();
+    expect(await search.evaluate((input) => input === document.activeElement)).toBe(true);
     await page.close();
   });
 

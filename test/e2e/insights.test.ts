@@ -209,6 +209,9 @@ describe('GET /insights/data', () => {
     }
     // Most of the costs of the page are those of the operations in its data: a bounded number, however many there are.
     expect([data.operations.length, data.operationCount]).toEqual([100, 103]);
+    const found = await readData('?search=oTHER10');
+    expect(found.operations.map(({ name }) => name).sort()).toEqual(['Other10', 'Other100']);
+    expect(found.operationCount).toBe(2);
     const response = await fetch(`${gateway.adminUrl}/insights/data?operations=all`);
     expect([response.status, await response.json()]).toEqual([
       400,

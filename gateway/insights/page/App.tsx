@@ -20,7 +20,7 @@ const sections = [
 
 export function App() {
   const insights = useInsights();
-  const { data, problem, isPaused, setPaused, refresh } = insights;
+  const { data, problem, isPaused, setPaused, search, setSearch, refresh } = insights;
   return (
     <>
       <header class="top">
@@ -75,7 +75,7 @@ export function App() {
           )}
           <Overview data={data} />
           <Subgraphs subgraphs={data.subgraphs} />
-          <Operations data={data} />
+          <Operations data={data} search={search} onSearch={setSearch} />
           <Charts series={data.series} />
           <Jobs jobs={data.jobs} onRetried={refresh} />
           <Contracts contracts={data.contracts} />

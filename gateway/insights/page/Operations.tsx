@@ -1,5 +1,5 @@
 /** @jsxImportSource preact */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { InsightsData, OperationInsights } from '../insightsData.ts';
 import { formatCount, formatCountOf, formatMs, formatShare, formatTime } from './format.ts';
 import { Plan } from './Plan.tsx';
@@ -8,15 +8,23 @@ import { Name, Section, TableFrame } from './Section.tsx';
 /** With more operations, the list has a search. */
 const searchedCount = 10;
 
-export function Operations({ data }: { data: InsightsData }) {
+interface OperationsProps {
+  readonly data: InsightsData;
+  readonly search: string;
+  onSearch(search: string): void;
+}
+
+export function Operations({ data, search, onSearch }: OperationsProps) {
   const { operations, operationCount, unrecordedRequests } = data;
   const [selectedKey, setSelectedKey] = useState<string>();
-  const [search, setSearch] = useState('');
   const selected = operations.find((operation) => keyOf(operation) === selectedKey) ?? operations[0];
   const shownKey = selected && keyOf(selected);
   // The details stay when another operation takes the first place.
   useEffect(() => setSelectedKey(shownKey), [shownKey]);
-  if (selected === undefined) {
+  // The search stays when it finds nothing, and until everything is there again after it was emptied.
+  const hasSearch = useRef(false);
+  hasSearch.current ||= search !== '' || operations.length > searchedCount;
+  if (selected === undefined && !hasSearch.current) {
     return (
       <Section id="operations" title="Operations">
         <p class="notice">
@@ -27,9 +35,6 @@ export function Operations({ data }: { data: InsightsData }) {
     );
   }
   const others = operationCount - operations.length;
-  const hasSearch = operations.length > searchedCount;
-  const wanted = hasSearch ? search.trim().toLowerCase() : '';
-  const found = operations.filter((each) => titleOf(each).toLowerCase().includes(wanted));
   return (
     <Section
       id="operations"
@@ -38,18 +43,18 @@ export function Operations({ data }: { data: InsightsData }) {
         others > 0 ? ` Recorded besides: ${formatCountOf(others, 'operation')}.` : ''
       }${unrecordedRequests > 0 ? ` Not recorded, because of too many operations: ${formatCountOf(unrecordedRequests, 'request')}.` : ''}`}
     >
-      {hasSearch && (
+      {hasSearch.current && (
         <p>
           <label>
             Find by name{' '}
             <input
               type="search"
               value={search}
-              onInput={({ currentTarget }) => setSearch(currentTarget.value)}
+              onInput={({ currentTarget }) => onSearch(currentTarget.value)}
             />
           </label>{' '}
           <span role="status" class="soft">
-            {wanted !== '' && formatCountOf(found.length, 'operation')}
+            {search !== '' && formatCountOf(operationCount, 'operation')}
           </span>
         </p>
       )}
@@ -66,7 +71,7 @@ export function Operations({ data }: { data: InsightsData }) {
             </tr>
           </thead>
           <tbody>
-            {found.map((operation) => {
+            {operations.map((operation) => {
               const key = keyOf(operation);
               const { firstPayload, completion, count, errors } = operation;
               return (
@@ -98,7 +103,7 @@ export function Operations({ data }: { data: InsightsData }) {
           </tbody>
         </table>
       </TableFrame>
-      <OperationDetails key={keyOf(selected)} operation={selected} />
+      {selected !== undefined && <OperationDetails key={shownKey} operation={selected} />}
     </Section>
   );
 }

@@ -10,6 +10,9 @@ export interface Insights {
   readonly problem: string | undefined;
   readonly isPaused: boolean;
   setPaused(isPaused: boolean): void;
+  /** A part of the names of the operations in the data. */
+  readonly search: string;
+  setSearch(search: string): void;
   refresh(): void;
 }
 
@@ -18,6 +21,7 @@ export function useInsights(): Insights {
   const [data, setData] = useState<InsightsData>();
   const [problem, setProblem] = useState<string>();
   const [isPaused, setPaused] = useState(false);
+  const [search, setSearch] = useState('');
 
   const running = useRef<AbortController>(undefined);
   const refresh = useCallback(async () => {
@@ -27,7 +31,9 @@ export function useInsights(): Insights {
     running.current = controller;
     try {
       const signal = AbortSignal.any([controller.signal, AbortSignal.timeout(timeoutMs)]);
-      const response = await fetch('insights/data', { signal });
+      const response = await fetch(`insights/data${search && `?${new URLSearchParams({ search })}`}`, {
+        signal,
+      });
       if (!response.ok) throw new Error(`status ${response.status}`);
       setData((await response.json()) as InsightsData);
       setProblem(undefined);
@@ -36,7 +42,7 @@ export function useInsights(): Insights {
     } finally {
       if (running.current === controller) running.current = undefined;
     }
-  }, []);
+  }, [search]);
 
   useEffect(() => {
     void refresh();
@@ -47,5 +53,5 @@ export function useInsights(): Insights {
     return () => clearInterval(timer);
   }, [isPaused, refresh]);
 
-  return { data, problem, isPaused, setPaused, refresh: () => void refresh() };
+  return { data, problem, isPaused, setPaused, search, setSearch, refresh: () => void refresh() };
 }
