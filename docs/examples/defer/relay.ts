@@ -6,10 +6,11 @@ type Payload = Readonly<Record<string, unknown>> & {
   readonly incremental?: readonly Readonly<Record<string, unknown>>[];
 };
 
-/** The fetch function of a Relay network for operations with `@defer`. */
+/** The fetch function of a Relay network for operations with `@defer`. Ends the request when its query is disposed of. */
 export function fetchWithDefer(url: string): FetchFunction {
   return ({ text }, variables) =>
     Observable.create((sink) => {
+      const abort = new AbortController();
       const run = async (): Promise<void> => {
         const response = await fetch(url, {
           method: 'POST',
@@ -18,6 +19,7 @@ export function fetchWithDefer(url: string): FetchFunction {
             'content-type': 'application/json',
           },
           body: JSON.stringify({ query: text, variables }),
+          signal: abort.signal,
         });
         const parts = await meros<Payload>(response);
         if (parts instanceof Response) {
@@ -28,7 +30,10 @@ export function fetchWithDefer(url: string): FetchFunction {
         }
         sink.complete();
       };
-      run().catch((error: Error) => sink.error(error));
+      run().catch((error: Error) => {
+        if (!abort.signal.aborted) sink.error(error);
+      });
+      return () => abort.abort();
     });
 }
 

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import {
   createOperationDescriptor,
@@ -5,10 +8,12 @@ import {
   type GraphQLResponse,
   getSingularSelector,
   Network,
+  Observable,
   RecordSource,
   Store,
 } from 'relay-runtime';
 import { fetchWithDefer } from '../../../docs/examples/defer/relay.ts';
+import { closeServer } from '../../harness/closeServer.ts';
 import {
   primaryProduct,
   productVariables,
@@ -83,5 +88,21 @@ describe('Relay with meros', () => {
       fastPart,
       { product, deferred: { recommended: null }, isMissingData: false, errors: [recommendedError] },
     ]);
+  });
+
+  test('ends the request when the query is disposed of', async () => {
+    const arrived = Promise.withResolvers<void>();
+    const ended = Promise.withResolvers<void>();
+    const server = createServer((_, response) => {
+      response.once('close', ended.resolve);
+      arrived.resolve();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const send = fetchWithDefer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const subscription = Observable.from(send(productRequest.params, {}, {})).subscribe({});
+    await arrived.promise;
+    subscription.unsubscribe();
+    await ended.promise;
+    await closeServer(server);
   });
 });
