@@ -1,4 +1,5 @@
-import type { AnyVariables, Client, DocumentInput } from '@urql/core';
+import { type Exchange, makeOperation, type OperationResult } from '@urql/core';
+import { empty, filter, fromValue, merge, mergeMap, pipe, share, takeUntil } from 'wonka';
 import {
   type EnrichmentUpdate,
   enrichmentSubscription,
@@ -6,51 +7,58 @@ import {
   withUpdate,
 } from './enrichmentUpdates.ts';
 
-/** Calls `show` with the first response, and again after each update. If the updates end early, for example because
- *  the connection is lost or the token has expired, it sends the operation again, once. The client needs
- *  `fetchSubscriptions: true` or a `subscriptionExchange`. Returns a function that unsubscribes. */
-export function showWithUpdates<Data, Variables extends AnyVariables>(
-  client: Client,
-  query: DocumentInput<Data, Variables>,
-  variables: Variables,
-  show: (data: Data | undefined) => void,
-): () => void {
-  let stop = (): void => {};
-  const send = (isSentAgain: boolean): void => {
-    let stopUpdates = (): void => {};
-    // A cached response may have a token that has expired.
-    const request = client.query<Data, Variables>(
-      query,
-      variables,
-      isSentAgain ? { requestPolicy: 'network-only' } : {},
-    );
-    const answer = request.subscribe(({ data, extensions }) => {
-      if (data === undefined && isSentAgain) return;
-      stopUpdates();
-      let shown = data;
-      show(shown);
-      const token = enrichmentTokenOf(extensions);
-      if (token === undefined) return;
-      const updates = client.subscription<{ readonly enrichment: EnrichmentUpdate }>(enrichmentSubscription, {
-        token,
-      });
-      stopUpdates = updates.subscribe(({ data: event, error, hasNext }) => {
-        const isLast = event?.enrichment.hasNext === false;
-        if (error !== undefined || !(hasNext || isLast)) {
-          if (isSentAgain) return;
-          stop();
-          send(true);
-        } else if (shown !== undefined && event !== undefined) {
-          shown = withUpdate(shown, event.enrichment);
-          show(shown);
-        }
-      }).unsubscribe;
-    });
-    stop = () => {
-      answer.unsubscribe();
-      stopUpdates();
+/** An exchange to put after the cache and before what sends operations. It emits the response, and the complete response again
+ *  after each update, so that the cache and components have it. If the updates end early, for example because the connection
+ *  is lost or the token has expired, it sends the operation again, once. Updates that arrive when no component shows the
+ *  query any more are for the cache. */
+export const enrichmentExchange: Exchange =
+  ({ client, forward }) =>
+  (operations) => {
+    const results = pipe(operations, forward, share);
+
+    const updatesOf = (result: OperationResult, token: string) => {
+      let shown = result;
+      return pipe(
+        client.subscription<{ readonly enrichment: EnrichmentUpdate }>(enrichmentSubscription, { token }),
+        mergeMap(({ data, error, hasNext }) => {
+          const update = data?.enrichment;
+          if (update !== undefined && error === undefined && (hasNext || !update.hasNext)) {
+            shown = { ...shown, data: withUpdate(shown.data, update) };
+            return fromValue(shown);
+          }
+          const { operation } = result;
+          if (shownBefore(result) === undefined) {
+            const context = { requestPolicy: 'network-only', shownBefore: shown } as const;
+            client.reexecuteOperation(
+              makeOperation('query', operation, { ...operation.context, ...context }),
+            );
+          }
+          return empty;
+        }),
+        // A newer response has a token of its own.
+        takeUntil(
+          pipe(
+            results,
+            filter(({ operation }) => operation.key === result.operation.key),
+          ),
+        ),
+      );
     };
+
+    return pipe(
+      results,
+      mergeMap((result) => {
+        const before = shownBefore(result);
+        // After a failure, the fields stay null.
+        if (before !== undefined && !result.data) return fromValue({ ...before, stale: false });
+        const token = enrichmentTokenOf(result.extensions);
+        if (token === undefined) return fromValue(result);
+        return merge([fromValue(result), updatesOf(result, token)]);
+      }),
+    );
   };
-  send(false);
-  return () => stop();
+
+/** What components show while the operation is sent again because the updates of its first response have ended early. */
+function shownBefore({ operation }: OperationResult): OperationResult | undefined {
+  return operation.context.shownBefore;
 }

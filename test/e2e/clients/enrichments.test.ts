@@ -1,8 +1,8 @@
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client/core';
 import { expect, test } from '@jest/globals';
-import { Client, fetchExchange } from '@urql/core';
+import { Client, cacheExchange, fetchExchange } from '@urql/core';
 import { enrichmentLink } from '../../../docs/examples/enrichments/apollo.ts';
-import { showWithUpdates } from '../../../docs/examples/enrichments/urql.ts';
+import { enrichmentExchange } from '../../../docs/examples/enrichments/urql.ts';
 import type { GatewayOptions } from '../../../gateway/gateway.ts';
 import { type EnrichedShop, startEnrichedShop } from '../../harness/enrichedShop.ts';
 import { ResultLog } from './resultLog.ts';
@@ -50,14 +50,14 @@ test('Apollo Client with the documented link gets enrichment updates into its ca
   client.stop();
 });
 
-test('urql with the documented function shows the first response and each enrichment update', async () => {
+test('urql with the documented exchange shows the first response and each enrichment update', async () => {
   const { shop, release } = await startHeldShop();
   await using _ = shop;
   const client = createUrqlClient(shop);
   const log = new ResultLog<unknown>();
   let count = 0;
-  const stop = showWithUpdates(client, query, {}, (data) => {
-    log.push(data);
+  const { unsubscribe } = client.query(query, {}).subscribe(({ data }) => {
+    log.push(withoutTypes(data));
     // The first response and four updates.
     count += 1;
     if (count === 5) log.end();
@@ -65,7 +65,8 @@ test('urql with the documented function shows the first response and each enrich
   expect(await log.first(1)).toEqual([{ products: first }]);
   release();
   expect((await log.all()).at(-1)).toEqual({ products: last });
-  stop();
+  unsubscribe();
+  expect(withoutTypes(client.readQuery(query, {})?.data)).toEqual({ products: last });
 });
 
 test('urql gets the updates of a response whose later payloads report something, too', async () => {
@@ -75,7 +76,8 @@ test('urql gets the updates of a response whose later payloads report something,
   const client = createUrqlClient(shop);
   const log = new ResultLog<unknown>();
   const deferring = '{ top { id advice { text } ... @defer { similar { name } } } }';
-  const stop = showWithUpdates(client, deferring, {}, (data) => {
+  const { unsubscribe } = client.query(deferring, {}).subscribe((result) => {
+    const data = withoutTypes(result.data);
     log.push(data);
     const { top } = data as { top: { advice: unknown; similar?: unknown } };
     if (top.advice !== null && top.similar !== undefined) log.end();
@@ -85,19 +87,19 @@ test('urql gets the updates of a response whose later payloads report something,
   expect((await log.all()).at(-1)).toEqual({
     top: { id: '1', advice: { text: 'about 1' }, similar: [{ name: 'Pot' }] },
   });
-  stop();
+  unsubscribe();
 });
 
 function createUrqlClient({ gateway }: EnrichedShop): Client {
   return new Client({
     url: gateway.url,
-    exchanges: [fetchExchange],
+    exchanges: [cacheExchange, enrichmentExchange, fetchExchange],
     preferGetMethod: false,
     fetchSubscriptions: true,
   });
 }
 
-/** Apollo Client adds `__typename` to every object. */
+/** Apollo Client and the cache of urql add `__typename` to every object. */
 function withoutTypes(data: unknown): unknown {
   return JSON.parse(
     JSON.stringify(data, (key, value: unknown) => (key === '__typename' ? undefined : value)),

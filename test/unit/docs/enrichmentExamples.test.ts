@@ -2,7 +2,7 @@ import { ApolloClient, ApolloLink, gql, InMemoryCache } from '@apollo/client/cor
 import { Defer20220824Handler } from '@apollo/client/incremental';
 import { relayStylePagination } from '@apollo/client/utilities';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Client, cacheExchange, fetchExchange } from '@urql/core';
+import { Client, cacheExchange, fetchExchange, type OperationResult } from '@urql/core';
 import {
   createOperationDescriptor,
   Environment,
@@ -15,7 +15,7 @@ import {
 import { Observable, type Observer } from 'rxjs';
 import { enrichmentLink } from '../../../docs/examples/enrichments/apollo.ts';
 import { withEnrichmentUpdates } from '../../../docs/examples/enrichments/relay.ts';
-import { showWithUpdates } from '../../../docs/examples/enrichments/urql.ts';
+import { enrichmentExchange } from '../../../docs/examples/enrichments/urql.ts';
 import enrichedProductRequest from '../../e2e/clients/__generated__/relayEnrichedProductQuery.graphql.ts';
 
 type Result = ApolloLink.Result;
@@ -250,20 +250,51 @@ describe('Apollo Client with the documented link', () => {
   });
 });
 
-describe('urql with the documented function', () => {
-  const pending = { data: { advice: null }, extensions: { tributary: { enrichment: { token: 'expired' } } } };
+describe('urql with the documented exchange', () => {
+  const pending = (token: string) => ({
+    data: { advice: null },
+    extensions: { tributary: { enrichment: { token } } },
+  });
+  const isSubscription = (query: string) => query.includes('subscription');
 
-  /** Shows a query whose token is not valid. The client sends its operations to `respond`, and caches the responses. */
-  function showAll(respond: (query: string) => Response): { readonly shown: unknown[]; stop(): void } {
-    const client = new Client({
+  /** A client that caches responses, and sends its operations to `respond`. */
+  function createClient(respond: (query: string) => Response): Client {
+    return new Client({
       url: 'http://gateway/graphql',
-      exchanges: [cacheExchange, fetchExchange],
+      exchanges: [cacheExchange, enrichmentExchange, fetchExchange],
       fetchSubscriptions: true,
       preferGetMethod: false,
       fetch: async (_, init) => respond((JSON.parse(init?.body as string) as { query: string }).query),
     });
-    const shown: unknown[] = [];
-    return { shown, stop: showWithUpdates(client, '{ advice }', {}, (data) => shown.push(data)) };
+  }
+
+  function show(client: Client): { readonly shown: OperationResult[]; stop(): void } {
+    const shown: OperationResult[] = [];
+    // Copied, because urql marks results as stale.
+    const { unsubscribe } = client
+      .query('{ advice }', {}, { requestPolicy: 'cache-and-network' })
+      .subscribe((result) => shown.push({ ...result }));
+    return { shown, stop: unsubscribe };
+  }
+
+  /** Events of a subscription to enrichment updates, which the test sends. */
+  class Updates {
+    readonly #stream = new TransformStream<string, string>();
+    readonly #writer = this.#stream.writable.getWriter();
+    readonly response = new Response(this.#stream.readable.pipeThrough(new TextEncoderStream()), {
+      headers: { 'content-type': 'text/event-stream' },
+    });
+
+    async send(data: string, hasNext = false): Promise<void> {
+      const enrichment = { path: ['advice'], data, errors: null, hasNext };
+      await this.#writer.write(`event: next\ndata: ${JSON.stringify({ data: { enrichment } })}\n\n`);
+      await settle();
+    }
+
+    async end(): Promise<void> {
+      await this.#writer.close().catch(() => {});
+      await settle();
+    }
   }
 
   test.each([
@@ -271,45 +302,77 @@ describe('urql with the documented function', () => {
     [
       'the gateway shuts down',
       () => {
-        const enrichment = { path: ['advice'], data: 'one', errors: null, hasNext: true };
-        const text = `event: next\ndata: ${JSON.stringify({ data: { enrichment } })}\n\n`;
-        return new Response(text, { headers: { 'content-type': 'text/event-stream' } });
+        const updates = new Updates();
+        void updates.send('one', true).then(() => updates.end());
+        return updates.response;
       },
     ],
   ])('sends the operation again, once, when the updates end early because %s', async (_, end) => {
     const settled = Promise.withResolvers<void>();
     let subscriptions = 0;
     let queries = 0;
-    const { shown, stop } = showAll((query) => {
-      if (!query.includes('subscription')) {
+    const client = createClient((query) => {
+      if (!isSubscription(query)) {
         queries += 1;
-        return Response.json(pending);
+        return Response.json(pending(`${queries}`));
       }
       subscriptions += 1;
       if (subscriptions === 2) settled.resolve();
       return end();
     });
+    const { stop } = show(client);
     await settled.promise;
     await settle();
+    await settle();
     expect({ queries, subscriptions }).toEqual({ queries: 2, subscriptions: 2 });
-    expect(shown.filter((data) => (data as { advice: unknown }).advice === null)).toHaveLength(2);
     stop();
   });
 
   test('keeps what it shows when the operation that it sends again fails', async () => {
     const sentAgain = Promise.withResolvers<void>();
     let queries = 0;
-    const { shown, stop } = showAll((query) => {
-      if (query.includes('subscription')) return Response.json(expired, { status: 404 });
+    const client = createClient((query) => {
+      if (isSubscription(query)) return Response.json(expired, { status: 404 });
       queries += 1;
-      if (queries === 1) return Response.json(pending);
+      if (queries === 1) return Response.json(pending('first'));
       sentAgain.resolve();
       return Response.json({ errors: [{ message: 'Busy.' }] }, { status: 503 });
     });
+    const { shown, stop } = show(client);
     await sentAgain.promise;
     await settle();
-    expect(shown).toEqual([pending.data]);
+    expect(shown.at(-1)).toMatchObject({ data: { advice: null }, error: undefined, stale: false });
     stop();
+  });
+
+  test('writes updates to the cache when nothing shows the query any more', async () => {
+    const updates = new Updates();
+    const client = createClient((query) =>
+      isSubscription(query) ? updates.response : Response.json(pending('first')),
+    );
+    const { shown, stop } = show(client);
+    while (shown.length === 0) await settle();
+    stop();
+    await updates.send('late');
+    expect(client.readQuery('{ advice }', {})?.data).toEqual({ advice: 'late' });
+    await updates.end();
+  });
+
+  test('does not replace a newer response by updates of an older one', async () => {
+    const updates = new Updates();
+    const answers = [Response.json(pending('first')), Response.json({ data: { advice: 'newer' } })];
+    const client = createClient((query) =>
+      isSubscription(query) ? updates.response : (answers.shift() as Response),
+    );
+    const first = show(client);
+    while (first.shown.length === 0) await settle();
+    const second = show(client);
+    while (second.shown.at(-1)?.data?.advice !== 'newer') await settle();
+    await updates.send('older');
+    expect(second.shown.at(-1)?.data).toEqual({ advice: 'newer' });
+    first.stop();
+    second.stop();
+    await updates.end();
   });
 });
 
