@@ -337,6 +337,10 @@ describe('a resuming client', () => {
     expect(await stocks(client, 5)).toEqual(numbers(6, 10));
     const complete = await shop.subscribe(query, {}, undefined, ids[5]);
     expect(await stocks(complete, 4)).toEqual(numbers(7, 10));
+    // Nothing says that the entry of this cursor was the last one before those that are left.
+    const doubtful = await shop.subscribe(query, {}, undefined, ids[4]);
+    expect(codeOf(await doubtful.next())).toBe('EVENTS_MISSED');
+    expect(await stocks(doubtful, 5)).toEqual(numbers(6, 10));
   });
 
   test('gets EVENTS_MISSED first when its cursor is from another stream, then live events', async () => {
