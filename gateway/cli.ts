@@ -17,8 +17,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const program = new Command('tributary')
   .description('A GraphQL federation gateway that never makes a client wait for a slow subgraph.')
   .version(version, '-V, --version', 'print the version')
-  .exitOverride()
-  .showHelpAfterError('See `tributary --help`.');
+  .exitOverride();
 
 const configOption = [
   '-c, --config <file>',

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 
 /** Makes a command and its subcommands refuse an empty value of an argument or option, which comes from an unset variable of a
- *  script, and a repeated option that takes one value. Commander would silently use the last value. */
-export function rejectInvalidOptions(command: Command): void {
+ *  script, and a repeated option that takes one value. Commander would silently use the last value. Each mistake is followed by
+ *  the call for the help of its own command. `call`: the words that call the command. */
+export function rejectInvalidOptions(command: Command, call = command.name()): void {
+  command.showHelpAfterError(`See \`${call} --help\`.`);
   for (const argument of command.registeredArguments) {
     argument.argParser((value: string) => {
       if (value === '') command.error(`error: argument '${argument.name()}' is empty`);
@@ -21,5 +23,5 @@ export function rejectInvalidOptions(command: Command): void {
         command.error(`error: option '${option.flags}' is given twice, but takes one value`);
     });
   }
-  for (const subcommand of command.commands) rejectInvalidOptions(subcommand);
+  for (const subcommand of command.commands) rejectInvalidOptions(subcommand, `${call} ${subcommand.name()}`);
 }

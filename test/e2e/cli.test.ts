@@ -157,9 +157,9 @@ describe('tributary', () => {
     [['serv'], "error: unknown command 'serv'\n(Did you mean serve?)\nSee `tributary --help`.\n"],
     [
       ['serve', '--prot', '1'],
-      "error: unknown option '--prot'\n(Did you mean --port?)\nSee `tributary --help`.\n",
+      "error: unknown option '--prot'\n(Did you mean --port?)\nSee `tributary serve --help`.\n",
     ],
-    [['plan'], "error: missing required argument 'operation'\nSee `tributary --help`.\n"],
+    [['plan'], "error: missing required argument 'operation'\nSee `tributary plan --help`.\n"],
   ])('exits with code 2 for the arguments %p', async (args, stderr) => {
     expect(await run(args)).toEqual({ code: 2, stdout: '', stderr });
   });

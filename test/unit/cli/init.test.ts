@@ -137,7 +137,7 @@ describe('tributary init', () => {
     [
       'an empty path',
       ['--supergraph', ''],
-      "error: option '-s, --supergraph <file>' is empty\nSee `tributary --help`.",
+      "error: option '-s, --supergraph <file>' is empty\nSee `tributary init --help`.",
     ],
     ['a missing file', ['--supergraph', 'missing.graphql'], 'missing.graphql does not exist.'],
     [
