@@ -20,6 +20,7 @@ export function connectRedis(
     slotsRefreshTimeout: config.timeouts.connect,
     ...clusterSettings,
   });
+  cluster.on('+node', joinWrites);
   adaptInfo(cluster);
   return cluster;
 }
@@ -28,8 +29,26 @@ export function connectRedis(
 export function connectToServer(options: ConnectionSettings): Redis {
   const { Redis } = loadIoredis();
   const redis = new Redis(options);
+  joinWrites(redis);
   adaptInfo(redis);
   return redis;
+}
+
+/** Sends the commands of one turn of the event loop in one write (decision 0122). */
+function joinWrites(redis: Redis): void {
+  redis.on('connect', () => {
+    const { stream } = redis;
+    const write = stream.write.bind(stream) as (...args: readonly unknown[]) => boolean;
+    Object.assign(stream, {
+      write: (...args: readonly unknown[]) => {
+        if (stream.writableCorked === 0) {
+          stream.cork();
+          setImmediate(() => stream.uncork());
+        }
+        return write(...args);
+      },
+    });
+  });
 }
 
 /** Adapts what two libraries read from `INFO`, for users without permission for it and for the log.

@@ -13,7 +13,13 @@ import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { createQueueConnection } from '../../gateway/redis/queueConnection.ts';
 import { RedisClient } from '../../gateway/redis/redisClient.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
-import { connectRedis, downloadTimeoutMs, startDedicatedRedis, startSentinel } from '../harness/redis.ts';
+import {
+  connectRedis,
+  downloadTimeoutMs,
+  startDedicatedRedis,
+  startRedisCluster,
+  startSentinel,
+} from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
   EventCounter,
@@ -36,6 +42,26 @@ async function roundTrip(
   const [found] = await store.getMany([key]);
   return found?.value;
 }
+
+test('the commands of one turn are one write, on a connection to a server and on one to a node of a Cluster', async () => {
+  await using server = await startDedicatedRedis();
+  await using cluster = await startRedisCluster();
+  for (const config of [{ url: server.url }, { cluster: { nodes: [...cluster.nodes] } }]) {
+    const { client, close } = createQueueConnection(
+      parseRedisConfig({ ...config, timeouts: longRedisTimeouts }),
+    );
+    client.on('error', () => {});
+    await client.set('key', 'value');
+    const nodes = 'nodes' in client ? client.nodes('master') : [client];
+    const replies = [client.get('key'), client.get('key')];
+    // A node of a Cluster is connected when a command needs it.
+    const waiting = nodes.filter(({ stream }) => stream?.writableCorked === 1);
+    expect(waiting).toHaveLength(1);
+    expect(await Promise.all(replies)).toEqual(['value', 'value']);
+    expect(waiting.map(({ stream }) => stream.writableCorked)).toEqual([0]);
+    close();
+  }
+});
 
 test(
   'after a failover, the store connects to the new master of the Sentinels',
