@@ -21,6 +21,7 @@ import {
   compositesOf,
   implementsInterface,
   isComposite,
+  isOfInterfaceObject,
   joinDirective,
   joinsOf,
   namedTypeOf,
@@ -229,11 +230,9 @@ function addComputedFields(
     // have to be listed.
     const explicit =
       present.length === 0 ? graphs.map((graph) => joinDirective('join__field', { graph })) : [];
-    // A `@join__field` without a graph means that an interface object provides the field, which is wrong once it moved.
     const isMoved = copies.some((copy) => copy.fields.some((candidate) => candidate.name === name));
     const retained = (field.directives ?? []).filter(
-      (directive) =>
-        !(isMoved && directive.name.value === 'join__field' && (directive.arguments ?? []).length === 0),
+      (directive) => !(isMoved && isOfInterfaceObject(directive)),
     );
     return { ...field, directives: [...retained, ...explicit, ...joins] };
   });

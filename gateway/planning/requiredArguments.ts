@@ -12,6 +12,7 @@ import { pathBelow } from './fieldTree.ts';
 import {
   type CompositeDefinition,
   implementsInterface,
+  isOfInterfaceObject,
   namedTypeOf,
   parseFieldSet,
 } from './supergraphDocument.ts';
@@ -184,7 +185,8 @@ export class PlaceholderFields implements RequiredArguments {
     return required;
   }
 
-  /** Defines the placeholder on a type and, for an interface, on its implementations. */
+  /** Defines the placeholder on a type, for an interface on its implementations, and for a field that a subgraph with an
+   *  `@interfaceObject` resolves on the interface. */
   #definePlaceholder(typeName: string, required: RequiredField): void {
     const type = this.#types.get(typeName);
     if (type?.fields === undefined || type.fields.some(({ name }) => name.value === required.placeholder))
@@ -197,6 +199,8 @@ export class PlaceholderFields implements RequiredArguments {
       arguments: [],
     };
     this.#types.set(typeName, { ...type, fields: [...type.fields, placeholder] });
+    if (original.directives?.some(isOfInterfaceObject))
+      for (const { name } of type.interfaces ?? []) this.#definePlaceholder(name.value, required);
     if (type.kind !== Kind.INTERFACE_TYPE_DEFINITION) return;
     for (const [name, other] of this.#types) {
       if (implementsInterface(other, typeName)) this.#definePlaceholder(name, required);

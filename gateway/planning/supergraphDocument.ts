@@ -75,6 +75,11 @@ export function joinsOf(
   return directives.filter((directive) => directive.name.value === name);
 }
 
+/** Whether a `@join__field` of an implementation means that an `@interfaceObject` provides the field. */
+export function isOfInterfaceObject({ name, arguments: given = [] }: ConstDirectiveNode): boolean {
+  return name.value === 'join__field' && given.length === 0;
+}
+
 /** A directive argument as text. Strings are unquoted. */
 export function argumentOf(directive: ConstDirectiveNode, name: string): string | undefined {
   // A loop, and no `print` for the usual kinds: loading a supergraph reads a hundred thousand arguments.

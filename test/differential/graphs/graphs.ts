@@ -1,4 +1,5 @@
 import { abstractTypes } from './abstractTypes.ts';
+import { combined } from './combined.ts';
 import { composedDirectives } from './composedDirectives.ts';
 import { contexts } from './contexts.ts';
 import { differingInputs } from './differingInputs.ts';
@@ -26,6 +27,7 @@ import { values } from './values.ts';
 
 export const graphs: readonly Graph[] = [
   abstractTypes,
+  combined,
   composedDirectives,
   contexts,
   differingInputs,

@@ -237,3 +237,26 @@ test.each([
 function recurse(): number {
   return recurse() + 1;
 }
+
+test('an input with arguments of an @interfaceObject may come from the @interfaceObject of another subgraph', async () => {
+  const sdls = {
+    media: `
+      type Query { media: [Media] }
+      interface Media @key(fields: "id") { id: ID! }
+      type Film implements Media @key(fields: "id") { id: ID! }`,
+    prices: `
+      type Media @key(fields: "id") @interfaceObject { id: ID! price(currency: String = "EUR"): Int }`,
+    taxes: `
+      type Media @key(fields: "id") @interfaceObject {
+        id: ID!
+        price(currency: String = "EUR"): Int @external
+        tax: Int @requires(fields: "price(currency: \\"CHF\\")")
+      }`,
+  };
+  const fetches = await planFetches(sdls, 'query { media { tax } }');
+  expect(fetches.map((text) => text.replace(/\s+/g, ' '))).toEqual([
+    'media {media{__typename ...on Film{__typename id}}}',
+    expect.stringMatching(/^prices .*\{ \.\.\. on Media \{ price\(currency: "CHF"\) \} \} \}$/),
+    expect.stringMatching(/^taxes .*\{ \.\.\. on Media \{ tax \} \} \}$/),
+  ]);
+});
