@@ -69,7 +69,6 @@ export class ExecutionDiagnostics {
 
   /** Adds the errors that a subgraph returned for a fetch of root fields. */
   *addRootErrors(step: FetchStep, errors: readonly FetchError[]): SlicedTask {
-    if (errors.length === 0) return;
     const targetPaths = [...(yield* collectTargetPaths(this.#tree, step.path)).values()].flat();
     let untilPause = errorsPerSlice;
     for (const { entry, path } of errors) {

@@ -4,7 +4,7 @@ import { Execution } from '../../gateway/execution/execution.ts';
 import { combineObservers, type ExecutionObserver } from '../../gateway/execution/executionObserver.ts';
 import { FetchScheduler } from '../../gateway/execution/fetchScheduler.ts';
 import { FetchShapeRegistry } from '../../gateway/execution/fetchShape.ts';
-import type { Program } from '../../gateway/execution/program.ts';
+import type { FetchStep, Program } from '../../gateway/execution/program.ts';
 import type { RequestContext } from '../../gateway/execution/requestContext.ts';
 import { splitProgramByPaths } from '../../gateway/execution/splitProgramByPaths.ts';
 import { SubgraphFetchSender } from '../../gateway/execution/subgraphFetchSender.ts';
@@ -41,6 +41,8 @@ interface RunPlanOptions {
   readonly root?: SelectionSet;
   /** Fields of the root types. Default: none, so that the type of no object is known from the schema. */
   readonly rootTypes?: string;
+  /** Of a mutation. */
+  isDataNullBefore?(step: FetchStep): boolean;
   onGroupComplete?(group: number): void;
   /** Returns a further observer. */
   observe?(program: Program): ExecutionObserver;
@@ -67,6 +69,7 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
     onStepEnd: ({ index }) => steps.push(`end ${index}`),
   };
   const observer = options.observe?.(program);
+  const { isDataNullBefore } = options;
   const execution = new Execution({
     program,
     requestContext: context,
@@ -77,6 +80,12 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
     conditions,
     observer: combineObservers(observer === undefined ? [recordSteps] : [recordSteps, observer]),
     onInternalError: (fault) => faults.push(fault),
+    isDataNullBefore:
+      isDataNullBefore &&
+      function* (step) {
+        yield;
+        return isDataNullBefore(step);
+      },
   });
   execution.start((group) => {
     completedGroups.push(group);

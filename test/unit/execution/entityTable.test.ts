@@ -18,7 +18,7 @@ const product: TypeRepresentation = {
 
 test('after a long execution, entities and the objects that they were merged into have no references', () => {
   const { table, first, second, slot } = tableWithEntity();
-  table.release(51);
+  table.release(50.1);
   expect(slot).toMatchObject({ entity: undefined, settlement: undefined });
   expect(slot.object).not.toBe(first);
   expect([first, second]).toEqual([
@@ -30,10 +30,31 @@ test('after a long execution, entities and the objects that they were merged int
 
 test('after a short execution, only the table is empty', () => {
   const { table, first, slot } = tableWithEntity();
-  table.release(49);
+  table.release(50);
   expect(slot.object).toBe(first);
   expect(first.seller).toBeDefined();
   expect(find(table)).toBeUndefined();
+});
+
+test('entities with other variables are others, and are found again', () => {
+  const { table } = tableWithEntity();
+  expect(find(table, 'de')).toBeUndefined();
+  const german = table.slotsFor(shape, 'de').slotsOf(product).add({ upc: '1' }, step, settlement);
+  expect(find(table, 'de')).toBe(german);
+  expect(find(table)).not.toBe(german);
+  table.release(51);
+  expect(german.settlement).toBeUndefined();
+});
+
+test('entities of shapes that are not needed any more are released, and no others', () => {
+  const { table, first, slot } = tableWithEntity();
+  const otherShape = { compositeKeys: [] } as unknown as FetchShape;
+  const other = table.slotsFor(otherShape, '').slotsOf(product).add({ upc: '1' }, step, settlement);
+  table.retainShapes(new Set([shape]));
+  expect(slot.object).toBe(first);
+  expect(find(table)).toBe(slot);
+  expect(other.settlement).toBeUndefined();
+  expect(table.slotsFor(otherShape, '').slotsOf(product).find({ upc: '1' }, step)).toBeUndefined();
 });
 
 /** A table with one entity, which two objects got. */
@@ -48,6 +69,6 @@ function tableWithEntity() {
   return { table, first, second, slot };
 }
 
-function find(table: EntityTable): EntitySlot | undefined {
-  return table.slotsFor(shape, '').slotsOf(product).find({ upc: '1' }, step);
+function find(table: EntityTable, key = ''): EntitySlot | undefined {
+  return table.slotsFor(shape, key).slotsOf(product).find({ upc: '1' }, step);
 }

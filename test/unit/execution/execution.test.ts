@@ -92,6 +92,43 @@ describe('the order of fetches', () => {
     expect(execution.tree).toEqual({ a: { query: { name: 'first' } }, b: { query: { name: 'second' } } });
   });
 
+  describe('of a mutation', () => {
+    const mutation = (name: string) => rootFetch(`${name}{__typename id}`, { operationKind: 'mutation' });
+    const twoMutations = sequence(
+      mutation('first'),
+      flattenAt('first', entityFetch('stock')),
+      mutation('second'),
+      flattenAt('second', entityFetch('stock')),
+    );
+
+    test('fetches an entity again that was fetched before a root field, which may have changed it', async () => {
+      const { client, completedGroups } = runPlan(twoMutations, { isDataNullBefore: () => false });
+      for (const [index, data] of [
+        { first: products('1')[0] },
+        { _entities: [{ stock: 1 }] },
+        { second: products('1')[0] },
+        { _entities: [{ stock: 2 }] },
+      ].entries()) {
+        client.calls[index]?.answer({ data });
+        await waitForTurns(3);
+      }
+      expect(representations(client)).toEqual(['root', products('1'), 'root', products('1')]);
+      expect(completedGroups).toEqual([0]);
+    });
+
+    test('sends no root field after earlier ones have made `data` null', async () => {
+      const asked: number[] = [];
+      const isDataNullBefore = ({ index }: { readonly index: number }): boolean => {
+        asked.push(index);
+        return true;
+      };
+      const { client, completedGroups } = runPlan(twoMutations, { isDataNullBefore });
+      client.calls[0]?.answer({ data: { first: null }, errors: [{ message: 'broken', path: ['first'] }] });
+      await waitForTurns(3);
+      expect([client.calls.length, asked, completedGroups]).toEqual([1, [2], [0]]);
+    });
+  });
+
   test('a root fetch below the root is sent for an object, and not for null', async () => {
     for (const [payload, sent] of [
       [{ id: '1' }, ['products', 'others']],
@@ -796,6 +833,16 @@ describe('a cancelled execution', () => {
     await waitForTurns(2);
     expect(client.calls).toHaveLength(1);
   });
+});
+
+test('a released execution ignores the results of its fetches', async () => {
+  const { execution, client, completedGroups } = runPlan(
+    sequence(rootFetch('products{__typename id}'), flattenAt('products.@', entityFetch('stock'))),
+  );
+  execution.release();
+  client.calls[0]?.answer({ data: { products: products('1') } });
+  await waitForTurns(2);
+  expect([client.calls.length, execution.tree, completedGroups]).toEqual([1, {}, []]);
 });
 
 describe('a plan that splitProgramByPaths divides for @defer', () => {
