@@ -28,7 +28,7 @@ import { findInputDifferences } from './findInputDifferences.ts';
 import { findOutputDifferences, findTypeDifferences } from './findOutputDifferences.ts';
 import type { PlannedFetch, Representation } from './flattenPlan.ts';
 import { operationOf, rootTypeNameOf } from './operationOf.ts';
-import type { ContextValue, FieldMetadata, SupergraphMetadata } from './supergraphMetadata.ts';
+import type { FieldMetadata, SupergraphMetadata } from './supergraphMetadata.ts';
 
 /** Checks a fetch that was planned for one graph against a subgraph of another. `planned` describes the graph of the
  *  plan. Returns nothing when the fetch works. */
@@ -302,17 +302,22 @@ class FetchVerifier {
     for (const [name, value] of expected) {
       const isPassed = field.arguments?.some((argument) => argument.name.value === name) === true;
       const passed = isPassed ? given?.get(name) : undefined;
-      const isSameType = passed === undefined || !passed.types.isDisjointFrom(value.types);
-      if (isPassed && isSameType && (passed === undefined || passed.selection === value.selection)) continue;
-      const from = ({ types, selection }: ContextValue): string =>
-        `"${[...types].join(' or ')} ${selection}"`;
+      const common = [...(passed?.selections.keys() ?? [])].filter((type) => value.selections.has(type));
+      const isSame = common.every((type) => passed?.selections.get(type) === value.selections.get(type));
+      const isSameType = passed === undefined || common.length > 0;
+      if (isPassed && isSameType && isSame) continue;
       const problem =
-        passed === undefined ? 'without it' : `although it is filled from ${from(passed)} by the gateway`;
+        passed === undefined
+          ? 'without it'
+          : `although it is filled from "${passed.description}" by the gateway`;
       this.#addProblem({
         kind: 'missing input',
         isCertain: true,
-        message: `subgraph "${subgraph}" computes ${coordinate} with the argument ${name} from ${from(value)}, ${problem}`,
-        coordinates: [`${coordinate}(${name}:)`, ...(isSameType ? [] : [...value.types, ...passed.types])],
+        message: `subgraph "${subgraph}" computes ${coordinate} with the argument ${name} from "${value.description}", ${problem}`,
+        coordinates: [
+          `${coordinate}(${name}:)`,
+          ...(isSameType ? [] : [...value.selections.keys(), ...passed.selections.keys()]),
+        ],
       });
     }
   }

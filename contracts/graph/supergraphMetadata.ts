@@ -5,6 +5,7 @@ import {
   type GraphQLSchema,
   Kind,
   parse,
+  print,
   type SelectionSetNode,
   stripIgnoredCharacters,
 } from 'graphql';
@@ -49,15 +50,29 @@ export interface FieldMetadata {
 
 /** What an argument with `@fromContext` is filled with. */
 export interface ContextValue {
-  /** The types that have the context. */
-  readonly types: ReadonlySet<string>;
-  /** The selection from these types, without white space. */
-  readonly selection: string;
+  /** The selection from each type that has the context. */
+  readonly selections: ReadonlyMap<string, string>;
+  /** All of it, for people. */
+  readonly description: string;
 }
 
-/** `text`: a selection, with or without the name of the context before it. */
-export function createContextValue(types: Iterable<string>, text: string): ContextValue {
-  return { types: new Set(types), selection: stripIgnoredCharacters(text).replace(/^\$\w+/, '') };
+/** `types`: those that have the context. `text`: a selection, with or without the name of the context before it. */
+export function createContextValue(types: readonly string[], text: string): ContextValue {
+  const written = stripIgnoredCharacters(text).replace(/^\$\w+/, '');
+  const set = parseFieldSet(written);
+  return {
+    selections: new Map(types.map((type) => [type, set === undefined ? '' : selectionFrom(type, set)])),
+    description: `${types.join(' or ')} ${written}`,
+  };
+}
+
+/** A selection may be divided by fragments, one for each type. */
+function selectionFrom(typeName: string, set: SelectionSetNode): string {
+  const own = set.selections.find(
+    (selection) =>
+      selection.kind === Kind.INLINE_FRAGMENT && selection.typeCondition?.name.value === typeName,
+  );
+  return print(own?.kind === Kind.INLINE_FRAGMENT ? own.selectionSet : set);
 }
 
 /** The metadata of each subgraph, and the schema that the planner uses, including elements that clients do not see. */

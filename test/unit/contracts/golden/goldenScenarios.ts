@@ -595,6 +595,13 @@ type Ad @shareable { text: String! }
       safe('from-context-changed', 'shelves', 'Book.fits(space:)'),
     ],
   },
+  {
+    name: 'an argument from a context names the type that has the context',
+    before: [shelves],
+    operations: 'query Shelf { shelf { book { fits } } }',
+    edits: [replace('shelves', '$shelf { height }', '$shelf ... on Shelf { height }')],
+    findings: [safe('from-context-changed', 'shelves', 'Book.fits(space:)')],
+  },
   // interfaces
   {
     name: 'a field of an object type becomes non-null that operations select through its interface',
