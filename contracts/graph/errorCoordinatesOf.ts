@@ -15,6 +15,7 @@ import {
   type ObjectValueNode,
   type TypeInfo,
 } from 'graphql';
+import { fragmentsOf } from '../../gateway/operation/fragmentsOf.ts';
 import { visitInputs } from './visitInputs.ts';
 
 /** Schema coordinates of validation errors: elements that the document uses and the schema lacks, or that the schema
@@ -27,9 +28,19 @@ export function errorCoordinatesOf(
   if (errors.length === 0) return [];
   const coordinatesByNode = new Map<ASTNode, string[]>();
   for (const { nodes = [] } of errors) for (const node of nodes) coordinatesByNode.set(node, []);
+  const fragments = fragmentsOf(document);
   visitInputs(document, schema, (node, types, input) => {
     const coordinates = coordinatesAt(node, types, input);
     coordinatesByNode.get(node)?.push(...coordinates, ...oneOfTypeAt(node, types));
+    // A fragment that cannot apply is an error about both types.
+    if (node.kind === Kind.INLINE_FRAGMENT || node.kind === Kind.FRAGMENT_SPREAD) {
+      const condition =
+        node.kind === Kind.FRAGMENT_SPREAD
+          ? fragments.get(node.name.value)?.typeCondition.name.value
+          : undefined;
+      const names = [types.getParentType()?.name, condition];
+      coordinatesByNode.get(node)?.push(...names.filter((name) => name !== undefined));
+    }
     // An error about a selection set that the field's type does not allow is reported at the field: inside it, the
     // type is unknown.
     if (node.kind === Kind.FIELD && node.selectionSet !== undefined) {

@@ -617,6 +617,35 @@ type Ad @shareable { text: String! }
     findings: [safe('field-type-changed', 'films', 'Film.subtitle', ['more/Subtitles'], 'subgraph first')],
   },
   {
+    name: 'a type leaves an interface that a fragment inside the type names',
+    operations:
+      'query Inline { films { ... on Titled { title } } } query Named { films { ...Head } } fragment Head on Titled { title }',
+    edits: [replace('films', 'type Film implements Titled @key', 'type Film @key')],
+    findings: [
+      breaking(
+        'interface-removed',
+        'films',
+        'Film',
+        ['app/Featured', 'more/Inline', 'more/Named'],
+        'expand and contract',
+      ),
+    ],
+  },
+  {
+    name: 'a type leaves a union that operations select from with a named fragment',
+    operations: 'query Hits { search(text: "a") { ...Hit } } fragment Hit on Person { name }',
+    edits: [replace('films', 'Film | Series | Person', 'Film | Series')],
+    findings: [
+      breaking(
+        'union-member-removed',
+        'films',
+        'SearchHit',
+        ['more/Hits', 'web/Search'],
+        'expand and contract',
+      ),
+    ],
+  },
+  {
     name: 'a type joins an interface that another subgraph refers to with an interface object',
     before: media,
     operations: 'query Best { best { __typename name rating } }',
