@@ -9,6 +9,7 @@ import {
   isListType,
   isNonNullType,
   isObjectType,
+  isScalarType,
 } from 'graphql';
 import { possibleTypesOf } from '../../gateway/operation/possibleTypesOf.ts';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
@@ -83,6 +84,10 @@ function findNamedTypeDifferences(
   if (areStringTypes(expected, served) || isIntServedAsFloat(expected, served)) return [];
   if (expected.name !== served.name && !mayBeRenamed(expected, served, comparison)) {
     return [incompatibleType(expected, served)];
+  }
+  if (isEnumType(expected) && isScalarType(served)) {
+    const description = `it may be any value of the scalar ${served}`;
+    return [{ kind: 'unknown value', description, coordinates: [served.name] }];
   }
   const unknown = isEnumType(served)
     ? findUnknownValues(expected, served.getValues(), served.name)

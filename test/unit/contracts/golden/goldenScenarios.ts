@@ -768,6 +768,11 @@ type Ad @shareable { text: String! }
     ],
   },
   {
+    name: 'a received enum becomes a scalar',
+    edits: [replace('members', 'enum Level {\n  BASIC\n  GOLD\n}', 'scalar Level')],
+    findings: [dangerous('type-kind-changed', 'members', 'Level', ['app/Me'], 'gateway first')],
+  },
+  {
     name: 'a received enum gets another name',
     edits: [
       replace('members', 'level: Level!', 'level: Rank!'),
