@@ -64,7 +64,7 @@ export function composeFetched(fetched: readonly FetchedSchema[]): CompositionRe
   if (errors.length > 0) return { errors };
 
   const services = read.flatMap((entry) => ('typeDefs' in entry ? [entry] : []));
-  const result = composeWithinStack(services);
+  const result = composeWithoutThrowing(services);
   const invalidFields = services.flatMap(({ name, typeDefs }) =>
     findInvalidOneOfFields(typeDefs).map((error) => invalidSchema(name, error)),
   );
@@ -85,14 +85,16 @@ export function composeFetched(fetched: readonly FetchedSchema[]): CompositionRe
   };
 }
 
-/** The composer follows each `@requires` to the inputs of its inputs, without an end where fields require each other. */
-function composeWithinStack(services: Parameters<typeof composeServices>[0]) {
+/** The composer throws for some invalid schemas. It also follows each `@requires` to the inputs of its inputs, without an end
+ *  where fields require each other. */
+function composeWithoutThrowing(services: Parameters<typeof composeServices>[0]) {
   try {
     return composeServices(services);
   } catch (error) {
-    if (!isStackOverflow(error)) throw error;
-    const message =
-      'The composer has no room on its stack for these schemas. Usually a @requires needs a field whose own @requires leads back to it: let one of these fields be resolved without the other.';
+    if (error instanceof GraphQLError) return { errors: [error] };
+    const message = isStackOverflow(error)
+      ? 'The composer has no room on its stack for these schemas. Usually a @requires needs a field whose own @requires leads back to it: let one of these fields be resolved without the other.'
+      : `The composer fails on these schemas: ${messageOf(error)}`;
     return { errors: [new GraphQLError(message)] };
   }
 }

@@ -28,6 +28,44 @@ describe('composeSupergraph', () => {
     });
   });
 
+  test('returns an error for a type that implements a union of another subgraph, for which the composer throws', async () => {
+    const result = await composeSupergraph([
+      federatedSubgraph('a', 'type Query { a: Named }\nunion Named = A\ntype A { x: Int }'),
+      federatedSubgraph('b', 'interface Named { name: String }\ntype B implements Named { name: String }'),
+    ]);
+    expect(result).toEqual({
+      errors: [
+        {
+          code: expect.any(String),
+          message: expect.stringContaining('Cannot implement non-interface type Named'),
+          locations: [],
+        },
+      ],
+    });
+  });
+
+  test('returns an error for a @provides of a type that a union does not have, for which the composer throws', async () => {
+    const result = await composeSupergraph([
+      federatedSubgraph(
+        'a',
+        `type Query { found: Found @federation__provides(fields: "... on A { name }") }
+        union Found = B
+        type A @key(fields: "id") { id: ID! name: String @external }
+        type B { x: Int }`,
+      ),
+      federatedSubgraph('b', 'type A @key(fields: "id") { id: ID! name: String @shareable }'),
+    ]);
+    expect(result).toEqual({
+      errors: [
+        {
+          code: 'UNKNOWN',
+          message: expect.stringMatching(/^The composer fails on these schemas: Shouldn't have /),
+          locations: [],
+        },
+      ],
+    });
+  });
+
   test('returns the SDL, and hints with their locations', async () => {
     const result = await composeSupergraph([
       federatedSubgraph('a', 'type Query { a: Box }\ntype Box @shareable { size: Int! }'),
