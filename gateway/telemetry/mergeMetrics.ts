@@ -32,7 +32,10 @@ function* mergeMetric(metrics: readonly SnapshotMetric[]): SlicedTask<SnapshotMe
       const key = keyOf(sample);
       const other = merged.get(key);
       if (other === undefined) merged.set(key, { ...sample });
-      else other.value = combine(other.value, sample.value);
+      // A process that was just started or scraped has no delay of its event loop yet: NaN, which is null in JSON.
+      else if (Number.isFinite(sample.value)) {
+        other.value = Number.isFinite(other.value) ? combine(other.value, sample.value) : sample.value;
+      }
       count += 1;
       if (count % samplesPerStep === 0) yield;
     }

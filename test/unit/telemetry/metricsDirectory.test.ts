@@ -67,8 +67,16 @@ test('gauges of processes that cannot be added up are those of the worst process
       values: [{ value, labels: {} }],
     }) as never;
   const aggregators = ['average', 'max', 'min', 'first', 'omit'];
-  const snapshots = [4, 1, 9].map((value) => aggregators.map((aggregator) => loop(aggregator, value)));
-  expect(await samplesOf(snapshots)).toEqual(['lag_average 9', 'lag_max 9', 'lag_min 1', 'lag_first 4']);
+  const merge = (values: readonly (number | null)[]) =>
+    samplesOf(values.map((value) => aggregators.map((aggregator) => loop(aggregator, value as number))));
+  expect(await merge([4, 1, 9])).toEqual(['lag_average 9', 'lag_max 9', 'lag_min 1', 'lag_first 4']);
+  // Without a value yet: of the process that is scraped, and as JSON of another one.
+  expect(await merge([Number.NaN, 4, null, 1])).toEqual([
+    'lag_average 4',
+    'lag_max 4',
+    'lag_min 1',
+    'lag_first 4',
+  ]);
 });
 
 test('samples of processes that set their labels in another order are added up', async () => {
