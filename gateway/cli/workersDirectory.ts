@@ -2,6 +2,7 @@ import cluster from 'node:cluster';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../errors.ts';
 import type { WorkerIdentity } from '../transport/workers/workerIdentity.ts';
 import { CommandError, exitCode } from './exitCode.ts';
 
@@ -13,16 +14,22 @@ const maxDirectoryBytes = 76;
 
 /** Creates the directory for the workers' sockets, with mode 0700. It is removed when this process exits. Returns the
  *  environment variables for the workers.
- *  @throws {CommandError} when the path of the temporary directory is too long. */
+ *  @throws {CommandError} when the path of the temporary directory is too long, and when it cannot be written to. */
 export function createWorkersDirectory(): Readonly<Record<string, string>> {
   const parent = tmpdir();
-  if (Buffer.byteLength(parent) > maxDirectoryBytes) {
-    throw new CommandError(
+  const failure = (problem: string, options?: ErrorOptions): CommandError =>
+    new CommandError(
       exitCode.failed,
-      `The workers cannot create their sockets in ${parent}: its path is too long. Set TMPDIR to a directory with a path of at most ${maxDirectoryBytes} bytes.`,
+      `The workers cannot create their sockets in ${parent}: ${problem}. Set TMPDIR to a directory that this process may write to, with a path of at most ${maxDirectoryBytes} bytes.`,
+      options,
     );
+  if (Buffer.byteLength(parent) > maxDirectoryBytes) throw failure('its path is too long');
+  let directory: string;
+  try {
+    directory = mkdtempSync(join(parent, 'tributary-'));
+  } catch (cause) {
+    throw failure(messageOf(cause), { cause });
   }
-  const directory = mkdtempSync(join(parent, 'tributary-'));
   removeAtExit(directory, () => true);
   return { [directoryVariable]: directory };
 }

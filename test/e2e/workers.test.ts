@@ -338,13 +338,14 @@ describe('workers without a supergraph', () => {
 });
 
 describe('the Unix sockets of the workers', () => {
-  test('cannot be created in a directory whose path is too long', async () => {
-    await expect(
-      startGatewayProcess(
-        { workers: 2, supergraph: { file: demoSupergraphFile } },
-        { TMPDIR: `/tmp/${'a'.repeat(80)}` },
-      ),
-    ).rejects.toThrow(/cannot create their sockets in \/tmp\/a+: its path is too long\. Set TMPDIR to/);
+  test.each([
+    ['whose path is too long', `/tmp/${'a'.repeat(80)}`, 'its path is too long'],
+    ['that does not exist', '/nonexistent', 'ENOENT: no such file or directory, .+'],
+  ])('cannot be created in a directory %s', async (_, TMPDIR, problem) => {
+    const config = { workers: 2, supergraph: { file: demoSupergraphFile } };
+    await expect(startGatewayProcess(config, { TMPDIR })).rejects.toThrow(
+      new RegExp(`The workers cannot create their sockets in ${TMPDIR}: ${problem}\\. Set TMPDIR to`),
+    );
   });
 });
 
