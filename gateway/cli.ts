@@ -39,6 +39,8 @@ program
   .option('-p, --port <port>', 'TCP port; 0 selects a free port')
   .option('--workers <count>', 'number of processes that share the port, or auto for one per CPU')
   .action(async (options) => {
+    // Lets graphql-js validate without its checks for several copies of itself, an eighth faster. Before it is loaded.
+    process.env.NODE_ENV ||= 'production';
     // First, so that the modules of the gateway are loaded once. A supervisor of workers does not need the restart.
     if (options.workers === undefined) restartWithYoungGeneration();
     ignoreOutputErrors();

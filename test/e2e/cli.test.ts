@@ -116,7 +116,7 @@ function runInProcess(args: readonly string[]) {
 const reportProcesses = {
   NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(
     "import { isMainThread } from 'node:worker_threads';" +
-      'if (isMainThread) console.error(`process ${process.pid} ${process.execArgv} ${process.env.MALLOC_ARENA_MAX}`)',
+      'if (isMainThread) console.error(`process ${process.pid} ${process.execArgv} ${process.env.MALLOC_ARENA_MAX} ${process.env.NODE_ENV}`)',
   )}`,
 };
 
@@ -719,11 +719,11 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     return response.json();
   };
 
-  test('serves with a large young generation and one memory arena, and completes running requests before it exits', async () => {
+  test('serves with a large young generation, one memory arena and the checks of production, and completes running requests before it exits', async () => {
     await using greeter = await startScriptedSubgraph();
     const gate = Promise.withResolvers<void>();
     greeter.setDefaultScript(runAfter(gate.promise, json({ data: { greeting: 'hello' } })));
-    await using gateway = serve([], { GREETER: greeter.url, ...reportProcesses });
+    await using gateway = serve([], { GREETER: greeter.url, NODE_ENV: '', ...reportProcesses });
     const url = await gateway.url();
     const answer = ask(url, '{ greeting }');
     await greeter.waitForRequests(1);
@@ -736,7 +736,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     expect(code).toBe(0);
     // The process restarted itself with the same process id.
     expect(stderr).toBe(
-      `process ${gateway.child.pid}  undefined\nprocess ${gateway.child.pid} --max-semi-space-size=64 1\n`,
+      `process ${gateway.child.pid}  undefined \nprocess ${gateway.child.pid} --max-semi-space-size=64 1 production\n`,
     );
   });
 
@@ -835,7 +835,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     const url = await gateway.url();
     expect(await ask(url, '{ __typename }')).toEqual({ data: { __typename: 'Query' } });
 
-    const flagged = /process (\d+) --max-semi-space-size=64 1\n/g;
+    const flagged = /process (\d+) --max-semi-space-size=64 1 .*\n/g;
     const [first] = await gateway.printed('stderr', flagged, 2);
     process.kill(Number(first?.[1]), 'SIGKILL');
     await gateway.printed('stderr', /"signal":"SIGKILL",.*"msg":"A worker has exited, and is replaced"/g);
