@@ -224,6 +224,19 @@ test('the handshake of a WebSocket closes the connection when a request in front
   expect(plain.logLines).toEqual([]);
 });
 
+test('a message of a WebSocket may have 256 fragments, because each can keep 64 kB of what arrived with it in memory', async () => {
+  const send = ({ socket }: Peer, fragments: number): void => {
+    socket.send('{"type":"ping"}', { fin: false });
+    for (let sent = 2; sent < fragments; sent += 1) socket.send(' ', { fin: false });
+    socket.send(' ', { fin: true });
+  };
+  await using peer = await Peer.open(plain.url);
+  send(peer, 256);
+  expect(await peer.next()).toEqual({ type: 'pong' });
+  send(peer, 257);
+  expect(await peer.closed).toEqual({ code: 1008, reason: '' });
+});
+
 test('very many requests at once are refused, also with another version of HTTP in the request line', async () => {
   const executed = plain.receivedOperations.length;
   await using connection = await RawConnection.open(plain.url);

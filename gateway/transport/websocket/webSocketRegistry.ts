@@ -33,6 +33,10 @@ interface WebSocketRegistryOptions extends WebSocketConnectionSettings {
 /** Milliseconds within which a client has to answer a close frame. */
 const closeTimeoutMs = 1000;
 
+/** Maximum number of fragments of a message. Each is a part of what was read from the connection at once, and keeps all of
+ *  that in memory, up to 64 kB: with the library's maximum, an unfinished message of 16 kB could take 1 GB. */
+const maxFragments = 256;
+
 /** The WebSockets of all clients. Accepts upgrades, and closes the sockets when the gateway shuts down. */
 export class WebSocketRegistry {
   readonly #options: WebSocketRegistryOptions;
@@ -49,6 +53,7 @@ export class WebSocketRegistry {
       allowSynchronousEvents: false,
       clientTracking: false,
       maxPayload: options.maxMessageBytes,
+      maxFragments,
       perMessageDeflate: false,
       closeTimeout: closeTimeoutMs,
       handleProtocols,
