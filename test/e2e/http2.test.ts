@@ -8,6 +8,7 @@ import {
 } from 'node:http2';
 import { request as requestHttps } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
 import { describe, expect, test } from '@jest/globals';
 import { Agent, fetch } from 'undici';
 import { WebSocket } from 'ws';
@@ -308,6 +309,21 @@ describe('an HTTP/2 connection', () => {
     const [code] = await once(connection.session, 'goaway');
     expect(code).toBe(constants.NGHTTP2_NO_ERROR);
     if (!connection.session.closed) await once(connection.session, 'close');
+  });
+
+  test('is closed then although its client does not close its side', async () => {
+    await using server = await start(undefined, {
+      timeouts: { keepAlive: 50 },
+      drainTimeout: 2 ** 31 - 1,
+    });
+    const { hostname: host, port } = new URL(server.url);
+    const options = { host, port: Number(port), ca, ALPNProtocols: ['h2'], allowHalfOpen: true };
+    const client = connectTls(options);
+    client.on('error', () => undefined).resume();
+    await once(client, 'end');
+    // Waits until all connections are closed.
+    await server.close();
+    client.destroy();
   });
 
   test('allows 100 requests at once', async () => {

@@ -69,6 +69,7 @@ export function createTlsServer(
   });
   Object.assign(secure, { shouldUpgradeCallback: acceptsUpgrade });
   secure.on('session', (session) => closeWhenIdle(session, timeouts.keepAlive));
+  secure.on('secureConnection', (socket) => destroyIfHalfOpen(socket, timeouts.keepAlive));
   const sockets = new Set<Socket>();
   secure.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -94,6 +95,15 @@ function closeWhenIdle(session: ServerHttp2Session, keepAliveMs: number): void {
   });
   session.setTimeout(keepAliveMs, () => {
     if (openStreams === 0) session.close();
+  });
+}
+
+/** Destroys a connection that the gateway has closed if its client does not close its side, too: node:http2 waits for it, and
+ *  each such connection would take a file descriptor. */
+function destroyIfHalfOpen(socket: Socket, timeoutMs: number): void {
+  socket.once('finish', () => {
+    const timer = setTimeout(() => socket.destroy(), timeoutMs).unref();
+    socket.once('close', () => clearTimeout(timer));
   });
 }
 
