@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import {
   checkIdentities,
   createIdentityReader,
+  identityHeadersOf,
   isSameClient,
   type VerifiedToken,
 } from '../../../gateway/admission/identity.ts';
@@ -174,4 +175,20 @@ describe('the function of an application that reads who sent a request', () => {
   ])('may not return %s', (_, returned, problem) => {
     expect(() => readChecked(returned)).toThrow(new TypeError(`readIdentity ${problem}.`));
   });
+});
+
+type Security = Parameters<typeof identityHeadersOf>[0];
+const jwt = (cookie: string) => ({ header: 'x-token', cookie }) as NonNullable<Security['jwt']>;
+
+test.each<[string, Security, readonly string[]]>([
+  ['authorization, by default', {}, ['authorization']],
+  ['the header of tokens', { jwt: jwt('') }, ['x-token']],
+  ['that header and the cookies, if tokens may be in one', { jwt: jwt('session') }, ['x-token', 'cookie']],
+  [
+    'the header of identities alone, if there is one',
+    { jwt: jwt('session'), identity: { header: 'x-user' } },
+    ['x-user'],
+  ],
+])('private values belong to clients by %s', (_, security, expected) => {
+  expect(identityHeadersOf(security)).toEqual(expected);
 });

@@ -11,7 +11,10 @@ const minute = 60_000;
 
 /** `clock.now` is the present, in milliseconds. */
 function createLocal(cost: number, clock = { now: 0 }): RateLimiter {
-  return new RateLimiter({ cost, windowMs: minute, now: () => clock.now, onFallback: () => {} });
+  const onFallback = (error: Error): never => {
+    throw error;
+  };
+  return new RateLimiter({ cost, windowMs: minute, now: () => clock.now, onFallback });
 }
 
 describe('a rate limiter without Redis', () => {
