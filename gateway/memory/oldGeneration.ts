@@ -23,17 +23,21 @@ export function usedShareOfOldGeneration(): number {
 }
 
 /** Whether values that grow must stop growing: V8 ends the process at a full old generation, and a long list needs room for its
- *  copy. Garbage does not count, as of the last collection, which takes up to a second. */
+ *  copy. Garbage does not count, as of the last collection here, which takes up to a second. Young objects may all be in use,
+ *  and are old after the next collection. Takes 2 µs, as long as there is room for them. */
 export function isOldGenerationFull(): boolean {
-  if (usedShareOfOldGeneration() < fullShare) return false;
-  const now = performance.now();
-  if (now - collectedAt < collectionIntervalMs) return true;
-  collectGarbage('regular');
-  collectedAt = performance.now();
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+  const shareWithYoung = used / (limit - youngLimit);
+  if (shareWithYoung < fullShare) return false;
+  if (performance.now() - collectedAt >= collectionIntervalMs) {
+    collectGarbage('regular');
+    collectedAt = performance.now();
+  } else if (shareWithYoung >= fullShareWithYoung) return true;
   return usedShareOfOldGeneration() >= fullShare;
 }
 
 const fullShare = 0.75;
+const fullShareWithYoung = 0.9;
 const collectionIntervalMs = 2_000;
 let collectedAt = Number.NEGATIVE_INFINITY;
 

@@ -16,6 +16,9 @@ const byteOrderMark = [0xef, 0xbb, 0xbf] as const;
 /** Larger bodies are stored as bytes and parsed in slices. Smaller ones take a few milliseconds at most. */
 export const largeBodyBytes = 512 * 1024;
 
+/** Parsing a larger body takes far longer than looking at the memory. Many of them may be in use at the same time. */
+const uncheckedBodyBytes = 64 * 1024;
+
 /** How deep a large body may nest: JSON.stringify takes a minute for 10 MB of nested brackets. */
 const maxLargeBodyDepth = 1000;
 
@@ -60,6 +63,10 @@ export class BufferedResponse {
   /** See `CallResponse`. */
   read(done: (response: SubgraphResponse | GatewayError) => void): () => void {
     const content = this.#content;
+    if (typeof content === 'string' && content.length > uncheckedBodyBytes && isOldGenerationFull()) {
+      done(memoryFullError(this.#subgraph));
+      return stopNothing;
+    }
     const json = typeof content === 'string' ? this.#parseText(content) : undefined;
     // Nearly all responses are small, and have data and no errors.
     if (isSuccess(this.#head) && isObject(json) && isObject(json.data) && json.errors === undefined) {

@@ -45,6 +45,18 @@ test('a response of a subgraph with more small objects than the heap has room fo
   expect(output).toBe('OVERLOADED\n');
 });
 
+test('a response of a subgraph fails while many smaller ones, which are in use, fill the heap', async () => {
+  const output = await runWithSmallHeap(`
+    ${importOf('BufferedResponse', 'subgraphs/bufferedResponse.ts')}
+    const body = Buffer.from('{"data":{"list":[' + '{},'.repeat(5e4) + '{}]}}');
+    const used = [];
+    while (used.length < 100)
+      new BufferedResponse('a', { status: 200 }, body).read((result) => used.push(result));
+    console.log(used[0].code, used.at(-1).code);
+  `);
+  expect(output).toBe('undefined OVERLOADED\n');
+});
+
 test('a response with more errors than the heap has room for fails, and the process lives', async () => {
   const output = await runWithSmallHeap(`
     ${importOf('runInSlices', 'time/slicedTask.ts')}
