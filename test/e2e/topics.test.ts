@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
+import type { TopicEvent } from '../../gateway/subscriptions/topics/topicEvent.ts';
 import {
   connectRedis,
   type DedicatedRedisServer,
@@ -236,6 +237,71 @@ describe('events of a stream', () => {
     expect(codeOf(await client.next())).toBe('EVENTS_MISSED');
     expect(await stocks(client, 1)).toEqual([3]);
     expect(shop.problems.counts).toEqual(new Map([['events missed', 1]]));
+  });
+});
+
+describe('a listener of a stream', () => {
+  /** Records the `stock` of each event, and when the listener has caught up. */
+  function listen({ hub }: Shop, stream: string, onEvent = (_stock: unknown) => {}, after?: string) {
+    const seen: unknown[] = [];
+    const record = ({ value: { stock } }: TopicEvent) => {
+      seen.push(stock);
+      onEvent(stock);
+    };
+    const subscription = hub.subscribe({ stream, filter: {} }, after, {
+      onEvent: record,
+      onReplayedEvent: async (event) => record(event),
+      onCaughtUp: () => seen.push('caught up'),
+      onGap: () => seen.push('gap'),
+    });
+    const until = async (stock: number) => {
+      while (!seen.includes(stock)) await waitForTurns();
+    };
+    return { ...subscription, seen, until };
+  }
+
+  test('gets nothing after it has left while an event was passed on', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    const leaveAll = () => {
+      for (const { unsubscribe } of listeners) unsubscribe();
+    };
+    const listeners = [listen(shop, stream, leaveAll), listen(shop, stream, leaveAll)];
+    const other = listen(shop, stream);
+    await reading(1);
+    await addAll(stream, 1, 2);
+    await other.until(2);
+    expect(listeners.flatMap(({ seen }) => seen)).toEqual([1]);
+    other.unsubscribe();
+  });
+
+  test('gets each event once, however often it is paused and resumed', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    const listener = listen(shop, stream, () => {
+      for (let times = 0; times < 2; times++) listener.flowControl?.pause();
+      for (let times = 0; times < 2; times++) listener.flowControl?.resume();
+    });
+    await reading(1);
+    await addAll(stream, 1, 30);
+    await listener.until(30);
+    expect(listener.seen.filter((entry) => entry !== 'caught up')).toEqual(numbers(1, 30));
+    listener.unsubscribe();
+  });
+
+  test('gets nothing when it is resumed after it has left', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    const [listener, other] = [listen(shop, stream), listen(shop, stream)];
+    await reading(1);
+    listener.flowControl?.pause();
+    listener.unsubscribe();
+    listener.flowControl?.resume();
+    await addAll(stream, 1, 2);
+    await other.until(2);
+    expect(listener.seen).toEqual([]);
+    other.unsubscribe();
+    expect(shop.hub.openStreamCount).toBe(0);
   });
 });
 
