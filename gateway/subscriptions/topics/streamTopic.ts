@@ -127,16 +127,12 @@ export class StreamTopic {
     if (!this.#hasStartFailed) return;
     // The reader starts after the entries that were added while Redis was unavailable.
     this.#options.problems.report('events missed', this.#options.stream, `before ${id}`);
-    for (const member of [...this.#liveListeners]) if (!member.hasUnsubscribed) member.listener.onGap();
+    for (const { listener } of this.#liveListeners) listener.onGap();
   }
 
   /** A listener that replays needs no pause: its next event is sent when the previous one was consumed. */
   #pause(member: ListenerState): void {
-    if (!this.#liveListeners.delete(member)) return;
-    const { receivedUpTo } = member;
-    member.pausedAt =
-      receivedUpTo !== undefined && isLaterId(receivedUpTo, this.#position) ? receivedUpTo : this.#position;
-    member.receivedUpTo = undefined;
+    if (this.#liveListeners.delete(member)) member.pausedAt = member.receivedUpTo ?? this.#position;
   }
 
   #resume(member: ListenerState): void {
@@ -153,8 +149,8 @@ export class StreamTopic {
     for (const member of [...this.#liveListeners]) {
       if (member.hasUnsubscribed) continue;
       const hasReceived = member.receivedUpTo !== undefined && !isLaterId(entry.id, member.receivedUpTo);
-      if (!hasReceived && event !== undefined) member.listener.onEvent(event);
       this.#joinLiveIfCaughtUp(member);
+      if (!hasReceived && event !== undefined) member.listener.onEvent(event);
     }
   }
 
@@ -162,24 +158,19 @@ export class StreamTopic {
     this.#position = resumeAfterId;
     this.#gapCount += 1;
     this.#options.problems.report('events missed', this.#options.stream, `after ${lastReadId}`);
-    for (const member of [...this.#liveListeners]) {
-      if (member.hasUnsubscribed) continue;
+    for (const member of this.#liveListeners) {
       // Ids start anew, so the listener has received none of the next entries.
       if (isLaterId(lastReadId, resumeAfterId) && member.receivedUpTo !== undefined)
         member.receivedUpTo = firstStreamId;
-      member.listener.onGap();
       this.#joinLiveIfCaughtUp(member);
+      member.listener.onGap();
     }
   }
 
   /** A listener that was ahead of the reader becomes a normal live listener when the reader reaches its position. */
   #joinLiveIfCaughtUp(member: ListenerState): void {
-    if (
-      member.hasUnsubscribed ||
-      member.receivedUpTo === undefined ||
-      isLaterId(member.receivedUpTo, this.#position)
-    )
-      return;
+    const { receivedUpTo } = member;
+    if (receivedUpTo === undefined || isLaterId(receivedUpTo, this.#position)) return;
     member.receivedUpTo = undefined;
     member.listener.onCaughtUp();
   }
