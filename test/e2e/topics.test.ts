@@ -289,6 +289,17 @@ describe('a listener of a stream', () => {
     listener.unsubscribe();
   });
 
+  test('gets no further past events after its hub was closed', async () => {
+    const stream = randomUUID();
+    await using shop = open(stream);
+    await addOld(stream, 1, 5);
+    const listener = listen(shop, stream, () => shop.hub.close(), '0-0');
+    await listener.until(1);
+    await waitForTurns(10);
+    expect(listener.seen).toEqual([1]);
+    expect(shop.hub.openStreamCount).toBe(0);
+  });
+
   test('gets nothing when it is resumed after it has left', async () => {
     const stream = randomUUID();
     await using shop = open(stream);

@@ -117,7 +117,6 @@ export class StreamTopic {
     this.#liveListeners.clear();
     this.#reader.close();
     this.#historyRedis?.close();
-    this.#started.resolve();
   }
 
   #onReaderStart(id: string): void {
