@@ -33,9 +33,13 @@ export function Contracts({ contracts }: { contracts: unknown }) {
     <Section id="contracts" title="Contracts">
       {guard === 'off' || store === null || store === undefined ? (
         <p class="notice">
-          {guard === 'off'
-            ? 'The contract guard is off (contracts.guard).'
-            : 'There are no contracts: tributary contracts init creates them.'}
+          {guard === 'off' ? (
+            'The contract guard is off (contracts.guard).'
+          ) : (
+            <>
+              There are no contracts: <code>npx tributary contracts init</code> creates them.
+            </>
+          )}
         </p>
       ) : (
         <p>
