@@ -45,7 +45,7 @@ export class RetryPolicy {
   }
 
   get hasBudget(): boolean {
-    return this.#budget.isAvailable;
+    return !this.#budget.isSpent;
   }
 
   /** Takes a retry from the budget if the call may be sent again.

@@ -27,6 +27,19 @@ test('first and extra attempts expire after ten seconds', () => {
   expect(budget.tryTake()).toBe(true);
 });
 
+test('is spent by extra attempts, and not by a time without any attempt', () => {
+  const clock = new ManualClock();
+  const budget = new RatioBudget(0.2, clock.now);
+  const states = [budget.isSpent];
+  budget.recordFirstAttempt();
+  states.push(budget.isSpent);
+  budget.tryTake();
+  states.push(budget.isSpent);
+  clock.advance(10_000);
+  states.push(budget.isSpent, new RatioBudget(0, clock.now).isSpent);
+  expect(states).toEqual([false, false, true, false, true]);
+});
+
 test('with a minimum per second, extra attempts are allowed without any first attempt, and do not accumulate', () => {
   const clock = new ManualClock();
   const budget = new RatioBudget(0.2, clock.now, 10);
