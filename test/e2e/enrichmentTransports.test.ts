@@ -265,7 +265,7 @@ test('every route refuses methods that it does not have with 405 and the ones th
     [
       404,
       null,
-      'There is no route GET /enrichments/abc. This is the admin listener; GraphQL is at the public one (listen.port).',
+      'There is no route GET /enrichments/abc. This is the admin listener, with the page /insights; GraphQL is at the public one (listen.port).',
     ],
   ]);
 });

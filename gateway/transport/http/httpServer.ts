@@ -323,7 +323,8 @@ function createAdminListener(
     timeouts: listen.timeouts,
     readTimeoutMs,
     compression,
-    notFoundAdvice: 'This is the admin listener; GraphQL is at the public one (listen.port).',
+    notFoundAdvice:
+      'This is the admin listener, with the page /insights; GraphQL is at the public one (listen.port).',
   });
   rejectForeignPages(listener.routes, admin.host);
   addHealthRoutes(listener.routes, health, 'operators');
