@@ -7,10 +7,10 @@ import {
   withUpdate,
 } from './enrichmentUpdates.ts';
 
-/** An exchange to put after the cache and before what sends operations. It emits the response, and the complete response again
- *  after each update, so that the cache and components have it. If the updates end early, for example because the connection
- *  is lost or the token has expired, it sends the operation again, once. Updates that arrive when no component shows the
- *  query any more are for the cache. */
+/** An exchange to put after the cache and before what sends operations. It emits the response, and the complete response
+ *  again after each update, so that the cache and components have it. Updates that arrive when no component shows the query
+ *  any more are for the cache. If the updates end early, for example because the connection is lost or the token has
+ *  expired, it sends the operation again, once, if a component shows the query. */
 export const enrichmentExchange: Exchange =
   ({ client, forward }) =>
   (operations) => {
