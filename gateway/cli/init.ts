@@ -58,7 +58,7 @@ export function init(options: InitOptions): void {
   if (draft.notes.length > 0) console.log('To decide by hand, also at the end of the file:');
   for (const { subject, text } of draft.notes) console.log(`  ${subject}: ${text}`);
   const config = out === defaultConfigFile ? '' : ` --config ${out}`;
-  console.log(`Next: npx tributary serve${config}`);
+  console.log(`Next: npx tributary dev${config}, or in production npx tributary serve${config}`);
 }
 
 function introductionOf({ supergraph, apolloRouter }: InitOptions): string {

@@ -47,7 +47,9 @@ describe('tributary init', () => {
     write('operation.graphql', '{ name }');
     expect(await run('init', '--supergraph', 'supergraph.graphql')).toEqual({
       code: 0,
-      stdout: expect.stringMatching(/^Written: tributary\.yaml\n(.*\n)*Next: npx tributary serve\n$/),
+      stdout: expect.stringMatching(
+        /^Written: tributary\.yaml\n(.*\n)*Next: npx tributary dev, or in production npx tributary serve\n$/,
+      ),
       stderr: '',
     });
     expect(parseYaml(read())).toEqual({
@@ -70,7 +72,8 @@ describe('tributary init', () => {
     const subgraphs = ['--subgraph', 'a=http://127.0.0.1:4101/graphql', '--subgraph', 'b.c=https://b.test/'];
     expect(await run('init', ...subgraphs, '--out', 'two.yaml')).toEqual({
       code: 0,
-      stdout: 'Written: two.yaml\nNext: npx tributary serve --config two.yaml\n',
+      stdout:
+        'Written: two.yaml\nNext: npx tributary dev --config two.yaml, or in production npx tributary serve --config two.yaml\n',
       stderr: '',
     });
     expect(parseYaml(read('two.yaml')).supergraph).toEqual({
