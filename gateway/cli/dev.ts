@@ -32,7 +32,8 @@ export const developmentDefaults = {
 };
 
 /** Runs the gateway in this process until a stop signal arrives, and starts it again when its configuration or a file of its
- *  extensions changes. With an invalid configuration, the gateway continues with the last valid one. Resolves with the exit code.
+ *  extensions changes. With an invalid configuration, the gateway continues with the last valid one. Resolves with the exit
+ *  code.
  *  @throws {ConfigError} when the configuration is invalid at the start. */
 export async function dev({ config: file, ...overrides }: DevOptions): Promise<number> {
   const load = () =>

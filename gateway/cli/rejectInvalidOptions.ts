@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 
-/** Makes a command and its subcommands refuse an empty value of an argument or option, which comes from an unset variable of a
- *  script, and a repeated option that takes one value. Commander would silently use the last value. Each mistake is followed by
- *  the call for the help of its own command. `call`: the words that call the command. */
+/** Makes a command and its subcommands refuse an empty value of an argument or option, which comes from an unset variable of
+ *  a script, and a repeated option that takes one value. Commander would silently use the last value. The message of each
+ *  mistake names the help of its own command. `call`: the words that call the command. */
 export function rejectInvalidOptions(command: Command, call = command.name()): void {
   command.showHelpAfterError(`See \`${call} --help\`.`);
   for (const argument of command.registeredArguments) {

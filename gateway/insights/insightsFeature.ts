@@ -66,8 +66,7 @@ const maxNewDocumentsPerSecond = 100;
 /** Parsing an answer of another worker takes one turn of the event loop: about 5 kB for each operation. */
 const operationsPerCall = 25;
 
-/** What a search compares with the key of an operation: its name. An operation without a name has its hash besides, as on the
- *  page. */
+/** What a search looks for in the key of an operation: its name, or the hash of an operation without a name. */
 function searchTextOf(key: string): string {
   return (key.startsWith('Anonymous ') ? key : key.slice(0, key.indexOf(' '))).toLowerCase();
 }
