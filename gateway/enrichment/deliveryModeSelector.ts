@@ -28,7 +28,11 @@ const overdueScoring = { overduePoints: 20, inTimePoints: 1, limit: 100 };
 export class DeliveryModeSelector {
   readonly #thresholds: AdaptationThresholds;
   readonly #budgetMs: number;
-  readonly #leftAt = { inline: Number.NEGATIVE_INFINITY, deferred: Number.NEGATIVE_INFINITY };
+  readonly #leftAt: Record<DeliveryMode, number> = {
+    inline: Number.NEGATIVE_INFINITY,
+    budgeted: Number.NEGATIVE_INFINITY,
+    deferred: Number.NEGATIVE_INFINITY,
+  };
   #deliveryMode: DeliveryMode = 'budgeted';
   #overdueScore = 0;
 
@@ -63,7 +67,7 @@ export class DeliveryModeSelector {
 
   #transitionTo(next: DeliveryMode, nowMs: number): void {
     if (next === this.#deliveryMode) return;
-    if (this.#deliveryMode !== 'budgeted') this.#leftAt[this.#deliveryMode] = nowMs;
+    this.#leftAt[this.#deliveryMode] = nowMs;
     this.#deliveryMode = next;
     this.#overdueScore = 0;
   }
@@ -91,8 +95,9 @@ export class DeliveryModeSelector {
       : share < this.#thresholds.deferredBelow;
   }
 
-  #mayEnter(mode: 'inline' | 'deferred', nowMs: number): boolean {
-    return this.#deliveryMode === mode || nowMs - this.#leftAt[mode] >= this.#thresholds.window;
+  /** Also true of the current mode: it was left a window before it was entered. */
+  #mayEnter(mode: DeliveryMode, nowMs: number): boolean {
+    return nowMs - this.#leftAt[mode] >= this.#thresholds.window;
   }
 }
 

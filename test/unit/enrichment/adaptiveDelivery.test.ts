@@ -181,6 +181,16 @@ describe('An inline field that becomes overdue', () => {
     expect(delivery.snapshot()).toMatchObject([{ samples: 6_000, shareWithinBudget: 1 }]);
   });
 
+  test('leaves `inline` after five answers in a row, also if each latency is known before the next one', () => {
+    const { delivery, overdue } = openBusy();
+    const modes = Array.from({ length: 5 }, () => {
+      const [mode] = overdue(1);
+      delivery.recordLatency(rule, 2_000);
+      return mode;
+    });
+    expect(modes).toEqual(['inline', 'inline', 'inline', 'inline', 'budgeted']);
+  });
+
   test('has each latency counted once, when it is known', () => {
     const { delivery, overdue } = openBusy();
     overdue(5);
