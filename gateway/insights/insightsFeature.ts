@@ -66,11 +66,6 @@ const maxNewDocumentsPerSecond = 100;
 /** Parsing an answer of another worker takes one turn of the event loop: about 5 kB for each operation. */
 const operationsPerCall = 25;
 
-/** What a search looks for in the key of an operation: its name, or the hash of an operation without a name. */
-function searchTextOf(key: string): string {
-  return (key.startsWith('Anonymous ') ? key : key.slice(0, key.indexOf(' '))).toLowerCase();
-}
-
 /** Calls from worker to worker. */
 const summaryCall = 'insights';
 const operationsCall = 'insights-operations';
@@ -310,4 +305,9 @@ export class InsightsFeature implements Feature {
     }
     if (!this.#isStopped) this.#scheduleNextPoint();
   }
+}
+
+/** The part of an operation's key in which a search looks: its name; all of it, with the hash, for one without a name. */
+function searchTextOf(key: string): string {
+  return (key.startsWith('Anonymous ') ? key : key.slice(0, key.indexOf(' '))).toLowerCase();
 }
