@@ -136,6 +136,18 @@ export function describeStore(name: string, { open, openTwo }: StoreOpeners): vo
       expect(await valuesOf('key')).toEqual(['2']);
     });
 
+    test('replaces an entry by a later one of the same time, unless the read of that began earlier', async () => {
+      await write(entry({ value: '1' }));
+      await write(entry({ value: '2' }));
+      expect(await valuesOf('key')).toEqual(['2']);
+      const since = store.beginRead();
+      await store.deleteByTags(['other']);
+      await write(entry({ value: '3' }));
+      store.setMany([entry({ value: 'late' })], since);
+      await fixture.waitForWrites();
+      expect(await valuesOf('key')).toEqual(['3']);
+    });
+
     test('deletes entries with any of the tags and returns their number', async () => {
       await write(
         entry({ key: '1', value: '1', tags: ['a', 'b'] }),
