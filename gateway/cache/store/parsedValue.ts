@@ -81,7 +81,7 @@ class Template {
 }
 
 function isContainer(value: unknown): value is Container {
-  return (isObject(value) && !isRawNumber(value)) || Array.isArray(value);
+  return isObject(value) || Array.isArray(value);
 }
 
 /** V8 stores a string with one byte per character, or with two if a single character needs them. */

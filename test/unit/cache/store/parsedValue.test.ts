@@ -26,6 +26,13 @@ test('every copy equals the parsed text and shares no object with another copy',
   );
 });
 
+test('numbers that JavaScript would round are copied exactly, and count for the size', () => {
+  const text = '{"a":12345678901234567890,"b":[12345678901234567891]}';
+  const parsed = ParsedValue.parse(text);
+  expect(JSON.stringify(parsed?.copy())).toBe(text);
+  expect(parsed?.size).toBeGreaterThan(ParsedValue.parse('{"a":1,"b":[1]}')?.size ?? 0);
+});
+
 test('a change to a copy does not change the next one', () => {
   const parsed = ParsedValue.parse('{"name":"Table","price":{"amount":1},"images":[{"url":"a"}]}');
   const copy = parsed?.copy() as { price: { amount: number }; images: { url: string }[]; stock?: number };

@@ -20,10 +20,12 @@ test('ConcurrencyLimiter gives a free slot to the highest priority, then to the 
   expect(started).toEqual(['first']);
   // A request that is released while it waits gets no slot.
   releases.get('n1')?.();
-  for (const name of ['first', 'c1', 'n2', 'b1']) {
+  const counts = ['first', 'c1', 'n2', 'b1'].map((name) => {
     releases.get(name)?.();
     // The second call has no effect.
     releases.get(name)?.();
-  }
+    return started.length;
+  });
   expect(started).toEqual(['first', 'c1', 'n2', 'b1']);
+  expect(counts).toEqual([2, 3, 4, 4]);
 });
