@@ -395,17 +395,17 @@ describe('an entity at several paths', () => {
   test('is another one if its key differs in its second field', async () => {
     const { client, execution } = runPlan(
       sequence(
-        rootFetch('products{__typename id size}'),
+        rootFetch('products{__typename id size row}'),
         flattenAt('products.@', entityFetch('stock', { requires: productInputs('id', 'size') })),
       ),
     );
-    const sized = [1, 2].map((size) => ({ ...products('1')[0], size }));
-    client.calls[0]?.answer({ data: { products: sized } });
+    const sized = [1, 2, 1].map((size) => ({ ...products('1')[0], size }));
+    client.calls[0]?.answer({ data: { products: sized.map((product, row) => ({ ...product, row })) } });
     await waitForTurns();
-    expect(representations(client)[1]).toEqual(sized);
+    expect(representations(client)[1]).toEqual(sized.slice(0, 2));
     client.calls[1]?.answer({ data: { _entities: [{ stock: 7 }, { stock: 8 }] } });
     await waitForTurns();
-    expect(execution.tree).toMatchObject({ products: [{ stock: 7 }, { stock: 8 }] });
+    expect(execution.tree).toMatchObject({ products: [{ stock: 7 }, { stock: 8 }, { stock: 7 }] });
   });
 
   test('is waited for by a step that also fetches other entities', async () => {
@@ -747,6 +747,7 @@ describe('merging into the response tree', () => {
               { kind: 'ValueSetter', path: ['... on Product', '__typename'], setValueTo: 'Thing' },
             ],
             outputRewrites: [
+              { kind: 'KeyRenamer', path: ['... on Vendor', 'name__alias_0'], renameKeyTo: 'firm' },
               { kind: 'KeyRenamer', path: ['... on Product', 'name__alias_0'], renameKeyTo: 'name' },
             ],
           }),
