@@ -549,6 +549,14 @@ describe('an entity fetch that no other fetch waits for', () => {
     expect(executions).toEqual([...together, apart, apart]);
   });
 
+  test('still waits after it once took twice as long', async () => {
+    const execute = createOperation();
+    await prepare(execute);
+    for (let n = 9; n <= 31; n++) await execute();
+    expect(await execute({ leafMs: 20 })).toEqual(apart);
+    expect(await execute()).toEqual(['next + leaf at 5']);
+  });
+
   test.each([
     ['if another fetch waits for it', createOperation({ isLast: false }), {}],
     [
