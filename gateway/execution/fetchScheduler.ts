@@ -95,6 +95,7 @@ export class FetchScheduler {
   #isSendingScheduled = false;
   #isWaitingForTurnEnd = false;
   #waitTimer: NodeJS.Timeout | undefined;
+  #waitUntil = Number.NaN;
   #isCancelled = false;
   /** When the first fetch was sent, and when the last one ended. */
   #startedAt = Number.NaN;
@@ -205,13 +206,17 @@ export class FetchScheduler {
   }
 
   #startWaitTimer(): void {
-    if (this.#waitTimer !== undefined || this.#isCancelled) return;
-    // A fetch that is never answered must leave the others enough time.
+    if (this.#isCancelled) return;
+    const now = performance.now();
     const deadlines = this.#collected.map(({ first }) =>
       this.#requestContext.deadlineFor(first.shape.subgraph),
     );
-    const remainingMs = Math.min(...deadlines) - performance.now();
-    const waitMs = Math.max(0, Math.min(this.#maxWaitMs, remainingMs / 4));
+    // A fetch that is never answered must leave the others enough time.
+    const waitMs = Math.max(0, Math.min(this.#maxWaitMs, (Math.min(...deadlines) - now) / 4));
+    // A fetch that waits already may have more time.
+    if (this.#waitTimer !== undefined && now + waitMs >= this.#waitUntil) return;
+    clearTimeout(this.#waitTimer);
+    this.#waitUntil = now + waitMs;
     this.#waitTimer = setTimeout(() => {
       this.#waitTimer = undefined;
       this.#sendCollected();

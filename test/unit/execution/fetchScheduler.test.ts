@@ -569,6 +569,47 @@ describe('an entity fetch that no other fetch waits for', () => {
     expect(await execute(execution)).toEqual(apart);
   });
 
+  test('waits for as long as the one with the shortest deadline, also if that was ready later', async () => {
+    const known = (field: string, serviceName: string): ScheduledStep => {
+      const step = createScheduledStep({ shape: shapeOf(entityFetch(field, { serviceName })) });
+      for (let n = 0; n < 8; n++) step.onFetch();
+      step.onDuration(10);
+      return step;
+    };
+    const startedAt = Date.now();
+    const sent: string[] = [];
+    const scheduler = new FetchScheduler(
+      {
+        sendRoot: () => () => {},
+        sendEntities({ calls }) {
+          sent.push(`${calls[0]?.shape.subgraph} at ${Date.now() - startedAt}`);
+          return () => {};
+        },
+      },
+      createRequestContext({
+        deadlineFor: (subgraph) => (subgraph === 'prices' ? startedAt + 50 : Number.POSITIVE_INFINITY),
+      }),
+      50,
+    );
+    const load = (serviceName: string): void => {
+      const step = known('leaf', serviceName);
+      const shape = shapeOf(entityFetch('leaf', { serviceName }));
+      scheduler.load(createFetchCall(['1'], { shape, step }), () => {});
+    };
+    const root = createScheduledStep({}, [known('next', 'stock'), known('next', 'prices')]);
+    scheduler.sendTogether(() =>
+      scheduler.load(createFetchCall([], { shape: shapeOf(rootFetch('top { id }')), step: root }), () => {}),
+    );
+    load('stock');
+    await waitForTurns(3);
+    jest.advanceTimersByTime(10);
+    load('prices');
+    await waitForTurns(3);
+    jest.advanceTimersByTime(100);
+    expect(sent).toEqual(['stock at 20', 'prices at 20']);
+    scheduler.cancel();
+  });
+
   test('is not sent after the operation was cancelled', async () => {
     const execute = createOperation();
     await prepare(execute);
