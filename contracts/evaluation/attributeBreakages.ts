@@ -4,6 +4,7 @@ import {
   type ApiSchemas,
   coversBreakage,
   coversInheritedField,
+  coversLeftInterface,
   coversSelection,
   isAdditive,
 } from './coversBreakage.ts';
@@ -38,7 +39,7 @@ function causesOf(breakage: Breakage, changes: readonly Finding[], schemas: ApiS
   const removing = candidates.filter((change) => !isAdditive(change));
   if (breakage.phase === 'after rollout' && removing.length > 0) return removing;
   if (candidates.length > 0) return candidates;
-  for (const covers of [coversInheritedField, coversSelection]) {
+  for (const covers of [coversInheritedField, coversLeftInterface, coversSelection]) {
     const found = changes.filter((change) => covers(change, breakage, schemas));
     if (found.length > 0) return found;
   }

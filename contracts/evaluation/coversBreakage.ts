@@ -54,6 +54,17 @@ export function coversInheritedField(change: Finding, breakage: Breakage, schema
   });
 }
 
+/** Whether a type that leaves an interface can be why a fragment applies to none of the types of the interface. */
+export function coversLeftInterface(
+  { rule, coordinate = '' }: Finding,
+  { coordinates }: Breakage,
+  { old, next }: ApiSchemas,
+): boolean {
+  if (rule !== 'interface-removed') return false;
+  const after = new Set(interfacesOf(next, coordinate).map(({ name }) => name));
+  return interfacesOf(old, coordinate).some(({ name }) => !after.has(name) && coordinates.includes(name));
+}
+
 /** The interfaces of a type; none if the schema lacks the type. */
 export function interfacesOf(
   schema: GraphQLSchema | undefined,

@@ -3,7 +3,13 @@ import type { Waiver } from '../contractStore.ts';
 import type { SubgraphStatements } from '../drift/subgraphStatements.ts';
 import { allowsFailure } from '../store/applyWaivers.ts';
 import type { Breakage } from './breakage.ts';
-import { type ApiSchemas, coversBreakage, coversInheritedField, coversSelection } from './coversBreakage.ts';
+import {
+  type ApiSchemas,
+  coversBreakage,
+  coversInheritedField,
+  coversLeftInterface,
+  coversSelection,
+} from './coversBreakage.ts';
 
 /** What two supergraphs say about each subgraph. */
 export interface StatementsOfVersions {
@@ -47,7 +53,7 @@ function waiverCovers(
       coordinate: changed,
       subgraph: subgraph ?? breakage.subgraph,
     } as const;
-    return [coversBreakage, coversInheritedField, coversSelection].some((covers) =>
+    return [coversBreakage, coversInheritedField, coversLeftInterface, coversSelection].some((covers) =>
       covers(change, breakage, schemas),
     );
   });

@@ -632,6 +632,18 @@ type Ad @shareable { text: String! }
     ],
   },
   {
+    name: 'a type leaves an interface, whose other types have none of a fragment on another interface',
+    before: [
+      append('films', 'interface Rated {\n  score: Float\n}\n'),
+      replace('films', 'type Film implements Titled @key', 'type Film implements Titled & Rated @key'),
+    ],
+    operations: 'query Scores { featured { ... on Rated { score } } }',
+    edits: [replace('films', 'type Film implements Titled & Rated', 'type Film implements Rated')],
+    findings: [
+      breaking('interface-removed', 'films', 'Film', ['app/Featured', 'more/Scores'], 'expand and contract'),
+    ],
+  },
+  {
     name: 'a type leaves a union that operations select from with a named fragment',
     operations: 'query Hits { search(text: "a") { ...Hit } } fragment Hit on Person { name }',
     edits: [replace('films', 'Film | Series | Person', 'Film | Series')],
