@@ -26,6 +26,8 @@ export class GraphFactory {
   /** Settles with the composition that was started last, and never rejects. */
   #lastComposition: Promise<unknown> | undefined;
   readonly #built = new Map<string, Promise<BuiltGraph>>();
+  /** The graph that was planned first: the candidate, unless it does not compose. */
+  #first: PlannedGraph | undefined;
   readonly #booted = new Map<ContractGraph, Promise<readonly Finding[]>>();
 
   constructor({ steps, operations, gatewaySettings, onProgress }: GraphFactoryOptions) {
@@ -88,11 +90,13 @@ export class GraphFactory {
     try {
       const plans = await this.#steps.planConsumerOperations(graph, this.#operations, {
         gatewaySettings: this.#gatewaySettings,
+        known: this.#first,
         onProgress: (done, total, what) => {
           if (done === total || done % progressInterval === 0)
             this.#onProgress(`${what} for ${name}: ${done} of ${total}`);
         },
       });
+      this.#first ??= { graph, plans };
       return { graph, plans };
     } finally {
       // Closing the planner ends its threads, each of which holds the whole supergraph in memory.

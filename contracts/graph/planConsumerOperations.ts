@@ -8,8 +8,14 @@ import type { ContractGraph } from './composeGraph.ts';
 import { flattenPlan, type PlannedFetch } from './flattenPlan.ts';
 import { operationOf } from './operationOf.ts';
 import { firstResponseDepthOf, hasDeferNode, maxPlanCost, type PlanCost, planCostOf } from './planCost.ts';
-import { type FailedOperation, type PlanResult, planOnSupergraph } from './planOnSupergraph.ts';
+import {
+  type FailedOperation,
+  findRequestProblems,
+  type PlanResult,
+  planOnSupergraph,
+} from './planOnSupergraph.ts';
 import { removeInvalidSelections } from './removeInvalidSelections.ts';
+import { SamePlans } from './samePlans.ts';
 import { supergraphMetadataOf } from './supergraphMetadata.ts';
 
 /** The plan of a consumer operation, or why there is none. */
@@ -48,6 +54,8 @@ export interface PlanConsumerOperationsOptions {
   readonly onProgress?: OnProgress | undefined;
   /** With a step latency, the sequential fetches before the first response are counted. */
   readonly gatewaySettings?: GatewaySettings | undefined;
+  /** Another graph with plans for these operations and settings. Those that are the same for this graph are not made again. */
+  readonly known?: PlannedGraph | undefined;
 }
 
 /** `what` names the current step for people. */
@@ -58,9 +66,9 @@ type OnProgress = (done: number, total: number, what: string) => void;
 export async function planConsumerOperations(
   graph: ContractGraph,
   operations: readonly ConsumerOperation[],
-  { onProgress, gatewaySettings = defaultGatewaySettings }: PlanConsumerOperationsOptions = {},
+  { onProgress, gatewaySettings = defaultGatewaySettings, known }: PlanConsumerOperationsOptions = {},
 ): Promise<ReadonlyMap<ConsumerOperation, ConsumerPlan>> {
-  const planner = new ConsumerPlanner(graph, gatewaySettings);
+  const planner = new ConsumerPlanner(graph, gatewaySettings, known);
   const planned = new Map<ConsumerOperation, ConsumerPlan>();
   let done = 0;
   const remaining = operations.values();
@@ -81,12 +89,16 @@ const planningConcurrency = 8;
 class ConsumerPlanner {
   readonly #graph: ContractGraph;
   readonly #gatewaySettings: GatewaySettings;
+  readonly #known: PlannedGraph | undefined;
+  readonly #samePlans: SamePlans | undefined;
   /** Rules of the fields that gateways may deliver later. */
   readonly #enrichmentRules: EnrichmentRules | undefined;
 
-  constructor(graph: ContractGraph, settings: GatewaySettings) {
+  constructor(graph: ContractGraph, settings: GatewaySettings, known: PlannedGraph | undefined) {
     const { enrichments, waitsForAll, stepLatencyMs } = settings;
     this.#graph = graph;
+    this.#known = known;
+    this.#samePlans = known && new SamePlans(known.graph, graph);
     this.#gatewaySettings = settings;
     if (waitsForAll || stepLatencyMs === undefined) return;
     const { apiSchema } = graph.supergraph;
@@ -96,7 +108,15 @@ class ConsumerPlanner {
 
   async plan(operation: ConsumerOperation): Promise<ConsumerPlan> {
     const { supergraph } = this.#graph;
-    const planned = await planOnSupergraph(operation, supergraph, this.#gatewaySettings.limits);
+    const { limits } = this.#gatewaySettings;
+    const known = this.#known?.plans.get(operation);
+    if (
+      known?.kind === 'planned' &&
+      findRequestProblems(operation, supergraph.apiSchema, limits).length === 0 &&
+      this.#samePlans?.includes(operation.document)
+    )
+      return known;
+    const planned = await planOnSupergraph(operation, supergraph, limits);
     if (planned.kind === 'failed') {
       return { ...planned, remainingFetches: await this.#remainingFetches(operation) };
     }

@@ -18,7 +18,7 @@ export async function checkContractsAgainst(old: PlannedGraph, next: Contracts):
   const changes: Finding[] = [];
   for (const name of names)
     changes.push(...(await diffSubgraph(old.graph.contracts.get(name), next.get(name))));
-  const planned = await planContracts(next, operations);
+  const planned = await planContracts(next, operations, old);
   return 'findings' in planned
     ? evaluateUncomposableChange({
         changes,
@@ -40,6 +40,7 @@ export async function checkContractsAgainst(old: PlannedGraph, next: Contracts):
 export async function planContracts(
   contracts: Contracts,
   operations: readonly ConsumerOperation[],
+  known?: PlannedGraph,
 ): Promise<PlannedGraph | { readonly findings: readonly Finding[] }> {
   const composed = await composeGraph(contracts, inProcessSupergraphTools);
   if ('findings' in composed) return composed;
@@ -49,6 +50,7 @@ export async function planContracts(
       graph,
       plans: await planConsumerOperations(graph, operations, {
         gatewaySettings: goldenGatewayConfig,
+        known,
       }),
     };
   } finally {

@@ -287,3 +287,67 @@ test('planConsumerOperations reports progress per operation and returns the plan
   expect(progress).toEqual(operations.map((_, index) => [index + 1, 20, 'planning operations']));
   expect([...plans.keys()]).toEqual(operations);
 });
+
+describe('an operation with a known plan of another graph', () => {
+  const sdls = { products, stock, reviews };
+  const operations = operationsOf(`
+    query Name { product(id: 1) { ... on Product { name } } }
+    query Reviews { product(id: 1) { reviews { text } } }
+    query Shipping { product(id: 1) { shipping } }
+    query Sorted { products(by: { name: "a" }, sort: NAME) { weight } }
+  `);
+  const all = operations.map(({ name }) => name);
+
+  test.each<[string, typeof sdls, readonly string[]]>([
+    ['an unused field is added', { ...sdls, stock: stock.replace('inStock', 'sold: Int inStock') }, []],
+    [
+      'a selected field changes',
+      { ...sdls, products: products.replace('name: String w', 'name: String! w') },
+      ['Name'],
+    ],
+    [
+      'a required field changes',
+      {
+        ...sdls,
+        products: products.replace('weight: Float', 'weight: Float!'),
+        stock: stock.replace('weight: Float', 'weight: Float!'),
+      },
+      ['Shipping', 'Sorted'],
+    ],
+    [
+      'the type of an argument changes',
+      { ...sdls, products: products.replace('NAME', 'NAME CODE') },
+      ['Sorted'],
+    ],
+    [
+      'a part of an argument changes',
+      { ...sdls, products: products.replace('text: String!', 'text: String') },
+      ['Sorted'],
+    ],
+    [
+      'a field gets another subgraph',
+      {
+        ...sdls,
+        products: products.replace('name: String w', 'name: String @shareable w'),
+        reviews: reviews.replace('reviews:', 'name: String @shareable reviews:'),
+      },
+      ['Name'],
+    ],
+    [
+      'a type gets another key',
+      {
+        ...sdls,
+        products: products.replace('@key(fields: "id") {', '@key(fields: "id") @key(fields: "name") {'),
+      },
+      all,
+    ],
+    ['a subgraph is removed', { ...sdls, reviews: 'type Query { a: Int }' }, all],
+  ])('is planned again only if the planner reads what differs: %s', async (_, changed, expected) => {
+    const known = await graphs.plan(sdls, operations);
+    const { graph, plans: fresh } = await graphs.plan(changed, operations);
+    const plans = await planConsumerOperations(graph, operations, { known });
+    expect(plans).toEqual(fresh);
+    const planned = operations.filter((operation) => plans.get(operation) !== known.plans.get(operation));
+    expect(planned.map(({ name }) => name)).toEqual(expected);
+  });
+});
