@@ -6,8 +6,13 @@ export const maxUncheckedDepth = 100;
 export function isNestedDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (levels === 0) return true;
-  for (const member of Array.isArray(value) ? value : Object.values(value)) {
-    if (isNestedDeeperThan(member, levels - 1)) return true;
+  if (Array.isArray(value)) {
+    for (const member of value) if (isNestedDeeperThan(member, levels - 1)) return true;
+    return false;
+  }
+  // `Object.values` takes twice as long for very many members.
+  for (const name in value) {
+    if (isNestedDeeperThan((value as Record<string, unknown>)[name], levels - 1)) return true;
   }
   return false;
 }
