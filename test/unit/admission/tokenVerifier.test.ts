@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { exportJWK, exportSPKI, generateKeyPair, importPKCS8, SignJWT, UnsecuredJWT } from 'jose';
 import { RemoteKeySet } from '../../../gateway/admission/authentication/remoteKeySet.ts';
@@ -169,6 +170,7 @@ describe('A token is refused', () => {
     ['that has expired', 'expired', () => issuer.sign({ exp: seconds - 6 })],
     ['that is not valid yet', 'not_yet_valid', () => issuer.sign({ nbf: seconds + 6 })],
     ['with a time that is no number', 'claims', () => issuer.sign({ exp: 'tomorrow' })],
+    ['whose start is no number', 'claims', () => issuer.sign({ nbf: 'tomorrow' })],
     ['for another audience', 'audience', () => issuer.sign({ aud: 'shop' })],
     ['for no audience', 'audience', () => issuer.sign({})],
     [
@@ -303,4 +305,19 @@ describe('A key that was replaced without another name', () => {
     for (let count = 0; count < 5; count += 1) expect(await outcomeOf(verifier, forged)).toBe('signature');
     expect(issuer.requests.length).toBe(requests + 1);
   });
+});
+
+test('A token of a key that is too short is refused like one of an unknown key', async () => {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+  const key = { ...publicKey.export({ format: 'jwk' }), kid: 'short', alg: 'RS256' };
+  other.answerWith((response) => response.end(JSON.stringify({ keys: [key] })));
+  const signed = [
+    { alg: 'RS256', kid: 'short' },
+    { iss: 'https://partner.test/', exp: seconds + 60 },
+  ]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.');
+  const signature = sign('sha256', Buffer.from(signed), privateKey).toString('base64url');
+  expect(await verify(`${signed}.${signature}`)).toBe('unknown_key');
+  other.answerWith(undefined);
 });

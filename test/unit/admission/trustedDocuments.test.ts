@@ -312,3 +312,14 @@ describe('the text of a trusted document with require', () => {
     );
   });
 });
+
+test.each<[string, Readonly<Record<string, unknown>>]>([
+  ['an empty id', { id: '' }],
+  ['an unknown id beside the hash of an automatic persisted query', { id: 'a', ...hashed(otherHash) }],
+  ['the text of a document in another form', { query: `${text} ` }],
+])('with prefer, the operation stays what it is for %s', (_, body) => {
+  const checkText = (): never => {
+    throw new Error('The text is not read here.');
+  };
+  expect(documents('prefer').resolve(body, checkText)).toBe(body);
+});
