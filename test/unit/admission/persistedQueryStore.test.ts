@@ -184,3 +184,19 @@ test('nothing is shared without Redis, when clients register nothing, and when p
     expect(createSharedPersistedQueries(context)).toBeUndefined();
   }
 });
+
+test.each(['', '__proto__', sha256.toUpperCase(), `${sha256}0`])(
+  'Redis gets no read for %j, which is no hash',
+  async (name) => {
+    const asked: string[] = [];
+    const shared = {
+      get: async (hash: string) => void asked.push(hash),
+      set: () => undefined,
+    };
+    const store = new PersistedQueryStore({ textCacheSize: 1_000, shared, checkText: () => undefined });
+    expect(await store.get(`apq:${name}`)).toBeUndefined();
+    expect(asked).toEqual([]);
+    await store.get(key);
+    expect(asked).toEqual([sha256]);
+  },
+);
