@@ -31,8 +31,8 @@ const measureMs = 4000;
 
 type Side = 'base' | 'head';
 
-/** Compares this checkout with a commit, and prints the results as Markdown as they arrive: a run that fails has those of the
- *  scenarios before. Returns the exit code. */
+/** Compares this checkout with a commit, and prints the results as Markdown as they arrive: a run that fails has those of
+ *  the scenarios before. Returns the exit code. */
 export async function compareWith(commit: string, { scenarios, limit }: CompareOptions): Promise<number> {
   const operations = scenarios.map(operationOf);
   const directory = mkdtempSync(join(tmpdir(), 'tributary-compare-'));

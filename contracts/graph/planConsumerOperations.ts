@@ -54,7 +54,7 @@ export interface PlanConsumerOperationsOptions {
   readonly onProgress?: OnProgress | undefined;
   /** With a step latency, the sequential fetches before the first response are counted. */
   readonly gatewaySettings?: GatewaySettings | undefined;
-  /** Another graph with plans for these operations and settings. Those that are the same for this graph are not made again. */
+  /** Another graph with plans for these operations and settings. Plans that are the same for this graph are used again. */
   readonly known?: PlannedGraph | undefined;
 }
 

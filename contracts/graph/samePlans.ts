@@ -30,8 +30,8 @@ import { fieldOf } from './fieldOf.ts';
 import { operationOf } from './operationOf.ts';
 import { supergraphMetadataOf } from './supergraphMetadata.ts';
 
-/** Finds the operations for which the planner makes the same plan on two graphs, because everything that it reads for them is
- *  equal in both supergraphs. */
+/** Finds the operations for which the planner makes the same plan on two graphs, because all that it reads for them is equal
+ *  in both supergraphs. */
 export class SamePlans {
   readonly #schema: GraphQLSchema;
   readonly #types: ReadonlyMap<string, CompositeDefinition>;
@@ -51,7 +51,7 @@ export class SamePlans {
     return differences !== undefined && this.#read(document).every((part) => !differences.has(part));
   }
 
-  /** What the planner may read for a document: names of types, for what is not about their fields, and coordinates of fields. */
+  /** What the planner may read for a document: names of types, without their fields, and coordinates of fields. */
   *#read(document: DocumentNode): Generator<string, void> {
     const fragments = fragmentsOf(document);
     const definitions = this.#types;

@@ -33,8 +33,8 @@ export function createSchemaAccess(
 /** The sections of the configuration that fetching schemas depends on. */
 export const schemaSections = ['supergraph', 'subgraphs'] as const;
 
-/** The same for a command, which reads certificates once, and which may run behind a proxy (in CI, for example). Commands may
- *  name any address for a subgraph: headers go only to origins that the configuration has for it.
+/** The same for a command, which reads certificates once, and which may run behind a proxy (in CI, for example). Commands
+ *  may name any address for a subgraph: headers go only to origins that the configuration has for it.
  *  @throws {ConfigError} for a file that cannot be used. */
 export async function readSchemaAccess(config: GatewayConfig | undefined): Promise<AccessOfAddress> {
   const proxies = { proxyEnv: process.env };
