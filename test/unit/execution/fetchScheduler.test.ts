@@ -352,8 +352,16 @@ describe('an entity fetch that no other fetch waits for', () => {
   /** An operation with a root fetch, which leads to the entity fetch `next`, and the entity fetch `leaf`, which is ready at
    *  once. `leafGroups`, `nextGroups`: the delivery groups that wait for these. Returns a function that executes it and returns
    *  the names and times of each request to the subgraph of both. */
-  function createOperation({ isLast = true, leafGroups = [0], nextGroups = [0] } = {}) {
-    const shapes = { leaf: shapeOf(entityFetch('stock')), next: shapeOf(entityFetch('price')) };
+  function createOperation({
+    isLast = true,
+    leafGroups = [0],
+    nextGroups = [0],
+    nextSubgraph = 'stock',
+  } = {}) {
+    const shapes = {
+      leaf: shapeOf(entityFetch('stock')),
+      next: shapeOf(entityFetch('price', { serviceName: nextSubgraph })),
+    };
     const group = leafGroups[0] as number;
     const next = createScheduledStep({ index: 1, shape: shapes.next, group, groups: nextGroups });
     const rootShape = shapeOf(rootFetch('top { id }'));
@@ -559,6 +567,7 @@ describe('an entity fetch that no other fetch waits for', () => {
 
   test.each([
     ['if another fetch waits for it', createOperation({ isLast: false }), {}],
+    ['for one of another subgraph', createOperation({ nextSubgraph: 'prices' }), {}],
     [
       'with a latency budget',
       createOperation(),
@@ -640,6 +649,28 @@ test('fetches that are sent together have the same order, whichever was ready fi
     [0, 1],
     [0, 1],
   ]);
+});
+
+test('a root fetch and an entity fetch of one subgraph that are ready at the same moment are two requests', async () => {
+  const sent: string[] = [];
+  const scheduler = new FetchScheduler(
+    {
+      sendRoot: () => {
+        sent.push('root');
+        return () => {};
+      },
+      sendEntities: ({ calls }) => {
+        sent.push(`${calls.length} of entities`);
+        return () => {};
+      },
+    },
+    createRequestContext(),
+  );
+  const shape = shapeOf(rootFetch('top { id }', { serviceName: 'stock' }));
+  scheduler.load(createFetchCall([], { shape }), () => {});
+  scheduler.load(createFetchCall(['1']), () => {});
+  await waitForTurns();
+  expect(sent).toEqual(['root', '1 of entities']);
 });
 
 describe('fetches that are loaded together', () => {
