@@ -26,14 +26,20 @@ export function usedShareOfOldGeneration(): number {
  *  copy. Garbage does not count, as of the last collection here, which takes up to a second. Young objects may all be in use,
  *  and are old after the next collection. Takes 2 µs, as long as there is room for them. */
 export function isOldGenerationFull(): boolean {
+  const share = shareWithYoung();
+  if (share < fullShare) return false;
+  if (performance.now() - collectedAt < collectionIntervalMs)
+    return share >= fullShareWithYoung || usedShareOfOldGeneration() >= fullShare;
+  collectGarbage('regular');
+  collectedAt = performance.now();
+  // What is young now has survived the collection, so it is in use.
+  return shareWithYoung() >= fullShare;
+}
+
+/** Used share of the old generation, as if all young objects were old. */
+function shareWithYoung(): number {
   const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
-  const shareWithYoung = used / (limit - youngLimit);
-  if (shareWithYoung < fullShare) return false;
-  if (performance.now() - collectedAt >= collectionIntervalMs) {
-    collectGarbage('regular');
-    collectedAt = performance.now();
-  } else if (shareWithYoung >= fullShareWithYoung) return true;
-  return usedShareOfOldGeneration() >= fullShare;
+  return used / (limit - youngLimit);
 }
 
 const fullShare = 0.75;
