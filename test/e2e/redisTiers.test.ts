@@ -19,6 +19,7 @@ import {
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 import { startSuiteRedis } from '../harness/suiteRedis.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
 
 const { server } = await startSuiteRedis();
 
@@ -170,6 +171,18 @@ test.each([
   await using late = await openTieredStore(here.options.config, clock.now);
   expect(await valuesOf(late.store, 'key')).toEqual([undefined]);
   await write(here, { tags: ['a'] });
+  expect(await valuesOf(late.store, 'key')).toEqual(['{"name":"Table"}']);
+});
+
+test('a replica that starts without a log of invalidations uses values from after another one has prepared Redis', async () => {
+  await using two = await openTwo();
+  const { here, keys } = two;
+  // Like an eviction. The next replica prepares the bucket again.
+  await operate('UNLINK', keys.state(0));
+  await using other = await openTieredStore(here.options.config, clock.now);
+  await using late = await openTieredStore(other.options.config, clock.now);
+  while (here.store.beginRead().shared !== late.store.beginRead().shared) await waitForTurns(1);
+  await write(here);
   expect(await valuesOf(late.store, 'key')).toEqual(['{"name":"Table"}']);
 });
 

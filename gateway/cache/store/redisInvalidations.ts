@@ -161,6 +161,7 @@ export class RedisInvalidations {
     // RESP3 replies with pairs, RESP2 with a flat array.
     const flat = reply.flat();
     this.#floor = Math.max(this.#floor, Number(String(flat[1] ?? last)) || 0);
+    this.advanceTo(Number(String(last)) || 0);
     for (let index = 0; index + 1 < flat.length; index += 2) {
       this.record({ sequence: Number(flat[index + 1]), tags: [String(flat[index])] });
     }
@@ -222,8 +223,8 @@ export class RedisInvalidations {
     }
   }
 
-  /** Allocates a sequence number. If there are tags, also publishes the invalidation: other processes then stop serving
-   *  these entries, whether or not they have been deleted. */
+  /** Allocates a sequence number, and publishes it with the tags: other processes then stop serving these entries, whether or
+   *  not they have been deleted. */
   async #allocateSequence(tags: readonly string[]): Promise<number | undefined> {
     const { keys, runScript, senderId } = this.#options;
     const message = `${JSON.stringify({ from: senderId, tags }).slice(0, -1)},"sequence":`;

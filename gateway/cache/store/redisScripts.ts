@@ -8,9 +8,10 @@ import { entryFormatVersion } from './entryCodec.ts';
 // Sequence numbers are passed as text, because Lua rounds a number to 14 digits when it converts it to text.
 
 /** Allocates the sequence number of an invalidation, publishes the invalidation, and appends its tags to the log for
- *  processes that were not subscribed. Numbers are microseconds of the clock, so that they keep increasing after all data
- *  was lost. The log begins with an empty tag, whose number is the last one before the log: Redis may have evicted an earlier
- *  log. The script publishes, because a separate PUBLISH may go to a Cluster node that hangs.
+ *  processes that were not subscribed. A number without tags is published, too: processes that start later use only what was
+ *  read after it. Numbers are microseconds of the clock, so that they keep increasing after all data was lost. The log begins
+ *  with an empty tag, whose number is the last one before the log: Redis may have evicted an earlier log. The script
+ *  publishes, because a separate PUBLISH may go to a Cluster node that hangs.
  *  KEYS: last sequence number, log of tags.
  *  ARGV: maximum number of tags in the log, channel, beginning of the message, tags. */
 export const allocateSequence = createRedisScript(`
@@ -21,7 +22,11 @@ local last = redis.call('GET', KEYS[1])
 if last and tonumber(last) >= sequence then sequence = tonumber(last) + 1 end
 local text = string.format('%.0f', sequence)
 redis.call('SET', KEYS[1], text)
-if #ARGV < 4 then return text end
+if #ARGV < 4 then
+  -- A user without permission for the channel stores entries all the same.
+  redis.pcall('PUBLISH', ARGV[2], ARGV[3] .. text .. '}')
+  return text
+end
 if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('ZADD', KEYS[2], last or text, '') end
 for i = 4, #ARGV do redis.call('ZADD', KEYS[2], text, ARGV[i]) end
 redis.call('ZREMRANGEBYRANK', KEYS[2], 1, -1 - ARGV[1])

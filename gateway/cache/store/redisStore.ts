@@ -328,7 +328,7 @@ export class RedisStore implements CacheStore {
     }
     if (invalidation.from === this.#id) return;
     this.#invalidations.record(invalidation);
-    this.#options.onInvalidated?.(invalidation.tags);
+    if (invalidation.tags.length > 0) this.#options.onInvalidated?.(invalidation.tags);
   }
 }
 
