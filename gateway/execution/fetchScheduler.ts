@@ -34,9 +34,9 @@ class FetchBatch extends Settlement {
 
   /** Whether an entity fetch that waits for these can be sent together with those of `other`. `ready`: the steps whose
    *  fetches were ready before. */
-  leadsTo({ first }: FetchBatch, ready: ReadonlySet<ScheduledStep>): boolean {
+  leadsTo({ first }: FetchBatch, ready: readonly ScheduledStep[]): boolean {
     return this.calls.some(({ step }) =>
-      step.dependents.some((next) => !ready.has(next) && next.canJoin(first)),
+      step.dependents.some((next) => !ready.includes(next) && next.canJoin(first)),
     );
   }
 
@@ -47,14 +47,14 @@ class FetchBatch extends Settlement {
 
   /** Whether one of the fetches that wait for those of `sources` is worth waiting for, and no payload comes later. `ready`:
    *  see `leadsTo`. */
-  expectsFrom(sources: readonly FetchBatch[], ready: ReadonlySet<ScheduledStep>): boolean {
+  expectsFrom(sources: readonly FetchBatch[], ready: readonly ScheduledStep[]): boolean {
     const { calls, first } = this;
     if (!first.shape.isEntityFetch || this.hasDependents || this.#isTrial) return false;
     if (calls.some(({ budget }) => budget !== undefined)) return false;
     const steps = calls.map(({ step }) => step);
     const expected = sources
       .flatMap((source) => source.calls.flatMap(({ step }) => step.dependents))
-      .filter((next) => !ready.has(next) && next.canJoin(first) && next.isExpectedBy(steps));
+      .filter((next) => !ready.includes(next) && next.canJoin(first) && next.isExpectedBy(steps));
     if (expected.length === 0) return false;
     if (this.#expected.length === 0) this.#waitingSince = performance.now();
     this.#expected.push(...expected);
@@ -89,7 +89,7 @@ export class FetchScheduler {
   readonly #collected: FetchBatch[] = [];
   readonly #rootFetches = new Map<unknown, Settlement>();
   /** The steps whose entity fetches have been ready. */
-  readonly #readySteps = new Set<ScheduledStep>();
+  readonly #readySteps: ScheduledStep[] = [];
   /** Under way. */
   readonly #sent: FetchBatch[] = [];
   #isSendingScheduled = false;
@@ -135,7 +135,7 @@ export class FetchScheduler {
 
   #loadEntities(call: FetchCall, onSettled: OnSettled): void {
     const isTrial = call.step.onFetch();
-    this.#readySteps.add(call.step);
+    if (!this.#readySteps.includes(call.step)) this.#readySteps.push(call.step);
     const known = this.#collected.find(
       ({ first: { shape, group } }) =>
         shape.isEntityFetch && shape.subgraph === call.shape.subgraph && group === call.group,
