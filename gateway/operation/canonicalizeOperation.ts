@@ -132,8 +132,8 @@ function nameNode(value: string): NameNode {
 /** Directives whose arguments belong to the operation, not to its data: labels and conditions. */
 const preservedDirectives = new Set(['defer', 'stream', 'skip', 'include']);
 
-/** Removes descriptions, and replaces numbers and strings by placeholders of the same kind: 0, "". What contracts are about stays: enum values,
- *  names of input fields, true, false and null. Lists keep one value of each kind. */
+/** Removes descriptions, and replaces numbers and strings by placeholders of the same kind: 0, "". What contracts are about
+ *  stays: enum values, names of input fields, true, false and null. Lists keep one value of each kind. */
 function stripLiterals<Node extends ASTNode>(definition: Node): Node {
   return visit(definition, {
     [Kind.DIRECTIVE]: (node) => (preservedDirectives.has(node.name.value) ? false : undefined),

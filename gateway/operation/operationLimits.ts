@@ -95,9 +95,9 @@ export function describeExceededLimit({ limit, value, allowed }: ExceededLimit):
   return `The operation ${description}; at most ${allowed} are allowed${option}.`;
 }
 
-/** Checks `tokens`, `depth`, `literalDepth`, lines and the length of names with the lexer alone. The parser is recursive, so that
- *  only a text that passes this check is safe to parse. The check stops at the first syntax error, which the parser
- *  reports. */
+/** Checks `tokens`, `depth`, `literalDepth`, lines and the length of names with the lexer alone. The parser is recursive,
+ *  so that only a text that passes this check is safe to parse. The check stops at the first syntax error, which the
+ *  parser reports. */
 export function findExceededTextLimit(text: string, limits: OperationLimits): ExceededLimit | undefined {
   if (hasMoreLines(text, maxLines)) return { limit: 'lines', value: maxLines + 1, allowed: maxLines };
   const lexer = new Lexer(new Source(text));

@@ -9,7 +9,8 @@ import { buildConnector } from 'undici';
 /** All sockets read into this, one after the other. */
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
-/** Shorter reads get a part of Node's pool, which takes less time than memory of their own, and is not freed here. In bytes. */
+/** Reads of up to so many bytes get a part of Node's pool, which takes less time than memory of their own. It is not freed
+ *  here. */
 export const maxPooledRead = 4096;
 
 /** Creates a connector for unencrypted connections. Without it, Node 26 reads into memory that it shares between sockets, unless
