@@ -7,6 +7,7 @@ import {
   coversLeftInterface,
   coversSelection,
   isAdditive,
+  unionMemberOf,
 } from './coversBreakage.ts';
 
 interface BreakageAttribution<B extends Breakage = Breakage> {
@@ -32,7 +33,8 @@ export function attributeBreakages<B extends Breakage>(
 }
 
 function causesOf(breakage: Breakage, changes: readonly Finding[], schemas: ApiSchemas): readonly Finding[] {
-  const candidates = changes.filter((change) => coversBreakage(change, breakage, schemas));
+  const covering = changes.filter((change) => coversBreakage(change, breakage, schemas));
+  const candidates = covering.filter((change) => !isAboutAnotherMember(change, covering, breakage));
   // A safe change is a cause only when no worse change is.
   const harmful = candidates.filter(({ severity }) => severity !== 'safe');
   if (harmful.length > 0) return harmful;
@@ -48,5 +50,19 @@ function causesOf(breakage: Breakage, changes: readonly Finding[], schemas: ApiS
     ({ rule, subgraph }) =>
       (rule === 'subgraph-removed' || rule === 'subgraph-added') &&
       (breakage.subgraph === undefined || breakage.subgraph === subgraph),
+  );
+}
+
+/** Whether a breakage is about one member of a union, as at a fragment, and the change about another one. */
+function isAboutAnotherMember(
+  change: Finding,
+  covering: readonly Finding[],
+  { coordinates }: Breakage,
+): boolean {
+  const isNamed = (other: Finding): boolean => coordinates.includes(unionMemberOf(other) ?? '');
+  return (
+    unionMemberOf(change) !== undefined &&
+    !isNamed(change) &&
+    covering.some((other) => other.coordinate === change.coordinate && isNamed(other))
   );
 }
