@@ -33,26 +33,36 @@ import { supergraphMetadataOf } from './supergraphMetadata.ts';
 /** Finds the operations for which the planner makes the same plan on two graphs, because all that it reads for them is equal
  *  in both supergraphs. */
 export class SamePlans {
-  readonly #schema: GraphQLSchema;
-  readonly #types: ReadonlyMap<string, CompositeDefinition>;
+  readonly #inputs: readonly PlannerInputs[];
   /** Undefined: every plan may differ. */
   readonly #differences: ReadonlySet<string> | undefined;
 
   constructor(known: ContractGraph, graph: ContractGraph) {
-    const { document, schema } = supergraphMetadataOf(graph);
-    this.#schema = schema;
-    this.#types = compositesOf(document);
+    // Of both, because one of them may have object types of an interface that the other one does not have.
+    this.#inputs = [known, graph].map((one) => new PlannerInputs(one));
     this.#differences = findDifferences(known, graph);
   }
 
   /** `document`: an operation that is valid for both graphs. False: the plans may differ. */
   includes(document: DocumentNode): boolean {
     const differences = this.#differences;
-    return differences !== undefined && this.#read(document).every((part) => !differences.has(part));
+    if (differences === undefined) return false;
+    return this.#inputs.every((inputs) => inputs.of(document).every((part) => !differences.has(part)));
+  }
+}
+
+class PlannerInputs {
+  readonly #schema: GraphQLSchema;
+  readonly #types: ReadonlyMap<string, CompositeDefinition>;
+
+  constructor(graph: ContractGraph) {
+    const { document, schema } = supergraphMetadataOf(graph);
+    this.#schema = schema;
+    this.#types = compositesOf(document);
   }
 
   /** What the planner may read for a document: names of types, without their fields, and coordinates of fields. */
-  *#read(document: DocumentNode): Generator<string, void> {
+  *of(document: DocumentNode): Generator<string, void> {
     const fragments = fragmentsOf(document);
     const definitions = this.#types;
     const schema = this.#schema;

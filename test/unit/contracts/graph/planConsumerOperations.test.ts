@@ -350,4 +350,24 @@ describe('an operation with a known plan of another graph', () => {
     const planned = operations.filter((operation) => plans.get(operation) !== known.plans.get(operation));
     expect(planned.map(({ name }) => name)).toEqual(expected);
   });
+
+  test('is planned again if a type leaves an interface that it selects from', async () => {
+    const before = {
+      items: `
+        type Query { items: [Item] }
+        interface Item { id: ID! }
+        type Book implements Item { id: ID! }
+        type Film implements Item { id: ID! }
+      `,
+    };
+    const after = { items: before.items.replace('Film implements Item', 'Film') };
+    const selected = operationsOf('query Items { items { id } }');
+    const known = await graphs.plan(before, selected);
+    const { graph } = await graphs.plan(after, selected);
+
+    const plans = await planConsumerOperations(graph, selected, { known });
+
+    expect([...plans.values()]).toEqual([...known.plans.values()]);
+    expect([...plans.values()][0]).not.toBe([...known.plans.values()][0]);
+  });
 });
