@@ -80,7 +80,8 @@ class FetchBatch extends Settlement {
  *  been handled. Only while a fetch under way leads to another entity fetch of the same subgraph, it lasts until that fetch
  *  has ended, at most to the end of the turn of the event loop: responses that the gateway has received are often next to
  *  each other. A fetch that no other fetch waits for waits longer, up to `maxWaitMs`, if earlier executions have shown that
- *  the response does not come later for it. Results are passed to callbacks, so that no promise keeps a response in memory. */
+ *  the other one comes and takes about as long. Results are passed to callbacks, so that no promise keeps a response in
+ *  memory. */
 export class FetchScheduler {
   readonly #sender: FetchSender;
   readonly #requestContext: RequestContext;

@@ -6,8 +6,8 @@ const arrivalsToExpect = 8;
 /** One in so many fetches of a step does not wait, so that its duration alone is measured. */
 const trialInterval = 32;
 
-/** How much longer a fetch may take than the one that it waits for. If it takes longer still, waiting would delay the
- *  response. */
+/** How much longer a fetch may take than the one that it waits for. The difference delays the response. The durations of one
+ *  fetch differ by about as much from one time to the next. */
 const maxRelativeDuration = 1.5;
 
 /** The part of the latest duration in the average. */
@@ -44,7 +44,7 @@ export class ScheduledStep {
     return this.#shape.isEntityFetch && this.#shape.subgraph === shape.subgraph && this.#group === group;
   }
 
-  /** Whether fetches of `others`, of the same delivery group, may wait for one of this step without delaying a payload. */
+  /** Whether fetches of `others`, of the same delivery group, may wait for one of this step and hardly delay a payload. */
   isExpectedBy(others: readonly ScheduledStep[]): boolean {
     return (
       this.#arrivals >= arrivalsToExpect &&

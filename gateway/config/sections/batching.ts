@@ -15,7 +15,7 @@ export const batchingSection = z
       .prefault(200),
     maxWait: duration()
       .describe(
-        'How long an entity fetch that no other fetch waits for may wait for a fetch of its operation that leads to the same subgraph, so that the subgraph gets one request instead of two. It waits only if earlier executions of the operation show that the response does not come later for it. `0ms`: only until the event loop has handled the responses that are there.',
+        'How long an entity fetch that no other fetch waits for may wait for a fetch of its operation that leads to the same subgraph, so that the subgraph gets one request instead of two. It waits only if earlier executions of the operation show that the other one comes and takes about as long. `0ms`: only until the event loop has handled the responses that are there.',
       )
       .prefault('50ms'),
   })
