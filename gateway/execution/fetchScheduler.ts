@@ -45,8 +45,8 @@ class FetchBatch extends Settlement {
     return this.calls.some(({ step }) => step.dependents.length > 0);
   }
 
-  /** Whether one of the fetches that wait for those of `sources` is worth waiting for, and no payload comes later. `ready`:
-   *  see `leadsTo`. */
+  /** Whether one of the fetches that wait for those of `sources` is worth waiting for, and a payload hardly comes later.
+   *  `ready`: see `leadsTo`. */
   expectsFrom(sources: readonly FetchBatch[], ready: readonly ScheduledStep[]): boolean {
     const { calls, first } = this;
     if (!first.shape.isEntityFetch || this.hasDependents || this.#isTrial) return false;

@@ -57,12 +57,9 @@ export class TopicOperation {
   /** The fields of events of this type that the operation fetches in later steps: from other subgraphs, or with inputs of
    *  other subgraphs (`@requires`). Their values in events are ignored. */
   fieldsFetchedLater(typename: string): ReadonlySet<string> {
-    let names = this.#fieldsFetchedLater.get(typename);
-    if (names === undefined) {
-      names = this.#findFieldsFetchedLater(typename);
-      this.#fieldsFetchedLater.set(typename, names);
-    }
-    return names;
+    return getOrInsertComputed(this.#fieldsFetchedLater, typename, () =>
+      this.#findFieldsFetchedLater(typename),
+    );
   }
 
   #findFieldsFetchedLater(typename: string): ReadonlySet<string> {
