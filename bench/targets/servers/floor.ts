@@ -3,7 +3,7 @@
  *  types, order fields, handle errors in data or watch deadlines. Large values go through callbacks, because a promise
  *  that survived a collection keeps its value alive: the same program with promises needs a third more CPU.
  *  Environment: PORT; SUBGRAPHS, a JSON object of URLs by name; MERGED=1 sends equal fetches of one client request only
- *  once. */
+ *  once. Its HTTP client is the gateway's, in the same version: `undici` of the project's own dependencies. */
 import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { Pool } from 'undici';
