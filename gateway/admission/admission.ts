@@ -225,7 +225,7 @@ export class Admission {
     return {
       kind: 'complete',
       status: 200,
-      headers: new Map([['content-type', contentType]]),
+      headers: new Map<string, string>().set('content-type', contentType),
       content: outcome.data.takeWrapped(before, after),
       isExecuted: true,
       caching,

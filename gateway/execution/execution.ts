@@ -82,7 +82,7 @@ export class Execution {
     this.cachingContributions = this.#runner.cachingContributions;
     this.#programIndex = programIndexOf(program);
     const { dependencyCounts, stepCounts } = this.#programIndex;
-    this.#isStepDone = new Array(dependencyCounts.length).fill(false);
+    this.#isStepDone = dependencyCounts.map(() => false);
     this.#openDependencies = dependencyCounts.slice();
     this.#openSteps = stepCounts.slice();
     if (resume !== undefined) this.#skipEndedSteps(resume.steps);

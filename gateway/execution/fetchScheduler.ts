@@ -88,7 +88,8 @@ export class FetchScheduler {
   readonly #maxWaitMs: number;
   /** Will be sent at the end of the moment. */
   readonly #collected: FetchBatch[] = [];
-  readonly #rootFetches = new Map<unknown, Settlement>();
+  /** A list, because an operation has few of them. */
+  #rootFetches: FetchBatch[] = [];
   /** The steps whose entity fetches have been ready. */
   readonly #readySteps: ScheduledStep[] = [];
   /** Under way. */
@@ -152,15 +153,14 @@ export class FetchScheduler {
   }
 
   #loadRoot(call: FetchCall, onSettled: OnSettled): void {
-    const key = rootKey(call);
-    const known = this.#rootFetches.get(key);
+    const known = this.#rootFetches.find((batch) => areEqualRootFetches(batch.first, call));
     if (known !== undefined) {
       // It may be settled already.
       queueMicrotask(() => known.wait(onSettled));
       return;
     }
     const batch = new FetchBatch(call);
-    this.#rootFetches.set(key, batch);
+    this.#rootFetches.push(batch);
     this.#collect(batch, onSettled);
   }
 
@@ -189,7 +189,7 @@ export class FetchScheduler {
 
   /** Returns the batches that wait longer than to the end of the turn, for fetches under way or about to be sent. */
   #expectingBatches(): ReadonlySet<FetchBatch> {
-    if (this.#maxWaitMs === 0) return none;
+    if (this.#maxWaitMs === 0 || this.#sent.length + this.#collected.length < 2) return none;
     const sources = [...this.#sent, ...this.#collected].filter(({ hasDependents }) => hasDependents);
     if (sources.length === 0) return none;
     return new Set(this.#collected.filter((batch) => batch.expectsFrom(sources, this.#readySteps)));
@@ -229,7 +229,7 @@ export class FetchScheduler {
     // end of the next moment.
     this.#isSendingScheduled = false;
     for (const batch of this.#collected.filter((collected) => !isWaiting(collected))) {
-      this.#collected.splice(this.#collected.indexOf(batch), 1);
+      removeFrom(this.#collected, batch);
       this.#send(batch);
     }
     if (this.#collected.length > 0) return;
@@ -255,7 +255,7 @@ export class FetchScheduler {
 
   /** Releases the memory of calls that were sent. */
   release(): void {
-    this.#rootFetches.clear();
+    this.#rootFetches = [];
   }
 
   #send(batch: FetchBatch): void {
@@ -285,7 +285,7 @@ export class FetchScheduler {
   #end(batch: FetchBatch, fault?: unknown): void {
     if (batch.isDone) return;
     batch.isDone = true;
-    this.#removeSent(batch);
+    removeFrom(this.#sent, batch);
     const endedAt = performance.now();
     this.#endedAt = endedAt;
     this.#requestContext.record?.endFetch(endedAt);
@@ -294,13 +294,6 @@ export class FetchScheduler {
     // Fetches that wait for this one are sent with what it leads to in this moment.
     if (this.#collected.length > 0) this.#scheduleSending();
     batch.settle(fault);
-  }
-
-  #removeSent(batch: FetchBatch): void {
-    const index = this.#sent.indexOf(batch);
-    if (index === -1) return;
-    const last = this.#sent.pop() as FetchBatch;
-    if (last !== batch) this.#sent[index] = last;
   }
 
   /** Starts the span of calls that are sent together. The event of a subscription is no fetch. */
@@ -323,11 +316,23 @@ function afterPromises(run: () => void): void {
 
 const resolved = Promise.resolve();
 
-/** Equal for root fetches that are sent once. A mutation is never deduplicated. */
-function rootKey(call: FetchCall): unknown {
-  return call.shape.kind === 'mutation' || call.isBelowRoot
-    ? call
-    : `${call.group}:${call.shape.id}:${serializeVariables(call)}`;
+/** Whether two root fetches are sent once. A mutation is never deduplicated. */
+function areEqualRootFetches(call: FetchCall, other: FetchCall): boolean {
+  return (
+    call.shape.id === other.shape.id &&
+    call.group === other.group &&
+    call.shape.kind !== 'mutation' &&
+    !call.isBelowRoot &&
+    !other.isBelowRoot &&
+    serializeVariables(call) === serializeVariables(other)
+  );
+}
+
+/** Mostly the only item. `splice` would create an array. */
+function removeFrom<Item>(list: Item[], item: Item): void {
+  const index = list.indexOf(item);
+  if (index === list.length - 1) list.pop();
+  else if (index !== -1) list.splice(index, 1);
 }
 
 const none: ReadonlySet<FetchBatch> = new Set();

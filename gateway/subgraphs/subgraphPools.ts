@@ -171,7 +171,7 @@ export class SubgraphPools {
     let pool = this.#pools.get(key);
     if (pool === undefined) {
       this.#dropDisconnectedPools();
-      const created = new Pool(url.origin, {
+      const created = new Pool(urlOfOrigin(url.origin), {
         connections,
         allowH2,
         connectTimeout: attemptTimeoutMs,
@@ -206,6 +206,11 @@ export class SubgraphPools {
       }
     }
   }
+}
+
+/** undici reads `origin` for each request, and compares it with the last one. `URL` composes a new text each time. */
+function urlOfOrigin(origin: string): URL {
+  return Object.defineProperty(new URL(origin), 'origin', { value: origin });
 }
 
 function hasSameTarget(a: SubgraphEndpoint, b: SubgraphEndpoint): boolean {

@@ -24,15 +24,22 @@ export interface AcceptedFormats {
 // Few distinct headers occur. The size is fixed, so that a client with ever new headers cannot use up memory.
 const formatsByHeader = new LRUCache<string, AcceptedFormats>({ max: 100 });
 
+// Of the last request: nearly always the same. To look up a new text, V8 first interns it.
+let lastHeader = '';
+let lastFormats: AcceptedFormats | undefined;
+
 /** Chooses response formats by quality, then by how exactly a type is named, then by order. Without the header, and for a
  *  wildcard, the format is `application/json`: only a client that names multipart or events gets them. */
 export function negotiateFormats(accept: string | undefined): AcceptedFormats {
   const header = accept ?? '';
+  if (lastFormats !== undefined && header === lastHeader) return lastFormats;
   let formats = formatsByHeader.get(header);
   if (formats === undefined) {
     formats = chooseFormats(header);
     formatsByHeader.set(header, formats);
   }
+  lastHeader = header;
+  lastFormats = formats;
   return formats;
 }
 
