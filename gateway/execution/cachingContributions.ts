@@ -18,8 +18,7 @@ export class CachingContributions {
   /** How long the response has waited for other fetches since it got its first cached value, in milliseconds. The times of
    *  `byGroup` are those at which they arrived. */
   get ageMs(): number {
-    const now = performance.now();
-    return now - (this.#cachedValuesSince ?? now);
+    return this.#cachedValuesSince === undefined ? 0 : performance.now() - this.#cachedValuesSince;
   }
 
   add({ group, shape }: FetchStep, result: FetchResult): void {

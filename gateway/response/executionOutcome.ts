@@ -55,8 +55,8 @@ export class ResponseData {
 
 /** In bytes. */
 export function sizeOfContent(content: ResponseContent): number {
-  if (typeof content === 'string' || Buffer.isBuffer(content)) return Buffer.byteLength(content);
-  return content.reduce((sum, { length }) => sum + length, 0);
+  if (typeof content === 'string') return Buffer.byteLength(content);
+  return Buffer.isBuffer(content) ? content.length : content.reduce((sum, { length }) => sum + length, 0);
 }
 
 export function contentToText(content: ResponseContent): string {
