@@ -4,12 +4,14 @@ import type { ConsumerOperation } from '../contractStore.ts';
 import { createFinding, type Deployment, type Finding } from '../finding.ts';
 import {
   checkPlanCompatibility,
+  fetchesOf,
   type PlanCompatibility,
   pairOperations,
 } from '../graph/checkPlanCompatibility.ts';
-import { newHints } from '../graph/composeGraph.ts';
+import { type ContractGraph, newHints } from '../graph/composeGraph.ts';
 import { determineDeployment, lifecycleOf } from '../graph/determineDeployment.ts';
 import type { ConsumerPlan, PlannedGraph } from '../graph/planConsumerOperations.ts';
+import { subgraphSchemaOf } from '../graph/subgraphSchema.ts';
 import { supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
 import { attributeBreakages } from './attributeBreakages.ts';
 import type { Breakage } from './breakage.ts';
@@ -17,7 +19,7 @@ import { classifyChange } from './classifyChange.ts';
 import { DeployedCauses } from './deployedCauses.ts';
 import { evaluateContractTerms } from './evaluateContractTerms.ts';
 import { evaluatePlanCost } from './evaluatePlanCost.ts';
-import { findBreakagesAfterRollout } from './findBreakagesAfterRollout.ts';
+import { findBreakagesAfterRollout, findNullableInputs } from './findBreakagesAfterRollout.ts';
 import { affectedOperation, markUnchanged, operationReference } from './operationFindings.ts';
 import { OperationUsageIndex } from './operationUsageIndex.ts';
 
@@ -57,7 +59,9 @@ export function evaluateChange({
   const breakages = [
     ...pairs.flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' && after !== undefined && schemas.old !== schemas.next
-        ? findBreakagesAfterRollout(operation, after, schemas.old, schemas.next, served)
+        ? findBreakagesAfterRollout(operation, after, schemas.old, schemas.next, served, (input) =>
+            acceptNull(after, next.graph, input),
+          )
         : [],
     ),
     ...checkPlanCompatibility(gateway, subgraphs, next).flatMap(breakagesOf),
@@ -115,6 +119,21 @@ function classifyInitialChanges(
 
 function apiOf({ graph }: PlannedGraph): GraphQLSchema {
   return graph.supergraph.apiSchema;
+}
+
+/** Whether the subgraphs accept null for an input of an operation. A gateway passes null on, although the supergraph has the
+ *  strictest type of all subgraphs that serve a field. */
+function acceptNull(planned: ConsumerPlan, { contracts }: ContractGraph, input: string): boolean {
+  // Plans may select a field of an interface from its types.
+  const memberOf = (coordinate: string): string => coordinate.replace(/^\w+/, '');
+  return (
+    planned.kind === 'planned' &&
+    fetchesOf(planned).every(({ subgraph, document }) => {
+      const contract = contracts.get(subgraph);
+      const refused = contract === undefined ? [] : findNullableInputs(document, subgraphSchemaOf(contract));
+      return refused.every((coordinate) => memberOf(coordinate) !== memberOf(input));
+    })
+  );
 }
 
 function breakagesOf({

@@ -21,6 +21,8 @@ export function findBreakagesAfterRollout(
   next: GraphQLSchema,
   /** The schema of the new supergraph with the elements that clients do not see. */
   served: () => GraphQLSchema,
+  /** Whether the subgraphs accept a null that the new API schema does not. Omitted: that is not known. */
+  acceptsNull: (input: string) => boolean = () => false,
 ): readonly Breakage[] {
   const toBreakage = (message: string, coordinates: readonly string[]): Breakage => ({
     operation,
@@ -38,9 +40,11 @@ export function findBreakagesAfterRollout(
     ...findVariableDifferences(operationOf(document), old, next).map(({ description, coordinate }) =>
       toBreakage(`its variables may be refused: ${description}`, [coordinate]),
     ),
-    ...findRefusedNulls(document, old, next).map((coordinate) =>
-      toBreakage(`it may pass null for ${coordinate}, which no longer accepts null`, [coordinate]),
-    ),
+    ...findRefusedNulls(document, old, next)
+      .filter((coordinate) => !acceptsNull(coordinate))
+      .map((coordinate) =>
+        toBreakage(`it may pass null for ${coordinate}, which no longer accepts null`, [coordinate]),
+      ),
     ...findChangedValues(fields, old, next).map(({ coordinate, description }) =>
       toBreakage(`${coordinate} has another type: ${description}`, [coordinate]),
     ),
@@ -78,7 +82,7 @@ function findRefusedNulls(
 }
 
 /** Arguments and input fields that accept no null, neither as a value nor in a list, and that may be given one. */
-function findNullableInputs(document: DocumentNode, schema: GraphQLSchema): readonly string[] {
+export function findNullableInputs(document: DocumentNode, schema: GraphQLSchema): readonly string[] {
   const nullable = new Set<string>();
   visit(document, {
     [Kind.VARIABLE_DEFINITION]: ({ variable, type }) => {

@@ -700,6 +700,39 @@ type Ad @shareable { text: String! }
   },
   // inputs of clients, and names that no operation contains
   {
+    name: 'an argument takes no nulls any more in one of two subgraphs that serve the field',
+    before: [
+      replace('films', 'dpi: Int): String\n', 'dpi: Int): String @shareable\n'),
+      add(
+        'posters',
+        `${link.replace('"@key"', '"@key", "@shareable"')}
+type Query {
+  printed: Film
+}
+
+type Film @key(fields: "id") {
+  id: ID!
+  poster(width: Int = 200, height: Int, dpi: Int): String @shareable
+}
+`,
+      ),
+    ],
+    operations:
+      'query Shown($width: Int) { film(id: 1) { poster(width: $width) } } query Printed($width: Int) { printed { poster(width: $width) } }',
+    edits: [replace('posters', 'width: Int = 200', 'width: Int! = 200')],
+    // The subgraph of films accepts null, and serves the poster of a film.
+    findings: [
+      breaking(
+        'argument-type-changed',
+        'posters',
+        'Film.poster(width:)',
+        ['more/Printed'],
+        'expand and contract',
+      ),
+      dangerous('composition-hint', 'films', 'Film.poster(width:)'),
+    ],
+  },
+  {
     name: 'an Int inside a variable becomes a Float',
     edits: [replace('reviews', '  stars: Int! = 3\n', '  stars: Float! = 3\n')],
     findings: [dangerous('input-field-type-changed', 'reviews', 'ReviewInput.stars', ['web/AddReview'])],
