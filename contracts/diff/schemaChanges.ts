@@ -1,5 +1,7 @@
 import { type Change, CriticalityLevel, diff, type TypeOfChangeType } from '@graphql-inspector/core';
 import { Kind, print } from 'graphql';
+import { haveSameDefault } from '../graph/findDifferingArguments.ts';
+import { inputAt } from '../graph/findInvalidUses.ts';
 import type { Severity } from '../severity.ts';
 import { changeRules } from './changeRules.ts';
 import { classifySchemaChange } from './classifySchemaChange.ts';
@@ -45,6 +47,7 @@ export async function schemaChanges(
       (added.has(coordinate) && !isAddition(change) && !isRootTypeChange(change));
     const isReportedAsRoot = roots.has(coordinate) && (rule === 'type-added' || rule === 'type-removed');
     if (isWithinAdded || isReportedAsRoot || isImpliedByRequired(change, coordinate, required)) return [];
+    if (defaultValuesOf(change) !== undefined && isSameDefault(coordinate, old, next)) return [];
     const severity = librarySeverity[change.criticality.level];
     const classified = classifySchemaChange({ rule, severity, coordinate, old, next });
     return classified === undefined
@@ -76,6 +79,12 @@ function describeChange(
     before: writtenDefault(old, coordinate) ?? defaults.before,
     after: writtenDefault(next, coordinate) ?? defaults.after,
   });
+}
+
+/** Whether a default value is only written in another way. */
+function isSameDefault(coordinate: string, old: SubgraphVersion, next: SubgraphVersion): boolean {
+  const [before, after] = [inputAt(old.schema, coordinate), inputAt(next.schema, coordinate)];
+  return before !== undefined && after !== undefined && haveSameDefault(before, after);
 }
 
 /** A default value as the SDL has it. GraphQL Inspector writes an enum value like a string. */

@@ -11,6 +11,7 @@ import {
 } from 'graphql';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 import { fieldOf } from './fieldOf.ts';
+import { haveSameDefault } from './findDifferingArguments.ts';
 import { findTypeDifferences } from './findOutputDifferences.ts';
 import type { PlannedFetch } from './flattenPlan.ts';
 import type { SupergraphMetadata } from './supergraphMetadata.ts';
@@ -25,13 +26,12 @@ export function listChangedDefaults(
     if (!isObjectType(type) && !isInterfaceType(type)) continue;
     for (const field of Object.values(type.getFields())) {
       if (metadata.fields.get(`${type.name}.${field.name}`)?.isExternal === true) continue;
-      for (const { name, defaultValue } of field.args) {
+      for (const argument of field.args) {
         const before = fieldOf(planned.getType(type.name), field.name)?.args.find(
-          (argument) => argument.name === name,
+          ({ name }) => name === argument.name,
         );
-        if (before === undefined || JSON.stringify(before.defaultValue) === JSON.stringify(defaultValue))
-          continue;
-        changed.add(`${type.name}.${field.name}(${name}:)`);
+        if (before === undefined || haveSameDefault(before, argument)) continue;
+        changed.add(`${type.name}.${field.name}(${argument.name}:)`);
       }
     }
   }

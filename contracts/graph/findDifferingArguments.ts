@@ -1,6 +1,8 @@
 import {
   type ArgumentNode,
+  coerceInputValue,
   type GraphQLArgument,
+  type GraphQLInputType,
   type GraphQLSchema,
   getNamedType,
   Kind,
@@ -39,16 +41,34 @@ interface RequiredField {
   readonly arguments: ReadonlyMap<string, RequiredArgument>;
 }
 
-interface RequiredArgument {
+interface RequiredArgument extends InputValue {
   readonly isGiven: boolean;
-  /** As JSON. */
-  readonly value: string | undefined;
+}
+
+interface InputValue {
+  readonly value: unknown;
+  readonly type: GraphQLInputType;
 }
 
 /** A schema that does not know an argument may mean what another schema has as its default value. */
 function areDifferent(one: RequiredArgument | undefined, other: RequiredArgument | undefined): boolean {
   if (one === undefined || other === undefined) return (one ?? other)?.isGiven === true;
-  return one.value !== other.value;
+  return !areSame(one, other);
+}
+
+/** Whether the default values of an input in two schemas mean the same. */
+export function haveSameDefault(one: GraphQLArgument, other: GraphQLArgument): boolean {
+  return areSame({ ...one, value: one.defaultValue }, { ...other, value: other.defaultValue });
+}
+
+/** GraphQL coerces a single value to a list of one. */
+function areSame(one: InputValue, other: InputValue): boolean {
+  if (one.value === undefined || other.value === undefined) return one.value === other.value;
+  return [
+    [one.value, other.value],
+    [coerceInputValue(one.value, other.type, () => {}), other.value],
+    [one.value, coerceInputValue(other.value, one.type, () => {})],
+  ].some(([value, same]) => JSON.stringify(value) === JSON.stringify(same));
 }
 
 /** The fields of a set by their paths. */
@@ -83,5 +103,5 @@ function argumentIn(
 ): RequiredArgument {
   const node = given.find((argument) => argument.name.value === name);
   const value = node === undefined ? defaultValue : valueFromAST(node.value, type);
-  return { isGiven: node !== undefined, value: JSON.stringify(value) };
+  return { isGiven: node !== undefined, value, type };
 }

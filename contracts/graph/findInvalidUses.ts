@@ -48,7 +48,7 @@ export function findInvalidUses(
       if (type?.isOneOf) add(type.name, `${type.name} takes exactly one field`);
     }
     if (!isInputNode(node) || input === undefined) return;
-    const [before, after] = [old, next].map((schema) => inputTypeAt(schema, input));
+    const [before, after] = [old, next].map((schema) => inputAt(schema, input)?.type);
     if (before === undefined || after === undefined || String(before) === String(after)) return;
     if (!acceptsValue(after, node.value, next, variables)) {
       add(input, `${input} expects ${after}, but the operation passes another type`);
@@ -96,11 +96,12 @@ function inputObjectAt(types: TypeInfo, schema: GraphQLSchema): GraphQLInputObje
   return isInputObjectType(type) ? type : undefined;
 }
 
-function inputTypeAt(schema: GraphQLSchema, coordinate: string): GraphQLInputType | undefined {
+/** An argument or input field; `undefined` when the schema has none at the coordinate. */
+export function inputAt(schema: GraphQLSchema, coordinate: string) {
   const element = elementAt(schema, coordinate);
-  if (element?.kind === 'FieldArgument') return element.fieldArgument.type;
-  if (element?.kind === 'DirectiveArgument') return element.directiveArgument.type;
-  return element?.kind === 'InputField' ? element.inputField.type : undefined;
+  if (element?.kind === 'FieldArgument') return element.fieldArgument;
+  if (element?.kind === 'DirectiveArgument') return element.directiveArgument;
+  return element?.kind === 'InputField' ? element.inputField : undefined;
 }
 
 function acceptsValue(

@@ -572,6 +572,20 @@ type Ad @shareable { text: String! }
       dangerous('argument-default-changed', subgraph, 'Film.poster(width:)', ['web/FilmPage']),
     ),
   },
+  ...['poster', 'poster(width: 200)'].map(
+    (required): GoldenRow => ({
+      name: `an argument takes a list instead of a single value: ${required}`,
+      before: flyerFrom(required),
+      operations: flyers,
+      edits: [
+        replace('films', 'poster(width: Int = 200', 'poster(width: [Int!] = [200]'),
+        replace('tickets', 'poster(width: Int = 200', 'poster(width: [Int!] = [200]'),
+      ],
+      findings: ['films', 'tickets'].map((subgraph) =>
+        dangerous('argument-type-changed', subgraph, 'Film.poster(width:)'),
+      ),
+    }),
+  ),
   {
     name: 'an argument from a context reads another field',
     before: [shelves],

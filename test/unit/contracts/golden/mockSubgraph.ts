@@ -188,7 +188,10 @@ function scalarOf({ name: type }: GraphQLNamedType, name: string, n: number, arg
   if (type === 'Int') return n * 10;
   if (type === 'Float') return n + 0.5;
   if (type === 'Boolean') return n % 2 === 1;
-  const given = Object.keys(args).length === 0 ? '' : ` ${JSON.stringify(args)}`;
+  // GraphQL coerces a single value to a list of one.
+  const single = (_: string, value: unknown) =>
+    Array.isArray(value) && value.length === 1 ? value[0] : value;
+  const given = Object.keys(args).length === 0 ? '' : ` ${JSON.stringify(args, single)}`;
   return `${name}-${n}${type === 'ID' ? '' : given}`;
 }
 
