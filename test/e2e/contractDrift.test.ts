@@ -224,6 +224,28 @@ subgraphs: { shipping: { urls: ['${shippingServer.url}', 'http://other.test/'] }
     ]);
   });
 
+  test('reads the supergraph of a gateway through the proxy that the environment names', async () => {
+    await using proxy = await startScriptedSubgraph();
+    serve(productsServer, products);
+    const sdl = await supergraphOf(products, shipping);
+    const subgraphs = [{ name: 'shipping', url: shippingServer.url }];
+    proxy.setDefaultScript(json({ supergraph: { sdl, subgraphs } }));
+    process.env.http_proxy = proxy.url;
+    try {
+      const { code, stdout } = await runDrift(
+        disk.root,
+        '--gateway',
+        'http://gateway.invalid',
+        '--format',
+        'json',
+      );
+      expect([code, summarizeFindings(stdout)]).toEqual([0, []]);
+    } finally {
+      delete process.env.http_proxy;
+    }
+    expect(proxy.requests.map(({ path }) => path)).toEqual(['http://gateway.invalid/supergraph']);
+  });
+
   test('ends with --watch when the reader of its reports has exited', async () => {
     serve(productsServer, products);
     await using watching = new DriftCommand(disk.root, ...where(), '--watch', '--interval', '100ms');

@@ -1,6 +1,7 @@
 import { createFinding, type Finding } from '../../../contracts/finding.ts';
 import { isHttpUrl } from '../../config/isHttpUrl.ts';
 import { messageOf } from '../../errors.ts';
+import { schemaFetchLimits, sendHttpRequest } from '../../supergraph/sources/httpRequest.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
 /** What the admin listener of a running gateway reports. */
@@ -13,8 +14,6 @@ export interface RunningGateway {
   readonly findings: readonly Finding[];
 }
 
-const timeoutMs = 10_000;
-
 /** Fetches the supergraph from a gateway's admin listener.
  *  @throws {CommandError} when `adminUrl` is not a URL. */
 export async function readRunningGateway(adminUrl: string, signal: AbortSignal): Promise<RunningGateway> {
@@ -24,11 +23,16 @@ export async function readRunningGateway(adminUrl: string, signal: AbortSignal):
       `--gateway is "${adminUrl}"; expected: the URL of an admin listener, such as http://127.0.0.1:4001.`,
     );
   }
-  const url = new URL('/supergraph', adminUrl);
+  const request = {
+    method: 'GET',
+    headers: { accept: 'application/json' },
+    proxyEnv: process.env,
+  } as const;
   try {
-    const response = await fetch(url, { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) });
-    if (!response.ok) return unknownSupergraph(adminUrl, `it answers with status ${response.status}`);
-    const { supergraph } = (await response.json()) as SupergraphResponse;
+    const url = new URL('/supergraph', adminUrl);
+    const { status, body } = await sendHttpRequest(url, request, signal, schemaFetchLimits);
+    if (status !== 200) return unknownSupergraph(adminUrl, `it answers with status ${status}`);
+    const { supergraph } = JSON.parse(body.toString()) as SupergraphResponse;
     if (supergraph === undefined)
       return unknownSupergraph(adminUrl, 'the answer is not that of an admin listener');
     if (supergraph === null) return unknownSupergraph(adminUrl, 'it has no supergraph yet');
@@ -39,8 +43,7 @@ export async function readRunningGateway(adminUrl: string, signal: AbortSignal):
     };
   } catch (error) {
     signal.throwIfAborted();
-    const { cause } = error as Error;
-    return unknownSupergraph(adminUrl, cause === undefined ? messageOf(error) : messageOf(cause));
+    return unknownSupergraph(adminUrl, messageOf(error));
   }
 }
 
