@@ -5,11 +5,10 @@ import {
   request as requestHttp,
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import type { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createBrotliDecompress, createGunzip } from 'node:zlib';
 import { isLoopback } from '../../config/isLoopback.ts';
 import { joinErrorMessages } from '../../errors.ts';
+import { createDecompressor, decodedCodings } from '../../memory/createDecompressor.ts';
 import type { CertificateContents } from '../../tls/certificateFiles.ts';
 
 export interface FetchLimits {
@@ -84,7 +83,7 @@ class UnusableResponseError extends Error {}
 async function readResponse(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
-  const decompressor = createDecompressor(response.headers['content-encoding']);
+  const decompressor = createDecompressor(response.headers['content-encoding'], unknownCodingError);
   const collect = async (source: AsyncIterable<Buffer>): Promise<void> => {
     for await (const chunk of source) {
       size += chunk.length;
@@ -103,23 +102,11 @@ async function readResponse(response: IncomingMessage, maxBytes: number): Promis
   return Buffer.concat(chunks, size);
 }
 
-function createDecompressor(encoding: string | undefined): Transform | undefined {
-  switch (encoding?.trim().toLowerCase()) {
-    case undefined:
-    case '':
-    case 'identity':
-      return undefined;
-    case 'gzip':
-    case 'x-gzip':
-      return createGunzip();
-    case 'br':
-      return createBrotliDecompress();
-    default:
-      throw new UnusableResponseError('the response has a content-encoding other than gzip and br');
-  }
+function unknownCodingError(): UnusableResponseError {
+  return new UnusableResponseError(`the response has a content-encoding other than ${decodedCodings}`);
 }
 
 function isDecompressionError(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' && /^(Z_|ERR__)/.test(code);
+  return typeof code === 'string' && /^(Z_|ERR__|ZSTD_)/.test(code);
 }

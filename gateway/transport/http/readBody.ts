@@ -1,16 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import type { Transform } from 'node:stream';
-import {
-  constants,
-  createBrotliDecompress,
-  createGunzip,
-  createInflate,
-  createZstdDecompress,
-} from 'node:zlib';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { clientReviverFor, TooManyValuesError } from '../../json/exactJson.ts';
 import { appendChunk } from '../../memory/appendChunk.ts';
+import { createDecompressor, decodedCodings } from '../../memory/createDecompressor.ts';
 import { findJsonProblem } from './findJsonProblem.ts';
 import { parseMediaRange } from './mediaRange.ts';
 
@@ -83,7 +76,7 @@ export function readBody(
     return Promise.reject(tooLargeError(maxBytes, limit));
   }
   return new Promise((resolve, reject) => {
-    const decompressor = createDecompressor(request.headers['content-encoding']);
+    const decompressor = createDecompressor(request.headers['content-encoding'], unknownCodingError);
     const source = decompressor === undefined ? request : request.pipe(decompressor);
     const chunks: Buffer[] = [];
     let size = 0;
@@ -136,29 +129,8 @@ function tooLargeError(maxBytes: number, limit: string): HttpError {
   return new HttpError(413, `The request body is larger than ${maxBytes} bytes, the maximum (${limit}).`);
 }
 
-function createDecompressor(encoding: string | undefined): Transform | undefined {
-  switch (encoding?.trim().toLowerCase()) {
-    case undefined:
-    case '':
-    case 'identity':
-      return undefined;
-    case 'gzip':
-    case 'x-gzip':
-      return createGunzip();
-    case 'br':
-      return createBrotliDecompress();
-    case 'zstd':
-      // RFC 9659: a client must not need more memory of the server.
-      return createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: 23 } });
-    case 'deflate':
-      return createInflate();
-    default:
-      throw new HttpError(
-        415,
-        'The content-encoding of the request body must be gzip, br, zstd or deflate.',
-        {
-          headers: { 'accept-encoding': 'gzip, br, zstd, deflate' },
-        },
-      );
-  }
+function unknownCodingError(): HttpError {
+  return new HttpError(415, 'The content-encoding of the request body must be gzip, br, zstd or deflate.', {
+    headers: { 'accept-encoding': decodedCodings },
+  });
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import type { LoadSupergraphContext } from '../../../gateway/config/sections/supergraph.ts';
@@ -201,19 +201,23 @@ describe('fetchSupergraphSdl', () => {
     expect(await failureOf(registry.url)).toBe(`the supergraph could not be fetched from URL: ${reason}`);
   });
 
-  test('decompresses br and gzip, and limits the decompressed size', async () => {
+  test('decompresses br, gzip and zstd, and limits the decompressed size', async () => {
     const registry = await startRegistry(send(gzipSync('zipped'), { 'content-encoding': 'gzip' }));
     const fetchSdl = async () => (await fetchSupergraphSdl({ url: registry.url, headers: {} }, signal))?.sdl;
     expect(await fetchSdl()).toBe('zipped');
     registry.respond = send(brotliCompressSync('broiled'), { 'content-encoding': 'br' });
     expect(await fetchSdl()).toBe('broiled');
+    registry.respond = send(zstdCompressSync('tarred'), { 'content-encoding': 'zstd' });
+    expect(await fetchSdl()).toBe('tarred');
+    registry.respond = send('plain', { 'content-encoding': 'zstd' });
+    expect(await failureOf(registry.url)).toMatch(/: the response is not valid zstd$/);
     registry.respond = send(brotliCompressSync('x'.repeat(1_000_000)), { 'content-encoding': 'br' });
     expect(await failureOf(registry.url)).toMatch(/: the response is larger than 100 bytes$/);
     registry.respond = send('plain', { 'content-encoding': 'br' });
     expect(await failureOf(registry.url)).toMatch(/: the response is not valid br$/);
     registry.respond = send('plain', { 'content-encoding': 'compress' });
     expect(await failureOf(registry.url)).toMatch(
-      /: the response has a content-encoding other than gzip and br$/,
+      /: the response has a content-encoding other than gzip, br, zstd, deflate$/,
     );
   });
 
