@@ -102,7 +102,7 @@ function copyWithoutPrototypes(
   if (typeof value !== 'object' || value === null) return value;
   if (isRawNumber(value)) return convertRaw(value);
   const copy: Record<string, unknown> = Object.create(null);
-  for (const [key, member] of Object.entries(value)) copy[convert(key)] = copyOf(member);
+  for (const key of Object.keys(value)) copy[convert(key)] = copyOf((value as typeof copy)[key]);
   complete?.(copy);
   return copy;
 }
@@ -131,8 +131,11 @@ function checkValues(
     if (typeof value === 'number' && !Number.isFinite(value)) hasInfinity = true;
     if (typeof value !== 'object' || value === null) continue;
     if (isRawNumber(value)) hasRawNumbers = true;
-    const held: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
-    values += held.length;
+    const before = open.length;
+    if (Array.isArray(value)) for (const element of value) open.push(element);
+    // `Object.values` and `Object.entries` take twice as long for very many members.
+    else for (const name in value) open.push((value as Record<string, unknown>)[name]);
+    values += open.length - before;
     if (values > allowed) {
       throw new GatewayError(
         'OPERATION_TOO_COMPLEX',
@@ -140,7 +143,6 @@ function checkValues(
         { extensions: { limit: 'variableValues', value: values, allowed } },
       );
     }
-    for (const element of held) open.push(element);
   }
   return { hasInfinity, hasRawNumbers };
 }
