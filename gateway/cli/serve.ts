@@ -1,8 +1,8 @@
 import cluster from 'node:cluster';
-import { availableParallelism } from 'node:os';
 import { type ConfigOverrides, loadConfig } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { printAddresses } from './addresses.ts';
+import { availableCores } from './availableCores.ts';
 import { exitCode } from './exitCode.ts';
 import { keepIdleHeap } from './idleHeap.ts';
 import { runGateway } from './runGateway.ts';
@@ -34,7 +34,7 @@ export async function serve(
   adaptYoungCollections();
   if (cluster.isWorker) return runWorker(onReady);
   const config = loadConfig({ file, overrides, env: process.env });
-  const workers = config.workers === 'auto' ? availableParallelism() : config.workers;
+  const workers = config.workers === 'auto' ? availableCores() : config.workers;
   if (workers > 1) return superviseWorkers(workers, config);
   restartWithYoungGeneration();
   return serveInProcess(config, onReady);

@@ -1,11 +1,11 @@
-import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
+import { availableCores } from './availableCores.ts';
 
 // What V8 does differently in a process that has a single core, where its helper threads take turns with the main thread.
 
 /** Lets the main thread collect the young generation alone: with helper threads, every pause would last until the last of
  *  them has had its turn. */
-export function collectAloneOnOneCore(cores = availableParallelism(), setFlags = setFlagsFromString): void {
+export function collectAloneOnOneCore(cores = availableCores(), setFlags = setFlagsFromString): void {
   if (cores === 1) setFlags('--no-parallel-scavenge');
 }
 
@@ -17,7 +17,7 @@ export function collectAloneOnOneCore(cores = availableParallelism(), setFlags =
  *  - Incremental marking of a heap that grows all the time finds little garbage. A full collection without it pauses longer,
  *    and there are no requests yet. */
 export function postponeBackgroundWorkOnOneCore(
-  cores = availableParallelism(),
+  cores = availableCores(),
   setFlags = setFlagsFromString,
 ): () => void {
   if (cores !== 1) return () => {};

@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
+import { availableCores } from './availableCores.ts';
 
 // Fifty concurrent responses of 100 KB do not fit into V8's default young generation (16 MB). They are promoted to the old
 // generation, and garbage collection then takes a third of the CPU time. The size can be set only at process start.
@@ -14,7 +14,7 @@ const oneMarkingThread = '--concurrent-marking-max-worker-num=1';
 export function flagsWithYoungGeneration(
   flags: readonly string[] = process.execArgv,
   nodeOptions = process.env.NODE_OPTIONS ?? '',
-  cores = availableParallelism(),
+  cores = availableCores(),
 ): string[] {
   if (hasYoungGenerationFlag([...flags, nodeOptions])) return [...flags];
   return [youngGenerationFlag, ...(cores === 1 ? [oneMarkingThread] : []), ...flags];
