@@ -22,8 +22,9 @@ export async function runGateway(
   shutdown: Shutdown,
   { onListening, onReady, onFatalError, dependencies }: RunGatewayOptions,
 ): Promise<ExitCode> {
-  const logger = await createConfiguredLogger(config.telemetry, dependencies?.worker?.name);
-  const creating = createGateway(config, { logger, ...dependencies });
+  const logger =
+    dependencies?.logger ?? (await createConfiguredLogger(config.telemetry, dependencies?.worker?.name));
+  const creating = createGateway(config, { ...dependencies, logger });
   const gateway = await Promise.race([creating, shutdown.requested]);
   if (gateway === undefined) {
     // What takes long, such as the setup of an extension, cannot be aborted. `tributary dev` continues in this process.

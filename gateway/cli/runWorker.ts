@@ -1,12 +1,13 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import { runGateway } from './runGateway.ts';
 import { Shutdown } from './shutdown.ts';
+import { isForOtherListener } from './stopSignals.ts';
 import { isWorkerMessage, type MessageFromWorker } from './workerMessages.ts';
 import { withWorkerPorts } from './workerPorts.ts';
 import { readWorkerIdentity } from './workersDirectory.ts';
 
-/** Runs the gateway in a worker process until the supervisor, or a SIGTERM to this process, shuts it down. SIGINT and
- *  SIGHUP are ignored, because a terminal sends them to the supervisor too. When the supervisor exits, Node's cluster
+/** Runs the gateway in a worker process until the supervisor, or a SIGTERM or SIGUSR2 to this process, shuts it down.
+ *  SIGINT and SIGHUP are ignored, because a terminal sends them to the supervisor too. When the supervisor exits, Node's cluster
  *  module ends the worker. Resolves with the exit code. `onReady`: called when the first supergraph is in use. */
 export async function runWorker(onReady: () => void): Promise<number> {
   const configuration = Promise.withResolvers<GatewayConfig>();
@@ -27,7 +28,10 @@ export async function runWorker(onReady: () => void): Promise<number> {
   });
   report({ kind: 'tributary:started' });
   const config = await configuration.promise;
-  process.on('SIGTERM', () => shutdown.request());
+  const stop = (signal: NodeJS.Signals) => {
+    if (!isForOtherListener(signal)) shutdown.request();
+  };
+  process.on('SIGTERM', stop).on('SIGUSR2', stop);
   return runGateway(withWorkerPorts(config), shutdown, {
     onReady: () => {
       onReady();

@@ -1,13 +1,14 @@
 import cluster from 'node:cluster';
 import { type ConfigOverrides, loadConfig } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
+import { createConfiguredLogger } from '../telemetry/logger.ts';
 import { printAddresses } from './addresses.ts';
 import { availableCores } from './availableCores.ts';
 import { exitCode } from './exitCode.ts';
 import { keepIdleHeap } from './idleHeap.ts';
 import { runGateway } from './runGateway.ts';
 import { runWorker } from './runWorker.ts';
-import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
+import { forcedStopMessage, Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 import { collectAloneOnOneCore } from './singleCore.ts';
 import { superviseWorkers } from './superviseWorkers.ts';
 import { adaptYoungCollections } from './youngCollections.ts';
@@ -43,12 +44,17 @@ export async function serve(
 /** Runs the gateway in this process until a stop signal arrives and it is drained. */
 async function serveInProcess(config: GatewayConfig, onReady: () => void): Promise<number> {
   const shutdown = new Shutdown(config.listen.shutdownDelay);
-  const removeSignalListeners = shutDownAtStopSignals(shutdown, () => process.exit(exitCode.failed));
+  const logger = await createConfiguredLogger(config.telemetry);
+  const removeSignalListeners = shutDownAtStopSignals(shutdown, () => {
+    logger.warn(forcedStopMessage);
+    process.exit(exitCode.failed);
+  });
   try {
     return await runGateway(config, shutdown, {
       onListening: printAddresses,
       onReady,
       onFatalError: () => shutdown.request(),
+      dependencies: { logger },
     });
   } finally {
     removeSignalListeners();

@@ -2,18 +2,19 @@
 const duplicateSignalWindowMs = 300;
 
 interface StopSignalHandlers {
-  /** Called at the first SIGTERM, SIGINT or SIGHUP, or when the IPC channel to a parent process closes. */
+  /** Called at the first of `stopSignals`, or when the IPC channel to a parent process closes. */
   readonly onStop: (signal?: NodeJS.Signals) => void;
   /** Called at each further signal. */
   readonly onForcedStop: () => void;
 }
 
-const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const;
 
 /** Listens for stop signals until the returned function is called. */
 export function listenForStopSignals({ onStop, onForcedStop }: StopSignalHandlers): () => void {
   let lastAt: number | undefined;
   const listener = (signal: NodeJS.Signals) => {
+    if (isForOtherListener(signal)) return;
     const now = performance.now();
     const isDuplicate = lastAt !== undefined && now - lastAt <= duplicateSignalWindowMs;
     if (isDuplicate) return;
@@ -28,4 +29,10 @@ export function listenForStopSignals({ onStop, onForcedStop }: StopSignalHandler
     for (const signal of stopSignals) process.off(signal, listener);
     process.off('disconnect', onDisconnect);
   };
+}
+
+/** Process managers such as nodemon send SIGUSR2 to end a process, and Node would end it at once. But it stops nothing where
+ *  something else listens for it: `--heapsnapshot-signal`, `--report-on-signal`, or an extension. */
+export function isForOtherListener(signal: NodeJS.Signals): boolean {
+  return signal === 'SIGUSR2' && process.listenerCount(signal) > 1;
 }

@@ -9,7 +9,7 @@ import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { systemTimers, type Timers } from '../time/timers.ts';
 import { type Addresses, printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
-import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
+import { forcedStopMessage, Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 import { type ReplacementReason, SupervisorMetrics, supervisorName } from './supervisorMetrics.ts';
 import { isWorkerMessage, type MessageFromWorker, type MessageToWorker } from './workerMessages.ts';
 import { chooseWorkerPorts } from './workerPorts.ts';
@@ -126,6 +126,7 @@ class WorkerSupervisor {
   /** Resolves with the exit code of this process. */
   async run(): Promise<number> {
     const ignoreSignals = shutDownAtStopSignals(this.#shutdown, () => {
+      this.#log.warn(forcedStopMessage);
       this.#killAll();
       process.exit(exitCode.failed);
     });

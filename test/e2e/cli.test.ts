@@ -796,10 +796,15 @@ overload: { eventLoopDelay: 0s, memory: 1 }
   });
 
   /** Stops a gateway while an operation runs and `listen.shutdownDelay` and `listen.drainTimeout` do not end. */
-  const stopWhileBusy = async (gateway: RunningCommand, url: string, greeter: ScriptedSubgraph) => {
+  const stopWhileBusy = async (
+    gateway: RunningCommand,
+    url: string,
+    greeter: ScriptedSubgraph,
+    signal: NodeJS.Signals = 'SIGTERM',
+  ) => {
     const running = ask(url, '{ greeting }').catch(() => 'cut off');
     await greeter.waitForRequests(1);
-    gateway.child.kill('SIGTERM');
+    gateway.child.kill(signal);
     while ((await exchange(url, { method: 'GET', path: '/health/ready' })).status !== 503);
     const responses: RawResponse[] = [];
     do {
@@ -810,16 +815,16 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     expect(new Set(responses.map(({ body }) => body))).toEqual(new Set(['{"data":{"__typename":"Query"}}']));
     // The next signal ends the delay, and the one after it the drain.
     const insisting = setInterval(() => gateway.child.kill('SIGTERM'), 50);
-    const { code } = await gateway.ended;
+    const { code, stderr } = await gateway.ended;
     clearInterval(insisting);
-    expect(code).toBe(1);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('A further stop signal ends this process')]);
     expect(await running).toBe('cut off');
   };
 
-  test('is not ready after SIGTERM, serves until listen.shutdownDelay has passed, and exits when signals continue', async () => {
+  test('is not ready after SIGUSR2, serves until listen.shutdownDelay has passed, and exits when signals continue', async () => {
     await using greeter = await startScriptedSubgraph();
-    await using gateway = serve([], { GREETER: greeter.url, DELAY: '1h', DRAIN: '1h' });
-    await stopWhileBusy(gateway, await gateway.url(), greeter);
+    await using gateway = serve([], { GREETER: greeter.url, DELAY: '1h', DRAIN: '1h', LOG_LEVEL: 'warn' });
+    await stopWhileBusy(gateway, await gateway.url(), greeter, 'SIGUSR2');
   });
 
   // One test, because each worker takes a second of CPU time to start.
@@ -829,7 +834,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
       GREETER: greeter.url,
       DELAY: '1h',
       DRAIN: '1h',
-      LOG_LEVEL: 'error',
+      LOG_LEVEL: 'warn',
       ...reportProcesses,
     });
     const url = await gateway.url();

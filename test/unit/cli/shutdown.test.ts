@@ -2,7 +2,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { Shutdown, shutDownAtStopSignals } from '../../../gateway/cli/shutdown.ts';
 
 /** Sends signals to the listeners, each a second after the one before. Returns the state after each. */
-function statesAfter(...signals: ('SIGTERM' | 'SIGINT')[]): string[] {
+function statesAfter(...signals: ('SIGTERM' | 'SIGINT' | 'SIGUSR2')[]): string[] {
   const clock = jest.spyOn(performance, 'now');
   let isForced = false;
   // Longer than the timeout of a test.
@@ -18,7 +18,8 @@ function statesAfter(...signals: ('SIGTERM' | 'SIGINT')[]): string[] {
         process.emit(signal, signal);
       }
       if (isForced) return 'forced';
-      return shutdown.isDue ? 'due' : 'requested';
+      if (shutdown.isDue) return 'due';
+      return shutdown.isRequested ? 'requested' : 'none';
     });
   } finally {
     removeListeners();
@@ -34,6 +35,14 @@ describe('a shutdown', () => {
 
   test('is not delayed after SIGINT', () => {
     expect(statesAfter('SIGINT', 'SIGTERM')).toEqual(['due', 'forced']);
+  });
+
+  test('is delayed after SIGUSR2, unless something else listens for it, such as --heapsnapshot-signal', () => {
+    expect(statesAfter('SIGUSR2', 'SIGUSR2')).toEqual(['requested', 'due']);
+    const writeSnapshot = () => {};
+    process.on('SIGUSR2', writeSnapshot);
+    expect(statesAfter('SIGUSR2', 'SIGTERM')).toEqual(['none', 'requested']);
+    process.off('SIGUSR2', writeSnapshot);
   });
 
   test('is due when its delay has passed', async () => {
