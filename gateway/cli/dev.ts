@@ -55,6 +55,7 @@ export async function dev({ config: file, ...overrides }: DevOptions): Promise<n
     },
   });
   const removeSignalListeners = shutDownAtStopSignals(stop, () => process.exit(exitCode.failed));
+  process.on('uncaughtException', printUnloggedError);
   try {
     // A watcher does not keep the process running, and there may be no gateway until the next change.
     return await keepRunning(async () => {
@@ -64,7 +65,13 @@ export async function dev({ config: file, ...overrides }: DevOptions): Promise<n
   } finally {
     await watcher.stop();
     removeSignalListeners();
+    process.off('uncaughtException', printUnloggedError);
   }
+}
+
+/** Prints an error of an extension while no gateway runs. A gateway logs them. */
+function printUnloggedError(error: unknown): void {
+  if (process.listenerCount('uncaughtException') === 1) console.error(error);
 }
 
 const localOrigins = ['http', 'https'].flatMap((scheme) =>
@@ -142,9 +149,8 @@ class SuccessiveGateways {
   }
 
   #runOne(watchFiles: () => Promise<void>): Promise<ExitCode> {
-    const shutdown = this.#shutdown;
     const { graphiql } = this.#config.security;
-    return runGateway(this.#config, shutdown, {
+    return runGateway(this.#config, this.#shutdown, {
       onListening: (addresses) => {
         void watchFiles();
         printAddresses(addresses);
@@ -154,7 +160,6 @@ class SuccessiveGateways {
           'Pages of localhost, on any port, may send requests to the gateway (security.cors.origins).',
         );
       },
-      onFatalError: () => shutdown.request(),
     });
   }
 }

@@ -10,8 +10,8 @@ interface RunGatewayOptions {
   readonly onListening: (addresses: Addresses) => void;
   /** Called when the first supergraph is in use. */
   readonly onReady?: () => void;
-  /** Called at an error that belongs to no request. Must request the shutdown. */
-  readonly onFatalError: () => void;
+  /** Called at an error that belongs to no request. Must request the shutdown. Omitted where the gateway continues. */
+  readonly onFatalError?: () => void;
   readonly dependencies?: GatewayDependencies;
 }
 
@@ -32,10 +32,11 @@ export async function runGateway(
     return exitCode.success;
   }
   let hasFailed = false;
-  const removeErrorHandler = handleUnhandledErrors(logger, () => {
+  const fail = (): void => {
     hasFailed = true;
-    onFatalError();
-  });
+    onFatalError?.();
+  };
+  const removeErrorHandler = handleUnhandledErrors(logger, onFatalError && fail);
   try {
     // It rejects when the gateway is closed before its first supergraph.
     void gateway.ready.then(onReady, () => {});

@@ -290,7 +290,7 @@ describe('tributary dev', () => {
     expect((await command.ended).code).toBe(0);
   });
 
-  test('starts again when a file of an extension changes, also one that could not be loaded or was missing', async () => {
+  test('starts again when a file of an extension changes, also one that could not be loaded or was missing, and survives errors of extensions', async () => {
     const writeGreeting = (text: string) => write('greeting.mts', text);
     const writeCount = (count: number) => write('count.cjs', `exports.count = ${count};\n`);
     writeCount(1);
@@ -306,17 +306,22 @@ describe('tributary dev', () => {
       'greetings.yaml',
       `supergraph: { file: '${demoSupergraphFile}' }\nlisten: { port: 0 }\nadmin: { port: 0 }\nextensions: [{ module: ./greetings.mts }]\n`,
     );
-    await using command = new RunningCommand(['dev', '--config', config]);
+    await using command = new RunningCommand(['dev', '--config', config], faults);
     const greet = async (start: number) => {
       const matches = await command.printed('stdout', /listens on (\S+)[\s\S]*?Admin listener/g, start);
       return (await fetch(new URL('/greeting', matches.at(-1)?.[1]))).text();
     };
+    expect(await greet(1)).toBe('first 1');
+    command.child.kill('SIGUSR2');
+    await command.printed('stderr', /ERROR: An unhandled error belongs to no request/g);
     expect(await greet(1)).toBe('first 1');
     writeGreeting("export const greeting: string = 'second';\n");
     await command.printed('stdout', /^A file of an extension has changed: the gateway starts again\./gm);
     expect(await greet(2)).toBe('second 1');
     writeGreeting('export const greeting = ;\n');
     await command.printed('stderr', /The gateway cannot run: [\s\S]*It starts again when/g);
+    command.child.kill('SIGUSR2');
+    await command.printed('stderr', /^Error: fault/gm);
     writeGreeting("export const greeting: string = 'third';\n");
     expect(await greet(3)).toBe('third 1');
     writeCount(2);
