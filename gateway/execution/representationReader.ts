@@ -1,4 +1,5 @@
 import { generateFunction, isPlainName } from '../json/generateFunction.ts';
+import { hasInfinity } from '../json/hasInfinity.ts';
 import { isObject } from '../json/isObject.ts';
 import type { FetchDataRewrite, RequiresSelection } from '../planning/queryPlan.ts';
 import { mergeValues, type ResponseObject, setKey } from './responseTree.ts';
@@ -109,7 +110,8 @@ export interface TypeRepresentation {
   lookupKey(object: ResponseObject): unknown;
   /** Whether two objects with equal look-up keys have equal representations. */
   isSame(first: ResponseObject, second: ResponseObject): boolean;
-  /** JSON text, with fields in the order of `requires`; `undefined` for an object with a missing input. */
+  /** JSON text, with fields in the order of `requires`; `undefined` for an object with a missing input, or with an infinite
+   *  number in one. */
   serialize(object: ResponseObject): string | undefined;
 }
 
@@ -129,9 +131,9 @@ function createFlatRepresentation(
 
   const isSame = rest.map((name) => `sameValue(first.${name}, second.${name})`);
   const reads = fields.map(
-    (name, i) => `const v${i} = object.${name};\nif (v${i} === undefined) return undefined;`,
+    (name, i) => `const v${i} = valueText(object.${name});\nif (v${i} === undefined) return undefined;`,
   );
-  const parts = fields.map((_, i) => `prefixes[${i}] + valueText(v${i}) + `);
+  const parts = fields.map((_, i) => `prefixes[${i}] + v${i} + `);
   return {
     typename,
     lookupKey:
@@ -156,9 +158,9 @@ function createFlatRepresentation(
         captured,
       ) ??
       ((object) => {
-        const values = fields.map((name) => object[name]);
+        const values = fields.map((name) => valueText(object[name]));
         if (values.includes(undefined)) return undefined;
-        return `${values.map((value, i) => `${prefixes[i]}${valueText(value)}`).join('')}${end}`;
+        return `${values.map((value, i) => `${prefixes[i]}${value}`).join('')}${end}`;
       }),
   };
 }
@@ -172,8 +174,13 @@ function sameValue(first: unknown, second: unknown): boolean {
   return first === second || (typeof first === 'object' && JSON.stringify(first) === JSON.stringify(second));
 }
 
-function valueText(value: unknown): string {
-  return Number.isFinite(value) ? String(value) : JSON.stringify(value);
+function valueText(value: unknown): string | undefined {
+  return Number.isFinite(value) ? String(value) : JSON.stringify(finiteValue(value));
+}
+
+/** `undefined` for a value with an infinite number, for which JSON.stringify would write null. */
+function finiteValue(value: unknown): unknown {
+  return typeof value !== 'string' && hasInfinity(value) ? undefined : value;
 }
 
 /** The representation of a type with nested selections, type conditions or input rewrites. */
@@ -230,7 +237,8 @@ class NestedRepresentation implements TypeRepresentation {
       const value = key === '__typename' ? (object.__typename ?? typename) : object[key];
       if (value === undefined && selection.isOptional) continue;
       if (value === undefined) return false;
-      const read = selection.selections === undefined ? value : this.#read(value, selection.selections);
+      const read =
+        selection.selections === undefined ? finiteValue(value) : this.#read(value, selection.selections);
       if (read === undefined) return false;
       // Fragments that apply to one object may select different fields of the same input.
       if (selection.selections !== undefined && Object.hasOwn(into, selection.name))

@@ -38,6 +38,19 @@ describe('a representation', () => {
     expect(read(reader, { ...complete, __typename: 'Film' })).toBeUndefined();
   });
 
+  test('does not exist for an object with an infinite number, which JSON would send as null', () => {
+    const flat = readerOf(field('id'), field('size'));
+    const nested = readerOf(field('id'), field('parts', { selections: [field('size')] }));
+    const code = readerOf(field('code'));
+    const huge = JSON.parse('1e999');
+    expect(read(flat, book({ id: '1', size: 1.5 }))).toEqual(book({ id: '1', size: 1.5 }));
+    expect(read(flat, book({ id: '1', size: huge }))).toBeUndefined();
+    expect(read(flat, book({ id: -huge, size: 1 }))).toBeUndefined();
+    expect(read(nested, book({ id: '1', parts: [{ size: huge }] }))).toBeUndefined();
+    expect(read(code, book({ code: { number: huge } }))).toBeUndefined();
+    expect(read(code, book({ code: [null, true] }))).toEqual(book({ code: [null, true] }));
+  });
+
   test('has all fields of an input that several fragments select', () => {
     const size = (name: string): RequiresSelection => field('size', { selections: [field(name)] });
     const reader = readerOf(size('w'), on('Media', size('h')));
