@@ -92,9 +92,11 @@ export class EntityCall implements SubgraphReceiver, SentBatch {
   onResponse(response: SubgraphResponse): void {
     this.#observer.onBatch(this.#first, this.#batch.size, 'answered');
     // One `_entities` that fails as a whole fails the others of the request. Sent separately, these succeed, unless
-    // the status says that the subgraph itself has failed: it would only get more calls.
-    const hasFailed = (response.failureStatus ?? 0) >= 500;
-    if (this.#fused.shapes.length > 1 && !isObject(response.data) && !hasFailed) {
+    // the status says that the subgraph refuses the client, or has failed itself: it would only get more calls.
+    const { failureStatus = 200 } = response;
+    const isForAll = failureStatus === 401 || failureStatus === 429 || failureStatus >= 500;
+    if (this.#fused.shapes.length > 1 && !isObject(response.data) && !isForAll) {
+      this.#fused.separateRequests = separateRequestsAfterFailure;
       this.#sendSeparately();
       return;
     }
@@ -139,6 +141,9 @@ export class EntityCall implements SubgraphReceiver, SentBatch {
     this.#onEnd?.();
   }
 }
+
+/** A fetch that fails always would otherwise cost two rounds of requests each time, and one request more than its share. */
+const separateRequestsAfterFailure = 10;
 
 function hasSpan({ span }: BatchableRequest): boolean {
   return span !== undefined;

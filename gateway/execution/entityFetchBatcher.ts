@@ -115,6 +115,11 @@ export class EntityFetchBatcher implements EntityCallObserver {
       onEnd?.();
       return;
     }
+    if (first.fused.separateRequests > 0) {
+      first.fused.separateRequests -= 1;
+      void this.sendSeparately(waiting).then(onEnd);
+      return;
+    }
     const call = new EntityCall(waiting, this, onEnd);
     try {
       call.send(this.#client);

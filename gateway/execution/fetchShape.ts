@@ -149,6 +149,8 @@ export class FusedShape {
   /** See `FetchShape.coordinates`. */
   readonly coordinates: RequestCoordinates;
   readonly keepsDecimals: boolean;
+  /** How many of the next requests are sent as one for each fetch, because one of the fetches failed them all. */
+  separateRequests = 0;
 
   constructor(shapes: readonly FetchShape[]) {
     this.shapes = shapes;

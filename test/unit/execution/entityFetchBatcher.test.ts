@@ -384,8 +384,26 @@ describe('one HTTP request for several fetches of one client', () => {
     expect(sent.map(({ isDone }) => isDone)).toEqual([true, true]);
   });
 
-  test.each([500, 503])(
-    'is not divided when the whole subgraph fails with status %d, which would multiply its calls',
+  test('is divided from the start ten times after one of them has failed it, and not the time after', async () => {
+    const { client, requests } = started({ acrossRequests: false });
+    const callsOfNext = async (data: Record<string, unknown> | null): Promise<number> => {
+      const sent = send(requests, ...both('1'));
+      const count = client.calls.length;
+      for (const { answer } of client.calls.splice(0)) answer({ data });
+      // Divided afterwards.
+      for (const { answer } of client.calls.splice(0)) answer({ data: { _entities: [{}] } });
+      await waitForTurns(2);
+      expect(sent.isDone).toBe(true);
+      return count;
+    };
+    expect(await callsOfNext(null)).toBe(1);
+    for (let n = 0; n < 10; n++) expect(await callsOfNext({ _entities: [{}] })).toBe(2);
+    expect(await callsOfNext({ _e0: [{}], _e1: [{}] })).toBe(1);
+    expect(await callsOfNext({ _e0: [{}], _e1: [{}] })).toBe(1);
+  });
+
+  test.each([401, 429, 500, 503])(
+    'is not divided when the subgraph refuses or fails everything with status %d, which would multiply its calls',
     async (failureStatus) => {
       const { client, requests } = started();
       const calls = both('1');
