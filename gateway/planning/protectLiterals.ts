@@ -7,15 +7,23 @@ import {
   isCompositeType,
   isCustomScalarType,
   isInputObjectType,
+  type NamedType,
   type Schema,
 } from '@apollo/federation-internals';
 import {
   type ArgumentNode,
+  type ConstValueNode,
   type DirectiveNode,
   type DocumentNode,
+  type FieldNode,
   Kind,
+  type ObjectFieldNode,
+  type ObjectValueNode,
+  type OperationDefinitionNode,
   type SelectionSetNode,
+  type StringValueNode,
   type ValueNode,
+  type VariableDefinitionNode,
 } from 'graphql';
 
 interface ProtectedOperation {
@@ -35,125 +43,149 @@ export function protectLiterals(
   schema: Schema,
 ): ProtectedOperation | undefined {
   if (schema.scalarTypes().length === 0 && !/"-?\d+"/.test(text)) return undefined;
-  const literals: string[] = [];
   let marker = '_literal';
   while (text.includes(marker)) marker += '_';
-  const definitions = document.definitions.map((definition) => {
-    if (definition.kind !== Kind.OPERATION_DEFINITION) return definition;
-    const rootType = schema.schemaDefinition.rootType(definition.operation);
-    return {
-      ...definition,
-      variableDefinitions: (definition.variableDefinitions ?? []).map((variable) => {
-        const { defaultValue } = variable;
-        if (defaultValue === undefined) return variable;
-        let named = variable.type;
-        while (named.kind !== Kind.NAMED_TYPE) named = named.type;
-        const type = schema.type(named.name.value);
-        return { ...variable, defaultValue: protect(defaultValue, type as InputType | undefined) };
-      }),
-      selectionSet: protectSelections(definition.selectionSet, rootType),
-    };
-  });
-  if (literals.length === 0) return undefined;
-  const pattern = new RegExp(`\\\\"${marker}(\\d+)\\\\"`, 'g');
-  return {
-    document: { ...document, definitions } as DocumentNode,
-    restore: (planJson) =>
-      planJson.replace(pattern, (_, index) => JSON.stringify(literals[Number(index)]).slice(1, -1)),
-  };
+  const literals = new LiteralReplacement(schema, marker);
+  const definitions = document.definitions.map((definition) =>
+    definition.kind === Kind.OPERATION_DEFINITION ? literals.replaceIn(definition) : definition,
+  );
+  return literals.isEmpty
+    ? undefined
+    : { document: { ...document, definitions }, restore: (planJson) => literals.restore(planJson) };
+}
 
-  function protectSelections(set: SelectionSetNode, parent: CompositeType | undefined): SelectionSetNode {
+class LiteralReplacement {
+  readonly #schema: Schema;
+  readonly #marker: string;
+  readonly #literals: string[] = [];
+
+  /** `marker`: a text that the operation does not contain. */
+  constructor(schema: Schema, marker: string) {
+    this.#schema = schema;
+    this.#marker = marker;
+  }
+
+  get isEmpty(): boolean {
+    return this.#literals.length === 0;
+  }
+
+  restore(planJson: string): string {
+    return planJson.replace(new RegExp(`\\\\"${this.#marker}(\\d+)\\\\"`, 'g'), (_, index) =>
+      JSON.stringify(this.#literals[Number(index)]).slice(1, -1),
+    );
+  }
+
+  replaceIn(operation: OperationDefinitionNode): OperationDefinitionNode {
+    const rootType = this.#schema.schemaDefinition.rootType(operation.operation);
     return {
-      ...set,
-      selections: set.selections.map((selection) => {
-        if (selection.kind === Kind.FRAGMENT_SPREAD) return selection;
-        if (selection.kind === Kind.INLINE_FRAGMENT) {
-          const condition = selection.typeCondition && schema.type(selection.typeCondition.name.value);
-          const type = condition !== undefined && isCompositeType(condition) ? condition : parent;
-          return {
-            ...selection,
-            directives: protectDirectives(selection.directives),
-            selectionSet: protectSelections(selection.selectionSet, type),
-          };
-        }
-        const field =
-          parent === undefined || parent.kind === 'UnionType'
-            ? undefined
-            : parent.field(selection.name.value);
-        const type = field?.type && baseType(field.type);
-        return {
-          ...selection,
-          arguments: protectArguments(selection.arguments, field),
-          directives: protectDirectives(selection.directives),
-          ...(selection.selectionSet === undefined
-            ? {}
-            : {
-                selectionSet: protectSelections(
-                  selection.selectionSet,
-                  type !== undefined && isCompositeType(type) ? type : undefined,
-                ),
-              }),
-        };
+      ...operation,
+      variableDefinitions: (operation.variableDefinitions ?? []).map((variable) => this.#inDefault(variable)),
+      selectionSet: this.#inSelections(operation.selectionSet, rootType),
+    };
+  }
+
+  #inDefault(variable: VariableDefinitionNode): VariableDefinitionNode {
+    const { defaultValue } = variable;
+    if (defaultValue === undefined) return variable;
+    let named = variable.type;
+    while (named.kind !== Kind.NAMED_TYPE) named = named.type;
+    const type = this.#schema.type(named.name.value) as InputType | undefined;
+    return { ...variable, defaultValue: this.#inValue(defaultValue, type) as ConstValueNode };
+  }
+
+  #inSelections(set: SelectionSetNode, parent: CompositeType | undefined): SelectionSetNode {
+    const selections = set.selections.map((selection) => {
+      if (selection.kind === Kind.FRAGMENT_SPREAD) return selection;
+      if (selection.kind === Kind.FIELD) return this.#inField(selection, parent);
+      const condition = selection.typeCondition && this.#schema.type(selection.typeCondition.name.value);
+      return {
+        ...selection,
+        directives: this.#inDirectives(selection.directives),
+        selectionSet: this.#inSelections(selection.selectionSet, compositeOf(condition) ?? parent),
+      };
+    });
+    return { ...set, selections };
+  }
+
+  #inField(field: FieldNode, parent: CompositeType | undefined): FieldNode {
+    const definition =
+      parent === undefined || parent.kind === 'UnionType' ? undefined : parent.field(field.name.value);
+    const type = definition?.type && baseType(definition.type);
+    return {
+      ...field,
+      arguments: this.#inArguments(field.arguments, definition),
+      directives: this.#inDirectives(field.directives),
+      ...(field.selectionSet && {
+        selectionSet: this.#inSelections(field.selectionSet, compositeOf(type)),
       }),
     };
   }
 
-  function protectDirectives(directives: readonly DirectiveNode[] = []): DirectiveNode[] {
+  #inDirectives(directives: readonly DirectiveNode[] = []): DirectiveNode[] {
     return directives.map((directive) => ({
       ...directive,
-      arguments: protectArguments(directive.arguments, schema.directive(directive.name.value)),
+      arguments: this.#inArguments(directive.arguments, this.#schema.directive(directive.name.value)),
     }));
   }
 
-  function protectArguments(
+  #inArguments(
     given: readonly ArgumentNode[] = [],
     definition: FieldDefinition<CompositeType> | DirectiveDefinition | undefined,
   ): ArgumentNode[] {
     return given.map((argument) => ({
       ...argument,
-      value: protect(argument.value, definition?.argument(argument.name.value)?.type),
+      value: this.#inValue(argument.value, definition?.argument(argument.name.value)?.type),
     }));
   }
 
-  function protect(value: ValueNode, type: InputType | undefined): ValueNode {
+  #inValue(value: ValueNode, type: InputType | undefined): ValueNode {
     const named = type && baseType(type);
     if (named === undefined) return value;
-    if (isCustomScalarType(named)) return protectScalar(value);
-    if (value.kind === Kind.LIST)
-      return { ...value, values: value.values.map((element) => protect(element, type)) };
-    if (value.kind === Kind.STRING && named.name === 'ID')
-      return integerPattern.test(value.value) ? replaceLiteral(JSON.stringify(value.value)) : value;
-    if (!isInputObjectType(named)) return value;
-    if (value.kind !== Kind.OBJECT) return value;
-    const fields = value.fields.map((field) => ({
-      ...field,
-      value: protect(field.value, named.field(field.name.value)?.type),
-    }));
-    return { ...value, fields };
-  }
-
-  function protectScalar(value: ValueNode): ValueNode {
+    if (isCustomScalarType(named)) return this.#inScalar(value);
     switch (value.kind) {
       case Kind.LIST:
-        return { ...value, values: value.values.map(protectScalar) };
+        return { ...value, values: value.values.map((element) => this.#inValue(element, type)) };
       case Kind.OBJECT:
-        return {
-          ...value,
-          fields: value.fields.map((field) => ({ ...field, value: protectScalar(field.value) })),
-        };
-      case Kind.INT:
-      case Kind.FLOAT:
-      case Kind.ENUM:
-        if (value.kind !== Kind.ENUM && String(Number(value.value)) === value.value) return value;
-        return replaceLiteral(value.value);
+        return isInputObjectType(named)
+          ? mapFields(value, (field) => this.#inValue(field.value, named.field(field.name.value)?.type))
+          : value;
+      case Kind.STRING:
+        return named.name === 'ID' && integerPattern.test(value.value)
+          ? this.#replace(JSON.stringify(value.value))
+          : value;
       default:
         return value;
     }
   }
 
-  function replaceLiteral(literal: string): ValueNode {
-    return { kind: Kind.STRING, value: `${marker}${literals.push(literal) - 1}` };
+  /** `value`: of a custom scalar, or within one. */
+  #inScalar(value: ValueNode): ValueNode {
+    switch (value.kind) {
+      case Kind.LIST:
+        return { ...value, values: value.values.map((element) => this.#inScalar(element)) };
+      case Kind.OBJECT:
+        return mapFields(value, (field) => this.#inScalar(field.value));
+      case Kind.ENUM:
+        return this.#replace(value.value);
+      case Kind.INT:
+      case Kind.FLOAT:
+        return String(Number(value.value)) === value.value ? value : this.#replace(value.value);
+      default:
+        return value;
+    }
   }
+
+  #replace(literal: string): StringValueNode {
+    return { kind: Kind.STRING, value: `${this.#marker}${this.#literals.push(literal) - 1}` };
+  }
+}
+
+function compositeOf(type: NamedType | undefined): CompositeType | undefined {
+  return type !== undefined && isCompositeType(type) ? type : undefined;
+}
+
+function mapFields(object: ObjectValueNode, protect: (field: ObjectFieldNode) => ValueNode): ObjectValueNode {
+  return { ...object, fields: object.fields.map((field) => ({ ...field, value: protect(field) })) };
 }
 
 const integerPattern = /^-?\d+$/;
