@@ -1,6 +1,5 @@
 import {
   type GraphQLAbstractType,
-  type GraphQLEnumType,
   type GraphQLLeafType,
   type GraphQLOutputType,
   type GraphQLSchema,
@@ -28,13 +27,7 @@ import { responseTooLarge } from './responseChunks.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { SentNulls } from './sentNulls.ts';
 import type { SentObjects } from './sentObjects.ts';
-import {
-  describeForbiddenNull,
-  describeUnknownType,
-  describeUnknownValue,
-  type InvalidValue,
-  type ShapeError,
-} from './shapeErrors.ts';
+import { type ShapeError, ShapeErrors } from './shapeErrors.ts';
 
 /** A deferred fragment at one object of the response. */
 export interface DeferredInstance {
@@ -114,7 +107,7 @@ export function* shapeData(
   const isBlockedByPending = data === blockedByPending;
   return {
     data: data === nullViolation || isBlockedByPending ? null : data,
-    errors,
+    errors: errors.all,
     deferred,
     pending,
     isBlockedByPending,
@@ -124,9 +117,6 @@ export function* shapeData(
 
 /** Two quotes, a colon, a value and a comma or bracket. */
 const minFieldBytes = 5;
-
-/** An error without the characters of its message has at least as many. */
-const minErrorBytes = 64;
 
 /** Deepest nesting of lists and objects in a value of a custom scalar: JSON.stringify recurses. */
 const maxScalarDepth = 1000;
@@ -157,7 +147,7 @@ function isPropagatedNull<T>(value: Shaped<T>): value is PropagatedNull {
 }
 
 class DataShaper {
-  readonly errors: ShapeError[] = [];
+  readonly errors: ShapeErrors;
   readonly deferred: DeferredInstance[] = [];
   readonly pending: PendingField[] = [];
   readonly #schema: GraphQLSchema;
@@ -165,8 +155,6 @@ class DataShaper {
   readonly #options: ShapeDataOptions;
   readonly #sentNulls: SentNulls | undefined;
   readonly #maxBytes: number;
-  /** Lower bound of the size of the errors. */
-  #errorBytes = 0;
   /** Group of the pending enrichment that was found last. */
   #pendingGroup = 0;
   /** Lower bound of the size of the data so far. */
@@ -180,6 +168,7 @@ class DataShaper {
     this.#options = options;
     this.#sentNulls = options.sentNulls;
     this.#maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
+    this.errors = new ShapeErrors(schema, this.#path, this.#maxBytes, options.conditions);
   }
 
   *shapeObject(
@@ -229,7 +218,7 @@ class DataShaper {
   #fixedValueOf(field: CollectedField, type: RuntimeType, object: ResponseObject): Shaped<unknown> {
     if (field.fieldName === '__typename') return type.name;
     if (field.isDenied) {
-      this.#reportDenied();
+      this.errors.addDenied();
       return isNonNullType(field.type) ? nullViolation : null;
     }
     if (this.#sentNulls?.has(object, field.internalName, this.#path)) return null;
@@ -241,7 +230,7 @@ class DataShaper {
     if (object[field.internalName] !== undefined) return undefined;
     const cause = this.#options.causeOf?.(this.#path, field.internalName);
     if (cause === undefined) return undefined;
-    this.#addError({ kind: 'missing', cause, path: [...this.#path] }, minErrorBytes);
+    this.errors.addMissing(cause);
     return isNonNullType(field.type) ? nullViolation : undefined;
   }
 
@@ -262,9 +251,9 @@ class DataShaper {
       if (field.selectionSet !== undefined) this.#sentNulls?.add(object, field.internalName, this.#path);
       return null;
     }
-    return value === null
-      ? this.#reportForbiddenNull(`${type.name}.${field.fieldName}`, object[field.internalName], object)
-      : value;
+    if (value !== null) return value;
+    this.errors.addForbiddenNull(`${type.name}.${field.fieldName}`, object[field.internalName], object);
+    return nullViolation;
   }
 
   /** Shapes a value as if its type were nullable. The caller handles null violations. */
@@ -277,14 +266,14 @@ class DataShaper {
     if (value === undefined || value === null) return null;
     if (isListType(nullable)) return yield* this.#shapeList(nullable.ofType, set, value);
     if (isLeafType(nullable)) return this.#shapeLeaf(nullable, value);
-    if (!isObject(value)) return this.#reportInvalid('an object');
+    if (!isObject(value)) return this.errors.addInvalid('an object');
     const runtimeType = isAbstractType(nullable)
       ? runtimeTypeOf(this.#schema, nullable, set, value.__typename)
       : nullable;
     if (runtimeType === undefined)
-      return this.#reportUnknownType(nullable as GraphQLAbstractType, value.__typename);
+      return this.errors.addUnknownType(nullable as GraphQLAbstractType, value.__typename);
     if (set === undefined) return null;
-    if (set.collect(this.#schema, runtimeType).isDenied) return this.#reportDenied();
+    if (set.collect(this.#schema, runtimeType).isDenied) return this.errors.addDenied();
     return yield* this.shapeObject(set, runtimeType, value);
   }
 
@@ -293,7 +282,7 @@ class DataShaper {
     set: SelectionSet | undefined,
     value: unknown,
   ): SlicedTask<Shaped<unknown>> {
-    if (!Array.isArray(value)) return this.#reportInvalid('a list');
+    if (!Array.isArray(value)) return this.errors.addInvalid('a list');
     const list: unknown[] = [];
     const mark = this.#checkpoint();
     const leaf = leafTypeOf(elementType);
@@ -308,8 +297,10 @@ class DataShaper {
       if (this.#sentNulls?.has(value, i, this.#path)) element = null;
       else if (leaf !== undefined) element = this.#shapeLeaf(leaf, value[i]);
       else element = yield* this.#shapeValue(elementType, set, value[i]);
-      if (element === null && isNonNullType(elementType))
-        element = this.#reportForbiddenNull('an element of the list', value[i]);
+      if (element === null && isNonNullType(elementType)) {
+        this.errors.addForbiddenNull('an element of the list', value[i]);
+        element = nullViolation;
+      }
       if (isPropagatedNull(element)) {
         const mayBeNull = !isNonNullType(elementType) && !(element === nullViolation && this.#isSent());
         if (
@@ -334,20 +325,19 @@ class DataShaper {
     if (value === undefined || value === null) return null;
     if (typeof value === 'string') this.#countBytes(value.length);
     if (isEnumType(type)) {
-      return typeof value === 'string' && type.getValue(value) !== undefined
-        ? value
-        : this.#reportUnknownValue(type, value);
+      const isKnown = typeof value === 'string' && type.getValue(value) !== undefined;
+      return isKnown ? value : this.errors.addUnknownValue(type, value);
     }
     if (!isSpecifiedScalarType(type)) {
-      if (hasInfinity(value)) return this.#reportInvalid('a finite number');
+      if (hasInfinity(value)) return this.errors.addInvalid('a finite number');
       return isNestedDeeperThan(value, maxScalarDepth)
-        ? this.#reportInvalid(`a less deeply nested ${type.name}`)
+        ? this.errors.addInvalid(`a less deeply nested ${type.name}`)
         : value;
     }
     try {
       return serializeScalar(type, value);
     } catch {
-      return this.#reportInvalid(`a value of type ${type.name}`);
+      return this.errors.addInvalid(`a value of type ${type.name}`);
     }
   }
 
@@ -404,22 +394,14 @@ class DataShaper {
   }
 
   #checkpoint(): ShapeCheckpoint {
-    return { deferred: this.deferred.length, pending: this.pending.length, errors: this.errors.length };
+    return { deferred: this.deferred.length, pending: this.pending.length, errors: this.errors.all.length };
   }
 
   #rollBack({ deferred, pending, errors }: ShapeCheckpoint, reason: PropagatedNull): void {
     this.deferred.length = deferred;
     this.pending.length = pending;
     // Errors of pending fields are reported when the fields are delivered.
-    if (reason === blockedByPending) this.errors.length = errors;
-  }
-
-  /** One invalid value is an error at each place at which the response has its object: the errors fill the memory long before
-   *  their bytes can be counted. */
-  #addError(error: ShapeError, minBytes: number): void {
-    this.#errorBytes += minBytes;
-    if (this.#errorBytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
-    this.errors.push(error);
+    if (reason === blockedByPending) this.errors.all.length = errors;
   }
 
   #beginSlice(): void {
@@ -433,48 +415,5 @@ class DataShaper {
   #countBytes(bytes: number): void {
     this.bytes += bytes;
     if (this.bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
-  }
-
-  #reportDenied(): null {
-    this.#addError({ kind: 'denied', path: [...this.#path] }, minErrorBytes);
-    return null;
-  }
-
-  /** `given`: the value in the response tree. */
-  #reportForbiddenNull(coordinate: string, given: unknown, object?: ResponseObject): typeof nullViolation {
-    const isHidden = given !== null && given !== undefined;
-    this.#report(
-      isHidden ? 'hidden' : 'null',
-      describeForbiddenNull(coordinate),
-      given === undefined ? object : undefined,
-    );
-    return nullViolation;
-  }
-
-  #reportUnknownType(declared: GraphQLAbstractType, typename: unknown): null {
-    const message = describeUnknownType(declared, typename, this.#schema, this.#options.conditions);
-    if (message !== undefined) this.#report('unknown', message);
-    return null;
-  }
-
-  #reportUnknownValue(type: GraphQLEnumType, value: unknown): null {
-    if (typeof value !== 'string') return this.#reportInvalid(`a value of type ${type.name}`);
-    const message = describeUnknownValue(type, value, this.#options.conditions);
-    if (message !== undefined) this.#report('unknown', message);
-    return null;
-  }
-
-  #reportInvalid(expected: string): null {
-    this.#report('invalid', `A subgraph returned an invalid value: expected ${expected}.`);
-    return null;
-  }
-
-  #report(kind: InvalidValue['kind'], message: string, object?: ResponseObject): void {
-    const previous = this.errors.at(-1)?.kind;
-    // The null in place of an invalid value is not reported.
-    const isReported =
-      (kind !== 'null' && kind !== 'hidden') || (previous !== 'invalid' && previous !== 'unknown');
-    const minBytes = isReported ? minErrorBytes + message.length : 0;
-    this.#addError({ kind, message, path: [...this.#path], object }, minBytes);
   }
 }

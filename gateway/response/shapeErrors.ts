@@ -3,6 +3,7 @@ import type { ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import type { ResponseObject } from '../execution/responseTree.ts';
 import type { TypeConditions } from '../execution/typeConditions.ts';
+import { responseTooLarge } from './responseChunks.ts';
 
 /** A value of the response tree that the schema forbids. `unknown`: an object whose type, or an enum value whose name, the
  *  supergraph does not have at this path. `hidden`: a value that only the API schema hides, where it may not be null. */
@@ -21,15 +22,96 @@ export type ShapeError =
   /** A field or object that the client may not read. */
   | { readonly kind: 'denied'; readonly path: ResponsePath };
 
+/** An error without the characters of its message has at least as many. */
+const minErrorBytes = 64;
+
+/** The errors of a payload while it is shaped. Each is added at the current path. */
+export class ShapeErrors {
+  readonly all: ShapeError[] = [];
+  readonly #schema: GraphQLSchema;
+  readonly #path: ResponsePath;
+  readonly #maxBytes: number;
+  readonly #conditions: (() => TypeConditions) | undefined;
+  /** Lower bound of the size of the errors. */
+  #bytes = 0;
+
+  /** `path`: the current path, which the caller changes. */
+  constructor(
+    schema: GraphQLSchema,
+    path: ResponsePath,
+    maxBytes: number,
+    conditions: (() => TypeConditions) | undefined,
+  ) {
+    this.#schema = schema;
+    this.#path = path;
+    this.#maxBytes = maxBytes;
+    this.#conditions = conditions;
+  }
+
+  addMissing(cause: ExecutionError): void {
+    this.#add({ kind: 'missing', cause, path: [...this.#path] }, minErrorBytes);
+  }
+
+  addDenied(): null {
+    this.#add({ kind: 'denied', path: [...this.#path] }, minErrorBytes);
+    return null;
+  }
+
+  /** `given`: the value in the response tree. */
+  addForbiddenNull(coordinate: string, given: unknown, object?: ResponseObject): void {
+    const isHidden = given !== null && given !== undefined;
+    this.#addInvalidValue(
+      isHidden ? 'hidden' : 'null',
+      describeForbiddenNull(coordinate),
+      given === undefined ? object : undefined,
+    );
+  }
+
+  addUnknownType(declared: GraphQLAbstractType, typename: unknown): null {
+    const message = describeUnknownType(declared, typename, this.#schema, this.#conditions);
+    if (message !== undefined) this.#addInvalidValue('unknown', message);
+    return null;
+  }
+
+  addUnknownValue(type: GraphQLEnumType, value: unknown): null {
+    if (typeof value !== 'string') return this.addInvalid(`a value of type ${type.name}`);
+    const message = describeUnknownValue(type, value, this.#conditions);
+    if (message !== undefined) this.#addInvalidValue('unknown', message);
+    return null;
+  }
+
+  addInvalid(expected: string): null {
+    this.#addInvalidValue('invalid', `A subgraph returned an invalid value: expected ${expected}.`);
+    return null;
+  }
+
+  #addInvalidValue(kind: InvalidValue['kind'], message: string, object?: ResponseObject): void {
+    const previous = this.all.at(-1)?.kind;
+    // The null in place of an invalid value is not reported.
+    const isReported =
+      (kind !== 'null' && kind !== 'hidden') || (previous !== 'invalid' && previous !== 'unknown');
+    const minBytes = isReported ? minErrorBytes + message.length : 0;
+    this.#add({ kind, message, path: [...this.#path], object }, minBytes);
+  }
+
+  /** One invalid value is an error at each path at which the response has its object: the errors fill the memory long
+   *  before their bytes can be counted. */
+  #add(error: ShapeError, minBytes: number): void {
+    this.#bytes += minBytes;
+    if (this.#bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
+    this.all.push(error);
+  }
+}
+
 /** `coordinate`: `Type.field`, or the words for an element of a list. */
-export function describeForbiddenNull(coordinate: string): string {
+function describeForbiddenNull(coordinate: string): string {
   return coordinate.includes('.')
     ? `Cannot return null for non-nullable field ${coordinate}.`
     : `Cannot return null for ${coordinate}, whose elements are non-nullable.`;
 }
 
 /** `undefined` for a type that only the API schema hides. */
-export function describeUnknownType(
+function describeUnknownType(
   declared: GraphQLAbstractType,
   typename: unknown,
   schema: GraphQLSchema,
@@ -44,7 +126,7 @@ export function describeUnknownType(
 }
 
 /** `undefined` for a value that only the API schema hides. */
-export function describeUnknownValue(
+function describeUnknownValue(
   type: GraphQLEnumType,
   value: string,
   conditions: (() => TypeConditions) | undefined,
