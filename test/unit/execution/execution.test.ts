@@ -152,6 +152,23 @@ describe('the order of fetches', () => {
     }
   });
 
+  test('a root fetch below a list is merged into each of its objects, which share nothing of it', async () => {
+    const { client, execution } = runPlan(
+      sequence(
+        rootFetch('payloads{id}'),
+        flattenAt('payloads.@', rootFetch('shop{name}', { serviceName: 'others' })),
+      ),
+    );
+    client.calls[0]?.answer({ data: { payloads: [{ id: '1' }, { id: '2' }] } });
+    await waitForTurns();
+    client.calls[1]?.answer({ data: { shop: { name: 'n' } } });
+    await waitForTurns();
+    const payloads = execution.tree.payloads as { readonly shop: object }[];
+    expect(payloads).toEqual(['1', '2'].map((id) => ({ id, shop: { name: 'n' } })));
+    expect(payloads[0]?.shop).not.toBe(payloads[1]?.shop);
+    expect(client.calls).toHaveLength(2);
+  });
+
   test('a step without objects sends no fetch, and the next step runs', async () => {
     const { client, completedGroups } = runPlan(
       sequence(
