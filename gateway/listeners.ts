@@ -96,8 +96,6 @@ export function createListeners({
     bufferSize: delivery.bufferSize,
     readTimeoutMs: delivery.readTimeout,
     heartbeatIntervalMs: delivery.heartbeat,
-    initTimeoutMs: delivery.initTimeout,
-    reservationTimeoutMs: delivery.reservationTimeout,
     documentCacheSize: config.planning.cacheSize,
     textCacheSize: config.planning.textCacheSize,
     ...(security.graphiql

@@ -250,7 +250,7 @@ describe('an event stream for several operations', () => {
 
   test('runs no operation whose body arrives after the end of the stream', async () => {
     const timers = new FakeTimers();
-    await using server = await startScriptedServer(undefined, { timers, reservationTimeoutMs: 1000 });
+    await using server = await startScriptedServer(undefined, { timers });
     const { headers, body = '' } = operationRequest(await reserveStream(server.url), { query });
     await using connection = await RawConnection.open(server.url);
     connection.send({
@@ -258,7 +258,7 @@ describe('an event stream for several operations', () => {
     });
     // Written when the request is handed to the gateway, which then waits for the body.
     expect((await connection.readHead()).status).toBe(100);
-    timers.advance(1000);
+    timers.advance(10_000);
     connection.socket.write(body);
     expect(rejectionOf(await connection.readResponse())).toEqual([404, 'BAD_REQUEST']);
     expect(server.receivedOperations).toEqual([]);
@@ -333,13 +333,10 @@ describe('the limits of event streams', () => {
   test('include the reservation timeout, which ends a stream and its operations', async () => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
-    await using server = await startScriptedServer(() => scripted.outcome, {
-      timers,
-      reservationTimeoutMs: 1000,
-    });
+    await using server = await startScriptedServer(() => scripted.outcome, { timers });
     const token = await reserveStream(server.url);
     await send(server, token, { query: subscription });
-    timers.advance(1000);
+    timers.advance(10_000);
     await scripted.returned;
     const tooLate = await exchange(server.url, openingRequest(token));
     expect(rejectionOf(tooLate)).toEqual([404, 'BAD_REQUEST']);

@@ -152,8 +152,6 @@ export async function startScriptedServer(
     bufferSize: 1_000_000,
     readTimeoutMs: 1000,
     heartbeatIntervalMs: 60_000,
-    initTimeoutMs: 60_000,
-    reservationTimeoutMs: 60_000,
     documentCacheSize: 1_000,
     textCacheSize: 1_000_000,
     ...rest,

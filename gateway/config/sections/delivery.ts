@@ -18,15 +18,5 @@ export const deliverySection = z
         'Maximum idle time of a connection with a stream. Then the gateway sends a comment (server-sent events) or an empty part (multipart subscriptions). A WebSocket whose client was idle for this time is pinged, and closed if the client does not respond within the same time.',
       )
       .prefault('12s'),
-    initTimeout: duration({ min: 1 })
-      .describe(
-        'Maximum time until a client sends `connection_init`. Then the WebSocket is closed with code 4408.',
-      )
-      .prefault('3s'),
-    reservationTimeout: duration({ min: 1 })
-      .describe(
-        'Maximum time between the reservation of an event stream (PUT) and its opening. Then the reservation expires.',
-      )
-      .prefault('10s'),
   })
   .describe('How responses are delivered to clients.');

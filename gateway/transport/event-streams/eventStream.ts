@@ -20,8 +20,6 @@ import { EventStreamOutbox } from './eventStreamOutbox.ts';
 export interface EventStreamSettings extends StreamSettings {
   /** Maximum number of concurrent operations on the stream. */
   readonly maxOperations: number;
-  /** Milliseconds within which the client has to open a reserved stream. */
-  readonly reservationTimeoutMs: number;
 }
 
 interface EventStreamOptions extends EventStreamSettings {
@@ -34,6 +32,9 @@ type StreamState =
   | { readonly kind: 'open'; readonly response: ServerResponse; readonly heartbeat: InactivityTimer }
   | { readonly kind: 'closed' };
 
+/** Milliseconds within which the client has to open a reserved stream. */
+const reservationTimeoutMs = 10_000;
+
 /** The event stream for all operations of one client, in graphql-sse's "single connection mode": the client reserves it,
  *  opens it once, and it ends with its connection. */
 export class EventStream {
@@ -45,7 +46,7 @@ export class EventStream {
   #isDraining = false;
 
   constructor(options: EventStreamOptions) {
-    const { bufferSize, readTimeoutMs, reservationTimeoutMs, timers } = options;
+    const { bufferSize, readTimeoutMs, timers } = options;
     this.#options = options;
     this.#outbox = new EventStreamOutbox({
       bufferSize,

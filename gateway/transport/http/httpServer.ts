@@ -89,10 +89,6 @@ export interface HttpServerOptions extends Omit<StreamSettings, 'timers'>, Admis
   };
   /** Status of an invalid operation in `application/json`. Default: 400. */
   readonly requestErrorStatus?: 400 | 200;
-  /** Milliseconds within which a WebSocket client has to send `connection_init`. */
-  readonly initTimeoutMs: number;
-  /** Milliseconds within which a client has to open a reserved event stream. */
-  readonly reservationTimeoutMs: number;
   /** The output directory of `bundleGraphiql`. When set, a browser's GET of the GraphQL route gets GraphiQL, or a page that
    *  says that the bundle is missing. */
   readonly graphiqlDirectory?: string;
@@ -151,7 +147,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     maxStreamsPerClient: limits.eventStreamsPerClient,
     maxOperations: limits.operationsPerSocket,
     ...streamSettings,
-    reservationTimeoutMs: options.reservationTimeoutMs,
     isDraining,
     newToken: createIdGenerator(options.worker?.name),
   });
@@ -186,7 +181,6 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     maxConnectionsPerClient: limits.webSocketsPerClient,
     maxOperations: limits.operationsPerSocket,
     ...streamSettings,
-    initTimeoutMs: options.initTimeoutMs,
     connectionParams: new Set([
       ...security.connectionParams,
       ...(tokenHeader === undefined ? [] : [tokenHeader]),

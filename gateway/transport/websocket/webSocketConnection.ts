@@ -46,8 +46,6 @@ export interface WebSocketConnectionSettings extends StreamSettings {
   readonly subgraphParams: ReadonlySet<string>;
   /** Maximum number of concurrent operations on the socket. */
   readonly maxOperations: number;
-  /** Milliseconds within which the client has to send `connection_init`. */
-  readonly initTimeoutMs: number;
   readonly log: TransportLog;
 }
 
@@ -61,6 +59,9 @@ interface WebSocketConnectionOptions extends WebSocketConnectionSettings {
    *  the client has too many. */
   readonly admitClient: (clientKey: string) => HttpError | undefined;
 }
+
+/** Milliseconds within which the client has to send `connection_init`. Clients may fetch a token for it first. */
+const initTimeoutMs = 10_000;
 
 /** A client's connection in the protocol `graphql-transport-ws`. Messages and their validation are the library's
  *  (graphql-ws). The library's server is not used: it serializes results from objects, so that our serialized results
@@ -80,8 +81,7 @@ export class WebSocketConnection {
   #incremental: IncrementalFormat | undefined = 'deferSpec=20220824';
 
   constructor(options: WebSocketConnectionOptions) {
-    const { socket, connection, bufferSize, readTimeoutMs, timers, heartbeatIntervalMs, initTimeoutMs } =
-      options;
+    const { socket, connection, bufferSize, readTimeoutMs, timers, heartbeatIntervalMs } = options;
     this.#options = options;
     this.#outbox = new WebSocketOutbox({
       socket,
