@@ -250,6 +250,8 @@ function socketOptions({ maxEventBytes }: SourceEndpoint): ClientOptions & { clo
     // An event over the limit ends its own subscription. One over twice the limit ends the socket, because it is not read
     // far enough to find out its subscription.
     maxPayload: 2 * maxEventBytes + envelopeBytes,
+    // Each fragment keeps all of what arrived with it in memory, up to 64 kB. Some servers write fragments of 1 kB.
+    maxFragments: 256 + Math.ceil(maxEventBytes / 1024),
     perMessageDeflate: false,
     followRedirects: false,
     closeTimeout: closeTimeoutMs,

@@ -919,6 +919,23 @@ describe('protocol violations', () => {
     expect(at.clock.activeTimerCount).toBe(0);
   });
 
+  test('a message in more fragments than one for each kB of an event and 256 ends the socket, because each can keep 64 kB of what arrived with it in memory', async () => {
+    const maxFragments = 256 + 10;
+    await using upstream = await startScriptedWebSocketUpstream();
+    await using at = sourceOf(upstream.url, { maxEventBytes: 10 * 1024 });
+    const server = await established(at, upstream);
+    const send = (fragments: number): void => {
+      server.socket.send(JSON.stringify(next(fragments)), { fin: false });
+      for (let sent = 2; sent < fragments; sent += 1) server.socket.send(' ', { fin: false });
+      server.socket.send(' ', { fin: true });
+    };
+    send(maxFragments);
+    expect(await server.receiver.waitForLog(1)).toEqual([`{"tick":${maxFragments}}`]);
+    send(maxFragments + 1);
+    expect((await server.receiver.waitForLog(2))[1]).toBe('error SUBGRAPH_INVALID_RESPONSE');
+    await server.closeCode;
+  });
+
   test('an event that is nested too deep ends its own subscription', async () => {
     await using upstream = await startScriptedWebSocketUpstream();
     await using at = sourceOf(upstream.url, { maxEventBytes: 1_000_000 });
