@@ -23,29 +23,49 @@ export function addCallbackRoute(
   server: Routes,
   { callbacks, bodySize, queueLimits }: CallbackRouteOptions,
 ): void {
-  const queues = new KeyedQueue(queueLimits);
+  // The id is in URLs, which logs and proxies have: messages with a wrong verifier must not fill the queue of the others.
+  const [unverified, verified] = [new KeyedQueue(queueLimits), new KeyedQueue(queueLimits)];
   const receive = async (id: string, request: IncomingMessage): Promise<CallbackOutcome> => {
-    const slot = queues.enqueue(id);
     const excerpt = new BodyExcerpt();
+    const hasVerifier = (): boolean =>
+      excerpt.verifiers.some((verifier) => callbacks.isVerifier(id, verifier));
+    let slot = unverified.enqueue(id);
+    let isVerified = false;
+    let size = 0;
+    /** Returns false when the queue of verified messages has no room. */
+    const markVerified = (): boolean => {
+      if (isVerified) return true;
+      isVerified = true;
+      slot.release();
+      slot = verified.enqueue(id);
+      return slot.addBytes(size);
+    };
+    const hasRoomFor = (chunk: Buffer): boolean => {
+      size += chunk.length;
+      return slot.addBytes(chunk.length) || (!isVerified && hasVerifier() && markVerified());
+    };
+    const waitForTurn = async (): Promise<void> => {
+      markVerified();
+      if (!(await slot.waitForTurn())) throw queueFullError();
+    };
     const isCompressed = request.headers['content-encoding'] !== undefined;
     // Also of what is discarded: subgraphs that sort the members of a message send the verifier after the event.
     if (!isCompressed) request.on('data', (chunk: Buffer) => excerpt.add(chunk));
     try {
-      const { message, size } = await readMessage(request, bodySize, (chunk) => {
+      const message = await readMessage(request, bodySize, (chunk) => {
         if (isCompressed) excerpt.add(chunk);
-        return slot.addBytes(chunk.length) ? undefined : queueFullError();
+        return hasRoomFor(chunk) ? undefined : queueFullError();
       });
       // A subgraph whose check gets no answer assumes that the gateway is dead, so checks do not wait for events. Messages
       // with a wrong verifier are refused at once: they would fill the queue of those that have the right one.
-      const waits = !isCheck(message) && callbacks.isVerifier(id, verifierOf(message));
-      if (waits && !(await slot.waitForTurn())) throw queueFullError();
+      if (!isCheck(message) && callbacks.isVerifier(id, verifierOf(message))) await waitForTurn();
       return await callbacks.receive(id, message, size);
     } catch (error) {
       if (error instanceof HttpError && error.status === 413) {
         await finished(request).catch(() => undefined);
-        if (excerpt.verifiers.some((verifier) => callbacks.isVerifier(id, verifier))) {
+        if (hasVerifier()) {
           // Earlier events are delivered before the subscription ends.
-          if (!(await slot.waitForTurn())) throw queueFullError();
+          await waitForTurn();
           callbacks.failTooLarge(id);
         }
       }
@@ -75,11 +95,10 @@ async function readMessage(
   request: IncomingMessage,
   bodySize: number,
   checkChunk: (chunk: Buffer) => HttpError | undefined,
-): Promise<{ message: unknown; size: number }> {
+): Promise<unknown> {
   // Also a defence against CSRF: without a preflight, a page of another site cannot make a browser send JSON.
   if (!isJsonContentType(request.headers['content-type'])) throw new HttpError(415, callbackUsage);
-  const bytes = await readBody(request, bodySize, 'by subscriptions.eventSize', checkChunk);
-  return { message: parseJson(bytes), size: bytes.length };
+  return parseJson(await readBody(request, bodySize, 'by subscriptions.eventSize', checkChunk));
 }
 
 function isCheck(message: unknown): boolean {

@@ -184,6 +184,31 @@ describe('POST /callback/:id', () => {
     },
   );
 
+  test('messages with a wrong verifier take no room of those with the right one', async () => {
+    await using server = await start('accepted', 10_000);
+    const begin = (verifier: string) => {
+      const request = openRequest({
+        port: server.port,
+        method: 'POST',
+        path: '/callback/known',
+        headers: { 'content-type': 'application/json' },
+      });
+      request.on('error', () => {});
+      const status = once(request, 'response').then(([{ statusCode }]) => statusCode);
+      request.write(`{"verifier":"${verifier}","payload":"${'x'.repeat(4000)}`);
+      return { status, end: () => request.end('"}') };
+    };
+    const wrong = ['wrong', 'wrong', 'wrong'].map(begin);
+    // The first one has as much room as it needs, and the second one fits.
+    expect(await Promise.race(wrong.map(({ status }) => status))).toBe(503);
+    const right = begin('right');
+    right.end();
+    expect(await right.status).toBe(200);
+    const statuses = Promise.all(wrong.map(({ status }) => status));
+    for (const { end } of wrong) end();
+    expect((await statuses).toSorted()).toEqual([200, 200, 503]);
+  });
+
   test('limits the size of a message after decompression', async () => {
     await using server = await start();
     const gzip = { 'content-encoding': 'gzip' };
