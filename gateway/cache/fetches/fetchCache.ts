@@ -22,8 +22,6 @@ export interface FetchCacheOptions {
   headerNames(subgraph: string, scope: CacheScope): readonly string[];
   /** The deadline of a refresh. */
   refreshTimeoutMs(subgraph: string): number;
-  /** A key whose refresh failed is not refreshed again within this time. */
-  readonly refreshBackoffMs: number;
   /** Whether `Cache-Control: no-store` of the subgraph does not count. */
   ignoresNoStore(subgraph: string): boolean;
   /** A fault of the gateway failed fetches of the subgraph, or a refresh. */
@@ -57,6 +55,9 @@ export class FetchCache {
   }
 }
 
+/** A key whose refresh failed is not refreshed again within this time. */
+export const refreshBackoffMs = 1_000;
+
 /** Keys that must not be refreshed yet, because their latest refresh failed. */
 class RefreshBackoff {
   readonly #blockedUntil = new LRUCache<string, number>({ max: 10_000 });
@@ -66,8 +67,8 @@ class RefreshBackoff {
     this.#timers = timers;
   }
 
-  backOff(key: string, forMs: number): void {
-    this.#blockedUntil.set(key, this.#timers.now() + forMs);
+  backOff(key: string): void {
+    this.#blockedUntil.set(key, this.#timers.now() + refreshBackoffMs);
   }
 
   isBackingOff(key: string): boolean {

@@ -38,7 +38,6 @@ export function createFetchCacheOptions({
     ignoredHeaders,
     headerNames: memoizeHeaderNames(config, identityHeaders, ignoredHeaders),
     refreshTimeoutMs: (subgraph) => policyOf(subgraph).timeouts.deadline,
-    refreshBackoffMs: config.cache.refreshPause,
     ignoresNoStore: (subgraph) => ignoresNoStore.has(subgraph),
     onFault: (err, subgraph) =>
       log.error({ err, subgraph }, 'A fetch failed in the cache because of an internal error'),

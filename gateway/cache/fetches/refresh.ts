@@ -7,7 +7,7 @@ import type { FetchSpan } from '../../telemetry/fetchSpan.ts';
 import { runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
 import type { RefreshOutcome } from '../cacheMetrics.ts';
 import type { ReadVersion } from '../store/cacheStore.ts';
-import type { FetchCache } from './fetchCache.ts';
+import { type FetchCache, refreshBackoffMs } from './fetchCache.ts';
 import { type FetchJoiner, type FetchOutcome, fetchOutcomeOf, settleFlight } from './fetchOutcome.ts';
 import type { CacheableItem, ItemizedCall } from './itemizedCall.ts';
 import { createRefreshContext } from './readContext.ts';
@@ -107,7 +107,7 @@ class Refresh {
   deferToClaimHolder(): void {
     for (const index of this.#indexes) {
       const item = itemAt(this.#itemizedCall, index);
-      this.#cache.refreshBackoff.backOff(item.key, this.#cache.options.refreshBackoffMs);
+      this.#cache.refreshBackoff.backOff(item.key);
       this.#reportOutcome(item, 'claimed elsewhere');
       settleFlight(this.#cache.singleFlight.find(item.key), { kind: 'abandoned' });
     }
@@ -154,12 +154,12 @@ class Refresh {
 
   /** Releases the claims of the items in few commands, as a list may have thousands. */
   #finish(items: readonly FinishedItem[], fetchOutcome: FetchOutcome): void {
-    const { store, refreshBackoff, singleFlight, options } = this.#cache;
+    const { store, refreshBackoff, singleFlight } = this.#cache;
     for (const [outcome, finished] of Map.groupBy(items, ({ outcome }) => outcome)) {
       const keys = finished.map(({ item }) => item.key);
-      const backoffMs = outcome === 'stored' ? 0 : options.refreshBackoffMs;
-      if (backoffMs > 0) for (const key of keys) refreshBackoff.backOff(key, backoffMs);
-      store.release(keys, backoffMs);
+      const isStored = outcome === 'stored';
+      if (!isStored) for (const key of keys) refreshBackoff.backOff(key);
+      store.release(keys, isStored ? 0 : refreshBackoffMs);
     }
     for (const { item, outcome } of items) {
       this.#finishedCount += 1;

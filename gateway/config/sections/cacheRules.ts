@@ -59,9 +59,6 @@ export const cacheRuleOptions = {
   maxEntrySize: size()
     .describe('Largest value that is stored, as JSON text. A larger value is fetched each time.')
     .prefault('512KB'),
-  refreshPause: duration()
-    .describe('How long a stale value is not refreshed again after a failed refresh.')
-    .prefault('1s'),
   ignoreHeaders: z
     .array(headerName)
     .describe(

@@ -135,7 +135,6 @@ export function createCachedFetchesFixture(
     ignoredHeaders: new Set(),
     headerNames: () => ['authorization'],
     refreshTimeoutMs: () => 10_000,
-    refreshBackoffMs: 1_000,
     ignoresNoStore: () => false,
     onFault: (fault) => {
       throw fault;

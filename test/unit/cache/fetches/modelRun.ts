@@ -93,7 +93,6 @@ export class ModelRun {
           ignoredHeaders: new Set(['x-user-id']),
           headerNames: () => ['x-user-id'],
           refreshTimeoutMs: () => 10_000,
-          refreshBackoffMs: 1_000,
           ignoresNoStore: () => false,
           onFault: (fault) => this.faults.push(String(fault)),
           now: clock.now,
