@@ -14,7 +14,6 @@ export function toPlanningLimits(planning: GatewayConfig['planning']): PlanningL
     spareIdleMs: planning.spareIdle,
     maxWaiting: planning.maxWaiting,
     maxWaitingCharacters: planning.maxWaitingText,
-    refusalTtlMs: planning.refusalKept,
     // The same number as plans, because a refusal takes a small fraction of the memory of a plan.
     maxRefusals: planning.cacheSize,
   };

@@ -22,8 +22,6 @@ export interface PlanningLimits extends PlannerPoolLimits {
   readonly pathsLimit: number;
   /** Maximum time for splitting a plan, in milliseconds of CPU time of the thread. */
   readonly splitTimeoutMs: number;
-  /** Time in milliseconds for which an operation that exceeded a limit is refused without being planned again. */
-  readonly refusalTtlMs: number;
   /** Maximum number of refused operations that are remembered. */
   readonly maxRefusals: number;
 }
@@ -98,12 +96,15 @@ export async function createWorkerPlanner(options: WorkerPlannerOptions): Promis
   };
 }
 
+/** Time for which an operation that exceeded a limit is refused without being planned again. */
+const refusalTtlMs = 5 * 60_000;
+
 /** Errors of operations that exceeded a planning limit, for repeated requests. Entries expire, because the machine may
  *  have been busy during the first attempt. Stores a hash of each operation instead of its text. */
 class RefusedOperations {
   readonly #errors: LRUCache<string, GatewayError>;
 
-  constructor({ maxRefusals, refusalTtlMs }: PlanningLimits) {
+  constructor({ maxRefusals }: PlanningLimits) {
     this.#errors = new LRUCache({ max: maxRefusals, ttl: refusalTtlMs });
   }
 

@@ -39,11 +39,6 @@ export const planningSection = z
         'Maximum number of characters of operations in the planning queue, with fragments expanded; then OVERLOADED.',
       )
       .prefault('32MB'),
-    refusalKept: duration({ min: 1 })
-      .describe(
-        'Time for which an operation that exceeded `timeout` or `memory` is refused without being planned again.',
-      )
-      .prefault('5m'),
     // The cache reserves memory for all of its entries at once.
     cacheSize: integer({ min: 1, max: 1_000_000 })
       .describe(
