@@ -11,8 +11,6 @@ export interface PlannerPoolLimits extends PlanQueueLimits {
   /** Planning time in milliseconds after which a thread counts as slow. When all threads are slow and requests are
    *  queued, another thread is started. */
   readonly spareAfterMs: number;
-  /** Idle time in milliseconds after which a thread is terminated, unless it is the only one. */
-  readonly spareIdleMs: number;
   /** Maximum planning time of one request in milliseconds, queueing excluded. */
   readonly timeoutMs: number;
 }
@@ -26,6 +24,9 @@ interface PlannerPoolOptions {
   /** Called when a thread crashes, exits by itself, or cannot be started. Another one is started later. */
   readonly onThreadFailure: (cause: unknown) => void;
 }
+
+/** Idle time after which a thread is terminated, unless it is the only one. */
+const spareIdleMs = 60_000;
 
 /** Between attempts to start a thread after a failure that no operation has caused. */
 const restartBackoff = { minDelay: 100, maxDelay: 5_000 };
@@ -190,8 +191,7 @@ export class PlannerPool {
 
   #terminateWhenIdle(slot: PlannerSlot): void {
     if (slot.cancelIdle !== undefined || this.#slots.size === 1) return;
-    const { timers, limits } = this.#options;
-    slot.cancelIdle = timers.after(limits.spareIdleMs, () => {
+    slot.cancelIdle = this.#options.timers.after(spareIdleMs, () => {
       slot.cancelIdle = undefined;
       if (this.#slots.size > 1) this.#terminate(slot);
     });

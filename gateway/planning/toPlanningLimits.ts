@@ -10,8 +10,7 @@ export function toPlanningLimits(planning: GatewayConfig['planning']): PlanningL
     maxEvaluatedPlans: planning.maxEvaluatedPlans,
     pathsLimit: planning.pathsLimit,
     threads: planning.threads,
-    spareAfterMs: planning.spareAfter,
-    spareIdleMs: planning.spareIdle,
+    spareAfterMs: 250,
     maxWaiting: planning.maxWaiting,
     maxWaitingCharacters: planning.maxWaitingText,
     // The same number as plans, because a refusal takes a small fraction of the memory of a plan.

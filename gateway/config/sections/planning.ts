@@ -22,15 +22,9 @@ export const planningSection = z
       .prefault(10_000),
     threads: integer({ min: 1 })
       .describe(
-        'Maximum number of planner threads of one supergraph. Each thread holds the whole supergraph in memory. Another one is started only when planning takes longer than `spareAfter` while operations are queued.',
+        'Maximum number of planner threads of one supergraph. Each thread holds the whole supergraph in memory. Another one is started only while planning takes longer than 250 ms and operations are queued, and it ends after an idle minute.',
       )
       .prefault(2),
-    spareAfter: duration({ min: 1 })
-      .describe('Planning time after which another thread is started for queued operations.')
-      .prefault('250ms'),
-    spareIdle: duration({ min: 1 })
-      .describe('Idle time after which a thread is terminated, unless it is the only one.')
-      .prefault('1m'),
     maxWaiting: integer({ min: 1 })
       .describe('Maximum number of operations in the planning queue; then OVERLOADED.')
       .prefault(500),

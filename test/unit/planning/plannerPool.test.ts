@@ -13,7 +13,6 @@ import { waitForTurns } from '../../harness/waitForTurns.ts';
 const limits: PlannerPoolLimits = {
   threads: 2,
   spareAfterMs: 250,
-  spareIdleMs: 60_000,
   timeoutMs: 5_000,
   maxWaiting: 3,
   maxWaitingCharacters: 1_000,
