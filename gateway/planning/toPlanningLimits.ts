@@ -12,7 +12,7 @@ export function toPlanningLimits(planning: GatewayConfig['planning']): PlanningL
     threads: planning.threads,
     spareAfterMs: 250,
     maxWaiting: planning.maxWaiting,
-    maxWaitingCharacters: planning.maxWaitingText,
+    maxWaitingCharacters: 32_000_000,
     // The same number as plans, because a refusal takes a small fraction of the memory of a plan.
     maxRefusals: planning.cacheSize,
   };

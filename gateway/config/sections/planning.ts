@@ -26,13 +26,10 @@ export const planningSection = z
       )
       .prefault(2),
     maxWaiting: integer({ min: 1 })
-      .describe('Maximum number of operations in the planning queue; then OVERLOADED.')
-      .prefault(500),
-    maxWaitingText: size()
       .describe(
-        'Maximum number of characters of operations in the planning queue, with fragments expanded; then OVERLOADED.',
+        'Maximum number of operations in the planning queue; then OVERLOADED. Together they have at most 32 million characters, with fragments expanded.',
       )
-      .prefault('32MB'),
+      .prefault(500),
     // The cache reserves memory for all of its entries at once.
     cacheSize: integer({ min: 1, max: 1_000_000 })
       .describe(
