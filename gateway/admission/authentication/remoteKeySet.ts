@@ -18,13 +18,15 @@ interface RemoteKeySetOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly refreshIntervalMs: number;
-  /** Shortest time between two fetches because of an unknown key or a wrong signature, and longest time between two attempts. */
-  readonly cooldownMs: number;
   readonly timers: Timers;
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
-const firstRetryMs = 1_000;
+/** Shortest time between two fetches because of an unknown key or a wrong signature, and longest time between two attempts. */
+const cooldownMs = 30_000;
+
+/** Between attempts while the endpoint fails. */
+const backoff = { minDelay: 1_000, maxDelay: cooldownMs };
 
 /** Bytes of a response with keys, after decompression. A key has some kilobytes with its certificates. */
 const maxResponseBytes = 1024 ** 2;
@@ -112,8 +114,7 @@ export class RemoteKeySet {
 
   #fetchIfDue(): Promise<void> | undefined {
     if (this.#fetching !== undefined) return this.#fetching;
-    const { timers, cooldownMs } = this.#options;
-    return timers.now() - this.#attemptedAt < cooldownMs ? undefined : this.#fetch();
+    return this.#options.timers.now() - this.#attemptedAt < cooldownMs ? undefined : this.#fetch();
   }
 
   /** Never rejects. */
@@ -161,8 +162,7 @@ export class RemoteKeySet {
 
   #scheduleNext(): void {
     if (this.#isStopped) return;
-    const { timers, refreshIntervalMs, cooldownMs } = this.#options;
-    const backoff = { minDelay: Math.min(firstRetryMs, cooldownMs), maxDelay: cooldownMs };
+    const { timers, refreshIntervalMs } = this.#options;
     const delayMs =
       this.#failuresInRow === 0 ? refreshIntervalMs : backoffDelayMs(this.#failuresInRow, backoff);
     this.#cancelTimer = timers.after(delayMs, () => void this.#fetch());

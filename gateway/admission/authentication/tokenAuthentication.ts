@@ -46,7 +46,6 @@ export class TokenAuthentication implements Authentication {
         headers,
         timeoutMs: jwt.timeout,
         refreshIntervalMs: jwt.refreshInterval,
-        cooldownMs: jwt.refreshCooldown,
         timers,
         log,
       }),

@@ -102,11 +102,6 @@ export const jwtSection = z
         'Interval of fetching the keys again in the background. If that fails, the last keys stay in use.',
       )
       .prefault('10m'),
-    refreshCooldown: duration({ min: 1000 })
-      .describe(
-        'Shortest time between two fetches because of tokens with an unknown key or a wrong signature, and longest time between two attempts while the endpoint fails.',
-      )
-      .prefault('30s'),
     timeout: duration({ min: 1 }).describe('Maximum time of one request for keys.').prefault('5s'),
   })
   .superRefine(({ issuers }, context) => {

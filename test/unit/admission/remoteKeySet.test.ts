@@ -22,7 +22,6 @@ beforeEach(async () => {
     headers: { 'x-key': 'k' },
     timeoutMs: 60_000,
     refreshIntervalMs: 600_000,
-    cooldownMs: 30_000,
     timers,
     log: {
       info: (_: unknown, message?: string) => logged.push(message),

@@ -47,7 +47,6 @@ function createVerifier(
         headers: {},
         timeoutMs: 60_000,
         refreshIntervalMs: 600_000,
-        cooldownMs: 30_000,
         timers,
         log: { info: () => undefined, warn: () => undefined },
       }),
