@@ -78,15 +78,16 @@ export class RedisSubscriber {
   }
 
   /** Detects a hanging connection, which looks like a quiet one: a PING that is not answered within `redis.timeouts.socket`
-   *  ends it. */
+   *  ends it. A refusal is an answer: Redis refuses PING while it cannot save its data. */
   #schedulePing(redis: Redis): void {
+    const onAnswer = (): void => {
+      if (redis.status === 'ready') this.#schedulePing(redis);
+    };
     this.#cancelTimer = this.#timers.after(this.#options.config.timeouts.heartbeat, () => {
-      redis.ping().then(
-        () => {
-          if (redis.status === 'ready') this.#schedulePing(redis);
-        },
-        () => redis.disconnect(),
-      );
+      redis.ping().then(onAnswer, ({ name }: Error) => {
+        if (name === 'ReplyError') onAnswer();
+        else redis.disconnect();
+      });
     });
   }
 

@@ -142,6 +142,21 @@ test('copies are dropped when a hanging connection is detected', async () => {
   expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
 });
 
+test('copies stay while Redis cannot save its data, and refuses writes and PING', async () => {
+  await using own = await startDedicatedRedis();
+  const timeouts = { ...longRedisTimeouts, heartbeat: '1ms' } as const;
+  await using opened = await openTieredStore(parseRedisConfig({ url: own.url, timeouts }), clock.now);
+  await write(opened, { value: '1' });
+  await own.setDiskFull(true);
+  const redis = connectRedis(own.url);
+  const refusedPings = async () =>
+    Number(/cmdstat_ping:.*rejected_calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0);
+  while ((await refusedPings()) < 3);
+  redis.disconnect();
+  expect(opened.heardInvalidations.count).toBe(1);
+  expect(opened.store.getMany(['key'])).toEqual([expect.objectContaining({ value: '1' })]);
+});
+
 test('invalidations during a lost subscription are read later, even if Redis lost the set of the tag', async () => {
   await using two = await openTwo();
   const { here, there, keys } = two;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -22,6 +22,9 @@ export interface DedicatedRedisServer extends RedisServer {
   /** Makes the server hang until `resume`: connections are accepted, but commands are not answered. */
   pause(): void;
   resume(): void;
+  /** Makes saving the data fail or succeed, as on a disk that is full. While it fails, the server refuses writes and PING
+   *  (MISCONF). */
+  setDiskFull(isFull: boolean): Promise<void>;
   /** Ends the server like a crash. */
   kill(): Promise<void>;
   /** Starts an empty server again on the same port. */
@@ -159,6 +162,18 @@ class RedisProcess implements DedicatedRedisServer {
 
   resume(): void {
     this.#child?.kill('SIGCONT');
+  }
+
+  async setDiskFull(isFull: boolean): Promise<void> {
+    // No file can be renamed to the name of a directory.
+    const target = join(this.#folder ?? '', 'dump.rdb');
+    await (isFull ? mkdir(target) : rm(target, { recursive: true }));
+    const redis = connectRedis(this.url);
+    await redis.config('SET', 'save', '3600 1');
+    await redis.call('BGSAVE');
+    const status = `rdb_last_bgsave_status:${isFull ? 'err' : 'ok'}`;
+    while (!(await redis.info('persistence')).includes(status));
+    redis.disconnect();
   }
 
   async kill(): Promise<void> {
