@@ -78,14 +78,15 @@ for _ = 1, tonumber(ARGV[4]) do
     if not isAccepted then rejected = rejected + 1 end
   end
   if isAccepted then
-    -- This must be the first write of the script: when memory is full, Redis refuses a script at its first write.
-    redis.call('SET', entry, bytes, 'PX', ttl)
     for i = 1, tags do
       local set = KEYS[key + i]
+      -- The first write must take memory: Redis refuses a script at its first write when memory is full, and not later.
       redis.call('ZADD', set, now + ttl, entry)
       redis.call('ZREMRANGEBYSCORE', set, '-inf', now)
       if redis.call('PTTL', set) < ttl then redis.call('PEXPIRE', set, ttl) end
     end
+    -- Last: a command that the user may not run ends the script, and no invalidation would find an entry without its sets.
+    redis.call('SET', entry, bytes, 'PX', ttl)
   end
   key = key + 1 + tags
   arg = arg + 4 + tags
