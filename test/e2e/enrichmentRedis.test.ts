@@ -798,6 +798,48 @@ describe('A Redis', () => {
     ]);
   });
 
+  test('that did not answer in time three times in a row delays no response until it answers in time', async () => {
+    await using own = await startDedicatedRedis();
+    const timeoutMs = 1_000;
+    await using one = createManualEnrichmentReplica(own.url, randomUUID(), { enqueueTimeout: timeoutMs });
+    const { enrichments, advance } = one;
+    const attempts: ControlledAttempt[] = [];
+    const enqueue = (): Promise<unknown> => {
+      const attempt = new ControlledAttempt();
+      attempts.push(attempt);
+      return enqueueJob(enrichments, jobOf(`${attempts.length}`), attempt);
+    };
+    /** Whether a response still waits for its job just before the timeout. */
+    const isDelayed = async (): Promise<boolean> => {
+      let hasWaited = true;
+      const enqueued = enqueue().then(() => {
+        hasWaited = false;
+      });
+      await waitForTurns(5);
+      advance(timeoutMs - 1);
+      await waitForTurns(5);
+      const wasDelayed = hasWaited;
+      advance(timeoutMs);
+      await enqueued;
+      return wasDelayed;
+    };
+    await enqueue();
+    own.pause();
+    const delayed: boolean[] = [];
+    for (let response = 0; response < 4; response++) delayed.push(await isDelayed());
+    expect(delayed).toEqual([true, true, true, false]);
+    const inTime = enqueue();
+    advance(0);
+    await inTime;
+    own.resume();
+    for (const attempt of attempts) attempt.complete(successfulResult('reviews'));
+    await waitUntil(async () => (await enrichments.list({ state: undefined, limit: 10 })).length === 0);
+    own.pause();
+    expect(await isDelayed()).toBe(true);
+    own.resume();
+    attempts.at(-1)?.complete(successfulResult('reviews'));
+  });
+
   test('that has lost all data keeps the subscriptions of other processes', async () => {
     await using own = await startDedicatedRedis();
     const prefix = randomUUID();

@@ -12,9 +12,13 @@ interface JobEnqueuerOptions extends RedisJobContext {
   readonly timeoutMs: number;
 }
 
+/** After as many timeouts in a row, no response waits until Redis takes something in time. */
+const maxTimeoutsInRow = 3;
+
 /** Publishes runs and tokens in Redis while a response waits, up to a timeout. */
 export class JobEnqueuer {
   readonly #options: JobEnqueuerOptions;
+  #timeoutsInRow = 0;
 
   constructor(options: JobEnqueuerOptions) {
     this.#options = options;
@@ -23,7 +27,6 @@ export class JobEnqueuer {
   /** Resolves with the id of the run that the token belongs to: another process's run, if that process runs an equal
    *  job and Redis answers in time. */
   async enqueue(run: ReplicatedRun, token: TokenRecord): Promise<string> {
-    const { timeoutMs, timers, observer } = this.#options;
     let hasTimedOut = false;
     const published = this.#publish(run, token).then(async (otherRunId) => {
       if (otherRunId === undefined) return run.id;
@@ -35,17 +38,29 @@ export class JobEnqueuer {
       return run.id;
     });
     run.published = published;
-    const runId = await withTimeout(timeoutMs, published, timers);
+    const runId = await this.#waitFor(published);
     if (runId !== undefined) return runId;
     hasTimedOut = true;
-    observer.onNotPersisted({ reason: 'redis' });
+    this.#options.observer.onNotPersisted({ reason: 'redis' });
     return run.id;
   }
 
   /** Publishes another token of a run. */
   async join(run: ReplicatedRun, token: TokenRecord): Promise<void> {
+    await this.#waitFor(this.#publishToken(run, token).then(() => run.id));
+  }
+
+  /** Resolves with `undefined` after the timeout. */
+  async #waitFor(published: Promise<string>): Promise<string | undefined> {
     const { timeoutMs, timers } = this.#options;
-    await withTimeout(timeoutMs, this.#publishToken(run, token), timers);
+    const startedAt = timers.now();
+    void published.then(() => {
+      if (timers.now() - startedAt <= timeoutMs) this.#timeoutsInRow = 0;
+    });
+    const waitMs = this.#timeoutsInRow < maxTimeoutsInRow ? timeoutMs : 0;
+    const runId = await withTimeout(waitMs, published, timers);
+    if (runId === undefined) this.#timeoutsInRow += 1;
+    return runId;
   }
 
   /** Takes one round trip. Resolves with the id of another process's run of an equal job. */
