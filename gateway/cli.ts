@@ -17,6 +17,14 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const program = new Command('tributary')
   .description('A GraphQL federation gateway that never makes a client wait for a slow subgraph.')
   .version(version, '-V, --version', 'print the version')
+  .addHelpText(
+    'after',
+    `\nExit codes:
+  0  fine
+  1  what was checked does not hold, or the gateway could not run
+  2  wrong usage or configuration
+  3  undecided, because a subgraph does not answer`,
+  )
   .exitOverride();
 
 const configOption = [
@@ -27,6 +35,8 @@ const supergraphOption = [
   '-s, --supergraph <file>',
   'supergraph SDL file, overrides the configured supergraph',
 ] as const;
+const hostOption = ['--host <host>', 'host name or address to listen on (default: listen.host)'] as const;
+const portOption = ['-p, --port <port>', 'TCP port; 0 selects a free port (default: listen.port)'] as const;
 
 program
   .command('serve')
@@ -35,9 +45,12 @@ program
   )
   .option(...configOption)
   .option(...supergraphOption)
-  .option('--host <host>', 'host name or address to listen on')
-  .option('-p, --port <port>', 'TCP port; 0 selects a free port')
-  .option('--workers <count>', 'number of processes that share the port, or auto for one per CPU')
+  .option(...hostOption)
+  .option(...portOption)
+  .option(
+    '--workers <count>',
+    'processes that share the port, or auto for one per CPU (default: workers of the configuration)',
+  )
   .action(async (options) => {
     // Lets graphql-js validate without its checks for several copies of itself, an eighth faster. Before it is loaded.
     process.env.NODE_ENV ||= 'production';
@@ -58,8 +71,8 @@ program
   )
   .option(...configOption)
   .option(...supergraphOption)
-  .option('--host <host>', 'host name or address to listen on')
-  .option('-p, --port <port>', 'TCP port; 0 selects a free port')
+  .option(...hostOption)
+  .option(...portOption)
   .action(async (options) => {
     ignoreOutputErrors();
     const { dev } = await import('./cli/dev.ts');
@@ -85,7 +98,7 @@ program
   .command('compose')
   .description('compose the configured subgraphs and print the supergraph SDL')
   .option(...configOption)
-  .option('-o, --out <file>', 'write the supergraph to a file')
+  .option('-o, --out <file>', 'file to write the supergraph to (default: standard output)')
   .action(async (options) => {
     const { compose } = await import('./cli/compose.ts');
     await compose(options);

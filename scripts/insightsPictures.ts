@@ -1,7 +1,7 @@
 // Makes the pictures of the incident in docs/observability.md: an incident in the demo's graph, looked at on the insights
 // page. Takes about a minute, and needs Chromium (test/harness/chromium.ts).
 //
-//   node scripts/insightsPictures.ts [directory]
+//   npx node scripts/insightsPictures.ts [directory]
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

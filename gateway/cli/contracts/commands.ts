@@ -36,12 +36,12 @@ export function addContractsCommands(program: Command): void {
   };
   const formatOption = [
     '--format <format>',
-    'text, json, junit, sarif, github, markdown or gitlab; repeatable',
+    'text (default), json, junit, sarif, github, markdown or gitlab; repeatable',
     collectReportArgument('format'),
   ] as const;
   const outOption = [
     '--out <file>',
-    'write the preceding --format to a file',
+    'file for the preceding --format (default: standard output)',
     collectReportArgument('out'),
   ] as const;
   contracts
@@ -55,7 +55,10 @@ export function addContractsCommands(program: Command): void {
       '--gateway-config <file>',
       'configuration file of the gateways, for its limits and its cache and enrichment rules',
     )
-    .option('--step-latency <time>', 'duration of one fetch: compare plans with `@slo latency`')
+    .option(
+      '--step-latency <time>',
+      'duration of one fetch, such as 40ms: compares plans with `@slo latency`',
+    )
     .option('--strict', 'fail on dangerous findings too')
     .option(...formatOption)
     .option(...outOption)

@@ -87,6 +87,11 @@ export const limitsSection = z
         "Maximum number of event streams in graphql-sse's single connection mode in one process, reserved ones included. More are refused with 503. 0 refuses all, with 403.",
       )
       .prefault(20_000),
+    eventStreamsPerClient: integer({ min: 1 })
+      .describe(
+        'Maximum number of such event streams of one client in one process, identified as for `webSocketsPerClient`.',
+      )
+      .prefault(4_000),
     cost: z
       .strictObject({
         max: integer()
@@ -117,10 +122,7 @@ export const limitsSection = z
           .prefault('identity'),
       })
       .prefault({}),
-    eventStreamsPerClient: integer({ min: 1 })
-      .describe(
-        'Maximum number of such event streams of one client, identified by `security.identity`, or else by address. Behind a proxy, all clients have one address.',
-      )
-      .prefault(4_000),
   })
-  .describe('Limits of client requests. An operation that exceeds one is refused before it is planned.');
+  .describe(
+    'Limits that protect the gateway from single requests and clients. An operation that exceeds one is refused before it is planned.',
+  );

@@ -25,7 +25,11 @@ const otlp = z
       )
       .prefault(''),
     headers: requestHeaders.describe('Headers that the collector gets, such as an API key.').prefault({}),
-    protocol: choice(['http/protobuf']).describe('The protocol of the collector.').prefault('http/protobuf'),
+    protocol: choice(['http/protobuf'])
+      .describe(
+        'OTLP over HTTP in protobuf, for which collectors have port 4318 by default. There is no other one.',
+      )
+      .prefault('http/protobuf'),
     sampleRatio: ratio()
       .describe('Which part of the requests is recorded, for requests that do not come with a trace.')
       .prefault(1),
