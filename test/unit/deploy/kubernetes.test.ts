@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { glob, readdir, readFile } from 'node:fs/promises';
+import { BlockList, isIP } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
@@ -114,6 +115,26 @@ describe('the Kubernetes manifests', () => {
     // kustomize does not add labels to an empty selector, which selects every pod of the namespace.
     expect(budget.selector.matchLabels).toEqual(labels);
     expect(policy.podSelector.matchLabels).toEqual(labels);
+  });
+
+  test.each([
+    '169.254.169.254', // most clouds
+    '100.100.100.200', // Alibaba Cloud
+    'fe80::a9fe:a9fe', // OpenStack
+    'fd00:ec2::254', // AWS
+    'fd00:ec2::23', // AWS, credentials of pods
+    'fd00:c1::a9fe:a9fe', // Oracle Cloud
+    'fd20:ce::254', // Google Cloud
+  ])('do not let gateways reach the metadata service %s', async (address) => {
+    const { spec } = await readYaml(`${base}/network-policy.yaml`);
+    const excepted = new BlockList();
+    for (const { ipBlock } of spec.egress.at(-1).to) {
+      for (const network of ipBlock.except) {
+        const [start, prefix] = network.split('/');
+        excepted.addSubnet(start, Number(prefix), `ipv${isIP(start) as 4 | 6}`);
+      }
+    }
+    expect(excepted.check(address, `ipv${isIP(address) as 4 | 6}`)).toBe(true);
   });
 
   test('scale by a metric that the rule of the metrics adapter serves', async () => {
