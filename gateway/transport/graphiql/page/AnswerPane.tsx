@@ -2,19 +2,19 @@ import { useGraphiQL } from '@graphiql/react';
 import { type DocumentNode, Kind, type OperationDefinitionNode, OperationTypeNode } from 'graphql';
 import { useEffect, useState, useSyncExternalStore } from 'react';
 import type { GraphiqlSettings } from '../graphiqlSettings.ts';
+import type { AnswerRecorder } from './answerRecorder.ts';
 import type { Answer, Answers } from './answers.ts';
-import type { OperationRunner } from './operationRunner.ts';
 import { restoreTabs } from './preparedTabs.ts';
 import { TimeLine } from './TimeLine.tsx';
 
 interface AnswerPaneProps {
   readonly answers: Answers;
-  readonly runner: OperationRunner;
+  readonly recorder: AnswerRecorder;
   readonly settings: GraphiqlSettings;
 }
 
 /** The time line and the query plan of the answer in the open tab. */
-export function AnswerPane({ answers, runner, settings }: AnswerPaneProps) {
+export function AnswerPane({ answers, recorder, settings }: AnswerPaneProps) {
   const tab = useGraphiQL(({ tabs, activeTabIndex }) => tabs[activeTabIndex]?.id ?? '');
   useEffect(() => {
     answers.tab = tab;
@@ -34,7 +34,7 @@ export function AnswerPane({ answers, runner, settings }: AnswerPaneProps) {
           </button>
         )}
       </header>
-      <Triggers runner={runner} isListening={answer?.kind === 'subscription' && answer.isRunning} />
+      <Triggers recorder={recorder} isListening={answer?.kind === 'subscription' && answer.isRunning} />
       {isOpen && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the keyboard must reach it.
         <section className="answer-pane-body" tabIndex={0} aria-label="Details of the answer">
@@ -74,7 +74,7 @@ function QueryPlan({ answer: { plan, isRunning, arrivals }, isOpen, onToggle }: 
 }
 
 /** Buttons for the mutations of a tab that has a subscription: GraphiQL runs one operation at a time. */
-function Triggers({ runner, isListening }: { runner: OperationRunner; isListening: boolean }) {
+function Triggers({ recorder, isListening }: { recorder: AnswerRecorder; isListening: boolean }) {
   const document = useGraphiQL(({ documentAST }) => documentAST);
   const editors = useGraphiQL(({ queryEditor }) => queryEditor);
   const variableEditor = useGraphiQL(({ variableEditor }) => variableEditor);
@@ -83,7 +83,7 @@ function Triggers({ runner, isListening }: { runner: OperationRunner; isListenin
   if (mutations.length === 0) return null;
   const send = (operationName: string): void => {
     const query = editors?.getValue() ?? '';
-    void runner.sendTrigger(
+    void recorder.sendTrigger(
       { query, operationName, variables: readJson(variableEditor?.getValue()) },
       readJson(headerEditor?.getValue()) as Readonly<Record<string, string>>,
     );

@@ -3,9 +3,9 @@ import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import { createRoot } from 'react-dom/client';
 import type { GraphiqlSettings } from '../graphiqlSettings.ts';
 import { AnswerPane } from './AnswerPane.tsx';
+import { AnswerRecorder } from './answerRecorder.ts';
 import { Answers } from './answers.ts';
 import { EditorOptions } from './EditorOptions.tsx';
-import { OperationRunner } from './operationRunner.ts';
 import { tabsToOpen } from './preparedTabs.ts';
 import { StartTab } from './StartTab.tsx';
 import { keepTabSemantics } from './tabSemantics.ts';
@@ -25,14 +25,14 @@ if (root === null || text == null)
   throw new Error('The page has no element with the id graphiql or settings.');
 const settings = JSON.parse(text) as GraphiqlSettings;
 const answers = new Answers();
-const runner = new OperationRunner(answers, settings.canExplain);
+const recorder = new AnswerRecorder(answers, settings.canExplain);
 // The operation in the URL of a link.
 const query = new URLSearchParams(location.search).get('query');
 const tabs = tabsToOpen(settings.tabs, localStorage);
 keepTabSemantics(root);
 createRoot(root).render(
   <GraphiQL
-    fetcher={runner.fetcher}
+    fetcher={recorder.fetcher}
     plugins={[HISTORY_PLUGIN]}
     {...(tabs === undefined ? {} : { defaultTabs: query === null ? tabs : [{ query }, ...tabs] })}
     {...(query === null ? {} : { initialQuery: query })}
@@ -43,7 +43,7 @@ createRoot(root).render(
     <GraphiQL.Footer>
       <EditorOptions />
       <StartTab />
-      <AnswerPane answers={answers} runner={runner} settings={settings} />
+      <AnswerPane answers={answers} recorder={recorder} settings={settings} />
     </GraphiQL.Footer>
   </GraphiQL>,
 );

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { AnswerRecorder } from '../../../../gateway/transport/graphiql/page/answerRecorder.ts';
 import { type Answer, Answers } from '../../../../gateway/transport/graphiql/page/answers.ts';
-import { OperationRunner } from '../../../../gateway/transport/graphiql/page/operationRunner.ts';
 
 /** The responses to the next requests, the next first. */
 const responses: (() => Response)[] = [];
@@ -32,24 +32,24 @@ interface Run {
   readonly shown: readonly unknown[];
   readonly error: unknown;
   readonly answer: Answer;
-  /** Those of `runner`, which may change. */
+  /** Those of `recorder`, which may change. */
   readonly answers: Answers;
-  readonly runner: OperationRunner;
+  readonly recorder: AnswerRecorder;
 }
 
 function run(query: string, headers: Readonly<Record<string, string>> = {}): Promise<Run> {
   const answers = new Answers();
-  const runner = new OperationRunner(answers, false);
+  const recorder = new AnswerRecorder(answers, false);
   const shown: unknown[] = [];
   const answer = (): Answer => answers.get('') as Answer;
   return new Promise((resolve) => {
-    const observable = runner.fetcher({ query, variables: {}, operationName: null }, { headers }) as {
+    const observable = recorder.fetcher({ query, variables: {}, operationName: null }, { headers }) as {
       subscribe(receiver: object): void;
     };
     observable.subscribe({
       next: (result: unknown) => shown.push(structuredClone(result)),
-      error: (error: unknown) => resolve({ shown, error, answer: answer(), answers, runner }),
-      complete: () => resolve({ shown, error: undefined, answer: answer(), answers, runner }),
+      error: (error: unknown) => resolve({ shown, error, answer: answer(), answers, recorder }),
+      complete: () => resolve({ shown, error: undefined, answer: answer(), answers, recorder }),
     });
   });
 }
@@ -165,15 +165,15 @@ describe('an operation that GraphiQL runs', () => {
 
   test('shows why a mutation failed that is sent beside the subscription', async () => {
     responses.push(multipart({ payload: { data: { a: 1 } } }));
-    const { runner, answers } = await run('subscription { a }');
+    const { recorder, answers } = await run('subscription { a }');
     responses.push(
       () => Response.json({ errors: [{ message: 'Sold out' }, { message: 'Closed' }] }),
       () => {
         throw new Error('Failed to fetch');
       },
     );
-    await runner.sendTrigger({ query: '', operationName: 'Sell' }, {});
-    await runner.sendTrigger({ query: '', operationName: 'Sell' }, {});
+    await recorder.sendTrigger({ query: '', operationName: 'Sell' }, {});
+    await recorder.sendTrigger({ query: '', operationName: 'Sell' }, {});
     expect(answers.get('')?.arrivals.slice(-2)).toMatchObject([
       { kind: 'mutation', label: 'Sell (Sold out)', errors: 2 },
       { kind: 'mutation', label: 'Sell (Failed to fetch)', errors: 1 },

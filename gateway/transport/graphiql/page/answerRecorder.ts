@@ -9,8 +9,8 @@ type Headers = Readonly<Record<string, string>>;
 const enrichmentSubscription =
   'subscription Enrichment($token: ID!) { enrichment(token: $token) { path data errors hasNext } }';
 
-/** Runs the operations of GraphiQL and records how their answers arrive. */
-export class OperationRunner {
+/** Sends the operations of GraphiQL and records how their answers arrive. */
+export class AnswerRecorder {
   readonly #answers: Answers;
   readonly #explainHeaders: Headers;
 
