@@ -1,3 +1,4 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { requestCreationError } from '../../subgraphs/callErrors.ts';
 import { createHttpSubgraphClient } from '../../subgraphs/httpSubgraphClient.ts';
 import type { CancelSubgraphCall, SubgraphClient, SubgraphReceiver } from '../../subgraphs/subgraphClient.ts';
@@ -6,7 +7,6 @@ import { systemTimers, type Timers } from '../../time/timers.ts';
 import { readCallbackMessage } from './callbackMessage.ts';
 import type { CallbackOutcome, CallbackReceiver } from './callbackReceiver.ts';
 import { CallbackSubscription } from './callbackSubscription.ts';
-import { CallbackVerifiers } from './callbackVerifiers.ts';
 import { createFailedSubscription } from './createFailedSubscription.ts';
 import type {
   SourceEndpoint,
@@ -33,13 +33,18 @@ export function createHttpCallbackSource(
   return new HttpCallbackSource(options);
 }
 
+interface CallbackRegistration {
+  readonly subscription: CallbackSubscription;
+  /** The secret with which the subgraph proves that the gateway subscribed with the id. */
+  readonly verifier: string;
+}
+
 class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
   readonly #options: HttpCallbackSourceOptions;
   readonly #timers: Timers;
   readonly #client: SubgraphClient;
-  readonly #verifiers = new CallbackVerifiers();
   readonly #subscriptions = new Set<CallbackSubscription>();
-  readonly #byId = new Map<string, CallbackSubscription>();
+  readonly #byId = new Map<string, CallbackRegistration>();
   #closed: Promise<void> | undefined;
 
   constructor(options: HttpCallbackSourceOptions) {
@@ -70,7 +75,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
       random: this.#options.random ?? Math.random,
       registerId: (subscription) => {
         const id = this.#options.createId();
-        this.#byId.set(id, subscription);
+        this.#byId.set(id, { subscription, verifier: randomBytes(32).toString('hex') });
         return id;
       },
       releaseId: (id) => this.#byId.delete(id),
@@ -87,19 +92,22 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
   }
 
   receive(id: string, message: unknown, size: number): CallbackOutcome | Promise<CallbackOutcome> {
-    const subscription = this.#byId.get(id);
-    if (subscription === undefined) return 'unknown';
+    const registration = this.#byId.get(id);
+    if (registration === undefined) return 'unknown';
     const parsed = readCallbackMessage(id, message);
     if ('malformed' in parsed) return parsed;
-    return this.#verifiers.isValid(id, parsed.verifier) ? subscription.receive(parsed, size) : 'forbidden';
+    return this.isVerifier(id, parsed.verifier)
+      ? registration.subscription.receive(parsed, size)
+      : 'forbidden';
   }
 
   isVerifier(id: string, verifier: unknown): boolean {
-    return typeof verifier === 'string' && this.#verifiers.isValid(id, verifier);
+    const expected = this.#byId.get(id)?.verifier;
+    return expected !== undefined && typeof verifier === 'string' && isSameSecret(verifier, expected);
   }
 
   failTooLarge(id: string): void {
-    this.#byId.get(id)?.failTooLarge();
+    this.#byId.get(id)?.subscription.failTooLarge();
   }
 
   close(): Promise<void> {
@@ -144,11 +152,17 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     const subscription = {
       callbackUrl: this.#options.callbackUrl(id),
       subscriptionId: id,
-      verifier: this.#verifiers.verifierFor(id),
+      verifier: this.#byId.get(id)?.verifier,
       heartbeatIntervalMs,
     };
     return JSON.stringify({ query, variables, extensions: { subscription } });
   }
+}
+
+/** Compares in constant time. */
+function isSameSecret(actual: string, expected: string): boolean {
+  const [actualBytes, expectedBytes] = [Buffer.from(actual), Buffer.from(expected)];
+  return actualBytes.length === expectedBytes.length && timingSafeEqual(actualBytes, expectedBytes);
 }
 
 /** Subgraphs answer the POST after their first callback, so few connections serve many subscriptions. */
