@@ -17,6 +17,9 @@ interface QueueSlot {
   release(): void;
 }
 
+/** Members of one queue that take their turn in one turn of the event loop: a subgraph may send very many messages. */
+const membersPerLoopTurn = 20;
+
 /** One bounded first-in, first-out queue for each key. Members take their turn in the order in which they begin to wait: one
  *  that is still being read, perhaps forever, delays no other. */
 export class KeyedQueue {
@@ -29,16 +32,9 @@ export class KeyedQueue {
 
   /** Adds a member to the queue of this key. */
   enqueue(key: string): QueueSlot {
-    const queue = this.#queues.get(key) ?? new SerialQueue(this.#limits);
+    const queue = this.#queues.get(key) ?? new SerialQueue(this.#limits, () => this.#queues.delete(key));
     this.#queues.set(key, queue);
-    const { release, ...slot } = queue.enqueue();
-    return {
-      ...slot,
-      release: () => {
-        release();
-        if (queue.isEmpty && this.#queues.get(key) === queue) this.#queues.delete(key);
-      },
-    };
+    return queue.enqueue();
   }
 }
 
@@ -52,17 +48,20 @@ const uncheckedBytes = 1024;
 
 class SerialQueue {
   readonly #limits: QueueLimits;
+  readonly #onUnused: () => void;
   readonly #members = new Set<QueueMember>();
   /** Those that wait, in order. The first one has its turn. */
   readonly #waiting = new Set<QueueMember>();
   #bytes = 0;
+  /** The member that has its turn. */
+  #current: QueueMember | undefined;
+  /** Turns that began in this turn of the event loop. */
+  #turns = 0;
 
-  constructor(limits: QueueLimits) {
+  /** `onUnused`: called when the queue is empty and limits no member of this turn of the event loop. */
+  constructor(limits: QueueLimits, onUnused: () => void) {
     this.#limits = limits;
-  }
-
-  get isEmpty(): boolean {
-    return this.#members.size === 0;
+    this.#onUnused = onUnused;
   }
 
   enqueue(): QueueSlot {
@@ -97,10 +96,26 @@ class SerialQueue {
     this.#waiting.delete(member);
     this.#bytes -= member.bytes;
     this.#notifyFirst();
+    this.#checkUse();
   }
 
   #notifyFirst(): void {
-    this.#firstWaiting?.turn.resolve(true);
+    const first = this.#firstWaiting;
+    if (first === undefined || first === this.#current || this.#turns === membersPerLoopTurn) return;
+    this.#current = first;
+    this.#turns += 1;
+    if (this.#turns === 1) setImmediate(() => this.#beginLoopTurn());
+    first.turn.resolve(true);
+  }
+
+  #beginLoopTurn(): void {
+    this.#turns = 0;
+    this.#notifyFirst();
+    this.#checkUse();
+  }
+
+  #checkUse(): void {
+    if (this.#members.size === 0 && this.#turns === 0) this.#onUnused();
   }
 
   get #firstWaiting(): QueueMember | undefined {

@@ -49,6 +49,30 @@ test('members that have left need no room, however long the queue is never empty
   expect(log).toEqual(names);
 });
 
+test('20 members of a queue take their turn in one turn of the event loop', async () => {
+  const queue = new KeyedQueue({ maxWaiting: 100, maxBytes: 10 });
+  const taken = { together: 0, 'one after the other': 0 };
+  const take = async (key: keyof typeof taken): Promise<void> => {
+    const slot = queue.enqueue(key);
+    await slot.waitForTurn();
+    taken[key] += 1;
+    slot.release();
+    if (key !== 'together' && taken[key] < 50) await take(key);
+  };
+  for (let count = 0; count < 50; count++) void take('together');
+  void take('one after the other');
+  const seen: object[] = [];
+  for (let turn = 0; turn < 2; turn++) {
+    // The queues began to wait for this turn before.
+    await waitForTurns();
+    seen.push({ ...taken });
+  }
+  expect(seen).toEqual([
+    { together: 40, 'one after the other': 40 },
+    { together: 50, 'one after the other': 50 },
+  ]);
+});
+
 test('a member that leaves from the middle does not delay the others', async () => {
   const { log, enqueue } = createLoggedQueue({ maxWaiting: 10, maxBytes: 10 });
   const [one, two, three] = [enqueue('one'), enqueue('two'), enqueue('three')];
