@@ -5,6 +5,7 @@ export type RedisFailureKind =
   | 'unreachable'
   | 'authentication'
   | 'out of memory'
+  | 'not persisting'
   | 'read only'
   | 'loading'
   | 'cluster'
@@ -89,6 +90,7 @@ const kindPatterns: readonly (readonly [RegExp, RedisFailureKind])[] = [
     'authentication',
   ],
   [/\bOOM\b/, 'out of memory'],
+  [/\bMISCONF\b/, 'not persisting'],
   [/\bREADONLY\b/, 'read only'],
   [/\b(LOADING|BUSY|MASTERDOWN)\b/, 'loading'],
   [/\b(MOVED|ASK|CLUSTERDOWN|TRYAGAIN|CROSSSLOT)\b|Cluster redirections/, 'cluster'],

@@ -5,7 +5,7 @@ import { registerGauge } from '../telemetry/registerGauge.ts';
 export function registerRedisMetrics(registry: Registry, isUnavailable: () => boolean): void {
   registerGauge(registry, {
     name: 'tributary_redis_unavailable',
-    help: 'Whether this process cannot connect to Redis, or Redis refuses its writes or scripts.',
+    help: 'Whether this process cannot connect to Redis, or Redis refuses its writes or scripts, or answers too late.',
     labelNames: [],
     // A worker that shares nothing with the others is a problem, too.
     aggregator: 'max',

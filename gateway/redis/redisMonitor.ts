@@ -2,8 +2,9 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { toLabelValue } from '../telemetry/registerCounter.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
+import { scheduleReadTimeout } from './readTimeout.ts';
 import { createRedisScript, RedisClient } from './redisClient.ts';
-import { RedisFailure } from './redisFailure.ts';
+import { RedisFailure, type RedisFailureKind } from './redisFailure.ts';
 import { registerRedisMetrics } from './redisMetrics.ts';
 import { describeAddress, isRedisConfigured, type RedisConfig } from './redisOptions.ts';
 
@@ -19,6 +20,15 @@ const writeIntervalMs = 1_000;
 const keyTtlMs = 5_000;
 const emptyScript = createRedisScript('return 1');
 
+/** So many late writes, without as many in time, are an outage. It ends when the writes in time make up for them. */
+const maxLateness = 3;
+
+/** Why Redis cannot be used. `timeout`: it answers, but later than requests wait. */
+interface Outage {
+  readonly kind: RedisFailureKind | 'timeout';
+  readonly message: string;
+}
+
 /** Reports whether this process can use Redis, by small writes on a connection of its own: the features that use Redis have
  *  connections that come and go, and reconnect by themselves. */
 class RedisMonitor {
@@ -27,7 +37,9 @@ class RedisMonitor {
   readonly #address: string;
   #evictionPolicy = 'noeviction';
   /** The newest failure of the current outage, which ends when a write succeeds. */
-  #outage: RedisFailure | undefined;
+  #outage: Outage | undefined;
+  /** From 0 to `maxLateness`. */
+  #lateness = 0;
   #cancelWrite: CancelTimer = () => {};
   #isClosed = false;
 
@@ -43,7 +55,7 @@ class RedisMonitor {
       },
       onFailure: (failure) => {
         // A Cluster is connected while one of its nodes fails.
-        if (!this.#client.isReady) this.#reportFailure(failure);
+        if (!this.#client.isReady) this.#reportOutage(outageOf(failure));
       },
     });
     registerRedisMetrics(metrics.registry, () => this.#outage !== undefined);
@@ -51,12 +63,9 @@ class RedisMonitor {
 
   get readinessNotes(): readonly { readonly code: string; readonly message: string }[] {
     if (this.#outage === undefined) return [];
-    const { kind, cause } = this.#outage;
-    const problem =
-      kind === 'out of memory'
-        ? 'Redis stores nothing, and nothing new is shared with other processes'
-        : 'Redis cannot be used, and nothing is shared with other processes';
-    return [{ code: 'REDIS_UNAVAILABLE', message: `${problem}: ${cause.message}` }];
+    const { kind, message } = this.#outage;
+    const [problem, effect] = describeOutage(kind);
+    return [{ code: 'REDIS_UNAVAILABLE', message: `${problem}, and ${effect}: ${message}` }];
   }
 
   async close(): Promise<void> {
@@ -70,19 +79,31 @@ class RedisMonitor {
   async #write(): Promise<void> {
     this.#cancelWrite();
     const key = `${this.#options.config.keyPrefix}monitor`;
-    const written = await this.#client.sendCommand('set', [key, 1, 'PX', keyTtlMs]);
+    const written = await this.#measure(this.#client.sendCommand('set', [key, 1, 'PX', keyTtlMs]));
     const reply =
       written instanceof RedisFailure ? written : await this.#client.runScript(emptyScript, [key], []);
     if (this.#isClosed) return;
     if (!(reply instanceof RedisFailure)) this.#reportSuccess();
     // Redis refused the command. Failures of a connection, or of one node of a Cluster, are reported by the client.
     else if (reply.kind !== 'unreachable' && reply.kind !== 'cluster') {
-      this.#reportFailure(new RedisFailure(reply.cause, this.#address));
+      this.#reportOutage(outageOf(new RedisFailure(reply.cause, this.#address)));
     }
     this.#cancelWrite();
     // At the next connection, `onReady` writes again.
     if (!this.#client.isReady) return;
     this.#cancelWrite = this.#options.timers.after(writeIntervalMs, () => this.#write());
+  }
+
+  /** Counts whether the reply is late for a request. */
+  async #measure(reply: Promise<unknown>): Promise<unknown> {
+    let isLate = false;
+    const cancel = scheduleReadTimeout(this.#options, () => {
+      isLate = true;
+    });
+    const value = await reply;
+    cancel();
+    this.#lateness = Math.max(0, Math.min(maxLateness, this.#lateness + (isLate ? 1 : -1)));
+    return value;
   }
 
   /** A Redis that evicts keys loses tokens and jobs without any error. */
@@ -100,22 +121,35 @@ class RedisMonitor {
   }
 
   #reportSuccess(): void {
+    const isLate = this.#outage?.kind === 'timeout' ? this.#lateness > 0 : this.#lateness === maxLateness;
+    if (isLate) {
+      const message = `${this.#address}: Redis did not answer in time (redis.timeouts.read)`;
+      this.#reportOutage({ kind: 'timeout', message });
+      return;
+    }
     if (this.#outage !== undefined) this.#options.log.info('Redis can be used again');
     this.#outage = undefined;
   }
 
-  #reportFailure(failure: RedisFailure): void {
+  #reportOutage(outage: Outage): void {
     const isNew = this.#outage === undefined;
-    this.#outage = failure;
+    this.#outage = outage;
     if (!isNew) return;
-    const { kind, cause } = failure;
-    this.#options.log.warn(
-      { problem: toLabelValue(kind), message: cause.message },
-      kind === 'out of memory'
-        ? 'Redis stores nothing: nothing new is shared with other processes'
-        : 'Redis cannot be used: nothing is shared with other processes',
-    );
+    const { kind, message } = outage;
+    this.#options.log.warn({ problem: toLabelValue(kind), message }, describeOutage(kind).join(': '));
   }
+}
+
+function outageOf({ kind, cause }: RedisFailure): Outage {
+  return { kind, message: cause.message };
+}
+
+/** What is wrong, and what that means. */
+function describeOutage(kind: Outage['kind']): readonly [problem: string, effect: string] {
+  if (kind === 'timeout') return ['Redis answers too late', 'requests do without it'];
+  if (kind === 'out of memory' || kind === 'not persisting')
+    return ['Redis stores nothing', 'nothing new is shared with other processes'];
+  return ['Redis cannot be used', 'nothing is shared with other processes'];
 }
 
 /** `undefined` if Redis is not configured. */

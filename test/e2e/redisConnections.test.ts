@@ -9,10 +9,12 @@ import type { Redis } from 'ioredis';
 import { pino } from 'pino';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
-import type { GatewayOptions } from '../../gateway/gateway.ts';
+import type { GatewayDependencies, GatewayOptions } from '../../gateway/gateway.ts';
 import { createQueueConnection } from '../../gateway/redis/queueConnection.ts';
 import { RedisClient } from '../../gateway/redis/redisClient.ts';
+import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
+import { startPausableProxy } from '../harness/pausableProxy.ts';
 import {
   connectRedis,
   downloadTimeoutMs,
@@ -237,12 +239,15 @@ describe('a gateway that cannot use Redis', () => {
     readonly message?: string;
   }
 
-  async function startGateway(redis: GatewayOptions['redis']) {
+  async function startGateway(redis: GatewayOptions['redis'], dependencies: GatewayDependencies = {}) {
     const lines: Line[] = [];
     const gateway = await startInlineGateway({
       subgraphs: [{ name: 'accounts', sdl: 'type Query { me: String }' }],
       config: { redis },
-      dependencies: { logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }) },
+      dependencies: {
+        logger: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
+        ...dependencies,
+      },
     });
     const ready = async (): Promise<{ status: number; notes?: unknown }> => {
       const response = await fetch(new URL('/health/ready', gateway.adminUrl));
@@ -390,6 +395,58 @@ describe('a gateway that cannot use Redis', () => {
       { level: 40, problem, message: expect.stringContaining(cause), msg: expect.stringContaining(start) },
       { level: 30, msg: 'Redis can be used again' },
     ]);
+  });
+
+  test('has a note while Redis cannot save its data', async () => {
+    await using server = await startDedicatedRedis();
+    await server.setDiskFull(true);
+    await using opened = await startGateway({ url: server.url, timeouts: longRedisTimeouts });
+    const message = `127.0.0.1:${server.port}: MISCONF `;
+    expect(await opened.waitForNotes(true)).toMatchObject({
+      status: 200,
+      notes: [
+        {
+          code: 'REDIS_UNAVAILABLE',
+          message: expect.stringContaining(
+            `Redis stores nothing, and nothing new is shared with other processes: ${message}`,
+          ),
+        },
+      ],
+    });
+    await server.setDiskFull(false);
+    await opened.waitForNotes(false);
+    expect([...opened.linesOf('Redis stores'), ...opened.linesOf('Redis can')]).toMatchObject([
+      { level: 40, problem: 'not_persisting', message: expect.stringContaining(message) },
+      { level: 30, msg: 'Redis can be used again' },
+    ]);
+  });
+
+  test('has a note, a metric and a log line while Redis answers each command too late', async () => {
+    await using server = await startDedicatedRedis();
+    await using proxy = await startPausableProxy(server.port);
+    // The interval of the writes that measure it.
+    const timers: Timers = {
+      now: systemTimers.now,
+      after: (ms, run) => systemTimers.after(ms === 1_000 ? 1 : ms, run),
+    };
+    const address = `127.0.0.1:${proxy.port}`;
+    const redis = { url: `redis://${address}`, timeouts: longRedisTimeouts };
+    await using opened = await startGateway(redis, { timers });
+    await opened.waitForNotes(false);
+    await proxy.setFault({ kind: 'delay', ms: 50 });
+    const lateNote = `Redis answers too late, and requests do without it: ${address}: Redis did not answer in time (redis.timeouts.read)`;
+    while (JSON.stringify((await opened.waitForNotes(true)).notes).includes('cannot be used'));
+    expect(await opened.waitForNotes(true)).toEqual({
+      status: 200,
+      notes: [{ code: 'REDIS_UNAVAILABLE', message: lateNote }],
+    });
+    expect(await opened.unavailableMetric()).toBe('tributary_redis_unavailable 1');
+    await proxy.setFault({ kind: 'none' });
+    await opened.waitForNotes(false);
+    expect(await opened.unavailableMetric()).toBe('tributary_redis_unavailable 0');
+    const late = opened.linesOf('Redis answers too late: requests do without it');
+    expect(late).toMatchObject([{ level: 40, problem: 'timeout' }]);
+    expect(opened.linesOf('Redis can be used again').length).toBeGreaterThan(0);
   });
 
   test('has a note while the configured database does not exist, and stores nothing in another one', async () => {

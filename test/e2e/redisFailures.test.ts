@@ -6,6 +6,8 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
+import type { Timers } from '../../gateway/time/timers.ts';
+import { createManualTimers } from '../harness/manualTimers.ts';
 import { connectRedis, startDedicatedRedis } from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
@@ -64,6 +66,39 @@ describe('While Redis hangs,', () => {
     }
     await readyEvents.waitForNext();
     expect(await valuesOf(store, 'key')).toEqual(['1']);
+  });
+
+  test('the probes that time out are counted, as no read is sent', async () => {
+    const config = parseRedisConfig({ url: server.url, timeouts: longRedisTimeouts });
+    const { options, deadlines, problems, problemEvents, readyEvents } = createRedisStoreFixture(
+      config,
+      clock.now,
+    );
+    const probes = createManualTimers();
+    const { now, after } = options.timers;
+    const timers: Timers = {
+      now,
+      after: (ms, run) => (ms === config.timeouts.socket ? probes.after(ms, run) : after(ms, run)),
+    };
+    const store = new RedisStore({ ...options, timers });
+    await readyEvents.waitForCount(1);
+    server.pause();
+    try {
+      for (let strike = 0; strike < 3; strike++) {
+        const answers = store.getMany(['key']);
+        deadlines.fire(20);
+        await answers;
+      }
+      for (let count = 4; count < 6; count++) {
+        await probes.waitForTimer(config.timeouts.socket);
+        probes.fire(config.timeouts.socket);
+        deadlines.fire(20);
+        while (problems.counts.get('timeout') !== count) await problemEvents.waitForNext();
+      }
+    } finally {
+      server.resume();
+      await store.close();
+    }
   });
 
   test('an invalidation is retried, and until then this process does not serve its entries', async () => {

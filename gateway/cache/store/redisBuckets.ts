@@ -19,6 +19,8 @@ interface RedisBucketsOptions {
 /** Errors of commands and scripts that find another type, or a value that is not a number. */
 const damagePattern = /WRONGTYPE|attempt to (compare|perform arithmetic)/;
 
+const timeoutMessage = 'Redis did not answer in time (redis.timeouts.read).';
+
 /** Sends commands to the buckets of the Redis store. Reads wait at most `redis.timeouts.read`; a circuit breaker for each
  *  bucket skips reads that would time out. Reports failures; its promises never reject. */
 export class RedisBuckets {
@@ -83,7 +85,7 @@ export class RedisBuckets {
     return new Promise((resolve) => {
       const unanswered = new Set(indexesByBucket.keys());
       const cancelTimer = scheduleReadTimeout(this.#options, () => {
-        this.#options.problems.report('timeout');
+        this.#options.problems.report('timeout', timeoutMessage);
         for (const bucket of unanswered) this.#breakers[bucket]?.recordFailure();
         unanswered.clear();
         resolve();
@@ -138,6 +140,8 @@ export class RedisBuckets {
     const reply = await this.withReadTimeout(
       this.sendCommand('hget', [this.#options.keys.state(bucket), 'floor']),
     );
+    // Otherwise nothing would be counted while no read is sent.
+    if (reply === undefined) this.#options.problems.report('timeout', timeoutMessage);
     return reply !== undefined && !(reply instanceof RedisFailure);
   }
 

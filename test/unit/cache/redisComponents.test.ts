@@ -114,6 +114,8 @@ test('Redis failures are classified by their message', () => {
     "ERR The user executing the script can't run this command or subcommand": 'authentication',
     "OOM command not allowed when used memory > 'maxmemory'.": 'out of memory',
     "ERR Error running script: OOM command not allowed when used memory > 'maxmemory'.": 'out of memory',
+    'MISCONF Redis is configured to save RDB snapshots, but it is currently unable to persist to disk.':
+      'not persisting',
     "READONLY You can't write against a read only replica.": 'read only',
     'LOADING Redis is loading the dataset in memory': 'loading',
     'MOVED 3999 127.0.0.1:6381': 'cluster',
