@@ -55,6 +55,7 @@ export class RedisStreamReader {
   readonly #options: RedisStreamReaderOptions;
   readonly #redis: RetryingRedisClient;
   readonly #batchSize: number;
+  readonly #blockMs: number;
   readonly #createdAtMs: number;
   #position: StreamPosition | undefined;
   #hasStarted = false;
@@ -69,7 +70,15 @@ export class RedisStreamReader {
       if (!isStreamId(after)) throw new RangeError(`"${after}" is not the id of a Redis stream entry.`);
       this.#position = { id: after, addedCount: undefined, reportedDeletedId: firstStreamId };
     }
-    this.#redis = new RetryingRedisClient({ config, onFailure, timers });
+    const { timeouts } = config;
+    this.#blockMs = Math.max(1, Math.floor(timeouts.socket / 2));
+    // A command that blocks is answered later, also by a Redis that is slow.
+    const socket = timeouts.socket + this.#blockMs;
+    this.#redis = new RetryingRedisClient({
+      config: { ...config, timeouts: { ...timeouts, socket } },
+      onFailure,
+      timers,
+    });
     void this.#readLoop();
   }
 
@@ -120,20 +129,10 @@ export class RedisStreamReader {
     if (entries.length === 0) await this.#awaitEntry(this.#position.id);
   }
 
-  /** Resolves when there may be new entries. Blocks for less than `redis.timeouts.socket`, so that a hanging connection is
-   *  detected. */
+  /** Resolves when there may be new entries. Does not block for long, so that a hanging connection is detected. */
   async #awaitEntry(after: string): Promise<void> {
-    const { stream, config } = this.#options;
-    const blockMs = Math.max(1, Math.floor(config.timeouts.socket / 2));
-    const reply = await this.#redis.sendCommand('xread', [
-      'COUNT',
-      1,
-      'BLOCK',
-      blockMs,
-      'STREAMS',
-      stream,
-      after,
-    ]);
+    const args = ['COUNT', 1, 'BLOCK', this.#blockMs, 'STREAMS', this.#options.stream, after];
+    const reply = await this.#redis.sendCommand('xread', args);
     if (reply === undefined) throw commandRejectedError();
   }
 }

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { RedisStreamReader } from '../../gateway/redis/redisStreamReader.ts';
 import { systemTimers } from '../../gateway/time/timers.ts';
 import { Gate } from '../harness/gate.ts';
@@ -18,6 +18,7 @@ import {
   startSentinel,
 } from '../harness/redis.ts';
 import { parseRedisConfig } from '../harness/redisStoreFixture.ts';
+import { waitUntil } from '../harness/waitUntil.ts';
 
 let server: DedicatedRedisServer;
 let redis: Redis;
@@ -40,6 +41,26 @@ const open = (
   options: Partial<Parameters<typeof openStreamReader>[0]> & { readonly stream: string },
   handle?: Parameters<typeof openStreamReader>[1],
 ) => openStreamReader({ config: parseRedisConfig({ url: server.url }), ...options }, handle);
+
+test('the connection of a reader waits for a reply as much longer than others as a read blocks', async () => {
+  const connect = jest.spyOn(Redis.prototype, 'connect');
+  const send = jest.spyOn(Redis.prototype, 'callBuffer');
+  const config = parseRedisConfig({ url: server.url, timeouts: { socket: '8s' } });
+  const reader = new RedisStreamReader({
+    config,
+    stream: randomUUID(),
+    timers: systemTimers,
+    onEntries: async () => {},
+    onGap: async () => {},
+    onFailure: () => {},
+  });
+  const [client] = connect.mock.contexts as Redis[];
+  const reads = () => send.mock.calls.filter(([command]) => command === 'xread');
+  await waitUntil(() => reads().length > 0);
+  reader.close();
+  const [, , , , blockMs] = reads()[0] as unknown[];
+  expect([client?.options.socketTimeout, blockMs]).toEqual([8_000 + Number(blockMs), 4_000]);
+});
 
 test('existing and new entries are passed in order with their fields', async () => {
   const stream = randomUUID();
