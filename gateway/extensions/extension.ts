@@ -278,6 +278,9 @@ export class RequestRefusedError extends Error {
   constructor(message: string, { code, status, extensions = {} }: RefusalOptions) {
     super(message);
     this.name = 'RequestRefusedError';
+    if (typeof code !== 'string') {
+      throw new TypeError(`The code of a RequestRefusedError must be text, not ${typeof code}.`);
+    }
     if (!Number.isInteger(status) || status < 400 || status > 599) {
       throw new RangeError(`The status of a RequestRefusedError must be from 400 to 599, not ${status}.`);
     }

@@ -111,27 +111,39 @@ export class HookRunner {
   }
 
   /** The error that a client gets for what a hook has thrown. The cause is logged, unless the hook refuses the request. */
-  #toError(hook: Label, error: unknown, call: HookCall): GatewayError {
+  #toError(hook: Label, thrown: unknown, { requestId, subgraph }: HookCall): GatewayError {
+    const { log } = this.#options;
     const { extension, name } = hook;
-    const { requestId, subgraph } = call;
-    const fields = { err: error, extension, hook: name, requestId, subgraph };
-    if (error instanceof GatewayError) {
-      if (error instanceof HookTimeoutError) {
-        this.#options.log.error(fields, 'A hook of an extension did not end in time');
-      }
-      return error;
-    }
     const options = subgraph === undefined ? {} : { subgraph };
-    if (isRefusal(error)) {
-      const { message, code, status, extensions } = error;
-      const problem = findSerializationError(extensions);
-      if (problem !== undefined) return this.#toError(hook, problem, call);
-      return new GatewayError('BAD_REQUEST', message, { ...options, extensions, refusal: { code, status } });
+    let err = thrown;
+    try {
+      if (thrown instanceof GatewayError) {
+        if (thrown instanceof HookTimeoutError) {
+          log.error(
+            { err, extension, hook: name, requestId, subgraph },
+            'A hook of an extension did not end in time',
+          );
+        }
+        return thrown;
+      }
+      if (isRefusal(thrown)) {
+        const { message, code, status, extensions } = thrown;
+        JSON.stringify(extensions);
+        return new GatewayError('BAD_REQUEST', message, {
+          ...options,
+          extensions,
+          refusal: { code, status },
+        });
+      }
+    } catch (cause) {
+      err = new TypeError('What the hook has thrown cannot be read, or its extensions are not JSON.', {
+        cause,
+      });
     }
-    this.#options.log.error(fields, 'A hook of an extension failed');
+    log.error({ err, extension, hook: name, requestId, subgraph }, 'A hook of an extension failed');
     return new GatewayError('EXTENSION_FAILED', `The extension "${extension}" failed in its hook ${name}.`, {
       ...options,
-      cause: error,
+      cause: err,
     });
   }
 
@@ -168,20 +180,11 @@ function isPromise<Value>(value: Value | Promise<Value>): value is Promise<Value
 }
 
 /** An extension may have its own copy of this package, so that the class is not enough to recognise its errors; a subclass
- *  may have a name of its own. The status of another copy may be one that no error can have. */
+ *  may have a name of its own. The code and the status of another copy may be such that no error can have. */
 function isRefusal(error: unknown): error is RequestRefusedError {
-  if (!(error instanceof Error) || !('status' in error)) return false;
-  const { name, status } = error;
+  if (!(error instanceof Error) || !('status' in error) || !('code' in error)) return false;
+  const { name, code, status } = error;
   const isNamed = error instanceof RequestRefusedError || name === 'RequestRefusedError';
-  return isNamed && Number.isInteger(status) && (status as number) >= 400 && (status as number) <= 599;
-}
-
-/** Why a value cannot be sent to the client. */
-function findSerializationError(value: unknown): TypeError | undefined {
-  try {
-    JSON.stringify(value);
-    return undefined;
-  } catch (cause) {
-    return new TypeError('The extensions of a RequestRefusedError are not JSON.', { cause });
-  }
+  const isStatus = Number.isInteger(status) && (status as number) >= 400 && (status as number) <= 599;
+  return isNamed && isStatus && typeof code === 'string';
 }

@@ -107,9 +107,10 @@ export function decorateWithResponseHooks({
 /** A copy of the keys that `onResponse` has returned. @throws {TypeError} */
 function readExtensions(returned: unknown): object {
   if (returned === undefined) return {};
-  if (typeof returned !== 'object' || returned === null || Array.isArray(returned)) {
+  const copy: unknown = parseExactJson(JSON.stringify(returned) ?? 'null');
+  if (typeof copy !== 'object' || copy === null || Array.isArray(copy)) {
     throw new TypeError('onResponse returned something that is not an object.');
   }
-  if ('tributary' in returned) throw new TypeError('The key "tributary" belongs to the gateway.');
-  return parseExactJson(JSON.stringify(returned)) as object;
+  if ('tributary' in copy) throw new TypeError('The key "tributary" belongs to the gateway.');
+  return copy;
 }

@@ -403,6 +403,8 @@ describe('a hook that fails', () => {
     ['onResponse', () => ({ tributary: {} })],
     ['onResponse', () => ({ big: 1n })],
     ['onResponse', () => [1]],
+    ['onResponse', () => new Date()],
+    ['onResponse', () => ({ toJSON: () => ({ tributary: {} }) })],
   ] as const)('replaces the response with EXTENSION_FAILED: %s', async (hook, action) => {
     actions.set(hook, action);
     const error = { message: failure(hook), extensions: { code: 'EXTENSION_FAILED' } };

@@ -95,6 +95,13 @@ test.each([
 test.each([
   ['status that no error can have', new OtherRefusal('No tenant.', { code: 'TENANT', status: 204 })],
   ['status that is text', new OtherRefusal('No tenant.', { code: 'TENANT', status: '401' })],
+  ['code that is missing', new OtherRefusal('No tenant.', { status: 401 })],
+  ['code that is no text', new OtherRefusal('No tenant.', { code: 1n, status: 401 })],
+  [
+    'message that has no text',
+    new OtherRefusal('', { code: 'TENANT', status: 401, message: { toString: fail } }),
+  ],
+  ['prototype that cannot be read', new Proxy({}, { getPrototypeOf: fail })],
   ['message that cannot be read', Object.defineProperty(new Error(), 'message', { get: () => fail() })],
 ])('an error with a %s is a failure of the extension', async (_, error) => {
   const requestContext = () => {
