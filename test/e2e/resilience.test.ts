@@ -329,7 +329,8 @@ describe('an open circuit', () => {
     await openCircuit(probed, 'probed', 2);
     while (probed.calls.length < 3) await execute('{ probedRoot }');
     expect(codesOf(await execute('{ probedRoot }'))).toHaveLength(1);
-    expect((await stateOf('probed'))?.circuit).toBe('open');
+    // On a slow machine, `openFor` is over already, and the next probe is due.
+    expect((await stateOf('probed'))?.circuit).not.toBe('closed');
     probed.answerWith(undefined);
     expect(await executeUntilSound('{ probedRoot }')).toEqual({ data: { probedRoot: 'probed root' } });
     expect((await stateOf('probed'))?.circuit).toBe('closed');

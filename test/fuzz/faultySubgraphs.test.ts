@@ -123,7 +123,8 @@ async function settle(): Promise<void> {
 
 /** Waits until something holds, up to a limit. Sockets take a moment to close. */
 async function waitUntil(holds: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 300 && !holds(); turn++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let turn = 0; turn < 3_000 && !holds(); turn++)
+    await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 const nothing: Resources = { timers: 0, sockets: 0, servers: 0, listeners: {} };
