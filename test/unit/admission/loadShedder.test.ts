@@ -145,9 +145,21 @@ describe('the load shedder', () => {
       { eventLoopDelayMs: 201, memory: 0.8 },
       { eventLoopDelayMs: 201, memory: 0.8 },
     ],
+    ['no memory is missing', { eventLoopDelayMs: 170, memory: 0.5 }, { eventLoopDelayMs: 170, memory: 0.5 }],
   ])('does not collect the heap while %s', (_, first, second) => {
     const many = Array.from({ length: 30 }, () => [first, second]).flat();
-    expect(shedAfter(many).collections).toBe(0);
+    const full = { eventLoopDelayMs: 1, memory: 0.91 };
+    expect(shedAfter([full, ...many]).collections).toBe(0);
+  });
+
+  test('does not collect the heap when memory sheds no requests any more', () => {
+    const full = { eventLoopDelayMs: 1, memory: 0.91 };
+    const nearlyFull = { eventLoopDelayMs: 1, memory: 0.73 };
+    const calm = Array.from({ length: 4 }, () => idle);
+    expect(shedAfter([full, ...calm, ...Array.from({ length: 30 }, () => nearlyFull)])).toMatchObject({
+      reason: undefined,
+      collections: 0,
+    });
   });
 
   test.each([
@@ -173,6 +185,8 @@ test('the load of the process has the delay of the event loop and the used share
   const load = new ProcessLoad();
   load.start();
   try {
+    // No interval has ended.
+    expect(load.readSample().eventLoopDelayMs).toBe(0);
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     // Two intervals between timers, each at least as long as a blocked turn of the event loop.
     for (let count = 0; count < 4; count++) {
@@ -184,6 +198,7 @@ test('the load of the process has the delay of the event loop and the used share
     expect(eventLoopDelayMs).toBeGreaterThan(30);
     expect(memory).toBeGreaterThan(0);
     expect(memory).toBeLessThan(1);
+    expect(load.readSample().eventLoopDelayMs).toBe(0);
   } finally {
     load.stop();
   }

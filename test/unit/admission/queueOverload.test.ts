@@ -1,12 +1,16 @@
 import { expect, test } from '@jest/globals';
 import { QueueOverload } from '../../../gateway/admission/queueOverload.ts';
+import {
+  higherRequestPriority,
+  type RequestPriority,
+} from '../../../gateway/subgraphs/policies/callPriority.ts';
 import { createLogger } from '../../../gateway/telemetry/logger.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 
 function open() {
   const timers = new FakeTimers();
   const lines: unknown[] = [];
-  const queue = { isOverloaded: false };
+  const queue: { isOverloaded: RequestPriority | undefined } = { isOverloaded: undefined };
   const overload = new QueueOverload({
     log: createLogger('info', {
       write: (line: string) => {
@@ -16,7 +20,10 @@ function open() {
     }),
     timers,
     countWaiting: () => 70,
-    isQueueOverloaded: () => queue.isOverloaded,
+    // As in `CallQueue`: the less urgent ones are overloaded with a priority.
+    isQueueOverloaded: (priority) =>
+      queue.isOverloaded !== undefined &&
+      higherRequestPriority(queue.isOverloaded, priority) === queue.isOverloaded,
   });
   return { timers, lines, queue, overload };
 }
@@ -45,11 +52,11 @@ test('An overload of the queue leaves one warning, and one line when no request 
 
 test('An overload has not ended while requests wait that arrived before others have failed', () => {
   const { timers, lines, queue, overload } = open();
-  queue.isOverloaded = true;
+  queue.isOverloaded = 'background';
   overload.onDrop('normal');
   timers.advance(10_000);
   expect(lines).toHaveLength(1);
-  queue.isOverloaded = false;
+  queue.isOverloaded = undefined;
   timers.advance(60_000);
   expect(lines).toHaveLength(2);
 });
@@ -74,3 +81,22 @@ test('An overload affects requests of normal priority until none of them has bee
   timers.advance(500);
   expect(overload.affectsNormal).toBe(false);
 });
+
+test.each([
+  ['critical', true],
+  ['normal', true],
+  ['background', false],
+] as const)(
+  'An overload of %s requests, of which some wait, affects normal ones: %s',
+  (priority, expected) => {
+    const { timers, overload, queue } = open();
+    queue.isOverloaded = priority;
+    overload.onDrop(priority);
+    expect(overload.affectsNormal).toBe(expected);
+    timers.advance(10_000);
+    expect(overload.affectsNormal).toBe(expected);
+    queue.isOverloaded = undefined;
+    timers.advance(2_000);
+    expect(overload.affectsNormal).toBe(false);
+  },
+);
