@@ -566,6 +566,13 @@ describe('the insights page in a browser', () => {
       while ((await page.evaluate('document.documentElement.scrollWidth')) !== width);
       expect(await findAxeViolations(page)).toEqual([]);
     }
+    await page.emulateMedia({ forcedColors: 'active' });
+    const [bar, background] = await bars
+      .first()
+      .locator('.bar')
+      .last()
+      .evaluate((element) => [element, document.body].map((one) => getComputedStyle(one).backgroundColor));
+    expect(bar).not.toBe(background);
     expect(problems).toEqual([]);
     await page.close();
   });
@@ -645,16 +652,17 @@ describe('the insights page in a browser', () => {
         json: { ...real, operations: found.slice(0, 100), operationCount: found.length },
       });
     });
-    await page.setViewportSize({ width: 390, height: 800 });
+    await page.setViewportSize({ width: 320, height: 800 });
     await page.goto(`${adminUrl}/insights`);
     const search = page.getByRole('searchbox', { name: 'Find by name' });
     const rows = page.getByRole('group', { name: 'Operations' }).locator('tbody tr');
     await search.fill('page28');
     await page.getByText('11 operations').waitFor();
     expect(await rows.count()).toBe(11);
-    await rows.getByRole('button', { name: 'Page287' }).click();
-    await page.getByRole('article').getByRole('heading', { name: 'Page287' }).waitFor();
-    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(390);
+    await rows.getByRole('button', { name: 'Page287' }).press('Enter');
+    // The keyboard continues at the details, not at the next operation.
+    await page.getByRole('article').locator('h3:focus', { hasText: 'Page287' }).waitFor();
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
     expect(await findAxeViolations(page)).toEqual([]);
     await search.fill('nothing');
     await page.getByText('0 operations').waitFor();

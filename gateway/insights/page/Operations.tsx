@@ -1,4 +1,5 @@
 /** @jsxImportSource preact */
+import type { RefObject } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { InsightsData, OperationInsights } from '../insightsData.ts';
 import { formatCount, formatCountOf, formatMs, formatShare, formatTime } from './format.ts';
@@ -23,6 +24,7 @@ export function Operations({ data, search, onSearch }: OperationsProps) {
   useEffect(() => setSelectedKey(shownKey), [shownKey]);
   // The search stays when it finds nothing, and until everything is there again after it was emptied.
   const hasSearch = useRef(false);
+  const title = useRef<HTMLHeadingElement>(null);
   hasSearch.current ||= search !== '' || operations.length > searchedCount;
   if (selected === undefined && !hasSearch.current) {
     return (
@@ -81,7 +83,11 @@ export function Operations({ data, search, onSearch }: OperationsProps) {
                       type="button"
                       class="link"
                       aria-pressed={operation === selected}
-                      onClick={() => setSelectedKey(key)}
+                      onClick={({ detail }) => {
+                        setSelectedKey(key);
+                        // No mouse: the details are behind as many buttons as there are operations.
+                        if (detail === 0) requestAnimationFrame(() => title.current?.focus());
+                      }}
                     >
                       <Name text={titleOf(operation)} />
                     </button>
@@ -103,16 +109,22 @@ export function Operations({ data, search, onSearch }: OperationsProps) {
           </tbody>
         </table>
       </TableFrame>
-      {selected !== undefined && <OperationDetails key={shownKey} operation={selected} />}
+      {selected !== undefined && <OperationDetails key={shownKey} operation={selected} title={title} />}
     </Section>
   );
 }
 
-function OperationDetails({ operation }: { operation: OperationInsights }) {
+function OperationDetails({
+  operation,
+  title,
+}: {
+  operation: OperationInsights;
+  title: RefObject<HTMLHeadingElement | null>;
+}) {
   const { plans, text } = operation;
   return (
     <article class="details" aria-labelledby="operation-title">
-      <h3 id="operation-title">
+      <h3 id="operation-title" ref={title} tabIndex={-1}>
         <Name text={titleOf(operation)} />
       </h3>
       {plans.map((plan, index) => (
