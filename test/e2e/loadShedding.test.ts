@@ -17,6 +17,8 @@ const overloaded = { eventLoopDelayMs: 1_000, memory: 0.1 };
 
 interface SheddingGateway {
   readonly gateway: InlineGateway;
+  /** The lines of the log with a load. */
+  readonly lines: readonly unknown[];
   /** Takes this many samples of the load. */
   sample(load: typeof idle, count: number): Promise<void>;
 }
@@ -25,6 +27,13 @@ async function start(priorities: object): Promise<SheddingGateway> {
   const interval = new ManualInterval(500);
   let current = idle;
   const load = { start: () => {}, readSample: () => current, stop: () => {} };
+  const lines: unknown[] = [];
+  const logger = createLogger('info', {
+    write: (line: string) => {
+      const { level, msg, shed, eventLoopDelayMs, memory } = JSON.parse(line);
+      if (memory !== undefined) lines.push({ level, msg, shed, eventLoopDelayMs, memory });
+    },
+  });
   const gateway = await startInlineGateway({
     subgraphs: [
       {
@@ -38,10 +47,11 @@ async function start(priorities: object): Promise<SheddingGateway> {
       limits: { batchedOperations: 10 },
       security: { identity: { header: 'x-user' } },
     },
-    dependencies: { timers: interval, load },
+    dependencies: { timers: interval, load, logger },
   });
   return {
     gateway,
+    lines,
     async sample(next, count) {
       current = next;
       for (let index = 0; index < count; index++) await interval.fire();
@@ -171,6 +181,19 @@ describe('while requests of normal priority are shed', () => {
     expect(await ready()).toEqual([200, undefined]);
     expect((await post(gateway.url, { query: '{ price }' })).status).toBe(200);
   });
+});
+
+test('the log has each further priority that is shed with the load, and the end after a minute', async () => {
+  const { gateway, sample, lines } = await start({});
+  await using _ = gateway;
+  await sample(overloaded, 2);
+  await sample(idle, 200);
+  const msg = 'Requests of some priorities are shed (overload)';
+  expect(lines).toEqual([
+    { level: 40, msg, shed: ['background'], ...overloaded },
+    { level: 40, msg, shed: ['background', 'normal'], ...overloaded },
+    { level: 30, msg: 'No requests have been shed for a minute', shed: undefined, ...idle },
+  ]);
 });
 
 test('further attempts at enrichment jobs of a shed priority wait until it is served again', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import type { GatewayOptions } from '../../gateway/gateway.ts';
+import type { GatewayDependencies, GatewayOptions } from '../../gateway/gateway.ts';
+import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { exchange } from '../harness/rawHttp.ts';
 import { transports } from '../harness/transports.ts';
@@ -10,6 +11,7 @@ const query = '{ price }';
 function start(
   rate: NonNullable<GatewayOptions['limits']>['rate'],
   config: Partial<GatewayOptions> = {},
+  dependencies: GatewayDependencies = {},
 ): Promise<InlineGateway> {
   return startInlineGateway({
     subgraphs: [
@@ -24,6 +26,7 @@ function start(
       security: { identity: { header: 'x-user' } },
       ...config,
     },
+    dependencies,
   });
 }
 
@@ -152,4 +155,21 @@ test('without a rate limit, responses have no RateLimit header fields', async ()
   await using gateway = await start({ cost: 0 });
   const { status, headers } = await post(gateway.url, { query });
   expect([status, headers.has('ratelimit'), headers.has('ratelimit-policy')]).toEqual([200, false, false]);
+});
+
+test('a process counts alone while Redis cannot be used, and logs one warning', async () => {
+  const warnings: unknown[] = [];
+  const logger = createLogger('warn', {
+    write: (line: string) => {
+      const { level, msg, problem } = JSON.parse(line);
+      if (msg.startsWith('Rate limits')) warnings.push({ level, msg, problem });
+    },
+  });
+  const redis = { url: 'redis://127.0.0.1:1' };
+  await using gateway = await start({ cost: 2, window: '1h' }, { redis }, { logger });
+  const statuses: number[] = [];
+  for (let count = 0; count < 3; count++) statuses.push((await post(gateway.url, { query })).status);
+  expect(statuses).toEqual([200, 200, 429]);
+  const msg = 'Rate limits are counted by this process alone, because Redis cannot be used';
+  expect(warnings).toEqual([{ level: 40, msg, problem: 'redis' }]);
 });

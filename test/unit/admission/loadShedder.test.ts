@@ -84,10 +84,11 @@ describe('the load shedder', () => {
     const full = { eventLoopDelayMs: 1, memory: 0.95 };
     const calm = (sample: typeof idle) => new Array<typeof idle>(4).fill(sample);
     const own = { eventLoopDelay: 0, memory: 0.9 };
-    expect(shedAfter([full, ...calm(withoutDelay)], own).after.at(-1)).toEqual([]);
+    const firstAndLast = ({ after }: ReturnType<typeof shedAfter>) => [after[0], after.at(-1)];
+    expect(firstAndLast(shedAfter([full, ...calm(withoutDelay)], own))).toEqual([['background'], []]);
     expect(
-      shedAfter([delayed, ...calm(withoutMemory)], { eventLoopDelay: 200, memory: 1 }).after.at(-1),
-    ).toEqual([]);
+      firstAndLast(shedAfter([delayed, ...calm(withoutMemory)], { eventLoopDelay: 200, memory: 1 })),
+    ).toEqual([['background'], []]);
   });
 
   test('reports each further priority of an overload that swings once, and its end after a minute without one', () => {
@@ -172,12 +173,22 @@ describe('the load shedder', () => {
     expect(shedAfter([sample, sample], own).after).toEqual([[], []]);
   });
 
-  test('takes no samples when both limits are off', () => {
+  test.each([
+    ['measures the load while it runs', limits, ['started', 'stopped'], 1],
+    ['measures nothing when both limits are off', { eventLoopDelay: 0, memory: 1 }, ['stopped'], 0],
+  ])('%s', (_, ownLimits, expected, timerCount) => {
     const timers = new FakeTimers();
-    const load = { start: () => {}, readSample: () => delayed, stop: () => {} };
-    const off = { eventLoopDelay: 0, memory: 1 };
-    new LoadShedder({ limits: off, timers, load, onReport: () => {} }).start();
-    expect(timers.pendingCount).toBe(0);
+    const calls: string[] = [];
+    const load = {
+      start: () => calls.push('started'),
+      readSample: () => delayed,
+      stop: () => calls.push('stopped'),
+    };
+    const shedder = new LoadShedder({ limits: ownLimits, timers, load, onReport: () => {} });
+    shedder.start();
+    expect(timers.pendingCount).toBe(timerCount);
+    shedder.stop();
+    expect([calls, timers.pendingCount]).toEqual([expected, 0]);
   });
 });
 
