@@ -44,26 +44,40 @@ export function exactReviverFor(text: string, keepsDecimals = true): Reviver | u
 }
 
 /** `exactReviverFor` a text of a client. JSON.parse takes half a second for 1 MB of small numbers with a reviver, and 10 ms without.
- *  @throws {TooManyValuesError} for a text with a number that JSON.parse would change, and with very many values.
+ *  @throws {JsonLimitError} for a text with a number that JSON.parse would change, and with very many values.
  *  @throws {SyntaxError} as JSON.parse. */
 export function clientReviverFor(text: string): Reviver | undefined {
   const reviver = exactReviverFor(text);
   // A value takes two characters, such as `1,`.
   if (reviver === undefined || text.length <= 2 * maxRevivedValues) return reviver;
   if (countValues(JSON.parse(text)) <= maxRevivedValues) return reviver;
-  throw new TooManyValuesError();
+  throw tooManyValuesError();
+}
+
+/** Creates a function that parses the parts of a long text of a client. Keeps all digits, as `parseExactJson` does.
+ *  The function @throws {JsonLimitError} when the parts that have a number to keep have very many values. */
+export function createClientParser(): (part: string) => unknown {
+  let values = 0;
+  const reviveAndCount = (...parameters: Parameters<typeof reviveExactly>): unknown => {
+    values += 1;
+    if (values > maxRevivedValues) throw tooManyValuesError();
+    return reviveExactly(...parameters);
+  };
+  return (part) => JSON.parse(part, exactReviverFor(part) && (reviveAndCount as Reviver));
 }
 
 /** Twice the default of `limits.variableValues`. */
 const maxRevivedValues = 100_000;
 
-export class TooManyValuesError extends Error {
-  constructor() {
-    super(
-      `It has a number of more than 15 digits, and more than ${maxRevivedValues} values. Send such numbers as strings, or fewer values.`,
-    );
-    this.name = 'TooManyValuesError';
-  }
+/** A text that may be JSON, but is not parsed, because that would take too long. */
+export class JsonLimitError extends Error {
+  override readonly name = 'JsonLimitError';
+}
+
+function tooManyValuesError(): JsonLimitError {
+  return new JsonLimitError(
+    `it has a number of more than 15 digits, and more than ${maxRevivedValues} values. Send such numbers as strings, or fewer values.`,
+  );
 }
 
 function countValues(value: unknown): number {

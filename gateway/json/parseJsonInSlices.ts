@@ -1,4 +1,5 @@
 import type { SlicedTask } from '../time/slicedTask.ts';
+import { JsonLimitError } from './exactJson.ts';
 
 interface ParseJsonOptions {
   /** Maximum nesting of lists and objects. */
@@ -14,7 +15,8 @@ const defaultChunkBytes = 64 * 1024;
 /** `JSON.parse` for large texts, as a sliced task. Splits the text into chunks of whole list elements or object members,
  *  parses each chunk with `JSON.parse`, and assembles the results. Accepts the same texts as `JSON.parse`, with the same
  *  values. `bytes`: valid UTF-8 without a byte order mark.
- *  @throws {SyntaxError} if the text is not JSON or is nested deeper than `maxDepth`. */
+ *  @throws {SyntaxError} if the text is not JSON.
+ *  @throws {JsonLimitError} if the text is nested deeper than `maxDepth`. */
 export function* parseJsonInSlices(bytes: Buffer, options: ParseJsonOptions): SlicedTask<unknown> {
   const { maxDepth, chunkBytes = defaultChunkBytes, parse = JSON.parse } = options;
   const reader = new ChunkedJsonReader(bytes, chunkBytes, maxDepth, parse);
@@ -154,7 +156,7 @@ class ChunkedJsonReader {
   #open(position: number): void {
     // The first container is not part of the text.
     if (this.#depth > this.#maxDepth)
-      throw new SyntaxError(`JSON nested deeper than ${this.#maxDepth} levels`);
+      throw new JsonLimitError(`it is nested deeper than ${this.#maxDepth} levels`);
     this.#push(position, this.#bytes[position] === openBrace);
   }
 

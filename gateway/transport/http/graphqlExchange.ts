@@ -180,7 +180,8 @@ export class GraphQLExchange {
   }
 
   async #execute(method: string, search: string): Promise<void> {
-    const body = method === 'POST' ? parseJson(await this.#readBody()) : undefined;
+    const parsed = method === 'POST' ? parseJson(await this.#readBody()) : undefined;
+    const body = parsed instanceof Promise ? await parsed : parsed;
     const { single, incremental, subscription } = this.#response.accepted;
     const headers = this.#clientHeaders;
     const client = new ClientRequest({

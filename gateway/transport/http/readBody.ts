@@ -1,9 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
-import { clientReviverFor, TooManyValuesError } from '../../json/exactJson.ts';
+import { clientReviverFor, createClientParser, JsonLimitError } from '../../json/exactJson.ts';
+import { parseJsonInSlices } from '../../json/parseJsonInSlices.ts';
 import { appendChunk } from '../../memory/appendChunk.ts';
 import { createDecompressor, decodedCodings } from '../../memory/createDecompressor.ts';
+import { resolveInSlices } from '../../time/slicedTask.ts';
 import { findJsonProblem } from './findJsonProblem.ts';
 import { parseMediaRange } from './mediaRange.ts';
 
@@ -37,24 +39,49 @@ export async function readJsonBody(request: IncomingMessage, maxBytes: number): 
   return parseJson(await readBody(request, maxBytes));
 }
 
-/** @throws {HttpError} 400 for invalid UTF-8 or JSON, with the position. */
+/** Longer bodies are parsed in slices of the event loop. In bytes. */
+const largeBodyBytes = 128 * 1024;
+
+/** A number of many digits makes a part of a body slow: it takes about 16 ms then. */
+const partBytes = 32 * 1024;
+
+/** How deep a large body may nest. */
+const maxLargeBodyDepth = 1_000;
+
+/** Parses a request's body as JSON. Returns a promise for a large one.
+ *  @throws {HttpError} 400 for invalid UTF-8 or JSON, with the position; also in place of the result of the promise. */
 export function parseJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw new HttpError(400, 'The request body is not valid UTF-8.');
   const hasByteOrderMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  const text = bytes.toString('utf8', hasByteOrderMark ? 3 : 0);
+  const json = hasByteOrderMark ? bytes.subarray(3) : bytes;
+  if (json.length > largeBodyBytes) return parseLargeJson(json);
+  const text = json.toString();
   try {
     return JSON.parse(text, clientReviverFor(text));
   } catch (error) {
-    if (error instanceof TooManyValuesError)
-      throw new HttpError(400, `The request body has too many values. ${error.message}`);
-    const problem = findJsonProblem(text);
-    if (problem === undefined) throw new HttpError(400, 'The request body is not valid JSON.');
-    const { position, line, column, found } = problem;
-    throw new HttpError(
-      400,
-      `The request body is not valid JSON: unexpected ${found} at position ${position} (line ${line}, column ${column}).`,
-    );
+    throw describeJsonError(error, text);
   }
+}
+
+async function parseLargeJson(bytes: Buffer): Promise<unknown> {
+  const options = { maxDepth: maxLargeBodyDepth, chunkBytes: partBytes, parse: createClientParser() };
+  try {
+    return await resolveInSlices(parseJsonInSlices(bytes, options));
+  } catch (error) {
+    throw describeJsonError(error, bytes.toString());
+  }
+}
+
+function describeJsonError(error: unknown, text: string): HttpError {
+  if (error instanceof JsonLimitError)
+    return new HttpError(400, `The request body is refused: ${error.message}`);
+  const problem = findJsonProblem(text);
+  if (problem === undefined) return new HttpError(400, 'The request body is not valid JSON.');
+  const { position, line, column, found } = problem;
+  return new HttpError(
+    400,
+    `The request body is not valid JSON: unexpected ${found} at position ${position} (line ${line}, column ${column}).`,
+  );
 }
 
 /** Reads a request's body. `maxBytes` applies to the body as it arrives, and to the decompressed one. `limit`: the

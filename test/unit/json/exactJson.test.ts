@@ -6,10 +6,10 @@ import {
   clientReviverFor,
   exactReviverFor,
   isRawInteger,
+  JsonLimitError,
   mayHaveLongNumber,
   parseExactJson,
   serializeScalar,
-  TooManyValuesError,
 } from '../../../gateway/json/exactJson.ts';
 
 const longNumbers = [
@@ -96,7 +96,7 @@ describe('clientReviverFor', () => {
 
   test('returns the reviver for a text with up to 100,000 values, lists and objects included', () => {
     expect(clientReviverFor(most)).toBeDefined();
-    expect(() => clientReviverFor(most.replace(']', ',true]'))).toThrow(TooManyValuesError);
+    expect(() => clientReviverFor(most.replace(']', ',true]'))).toThrow(JsonLimitError);
   });
 
   test('does not limit the values of a text without a number to keep', () => {
