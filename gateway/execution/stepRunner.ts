@@ -273,7 +273,8 @@ export class StepRunner {
         const slot = slotsOfType.find(target, step);
         if (slot !== undefined) {
           if (slot.entity !== undefined) this.#merge(step, slot, target);
-          else slot.addTarget(target, step);
+          // Its errors are still to be recorded.
+          if (!slot.isSettled) slot.addTarget(target, step);
           if (slot.diagnostics.length > 0) {
             known ??= [];
             known.push({ object: target, diagnostics: slot.diagnostics });

@@ -2,6 +2,7 @@ import { buildSchema, parse } from 'graphql';
 import { compileProgram } from '../../gateway/execution/compileProgram.ts';
 import { Execution } from '../../gateway/execution/execution.ts';
 import { combineObservers, type ExecutionObserver } from '../../gateway/execution/executionObserver.ts';
+import type { FetchCall } from '../../gateway/execution/fetchCall.ts';
 import { FetchScheduler } from '../../gateway/execution/fetchScheduler.ts';
 import { FetchShapeRegistry } from '../../gateway/execution/fetchShape.ts';
 import type { FetchStep, Program } from '../../gateway/execution/program.ts';
@@ -12,6 +13,7 @@ import { TypeConditions } from '../../gateway/execution/typeConditions.ts';
 import type { SelectionSet } from '../../gateway/operation/selection.ts';
 import type { FetchNode, FlattenNode, PlanNode } from '../../gateway/planning/queryPlan.ts';
 import { readSupergraphNames } from '../../gateway/planning/supergraphNames.ts';
+import { annotateFetches, type CacheAnnotations } from './annotateFetches.ts';
 import { FakeSubgraphClient } from './fakeSubgraphClient.ts';
 import { createRequestContext } from './fetchNodes.ts';
 
@@ -41,6 +43,8 @@ interface RunPlanOptions {
   readonly root?: SelectionSet;
   /** Fields of the root types. Default: none, so that the type of no object is known from the schema. */
   readonly rootTypes?: string;
+  /** Annotates responses as a cache does. */
+  annotationsOf?(call: FetchCall): CacheAnnotations;
   /** Of a mutation. */
   isDataNullBefore?(step: FetchStep): boolean;
   onGroupComplete?(group: number): void;
@@ -74,7 +78,10 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
     program,
     requestContext: context,
     scheduler: new FetchScheduler(
-      new SubgraphFetchSender(client, { acrossRequests: false, maxBatchSize: 100 }),
+      annotateFetches(
+        new SubgraphFetchSender(client, { acrossRequests: false, maxBatchSize: 100 }),
+        (call) => options.annotationsOf?.(call) ?? {},
+      ),
       context,
     ),
     conditions,

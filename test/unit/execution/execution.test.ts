@@ -1,10 +1,12 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { internalServerError } from '../../../gateway/errors.ts';
+import type { StaleValue } from '../../../gateway/execution/executionDiagnostics.ts';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import type { FakeSubgraphClient } from '../../harness/fakeSubgraphClient.ts';
 import { entityFetch, productInputs, rootFetch } from '../../harness/fetchNodes.ts';
 import { normalizeText, schemaOf } from '../../harness/normalize.ts';
 import { flattenAt, parallel, runPlan, sequence } from '../../harness/runPlan.ts';
+import { useUpTurns } from '../../harness/useUpTurns.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const products = (...ids: string[]): object[] => ids.map((id) => ({ __typename: 'Product', id }));
@@ -466,6 +468,34 @@ describe('an entity at several paths', () => {
     ]);
   });
 
+  test('has its error also at a path that is reached while the errors of its fetch are recorded in slices', async () => {
+    const { client, execution } = runPlan(
+      parallel(
+        sequence(rootFetch('products{__typename id}'), flattenAt('products.@', entityFetch('stock'))),
+        sequence(
+          rootFetch('more{__typename id}', { serviceName: 'others' }),
+          flattenAt('more', entityFetch('stock')),
+        ),
+      ),
+    );
+    const all = products(...Array.from({ length: 300 }, (_, id) => String(id)));
+    client.calls[0]?.answer({ data: { products: all } });
+    await waitForTurns(3);
+    const clock = useUpTurns();
+    client.calls[2]?.answer({
+      data: { _entities: all.map(() => ({ stock: null })) },
+      errors: all.map((_, index) => ({ message: 'no', path: ['_entities', index, 'stock'] })),
+    });
+    client.calls[1]?.answer({ data: { more: { ...all[299] } } });
+    await waitForTurns(10);
+    clock.mockRestore();
+    expect(client.calls).toHaveLength(3);
+    expect(execution.errors.map(({ path }) => path.join('.')).slice(299)).toEqual([
+      'products.299.stock',
+      'more.stock',
+    ]);
+  });
+
   test('has its own error beside an error of the whole fetch', async () => {
     const { client, execution } = runPlan(twice());
     client.calls[0]?.answer({ data: { products: products('1'), product: null } });
@@ -489,6 +519,63 @@ describe('an entity at several paths', () => {
     client.calls[1]?.answer({ data: null, errors: [{ message: 'all' }] });
     await waitForTurns();
     expect(execution.errors.map(({ path }) => path)).toEqual([['products'], ['product']]);
+  });
+});
+
+describe('a stale value', () => {
+  const staleness = { ageMs: 5, reason: 'error' } as const;
+  const stale = (...keys: (number | string)[]) => ({ stale: new Map(keys.map((key) => [key, staleness])) });
+  const pathsOf = ({ staleValues }: { readonly staleValues: readonly StaleValue[] }) =>
+    staleValues.map(({ path, group }) => `${group}:${path.join('.')}`);
+
+  test('of a root field is at the path of each object of its fetch, under its name in the response tree', async () => {
+    const { client, execution } = runPlan(
+      {
+        kind: 'Defer',
+        primary: { node: rootFetch('payloads{id}', { id: '0' }) },
+        deferred: [
+          {
+            depends: [{ id: '0' }],
+            label: '1',
+            queryPath: [],
+            node: flattenAt(
+              'payloads.@',
+              rootFetch('shop__alias_0:shop', {
+                outputRewrites: [{ kind: 'KeyRenamer', path: ['shop__alias_0'], renameKeyTo: 'shop' }],
+              }),
+            ),
+          },
+        ],
+      },
+      { groupCount: 2, annotationsOf: ({ group }) => (group === 1 ? stale('shop__alias_0') : {}) },
+    );
+    client.calls[0]?.answer({ data: { payloads: [{ id: '1' }, null, { id: '3' }] } });
+    await waitForTurns();
+    client.calls[1]?.answer({ data: { shop__alias_0: 's' } });
+    await waitForTurns();
+    expect(pathsOf(execution)).toEqual(['1:payloads.0.shop', '1:payloads.2.shop']);
+    expect(execution.staleValues[0]).toMatchObject(staleness);
+  });
+
+  test('of an entity is at each field of it at each path, also at a path that is reached later', async () => {
+    const { client, execution } = runPlan(
+      sequence(
+        rootFetch('products{__typename id row} product{__typename id}'),
+        flattenAt('products.@', entityFetch('__typename stock name')),
+        flattenAt('product', entityFetch('__typename stock name')),
+      ),
+      { annotationsOf: ({ shape }) => (shape.isEntityFetch ? stale(1) : {}) },
+    );
+    const listed = products('1', '2', '2').map((product, row) => ({ ...product, row }));
+    client.calls[0]?.answer({ data: { products: listed, product: products('2')[0] } });
+    await waitForTurns();
+    client.calls[1]?.answer({ data: { _entities: [1, 2].map((stock) => ({ stock, name: 'n' })) } });
+    await waitForTurns();
+    expect(client.calls).toHaveLength(2);
+    expect(pathsOf(execution)).toEqual(
+      ['products.1', 'products.2', 'product'].flatMap((path) => [`0:${path}.stock`, `0:${path}.name`]),
+    );
+    expect(execution.errors).toEqual([]);
   });
 });
 
