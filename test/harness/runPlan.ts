@@ -1,6 +1,6 @@
 import { buildSchema, parse } from 'graphql';
 import { compileProgram } from '../../gateway/execution/compileProgram.ts';
-import { Execution } from '../../gateway/execution/execution.ts';
+import { Execution, type ResumedExecution } from '../../gateway/execution/execution.ts';
 import { combineObservers, type ExecutionObserver } from '../../gateway/execution/executionObserver.ts';
 import type { FetchCall } from '../../gateway/execution/fetchCall.ts';
 import { FetchScheduler } from '../../gateway/execution/fetchScheduler.ts';
@@ -43,6 +43,7 @@ interface RunPlanOptions {
   readonly root?: SelectionSet;
   /** Fields of the root types. Default: none, so that the type of no object is known from the schema. */
   readonly rootTypes?: string;
+  readonly resume?: ResumedExecution;
   /** Annotates responses as a cache does. */
   annotationsOf?(call: FetchCall): CacheAnnotations;
   /** Of a mutation. */
@@ -85,6 +86,7 @@ export function runPlan(node: PlanNode, options: RunPlanOptions = {}): RunningPl
       context,
     ),
     conditions,
+    resume: options.resume,
     observer: combineObservers(observer === undefined ? [recordSteps] : [recordSteps, observer]),
     onInternalError: (fault) => faults.push(fault),
     isDataNullBefore:

@@ -46,6 +46,25 @@ test('entities with other variables are others, and are found again', () => {
   expect(german.settlement).toBeUndefined();
 });
 
+test('entities with one look-up key that differ in type or content are others, and all are released', () => {
+  const table = new EntityTable();
+  const slots = table.slotsFor(shape, '');
+  const bySize: TypeRepresentation = { ...product, isSame: (first, second) => first.size === second.size };
+  const added = [
+    { object: { upc: '1', size: 1 }, type: bySize },
+    { object: { upc: '1', size: 2 }, type: bySize },
+    { object: { upc: '1', size: 1 }, type: { ...bySize, typename: 'Vendor' } },
+  ].map(({ object, type }) => {
+    const ofType = slots.slotsOf(type);
+    expect(ofType.find(object, step)).toBeUndefined();
+    const slot = ofType.add(object, step, settlement);
+    expect(ofType.find({ ...object }, step)).toBe(slot);
+    return slot;
+  });
+  table.release(51);
+  expect(added.map((slot) => slot.settlement)).toEqual([undefined, undefined, undefined]);
+});
+
 test('entities of shapes that are not needed any more are released, and no others', () => {
   const { table, first, slot } = tableWithEntity();
   const otherShape = { compositeKeys: [] } as unknown as FetchShape;

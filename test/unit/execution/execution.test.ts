@@ -261,21 +261,34 @@ describe('a subgraph response of the wrong shape', () => {
     expect([completedGroups, faults]).toEqual([[0], []]);
   });
 
-  test('reports an entity that is no object', async () => {
+  test('reports an entity that is no object, and no other', async () => {
     const { client, execution } = runPlan(
-      sequence(rootFetch('product{__typename id}'), flattenAt('product', entityFetch('stock'))),
+      sequence(rootFetch('products{__typename id}'), flattenAt('products.@', entityFetch('stock'))),
     );
+    client.calls[0]?.answer({ data: { products: products('1', '2') } });
     await waitForTurns();
-    client.calls[0]?.answer({ data: { product: products('1')[0] } });
-    await waitForTurns();
-    client.calls[1]?.answer({ data: { _entities: [['stock']] } });
+    client.calls[1]?.answer({ data: { _entities: [{ stock: 1 }, ['stock']] } });
     await waitForTurns();
     expect(execution.errors).toEqual([
       expect.objectContaining({
-        path: ['product'],
+        path: ['products', 1],
         reason: expect.objectContaining({ code: 'SUBGRAPH_INVALID_RESPONSE' }),
       }),
     ]);
+  });
+
+  test.each([
+    ['all entities if it made the data null', null, ['products.0.stock', 'products.1']],
+    ['no other entity if there is data', { _entities: [{ stock: null }, null] }, ['products.0.stock']],
+  ])('reports the error of one entity at %s', async (_, data, paths) => {
+    const { client, execution } = runPlan(
+      sequence(rootFetch('products{__typename id}'), flattenAt('products.@', entityFetch('stock'))),
+    );
+    client.calls[0]?.answer({ data: { products: products('1', '2') } });
+    await waitForTurns();
+    client.calls[1]?.answer({ data, errors: [{ message: 'no', path: ['_entities', 0, 'stock'] }] });
+    await waitForTurns();
+    expect(execution.errors.map(({ path }) => path.join('.'))).toEqual(paths);
   });
 });
 
@@ -299,6 +312,7 @@ describe('a Defer node', () => {
     client.calls[0]?.answer({ data: { product: products('1')[0] } });
     await waitForTurns();
     expect(completedGroups).toEqual([0, 2]);
+    expect(client.calls.map(({ request }) => request.priority)).toEqual(['primary', 'critical']);
     client.calls[1]?.answer({ data: { _entities: [{ stock: 1 }] } });
     await waitForTurns();
     expect(completedGroups).toEqual([0, 2, 1]);
@@ -409,6 +423,57 @@ describe('an entity at several paths', () => {
     client.calls[1]?.answer({ data: { _entities: [{ stock: 7 }] } });
     await waitForTurns();
     expect(execution.tree).toEqual({ products: named.map((product) => ({ ...product, stock: 7 })) });
+  });
+
+  test('is fetched for objects that an earlier step has added at a path that was read before', async () => {
+    const ofVendor = (field: string) =>
+      entityFetch(field, {
+        requires: productInputs('id').map((input) => ({ ...input, typeCondition: 'Vendor' })),
+      });
+    const { client } = runPlan(
+      sequence(
+        rootFetch('products{__typename id vendor{__typename id}}'),
+        flattenAt('products.@.vendor', ofVendor('name')),
+        flattenAt('products.@', entityFetch('vendor{__typename id}')),
+        flattenAt('products.@.vendor', ofVendor('logo')),
+      ),
+    );
+    const vendors = (...ids: string[]): object[] => ids.map((id) => ({ __typename: 'Vendor', id }));
+    const [one, two] = products('1', '2');
+    const answers = [
+      {
+        products: [
+          { ...one, vendor: vendors('v1')[0] },
+          { ...two, vendor: null },
+        ],
+      },
+      { _entities: [{ name: 'n' }] },
+      { _entities: [{}, { vendor: vendors('v2')[0] }] },
+    ];
+    for (const [number, data] of answers.entries()) {
+      client.calls[number]?.answer({ data });
+      await waitForTurns();
+    }
+    expect(representations(client)).toEqual(['root', vendors('v1'), products('1', '2'), vendors('v1', 'v2')]);
+  });
+
+  test.each([
+    ['becomes one object at the paths of one list', false],
+    ['stays the objects of a tree that is resumed, which the first response refers to', true],
+  ])('%s', async (_, isResumed) => {
+    const list = products('1', '1');
+    const tree = { products: [...list] };
+    const { client, execution } = runPlan(
+      sequence(rootFetch('products{__typename id}'), flattenAt('products.@', entityFetch('stock'))),
+      isResumed ? { resume: { tree, steps: new Set([1]), errors: [] } } : {},
+    );
+    if (!isResumed) client.calls[0]?.answer({ data: tree });
+    await waitForTurns();
+    client.calls.at(-1)?.answer({ data: { _entities: [{ stock: 7 }] } });
+    await waitForTurns();
+    const [first, second] = execution.tree.products as object[];
+    expect([first, second]).toEqual(products('1', '1').map((product) => ({ ...product, stock: 7 })));
+    expect([first === list[0], second === list[1]]).toEqual([true, isResumed]);
   });
 
   test('is another one if its key differs in its second field', async () => {
