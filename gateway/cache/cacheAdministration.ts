@@ -59,10 +59,8 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
 
   async function describeEntriesWith(tags: readonly string[], limit: number): Promise<CacheEntryView[]> {
     const keys = new Set<string>();
-    for (const tag of tags.filter(isEntityTag)) {
-      if (keys.size >= limit) break;
+    for (const tag of tags.filter(isEntityTag))
       for (const key of await store.keysWithTag(tag, limit)) keys.add(key);
-    }
     const views = await Promise.all(
       [...keys].slice(0, limit).map(async (key) => {
         const description = await store.describe(key);

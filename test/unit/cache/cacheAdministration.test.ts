@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { createCacheAdministration, describeEntry } from '../../../gateway/cache/cacheAdministration.ts';
+import type { CacheRules } from '../../../gateway/cache/rules/cacheRules.ts';
 import type { CacheEntry } from '../../../gateway/cache/store/cacheStore.ts';
 import { MemoryStore } from '../../../gateway/cache/store/memoryStore.ts';
 import {
@@ -60,30 +61,39 @@ test('describeEntry returns the stored text of a value that is not valid JSON', 
   expect(describeEntry('1:abc', { entry: broken, from: 'redis', bytes: 1 }, storedAt).value).toBe('{"name":');
 });
 
-test('the entries of an entity are those that contain it, up to the limit, and it is said whether there are more', async () => {
-  const { rules } = await readRulesOf({
-    inventory: `
-      type Query { top: Product }
-      type Product @key(fields: "id") @cached(maxAge: "10s") { id: ID! name: String }`,
-  });
+const { rules } = await readRulesOf({
+  inventory: `
+    type Query { top: Product }
+    type Product @key(fields: "id") @cached(maxAge: "10s") { id: ID! name: String }`,
+});
+
+const ruled = (): CacheRules | undefined => rules;
+
+/** The operations of a cache with an entry for each list of tags. */
+function openAdmin(tagsByKey: Readonly<Record<string, readonly string[]>>, findRules = ruled) {
   const now = () => storedAt;
   const store = new MemoryStore({ maxSize: 100_000, now });
-  const tagsByKey = new Map([
-    ['a', [entityTag('Product', { id: '1' })]],
-    ['b', [entityTag('Product', { id: '1' }), typeTag('Product')]],
-    ['other', [entityTag('Product', { id: '2' }), typeTag('Product')]],
-    ['unknown', [unknownEntityTag('Product'), typeTag('Product')]],
-  ]);
   store.setMany(
-    Array.from(tagsByKey, ([key, tags]) => ({ ...entry, key, tags })),
+    Object.entries(tagsByKey).map(([key, tags]) => ({ ...entry, key, tags })),
     store.beginRead(),
   );
+  const invalidations: unknown[] = [];
   const admin = createCacheAdministration({
     store,
-    observer: silentObserver,
-    rules: () => rules,
-    reportRules: () => [],
+    observer: { ...silentObserver, onInvalidated: (invalidated) => invalidations.push(invalidated) },
+    rules: findRules,
+    reportRules: ({ declared }) => declared.map(({ name }) => name) as never,
     now,
+  });
+  return { admin, store, invalidations };
+}
+
+test('the entries of an entity are those that contain it, up to the limit, and it is said whether there are more', async () => {
+  const { admin } = openAdmin({
+    a: [entityTag('Product', { id: '1' })],
+    b: [entityTag('Product', { id: '1' }), typeTag('Product')],
+    other: [entityTag('Product', { id: '2' }), typeTag('Product')],
+    unknown: [unknownEntityTag('Product'), typeTag('Product')],
   });
   const entriesOf = async (limit: number) => {
     const found = await admin.entriesOf({ __typename: 'Product', id: '1' }, limit);
@@ -94,4 +104,31 @@ test('the entries of an entity are those that contain it, up to the limit, and i
     [['a', 'b'], true],
     [['a', 'b'], true],
   ]);
+});
+
+test('an invalidation by an operator deletes the named entries, and counts them', async () => {
+  const { admin, store, invalidations } = openAdmin({ a: [customTag('sale')], b: [customTag('other')] });
+  expect(await admin.invalidate({ tags: ['sale'] })).toEqual({ kind: 'done', deleted: 1, isPending: false });
+  expect(store.getMany(['a', 'b'])).toEqual([undefined, expect.objectContaining({ value: entry.value })]);
+  expect(invalidations).toEqual([{ by: 'admin', deleted: 1 }]);
+});
+
+test('an invalid request of an operator has its reasons, and deletes nothing', async () => {
+  const { admin, store, invalidations } = openAdmin({ a: [typeTag('Product')] });
+  const expected = 'expected an object with "__typename" and the fields of a key';
+  expect(await admin.invalidate({ types: ['Product'], entities: [1] })).toEqual({
+    kind: 'invalid',
+    reasons: [`entities[0]: ${expected}`],
+  });
+  expect(await admin.entriesOf(1, 10)).toEqual({ kind: 'invalid', reasons: [`entity: ${expected}`] });
+  expect([store.entryCount, invalidations]).toEqual([1, []]);
+});
+
+test('without a cache rule, operators get the reason, and with one its report', async () => {
+  const { admin, store, invalidations } = openAdmin({ a: [customTag('sale')] }, () => undefined);
+  const unavailable = { kind: 'unavailable', reason: expect.stringMatching(/no cache rule/) };
+  expect(await admin.invalidate({ tags: ['sale'] })).toEqual(unavailable);
+  expect(await admin.entriesOf({ __typename: 'Product', id: '1' }, 10)).toEqual(unavailable);
+  expect([admin.ruleReports(), store.entryCount, invalidations]).toEqual([[], 1, []]);
+  expect(openAdmin({}).admin.ruleReports()).toEqual(['Product']);
 });
