@@ -245,6 +245,26 @@ describe('When Redis cannot answer a claim,', () => {
     expect(await askRedis('EXISTS', claimName(config, 'kept'))).toBe(1);
   });
 
+  test('it is released with a later one if too many commands were in flight', async () => {
+    const config = sharedConfig({ maxInFlight: 1 });
+    await using opened = await openRedisStore(config, clock.now);
+    const { store, deadlines } = opened;
+    server.pause();
+    try {
+      const granted = store.claim(['key'], longMs);
+      deadlines.fire(20);
+      expect(await granted).toEqual([true]);
+      store.release(['key'], 0);
+    } finally {
+      server.resume();
+    }
+    await waitUntil(() => Promise.resolve(store.claim(['other'], longMs)).then(([isFirst]) => isFirst));
+    await waitUntil(async () => {
+      store.release(['other'], 0);
+      return (await askRedis('EXISTS', claimName(config))) === 0;
+    });
+  });
+
   test('later claims do not wait after three timeouts', async () => {
     const config = sharedConfig();
     await using here = await openRedisStore(config, clock.now);
@@ -327,7 +347,7 @@ describe('When Redis cannot answer a claim,', () => {
     expect(problems.counts.get('too many in flight')).toBe(2);
     await read;
     expect(await askRedis('EXISTS', claimName(config))).toBe(0);
-    // Neither is a claim released then: it expires by itself.
+    // Neither is a claim released then: it is with the next one.
     expect(await store.claim(['key'], longMs)).toEqual([true]);
     const next = store.getMany(['key']);
     store.release(['key'], 0);

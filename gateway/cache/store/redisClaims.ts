@@ -41,7 +41,7 @@ const maxPollDelayMs = 50;
 export class RedisClaims {
   readonly #options: RedisClaimsOptions;
   readonly #token = randomUUID();
-  /** Keys whose claims were not released, because the connection was lost. */
+  /** Keys whose claims were not released, because the connection was lost, or too many commands were in flight. */
   readonly #unreleased = new Set<string>();
 
   constructor(options: RedisClaimsOptions) {
@@ -79,15 +79,19 @@ export class RedisClaims {
     const args = [this.#token, Math.ceil(afterMs)];
     const names = this.#options.keys;
     for (const [bucket, ofBucket] of Map.groupBy(keys, (key) => names.bucketOf(key))) {
+      if (!buckets.hasRoom) {
+        this.#recordUnreleased(ofBucket);
+        continue;
+      }
       const claims = ofBucket.map((key) => names.claim(bucket, key));
-      if (!buckets.hasRoom) continue;
       void buckets.runScript(releaseClaims, claims, args).then((reply) => {
         if (reply instanceof RedisFailure) this.#recordUnreleased(ofBucket);
+        else this.releaseUnreleased();
       });
     }
   }
 
-  /** To be called for a new connection: other processes wait for the claims that could not be released without one. */
+  /** To be called when Redis can be used again: other processes wait for the claims that could not be released before. */
   releaseUnreleased(): void {
     const keys = [...this.#unreleased];
     this.#unreleased.clear();
