@@ -74,8 +74,18 @@ async function createFromModule(
   try {
     exported = defaultExportOf(await within(timeoutMs, () => importModule(module)));
   } catch (error) {
-    const reason = messageOf(error);
-    const expected = moduleInCommonJs.test(reason) ? moduleExpected : '';
+    if (isNotFound(error) && (error as { url?: string }).url === pathToFileURL(resolve(module)).href)
+      return new ExtensionProblem({
+        path,
+        message: `is ${name}, which does not exist`,
+        expected: 'an existing file',
+      });
+    const reason = describe(error);
+    const expected = moduleInCommonJs.test(reason)
+      ? moduleExpected
+      : error instanceof SyntaxError && locationOf(error) === undefined
+        ? `valid syntax: \`node ${module}\` prints the line`
+        : '';
     return new ExtensionProblem({
       path,
       message: `is ${name}, which could not be loaded: ${reason}`,
@@ -94,7 +104,7 @@ async function createFromModule(
     const extensionLog = log.child({ extension: module }, { formatters: { log: renameOwnFields } });
     return await within(timeoutMs, async () => exported(options, { log: extensionLog }));
   } catch (error) {
-    const message = `is ${name}, whose function failed: ${messageOf(error)}`;
+    const message = `is ${name}, whose function failed: ${describe(error)}`;
     return new ExtensionProblem({ path, message, expected: '' });
   }
 }
@@ -114,6 +124,24 @@ function renameOwnFields(fields: object): object {
  *  name the extension of TypeScript. */
 const moduleInCommonJs = /outside a module|^Unexpected token 'export'/;
 const moduleExpected = 'a file named .mts or .mjs, or `"type": "module"` in the package.json of the file';
+
+function describe(error: unknown): string {
+  const location = locationOf(error);
+  return location === undefined ? messageOf(error) : `${messageOf(error)} (${location})`;
+}
+
+/** A line of a stack with a file, such as `at file:///a.mjs:1:2` or `at run (/a.cjs:1:2)`. `tributary dev` adds a query. */
+const stackLine =
+  /^(?: +at (?:async )?(?:.*\()?)?(?:file:\/\/)?(\/[^?\n]*?)(?:\?[^:\n]*)?(:\d+(?::\d+)?)\)?$/m;
+const [, ownFile] = stackLine.exec(new Error().stack ?? '') ?? [];
+
+/** Where an error was thrown by code of the user. V8 does not give the place of some mistakes in syntax. */
+function locationOf(error: unknown): string | undefined {
+  // The message of a module that is missing names the file that imports it.
+  const stack = error instanceof Error && !isNotFound(error) ? error.stack : undefined;
+  const [, file, position] = stackLine.exec(stack ?? '') ?? [];
+  return file === ownFile || file === undefined ? undefined : `${file}${position}`;
+}
 
 /** Rejects when the time is over. The timer keeps the process running, which could end without a message otherwise. */
 async function within<Result>(timeoutMs: number, run: () => Promise<Result>): Promise<Result> {

@@ -141,11 +141,7 @@ describe('modules', () => {
         { module: number },
       ),
     ).toEqual([
-      [
-        'extensions[0].module',
-        expect.stringContaining(`is "${missing}", which could not be loaded: Cannot find module`),
-        '',
-      ],
+      ['extensions[0].module', `is "${missing}", which does not exist`, 'an existing file'],
       [
         'extensions[1].module',
         expect.stringContaining('is "not-a-package", which could not be loaded: Cannot find package'),
@@ -156,11 +152,40 @@ describe('modules', () => {
         `is "${none}", which has no default export`,
         '`export default defineExtension({ … })`, or a function that returns an extension',
       ],
-      ['extensions[3].module', expect.stringContaining('could not be loaded: Unexpected'), ''],
-      ['extensions[4].module', `is "${failing}", whose function failed: no url`, ''],
+      [
+        'extensions[3].module',
+        `is "${broken}", which could not be loaded: Unexpected end of input`,
+        `valid syntax: \`node ${broken}\` prints the line`,
+      ],
+      ['extensions[4].module', `is "${failing}", whose function failed: no url (${failing}:1:30)`, ''],
       ['extensions[5].module', 'gives a number', 'an extension: an object with a `name` and hooks'],
     ]);
   });
+});
+
+test('a module whose import fails is refused with the file and the line of the mistake', async () => {
+  const undefinedName = await writeModule('undefinedName.mjs', 'export const a = 1;\nnoSuchName();');
+  const importing = await writeModule('importing.mjs', "import './undefinedName.mjs';\nexport default {};");
+  const enumeration = await writeModule(
+    'enumeration.ts',
+    'export const a = 1;\nenum Kind { A }\nexport default {};',
+  );
+  const wrongImport = await writeModule('wrongImport.mjs', "import { b } from './undefinedName.mjs';");
+  const gone = await writeModule('gone.mjs', "import './noSuchFile.mjs';");
+  const modules = [importing, enumeration, wrongImport, gone];
+  const reasons = [
+    `noSuchName is not defined (${undefinedName}:2:1)`,
+    `TypeScript enum is not supported in strip-only mode (${enumeration}:2)`,
+    `The requested module './undefinedName.mjs' does not provide an export named 'b' (${wrongImport}:1)`,
+    `Cannot find module '${join(directory, 'noSuchFile.mjs')}' imported from ${gone}`,
+  ];
+  expect(await problemsOf(...modules.map((module) => ({ module })))).toEqual(
+    modules.map((module, index) => [
+      `extensions[${index}].module`,
+      `is "${module}", which could not be loaded: ${reasons[index]}`,
+      '',
+    ]),
+  );
 });
 
 describe('an extension', () => {
