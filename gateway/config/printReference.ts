@@ -46,8 +46,9 @@ workers: 1                                         # processes that share the po
   missing or empty.
 - **Changes** of the configuration need a restart. The supergraph, trusted documents and the certificates in
   \`listen.tls\` and \`subgraphs.<name>.tls\` are read again when they change.
-- **Errors**: unknown keys are refused. All problems are reported at once, each with its path, the expected
-  value and its line, and the command exits with code 2.
+- **Errors**: unknown keys are refused. All problems of the file are reported at once, each with its path, the expected
+  value and its line, and the command exits with code 2. Then the files that it names are read, kind by kind: manifests of
+  trusted documents, certificates, extensions.
 - **Tools**: \`npx tributary init\` writes a commented file for a supergraph, for running subgraphs, or from Apollo Router.
   \`npx tributary config print\` prints the effective configuration, and \`npx tributary config schema\` the JSON Schema
   for editors.

@@ -49,7 +49,10 @@ export function addContractsCommands(program: Command): void {
     .description('report what the changes since the last commit break')
     .option(...directoryOption)
     .option('--subgraph <candidate>', candidateHelp, collectValues)
-    .option('--against <ref|dir>', 'compare with the store at a Git revision or in another directory')
+    .option(
+      '--against <ref|dir>',
+      'compare with the store at a Git revision or in another directory (default: the last commit; with --subgraph, the store in its directory)',
+    )
     .option('--environment <name>', 'compare with the versions that run there (environments.yaml)')
     .option(
       '--gateway-config <file>',
@@ -77,7 +80,7 @@ export function addContractsCommands(program: Command): void {
       'operations that gateways have recorded: the directory, or a part of it; repeatable',
       collectValues,
     )
-    .requiredOption('--reason <text>', 'the reason, for CHANGELOG.md')
+    .requiredOption('--reason <text>', 'the reason, for CHANGELOG.md; required')
     .option('--force', 'accept even if the check fails')
     .action(async (options) => {
       const { contractsAccept } = await import('./accept.ts');
@@ -91,7 +94,7 @@ export function addContractsCommands(program: Command): void {
     .option(...directoryOption)
     .option(
       '--subgraph <source>',
-      'NAME=FILE or NAME=URL, instead of the configured subgraphs',
+      'NAME=FILE or NAME=URL, instead of the configured subgraphs; repeatable',
       collectValues,
     )
     .option('--force', 'replace existing schemas')
@@ -104,8 +107,11 @@ export function addContractsCommands(program: Command): void {
     .command('can-deploy')
     .description('say whether a subgraph can be deployed now, why not, and in which order')
     .option(...directoryOption)
-    .requiredOption('--subgraph <name>', 'NAME for its contract; NAME=FILE or NAME=URL for a candidate')
-    .requiredOption('--environment <name>', 'the environment to deploy to')
+    .requiredOption(
+      '--subgraph <name>',
+      'NAME for its contract; NAME=FILE or NAME=URL for a candidate; required',
+    )
+    .requiredOption('--environment <name>', 'the environment to deploy to; required')
     .option(...formatOption)
     .option(...outOption)
     .action(async (options) => {
