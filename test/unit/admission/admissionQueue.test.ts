@@ -64,6 +64,14 @@ describe('the queue of requests that are not read', () => {
     expect(queue.isClosed).toBe(false);
   });
 
+  test('lets a request continue at once while there is room', async () => {
+    const { enter, setWaitingExecutions, log } = createQueue();
+    await setWaitingExecutions(63);
+    enter('one');
+    await settle();
+    expect(log).toEqual(['one']);
+  });
+
   test('lets requests continue by priority and in the order of arrival when executions have started', async () => {
     const { enter, setWaitingExecutions, log } = createQueue();
     enter('background', 'background');

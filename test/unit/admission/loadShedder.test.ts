@@ -40,6 +40,11 @@ describe('the load shedder', () => {
     });
   });
 
+  test('sheds nothing at the limits', () => {
+    const atLimits = { eventLoopDelayMs: 200, memory: 0.9 };
+    expect(shedAfter([atLimits, atLimits]).after).toEqual([[], []]);
+  });
+
   test('has the delay of the event loop of the newest sample, or how late the next one is', () => {
     const timers = createManualTimers();
     const load = { start: () => {}, readSample: () => delayed, stop: () => {} };
@@ -115,6 +120,7 @@ describe('the load shedder', () => {
     spend(65_000, idle);
     expect(reports).toEqual([1, 2, 3]);
     spend(500, idle);
+    expect(reports).toEqual([1, 2, 3, 0]);
     spend(120_000, idle);
     expect(reports).toEqual([1, 2, 3, 0]);
     spend(500, delayed);
