@@ -63,12 +63,20 @@ export function haveSameDefault(one: GraphQLArgument, other: GraphQLArgument): b
 
 /** GraphQL coerces a single value to a list of one. */
 function areSame(one: InputValue, other: InputValue): boolean {
-  if (one.value === undefined || other.value === undefined) return one.value === other.value;
-  return [
-    [one.value, other.value],
-    [coerceInputValue(one.value, other.type, () => {}), other.value],
-    [one.value, coerceInputValue(other.value, one.type, () => {})],
-  ].some(([value, same]) => JSON.stringify(value) === JSON.stringify(same));
+  const isEqual = (value: unknown, same: unknown) => JSON.stringify(value) === JSON.stringify(same);
+  if (isEqual(one.value, other.value)) return true;
+  if (one.value === undefined || other.value === undefined) return false;
+  return (
+    getNamedType(one.type).name === getNamedType(other.type).name &&
+    (isEqual(
+      coerceInputValue(one.value, other.type, () => {}),
+      other.value,
+    ) ||
+      isEqual(
+        one.value,
+        coerceInputValue(other.value, one.type, () => {}),
+      ))
+  );
 }
 
 /** The fields of a set by their paths. */
