@@ -3,6 +3,7 @@ import {
   type GraphQLInputType,
   type GraphQLSchema,
   getNamedType,
+  getNullableType,
   isEnumType,
   isInputObjectType,
   isListType,
@@ -14,8 +15,8 @@ import {
 
 export type Variables = Readonly<Record<string, unknown>>;
 
-/** Variables that a client written for this schema may send: without optional values, with null for them, and with
- *  every enum value. */
+/** Variables that a client written for this schema may send: without optional values, with null for them, also inside
+ *  of objects, and with every enum value. */
 export function clientVariables(schema: GraphQLSchema, document: DocumentNode): readonly Variables[] {
   const types = new Map<string, { readonly type: GraphQLInputType; readonly isOptional: boolean }>();
   visit(document, {
@@ -34,6 +35,7 @@ export function clientVariables(schema: GraphQLSchema, document: DocumentNode): 
   return [
     least,
     Object.fromEntries([...types].map(([name, { type }]) => [name, nullableValue(type)])),
+    Object.fromEntries([...types].map(([name, { type }]) => [name, objectsOfNulls(type)])),
     ...most.map((_, index) =>
       Object.fromEntries([...types].map(([name, { type }]) => [name, completeValue(type, index)])),
     ),
@@ -56,6 +58,15 @@ function nullableValue(type: GraphQLInputType): unknown {
   if (!isInputObjectType(inner) || inner.isOneOf) return completeValue(inner, 0);
   return Object.fromEntries(
     Object.values(inner.getFields()).map((field) => [field.name, nullableValue(field.type)]),
+  );
+}
+
+/** Every object, with null in each field that is nullable and not an object. */
+function objectsOfNulls(type: GraphQLInputType): unknown {
+  const inner = getNullableType(type);
+  if (!isInputObjectType(inner) || inner.isOneOf) return nullableValue(type);
+  return Object.fromEntries(
+    Object.values(inner.getFields()).map((field) => [field.name, objectsOfNulls(field.type)]),
   );
 }
 

@@ -12,6 +12,9 @@ import { type ExpectedFinding, type GoldenRow, toExpectedFinding } from './golde
 import { goldenScenarios } from './goldenScenarios.ts';
 import { goldenTable } from './goldenTable.ts';
 import {
+  broken,
+  brokenAtAnyTime,
+  differing,
   type LoadedContracts,
   loadContracts,
   type OperationRunResult,
@@ -184,36 +187,6 @@ function affectedBy(
   isMeant: (finding: ExpectedFinding) => boolean,
 ): Set<string> {
   return new Set(findings.filter(isMeant).flatMap(({ affects }) => affects));
-}
-
-/** Operations that break at any time. */
-function brokenAtAnyTime({ operations }: RunResults): Set<string> {
-  return namesOf(operations, ({ breakageAfterRollout, rollouts }) =>
-    [breakageAfterRollout, ...[...rollouts.values()].flatMap((one) => [one.oldGateway, one.newGateway])].some(
-      (reason) => reason !== undefined,
-    ),
-  );
-}
-
-/** Operations that break after the rollout, or in every order in which one of the subgraphs can be rolled out. */
-function broken({ operations }: RunResults): Set<string> {
-  return namesOf(
-    operations,
-    ({ breakageAfterRollout, rollouts }) =>
-      breakageAfterRollout !== undefined ||
-      [...rollouts.values()].some((one) => one.oldGateway !== undefined && one.newGateway !== undefined),
-  );
-}
-
-function differing({ operations }: RunResults): Set<string> {
-  return namesOf(operations, ({ isDataChanged }) => isDataChanged);
-}
-
-function namesOf(
-  operations: RunResults['operations'],
-  isMeant: (results: OperationRunResult) => boolean,
-): Set<string> {
-  return new Set([...operations].filter(([, results]) => isMeant(results)).map(([name]) => name));
 }
 
 /** Compares the rollout order of each finding in the table with what happens to its operations. A finding without

@@ -151,7 +151,10 @@ function mockValue(schema: GraphQLSchema, type: GraphQLOutputType, wanted: Value
   const { name, n, args, provided } = wanted;
   if (isNonNullType(type)) return mockValue(schema, type.ofType, wanted);
   if (isListType(type)) {
-    const length = typeof args.first === 'number' ? Math.min(args.first, 4) : 2;
+    // Every type of an interface or union is in the list.
+    const named = getNamedType(type);
+    const size = isAbstractType(named) ? schema.getPossibleTypes(named).length : 2;
+    const length = typeof args.first === 'number' ? Math.min(args.first, 4) : Math.max(2, size);
     return Array.from({ length }, (_, index) => mockValue(schema, type.ofType, { ...wanted, n: n + index }));
   }
   if (isEnumType(type)) {
@@ -166,7 +169,7 @@ function mockValue(schema: GraphQLSchema, type: GraphQLOutputType, wanted: Value
     const stranger = possible.find((one) =>
       wanted.strangers.some((other) => isUnknownMember(other, type.name, one.name)),
     );
-    return { __typename: (stranger ?? possible[(n - 1) % Math.min(possible.length, 2)])?.name, n };
+    return { __typename: (stranger ?? possible[(n - 1) % possible.length])?.name, n };
   }
   if (isObjectType(type)) return { __typename: type.name, n, provided };
   return scalarOf(type, name, n, args);
@@ -211,6 +214,8 @@ function hasRequiredInputs(
     if (selection.selectionSet !== undefined) {
       return hasRequiredInputs(schema, selection.selectionSet, getNamedType(field.type), value, n);
     }
+    // It may be one that this subgraph does not know.
+    if (isEnumType(getNamedType(field.type))) return typeof value === 'string';
     const args = getArgumentValues(field, selection);
     const wanted = { name: field.name, n, args, provided: undefined, strangers: [] };
     return value !== undefined && value === mockValue(schema, field.type, wanted);
@@ -232,7 +237,7 @@ function mockTypeName(schema: GraphQLSchema, name: string, n: number): string {
   const type = schema.getType(name);
   if (!isAbstractType(type)) return name;
   const possible = schema.getPossibleTypes(type);
-  return possible[(n - 1) % Math.min(possible.length, 2)]?.name ?? name;
+  return possible[(n - 1) % possible.length]?.name ?? name;
 }
 
 function hasFields(value: unknown, fields: SelectionSetNode): boolean {
@@ -241,7 +246,7 @@ function hasFields(value: unknown, fields: SelectionSetNode): boolean {
     if (selection.kind !== Kind.FIELD) return false;
     const below = (value as Record<string, unknown>)[selection.name.value];
     return selection.selectionSet === undefined
-      ? below !== undefined
+      ? below !== undefined && below !== null
       : hasFields(below, selection.selectionSet);
   });
 }

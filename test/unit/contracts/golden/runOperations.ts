@@ -150,6 +150,37 @@ export async function runOperations(
   }
 }
 
+/** Operations that break at any time. */
+export function brokenAtAnyTime({ operations }: RunResults): Set<string> {
+  return namesOf(operations, ({ breakageAfterRollout, rollouts }) =>
+    [breakageAfterRollout, ...[...rollouts.values()].flatMap((one) => [one.oldGateway, one.newGateway])].some(
+      (reason) => reason !== undefined,
+    ),
+  );
+}
+
+/** Operations that break after the rollout, or in every order in which one of the subgraphs can be rolled out. */
+export function broken({ operations }: RunResults): Set<string> {
+  return namesOf(
+    operations,
+    ({ breakageAfterRollout, rollouts }) =>
+      breakageAfterRollout !== undefined ||
+      [...rollouts.values()].some((one) => one.oldGateway !== undefined && one.newGateway !== undefined),
+  );
+}
+
+/** Operations that return other data than before. */
+export function differing({ operations }: RunResults): Set<string> {
+  return namesOf(operations, ({ isDataChanged }) => isDataChanged);
+}
+
+function namesOf(
+  operations: RunResults['operations'],
+  isMeant: (results: OperationRunResult) => boolean,
+): Set<string> {
+  return new Set([...operations].filter(([, results]) => isMeant(results)).map(([name]) => name));
+}
+
 function changedSubgraphs(old: Contracts, next: Contracts): readonly string[] {
   const names = new Set([...old.keys(), ...next.keys()]);
   return [...names].filter((name) => old.get(name)?.sdl !== next.get(name)?.sdl);

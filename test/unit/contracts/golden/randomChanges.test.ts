@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { PlannedGraph } from '../../../../contracts/graph/planConsumerOperations.ts';
+import { isRuleId, ruleOf } from '../../../../contracts/rules.ts';
+import { chooseFuzzSeeds, createCaseRandom } from '../../../harness/fuzzSeeds.ts';
+import { changeContracts } from './changeContracts.ts';
+import { changeRandomly, describeChanges, importAll } from './changeRandomly.ts';
+import { checkContractsAgainst, planContracts } from './checkChange.ts';
+import { consumerOperations, operationsOf } from './goldenGraph.ts';
+import { type ExpectedFinding, toExpectedFinding } from './goldenRow.ts';
+import {
+  broken,
+  brokenAtAnyTime,
+  differing,
+  type LoadedContracts,
+  loadContracts,
+  type RunResults,
+  runOperations,
+} from './runOperations.ts';
+
+const { all: seeds, timeoutMs } = chooseFuzzSeeds({ perRun: 12, pool: 240, long: 400 });
+
+/** They use what the operations of the base leave out. */
+const operations = [
+  ...consumerOperations,
+  ...operationsOf(`
+query Titles($genre: Genre = COMEDY) { featured(genre: $genre) { __typename ...Head ... on Film { format license: code } } }
+fragment Head on Titled { title }
+query Hits { search(text: "a") { ... on Titled { title } ... on Person { handle born } ... on Film { score cast { name } } } }
+query Archived($where: ArchiveFilter, $first: Int) {
+  studios archive(where: $where) { released director { handle } }
+  films(filter: { minMinutes: $first, genre: HORROR }, first: $first) { minutes genre }
+}
+query Members($id: ID!) { member(id: $id) { name level balance { amount currency } reviewCount } }
+query Latest($first: Int = 3, $kind: ReviewKind) {
+  latestReviews(first: $first, kind: $kind) {
+    id stars kind author { level email }
+    film { title projector watchers reviewCount shows(day: TOMORROW) { startsAt hall { rows } film { seatPrice { amount } } } }
+  }
+}
+query Poster($width: Int, $height: Int = 300) { film(id: "film-1") { poster(width: $width, height: $height, dpi: 2) ageRating recommended(first: 1) { id } } }
+mutation Remove($id: ID!) { removeReview(id: $id) }
+mutation Rename { rename(name: "a") { id email } }
+`),
+];
+
+const start = changeContracts(importAll);
+let planned: PlannedGraph;
+let loaded: LoadedContracts;
+
+beforeAll(async () => {
+  const result = await planContracts(start, operations);
+  if ('findings' in result) throw new Error(result.findings.map(({ message }) => message).join('\n'));
+  planned = result;
+  loaded = await loadContracts(start);
+});
+
+afterAll(() => loaded.supergraph.planner.close());
+
+// To run more cases: FUZZ_SEED=1000 FUZZ_COUNT=200.
+describe('The findings about random changes say what happens to executed operations', () => {
+  test.each(seeds)(
+    'random change %i',
+    async (seed) => {
+      const next = await changeRandomly(start, createCaseRandom(seed));
+      const findings = (await checkContractsAgainst(planned, next)).map(toExpectedFinding);
+      const results = await runOperations(loaded, next, operations);
+      const problems = findProblems(findings, results);
+      const context = [describeChanges(start, next), ...findings.map((finding) => JSON.stringify(finding))];
+      expect(problems.length === 0 ? [] : [...problems, ...context]).toEqual([]);
+    },
+    timeoutMs,
+  );
+});
+
+function findProblems(all: readonly ExpectedFinding[], results: RunResults): readonly string[] {
+  const findings = all.filter(isAboutRuns);
+  const anyTime = brokenAtAnyTime(results);
+  const isRefused = all.some(({ rule }) => refusals.has(rule));
+  const problems: Readonly<Record<string, Set<string>>> = {
+    'breaks without a finding': broken(results).difference(affectedBy(findings, isBreaking)),
+    'breaks in a rollout without a finding': anyTime.difference(affectedBy(findings, isAboutRollout)),
+    'gets other data without a finding': differing(results).difference(affectedBy(findings, isNotSafe)),
+    'is said to break': affectedBy(findings, isAlarm).difference(anyTime),
+  };
+  return [
+    ...(isRefused === (results.refusal !== undefined) ? [] : [`The graph: ${results.refusal ?? 'composes'}`]),
+    ...Object.entries(problems).flatMap(([problem, names]) =>
+      [...names].map((name) => {
+        const { breakageAfterRollout, rollouts } = results.operations.get(name) ?? {};
+        return `${name} ${problem}: ${JSON.stringify([breakageAfterRollout, ...(rollouts ?? [])])}`;
+      }),
+    ),
+  ];
+}
+
+const refusals: ReadonlySet<string> = new Set(['composition-error', 'supergraph-refused']);
+
+function isAboutRuns({ rule }: ExpectedFinding): boolean {
+  return rule !== 'plan-cost' && isRuleId(rule) && ruleOf(rule).isContractTerm !== true;
+}
+
+function isBreaking({ severity }: ExpectedFinding): boolean {
+  return severity === 'breaking';
+}
+
+function isAboutRollout({ rule, order }: ExpectedFinding): boolean {
+  return order !== undefined || rule === 'operation-broken';
+}
+
+function isNotSafe({ severity, order }: ExpectedFinding): boolean {
+  return severity !== 'safe' || order !== undefined;
+}
+
+/** Another default value breaks some operations, and only changes the data of others. A new enum value may be one that another
+ *  subgraph computes a field from, and does not know. */
+function isAlarm(finding: ExpectedFinding): boolean {
+  return isAboutRollout(finding) && !/-default-changed$|^enum-value-added$/.test(finding.rule);
+}
+
+function affectedBy(
+  findings: readonly ExpectedFinding[],
+  isMeant: (finding: ExpectedFinding) => boolean,
+): Set<string> {
+  return new Set(findings.filter(isMeant).flatMap(({ affects }) => affects));
+}
