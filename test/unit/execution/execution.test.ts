@@ -593,7 +593,7 @@ describe('a stale value', () => {
   const pathsOf = ({ staleValues }: { readonly staleValues: readonly StaleValue[] }) =>
     staleValues.map(({ path, group }) => `${group}:${path.join('.')}`);
 
-  test('of a root field is at the path of each object of its fetch, under its name in the response tree', async () => {
+  test('of a root field is at the path of each object of its fetch, under its name in the response tree, as an error is', async () => {
     const { client, execution } = runPlan(
       {
         kind: 'Defer',
@@ -616,9 +616,16 @@ describe('a stale value', () => {
     );
     client.calls[0]?.answer({ data: { payloads: [{ id: '1' }, null, { id: '3' }] } });
     await waitForTurns();
-    client.calls[1]?.answer({ data: { shop__alias_0: 's' } });
+    client.calls[1]?.answer({
+      data: { shop__alias_0: 's' },
+      errors: [{ message: 'no', path: ['shop__alias_0', 'name'] }],
+    });
     await waitForTurns();
     expect(pathsOf(execution)).toEqual(['1:payloads.0.shop', '1:payloads.2.shop']);
+    expect(execution.errors.map(({ path, group }) => `${group}:${path.join('.')}`)).toEqual([
+      '1:payloads.0.shop.name',
+      '1:payloads.2.shop.name',
+    ]);
     expect(execution.staleValues[0]).toMatchObject(staleness);
   });
 

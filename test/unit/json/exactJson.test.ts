@@ -83,11 +83,13 @@ describe('exactReviverFor', () => {
       expect(exactReviverFor(`["${'k'.repeat(shift)}",${text}]`)).toBeUndefined();
   });
 
-  test('finds decimals only if it has to keep them', () => {
-    const text = '[0.1000000000000000055]';
-    expect(exactReviverFor(text, false)).toBeUndefined();
-    expect(exactReviverFor(text)).toBeDefined();
-  });
+  test.each(['[0.1000000000000000055]', '[12345678901234567.5]'])(
+    'finds the decimal in %s only if it has to keep decimals',
+    (text) => {
+      expect(exactReviverFor(text, false)).toBeUndefined();
+      expect(exactReviverFor(text)).toBeDefined();
+    },
+  );
 });
 
 describe('clientReviverFor', () => {
