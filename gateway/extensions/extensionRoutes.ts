@@ -106,7 +106,10 @@ function toRequest({ raw, protocol }: Parameters<Handler>[0], body: Buffer, sign
   const origin = URL.parse(`${protocol}://${headers.host || 'localhost'}`);
   // Anything but a name and a port would change the path, or be credentials.
   if (origin === null || origin.href !== `${origin.origin}/`) {
-    throw new HttpError(400, 'The header host is not valid.');
+    throw new HttpError(
+      400,
+      'The header host is not valid. Send a name or an address, with a port if it is needed.',
+    );
   }
   const hasBody = body.length > 0 && method !== 'GET' && method !== 'HEAD';
   return new Request(origin.origin + url, {

@@ -648,7 +648,7 @@ describe('A job that fails', () => {
       ['NORMAL failed'],
     ]);
     expect(await collectUpdates(await subscribeToJob(heir.enrichments, token))).toEqual([
-      '1-0 reviews This part of the answer could not be fetched.',
+      '1-0 reviews The gateway could not fetch this field. Send the operation again.',
     ]);
     expect(await heir.enrichments.retry(failed?.id ?? '')).toBe('retried');
     await waitUntil(

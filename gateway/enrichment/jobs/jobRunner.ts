@@ -252,8 +252,12 @@ export class JobRunner {
 
 /** The result of a field for which no attempt has brought any. */
 export function unansweredResult({ key, path }: JobField): FieldResult {
-  const error = new GatewayError('INTERNAL_SERVER_ERROR', 'This part of the answer could not be fetched.', {
-    path,
-  });
+  const error = new GatewayError(
+    'INTERNAL_SERVER_ERROR',
+    'The gateway could not fetch this field. Send the operation again.',
+    {
+      path,
+    },
+  );
   return { key, path, data: null, errors: [error.toFormatted()], isRetryable: true };
 }

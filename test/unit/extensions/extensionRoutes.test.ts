@@ -97,7 +97,7 @@ describe('the URL of a request', () => {
       const response = await exchange(await serve(echo), { method: 'GET', path: '/a', headers: { host } });
       expect([response.status, JSON.parse(response.body)]).toEqual([
         400,
-        { error: 'The header host is not valid.' },
+        { error: 'The header host is not valid. Send a name or an address, with a port if it is needed.' },
       ]);
       expect(logged).toEqual([]);
     },

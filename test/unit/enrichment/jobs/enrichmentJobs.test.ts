@@ -291,7 +291,7 @@ describe('a field that fails', () => {
     executor.lastAttempt.complete();
     expect(await collectUpdates(await subscribe(token))).toEqual([
       '1-0 stock 1 …',
-      '2-0 reviews This part of the answer could not be fetched.',
+      '2-0 reviews The gateway could not fetch this field. Send the operation again.',
     ]);
     expect(logged).toEqual([
       [
@@ -493,7 +493,7 @@ describe('a field that fails', () => {
     await waitForTurns();
     executor.lastAttempt.complete();
     expect(await collectUpdates(await subscribe(token))).toEqual([
-      '1-0 reviews This part of the answer could not be fetched.',
+      '1-0 reviews The gateway could not fetch this field. Send the operation again.',
     ]);
   });
 
