@@ -50,6 +50,27 @@ describe('a rate limiter without Redis', () => {
   });
 });
 
+test('a rate limiter has nothing left after its limit was lowered, and closes its connection to Redis', async () => {
+  let isClosed = false;
+  const redis = {
+    runScript: async () => [0, 15, 1_000],
+    close: () => {
+      isClosed = true;
+    },
+  };
+  const shared = { redis, keyPrefix: 'test:' };
+  const limiter = new RateLimiter({
+    cost: 10,
+    windowMs: minute,
+    shared,
+    now: () => 0,
+    onFallback: () => {},
+  });
+  expect(await limiter.spend('a', 1)).toEqual({ isAllowed: false, remaining: 0, resetMs: 1_000 });
+  limiter.close();
+  expect(isClosed).toBe(true);
+});
+
 describe('a rate limiter with Redis', () => {
   /** Two processes that share a count. Resolves when both are connected. Their timeouts pass only by `timers`. */
   async function createShared(url: string) {
@@ -104,7 +125,8 @@ describe('a rate limiter with Redis', () => {
     const direct = connectRedis(redis.url);
     try {
       await first.spend('a', 10);
-      const [key = ''] = await direct.keys(`*${hash('sha256', 'a', 'base64url')}`);
+      const key = `test:rate:${hash('sha256', 'a', 'base64url')}`;
+      expect(await direct.exists(key)).toBe(1);
       await direct.persist(key);
       expect(await first.spend('a', 7)).toEqual({ isAllowed: true, remaining: 3, resetMs: minute });
       expect(await second.spend('a', 4)).toMatchObject({ isAllowed: false, remaining: 3 });
