@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { chooseFuzzSeeds } from '../harness/fuzzSeeds.ts';
 import { clients, type ProtectedShop, startProtectedShop } from '../harness/protectedShop.ts';
-import { chooseSeeds } from '../harness/seeds.ts';
 
-const { first, count } = chooseSeeds('FUZZ', { perRun: 12, pool: 120, long: 600 });
+const { first, count, timeoutMs } = chooseFuzzSeeds({ perRun: 12, pool: 120, long: 600 });
 
 let shop: ProtectedShop;
 beforeAll(async () => {
@@ -78,43 +78,47 @@ const request = fc.record({
 const held = fc.constantFrom('Product.hint', 'Product.stock', 'Query.product', undefined);
 const sentWhileHeld = 4;
 
-test('Clients get exactly what they may read, and nothing that another one has fetched, in any interleaving with shared calls and cache', async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.nat(),
-      fc.tuple(operation, operation),
-      fc.array(request, { minLength: 2, maxLength: 12 }),
-      held,
-      async (id, operations, requests, coordinate) => {
-        const gate = coordinate === undefined ? undefined : subgraphOf(coordinate).hold(coordinate);
-        const answers: Promise<unknown>[] = [];
-        const expected: unknown[] = [];
-        for (const { client, isSecond, awaited } of requests) {
-          if (answers.length === sentWhileHeld) gate?.open();
-          if (gate === undefined || answers.length >= sentWhileHeld) {
-            await Promise.all(answers.slice(0, awaited));
+test(
+  'Clients get exactly what they may read, and nothing that another one has fetched, in any interleaving with shared calls and cache',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.nat(),
+        fc.tuple(operation, operation),
+        fc.array(request, { minLength: 2, maxLength: 12 }),
+        held,
+        async (id, operations, requests, coordinate) => {
+          const gate = coordinate === undefined ? undefined : subgraphOf(coordinate).hold(coordinate);
+          const answers: Promise<unknown>[] = [];
+          const expected: unknown[] = [];
+          for (const { client, isSecond, awaited } of requests) {
+            if (answers.length === sentWhileHeld) gate?.open();
+            if (gate === undefined || answers.length >= sentWhileHeld) {
+              await Promise.all(answers.slice(0, awaited));
+            }
+            const { fields, roots } = operations[isSecond ? 1 : 0];
+            const texts = [...fields, ...roots].map(([text]) => text);
+            const query = `query ($id: ID!) { product(id: $id) { ${texts.slice(0, fields.length).join(' ')} } ${texts.slice(fields.length).join(' ')} }`;
+            answers.push(
+              shop.execute(query, client === '' ? undefined : client, { id }).then(({ body }) => body.data),
+            );
+            expected.push({
+              product: Object.fromEntries(
+                fields.map(([text, value, readers]) => [text.split(' ')[0], visible(readers, client, value)]),
+              ),
+              ...Object.assign({}, ...roots.map(([, dataOf]) => dataOf(client))),
+            });
           }
-          const { fields, roots } = operations[isSecond ? 1 : 0];
-          const texts = [...fields, ...roots].map(([text]) => text);
-          const query = `query ($id: ID!) { product(id: $id) { ${texts.slice(0, fields.length).join(' ')} } ${texts.slice(fields.length).join(' ')} }`;
-          answers.push(
-            shop.execute(query, client === '' ? undefined : client, { id }).then(({ body }) => body.data),
-          );
-          expected.push({
-            product: Object.fromEntries(
-              fields.map(([text, value, readers]) => [text.split(' ')[0], visible(readers, client, value)]),
-            ),
-            ...Object.assign({}, ...roots.map(([, dataOf]) => dataOf(client))),
-          });
-        }
-        gate?.open();
-        expect(await Promise.all(answers)).toEqual(expected);
-        shop.takeCalls();
-      },
-    ),
-    { seed: first, numRuns: count, endOnFailure: true },
-  );
-});
+          gate?.open();
+          expect(await Promise.all(answers)).toEqual(expected);
+          shop.takeCalls();
+        },
+      ),
+      { seed: first, numRuns: count, endOnFailure: true },
+    );
+  },
+  timeoutMs,
+);
 
 function subgraphOf(coordinate: string) {
   return coordinate === 'Query.product' ? shop.catalog : shop.reviews;
