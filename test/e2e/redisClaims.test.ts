@@ -258,7 +258,7 @@ describe('When Redis cannot answer a claim,', () => {
     } finally {
       server.resume();
     }
-    await waitUntil(() => Promise.resolve(store.claim(['other'], longMs)).then(([isFirst]) => isFirst));
+    await waitUntil(async () => (await store.claim(['other'], longMs))[0] === true);
     await waitUntil(async () => {
       store.release(['other'], 0);
       return (await askRedis('EXISTS', claimName(config))) === 0;
