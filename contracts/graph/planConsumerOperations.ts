@@ -112,8 +112,8 @@ class ConsumerPlanner {
     const known = this.#known?.plans.get(operation);
     if (
       known?.kind === 'planned' &&
-      findRequestProblems(operation, supergraph.apiSchema, limits).length === 0 &&
-      this.#samePlans?.includes(operation.document)
+      this.#samePlans?.includes(operation.document) &&
+      findRequestProblems(operation, supergraph.apiSchema, limits).length === 0
     )
       return known;
     const planned = await planOnSupergraph(operation, supergraph, limits);

@@ -43,7 +43,7 @@ export class SamePlans {
     this.#differences = findDifferences(known, graph);
   }
 
-  /** `document`: an operation that is valid for both graphs. False: the plans may differ. */
+  /** `document`: an operation that is valid for the known graph. False: the plans may differ. */
   includes(document: DocumentNode): boolean {
     const differences = this.#differences;
     if (differences === undefined) return false;
