@@ -7,8 +7,8 @@ import { withWorkerPorts } from './workerPorts.ts';
 import { readWorkerIdentity } from './workersDirectory.ts';
 
 /** Runs the gateway in a worker process until the supervisor, or a SIGTERM or SIGUSR2 to this process, shuts it down.
- *  SIGINT and SIGHUP are ignored, because a terminal sends them to the supervisor too. When the supervisor exits, Node's cluster
- *  module ends the worker. Resolves with the exit code. `onReady`: called when the first supergraph is in use. */
+ *  SIGINT and SIGHUP are ignored, because a terminal sends them to the supervisor too. When the supervisor exits, Node's
+ *  cluster module ends the worker. Resolves with the exit code. `onReady`: called when the first supergraph is in use. */
 export async function runWorker(onReady: () => void): Promise<number> {
   const configuration = Promise.withResolvers<GatewayConfig>();
   const mayListenUnready = Promise.withResolvers<void>();

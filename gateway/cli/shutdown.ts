@@ -49,8 +49,9 @@ export class Shutdown {
 export const forcedStopMessage =
   'A further stop signal ends this process without waiting for running requests';
 
-/** Shuts down at SIGTERM and SIGUSR2, and when the IPC channel to a parent process closes. SIGINT and SIGHUP, which come from a
- *  terminal, and a second signal skip the delay; the next signal calls `onForcedStop`. Returns a function that removes the listeners. */
+/** Shuts down at SIGTERM and SIGUSR2, and when the IPC channel to a parent process closes. SIGINT and SIGHUP, which come from
+ *  a terminal, and a second signal skip the delay; the next signal calls `onForcedStop`. Returns a function that removes the
+ *  listeners. */
 export function shutDownAtStopSignals(shutdown: Shutdown, onForcedStop: () => void): () => void {
   return listenForStopSignals({
     onStop: (signal) =>
