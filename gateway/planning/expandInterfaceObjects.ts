@@ -220,8 +220,12 @@ function addComputedFields(
       const applicable = computed.find((candidate) => candidate.name === name);
       if (applicable !== undefined)
         return [joinDirective('join__field', { graph, requires: applicable.requires })];
-      if (keys.some((key) => topLevelFieldsOf(key).includes(name)))
-        return [joinDirective('join__field', { graph })];
+      // Of its keys, the copy resolves the first one only: with more, the planner would call it to get one key for another,
+      // also where the fetch before could bring both.
+      const [first = '', ...others] = keys;
+      if (topLevelFieldsOf(first).includes(name)) return [joinDirective('join__field', { graph })];
+      if (others.some((key) => topLevelFieldsOf(key).includes(name)))
+        return [joinDirective('join__field', { graph, external: true })];
       const isInput = computed.some(({ requires }) => topLevelFieldsOf(requires).includes(name));
       return isInput ? [joinDirective('join__field', { graph, external: true })] : [];
     });

@@ -260,3 +260,32 @@ test('an input with arguments of an @interfaceObject may come from the @interfac
     expect.stringMatching(/^taxes .*\{ \.\.\. on Media \{ tax \} \} \}$/),
   ]);
 });
+
+test('no subgraph with an @interfaceObject of several keys is called only to convert one key into another', async () => {
+  const sdls = {
+    catalog: `
+      type Query { items: [Item] }
+      interface Item @key(fields: "id") @key(fields: "code") { id: ID! code: ID! }
+      type Tool implements Item @key(fields: "id") @key(fields: "code") { id: ID! code: ID! }`,
+    prices: `
+      type Item @key(fields: "id") @interfaceObject {
+        id: ID!
+        amount: Int @external
+        discount: Int @requires(fields: "amount")
+      }`,
+    shipping: `
+      type Item @key(fields: "id") @key(fields: "code") @interfaceObject {
+        id: ID!
+        code: ID!
+        amount: Int @external
+        shipping: Int @requires(fields: "amount")
+      }`,
+    stock: 'type Item @key(fields: "code") @interfaceObject { code: ID! amount: Int }',
+  };
+  const subgraphsOf = async (selection: string): Promise<string[]> =>
+    (await planFetches(sdls, `query { items { ${selection} } }`)).map(
+      (fetch) => fetch.split(' ', 1)[0] ?? '',
+    );
+  expect(await subgraphsOf('discount')).toEqual(['catalog', 'stock', 'prices']);
+  expect(await subgraphsOf('shipping')).toEqual(['catalog', 'stock', 'shipping']);
+});
