@@ -66,6 +66,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   const {
     document: plannerDocument,
     requiredArguments,
+    isCopy,
     restore,
   } = toPlannerSupergraph(relaxNonNullInputs(document, sdl));
   const planRaw = createRawPlanner(
@@ -91,8 +92,8 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     },
   };
 
-  function canOverlap(left: string, right: string): boolean {
-    return left === right || !isObject(left) || !isObject(right);
+  function canOverlap(subgraph: string, left: string, right: string): boolean {
+    return left === right || !isObject(left) || !isObject(right) || isCopy(subgraph);
   }
 
   function isObject(name: string): boolean {

@@ -47,6 +47,8 @@ interface ImplementationCopy extends GraphCopy {
 
 interface ExpandedSupergraph {
   readonly document: DocumentNode;
+  /** Whether all types of an interface are one type of the subgraph: its fields are fetched for all entities of a request. */
+  isCopy(subgraph: string): boolean;
   /** Converts a plan for the expanded supergraph to one for the original subgraphs. */
   restore(plan: QueryPlan): QueryPlan;
 }
@@ -58,7 +60,7 @@ interface ExpandedSupergraph {
  *  terminate. It handles ordinary object types correctly. `restore` puts the interface back into subgraph requests. */
 export function expandInterfaceObjects(document: DocumentNode): ExpandedSupergraph {
   const copies = findCopies(document);
-  if (copies.length === 0) return { document, restore: (plan) => plan };
+  if (copies.length === 0) return { document, isCopy: () => false, restore: (plan) => plan };
   const names = subgraphNamesOf(document);
   const copyByGraph = new Map(copies.map((copy) => [copy.copyGraph, copy]));
   return {
@@ -66,6 +68,7 @@ export function expandInterfaceObjects(document: DocumentNode): ExpandedSupergra
       ...document,
       definitions: document.definitions.map((definition) => expandDefinition(definition, copies)),
     },
+    isCopy: (subgraph) => copyByGraph.has(subgraph),
     restore: (plan) =>
       mapFetches(plan, (fetch) => {
         const copy = copyByGraph.get(fetch.serviceName);
@@ -244,7 +247,8 @@ function addComputedFields(
 }
 
 /** Replaces implementation names by the interface name, which is the only one that the subgraph knows, in the operation
- *  and in representations. */
+ *  and in representations. Objects of which nothing is selected are not sent: the subgraph would compute the fields of the
+ *  others for them. */
 function restoreFetch(
   fetch: FetchNode,
   { interfaceName }: ImplementationCopy,
@@ -261,6 +265,15 @@ function restoreFetch(
     ...fetch,
     serviceName,
     operation: print(document),
+    ...(fetch.requires && {
+      requires: fetch.requires.filter(
+        (selection) =>
+          selection.kind === 'Field' ||
+          selection.typeCondition === undefined ||
+          selection.typeCondition === interfaceName ||
+          typeNames.has(selection.typeCondition),
+      ),
+    }),
     inputRewrites: [
       ...(fetch.inputRewrites ?? []),
       ...[...typeNames].map((name) => ({

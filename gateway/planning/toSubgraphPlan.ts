@@ -16,8 +16,8 @@ import type { FetchNode, QueryPlan, RequiresSelection } from './queryPlan.ts';
 import type { RequiredArguments, RequiredField, RequiredUse } from './requiredArguments.ts';
 import { withUsedVariables } from './usedVariableDefinitions.ts';
 
-/** Whether one object can have both types. */
-type CanOverlap = (left: string, right: string) => boolean;
+/** Whether one object of the subgraph can have both types. */
+type CanOverlap = (subgraph: string, left: string, right: string) => boolean;
 
 /** Converts a plan for the planner's supergraph to one for the subgraphs: placeholders become aliases of the fields that
  *  they represent, from which `@fromContext` arguments are read, and representations contain the original field names.
@@ -206,7 +206,8 @@ function splitFetch(fetch: FetchNode, required: RequiredArguments, canOverlap: C
   visitFields(entities.selectionSet.selections, undefined, (field, typeName) => {
     const uses = required.uses.get(`${fetch.serviceName} ${typeName}.${field.name.value}`) ?? [];
     let part = parts.find(
-      (candidate) => !uses.some((use) => conflictsWithAny(use, candidate.uses, canOverlap)),
+      (candidate) =>
+        !uses.some((use) => conflictsWithAny(use, candidate.uses, fetch.serviceName, canOverlap)),
     );
     if (part === undefined) {
       part = { selected: new Set(), uses: [] };
@@ -257,13 +258,18 @@ function visitFields(
   }
 }
 
-function conflictsWithAny(use: RequiredUse, others: readonly RequiredUse[], canOverlap: CanOverlap): boolean {
+function conflictsWithAny(
+  use: RequiredUse,
+  others: readonly RequiredUse[],
+  subgraph: string,
+  canOverlap: CanOverlap,
+): boolean {
   return others.some(
     (other) =>
       other.path === use.path &&
       other.field !== use.field &&
       other.field.name === use.field.name &&
-      canOverlap(other.typeName, use.typeName),
+      canOverlap(subgraph, other.typeName, use.typeName),
   );
 }
 

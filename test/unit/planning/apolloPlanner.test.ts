@@ -289,3 +289,28 @@ test('no subgraph with an @interfaceObject of several keys is called only to con
   expect(await subgraphsOf('discount')).toEqual(['catalog', 'stock', 'prices']);
   expect(await subgraphsOf('shipping')).toEqual(['catalog', 'stock', 'shipping']);
 });
+
+test('fields of an @interfaceObject that need different values of an input are separate fetches for all types', async () => {
+  const item = 'id: ID!';
+  const sdls = {
+    catalog: `
+      type Query { items: [Item] }
+      interface Item @key(fields: "id") { ${item} }
+      type Tool implements Item @key(fields: "id") { ${item} }
+      type Part implements Item @key(fields: "id") { ${item} }`,
+    prices: 'type Item @key(fields: "id") @interfaceObject { id: ID! price(currency: String): Float }',
+    shipping: `
+      type Item @key(fields: "id") @interfaceObject {
+        id: ID!
+        price(currency: String): Float @external
+        shipping: String @requires(fields: "price(currency: \\"USD\\")")
+        customs: String @requires(fields: "price(currency: \\"CHF\\")")
+      }`,
+  };
+  const fetches = await planFetches(sdls, 'query { items { customs ... on Tool { shipping } } }');
+  expect(
+    fetches
+      .filter((text) => text.startsWith('shipping'))
+      .map((text) => /\.\.\. on.*/s.exec(text)?.[0].replace(/\s+/g, ' ')),
+  ).toEqual(['... on Item { customs } } }', '... on Item { shipping } } }']);
+});
