@@ -9,8 +9,10 @@ import {
   positionAfter,
   positionAfterGap,
   type StreamPosition,
+  type StreamProbe,
   streamProbeScript,
 } from '../../redis/streamProbe.ts';
+import { type Flight, SingleFlight } from '../../sharing/singleFlight.ts';
 import { waitForTurn } from '../../time/eventLoopTurn.ts';
 import type { Timers } from '../../time/timers.ts';
 import { isMalformed, parseTopicEvent, type TopicEvent } from './topicEvent.ts';
@@ -33,16 +35,34 @@ interface ListenerState {
   /** The id of the last entry before the listener was paused. */
   pausedAt: string | undefined;
   hasUnsubscribed: boolean;
-  /** Aborts the replay for this listener. */
-  catchUpAbort?: AbortController;
+  /** Set while the replay for this listener waits for a page. */
+  stopWaiting?: () => void;
 }
+
+/** Past entries that were read together. */
+interface HistoryPage {
+  /** The id after which they were read. */
+  readonly after: string;
+  /** The id after which reading continues. */
+  readonly end: string;
+  readonly probe: StreamProbe;
+  readonly events: readonly TopicEvent[];
+  /** How many gaps the reader had found before. */
+  readonly gapCount: number;
+}
+
+type PageReceiver = (page: HistoryPage | undefined) => void;
 
 /** Entries that a replay reads at once, and holds in memory. Large ones are fewer. */
 const catchUpBatchSize = 25;
 
+/** Pages that stay in memory for other replays, while there are any. */
+const maxPages = 16;
+
 /** A Redis stream that sends its events to all listeners in this process. One reader reads the stream until `close`.
  *  Listeners that resume get past events over a second connection, shared by all of them, and join the live listeners when
- *  they have caught up with the reader. */
+ *  they have caught up with the reader. Listeners with similar positions share what is read: after a restart, thousands of
+ *  clients may resume at once. */
 export class StreamTopic {
   readonly #options: StreamTopicOptions;
   readonly #reader: RedisStreamReader;
@@ -57,6 +77,10 @@ export class StreamTopic {
   /** How many gaps the reader has found. After a gap, ids may start anew. */
   #gapCount = 0;
   #historyRedis: RetryingRedisClient | undefined;
+  readonly #reads = new SingleFlight<PageReceiver>();
+  /** The latest pages. */
+  #pages: HistoryPage[] = [];
+  readonly #replaying = new Set<ListenerState>();
 
   constructor(options: StreamTopicOptions) {
     this.#options = options;
@@ -95,11 +119,13 @@ export class StreamTopic {
     };
     this.#listeners.add(member);
     if (after === undefined) this.#liveListeners.add(member);
-    else void this.#catchUp(member, after);
+    else void this.#replay(member, after);
     return {
       unsubscribe: () => {
         member.hasUnsubscribed = true;
-        member.catchUpAbort?.abort();
+        member.stopWaiting?.();
+        // An event that it has not consumed would keep its replay from ending.
+        this.#endReplay(member);
         this.#listeners.delete(member);
         this.#liveListeners.delete(member);
       },
@@ -138,7 +164,7 @@ export class StreamTopic {
     const { pausedAt } = member;
     if (pausedAt === undefined || member.hasUnsubscribed) return;
     member.pausedAt = undefined;
-    void this.#catchUp(member, pausedAt);
+    void this.#replay(member, pausedAt);
   }
 
   /** All live listeners receive an entry in one turn of the event loop, so that equal ones can be merged between entries. */
@@ -156,6 +182,7 @@ export class StreamTopic {
   #dispatchGap({ lastReadId, resumeAfterId }: StreamGap): void {
     this.#position = resumeAfterId;
     this.#gapCount += 1;
+    this.#pages = [];
     this.#options.problems.report('events missed', this.#options.stream, `after ${lastReadId}`);
     for (const member of this.#liveListeners) {
       // Ids start anew, so the listener has received none of the next entries.
@@ -174,28 +201,33 @@ export class StreamTopic {
     member.listener.onCaughtUp();
   }
 
-  async #catchUp(member: ListenerState, after: string): Promise<void> {
-    const { stream } = this.#options;
-    member.catchUpAbort = new AbortController();
-    const { signal } = member.catchUpAbort;
-    let position: StreamPosition = { id: after, addedCount: undefined, reportedDeletedId: firstStreamId };
+  async #replay(member: ListenerState, after: string): Promise<void> {
+    this.#replaying.add(member);
+    await this.#catchUp(member, after);
+    this.#endReplay(member);
+  }
+
+  #endReplay(member: ListenerState): void {
+    this.#replaying.delete(member);
+    if (this.#replaying.size === 0) this.#pages = [];
+  }
+
+  async #catchUp(member: ListenerState, start: string): Promise<void> {
+    let position = positionAt(start);
     for (;;) {
-      const gapCount = this.#gapCount;
-      const reply = await this.#openHistoryRedis().runScript(
-        streamProbeScript,
-        [stream],
-        [nextId(position.id), catchUpBatchSize],
-        signal,
-      );
-      if (member.hasUnsubscribed || reply === undefined) return;
-      const probe = parseStreamProbe(reply);
+      const page = await this.#readPage(position.id, member);
+      // Pages that others have read need no wait for Redis.
+      await waitForTurn();
+      if (member.hasUnsubscribed || page === undefined) return;
+      const { after, probe, events, gapCount } = page;
+      const received = position.id;
       if (hasGap(position, probe)) {
         position = positionAfterGap(position, probe);
         member.listener.onGap();
       }
-      for (const entry of probe.entries) {
-        const event = this.#parse(entry);
-        if (event !== undefined) await member.listener.onReplayedEvent(event);
+      for (const event of events) {
+        if (after === received || isLaterId(event.id as string, received))
+          await member.listener.onReplayedEvent(event);
         if (member.hasUnsubscribed) return;
       }
       position = positionAfter(position, probe);
@@ -208,6 +240,55 @@ export class StreamTopic {
     member.receivedUpTo = position.id;
     this.#liveListeners.add(member);
     this.#joinLiveIfCaughtUp(member);
+  }
+
+  /** Resolves with a page that contains the next entries after an id, or with `undefined` when the listener has
+   *  unsubscribed, the topic is closed, or Redis has refused the command. */
+  async #readPage(after: string, member: ListenerState): Promise<HistoryPage | undefined> {
+    const known =
+      this.#pages.find((page) => page.after === after) ??
+      this.#pages.find((page) => isLaterId(after, page.after) && isLaterId(page.end, after));
+    if (known !== undefined) return known;
+    const flight = this.#reads.find(after) ?? this.#startRead(after);
+    return new Promise((resolve) => {
+      flight.add(resolve);
+      const stopWaiting = (): void => {
+        flight.leave(resolve);
+        resolve(undefined);
+      };
+      member.stopWaiting = stopWaiting;
+    });
+  }
+
+  #startRead(after: string): Flight<PageReceiver> {
+    const abort = new AbortController();
+    const flight = this.#reads.tryLead(after, {
+      onJoin: () => undefined,
+      onLeave: () => {
+        if (flight.joiners.length > 0) return;
+        flight.settle();
+        abort.abort();
+      },
+    }) as Flight<PageReceiver>;
+    void this.#read(after, abort.signal).then((page) => {
+      for (const receive of flight.settle()) receive(page);
+    });
+    return flight;
+  }
+
+  async #read(after: string, signal: AbortSignal): Promise<HistoryPage | undefined> {
+    const gapCount = this.#gapCount;
+    const args = [nextId(after), catchUpBatchSize];
+    const redis = this.#openHistoryRedis();
+    const reply = await redis.runScript(streamProbeScript, [this.#options.stream], args, signal);
+    if (reply === undefined) return undefined;
+    const probe = parseStreamProbe(reply);
+    const { id: end } = positionAfter(positionAt(after), probe);
+    const events = probe.entries.flatMap((entry) => this.#parse(entry) ?? []);
+    const page = { after, end, probe, events, gapCount };
+    if (probe.entries.length > 0 && gapCount === this.#gapCount)
+      this.#pages = [page, ...this.#pages.slice(0, maxPages - 1)];
+    return page;
   }
 
   #parse({ id, fields }: StreamEntry): TopicEvent | undefined {
@@ -231,4 +312,9 @@ export class StreamTopic {
   #report({ kind, cause }: RedisFailure): void {
     this.#options.problems.report(kind, this.#options.stream, cause.message);
   }
+}
+
+/** The position of a listener that has received everything up to an id. */
+function positionAt(id: string): StreamPosition {
+  return { id, addedCount: undefined, reportedDeletedId: firstStreamId };
 }

@@ -1,0 +1,197 @@
+import { randomUUID } from 'node:crypto';
+import { expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { StreamTopic } from '../../gateway/subscriptions/topics/streamTopic.ts';
+import type { TopicEvent } from '../../gateway/subscriptions/topics/topicEvent.ts';
+import { TopicProblemLog } from '../../gateway/subscriptions/topics/topicProblemLog.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
+import { startPausableProxy } from '../harness/pausableProxy.ts';
+import { longRedisTimeouts, parseRedisConfig } from '../harness/redisStoreFixture.ts';
+import { startSuiteRedis } from '../harness/suiteRedis.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
+
+const { server, redis } = await startSuiteRedis();
+
+/** The last argument of what the reader sends to look for entries: their maximum number. */
+const readerLooks = '\r\n$3\r\n100\r\n';
+/** The reader waits for an entry. */
+const readerWaits = 'xread';
+
+/** A topic whose connections to Redis the test can pause. */
+async function open() {
+  const proxy = await startPausableProxy(server.port);
+  const stream = randomUUID();
+  const topic = new StreamTopic({
+    config: parseRedisConfig({ url: `redis://127.0.0.1:${proxy.port}`, timeouts: longRedisTimeouts }),
+    stream,
+    maxEventBytes: 1000,
+    problems: new TopicProblemLog({ log: pino({ level: 'silent' }), now: () => 0 }),
+    timers: new FakeTimers(),
+  });
+  return {
+    proxy,
+    topic,
+    stream,
+    /** Adds events with these numbers, which are also their ids. */
+    add: async (...numbers: readonly number[]) => {
+      const all = redis.multi();
+      for (const number of numbers)
+        all.xadd(stream, `${number}-0`, 'event', `{"__typename":"Product","id":"${number}"}`);
+      await all.exec();
+    },
+    /** `onReplayed`: called with the number of each past event. */
+    listen: (after?: number, onReplayed: (number: number) => Promise<void> | undefined = () => undefined) => {
+      const seen: string[] = [];
+      const numberOf = ({ value }: TopicEvent) => Number(value.id);
+      const subscription = topic.subscribe(after === undefined ? undefined : `${after}-0`, {
+        onEvent: (event) => seen.push(`live ${numberOf(event)}`),
+        onReplayedEvent: async (event) => {
+          seen.push(`past ${numberOf(event)}`);
+          await onReplayed(numberOf(event));
+        },
+        onCaughtUp: () => seen.push('caught up'),
+        onGap: () => seen.push('gap'),
+      });
+      return {
+        ...subscription,
+        seen,
+        until: async (entry: string) => {
+          while (!seen.includes(entry)) await waitForTurns();
+        },
+      };
+    },
+    [Symbol.asyncDispose]: async () => {
+      topic.close();
+      await proxy[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('a listener that is ahead of the reader gets each event once, and is paused and resumed at its own position', async () => {
+  await using opened = await open();
+  const waits = opened.proxy.pauseAt(readerWaits);
+  const live = opened.listen();
+  await waits;
+  await opened.add(1, 2);
+  const ahead = opened.listen(0);
+  await ahead.until('past 2');
+  await waitForTurns();
+  ahead.flowControl?.pause();
+  await opened.add(3);
+  ahead.flowControl?.resume();
+  await ahead.until('past 3');
+  await waitForTurns();
+  opened.proxy.resume();
+  await live.until('live 3');
+  await opened.add(4);
+  await live.until('live 4');
+  expect(ahead.seen).toEqual(['past 1', 'past 2', 'past 3', 'caught up', 'live 4']);
+  expect(live.seen).toEqual(['live 1', 'live 2', 'live 3', 'live 4']);
+});
+
+test('a listener that is ahead of the reader gets the events of a stream that begins anew', async () => {
+  await using opened = await open();
+  const waits = opened.proxy.pauseAt(readerWaits);
+  await opened.add(5);
+  const live = opened.listen();
+  await waits;
+  const looks = opened.proxy.pauseAt(readerLooks);
+  opened.proxy.resume();
+  await opened.add(6);
+  await looks;
+  await opened.add(7);
+  const ahead = opened.listen(5);
+  await ahead.until('past 7');
+  await waitForTurns();
+  await redis.del(opened.stream);
+  await opened.add(1);
+  opened.proxy.resume();
+  await live.until('gap');
+  await opened.add(2);
+  await live.until('live 2');
+  expect(ahead.seen).toEqual(['past 6', 'past 7', 'caught up', 'gap', 'live 2']);
+  expect(live.seen).toEqual(['gap', 'live 2']);
+});
+
+test('a listener that replays while the stream begins anew gets the new events', async () => {
+  await using opened = await open();
+  const waits = opened.proxy.pauseAt(readerWaits);
+  const live = opened.listen();
+  await waits;
+  opened.proxy.resume();
+  const consumed = Promise.withResolvers<void>();
+  await opened.add(4, 5, 6);
+  await live.until('live 6');
+  const replaying = opened.listen(4, () => consumed.promise);
+  await replaying.until('past 5');
+  const looks = opened.proxy.pauseAt(readerLooks);
+  await opened.add(7);
+  await looks;
+  await redis.del(opened.stream);
+  await opened.add(1);
+  opened.proxy.resume();
+  await live.until('gap');
+  consumed.resolve();
+  await replaying.until('caught up');
+  await opened.add(2);
+  await replaying.until('live 2');
+  expect(replaying.seen).toEqual(['past 5', 'past 6', 'gap', 'caught up', 'live 2']);
+});
+
+test('a replay that ends before the reader has begun waits for it', async () => {
+  await using opened = await open();
+  const looks = opened.proxy.pauseAt(readerLooks);
+  await opened.add(1);
+  const waiting = opened.listen(0);
+  const leaving = opened.listen(0);
+  await looks;
+  await Promise.all([waiting.until('past 1'), leaving.until('past 1')]);
+  await waitForTurns();
+  leaving.unsubscribe();
+  await opened.add(2);
+  opened.proxy.resume();
+  await waiting.until('caught up');
+  await opened.add(3);
+  await waiting.until('live 3');
+  expect(waiting.seen).toEqual(['past 1', 'past 2', 'caught up', 'live 3']);
+  expect(leaving.seen).toEqual(['past 1']);
+});
+
+test('listeners with similar positions share what is read', async () => {
+  await using opened = await open();
+  const waits = opened.proxy.pauseAt(readerWaits);
+  await opened.add(...Array.from({ length: 100 }, (_, index) => index + 1));
+  opened.listen();
+  await waits;
+  const scriptCalls = async (): Promise<number> =>
+    Number(/cmdstat_evalsha:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1]);
+  const before = await scriptCalls();
+  const listeners = Array.from({ length: 20 }, (_, after) => opened.listen(after));
+  await Promise.all(listeners.map((listener) => listener.until('past 100')));
+  await waitForTurns();
+  for (const [after, { seen }] of listeners.entries())
+    expect(seen).toEqual([
+      ...Array.from({ length: 100 - after }, (_, index) => `past ${after + index + 1}`),
+      'caught up',
+    ]);
+  // Alone, each would read at least four times.
+  expect((await scriptCalls()) - before).toBeLessThan(40);
+});
+
+test('a listener gets the rest of what it waits for when another one that waits for it leaves', async () => {
+  await using opened = await open();
+  await opened.add(1);
+  const leaving = opened.listen(0);
+  const staying = opened.listen(0);
+  leaving.unsubscribe();
+  await staying.until('past 1');
+  expect(leaving.seen).toEqual([]);
+});
+
+test('a listener that subscribes after all that waited for the same entries have left gets them', async () => {
+  await using opened = await open();
+  await opened.add(1);
+  opened.listen(0).unsubscribe();
+  const next = opened.listen(0);
+  await next.until('past 1');
+});
