@@ -1,12 +1,16 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
 import {
   type Authentication,
   HeaderAuthentication,
 } from '../../../gateway/admission/authentication/authentication.ts';
 import { TokenRefusal } from '../../../gateway/admission/authentication/tokenRefusal.ts';
-import type { DeferredEnrichments } from '../../../gateway/enrichment/deferredEnrichments.ts';
+import type { Caller, DeferredEnrichments } from '../../../gateway/enrichment/deferredEnrichments.ts';
 import { addEnrichmentRoute } from '../../../gateway/enrichment/enrichmentRoute.ts';
+import { GatewayError } from '../../../gateway/errors.ts';
 import { StreamLimiter } from '../../../gateway/subscriptions/streamLimiter.ts';
+import type { TraceSpan, TraceStart, Tracing } from '../../../gateway/telemetry/trace.ts';
 import type { CancelTimer } from '../../../gateway/time/timers.ts';
 import { CompressionPolicy } from '../../../gateway/transport/http/compression.ts';
 import { CorsPolicy } from '../../../gateway/transport/http/cors.ts';
@@ -18,8 +22,10 @@ import {
   successfulResult,
 } from '../../harness/enrichmentJobsFixture.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
+import { Gate } from '../../harness/gate.ts';
 import { exchange, RawConnection } from '../../harness/rawHttp.ts';
 import { startScriptedServer } from '../../harness/scriptedServer.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const events = { accept: 'text/event-stream', authorization: 'ada' };
 const json = { accept: 'application/json', authorization: 'ada' };
@@ -42,9 +48,23 @@ class ManualAuthentication extends HeaderAuthentication {
   }
 }
 
+/** Lets requests wait at a gate before their clients are known. */
+function gatedBy(gate: Gate, authentication: Authentication): Authentication {
+  return {
+    authenticate: async (...request) => {
+      await gate.pass();
+      return authentication.authenticate(...request);
+    },
+    watchExpiry: (...watched) => authentication.watchExpiry(...watched),
+    restrictCaching: (_, caching) => caching,
+    tokenHeader: undefined,
+  };
+}
+
 /** A server with the route over jobs in memory. `wrap` replaces the jobs that the route sees. */
 async function start(
   wrap?: (jobs: DeferredEnrichments) => Pick<DeferredEnrichments, 'subscribe' | 'readArrived'>,
+  { tracing, gate }: { readonly tracing?: Tracing; readonly gate?: Gate } = {},
 ) {
   const fixture = createInMemoryJobs();
   const cors = new CorsPolicy({ origins: ['https://shop.test'] });
@@ -53,13 +73,18 @@ async function start(
   const timers = new FakeTimers();
   const authentication = new ManualAuthentication();
   const logged: unknown[] = [];
+  let lastRequest: IncomingMessage | undefined;
   const server = await startScriptedServer(undefined, {
     addPublicRoutes: (routes) =>
       addEnrichmentRoute(routes, {
         enrichments: wrap === undefined ? fixture.jobs : wrap(fixture.jobs),
-        authentication,
+        authentication: gate === undefined ? authentication : gatedBy(gate, authentication),
         openStream: () => openStreams.open('ada'),
-        clientAddressOf: () => undefined,
+        clientAddressOf: (request) => {
+          lastRequest = request;
+          return undefined;
+        },
+        tracing,
         drainSignal: draining.signal,
         cors,
         compression: new CompressionPolicy(undefined, cors),
@@ -82,6 +107,11 @@ async function start(
     ...fixture,
     logged,
     watching: authentication.watching,
+    /** Resolves when the connection of the last request is closed. */
+    disconnected: async () => {
+      const socket = lastRequest?.socket;
+      if (socket?.closed === false) await once(socket, 'close');
+    },
     drain: () => draining.abort(),
     sendHeartbeat: () => timers.advance(10_000),
     get: (token: string, headers: Record<string, string>) => exchange(server.url, requestFor(token, headers)),
@@ -181,6 +211,35 @@ describe('GET /enrichments/:token as events', () => {
     expect(server.logged).toEqual([]);
   });
 
+  test('ends the subscription of a client that has disconnected while its token was verified', async () => {
+    const returned = Promise.withResolvers<void>();
+    const gate = new Gate();
+    await using server = await start(
+      (jobs) => ({
+        readArrived: jobs.readArrived.bind(jobs),
+        subscribe: async () => {
+          const updates = {
+            next: () => new Promise<never>(() => {}),
+            return: async () => {
+              returned.resolve();
+              return { done: true, value: undefined } as const;
+            },
+            [Symbol.asyncIterator]: () => updates,
+          };
+          return updates;
+        },
+      }),
+      { gate },
+    );
+    const connection = await server.open('any');
+    await gate.waitForArrivals();
+    connection.socket.destroy();
+    await server.disconnected();
+    gate.open();
+    await returned.promise;
+    expect(server.logged).toEqual([]);
+  });
+
   test('ends the stream without `complete` when the gateway drains, so that the client reconnects', async () => {
     await using server = await start();
     const attempt = new ControlledAttempt();
@@ -274,7 +333,96 @@ describe('GET /enrichments/:token as JSON', () => {
   });
 });
 
+/** Records the traces that are started, and how their spans end. */
+class RecordedTracing implements Tracing {
+  readonly starts: TraceStart[] = [];
+  readonly ends: (string | undefined)[] = [];
+
+  startTrace(_: string, start: TraceStart): ReturnType<Tracing['startTrace']> {
+    this.starts.push(start);
+    const root = {
+      end: (errorType?: string) => this.ends.push(errorType),
+    } as Partial<TraceSpan> as TraceSpan;
+    return { headers: [], trace: { root, current: root, onOperation: () => {} } };
+  }
+
+  startLinked(): undefined {}
+}
+
+describe('the trace of a request', () => {
+  const find = ({ onFound }: Caller): void => {
+    for (const traceparent of ['first', 'second']) onFound?.(traceparent);
+  };
+
+  test('links to the request that left the fields pending, and ends with the request', async () => {
+    const tracing = new RecordedTracing();
+    await using server = await start(
+      (jobs) => ({
+        subscribe: jobs.subscribe.bind(jobs),
+        readArrived: async (_, caller) => {
+          find(caller);
+          return { updates: [], hasNext: false };
+        },
+      }),
+      { tracing },
+    );
+    expect((await server.get('any', { ...json, 'x-request-id': 'mine' })).status).toBe(200);
+    expect(tracing.starts).toEqual([
+      {
+        headers: expect.any(Map),
+        link: 'first',
+        startedAt: expect.any(Number),
+        attributes: { 'tributary.enrichment.kind': 'pick-up', 'tributary.request_id': 'mine' },
+      },
+    ]);
+    expect(tracing.ends).toStrictEqual([undefined]);
+  });
+
+  test.each([
+    [500, 'INTERNAL_SERVER_ERROR', new Error('An internal error.')],
+    [400, undefined, new GatewayError('BAD_REQUEST', 'The cursor is malformed.')],
+  ])(
+    'of which the response is an error with status %d has the error type %s',
+    async (status, errorType, error) => {
+      const tracing = new RecordedTracing();
+      await using server = await start(
+        (jobs) => ({
+          subscribe: jobs.subscribe.bind(jobs),
+          readArrived: async (_, caller) => {
+            find(caller);
+            throw error;
+          },
+        }),
+        { tracing },
+      );
+      expect((await server.get('any', json)).status).toBe(status);
+      // Only the first end counts.
+      expect(tracing.ends[0]).toBe(errorType);
+    },
+  );
+});
+
 describe('GET /enrichments/:token', () => {
+  test('logs nothing about a request whose client has disconnected', async () => {
+    const [reading, failing] = [new Gate(), Promise.withResolvers<void>()];
+    await using server = await start((jobs) => ({
+      subscribe: jobs.subscribe.bind(jobs),
+      readArrived: async () => {
+        await reading.pass();
+        queueMicrotask(failing.resolve);
+        throw new Error('An internal error.');
+      },
+    }));
+    const connection = await server.open('any', json);
+    await reading.waitForArrivals();
+    connection.socket.destroy();
+    await server.disconnected();
+    reading.open();
+    await failing.promise;
+    await waitForTurns();
+    expect(server.logged).toEqual([]);
+  });
+
   test.each(['text/event-stream', 'application/json'])(
     'refuses a `Last-Event-ID` that it cannot have sent (%s), and an EventSource does not reconnect',
     async (accept) => {
@@ -348,7 +496,8 @@ describe('GET /enrichments/:token', () => {
       204,
       'https://shop.test',
     ]);
-    expect((await preflight('https://other.test')).status).toBe(405);
+    const refused = await preflight('https://other.test');
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET']);
     const { headers } = await server.get(token, { ...json, origin: 'https://shop.test' });
     expect(headers.get('access-control-allow-origin')).toBe('https://shop.test');
   });
