@@ -909,6 +909,23 @@ describe('a job with a snapshot beyond maxSnapshotSize', () => {
   });
 });
 
+describe('EnrichmentJobs.drain', () => {
+  test('ends when the last running attempt has failed, although its job waits for another one', async () => {
+    const { jobs, enqueue } = createInMemoryJobs();
+    const attempt = new ControlledAttempt();
+    await enqueue(jobOf('a'), attempt);
+    let hasDrained = false;
+    const drained = jobs.drain().then(() => {
+      hasDrained = true;
+    });
+    await waitForTurns();
+    expect(hasDrained).toBe(false);
+    attempt.complete(failedResult('reviews'));
+    await drained;
+    expect(jobs.count).toBe(1);
+  });
+});
+
 describe('EnrichmentJobs.close', () => {
   test('waits for running attempts, and refuses new jobs', async () => {
     const { enqueue, jobs, logged } = createInMemoryJobs();
