@@ -39,12 +39,19 @@ async function open() {
         all.xadd(stream, `${number}-0`, 'event', `{"__typename":"Product","id":"${number}"}`);
       await all.exec();
     },
-    /** `onReplayed`: called with the number of each past event. */
-    listen: (after?: number, onReplayed: (number: number) => Promise<void> | undefined = () => undefined) => {
+    /** `onReplayed`: called with the number of each past event. `onLive`: called for each other one. */
+    listen: (
+      after?: number,
+      onReplayed: (number: number) => Promise<void> | undefined = () => undefined,
+      onLive: () => void = () => {},
+    ) => {
       const seen: string[] = [];
       const numberOf = ({ value }: TopicEvent) => Number(value.id);
       const subscription = topic.subscribe(after === undefined ? undefined : `${after}-0`, {
-        onEvent: (event) => seen.push(`live ${numberOf(event)}`),
+        onEvent: (event) => {
+          seen.push(`live ${numberOf(event)}`);
+          onLive();
+        },
         onReplayedEvent: async (event) => {
           seen.push(`past ${numberOf(event)}`);
           await onReplayed(numberOf(event));
@@ -113,6 +120,45 @@ test('a listener that is ahead of the reader gets the events of a stream that be
   expect(live.seen).toEqual(['gap', 'live 2']);
 });
 
+test('a listener that is ahead of the reader gets no event again after a gap behind it', async () => {
+  await using opened = await open();
+  const waits = opened.proxy.pauseAt(readerWaits);
+  await opened.add(5);
+  const live = opened.listen();
+  await waits;
+  const looks = opened.proxy.pauseAt(readerLooks);
+  opened.proxy.resume();
+  await opened.add(6);
+  await looks;
+  await opened.add(7);
+  const ahead = opened.listen(5);
+  await ahead.until('past 7');
+  await waitForTurns();
+  await redis.xdel(opened.stream, '6-0');
+  opened.proxy.resume();
+  await live.until('live 7');
+  await opened.add(8);
+  await live.until('live 8');
+  expect(ahead.seen).toEqual(['past 6', 'past 7', 'gap', 'caught up', 'live 8']);
+  expect(live.seen).toEqual(['gap', 'live 7', 'live 8']);
+});
+
+test('a listener that subscribes while an event is passed on does not get it', async () => {
+  await using opened = await open();
+  const waits = opened.proxy.pauseAt(readerWaits);
+  const later: { readonly seen: readonly string[] }[] = [];
+  const live = opened.listen(
+    undefined,
+    () => undefined,
+    () => later.push(opened.listen()),
+  );
+  await waits;
+  opened.proxy.resume();
+  await opened.add(1);
+  await live.until('live 1');
+  expect(later.map(({ seen }) => seen)).toEqual([[]]);
+});
+
 test('a listener that replays while the stream begins anew gets the new events', async () => {
   await using opened = await open();
   const waits = opened.proxy.pauseAt(readerWaits);
@@ -155,6 +201,44 @@ test('a replay that ends before the reader has begun waits for it', async () => 
   await waiting.until('live 3');
   expect(waiting.seen).toEqual(['past 1', 'past 2', 'caught up', 'live 3']);
   expect(leaving.seen).toEqual(['past 1']);
+});
+
+test('a listener that leaves before the reader has begun gets nothing more', async () => {
+  await using opened = await open();
+  const looks = opened.proxy.pauseAt(readerLooks);
+  await opened.add(1);
+  const [leaving, staying] = [opened.listen(0), opened.listen(0)];
+  await looks;
+  await Promise.all([staying.until('past 1'), leaving.until('past 1')]);
+  await waitForTurns();
+  leaving.unsubscribe();
+  opened.proxy.resume();
+  await staying.until('caught up');
+  await waitForTurns();
+  expect(leaving.seen).toEqual(['past 1']);
+});
+
+test('a listener gets nothing that others have read before the stream began anew', async () => {
+  await using opened = await open();
+  const waits = opened.proxy.pauseAt(readerWaits);
+  const live = opened.listen();
+  await waits;
+  opened.proxy.resume();
+  await opened.add(4, 5, 6);
+  await live.until('live 6');
+  const slow = opened.listen(4, () => new Promise(() => {}));
+  await slow.until('past 5');
+  const looks = opened.proxy.pauseAt(readerLooks);
+  await opened.add(7);
+  await looks;
+  await redis.del(opened.stream);
+  await opened.add(1);
+  opened.proxy.resume();
+  await live.until('gap');
+  await opened.add(5);
+  const next = opened.listen(4);
+  await next.until('caught up');
+  expect(next.seen).toEqual(['past 5', 'caught up']);
 });
 
 test('listeners with similar positions share what is read', async () => {
