@@ -84,7 +84,7 @@ const itemParsers: Readonly<Record<RequestField, ItemParser>> = {
       return invalidItem(`nested deeper than ${maxNestingDepth} levels`);
     const known = entities.readKeys(item.__typename, item);
     const problems = findEntityProblems(item.__typename, item, known.size > 0, graph);
-    return { tags: problems.length > 0 ? [] : entities.tagsOf(item.__typename, known), problems };
+    return { tags: entities.tagsOf(item.__typename, known), problems };
   },
   tags(item) {
     if (typeof item !== 'string' || !isCacheTag(item))

@@ -211,14 +211,22 @@ describe('GET /cache/entry', () => {
   });
 });
 
+test('GET /cache/rules returns the reports of the rules', async () => {
+  await using server = await start({ ruleReports: () => [{ rule: 'Product' }] as never });
+  const { status, headers, body } = await server.send('/cache/rules');
+  expect([status, body]).toEqual([200, { rules: [{ rule: 'Product' }] }]);
+  expect(headers.get('cache-control')).toBe('no-store');
+});
+
 test('the cache routes say how to enable a disabled cache', async () => {
   await using server = await start(undefined);
-  const answers = [await server.invalidate('{}'), await server.entry({ type: 'Product', id: '1' })];
+  const answers = [
+    await server.invalidate('{}'),
+    await server.entry({ type: 'Product', id: '1' }),
+    await server.send('/cache/rules'),
+  ];
   const off = { error: 'The cache is disabled. Set cache.enabled: true in the configuration to enable it.' };
-  expect(answers.map(({ status, body }) => [status, body])).toEqual([
-    [404, off],
-    [404, off],
-  ]);
+  expect(answers.map(({ status, body }) => [status, body])).toEqual(answers.map(() => [404, off]));
 });
 
 test('other routes of the admin listener keep their own error handling', async () => {

@@ -14,7 +14,8 @@ import {
 const graph = readCacheGraph(
   await composeCachedDocument({
     products: withCached(`
-      type Query { top: [Product!] media: Media search: [Result] }
+      type Query { top: [Product!] media: Media search: [Result] unused: Unused }
+      interface Unused { name: String }
       type Product @key(fields: "id") @key(fields: "upc") @key(fields: "sku vendor { code }") {
         id: ID! upc: ID sku: String name: String vendor: Vendor
       }
@@ -83,6 +84,7 @@ const entries: Readonly<Record<string, readonly string[]>> = {
   wide: entityEntry('Wide', { a: '1' }),
   wideOther: entityEntry('Wide', { b: '1', a: '2', c: '', d: '', e: '', f: '', g: '', h: '' }),
   vendor: entityEntry('Vendor', { code: 'v' }),
+  unused: root('{ unused { name } }', { unused: { name: 'a' } }),
 };
 
 test.each<[string, unknown, readonly string[]]>([
@@ -128,8 +130,9 @@ test.each<[string, unknown, readonly string[]]>([
 test.each<[string, unknown, readonly string[]]>([
   ['an object type', ['Book'], ['book', 'someMedia', 'rated', 'ratedOther', 'isbn']],
   ['an interface', ['Media'], ['book', 'film', 'someMedia', 'rated', 'ratedOther', 'isbn']],
+  ['an interface without object types', ['Unused'], ['unused']],
   ['a union', ['Result'], ['byUpc', 'byAll', 'byId', 'nameless', 'vendor']],
-  ['the root type', ['Query'], ['nameless', 'book', 'film', 'someMedia']],
+  ['the root type', ['Query'], ['nameless', 'book', 'film', 'someMedia', 'unused']],
 ])('invalidating %s as a type deletes the entries that may contain its objects', (_, types, expected) => {
   const read = parseInvalidationRequest({ types }, graph);
   if (read.kind === 'invalid') throw new Error(read.reasons.join('\n'));

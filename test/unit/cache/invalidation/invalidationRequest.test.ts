@@ -226,6 +226,7 @@ test('a request may have 1,000 items in all fields together', () => {
   const read = parseInvalidationRequest({ tags: listOf(999), types: ['Product'] }, graph);
   expect(read.kind === 'tags' && read.tags.length).toBe(1_000);
   const reason = 'the request has more than 1000 types, entities, tags and subgraphs';
+  expect(problemsIn({ tags: listOf(1_000) })).toEqual([]);
   expect(problemsIn({ tags: listOf(1_000), types: ['Product'] })).toEqual([reason]);
   expect(problemsIn({ tags: listOf(1_001) })).toEqual([reason]);
 });
@@ -233,6 +234,7 @@ test('a request may have 1,000 items in all fields together', () => {
 test('at most 100 problems are reported', () => {
   const reasons = problemsIn({ types: listOf(150) });
   expect([reasons.length, reasons.at(-1)]).toEqual([101, 'and 50 more']);
+  expect(problemsIn({ types: listOf(100) })).toHaveLength(100);
 });
 
 test('names of prototype properties are handled like other unknown names', () => {
