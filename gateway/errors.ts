@@ -140,9 +140,14 @@ export function isStackOverflow(error: unknown): boolean {
 /** The message of a thrown value. Does not use `instanceof`, because errors of Node internals and of other threads may not
  *  be instances of this realm's `Error`. */
 export function messageOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'message' in error
-    ? String(error.message)
-    : String(error);
+  try {
+    return typeof error === 'object' && error !== null && 'message' in error
+      ? String(error.message)
+      : String(error);
+  } catch {
+    // Extensions and plugins may throw anything.
+    return 'a value without a message';
+  }
 }
 
 /** The messages of the cause, in one line for operators; `undefined` without a cause, or if the cause has no message. */

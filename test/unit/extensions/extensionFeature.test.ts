@@ -275,6 +275,19 @@ describe('a hook that does not end', () => {
   });
 });
 
+test.each([
+  ['without text', Object.create(null)],
+  ['whose message cannot be read', Object.defineProperty(new Error(), 'message', { get: () => fail() })],
+])('admitSupergraph that throws a value %s refuses the supergraph', async (_, thrown) => {
+  const admitSupergraph = (): never => {
+    throw thrown;
+  };
+  const { feature } = featureOf({ name: 'a', admitSupergraph });
+  await expect(feature.admitSupergraph(supergraph, undefined, new AbortController().signal)).rejects.toThrow(
+    'The extension "a" refuses the supergraph: a value without a message',
+  );
+});
+
 test('admitSupergraph gets the supergraph and the id of the one before', async () => {
   let seen: unknown;
   const { feature } = featureOf({
