@@ -47,7 +47,7 @@ interface ImplementationCopy extends GraphCopy {
 
 interface ExpandedSupergraph {
   readonly document: DocumentNode;
-  /** Whether all types of an interface are one type of the subgraph: its fields are fetched for all entities of a request. */
+  /** Whether the subgraph is a copy. To the original, the implementations of the interface are one type. */
   isCopy(subgraph: string): boolean;
   /** Converts a plan for the expanded supergraph to one for the original subgraphs. */
   restore(plan: QueryPlan): QueryPlan;
