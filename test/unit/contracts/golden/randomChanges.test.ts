@@ -18,7 +18,7 @@ import {
 } from './runOperations.ts';
 
 // In case 86, an operation gets a shared field only from a subgraph where it stays non-null, and is said to break.
-const { all: seeds, timeoutMs } = chooseFuzzSeeds({ perRun: 12, pool: 85, long: 85 });
+const { all: seeds, timeoutMs } = chooseFuzzSeeds({ perRun: 6, pool: 85, long: 85 });
 
 /** They use what the operations of the base leave out. */
 const operations = [
