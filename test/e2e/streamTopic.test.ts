@@ -74,6 +74,23 @@ async function open() {
   };
 }
 
+/** Adds events up to 7. Pauses the reader before 6, and returns a listener from then on and one that has received 7. */
+async function listenAhead(opened: Awaited<ReturnType<typeof open>>) {
+  const waits = opened.proxy.pauseAt(readerWaits);
+  await opened.add(5);
+  const live = opened.listen();
+  await waits;
+  const looks = opened.proxy.pauseAt(readerLooks);
+  opened.proxy.resume();
+  await opened.add(6);
+  await looks;
+  await opened.add(7);
+  const ahead = opened.listen(5);
+  await ahead.until('past 7');
+  await waitForTurns();
+  return { live, ahead };
+}
+
 test('a listener that is ahead of the reader gets each event once, and is paused and resumed at its own position', async () => {
   await using opened = await open();
   const waits = opened.proxy.pauseAt(readerWaits);
@@ -98,18 +115,7 @@ test('a listener that is ahead of the reader gets each event once, and is paused
 
 test('a listener that is ahead of the reader gets the events of a stream that begins anew', async () => {
   await using opened = await open();
-  const waits = opened.proxy.pauseAt(readerWaits);
-  await opened.add(5);
-  const live = opened.listen();
-  await waits;
-  const looks = opened.proxy.pauseAt(readerLooks);
-  opened.proxy.resume();
-  await opened.add(6);
-  await looks;
-  await opened.add(7);
-  const ahead = opened.listen(5);
-  await ahead.until('past 7');
-  await waitForTurns();
+  const { live, ahead } = await listenAhead(opened);
   await redis.del(opened.stream);
   await opened.add(1);
   opened.proxy.resume();
@@ -122,18 +128,7 @@ test('a listener that is ahead of the reader gets the events of a stream that be
 
 test('a listener that is ahead of the reader gets no event again after a gap behind it', async () => {
   await using opened = await open();
-  const waits = opened.proxy.pauseAt(readerWaits);
-  await opened.add(5);
-  const live = opened.listen();
-  await waits;
-  const looks = opened.proxy.pauseAt(readerLooks);
-  opened.proxy.resume();
-  await opened.add(6);
-  await looks;
-  await opened.add(7);
-  const ahead = opened.listen(5);
-  await ahead.until('past 7');
-  await waitForTurns();
+  const { live, ahead } = await listenAhead(opened);
   await redis.xdel(opened.stream, '6-0');
   opened.proxy.resume();
   await live.until('live 7');
