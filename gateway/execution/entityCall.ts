@@ -22,7 +22,8 @@ import { sharingKeyFor } from './requestContext.ts';
 export interface EntityCallObserver {
   /** The call has ended. `size`: its representations. */
   onBatch(first: BatchableRequest, size: number, outcome: 'answered' | 'timeout'): void;
-  /** The fetches of the call fail together, and perhaps not each by itself. Resolves when they have ended. */
+  /** The fetches of the call, or its requests, fail together, and perhaps not each by itself. Resolves when they have
+   *  ended. */
   sendSeparately(requests: readonly BatchableRequest[]): Promise<void>;
 }
 
@@ -91,12 +92,14 @@ export class EntityCall implements SubgraphReceiver, SentBatch {
 
   onResponse(response: SubgraphResponse): void {
     this.#observer.onBatch(this.#first, this.#batch.size, 'answered');
-    // One `_entities` that fails as a whole fails the others of the request. Sent separately, these succeed, unless
-    // the status says that the subgraph refuses the client, or has failed itself: it would only get more calls.
+    // One `_entities` that fails as a whole fails the others of the request, and one entity those of other clients. Sent
+    // separately, these succeed, unless the status says that the subgraph refuses the client, or has failed itself: it
+    // would only get more calls.
     const { failureStatus = 200 } = response;
     const isForAll = failureStatus === 401 || failureStatus === 429 || failureStatus >= 500;
-    if (this.#fused.shapes.length > 1 && !isObject(response.data) && !isForAll) {
-      this.#fused.separateRequests = separateRequestsAfterFailure;
+    const hasSeveralShapes = this.#fused.shapes.length > 1;
+    if (!isObject(response.data) && !isForAll && (hasSeveralShapes || this.#mayHaveFailedByOne(response))) {
+      if (hasSeveralShapes) this.#fused.separateRequests = separateRequestsAfterFailure;
       this.#sendSeparately();
       return;
     }
@@ -129,6 +132,15 @@ export class EntityCall implements SubgraphReceiver, SentBatch {
   #sendSeparately(): void {
     this.#stopWatching?.();
     void this.#observer.sendSeparately(this.#requests).then(this.#onEnd);
+  }
+
+  /** Whether an entity of one client may have failed those of the others. An error without a path is about the whole
+   *  subgraph, as for the circuit breaker. */
+  #mayHaveFailedByOne({ errors = [] }: SubgraphResponse): boolean {
+    return (
+      errors.some(({ path }) => path !== undefined) &&
+      this.#requests.some(({ size }) => size < this.#batch.size)
+    );
   }
 
   #finish(): void {

@@ -70,26 +70,8 @@ export class EntityFetchBatcher implements EntityCallObserver {
     }
     for (const sameShape of Map.groupBy(requests, ({ fused }) => fused).values())
       for (const group of groupByBatchKey(sameShape))
-        for (const part of this.#splitIntoBatches(group)) this.#sendBatch(part);
-  }
-
-  /** Splits requests into batches that the subgraph answers in time. */
-  #splitIntoBatches(requests: readonly BatchableRequest[]): BatchableRequest[][] {
-    const parts: BatchableRequest[][] = [];
-    let part: BatchableRequest[] = [];
-    let size = 0;
-    const maxSize = this.#batchSizeOf(requests[0] as BatchableRequest).current;
-    for (const request of requests) {
-      if (part.length > 0 && size + request.size > maxSize) {
-        parts.push(part);
-        part = [];
-        size = 0;
-      }
-      part.push(request);
-      size += request.size;
-    }
-    if (part.length > 0) parts.push(part);
-    return parts;
+        for (const part of splitIntoBatches(group, this.#batchSizeOf(group[0] as BatchableRequest).current))
+          this.#sendBatch(part);
   }
 
   #batchSizeOf({ fused: { subgraph } }: BatchableRequest): AdaptiveBatchSize {
@@ -135,9 +117,15 @@ export class EntityFetchBatcher implements EntityCallObserver {
     if (this.#options.acrossRequests) this.#batchSizeOf(first).onBatch(size, outcome);
   }
 
-  /** Sends the fetches of these requests in one request for each shape. */
+  /** Sends the fetches of these requests in one request for each shape; those of one shape in parts of the requests. */
   async sendSeparately(requests: readonly BatchableRequest[]): Promise<void> {
     const open = requests.filter((request) => !request.isCancelled);
+    if (requests[0]?.fused.shapes.length === 1) {
+      const size = open.reduce((sum, request) => sum + request.size, 0);
+      const parts = splitIntoBatches(open, size / partsOfFailedBatch);
+      await Promise.all(parts.map((part) => this.#sendAndWait(part)));
+      return;
+    }
     const separate = open.map((request) => {
       const parts = request.calls.map(
         (call) =>
@@ -176,6 +164,28 @@ export class EntityFetchBatcher implements EntityCallObserver {
 /** Which fetches are ready together depends on timing, so that there may be many combinations. Beyond this number all are
  *  dropped. */
 const maxFusedShapes = 1000;
+
+/** Into how many parts a batch is divided that one request may have failed, and then the part of that request. One request
+ *  of 200 costs 20 more calls; if all fail, they cost a third more calls than without batches. */
+const partsOfFailedBatch = 8;
+
+/** Splits requests into batches of at most this number of representations. A request is never divided. */
+function splitIntoBatches(requests: readonly BatchableRequest[], maxSize: number): BatchableRequest[][] {
+  const parts: BatchableRequest[][] = [];
+  let part: BatchableRequest[] = [];
+  let size = 0;
+  for (const request of requests) {
+    if (part.length > 0 && size + request.size > maxSize) {
+      parts.push(part);
+      part = [];
+      size = 0;
+    }
+    part.push(request);
+    size += request.size;
+  }
+  if (part.length > 0) parts.push(part);
+  return parts;
+}
 
 function groupByBatchKey(requests: readonly BatchableRequest[]): readonly (readonly BatchableRequest[])[] {
   if (requests.length === 1) return [requests];

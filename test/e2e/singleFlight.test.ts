@@ -46,7 +46,15 @@ const subgraphs = [
     resolvers: {
       Query: { other: echo },
       Mutation: { note: echo },
-      Item: { reader: echo, box: ({ id }: never) => ({ id: `b${id}` }) },
+      Item: {
+        // Not async: in `@apollo/subgraph`, such an error fails all entities of a request.
+        __resolveReference: (item: { id: string }) => {
+          if (item.id === 'invalid') throw new Error('This is no id.');
+          return item;
+        },
+        reader: echo,
+        box: ({ id }: never) => ({ id: `b${id}` }),
+      },
       Box: { seenBy: echo },
     },
   },
@@ -132,6 +140,23 @@ describe('equal queries of several clients', () => {
     await expect(first).rejects.toThrow();
     gate.open();
     expect((await second).body).toEqual({ data: { whoami: 'a/*', other: 'a/*' } });
+  });
+});
+
+describe('entities of several clients in one request', () => {
+  test('are not lost because of an entity of another client that fails the request', async () => {
+    const gate = gateway.subgraph('items').hold('Query.item');
+    const answers = ['invalid', '1', '2'].map((id) =>
+      gateway.execute('query ($id: ID!) { item(id: $id) { reader } }', { ...as('a'), variables: { id } }),
+    );
+    await gateway.subgraph('items').waitForCalls(3);
+    gate.open();
+    const bodies = (await Promise.all(answers)).map(({ body }) => body);
+    expect(bodies).toEqual([
+      { data: { item: { reader: null } }, errors: [expect.objectContaining({ path: ['item', 'reader'] })] },
+      { data: { item: { reader: 'a/*' } } },
+      { data: { item: { reader: 'a/*' } } },
+    ]);
   });
 });
 

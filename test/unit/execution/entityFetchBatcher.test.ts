@@ -114,17 +114,18 @@ describe('entity fetches of several clients in one event loop turn', () => {
     await fetchOnce();
   });
 
-  test('get an error that failed all data at their own entities, or of the whole fetch', async () => {
+  test('get an error that failed the whole subgraph at their own entities, or of the whole fetch', async () => {
     const { client, requests } = started();
     const one = createFetchCall(['1']);
     const other = createFetchCall(['3', '2']);
     for (const call of [one, other]) send(requests, call);
     await waitForTurns(2);
     const two = { message: 'two', path: ['_entities', 2] };
-    client.calls[0]?.answer({ data: null, errors: [two] });
+    client.calls[0]?.answer({ data: null, errors: [two], failureStatus: 500 });
     await waitForTurns(2);
     expect(one.results).toEqual([answered(undefined, [{ entry: two, entityIndex: undefined, path: [] }])]);
     expect(other.results).toEqual([answered(undefined, [{ entry: two, entityIndex: 1, path: [] }])]);
+    expect(client.calls).toHaveLength(1);
   });
 
   test.each([
@@ -238,6 +239,93 @@ describe('entity fetches of several clients in one event loop turn', () => {
     send(requests, createFetchCall(['1']));
     await waitForTurns(2);
     expect(client.calls).toHaveLength(2);
+  });
+});
+
+describe('a batch of several clients without data', () => {
+  /** The subgraph has no data for a request with one of these ids. Resolves to the number of calls. */
+  const answerAll = async (client: FakeSubgraphClient, failing: ReadonlySet<string>): Promise<number> => {
+    let count = 0;
+    for (await waitForTurns(2); client.calls.length > 0; await waitForTurns(2)) {
+      for (const { body, answer } of client.calls.splice(0)) {
+        count += 1;
+        const ids = (body.variables.representations as { id: string }[]).map(({ id }) => id);
+        if (ids.some((id) => failing.has(id)))
+          answer({ data: null, errors: [{ message: 'bad id', path: ['_entities'] }] });
+        else answer({ data: { _entities: ids.map((id) => ({ stock: id })) } });
+      }
+    }
+    return count;
+  };
+  const failed = (): unknown =>
+    answered(undefined, [
+      { entry: { message: 'bad id', path: ['_entities'] }, entityIndex: undefined, path: [] },
+    ]);
+
+  test.each([
+    ['one of three fails', 3, ['1'], 4],
+    ['one of 200 fails', 200, ['77'], 21],
+    ['all of 200 fail', 200, Array.from({ length: 200 }, (_, n) => String(n)), 273],
+  ])(
+    'is divided until no client fails another one, with few more calls, when %s',
+    async (_, count, bad, expectedCalls) => {
+      const { client, requests } = started({ maxBatchSize: 200 });
+      const failing = new Set(bad);
+      const calls = Array.from({ length: count }, (_each, n) => createFetchCall([String(n)]));
+      const sent = calls.map((call) => send(requests, call));
+      expect(await answerAll(client, failing)).toBe(expectedCalls);
+      expect(calls.map(({ results }) => results)).toEqual(
+        calls.map((_call, n) => [failing.has(String(n)) ? failed() : answered([{ stock: String(n) }])]),
+      );
+      expect(sent.every(({ isDone }) => isDone)).toBe(true);
+    },
+  );
+
+  test('is divided without a client that has left, and the others may still leave', async () => {
+    const { client, requests } = started();
+    const [gone, leaving, last] = ['1', '2', '3'].map((id) => send(requests, createFetchCall([id])));
+    await waitForTurns(2);
+    gone?.cancel();
+    client.calls[0]?.answer({ data: null, errors: [{ message: 'bad id', path: ['_entities'] }] });
+    leaving?.cancel();
+    expect(client.calls.map(({ body, isCancelled }) => [body.variables, isCancelled])).toEqual([
+      [{ representations: ['1', '2', '3'].map(typed) }, false],
+      [{ representations: [typed('2')] }, true],
+      [{ representations: [typed('3')] }, false],
+    ]);
+    last?.cancel();
+    expect(client.calls[2]?.isCancelled).toBe(true);
+  });
+
+  test('is divided by client after it was divided by fetch', async () => {
+    const { client, requests } = started();
+    const price = ['1', '2'].map((id) => createFetchCall([id], { shape: shapeOf(entityFetch('price')) }));
+    for (const [n, call] of price.entries()) send(requests, createFetchCall([`${n + 1}`]), call);
+    await waitForTurns(2);
+    client.calls.shift()?.answer({ data: null, errors: [{ message: 'bad id', path: ['_e1'] }] });
+    expect(await answerAll(client, new Set(['2']))).toBe(6);
+    expect(price.map(({ results }) => results)).toEqual([[answered([{ stock: '1' }])], [failed()]]);
+  });
+
+  test.each([
+    ['the error has no path', [['1'], ['2']], { errors: [{ message: 'down' }] }],
+    ['there is no error', [['1'], ['2']], {}],
+    [
+      'all have the same entities',
+      [
+        ['1', '2'],
+        ['2', '1'],
+      ],
+      { errors: [{ message: 'bad id', path: ['_entities'] }] },
+    ],
+  ])('is not divided when %s', async (_, ids, response) => {
+    const { client, requests } = started();
+    const calls = ids.map((own) => createFetchCall(own));
+    for (const call of calls) send(requests, call);
+    await waitForTurns(2);
+    client.calls[0]?.answer({ data: null, ...response });
+    await waitForTurns(2);
+    expect([client.calls.length, ...calls.map(({ results }) => results.length)]).toEqual([1, 1, 1]);
   });
 });
 
