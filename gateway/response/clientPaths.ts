@@ -11,6 +11,8 @@ export interface ClientPath {
   /** Delivery groups of the deferred fragments whose payloads have the field, or the null above it. 0 is the selection
    *  set around all deferred fragments. */
   readonly groups: readonly number[];
+  /** The path leads through an object whose type is unknown so far. */
+  readonly hasUnknownType: boolean;
 }
 
 /** Turns a path of internal names into the client's. A path to a field that the client did not select, such as a key,
@@ -43,18 +45,19 @@ export function toClientPath(
     const found = type === undefined ? [] : fieldsNamed(schema, sets, type, part);
     declared = found[0]?.field;
     const ofAnyType = fieldsOfAnyType(setsOfAnyType, ({ internalName }) => internalName === part);
-    // The type of the object is unknown: the path may mean the field of any type.
-    if (declared === undefined)
-      return type !== undefined && ofAnyType.length > 0 ? undefined : { path: client, groups };
+    // Where the type of the object is unknown, the path may mean the field of any type.
+    const named = declared ?? ofAnyType[0];
+    if (named === undefined) break;
+    if (declared === undefined && type !== undefined) return undefined;
     setsOfAnyType = ofAnyType.flatMap((field) => field.selectionSet ?? []);
-    client.push(declared.responseName);
+    client.push(named.responseName);
     sets = found.flatMap(({ field, group }) =>
       field.selectionSet === undefined ? [] : { set: field.selectionSet, group },
     );
-    if (!isMissing) groups = found.map(({ group }) => group);
+    if (!isMissing && declared !== undefined) groups = found.map(({ group }) => group);
     value = isObject(value) ? value[part] : undefined;
   }
-  return { path: client, groups };
+  return { path: client, groups, hasUnknownType: type === undefined };
 }
 
 /** A selection set, and the delivery group of the deferred fragment that it belongs to. */

@@ -88,7 +88,7 @@ export class ResponseErrors {
       const { error } = known;
       if (this.#reported.has(error)) continue;
       // The error may have been read for an earlier payload, before the type of an object on its path was known.
-      const located = known.path.length < error.path.length ? this.#locate(error) : known;
+      const located = known.hasUnknownType ? this.#locate(error) : known;
       if (located === undefined || !located.groups.some((group) => groups.has(group))) continue;
       const { path } = located;
       if (isDataNull && path.length === 1 && reasons.has(error.reason)) continue;
@@ -175,9 +175,13 @@ export class ResponseErrors {
     const { supergraph, root, rootType } = this.#operation;
     const located = toClientPath(supergraph.apiSchema, root, rootType, this.#execution.tree, error.path);
     if (located === undefined) return undefined;
-    const { path, groups } = located;
+    const { groups } = located;
     // A fetch may provide a deferred field before its group, and may be later than a field around its own.
-    return { error, path, groups: groups.every((group) => group > error.group) ? groups : [error.group] };
+    return {
+      ...located,
+      error,
+      groups: groups.every((group) => group > error.group) ? groups : [error.group],
+    };
   }
 }
 

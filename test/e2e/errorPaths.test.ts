@@ -5,7 +5,11 @@ const subgraphs = [
   {
     name: 'products',
     sdl: `
-      type Query { product: Product other: Product count: Int! sure: Product! }
+      type Query { product: Product other: Product count: Int! sure: Product! parts: [Part] }
+      interface Part { id: ID! }
+      type Wheel implements Part { id: ID! size: Int! tyre: Tyre! }
+      type Screw implements Part { id: ID! size: Int! }
+      type Tyre { width: Int! }
       type Product @key(fields: "id") { id: ID! name: String }
     `,
     resolvers: {
@@ -14,6 +18,11 @@ const subgraphs = [
         other: () => ({ id: '2' }),
         count: () => 2,
         sure: () => ({ id: '1' }),
+        parts: () => [
+          { __typename: 'Wheel', id: '1', size: null },
+          { __typename: 'Screw', id: '2', size: 3 },
+          { __typename: 'Wheel', id: '3', size: 4, tyre: { width: null } },
+        ],
       },
       Product: { name: ({ id }: { id: string }) => `name ${id}` },
     },
@@ -165,6 +174,16 @@ test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
     expect(text.slice(1).join()).toContain(JSON.stringify([at('product', 'cost')]));
   },
 );
+
+test('an error that makes an object of an interface null has the whole path of its field', async () => {
+  const { body } = await gateway.execute(
+    '{ parts { id ... on Wheel { width: size tyre { size: width } } ... on Screw { size } } }',
+  );
+  expect(body).toEqual({
+    data: { parts: [null, { id: '2', size: 3 }, null] },
+    errors: [at('parts', 0, 'width'), at('parts', 2, 'tyre', 'size')],
+  });
+});
 
 test('an error below an interface object has its whole path, if the type arrives after an earlier payload', async () => {
   await using gateway = await startInlineGateway({
