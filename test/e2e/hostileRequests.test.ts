@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect } from 'node:http2';
+import type { Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -234,6 +236,19 @@ test('a message of a WebSocket may have 256 fragments, because each can keep 64 
   send(peer, 256);
   expect(await peer.next()).toEqual({ type: 'pong' });
   send(peer, 257);
+  expect(await peer.closed).toEqual({ code: 1008, reason: '' });
+});
+
+test('a message of a WebSocket may arrive in 10,000 parts, because joining many more would block the event loop', async () => {
+  await using peer = await Peer.open(plain.url);
+  const { _socket: connection } = peer.socket as unknown as { readonly _socket: Socket };
+  // The head of a frame with 15,000 bytes, and a mask that changes nothing.
+  connection.write(Buffer.from([0x81, 0xfe, 15_000 >> 8, 15_000 & 0xff, 0, 0, 0, 0]));
+  for (let sent = 0; sent < 15_000 && peer.socket.readyState === peer.socket.OPEN; sent += 1) {
+    connection.write(' ');
+    // The server reads each byte alone.
+    await setImmediate();
+  }
   expect(await peer.closed).toEqual({ code: 1008, reason: '' });
 });
 

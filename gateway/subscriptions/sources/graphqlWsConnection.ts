@@ -252,6 +252,8 @@ function socketOptions({ maxEventBytes }: SourceEndpoint): ClientOptions & { clo
     maxPayload: 2 * maxEventBytes + envelopeBytes,
     // Each fragment keeps all of what arrived with it in memory, up to 64 kB. Some servers write fragments of 1 kB.
     maxFragments: 256 + Math.ceil(maxEventBytes / 1024),
+    // To join more parts of a fragment takes quadratic time.
+    maxBufferedChunks: 10_000,
     perMessageDeflate: false,
     followRedirects: false,
     closeTimeout: closeTimeoutMs,
