@@ -421,9 +421,12 @@ export const rows: readonly Row[] = [
       },
       {
         title: 'Event loop delay, mean',
-        description: 'By gateway. Requests are shed above `overload.eventLoopDelay` (200 ms).',
+        description:
+          'By gateway. Each delay counts for as long as it lasts. Requests are shed above `overload.eventLoopDelay` (200 ms).',
         unit: 's',
-        queries: { '{{instance}}': `max by (instance) (nodejs_eventloop_lag_mean_seconds{${selector}})` },
+        queries: {
+          '{{instance}}': `max by (instance) (nodejs_eventloop_lag_mean_seconds{${selector}} + nodejs_eventloop_lag_stddev_seconds{${selector}} ^ 2 / nodejs_eventloop_lag_mean_seconds{${selector}})`,
+        },
       },
       {
         title: 'Replaced workers',

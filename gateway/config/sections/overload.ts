@@ -37,7 +37,7 @@ export const overloadSection = z
         error: 'a duration of at least 20ms, such as 200ms, or 0s for no limit',
       })
       .describe(
-        'Mean delay of the event loop beyond which requests are shed, the lowest priority first: `background`, after another sample `normal`, and `critical` last. At least 20ms; `0s`: the delay sheds nothing.',
+        'Mean delay of the event loop beyond which requests are shed. Each delay counts for as long as it lasts. The lowest priority is shed first: `background`, after another sample `normal`, and `critical` last. At least 20ms; `0s`: the delay sheds nothing.',
       )
       .prefault('200ms'),
     memory: ratio({ isPositive: true })
