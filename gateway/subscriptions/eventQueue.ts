@@ -85,13 +85,13 @@ export class EventQueue<Entry extends EventQueueEntry> {
   }
 
   #dropOldest(): void {
-    const index = this.#entries.findIndex(({ isNotice }) => !isNotice);
-    for (const entry of this.#entries.splice(index, 1)) this.#uncount(entry);
-    const notice = this.#onDropped();
-    const [isAfterNotice, isBeforeNotice] = [this.#isNoticeAt(index - 1), this.#isNoticeAt(index)];
-    if (isAfterNotice && isBeforeNotice) this.#entries.splice(index - 1, 1);
-    else if (!isAfterNotice && !isBeforeNotice && notice !== undefined)
-      this.#entries.splice(index, 0, notice);
+    const notice = this.#isNoticeAt(0) ? this.#entries.shift() : undefined;
+    this.#uncount(this.#entries[0] as Entry);
+    const replacement = this.#onDropped();
+    const first = notice ?? replacement;
+    // Of adjacent notices, the last one stays.
+    if (first === undefined || this.#isNoticeAt(1)) this.#entries.shift();
+    else this.#entries[0] = first;
   }
 
   #uncount({ isNotice, size }: Entry): void {
