@@ -10,7 +10,7 @@ import type { GatewayAddresses, StartOptions } from './transport/http/mountedGat
 import type { WorkerIdentity } from './transport/workers/workerIdentity.ts';
 
 interface LifecycleOptions {
-  readonly context: Pick<FeatureContext, 'config' | 'supergraphs' | 'schemaAccessOf'>;
+  readonly context: Pick<FeatureContext, 'config' | 'supergraphs' | 'schemaAccessOf' | 'timers'>;
   readonly features: readonly Feature[];
   readonly server: HttpServer;
   readonly client: Pick<SubgraphClient, 'close'>;
@@ -107,12 +107,12 @@ export class Lifecycle {
 
   async #close(): Promise<void> {
     const { context, features, server, client } = this.#options;
-    const { config, supergraphs } = context;
+    const { config, supergraphs, timers } = context;
     // One deadline for all steps.
-    const deadline = performance.now() + config.listen.drainTimeout;
+    const deadline = timers.now() + config.listen.drainTimeout;
     this.#rejectReady(new GatewayShutdownError());
     await server.close();
-    const remainingMs = (): number => Math.max(0, deadline - performance.now());
+    const remainingMs = (): number => Math.max(0, deadline - timers.now());
     for (const feature of features.toReversed()) await feature.stop?.(remainingMs());
     await supergraphs.close();
     await client.close();

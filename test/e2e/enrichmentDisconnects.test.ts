@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
+import { createManualTimers } from '../harness/manualTimers.ts';
 import { readEvents } from '../harness/readEvents.ts';
 import { startDedicatedRedis } from '../harness/redis.ts';
 
@@ -85,10 +86,11 @@ describe('A gateway that drains', () => {
   test('gives requests and jobs drainTimeout together, and logs the fields that are still pending', async () => {
     const lines: Readonly<Record<string, unknown>>[] = [];
     const logger = pino({ level: 'warn', base: null }, { write: (line) => lines.push(JSON.parse(line)) });
-    const drainTimeout = 2_000;
+    const timers = createManualTimers();
+    const drainTimeout = 2_345;
     await using shop = await startEnrichedShop({
       config: { listen: { port: 0, drainTimeout } },
-      dependencies: { logger },
+      dependencies: { logger, timers },
     });
     shop.advice.hold('Product.advice');
     const token = tokenOf(await shop.execute(query));
@@ -96,11 +98,14 @@ describe('A gateway that drains', () => {
     shop.catalog.hold('Query.top');
     const request = shop.execute('{ top { name } }').catch(() => undefined);
     await shop.catalog.waitForCalls(2);
-    // Would win the race if requests and jobs had drainTimeout each.
-    const twice = new Promise((resolve) => setTimeout(resolve, 1.9 * drainTimeout, 'twice the time'));
-    const closed = shop.gateway.close().then(() => 'closed');
+    const closed = shop.gateway.close();
     expect((await shop.pollUpdates(token)).status).toBe(200);
-    expect(await Promise.race([closed, twice])).toBe('closed');
+    await timers.waitForTimer(drainTimeout);
+    timers.fire(drainTimeout);
+    // The requests have used up the time of the jobs.
+    await timers.waitForTimer(0);
+    timers.fire(0);
+    await closed;
     expect(lines).toEqual([
       expect.objectContaining({
         fields: { 'Product.advice': 1 },

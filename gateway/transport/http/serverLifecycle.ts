@@ -127,7 +127,7 @@ export class ServerLifecycle {
 
   /** Resolves when the running requests have ended or are aborted. Accepts connections until the requests have ended. */
   async #drain(): Promise<void> {
-    const { publicListener, listen, inFlight, webSockets, eventStreams } = this.#options;
+    const { publicListener, listen, inFlight, webSockets, eventStreams, timers } = this.#options;
     inFlight.abortSubscriptions(new GatewayShutdownError());
     webSockets.drain();
     eventStreams.drain();
@@ -139,10 +139,7 @@ export class ServerLifecycle {
       await inFlight.waitForEnd();
       await closed;
     });
-    const timer = Promise.withResolvers<void>();
-    const timeout = setTimeout(timer.resolve, listen.drainTimeout);
-    await Promise.race([drained, timer.promise]);
-    clearTimeout(timeout);
+    await withTimeout(listen.drainTimeout, drained, timers);
     if (inFlight.size > 0 || webSockets.size > 0) {
       inFlight.abortAll(new GatewayShutdownError());
       webSockets.abortAll();
