@@ -37,9 +37,21 @@ const endWorkersAfter = (last: number): string =>
     `import cluster from 'node:cluster'; if (cluster.isWorker && cluster.worker.id > ${last}) process.exit(7)`,
   )}`;
 
-/** A module that blocks the event loop after SIGURG. */
+/** A module that blocks the event loop of a worker after SIGURG. */
 const blockOnSignal = `--import data:text/javascript,${encodeURIComponent(
-  "import { isMainThread } from 'node:worker_threads'; if (isMainThread) process.on('SIGURG', () => { for (;;); });",
+  "import cluster from 'node:cluster'; import { isMainThread } from 'node:worker_threads';" +
+    "if (isMainThread && cluster.isWorker) process.on('SIGURG', () => { for (;;); });",
+)}`;
+
+/** For tests in which time does not pass: a supervisor with this `workerTimeout` checks its workers after SIGURG only, and
+ *  reports how many times each of them has answered. */
+const endlessTimeout = '500h';
+const checkOnSignal = `--import data:text/javascript,${encodeURIComponent(
+  "import cluster from 'node:cluster'; import { isMainThread } from 'node:worker_threads';" +
+    'if (isMainThread && cluster.isPrimary) { const { setTimeout } = globalThis; const counts = {};' +
+    "globalThis.setTimeout = (run, ms, ...more) => ms === 3.6e8 ? { unref: () => process.once('SIGURG', run) } : setTimeout(run, ms, ...more);" +
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a template string of the supervisor
+    "cluster.on('message', ({ id }, { kind }) => { if (kind === 'tributary:pong') console.error(`worker ${id} has answered ${counts[id] = (counts[id] ?? 0) + 1} checks.`); }); }",
 )}`;
 
 async function startWorkers(
@@ -66,7 +78,13 @@ async function startWorkers(
     },
     {
       TMPDIR: folder,
-      NODE_OPTIONS: `${reportWorkers} ${fillHeapOnSignal} ${blockOnSignal} ${endWorkersAfter(workers + 2)}`,
+      NODE_OPTIONS: [
+        reportWorkers,
+        fillHeapOnSignal,
+        blockOnSignal,
+        checkOnSignal,
+        endWorkersAfter(workers + 2),
+      ].join(' '),
     },
   );
   return {
@@ -286,22 +304,32 @@ describe('a worker that dies', () => {
 
 describe('workers that do not respond', () => {
   test('are replaced when they are stopped and when their event loop is blocked, and get no probe of the admin listener meanwhile; the metrics count it', async () => {
-    await using gateway = await startWorkers({ workerTimeout: '1s' });
-    const killed = (pid: number) =>
-      new RegExp(
-        `"pid":${pid},"limitMs":1000,"msg":"A worker does not respond, .*\\n.*"pid":${pid},"signal":"SIGKILL",.*A worker has exited`,
+    await using gateway = await startWorkers({ workerTimeout: endlessTimeout });
+    const { own: stopped, supervisor } = await processIdsOf(gateway, '1');
+    const { own: blocked } = await processIdsOf(gateway, '2');
+    /** Checks until a worker that does not answer is killed. The other one answers each check. */
+    const checkUntilKilled = async (pid: number, other: string): Promise<void> => {
+      for (let checks = 1; checks <= 5; checks++) {
+        process.kill(supervisor, 'SIGURG');
+        await gateway.waitForOutput(new RegExp(`worker ${other} has answered ${checks} checks\\.`));
+      }
+      process.kill(supervisor, 'SIGURG');
+      await gateway.waitForOutput(
+        new RegExp(
+          `"pid":${pid},"limitMs":1800000000,"msg":"A worker does not respond, [\\s\\S]*"pid":${pid},"signal":"SIGKILL",.*A worker has exited`,
+        ),
       );
-    const { own: stopped } = await processIdsOf(gateway, '1');
+    };
     process.kill(stopped, 'SIGSTOP');
     const probes = Array.from({ length: 20 }, () =>
       exchange(gateway.adminUrl, { method: 'GET', path: '/health/live' }),
     );
     expect((await Promise.all(probes)).map(({ status }) => status)).toEqual(probes.map(() => 200));
-    await gateway.waitForOutput(killed(stopped));
+    await checkUntilKilled(stopped, '2');
+    await gateway.waitForOutput(/worker 2 has answered 6 checks\./);
     await sendTo(gateway, '3', {});
-    const { own: blocked } = await processIdsOf(gateway, '2');
     process.kill(blocked, 'SIGURG');
-    await gateway.waitForOutput(killed(blocked));
+    await checkUntilKilled(blocked, '3');
     const { connection } = await connectTo(gateway, '4');
     await connection[Symbol.asyncDispose]();
     const metrics = await (await fetch(`${gateway.adminUrl}/metrics`, { headers: noKeepAlive })).text();
