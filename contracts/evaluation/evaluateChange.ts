@@ -1,4 +1,12 @@
-import type { GraphQLSchema } from 'graphql';
+import {
+  type DocumentNode,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  Kind,
+  TypeInfo,
+  visit,
+  visitWithTypeInfo,
+} from 'graphql';
 import type { GraphChange } from '../checkSteps.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { createFinding, type Deployment, type Finding } from '../finding.ts';
@@ -19,7 +27,11 @@ import { classifyChange } from './classifyChange.ts';
 import { DeployedCauses } from './deployedCauses.ts';
 import { evaluateContractTerms } from './evaluateContractTerms.ts';
 import { evaluatePlanCost } from './evaluatePlanCost.ts';
-import { findBreakagesAfterRollout, findNullableInputs } from './findBreakagesAfterRollout.ts';
+import {
+  findBreakagesAfterRollout,
+  findNullableInputs,
+  type PlannedValues,
+} from './findBreakagesAfterRollout.ts';
 import { affectedOperation, markUnchanged, operationReference } from './operationFindings.ts';
 import { OperationUsageIndex } from './operationUsageIndex.ts';
 
@@ -59,8 +71,13 @@ export function evaluateChange({
   const breakages = [
     ...pairs.flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' && after !== undefined && schemas.old !== schemas.next
-        ? findBreakagesAfterRollout(operation, after, schemas.old, schemas.next, served, (input) =>
-            acceptNull(after, next.graph, input),
+        ? findBreakagesAfterRollout(
+            operation,
+            after,
+            schemas.old,
+            schemas.next,
+            served,
+            plannedValuesOf(after, next.graph),
           )
         : [],
     ),
@@ -121,19 +138,48 @@ function apiOf({ graph }: PlannedGraph): GraphQLSchema {
   return graph.supergraph.apiSchema;
 }
 
-/** Whether the subgraphs accept null for an input of an operation. A gateway passes null on, although the supergraph has the
- *  strictest type of all subgraphs that serve a field. */
-function acceptNull(planned: ConsumerPlan, { contracts }: ContractGraph, input: string): boolean {
+/** A supergraph has the strictest type of an input, and the loosest one of a field, of all subgraphs that have it. A gateway
+ *  passes null on, and gets values from the subgraphs that it fetches from. */
+function plannedValuesOf(planned: ConsumerPlan, { contracts }: ContractGraph): PlannedValues {
+  const requests = () =>
+    fetchesOf(planned).flatMap(({ subgraph, document }) => {
+      const contract = contracts.get(subgraph);
+      return contract === undefined ? [] : [{ document, servedIn: subgraphSchemaOf(contract) }];
+    });
   // Plans may select a field of an interface from its types.
   const memberOf = (coordinate: string): string => coordinate.replace(/^\w+/, '');
-  return (
-    planned.kind === 'planned' &&
-    fetchesOf(planned).every(({ subgraph, document }) => {
-      const contract = contracts.get(subgraph);
-      const refused = contract === undefined ? [] : findNullableInputs(document, subgraphSchemaOf(contract));
-      return refused.every((coordinate) => memberOf(coordinate) !== memberOf(input));
-    })
+  return {
+    acceptNull: (input) =>
+      planned.kind === 'planned' &&
+      requests().every(({ document, servedIn }) =>
+        findNullableInputs(document, servedIn).every(
+          (coordinate) => memberOf(coordinate) !== memberOf(input),
+        ),
+      ),
+    servedTypesOf: (fieldName) =>
+      requests().flatMap(({ document, servedIn }) =>
+        typesOfField(document, servedIn, fieldName).map((type) => ({ type, servedIn })),
+      ),
+  };
+}
+
+function typesOfField(
+  document: DocumentNode,
+  schema: GraphQLSchema,
+  fieldName: string,
+): readonly GraphQLOutputType[] {
+  const found: GraphQLOutputType[] = [];
+  const types = new TypeInfo(schema);
+  visit(
+    document,
+    visitWithTypeInfo(types, {
+      [Kind.FIELD]: ({ name }) => {
+        const type = types.getType();
+        if (name.value === fieldName && type != null) found.push(type);
+      },
+    }),
   );
+  return found;
 }
 
 function breakagesOf({

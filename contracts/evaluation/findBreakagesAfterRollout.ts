@@ -1,4 +1,11 @@
-import { type DocumentNode, type GraphQLSchema, isNonNullType, Kind, visit } from 'graphql';
+import {
+  type DocumentNode,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  isNonNullType,
+  Kind,
+  visit,
+} from 'graphql';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { fieldOf } from '../graph/fieldOf.ts';
 import { findVariableDifferences } from '../graph/findInputDifferences.ts';
@@ -21,8 +28,7 @@ export function findBreakagesAfterRollout(
   next: GraphQLSchema,
   /** The schema of the new supergraph with the elements that clients do not see. */
   served: () => GraphQLSchema,
-  /** Whether the subgraphs accept a null that the new API schema does not. Omitted: that is not known. */
-  acceptsNull: (input: string) => boolean = () => false,
+  plans: PlannedValues = unknownValues,
 ): readonly Breakage[] {
   const toBreakage = (message: string, coordinates: readonly string[]): Breakage => ({
     operation,
@@ -41,11 +47,11 @@ export function findBreakagesAfterRollout(
       toBreakage(`its variables may be refused: ${description}`, [coordinate]),
     ),
     ...findRefusedNulls(document, old, next)
-      .filter((coordinate) => !acceptsNull(coordinate))
+      .filter((coordinate) => !plans.acceptNull(coordinate))
       .map((coordinate) =>
         toBreakage(`it may pass null for ${coordinate}, which no longer accepts null`, [coordinate]),
       ),
-    ...findChangedValues(fields, old, next).map(({ coordinate, description }) =>
+    ...findChangedValues(fields, old, next, plans).map(({ coordinate, description }) =>
       toBreakage(`${coordinate} has another type: ${description}`, [coordinate]),
     ),
     ...[...findHiddenValues(fields, old, next, served), ...findUnmatchedTypes(document, old, next)].map(
@@ -59,14 +65,41 @@ export function findBreakagesAfterRollout(
   return [...breakages, ...hidden.map(({ message, coordinate }) => toBreakage(message, [coordinate]))];
 }
 
-function findChangedValues(fields: readonly SelectedField[], old: GraphQLSchema, next: GraphQLSchema) {
+/** What the plans on the new graph send to subgraphs, and get from them. */
+export interface PlannedValues {
+  /** Whether the subgraphs accept null for an input for which the new API schema does not. */
+  acceptNull(input: string): boolean;
+  /** The types that a field of any type with this name has in the subgraphs that it is fetched from. */
+  servedTypesOf(fieldName: string): readonly ServedType[];
+}
+
+interface ServedType {
+  readonly type: GraphQLOutputType;
+  readonly servedIn: GraphQLSchema;
+}
+
+const unknownValues: PlannedValues = { acceptNull: () => false, servedTypesOf: () => [] };
+
+function findChangedValues(
+  fields: readonly SelectedField[],
+  old: GraphQLSchema,
+  next: GraphQLSchema,
+  plans: PlannedValues,
+) {
   return fields.flatMap(({ typeName, fieldName, coordinate, isTypeNamed }) => {
     const before = fieldOf(old.getType(typeName), fieldName);
     const after = fieldOf(next.getType(typeName), fieldName);
     if (before === undefined || after === undefined) return [];
-    return findTypeDifferences(before.type, after.type, { expectedIn: old, servedIn: next, isTypeNamed })
-      .filter(({ kind }) => kind !== 'unknown value')
-      .map(({ description }) => ({ coordinate, description }));
+    const differences = (type: GraphQLOutputType, servedIn: GraphQLSchema) =>
+      findTypeDifferences(before.type, type, { expectedIn: old, servedIn, isTypeNamed }).filter(
+        ({ kind }) => kind !== 'unknown value',
+      );
+    const changed = differences(after.type, next);
+    if (changed.length === 0) return [];
+    const served = plans.servedTypesOf(fieldName);
+    const isSame =
+      served.length > 0 && served.every((one) => differences(one.type, one.servedIn).length === 0);
+    return isSame ? [] : changed.map(({ description }) => ({ coordinate, description }));
   });
 }
 

@@ -747,6 +747,32 @@ type Film @key(fields: "id") {
     ],
   },
   {
+    name: 'a field becomes nullable in one of two subgraphs that serve it',
+    before: [
+      replace('films', '  minutes: Int!\n', '  minutes: Int! @shareable\n'),
+      add(
+        'posters',
+        `${link.replace('"@key"', '"@key", "@shareable"')}
+type Query {
+  printed: Film
+}
+
+type Film @key(fields: "id") {
+  id: ID!
+  minutes: Int! @shareable
+}
+`,
+      ),
+    ],
+    operations: 'query Shown { film(id: 1) { minutes } } query Printed { printed { minutes } }',
+    edits: [replace('posters', 'minutes: Int!', 'minutes: Int')],
+    // The minutes of a film come from the subgraph of films, where they stay non-null.
+    findings: [
+      breaking('field-type-changed', 'posters', 'Film.minutes', ['more/Printed'], 'expand and contract'),
+      dangerous('composition-hint', 'films', 'Film.minutes'),
+    ],
+  },
+  {
     name: 'an Int inside a variable becomes a Float',
     edits: [replace('reviews', '  stars: Int! = 3\n', '  stars: Float! = 3\n')],
     findings: [dangerous('input-field-type-changed', 'reviews', 'ReviewInput.stars', ['web/AddReview'])],

@@ -17,8 +17,7 @@ import {
   runOperations,
 } from './runOperations.ts';
 
-// In case 86, an operation gets a shared field only from a subgraph where it stays non-null, and is said to break.
-const { all: seeds, timeoutMs } = chooseFuzzSeeds({ perRun: 6, pool: 85, long: 85 });
+const { all: seeds, timeoutMs } = chooseFuzzSeeds({ perRun: 6, pool: 100, long: 100 });
 
 /** They use what the operations of the base leave out. */
 const operations = [
