@@ -39,15 +39,18 @@ export interface InvalidCacheRequest {
 }
 
 export interface CacheUnavailable {
-  readonly kind: 'unavailable';
+  /** `unavailable`: until a supergraph is loaded. `unused`: the supergraph has no cache rule. */
+  readonly kind: 'unavailable' | 'unused';
   readonly reason: string;
 }
 
 interface CacheAdministrationOptions {
   readonly store: CacheStore;
   readonly observer: CacheObserver;
-  /** The rules of the current supergraph; `undefined` if there is no supergraph, or if it has no cache rule. */
+  /** The rules of the current supergraph; `undefined` if it has none. */
   rules(): CacheRules | undefined;
+  /** Whether a supergraph is loaded. */
+  hasSupergraph(): boolean;
   reportRules(rules: CacheRules): readonly RuleReport[];
   /** Milliseconds since 1970. */
   now(): number;
@@ -55,7 +58,8 @@ interface CacheAdministrationOptions {
 
 /** Creates the operations for operators. Their requests use the names of the current supergraph. */
 export function createCacheAdministration(options: CacheAdministrationOptions): CacheAdmin {
-  const { store, observer, rules, reportRules, now } = options;
+  const { store, observer, rules, hasSupergraph, reportRules, now } = options;
+  const unavailable = (): CacheUnavailable => (hasSupergraph() ? noRules : noSupergraph);
 
   async function describeEntriesWith(tags: readonly string[], limit: number): Promise<CacheEntryView[]> {
     const keys = new Set<string>();
@@ -73,7 +77,7 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
   return {
     async invalidate(body) {
       const current = rules();
-      if (current === undefined) return cacheUnavailable;
+      if (current === undefined) return unavailable();
       const request = parseInvalidationRequest(body, current.graph);
       if (request.kind === 'invalid') return request;
       const { deleted, isPending } = await store.deleteByTags(request.tags);
@@ -82,7 +86,7 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
     },
     async entriesOf(entity, limit) {
       const current = rules();
-      if (current === undefined) return cacheUnavailable;
+      if (current === undefined) return unavailable();
       const request = parseInvalidationRequest({ entities: [entity] }, current.graph);
       if (request.kind === 'invalid') {
         return {
@@ -101,10 +105,14 @@ export function createCacheAdministration(options: CacheAdministrationOptions): 
   };
 }
 
-const cacheUnavailable: CacheUnavailable = {
+const noSupergraph: CacheUnavailable = {
   kind: 'unavailable',
-  reason:
-    'The cache is empty: no supergraph is loaded, or the current one has no cache rule (@cached, cache.rules).',
+  reason: 'No supergraph is loaded yet: GET /health/ready says why.',
+};
+
+const noRules: CacheUnavailable = {
+  kind: 'unused',
+  reason: 'Nothing is cached: the supergraph has no cache rule (@cached, cache.rules).',
 };
 
 /** A stored entry as operators see it. */

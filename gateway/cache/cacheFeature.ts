@@ -42,6 +42,7 @@ export class CacheFeature implements Feature {
   readonly #rules = new WeakMap<Supergraph, SupergraphRules>();
   readonly #firstRules = Promise.withResolvers<CacheRules>();
   #current: SupergraphRules | undefined;
+  #hasSupergraph = false;
 
   constructor(context: FeatureContext) {
     this.#context = context;
@@ -100,6 +101,7 @@ export class CacheFeature implements Feature {
   }
 
   onSupergraph(supergraph: Supergraph): void {
+    this.#hasSupergraph = true;
     this.#current = this.#rules.get(supergraph);
     if (this.#current !== undefined) this.#firstRules.resolve(this.#current.rules);
   }
@@ -137,6 +139,7 @@ export class CacheFeature implements Feature {
           store: this.#store,
           observer: this.#observer,
           rules: () => this.#current?.rules,
+          hasSupergraph: () => this.#hasSupergraph,
           reportRules: (rules) => this.#usages.report(rules, this.#cache.options.headerNames),
           now,
         })

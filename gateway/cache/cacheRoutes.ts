@@ -56,7 +56,8 @@ async function readInvalidationBody(request: IncomingMessage, bodySize: number):
 }
 
 function sendFailure(reply: RouteReply, failure: InvalidCacheRequest | CacheUnavailable): RouteReply {
-  if (failure.kind === 'unavailable') return sendProblem(reply, 503, failure.reason);
+  if (failure.kind !== 'invalid')
+    return sendProblem(reply, failure.kind === 'unused' ? 404 : 503, failure.reason);
   const { reasons } = failure;
   return reply.code(400).send({ error: reasons.join('; '), reasons });
 }

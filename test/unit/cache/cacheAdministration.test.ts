@@ -70,7 +70,11 @@ const { rules } = await readRulesOf({
 const ruled = (): CacheRules | undefined => rules;
 
 /** The operations of a cache with an entry for each list of tags. */
-function openAdmin(tagsByKey: Readonly<Record<string, readonly string[]>>, findRules = ruled) {
+function openAdmin(
+  tagsByKey: Readonly<Record<string, readonly string[]>>,
+  findRules = ruled,
+  hasSupergraph = true,
+) {
   const now = () => storedAt;
   const store = new MemoryStore({ maxSize: 100_000, now });
   store.setMany(
@@ -82,6 +86,7 @@ function openAdmin(tagsByKey: Readonly<Record<string, readonly string[]>>, findR
     store,
     observer: { ...silentObserver, onInvalidated: (invalidated) => invalidations.push(invalidated) },
     rules: findRules,
+    hasSupergraph: () => hasSupergraph,
     reportRules: ({ declared }) => declared.map(({ name }) => name) as never,
     now,
   });
@@ -124,11 +129,21 @@ test('an invalid request of an operator has its reasons, and deletes nothing', a
   expect([store.entryCount, invalidations]).toEqual([1, []]);
 });
 
-test('without a cache rule, operators get the reason, and with one its report', async () => {
-  const { admin, store, invalidations } = openAdmin({ a: [customTag('sale')] }, () => undefined);
-  const unavailable = { kind: 'unavailable', reason: expect.stringMatching(/no cache rule/) };
-  expect(await admin.invalidate({ tags: ['sale'] })).toEqual(unavailable);
-  expect(await admin.entriesOf({ __typename: 'Product', id: '1' }, 10)).toEqual(unavailable);
+test.each([
+  [
+    'cache rule',
+    true,
+    'unused',
+    'Nothing is cached: the supergraph has no cache rule (@cached, cache.rules).',
+  ],
+  ['supergraph', false, 'unavailable', 'No supergraph is loaded yet: GET /health/ready says why.'],
+])('without a %s, operators get the reason, and nothing is deleted', async (_, isLoaded, kind, reason) => {
+  const { admin, store, invalidations } = openAdmin({ a: [customTag('sale')] }, () => undefined, isLoaded);
+  expect(await admin.invalidate({ tags: ['sale'] })).toEqual({ kind, reason });
+  expect(await admin.entriesOf({ __typename: 'Product', id: '1' }, 10)).toEqual({ kind, reason });
   expect([admin.ruleReports(), store.entryCount, invalidations]).toEqual([[], 1, []]);
+});
+
+test('operators get the report of each cache rule', () => {
   expect(openAdmin({}).admin.ruleReports()).toEqual(['Product']);
 });

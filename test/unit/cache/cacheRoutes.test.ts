@@ -62,12 +62,13 @@ describe('POST /cache/invalidate', () => {
     ]);
   });
 
-  test('answers 503 with the reason if the cache is unavailable', async () => {
-    await using server = await start({
-      invalidate: async () => ({ kind: 'unavailable', reason: 'No supergraph is loaded yet.' }),
-    });
+  test.each([
+    [503, 'unavailable', 'no supergraph is loaded'],
+    [404, 'unused', 'the supergraph has no cache rule'],
+  ] as const)('answers %i with the reason if the cache is %s because %s', async (expected, kind, reason) => {
+    await using server = await start({ invalidate: async () => ({ kind, reason }) });
     const { status, body } = await server.invalidate('{}');
-    expect([status, body]).toEqual([503, { error: 'No supergraph is loaded yet.' }]);
+    expect([status, body]).toEqual([expected, { error: reason }]);
   });
 
   test.each([
@@ -202,12 +203,13 @@ describe('GET /cache/entry', () => {
     ]);
   });
 
-  test('answers 503 with the reason if the cache is unavailable', async () => {
-    await using server = await start({
-      entriesOf: async () => ({ kind: 'unavailable', reason: 'No supergraph is loaded yet.' }),
-    });
+  test.each([
+    [503, 'unavailable', 'no supergraph is loaded'],
+    [404, 'unused', 'the supergraph has no cache rule'],
+  ] as const)('answers %i with the reason if the cache is %s because %s', async (expected, kind, reason) => {
+    await using server = await start({ entriesOf: async () => ({ kind, reason }) });
     const { status, body } = await server.entry({ type: 'Product', id: '1' });
-    expect([status, body]).toEqual([503, { error: 'No supergraph is loaded yet.' }]);
+    expect([status, body]).toEqual([expected, { error: reason }]);
   });
 });
 
