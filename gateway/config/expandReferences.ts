@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { describeReadError } from '../files/describeReadError.ts';
 import { readTextFileSync } from '../files/readTextFile.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
+import { suggestName } from './findNearestName.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -82,9 +83,10 @@ function readVariable(name: string | undefined, { environment }: ReferenceValues
   }
   const value = environment[name];
   if (value !== undefined) return { value };
+  const suggestion = suggestName(name, Object.keys(environment));
   return {
-    message: `needs the environment variable ${name}, which is not set`,
-    expected: `a value, or a default as in \${${name}:-default}`,
+    message: `needs the environment variable ${name}, which is not set${suggestion}`,
+    expected: suggestion === '' ? `a value, or a default as in \${${name}:-default}` : '',
   };
 }
 

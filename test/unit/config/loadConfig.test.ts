@@ -213,6 +213,17 @@ security:
       { path: 'listen.paht', message: 'is not known; did you mean `path`?', expected: '' },
     ]);
   });
+
+  test('without a value suggest a variable with a similar name', () => {
+    const yaml = "supergraph: { file: 'a.graphql' }\nredis: { url: '${REDIS_URL}' }";
+    expect(problemsOf(() => load(yaml, { env: { REDIS_URI: 'redis://:secret@a', PATH: '/bin' } }))).toEqual([
+      {
+        path: 'redis.url',
+        message: 'needs the environment variable REDIS_URL, which is not set; did you mean `REDIS_URI`?',
+        expected: '',
+      },
+    ]);
+  });
 });
 
 describe('files in the configuration', () => {
