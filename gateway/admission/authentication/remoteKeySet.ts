@@ -16,7 +16,6 @@ import type { CancelTimer, Timers } from '../../time/timers.ts';
 interface RemoteKeySetOptions {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly timeoutMs: number;
   readonly refreshIntervalMs: number;
   readonly timers: Timers;
   readonly log: Pick<Logger, 'info' | 'warn'>;
@@ -24,6 +23,9 @@ interface RemoteKeySetOptions {
 
 /** Shortest time between two fetches because of an unknown key or a wrong signature, and longest time between two attempts. */
 const cooldownMs = 30_000;
+
+/** A request for keys that takes longer has failed. */
+const requestTimeoutMs = 5_000;
 
 /** Between attempts while the endpoint fails. */
 const backoff = { minDelay: 1_000, maxDelay: cooldownMs };
@@ -60,7 +62,7 @@ export class RemoteKeySet {
     this.name = maskSecrets(options.url);
     this.#endpoint = createRemoteJWKSet(new URL(options.url), {
       headers: { 'user-agent': 'tributary', ...options.headers },
-      timeoutDuration: options.timeoutMs,
+      timeoutDuration: requestTimeoutMs,
       // Never fetches by itself.
       cacheMaxAge: Number.POSITIVE_INFINITY,
       cooldownDuration: Number.POSITIVE_INFINITY,

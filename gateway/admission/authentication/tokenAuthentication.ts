@@ -44,7 +44,6 @@ export class TokenAuthentication implements Authentication {
       keys: new RemoteKeySet({
         url: jwks,
         headers,
-        timeoutMs: jwt.timeout,
         refreshIntervalMs: jwt.refreshInterval,
         timers,
         log,

@@ -102,7 +102,6 @@ export const jwtSection = z
         'Interval of fetching the keys again in the background. If that fails, the last keys stay in use.',
       )
       .prefault('10m'),
-    timeout: duration({ min: 1 }).describe('Maximum time of one request for keys.').prefault('5s'),
   })
   .superRefine(({ issuers }, context) => {
     const report = (path: readonly PropertyKey[], input: unknown, problem: string, message: string) =>

@@ -20,7 +20,6 @@ beforeEach(async () => {
   keySet = new RemoteKeySet({
     url: `${issuer.jwks}?tenant=secret`,
     headers: { 'x-key': 'k' },
-    timeoutMs: 60_000,
     refreshIntervalMs: 600_000,
     timers,
     log: {

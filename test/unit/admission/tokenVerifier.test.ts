@@ -45,7 +45,6 @@ function createVerifier(
       keys: new RemoteKeySet({
         url: server.jwks,
         headers: {},
-        timeoutMs: 60_000,
         refreshIntervalMs: 600_000,
         timers,
         log: { info: () => undefined, warn: () => undefined },

@@ -28,7 +28,6 @@ describe('security.jwt', () => {
       cookie: '',
       clockTolerance: 5_000,
       refreshInterval: 600_000,
-      timeout: 5_000,
     });
   });
 
