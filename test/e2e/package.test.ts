@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import {
   cp,
+  glob,
   mkdir,
   mkdtemp,
   readdir,
@@ -34,7 +35,11 @@ interface PackedFile {
   readonly size: number;
 }
 
-let manifest: { readonly engines: { readonly node: string }; readonly dependencies: Record<string, string> };
+let manifest: {
+  readonly engines: { readonly node: string };
+  readonly dependencies: Record<string, string>;
+  readonly files: readonly string[];
+};
 /** What is packed. */
 let staging: string;
 let packedFiles: readonly PackedFile[];
@@ -82,9 +87,9 @@ async function pack(directory: string): Promise<void> {
   // `npm test` checks the types beside the suites.
   const build = ['scripts/build.ts', '--no-check', '--out', join(directory, 'dist')];
   await runFile(process.execPath, build, { cwd: root });
-  const launchers = (await readdir(join(root, 'gateway/cli'))).filter((name) => name.endsWith('.js'));
-  const beside = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs', 'deploy'];
-  for (const path of [...beside, ...launchers.map((name) => join('gateway/cli', name))])
+  const built = (path: string) => path === 'dist' || path.startsWith('!');
+  const patterns = ['package.json', 'README.md', 'LICENSE', ...manifest.files.filter((path) => !built(path))];
+  for await (const path of glob(patterns, { cwd: root }))
     await cp(join(root, path), join(directory, path), { recursive: true });
   const { stdout } = await npm(['pack', '--ignore-scripts', '--json'], directory);
   const [{ files, filename }] = JSON.parse(stdout);
@@ -220,13 +225,32 @@ describe('the packed package', () => {
     // What docs/production.md says to copy from there.
     expect(paths).toContain('deploy/systemd/tributary.service');
     const unwanted = /\.map$|(^|\/)(test|bench|demo|storefront|subgraphs)\/|^(?!docs\/).*(?<!\.d)\.tsx?$/;
-    // The stage between admission and response that calls subgraphs.
-    const own = /^dist\/gateway\/(subgraphs|subscriptions)\//;
+    // The stage between admission and response that calls subgraphs, and pages with their pictures.
+    const own = /^dist\/gateway\/(subgraphs|subscriptions)\/|^(bench|subgraphs)\/.*\.(md|svg)$/;
     expect(paths.filter((path) => unwanted.test(path) && !own.test(path))).toEqual([]);
     // Each file takes a start longer.
     expect(paths.filter((path) => /^dist\/(?!.*\/page\/).*\.js$/.test(path)).length).toBeLessThan(120);
     const bytes = packedFiles.reduce((sum, { size }) => sum + size, 0);
     expect(bytes).toBeLessThan(14 * 1024 * 1024);
+  });
+
+  test('has what its pages link to, except for sources that pages about the code link to', async () => {
+    const paths = new Set(packedFiles.map(({ path }) => path));
+    const isPacked = (path: string) =>
+      paths.has(path) || [...paths].some((other) => other.startsWith(`${path}/`));
+    const isAboutCode = (page: string) =>
+      /^docs\/(architecture\.md|decisions\/)|^(bench|subgraphs)\//.test(page);
+    const broken: string[] = [];
+    for (const page of paths) {
+      if (!page.endsWith('.md')) continue;
+      const text = (await readFile(join(installed, page), 'utf8')).replaceAll(/^```[\s\S]*?^```$/gm, '');
+      for (const [, link = ''] of text.matchAll(/\]\((?![a-z]+:)([^)\s#]+)/g)) {
+        const target = join(dirname(page), link).replace(/\/$/, '');
+        if (!isPacked(target) && !(isAboutCode(page) && !/\.(md|svg|webp)$/.test(target)))
+          broken.push(`${page}: ${link}`);
+      }
+    }
+    expect(broken).toEqual([]);
   });
 
   test('is ASCII, which Node keeps in memory with one byte per character', async () => {
