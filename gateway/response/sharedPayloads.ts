@@ -12,6 +12,10 @@ interface BatchNode {
   next: BatchNode | undefined;
 }
 
+function emptyNode(): BatchNode {
+  return { batch: undefined, isLast: false, next: undefined };
+}
+
 const done: Batch = { done: true, value: undefined };
 
 /** The payloads of one incremental response for several readers, who read at their own pace. The source ends when every
@@ -19,7 +23,7 @@ const done: Batch = { done: true, value: undefined };
 export class SharedPayloads {
   readonly #outcome: IncrementalOutcome;
   readonly #source: AsyncIterator<readonly string[], undefined>;
-  readonly #first: BatchNode = { batch: undefined, isLast: false, next: undefined };
+  #first = emptyNode();
   #readers = 0;
 
   constructor(outcome: IncrementalOutcome) {
@@ -44,7 +48,9 @@ export class SharedPayloads {
   }
 
   #read(): BatchNode {
-    const node: BatchNode = { batch: undefined, isLast: false, next: undefined };
+    // All readers have been added, and this node would keep all batches in memory.
+    this.#first = emptyNode();
+    const node = emptyNode();
     node.batch = this.#source.next().then((read) => {
       node.isLast = read.done === true || this.#outcome.isComplete();
       return read;

@@ -1,6 +1,7 @@
 import { describe, expect, jest, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
 import type { ExecutionObserver } from '../../../gateway/execution/executionObserver.ts';
+import { collectGarbage } from '../../../gateway/memory/collectGarbage.ts';
 import type { OperationRequest } from '../../../gateway/operation/operationRequest.ts';
 import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import {
@@ -293,7 +294,8 @@ describe('payloads of equal requests', () => {
           next: async () => {
             const next = Promise.withResolvers<readonly string[]>();
             waiting.push(next);
-            return { done: false, value: await next.promise };
+            // Not the list that the test has.
+            return { done: false, value: [...(await next.promise)] };
           },
           return: async () => {
             isReturned = true;
@@ -333,6 +335,32 @@ describe('payloads of equal requests', () => {
     // It has the last payload: there is nothing to cut.
     sent[1]?.leave();
     expect(await slow?.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test('are garbage when each of them has read them', async () => {
+    const { send, executions } = createSharing();
+    const sent = [send(), send()];
+    const { outcome, push } = createPayloads();
+    executions[0]?.ended.resolve(outcome);
+    const readers = await Promise.all(sent.map(({ response }) => read(response)));
+    // A function of its own, so that the test holds no reference to the batch.
+    const readNext = async (text: string) => {
+      const next = readers.map((reader) => reader.next());
+      push(text);
+      const [batch] = await Promise.all(next);
+      return new WeakRef(batch?.value as readonly string[]);
+    };
+    const first = await readNext('1');
+    await readNext('2');
+    await waitForTurns();
+    collectGarbage('regular');
+    expect(first.deref()).toBeUndefined();
+    const last = readers.map((reader) => reader.next());
+    push('3');
+    expect(await Promise.all(last)).toEqual([
+      { done: false, value: ['3'] },
+      { done: false, value: ['3'] },
+    ]);
   });
 
   test('continue for the others when one is aborted, which gets a last payload', async () => {
