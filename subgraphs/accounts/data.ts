@@ -1,5 +1,5 @@
-import { readGenerated } from '../shared/readGenerated.ts';
-import type { AccountRecord, AccountsFile } from '../shared/records.ts';
+import { generateAccounts } from '../shared/generate.ts';
+import type { AccountRecord } from '../shared/records.ts';
 
 export interface AccountsStore {
   readonly accounts: AccountRecord[];
@@ -8,7 +8,7 @@ export interface AccountsStore {
 }
 
 export function createStore(): AccountsStore {
-  const { accounts } = readGenerated<AccountsFile>('accounts');
+  const { accounts } = generateAccounts();
   const byId = new Map(accounts.map((account) => [account.id, account]));
   const byUsername = new Map(accounts.map((account) => [account.username, account]));
   return {

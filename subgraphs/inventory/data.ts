@@ -1,5 +1,5 @@
-import { readGenerated } from '../shared/readGenerated.ts';
-import type { InventoryFile, StockRecord, WarehouseRecord } from '../shared/records.ts';
+import { generateInventory } from '../shared/generate.ts';
+import type { StockRecord, WarehouseRecord } from '../shared/records.ts';
 import type { StoreOptions } from '../shared/subgraphDefinition.ts';
 import { createTopic, type Topic } from '../shared/topic.ts';
 
@@ -26,7 +26,7 @@ export interface InventoryStore {
 }
 
 export function createStore({ now = () => new Date() }: StoreOptions = {}): InventoryStore {
-  const { warehouses, stock } = readGenerated<InventoryFile>('inventory');
+  const { warehouses, stock } = generateInventory();
   const byUpc = Map.groupBy(stock, ({ upc }) => upc);
   const stockChanged = createTopic<StockChangeRecord>();
   let reservations = 0;

@@ -1,11 +1,5 @@
-import { readGenerated } from '../shared/readGenerated.ts';
-import type {
-  BrandRecord,
-  CategoryRecord,
-  MediaRecord,
-  ProductRecord,
-  ProductsFile,
-} from '../shared/records.ts';
+import { generateProducts } from '../shared/generate.ts';
+import type { BrandRecord, CategoryRecord, MediaRecord, ProductRecord } from '../shared/records.ts';
 
 export interface ProductsStore {
   readonly products: ProductRecord[];
@@ -19,7 +13,7 @@ export interface ProductsStore {
 }
 
 export function createStore(): ProductsStore {
-  const { products, categories, brands } = readGenerated<ProductsFile>('products');
+  const { products, categories, brands } = generateProducts();
   const byId = new Map(products.map((product) => [product.id, product]));
   const byUpc = new Map(products.map((product) => [product.upc, product]));
   const brandById = new Map(brands.map((brand) => [brand.id, brand]));

@@ -1,8 +1,8 @@
-import { readGenerated } from '../shared/readGenerated.ts';
-import type { ProductReference, RecommendationsFile, Suggestion } from '../shared/records.ts';
+import { generateRecommendations } from '../shared/generate.ts';
+import type { ProductReference, RecommendationsData, Suggestion } from '../shared/records.ts';
 
-type ProductRecommendations = RecommendationsFile['products'][number];
-type CategoryTrend = RecommendationsFile['categories'][number];
+type ProductRecommendations = RecommendationsData['products'][number];
+type CategoryTrend = RecommendationsData['categories'][number];
 
 export interface RecommendationsStore {
   readonly trends: readonly CategoryTrend[];
@@ -13,7 +13,7 @@ export interface RecommendationsStore {
 }
 
 export function createStore(): RecommendationsStore {
-  const { categories, products, accounts } = readGenerated<RecommendationsFile>('recommendations');
+  const { categories, products, accounts } = generateRecommendations();
   const byId = new Map(products.map((product) => [product.id, product]));
   const byUpc = new Map(products.map((product) => [product.upc, product]));
   const suggestions = new Map(accounts.map((account) => [account.username, account.suggestions]));

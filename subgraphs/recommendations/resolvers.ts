@@ -1,9 +1,9 @@
-import type { ProductReference, RecommendationsFile } from '../shared/records.ts';
+import type { ProductReference, RecommendationsData } from '../shared/records.ts';
 import type { ResolverMap, SubgraphContext } from '../shared/subgraphDefinition.ts';
 import type { RecommendationsStore } from './data.ts';
 
 type Context = SubgraphContext<RecommendationsStore>;
-type CategoryTrend = RecommendationsFile['categories'][number];
+type CategoryTrend = RecommendationsData['categories'][number];
 
 /** The fields that `Product.popularity` requires. */
 interface PopularityParent {

@@ -1,5 +1,5 @@
-import { readGenerated } from '../shared/readGenerated.ts';
-import type { AnswerRecord, QuestionRecord, ReviewRecord, ReviewsFile } from '../shared/records.ts';
+import { generateReviews } from '../shared/generate.ts';
+import type { AnswerRecord, QuestionRecord, ReviewRecord } from '../shared/records.ts';
 import type { StoreOptions } from '../shared/subgraphDefinition.ts';
 import { createTopic, type Topic } from '../shared/topic.ts';
 
@@ -37,7 +37,7 @@ export type ContentRecord =
   | (AnswerRecord & { __typename: 'Answer' });
 
 export function createStore({ now = () => new Date() }: StoreOptions = {}): ReviewsStore {
-  const { authors, products, reviews, questions, likes } = readGenerated<ReviewsFile>('reviews');
+  const { authors, products, reviews, questions, likes } = generateReviews();
   const reviewById = new Map(reviews.map((review) => [review.id, review]));
   const questionById = new Map(questions.map((question) => [question.id, question]));
   const reviewsByProduct = Map.groupBy(reviews, ({ productId }) => productId);

@@ -1,16 +1,15 @@
-import { writeFileSync } from 'node:fs';
 import { createRandom, type Random } from './random.ts';
 import type {
   AccountRecord,
-  AccountsFile,
-  InventoryFile,
+  AccountsData,
+  InventoryData,
   MediaRecord,
   ProductRecord,
-  ProductsFile,
+  ProductsData,
   QuestionRecord,
-  RecommendationsFile,
+  RecommendationsData,
   ReviewRecord,
-  ReviewsFile,
+  ReviewsData,
 } from './records.ts';
 import {
   brands,
@@ -28,30 +27,8 @@ const accountCount = 320;
 const reviewCount = 2400;
 const questionCount = 120;
 
-export const generatedDirectory = new URL('./generated/', import.meta.url);
-
-/** Generates every file of `generated/`: text by file name, the same on every machine and in every run. */
-export function generate(): ReadonlyMap<string, string> {
-  const accounts = generateAccounts(createRandom(1));
-  const products = generateProducts(createRandom(2));
-  const inventory = generateInventory(createRandom(3), products);
-  const reviews = generateReviews(createRandom(4), accounts, products);
-  const recommendations = generateRecommendations(createRandom(5), accounts, products);
-  return new Map(
-    Object.entries({ accounts, products, inventory, reviews, recommendations }).map(
-      ([name, file]): [string, string] => [`${name}.json`, printFile(file)],
-    ),
-  );
-}
-
-/** Prints one record per line, so that the files stay small and diffs show the changed records. */
-function printFile(file: object): string {
-  const sections = Object.entries(file).map(([name, records]) => {
-    const lines = (records as unknown[]).map((record) => `    ${JSON.stringify(record)}`);
-    return `  ${JSON.stringify(name)}: [\n${lines.join(',\n')}\n  ]`;
-  });
-  return `{\n${sections.join(',\n')}\n}\n`;
-}
+// The records of the demo: equal on every machine and in every run, because pages and tests name some of them. Each call
+// returns new objects.
 
 /** A random instant from the start of `fromYear` to the start of the other year, in whole seconds, UTC. */
 function randomInstant(random: Random, fromYear: number, toYear: number): string {
@@ -64,7 +41,8 @@ function capitalise(word: string): string {
   return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
-function generateAccounts(random: Random): AccountsFile {
+export function generateAccounts(): AccountsData {
+  const random = createRandom(1);
   const accounts: AccountRecord[] = [];
   for (let index = 0; index < accountCount; index++) {
     // 25 and 24 have no common divisor, so the pairs repeat only after 600 accounts.
@@ -90,7 +68,8 @@ function generateAccounts(random: Random): AccountsFile {
   return { accounts };
 }
 
-function generateProducts(random: Random): ProductsFile {
+export function generateProducts(): ProductsData {
+  const random = createRandom(2);
   const products: ProductRecord[] = [];
   for (const category of categories) {
     for (const noun of category.nouns) {
@@ -186,8 +165,10 @@ function generateMedia(random: Random, productId: string, name: string): MediaRe
   return media;
 }
 
-function generateInventory(random: Random, { products }: ProductsFile): InventoryFile {
-  const stock: InventoryFile['stock'] = [];
+export function generateInventory(): InventoryData {
+  const random = createRandom(3);
+  const { products } = generateProducts();
+  const stock: InventoryData['stock'] = [];
   for (const { upc } of products) {
     // Some products are sold out everywhere, others are stored in one place only.
     const isSoldOut = random.chance(0.08);
@@ -198,11 +179,10 @@ function generateInventory(random: Random, { products }: ProductsFile): Inventor
   return { warehouses: [...warehouses], stock };
 }
 
-function generateReviews(
-  random: Random,
-  { accounts }: AccountsFile,
-  { products }: ProductsFile,
-): ReviewsFile {
+export function generateReviews(): ReviewsData {
+  const random = createRandom(4);
+  const { accounts } = generateAccounts();
+  const { products } = generateProducts();
   const reviews: ReviewRecord[] = [];
   // Some products have no review, so that their averages are null.
   const reviewed = products.filter((_product, index) => index % 29 !== 28);
@@ -268,11 +248,10 @@ function generateReviews(
   };
 }
 
-function generateRecommendations(
-  random: Random,
-  { accounts }: AccountsFile,
-  { products, categories: shelves }: ProductsFile,
-): RecommendationsFile {
+export function generateRecommendations(): RecommendationsData {
+  const random = createRandom(5);
+  const { accounts } = generateAccounts();
+  const { products, categories: shelves } = generateProducts();
   const refer = ({ id, upc }: ProductRecord) => ({ id, upc });
   const reasons = ['SIMILAR', 'BOUGHT_TOGETHER', 'TRENDING'] as const;
   return {
@@ -309,8 +288,4 @@ function generateRecommendations(
       })),
     })),
   };
-}
-
-if (import.meta.main) {
-  for (const [name, text] of generate()) writeFileSync(new URL(name, generatedDirectory), text);
 }

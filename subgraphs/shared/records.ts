@@ -1,7 +1,6 @@
 import type { Country, Department } from './vocabulary.ts';
 
-/** The records in `generated/*.json`. Each subgraph has a file of its own, because no subgraph reads another's
- *  data. */
+/** The records of the demo. Each subgraph has data of its own, because no subgraph reads another's data. */
 
 export interface AccountRecord {
   id: string;
@@ -15,7 +14,7 @@ export interface AccountRecord {
   preferences: Record<string, unknown>;
 }
 
-export interface AccountsFile {
+export interface AccountsData {
   accounts: AccountRecord[];
 }
 
@@ -63,7 +62,7 @@ export interface ProductRecord {
   releasedAt: string;
 }
 
-export interface ProductsFile {
+export interface ProductsData {
   brands: BrandRecord[];
   categories: CategoryRecord[];
   products: ProductRecord[];
@@ -81,7 +80,7 @@ export interface StockRecord {
   quantity: number;
 }
 
-export interface InventoryFile {
+export interface InventoryData {
   warehouses: WarehouseRecord[];
   stock: StockRecord[];
 }
@@ -111,7 +110,7 @@ export interface QuestionRecord extends AnswerRecord {
   answers: AnswerRecord[];
 }
 
-export interface ReviewsFile {
+export interface ReviewsData {
   authors: { id: string; username: string }[];
   products: { id: string }[];
   reviews: ReviewRecord[];
@@ -130,7 +129,7 @@ export interface Suggestion {
   score: number;
 }
 
-export interface RecommendationsFile {
+export interface RecommendationsData {
   categories: { department: Department; slug: string; name: string; trending: ProductReference[] }[];
   products: (ProductReference & { recommended: ProductReference[]; boughtTogether: ProductReference[][] })[];
   accounts: { username: string; suggestions: Suggestion[] }[];

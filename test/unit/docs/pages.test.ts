@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 import { createConfigJsonSchema } from '../../../gateway/config/configJsonSchema.ts';
 import { expandReferences } from '../../../gateway/config/expandReferences.ts';
 import { findConfigProblems, parseConfig } from '../../../gateway/config/parseConfig.ts';
+import { generateProducts } from '../../../subgraphs/shared/generate.ts';
 import { codeBlocksOf, fileNameOf, type Page, readPages } from '../../harness/documentation.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -106,10 +107,8 @@ describe('commands in the documentation', () => {
     expect(named.filter((name) => !(name in scripts))).toEqual([]);
   });
 
-  test('name products that the demo has', async () => {
-    const file = join(root, 'subgraphs/shared/generated/products.json');
-    const { products } = JSON.parse(await readFile(file, 'utf8')) as { products: { id: string }[] };
-    const ids = new Set(products.map(({ id }) => id));
+  test('name products that the demo has', () => {
+    const ids = new Set(generateProducts().products.map(({ id }) => id));
     const named = commands.flatMap(({ path, command }) =>
       Array.from(
         command.matchAll(/product\(id: \\?"(\w+)|"Product", *"id": *"(\w+)|type=Product&id=(\w+)/g),
