@@ -19,6 +19,8 @@ import type {
   SubscriptionSource,
 } from '../../gateway/subscriptions/sources/subscriptionSource.ts';
 import { systemTimers } from '../../gateway/time/timers.ts';
+import { Changes } from './changes.ts';
+import { postJson } from './postJson.ts';
 import type { RecordedRequest } from './scriptedSubgraph.ts';
 import { createSourceFixture, type SourceFixture } from './sourceFixture.ts';
 import { createTickSchema, Ticks } from './ticks.ts';
@@ -44,13 +46,10 @@ export async function startCallbackSource(
   create: CreateCallbackSource = createHttpCallbackSource,
 ): Promise<CallbackSourceFixture> {
   const outcomes: CallbackOutcome[] = [];
-  const waiting: { readonly condition: () => boolean; readonly resolve: () => void }[] = [];
-  const changed = (): void => {
-    for (const { condition, resolve } of waiting) if (condition()) resolve();
-  };
+  const changes = new Changes();
   const say = (outcome: CallbackOutcome): CallbackOutcome => {
     outcomes.push(outcome);
-    changed();
+    changes.notify();
     return outcome;
   };
   const server = fastify({ forceCloseConnections: true });
@@ -64,13 +63,13 @@ export async function startCallbackSource(
         createId: randomUUID,
         onAccepted: (subgraph) => {
           options.onAccepted?.(subgraph);
-          changed();
+          changes.notify();
         },
         timers: {
           now: systemTimers.now,
           after: (ms, run) => {
             const cancel = (options.timers ?? systemTimers).after(ms, run);
-            changed();
+            changes.notify();
             return cancel;
           },
         },
@@ -97,11 +96,7 @@ export async function startCallbackSource(
   address = await server.listen({ host: '127.0.0.1', port: 0 });
   return Object.assign(fixture, {
     outcomes,
-    waitUntil: (condition: () => boolean) =>
-      new Promise<void>((resolve) => {
-        if (condition()) resolve();
-        else waiting.push({ condition, resolve });
-      }),
+    waitUntil: (condition: () => boolean) => changes.until(condition),
     [Symbol.asyncDispose]: async () => {
       await source?.close();
       await server.close();
@@ -175,11 +170,7 @@ export async function sendCallback(
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<number> {
   const message = { kind: 'subscription', action, id: subscriptionId, verifier, ...more };
-  const response = await fetch(callbackUrl, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(message),
-  });
+  const response = await postJson(callbackUrl, message);
   await response.arrayBuffer();
   return response.status;
 }

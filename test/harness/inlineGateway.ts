@@ -15,6 +15,7 @@ import {
 } from 'graphql';
 import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
+import { Changes } from './changes.ts';
 import { closeServer } from './closeServer.ts';
 import { Gate } from './gate.ts';
 import { planInProcess } from './inProcessPlanner.ts';
@@ -286,7 +287,7 @@ class InlineServer implements RunningInlineSubgraph {
   readonly #documents = new Map<string, DocumentNode>();
   readonly #sockets = new Set<unknown>();
   readonly #gates = new Map<string, Gate>();
-  readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  readonly #arrivals = new Changes();
   readonly #turnsOf: (call: SubgraphCall) => number;
   #override: ((call: SubgraphCall) => CannedAnswer | undefined) | undefined;
 
@@ -344,10 +345,7 @@ class InlineServer implements RunningInlineSubgraph {
   }
 
   waitForCalls(count: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.calls.length >= count) resolve();
-      else this.#waiting.push({ count, resolve });
-    });
+    return this.#arrivals.until(() => this.calls.length >= count);
   }
 
   reset(): void {
@@ -370,7 +368,7 @@ class InlineServer implements RunningInlineSubgraph {
     };
     const call: SubgraphCall = { query, variables, headers: request.headers, ended };
     this.calls.push(call);
-    for (const { count, resolve } of this.#waiting) if (this.calls.length >= count) resolve();
+    this.#arrivals.notify();
 
     const canned = this.#override?.(call);
     if (canned?.kind === 'hang') return;

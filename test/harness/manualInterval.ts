@@ -1,9 +1,10 @@
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
+import { Changes } from './changes.ts';
 
 /** Real time, except for timers with one delay: these fire when the test calls `fire`. */
 export class ManualInterval implements Timers {
   readonly #ms: number;
-  readonly #waiters = new Set<() => void>();
+  readonly #starts = new Changes();
   #startCount = 0;
   #run: (() => void) | undefined;
 
@@ -19,7 +20,7 @@ export class ManualInterval implements Timers {
     if (ms !== this.#ms) return systemTimers.after(ms, run);
     this.#run = run;
     this.#startCount += 1;
-    for (const check of this.#waiters) check();
+    this.#starts.notify();
     return () => {
       if (this.#run === run) this.#run = undefined;
     };
@@ -27,15 +28,7 @@ export class ManualInterval implements Timers {
 
   /** Resolves when `count` such timers have started in total, and the last one is pending. */
   waitForStart(count = 1): Promise<void> {
-    return new Promise((resolve) => {
-      const check = (): void => {
-        if (this.#startCount < count || this.#run === undefined) return;
-        this.#waiters.delete(check);
-        resolve();
-      };
-      this.#waiters.add(check);
-      check();
-    });
+    return this.#starts.until(() => this.#startCount >= count && this.#run !== undefined);
   }
 
   /** Waits for such a timer to start, and fires it. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Changes } from './changes.ts';
 import { closeServer } from './closeServer.ts';
 import { decodeMetrics, decodeTraces, type ExportedPoint, type ExportedSpan } from './decodeOtlp.ts';
 
@@ -26,7 +27,7 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
   const points: ExportedPoint[] = [];
   const requests: IncomingHttpHeaders[] = [];
   const bodies: Buffer[] = [];
-  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  const arrivals = new Changes();
   let handle: ((response: ServerResponse) => void) | undefined;
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
@@ -44,7 +45,7 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
       else points.push(...decodeMetrics(body));
       response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end();
     } else handle(response);
-    for (const { count, resolve } of waiting) if (requests.length >= count) resolve();
+    arrivals.notify();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -56,11 +57,7 @@ export async function startOtlpCollector(): Promise<OtlpCollector> {
     handleWith: (next) => {
       handle = next;
     },
-    waitForRequests: (count) =>
-      new Promise((resolve) => {
-        if (requests.length >= count) resolve();
-        else waiting.push({ count, resolve });
-      }),
+    waitForRequests: (count) => arrivals.until(() => requests.length >= count),
     [Symbol.asyncDispose]: () => closeServer(server),
   };
 }

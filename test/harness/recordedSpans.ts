@@ -1,12 +1,13 @@
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { type ReadableSpan, TracerProvider } from '@opentelemetry/sdk-trace';
+import { Changes } from './changes.ts';
 import { printTraces, type TreeSpan } from './traceTrees.ts';
 
 /** A tracer provider of an application that keeps the spans that have ended. */
 export class RecordedSpans {
   readonly tracerProvider: TracerProvider;
   #spans: ReadableSpan[] = [];
-  readonly #waiting: { readonly name: string; readonly count: number; readonly resolve: () => void }[] = [];
+  readonly #ends = new Changes();
 
   constructor(options: ConstructorParameters<typeof TracerProvider>[0] = {}) {
     this.tracerProvider = new TracerProvider({
@@ -31,20 +32,12 @@ export class RecordedSpans {
 
   /** Resolves when so many spans of this name have ended since the last `take`. */
   waitFor(name: string, count = 1): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push({ name, count, resolve });
-      this.#notify();
-    });
+    return this.#ends.until(() => this.#spans.filter((span) => span.name === name).length >= count);
   }
 
   #add(span: ReadableSpan): void {
     this.#spans.push(span);
-    this.#notify();
-  }
-
-  #notify(): void {
-    for (const { name, count, resolve } of this.#waiting)
-      if (this.#spans.filter((span) => span.name === name).length >= count) resolve();
+    this.#ends.notify();
   }
 }
 

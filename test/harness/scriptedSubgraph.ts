@@ -1,5 +1,6 @@
 import { createServer, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { Changes } from './changes.ts';
 
 /** A request as the server received it. */
 export interface RecordedRequest {
@@ -98,7 +99,7 @@ export async function startScriptedSubgraph(tls?: TlsOptions): Promise<ScriptedS
   const requests: RecordedRequest[] = [];
   const scripts: Script[] = [];
   const sockets = new Set<Socket>();
-  const waiting: { count: number; resolve: () => void }[] = [];
+  const arrivals = new Changes();
   let fallback: Script = hang;
   let connections = 0;
 
@@ -125,7 +126,7 @@ export async function startScriptedSubgraph(tls?: TlsOptions): Promise<ScriptedS
         requests.push(request);
         const script = scripts.shift() ?? fallback;
         void script(exchangeOn(socket, request));
-        for (const { count, resolve } of waiting) if (requests.length >= count) resolve();
+        arrivals.notify();
       }
     });
   };
@@ -153,11 +154,7 @@ export async function startScriptedSubgraph(tls?: TlsOptions): Promise<ScriptedS
     setDefaultScript: (script) => {
       fallback = script;
     },
-    waitForRequests: (count) =>
-      new Promise((resolve) => {
-        if (requests.length >= count) resolve();
-        else waiting.push({ count, resolve });
-      }),
+    waitForRequests: (count) => arrivals.until(() => requests.length >= count),
     close,
     [Symbol.asyncDispose]: close,
   };

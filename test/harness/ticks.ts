@@ -1,18 +1,18 @@
 import { buildSchema, type GraphQLSchema } from 'graphql';
+import { Changes } from './changes.ts';
 
 /** Events that a test pushes one by one to all subscribers. */
 export class Ticks {
   readonly #listeners = new Set<(step: TickEvent) => void>();
-  readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  readonly #changes = new Changes();
 
   get listenerCount(): number {
     return this.#listeners.size;
   }
 
   /** Resolves when there are exactly this many subscribers. */
-  async waitForListeners(count: number): Promise<void> {
-    if (this.#listeners.size === count) return;
-    await new Promise<void>((resolve) => this.#waiting.push({ count, resolve }));
+  waitForListeners(count: number): Promise<void> {
+    return this.#changes.until(() => this.#listeners.size === count);
   }
 
   push(tick: number | string): void {
@@ -37,10 +37,10 @@ export class Ticks {
     const leave = (): void => {
       this.#listeners.delete(listener);
       listener('end');
-      this.#changed();
+      this.#changes.notify();
     };
     this.#listeners.add(listener);
-    this.#changed();
+    this.#changes.notify();
     return {
       [Symbol.asyncIterator]() {
         return this;
@@ -58,10 +58,6 @@ export class Ticks {
         return { done: true, value: undefined };
       },
     };
-  }
-
-  #changed(): void {
-    for (const { count, resolve } of this.#waiting) if (this.#listeners.size === count) resolve();
   }
 }
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { GRAPHQL_TRANSPORT_WS_PROTOCOL } from 'graphql-ws';
 import { useServer as serveGraphqlWs } from 'graphql-ws/use/ws';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { Changes } from './changes.ts';
 import { createTickSchema, Ticks } from './ticks.ts';
 
 interface GraphqlWsUpstream extends AsyncDisposable {
@@ -84,12 +85,12 @@ export async function startScriptedWebSocketUpstream(): Promise<ScriptedWebSocke
 
 function createScriptedSocket(socket: WebSocket): ScriptedSocket {
   const messages: Record<string, unknown>[] = [];
-  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  const arrivals = new Changes();
   const closed = once(socket, 'close').then(([code]) => code as number);
   socket.on('error', () => {});
   socket.on('message', (data) => {
     messages.push(JSON.parse(String(data)));
-    for (const { count, resolve } of waiting) if (messages.length >= count) resolve();
+    arrivals.notify();
   });
   const send = (message: unknown): void =>
     socket.send(typeof message === 'string' ? message : JSON.stringify(message));
@@ -100,9 +101,7 @@ function createScriptedSocket(socket: WebSocket): ScriptedSocket {
     send,
     acknowledge: () => send({ type: 'connection_ack' }),
     waitForMessages: async (count) => {
-      if (messages.length < count) {
-        await new Promise<void>((resolve) => waiting.push({ count, resolve }));
-      }
+      await arrivals.until(() => messages.length >= count);
       return messages;
     },
   };
@@ -115,16 +114,13 @@ async function startWebSocketServer() {
   const server = new WebSocketServer({ server: http, handleProtocols: () => GRAPHQL_TRANSPORT_WS_PROTOCOL });
   const sockets: WebSocket[] = [];
   const handshakes: IncomingMessage[] = [];
-  const waiting: { readonly count: number; readonly resolve: () => void }[] = [];
-  const changed = (): void => {
-    for (const { count, resolve } of waiting) if (server.clients.size === count) resolve();
-  };
+  const changes = new Changes();
   server.on('connection', (socket, request) => {
     sockets.push(socket);
     handshakes.push(request);
-    changed();
+    changes.notify();
     // The server removes the socket after its own listeners have run.
-    socket.on('close', () => setImmediate(changed));
+    socket.on('close', () => setImmediate(changes.notify));
   });
   const view = {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/graphql`,
@@ -133,10 +129,7 @@ async function startWebSocketServer() {
     get openCount() {
       return server.clients.size;
     },
-    waitForOpenCount: async (count: number) => {
-      if (server.clients.size === count) return;
-      await new Promise<void>((resolve) => waiting.push({ count, resolve }));
-    },
+    waitForOpenCount: (count: number) => changes.until(() => server.clients.size === count),
     [Symbol.asyncDispose]: async () => {
       for (const socket of server.clients) socket.terminate();
       server.close();

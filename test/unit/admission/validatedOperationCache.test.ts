@@ -6,6 +6,7 @@ import { GatewayError } from '../../../gateway/errors.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { countRemaining } from '../../harness/countRemaining.ts';
 import { Gate } from '../../harness/gate.ts';
+import { postJson } from '../../harness/postJson.ts';
 import {
   FakeSupergraphView,
   singleOutcome,
@@ -115,11 +116,7 @@ describe('executing a validated operation', () => {
       return singleOutcome('{"greet":"hello"}');
     });
     const greet = async (): Promise<number> => {
-      const response = await fetch(server.url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ query: 'mutation { greet(name: "A") }' }),
-      });
+      const response = await postJson(server.url, { query: 'mutation { greet(name: "A") }' });
       await response.text();
       return response.status;
     };
@@ -136,11 +133,7 @@ describe('executing a validated operation', () => {
       return singleOutcome('{"greeting":"hello"}');
     });
     const ask = async (): Promise<unknown> => {
-      const response = await fetch(server.url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ query: '{ greeting }' }),
-      });
+      const response = await postJson(server.url, { query: '{ greeting }' });
       return [response.status, await response.json()];
     };
     expect(await ask()).toEqual([200, { data: { greeting: 'hello' } }]);
@@ -168,11 +161,7 @@ describe('executing a validated operation', () => {
       persistedQueries: { isEnabled: true, shared: { get, set: () => {} } },
     });
     const persistedQuery = { version: 1, sha256Hash: hash('sha256', '{ greeting }', 'hex') };
-    const responding = fetch(server.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ extensions: { persistedQuery } }),
-    });
+    const responding = postJson(server.url, { extensions: { persistedQuery } });
     await gate.waitForArrivals();
     supergraphs.set(supergraphOf(testSdl, 'second'));
     gate.open();

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { AdmissionQueue } from '../../../gateway/admission/admissionQueue.ts';
 import { GatewayError } from '../../../gateway/errors.ts';
+import { postJson } from '../../harness/postJson.ts';
 import { RawConnection, type RawRequest } from '../../harness/rawHttp.ts';
 import { singleOutcome, startScriptedServer } from '../../harness/scriptedServer.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
@@ -14,11 +15,7 @@ test.each(['application/json', 'multipart/mixed;deferSpec=20220824, application/
     await using server = await startScriptedServer(() => {
       throw new GatewayError('OVERLOADED', 'Too many operations wait to be planned. Try again in a moment.');
     });
-    const response = await fetch(server.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept },
-      body: JSON.stringify({ query: '{ greeting }' }),
-    });
+    const response = await postJson(server.url, { query: '{ greeting }' }, { accept });
     expect(response.status).toBe(503);
     expect(response.headers.get('retry-after')).toBe('1');
     expect(await response.json()).toEqual({
