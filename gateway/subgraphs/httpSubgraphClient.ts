@@ -1,8 +1,8 @@
-import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import { maskSecrets } from '../config/addressSecrets.ts';
 import { describeCause, GatewayError } from '../errors.ts';
 import { TextKey } from '../sharing/textMap.ts';
+import { systemTimers, type Timers } from '../time/timers.ts';
 import { requestCreationError, unreachableError } from './callErrors.ts';
 import type { CallHooks } from './callHooks.ts';
 import { HttpCall } from './httpCall.ts';
@@ -98,10 +98,8 @@ export interface HttpSubgraphClientOptions {
   readonly policies?: readonly SendPolicy[] | undefined;
   /** Called for each HTTP request. */
   readonly hooks?: CallHooks | undefined;
-  /** Milliseconds on the clock of `SubgraphRequest.deadline`; `performance.now` when omitted. */
-  readonly now?: (() => number) | undefined;
-  /** Returns a function that stops the timer; `setTimeout` when omitted. */
-  readonly setTimer?: ((fire: () => void, delayMs: number) => () => void) | undefined;
+  /** With the clock of `SubgraphRequest.deadline`. Default: real time. */
+  readonly timers?: Timers | undefined;
   readonly onCall?: ((event: SubgraphCallEvent) => void) | undefined;
   /** How long calls for first responses may wait in an overloaded queue, in milliseconds; no limit when omitted. */
   readonly queueTimeMs?: number | undefined;
@@ -131,7 +129,6 @@ export function createHttpSubgraphClient(options: HttpSubgraphClientOptions): Ob
 class HttpSubgraphClient {
   readonly #endpointOf: (subgraph: string) => SubgraphEndpoint;
   readonly #sharesInFlightCalls: boolean;
-  readonly #now: () => number;
   readonly #hooks: CallHooks | undefined;
   readonly #pools = new SubgraphPools();
   readonly #inFlightCalls: InFlightCalls<HttpCall>;
@@ -140,22 +137,22 @@ class HttpSubgraphClient {
   #closing: Promise<void> | undefined;
 
   constructor(options: HttpSubgraphClientOptions) {
-    const { onCall } = options;
+    const { onCall, timers = systemTimers } = options;
+    const now = (): number => timers.now();
     this.#endpointOf = options.endpointOf;
     this.#sharesInFlightCalls = options.sharesInFlightCalls;
-    this.#now = options.now ?? (() => performance.now());
     this.#hooks = options.hooks;
     const { observer } = options;
     this.#policyContext = {
-      now: this.#now,
+      now,
       wallClock: Date.now,
       random: options.random ?? Math.random,
       queueTimeMs: options.queueTimeMs,
       observer,
     };
     this.#inFlightCalls = new InFlightCalls<HttpCall>({
-      now: this.#now,
-      setTimer: options.setTimer ?? startTimer,
+      now,
+      after: (ms, run) => timers.after(ms, run),
       onReceiverFault: options.onReceiverFault ?? emitFaultWarning,
       onRetry: observer && ((subgraph) => observer.onRetry(subgraph)),
       onJoin: observer && ((subgraph) => observer.onJoin(subgraph)),
@@ -375,11 +372,6 @@ function headersOf(request: SubgraphRequest, acceptsCompressed: boolean, remaini
 
 function clientClosedError(subgraph: string): GatewayError {
   return unreachableError(subgraph, new Error('the client was closed'));
-}
-
-function startTimer(fire: () => void, delayMs: number): () => void {
-  const timer = setTimeout(fire, delayMs);
-  return () => clearTimeout(timer);
 }
 
 function emitFaultWarning(fault: unknown): void {

@@ -1,4 +1,4 @@
-import { maxTimerMs } from './timers.ts';
+import { maxTimerMs, type Timers } from './timers.ts';
 
 export interface TimedTask {
   /** Milliseconds, on the clock of the timer. */
@@ -9,25 +9,18 @@ export interface TimedTask {
   onDue(now: number): void;
 }
 
-interface SharedTimerOptions {
-  /** Milliseconds on a monotonic clock. */
-  now(): number;
-  /** Returns a function that stops the timer. */
-  setTimer(fire: () => void, delayMs: number): () => void;
-}
-
 /** One timer for many tasks that nearly always end before they are due, such as calls with a timeout. A timer for each of
  *  them would cost more than the rest of its bookkeeping; here, a task that comes and goes costs a few assignments. The timer
  *  is set to the earliest time that was due when it was set, perhaps for a task that has ended since. When it fires, it
  *  looks at all tasks, which takes some microseconds for a thousand of them. */
 export class SharedTimer<Task extends TimedTask> {
-  readonly #options: SharedTimerOptions;
+  readonly #timers: Timers;
   readonly #tasks: Task[] = [];
   #firesAt = Number.POSITIVE_INFINITY;
   #stop: (() => void) | undefined;
 
-  constructor(options: SharedTimerOptions) {
-    this.#options = options;
+  constructor(timers: Timers) {
+    this.#timers = timers;
   }
 
   /** In no particular order. */
@@ -67,12 +60,12 @@ export class SharedTimer<Task extends TimedTask> {
   #start(firesAt: number): void {
     this.#stop?.();
     this.#firesAt = firesAt;
-    const delayMs = Math.min(Math.max(0, Math.ceil(firesAt - this.#options.now())), maxTimerMs);
-    this.#stop = this.#options.setTimer(this.#fire, delayMs);
+    const delayMs = Math.min(Math.max(0, Math.ceil(firesAt - this.#timers.now())), maxTimerMs);
+    this.#stop = this.#timers.after(delayMs, this.#fire);
   }
 
   readonly #fire = (): void => {
-    const actual = this.#options.now();
+    const actual = this.#timers.now();
     // Timers run in whole milliseconds, on a clock that may be a fraction ahead of the other one.
     const now = this.#firesAt - actual < 1 ? Math.max(this.#firesAt, actual) : actual;
     this.#stop = undefined;

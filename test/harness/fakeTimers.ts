@@ -10,9 +10,7 @@ export class FakeTimers implements Timers {
     return this.#pending.size;
   }
 
-  now(): number {
-    return this.#now;
-  }
+  readonly now = (): number => this.#now;
 
   after(ms: number, run: () => void): () => void {
     const timer = { at: this.#now + ms, run };
@@ -28,7 +26,7 @@ export class FakeTimers implements Timers {
         .filter(({ at }) => at <= end)
         .sort((left, right) => left.at - right.at)[0];
       if (due === undefined) break;
-      this.#now = due.at;
+      this.#now = Math.max(this.#now, due.at);
       this.#pending.delete(due);
       due.run();
     }

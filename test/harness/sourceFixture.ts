@@ -10,7 +10,8 @@ import type {
   SubscriptionSource,
 } from '../../gateway/subscriptions/sources/subscriptionSource.ts';
 import type { Timers } from '../../gateway/time/timers.ts';
-import { ManualClock } from './manualClock.ts';
+import { Changes } from './changes.ts';
+import { FakeTimers } from './fakeTimers.ts';
 
 /** A receiver that logs its calls as short strings, in order. */
 export class RecordingReceiver implements SourceReceiver {
@@ -18,7 +19,7 @@ export class RecordingReceiver implements SourceReceiver {
   readonly events: SourceEvent[] = [];
   error: GatewayError | undefined;
   onLogEntry: ((news: string) => void) | undefined;
-  readonly #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
+  readonly #entries = new Changes();
 
   onEvent(event: SourceEvent): void {
     this.events.push(event);
@@ -41,16 +42,13 @@ export class RecordingReceiver implements SourceReceiver {
 
   /** Resolves when the receiver has logged `count` entries. */
   async waitForLog(count: number): Promise<string[]> {
-    await new Promise<void>((resolve) => {
-      if (this.log.length >= count) resolve();
-      else this.#waiting.push({ count, resolve });
-    });
+    await this.#entries.until(() => this.log.length >= count);
     return this.log;
   }
 
   #record(news: string): void {
     this.log.push(news);
-    for (const { count, resolve } of this.#waiting) if (this.log.length >= count) resolve();
+    this.#entries.notify();
     this.onLogEntry?.(news);
   }
 }
@@ -63,7 +61,7 @@ export interface TestSubscription {
 
 export interface SourceFixture extends AsyncDisposable {
   readonly source: SubscriptionSource;
-  readonly clock: ManualClock;
+  readonly clock: FakeTimers;
   /** The delays of all timers that were set, in milliseconds. */
   readonly delaysMs: number[];
   /** The subgraphs whose protocol was accepted, once for each acceptance. */
@@ -84,13 +82,13 @@ export function createSourceFixture(
   url: string,
   more: Partial<SourceEndpoint> = {},
 ): SourceFixture {
-  const clock = new ManualClock();
+  const clock = new FakeTimers();
   const delays: number[] = [];
   const timers: Timers = {
     now: () => clock.now(),
     after: (ms, run) => {
       delays.push(ms);
-      return clock.setTimer(run, ms);
+      return clock.after(ms, run);
     },
   };
   const accepted: string[] = [];

@@ -2,6 +2,7 @@ import type { GatewayError } from '../../errors.ts';
 import { type Flight, SingleFlight } from '../../sharing/singleFlight.ts';
 import { type TextKey, TextMap } from '../../sharing/textMap.ts';
 import { SharedTimer } from '../../time/sharedTimer.ts';
+import type { Timers } from '../../time/timers.ts';
 import { circuitOpenError, deadlineExceededError } from '../callErrors.ts';
 import type { CancelSubgraphCall, SubgraphReceiver } from '../subgraphClient.ts';
 import type { Call } from './call.ts';
@@ -16,11 +17,6 @@ export interface InFlightCallRequest<C extends Call> extends CallRequest<C> {
   readonly receiver: SubgraphReceiver;
 }
 
-interface InFlightCallsOptions<C extends Call> extends SharedCallOptions<C> {
-  /** Returns a function that stops the timer. */
-  setTimer(fire: () => void, delayMs: number): () => void;
-}
-
 /** The calls to subgraphs that are queued or under way. Requests with equal keys share one call until its response has
  *  been read. Each waiter keeps its own deadline. */
 export class InFlightCalls<C extends Call> {
@@ -28,7 +24,7 @@ export class InFlightCalls<C extends Call> {
   readonly #singleFlight = new SingleFlight<Waiter, TextKey>(new TextMap());
   readonly #calls: SharedTimer<SharedCall<C>>;
 
-  constructor(options: InFlightCallsOptions<C>) {
+  constructor(options: SharedCallOptions<C> & Timers) {
     this.#options = options;
     this.#calls = new SharedTimer(options);
   }

@@ -54,7 +54,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
       endpointOf: (subgraph) => toPostEndpoint(subgraph, options.endpoint(subgraph)),
       sharesInFlightCalls: false,
       // Each subscription has its own timer.
-      setTimer: () => () => {},
+      timers: { now: systemTimers.now, after: () => () => {} },
     });
   }
 

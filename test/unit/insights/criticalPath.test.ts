@@ -4,14 +4,14 @@ import { describePlan } from '../../../gateway/insights/planDescription.ts';
 import { SelectionSet } from '../../../gateway/operation/selection.ts';
 import type { PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import { createRandom, type Random } from '../../../subgraphs/shared/random.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { entityFetch, rootFetch } from '../../harness/fetchNodes.ts';
-import { ManualClock } from '../../harness/manualClock.ts';
 import { flattenAt, parallel, type RunningPlan, runPlan, sequence } from '../../harness/runPlan.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 /** Runs a plan whose subgraphs need these times, on a clock that stands still while the gateway works. */
 async function runTimed(node: PlanNode, delayOf: (subgraph: string) => number) {
-  const clock = new ManualClock();
+  const clock = new FakeTimers();
   const startedAt = clock.now();
   clock.advance(3);
   let times: AnswerTimes | undefined;

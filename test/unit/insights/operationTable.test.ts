@@ -15,7 +15,7 @@ import { SubgraphShares } from '../../../gateway/insights/subgraphShares.ts';
 import type { PreparedOperation } from '../../../gateway/operation/preparedOperation.ts';
 import { SelectionSet } from '../../../gateway/operation/selection.ts';
 import { createRandom } from '../../../subgraphs/shared/random.ts';
-import { ManualClock } from '../../harness/manualClock.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 
 function createPrepared(): PreparedOperation {
   return {
@@ -36,10 +36,10 @@ function preparedWith(subgraph: string): PreparedOperation {
 }
 
 function createTable({
-  clock = new ManualClock(),
+  clock = new FakeTimers(),
   ...options
 }: {
-  clock?: ManualClock;
+  clock?: FakeTimers;
   maxOperations?: number;
   maxNewDocumentsPerSecond?: number;
 } = {}) {
@@ -90,8 +90,8 @@ describe('the table of operations', () => {
         name: 'Who',
         kind: 'query',
         text: 'query Who {\n  user(email: "") {\n    age\n    name\n  }\n}\n',
-        since: '1970-01-01T00:16:41.000Z',
-        lastUsedAt: '1970-01-01T00:16:41.060Z',
+        since: '1970-01-01T00:16:40.000Z',
+        lastUsedAt: '1970-01-01T00:16:40.060Z',
         count: 3,
         errors: 1,
         aborted: 1,
@@ -104,7 +104,7 @@ describe('the table of operations', () => {
   });
 
   test('of several processes has the sums that one process would have', () => {
-    const clock = new ManualClock();
+    const clock = new FakeTimers();
     const [one, ...workers] = Array.from({ length: 3 }, () => createTable({ clock }));
     const random = createRandom(1);
     for (let n = 0; n < 300; n++) {

@@ -23,9 +23,9 @@ import type { ExecutionOutcome } from '../../../gateway/response/executionOutcom
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { createRandom, type Random } from '../../../subgraphs/shared/random.ts';
 import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { loadSupergraphInProcess } from '../../harness/loadSupergraphInProcess.ts';
 import { createLocalPipeline } from '../../harness/localPipeline.ts';
-import { ManualClock } from '../../harness/manualClock.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 // Products whose fields come from six subgraphs, some of them with inputs from others.
@@ -100,7 +100,7 @@ function executable(sdl: string): GraphQLSchema {
 
 /** Runs an operation whose subgraphs need these times, until its first payload. */
 async function run(query: string, delayOf: (subgraph: string) => number) {
-  const clock = new ManualClock();
+  const clock = new FakeTimers();
   const startedAt = clock.now();
   const open: { at: number; respond: (() => void) | undefined }[] = [];
   let operation: DescribedOperation | undefined;

@@ -11,7 +11,7 @@ import type {
   SubgraphResponse,
 } from '../../../gateway/subgraphs/subgraphClient.ts';
 import type { SubgraphEndpoint } from '../../../gateway/subgraphs/subgraphPools.ts';
-import { ManualClock } from '../../harness/manualClock.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 
 export const attemptTimeoutMs = 5_000;
 export const deadlineMs = 15_000;
@@ -25,7 +25,7 @@ export interface SentRequest {
 
 export interface ClientFixture extends AsyncDisposable {
   readonly client: ObservableSubgraphClient;
-  readonly clock: ManualClock;
+  readonly clock: FakeTimers;
   request(more?: Partial<SubgraphRequest>): SubgraphRequest;
   send(more?: Partial<SubgraphRequest>): SentRequest;
 }
@@ -35,7 +35,7 @@ export function createClientFixture(
   url: string,
   options: Partial<HttpSubgraphClientOptions> & { endpoint?: never; at?: Partial<SubgraphEndpoint> } = {},
 ): ClientFixture {
-  const clock = new ManualClock();
+  const clock = new FakeTimers();
   const { at, ...clientOptions } = options;
   const endpoint: SubgraphEndpoint = {
     subgraph: 'reviews',
@@ -48,8 +48,7 @@ export function createClientFixture(
   };
   const client = createHttpSubgraphClient({
     sharesInFlightCalls: true,
-    now: clock.now,
-    setTimer: clock.setTimer,
+    timers: clock,
     ...clientOptions,
     endpointOf: () => endpoint,
   });

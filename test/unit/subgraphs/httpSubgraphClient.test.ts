@@ -561,10 +561,10 @@ describe('the time limits of a call', () => {
     subgraph.enqueueScripts(json(ok));
 
     const answer = under.send();
-    expect(under.clock.activeTimerCount).toBe(1);
+    expect(under.clock.pendingCount).toBe(1);
     await answer.outcome;
 
-    expect(under.clock.activeTimerCount).toBe(0);
+    expect(under.clock.pendingCount).toBe(0);
   });
 });
 
@@ -714,7 +714,7 @@ describe('equal queries in flight', () => {
     await subgraph.requests[0]!.connectionClosed;
 
     expect(answers.map((answer) => answer.callCount())).toEqual([0, 0]);
-    expect(under.clock.activeTimerCount).toBe(0);
+    expect(under.clock.pendingCount).toBe(0);
   });
 
   test('keep the deadline of each receiver', async () => {
@@ -907,7 +907,7 @@ describe('a closed client', () => {
     expect(await describeFailure(under.send())).toEqual(failure);
     await subgraph.requests[0]!.connectionClosed;
     expect(subgraph.openConnections).toBe(0);
-    expect(under.clock.activeTimerCount).toBe(0);
+    expect(under.clock.pendingCount).toBe(0);
   });
 
   test('does not call a cancelled receiver, not even to refuse its request', async () => {

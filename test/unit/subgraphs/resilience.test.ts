@@ -125,7 +125,7 @@ describe('a query', () => {
     await waitForTurns();
     expect(answer.callCount()).toBe(1);
     expect(await answer.outcome).toMatchObject({ data: ok.data });
-    expect(fixture.clock.activeTimerCount).toBe(0);
+    expect(fixture.clock.pendingCount).toBe(0);
   });
 
   test('is sent again with the time that is left', async () => {
@@ -150,7 +150,7 @@ describe('a query', () => {
     await untilEnded(events, 1);
     fixture.clock.advance(50);
     expect(await codeOf(answer)).toBe('SUBGRAPH_UNREACHABLE');
-    expect([subgraph.requests.length, fixture.clock.activeTimerCount]).toEqual([2, 0]);
+    expect([subgraph.requests.length, fixture.clock.pendingCount]).toEqual([2, 0]);
   });
 
   test('that is cancelled while it waits for its retry is not sent again', async () => {
@@ -161,7 +161,7 @@ describe('a query', () => {
     await untilEnded(events, 1);
     answer.cancel();
     fixture.clock.advance(1_000);
-    expect([subgraph.requests.length, fixture.clock.activeTimerCount, answer.callCount()]).toEqual([1, 0, 0]);
+    expect([subgraph.requests.length, fixture.clock.pendingCount, answer.callCount()]).toEqual([1, 0, 0]);
   });
 
   test('shares its retry with equal queries', async () => {
@@ -251,7 +251,7 @@ describe('an open circuit', () => {
     await using fixture = createFixture({ retry, breaker: { ...breaker, minCalls: 1 } });
     subgraph.setDefaultScript(withStatus(503));
     expect(await codeOf(fixture.send())).toBe('SUBGRAPH_UNREACHABLE');
-    expect([subgraph.requests.length, fixture.clock.activeTimerCount]).toEqual([1, 0]);
+    expect([subgraph.requests.length, fixture.clock.pendingCount]).toEqual([1, 0]);
     expect(fixture.client.states()).toMatchObject([{ circuit: 'open', hasRetryBudget: true }]);
   });
 
@@ -332,7 +332,7 @@ describe('a hedged query', () => {
     fixture.clock.advance(30);
     expect(await codeOf(answer)).toBe('answered');
     await subgraph.requests[0]?.connectionClosed;
-    expect([subgraph.requests.length, fixture.clock.activeTimerCount]).toEqual([2, 0]);
+    expect([subgraph.requests.length, fixture.clock.pendingCount]).toEqual([2, 0]);
   });
 
   test('ignores a failure of one attempt while the other is under way', async () => {

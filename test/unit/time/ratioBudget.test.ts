@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { RatioBudget } from '../../../gateway/time/ratioBudget.ts';
-import { ManualClock } from '../../harness/manualClock.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 
 function takeAll(budget: RatioBudget): number {
   let taken = 0;
@@ -10,14 +10,14 @@ function takeAll(budget: RatioBudget): number {
 }
 
 test('one extra attempt is allowed after a single first attempt', () => {
-  const budget = new RatioBudget(0.2, new ManualClock().now);
+  const budget = new RatioBudget(0.2, new FakeTimers().now);
   expect(budget.tryTake()).toBe(false);
   budget.recordFirstAttempt();
   expect([budget.tryTake(), budget.tryTake()]).toEqual([true, false]);
 });
 
 test('first and extra attempts expire after ten seconds', () => {
-  const clock = new ManualClock();
+  const clock = new FakeTimers();
   const budget = new RatioBudget(0.2, clock.now);
   for (let n = 0; n < 10; n++) budget.recordFirstAttempt();
   expect([budget.tryTake(), budget.tryTake(), budget.tryTake()]).toEqual([true, true, false]);
@@ -28,7 +28,7 @@ test('first and extra attempts expire after ten seconds', () => {
 });
 
 test('is spent by extra attempts, and not by a time without any attempt', () => {
-  const clock = new ManualClock();
+  const clock = new FakeTimers();
   const budget = new RatioBudget(0.2, clock.now);
   const states = [budget.isSpent];
   budget.recordFirstAttempt();
@@ -41,7 +41,7 @@ test('is spent by extra attempts, and not by a time without any attempt', () => 
 });
 
 test('with a minimum per second, extra attempts are allowed without any first attempt, and do not accumulate', () => {
-  const clock = new ManualClock();
+  const clock = new FakeTimers();
   const budget = new RatioBudget(0.2, clock.now, 10);
   expect(takeAll(budget)).toBe(100);
   clock.advance(8_999);
@@ -53,7 +53,7 @@ test('with a minimum per second, extra attempts are allowed without any first at
 });
 
 test('with a minimum per second, the ratio of first attempts is added for ten seconds', () => {
-  const clock = new ManualClock();
+  const clock = new FakeTimers();
   const budget = new RatioBudget(0.2, clock.now, 10);
   for (let n = 0; n < 100; n++) budget.recordFirstAttempt();
   clock.advance(5_000);
@@ -66,7 +66,7 @@ test('with a minimum per second, the ratio of first attempts is added for ten se
 });
 
 test('a ratio of 0 allows nothing', () => {
-  const budget = new RatioBudget(0, new ManualClock().now);
+  const budget = new RatioBudget(0, new FakeTimers().now);
   budget.recordFirstAttempt();
   expect(budget.tryTake()).toBe(false);
 });
@@ -75,7 +75,7 @@ test('at any rate and pattern, extra attempts in the window stay within the rati
   const step = fc.record({ calls: fc.nat(20), tries: fc.nat(20), ms: fc.nat(3_000) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), fc.constantFrom(0.05, 0.2, 1), (steps, ratio) => {
-      const clock = new ManualClock();
+      const clock = new FakeTimers();
       const budget = new RatioBudget(ratio, clock.now);
       const [calls, extra]: [number[], number[]] = [[], []];
       for (const { calls: count, tries, ms } of steps) {

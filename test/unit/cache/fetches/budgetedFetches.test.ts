@@ -3,8 +3,8 @@ import type { FetchCacheOptions } from '../../../../gateway/cache/fetches/fetchC
 import { GatewayError } from '../../../../gateway/errors.ts';
 import { LatencyBudget } from '../../../../gateway/execution/latencyBudget.ts';
 import { entityShape, readRulesOf, rootShape } from '../../../harness/cachedSubgraphs.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { createFetchCall, createRequestContext } from '../../../harness/fetchNodes.ts';
-import { ManualClock } from '../../../harness/manualClock.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import {
   type CachedFetchesFixture,
@@ -169,11 +169,8 @@ test('a call that starts after its budget serves stale values at once and fetche
 });
 
 test('a call whose budget ends during the lookup serves stale values after it and fetches newer ones', async () => {
-  const clock = new ManualClock();
-  const entries = new ModelEntries(clock.now, {
-    now: clock.now,
-    after: (ms, run) => clock.setTimer(run, ms),
-  });
+  const clock = new FakeTimers();
+  const entries = new ModelEntries(clock.now, clock);
   const fixture = createCachedFetchesFixture(rules, { store: new ModelStore(entries, 0), now: clock.now });
   fixture.fetch(names, ['1']);
   await waitForTurns();
@@ -193,7 +190,7 @@ test('a call whose budget ends during the lookup serves stale values after it an
   const next = fixture.fetch(names, ['1']);
   await waitForTurns();
   expect(next.data).toEqual(named('new 1'));
-  expect(clock.activeTimerCount).toBe(0);
+  expect(clock.pendingCount).toBe(0);
 });
 
 describe('A background fetch continues', () => {
@@ -305,8 +302,8 @@ test('a cancelled request serves no stale values while its fetch continues for j
 });
 
 test('no timer is pending after all items were resolved', async () => {
-  const clock = new ManualClock();
-  const fixture = stale(['1'], { timers: { now: clock.now, after: (ms, run) => clock.setTimer(run, ms) } });
+  const clock = new FakeTimers();
+  const fixture = stale(['1'], { timers: clock });
   const deadline = performance.now() + 1_000_000;
   const scope = createRequestContext({ deadline, deadlineFor: () => deadline });
   fixture.fetch(names, ['1'], scope);
@@ -314,8 +311,8 @@ test('no timer is pending after all items were resolved', async () => {
   const request = fixture.fetch(names, ['1'], scope, budget);
   budget.expire();
   expect(request.isDone).toBe(true);
-  expect(clock.activeTimerCount).toBe(1);
+  expect(clock.pendingCount).toBe(1);
   call(fixture, 1).answer(named('new 1'));
   await waitForTurns();
-  expect(clock.activeTimerCount).toBe(0);
+  expect(clock.pendingCount).toBe(0);
 });

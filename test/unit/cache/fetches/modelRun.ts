@@ -11,8 +11,8 @@ import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import { LatencyBudget } from '../../../../gateway/execution/latencyBudget.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
 import { SubgraphFetchSender } from '../../../../gateway/execution/subgraphFetchSender.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { createRequestContext, createScheduledStep } from '../../../harness/fetchNodes.ts';
-import { ManualClock } from '../../../harness/manualClock.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import { headerCases, rules } from './modelRules.ts';
 import { failures, roots, type Step, shapes } from './modelSteps.ts';
@@ -57,7 +57,7 @@ export interface ModelSetup {
 
 /** Cached fetches of one or two processes, with a subgraph and a clock that the steps drive. Records all events. */
 export class ModelRun {
-  readonly clock = new ManualClock();
+  readonly clock = new FakeTimers();
   readonly subgraph: ModelSubgraph;
   readonly requests: ModelRequest[] = [];
   readonly invalidations: Invalidation[] = [];
@@ -71,12 +71,11 @@ export class ModelRun {
   constructor(setup: ModelSetup) {
     this.setup = setup;
     const { clock } = this;
-    const timers = { now: clock.now, after: (ms: number, run: () => void) => clock.setTimer(run, ms) };
     this.subgraph = new ModelSubgraph({
       time: { now: clock.now, tick: this.tick },
       isSharing: setup.isSharing,
     });
-    this.shared = new ModelEntries(clock.now, timers);
+    this.shared = new ModelEntries(clock.now, clock);
     const storeOf = (process: number): CacheStore =>
       setup.processCount === 1
         ? new MemoryStore({ maxSize: 10_000_000, now: clock.now })
@@ -96,7 +95,7 @@ export class ModelRun {
           ignoresNoStore: () => false,
           onFault: (fault) => this.faults.push(String(fault)),
           now: clock.now,
-          timers,
+          timers: clock,
         }),
     );
     this.#fetches = this.caches.map(

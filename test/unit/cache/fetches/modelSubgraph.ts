@@ -241,7 +241,7 @@ export class ModelSubgraph implements SubgraphClient {
     this.#inflight = new InFlightCalls({
       now: () => performance.now(),
       // Only the model ends calls.
-      setTimer: () => () => undefined,
+      after: () => () => undefined,
       onReceiverFault: (fault) => {
         this.faults.push(fault);
       },

@@ -4,8 +4,8 @@ import type { FetchCall } from '../../../../gateway/execution/fetchCall.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
 import { entityShape, readRulesOf } from '../../../harness/cachedSubgraphs.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { createRequestContext, createScheduledStep } from '../../../harness/fetchNodes.ts';
-import { ManualClock } from '../../../harness/manualClock.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import {
   type CachedFetchesFixture,
@@ -161,11 +161,8 @@ describe('A cancelled request', () => {
   });
 
   test('releases its claims if it is cancelled while they are being acquired', async () => {
-    const clock = new ManualClock();
-    const entries = new ModelEntries(clock.now, {
-      now: clock.now,
-      after: (ms, run) => clock.setTimer(run, ms),
-    });
+    const clock = new FakeTimers();
+    const entries = new ModelEntries(clock.now, clock);
     const fixture = createCachedFetchesFixture(rules, { store: new ModelStore(entries, 0) });
     const first = fixture.fetch(names, ['1']);
     const other = fixture.fetch(names, ['1']);

@@ -4,10 +4,10 @@ import { AdaptiveLimit } from '../../../../gateway/subgraphs/policies/adaptiveLi
 import { learnFromAttempt } from '../../../../gateway/subgraphs/policies/callPolicies.ts';
 import { CallQueue } from '../../../../gateway/subgraphs/policies/callQueue.ts';
 import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
-import { ManualClock } from '../../../harness/manualClock.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
 
 function open(max = 100, utilization = 0) {
-  const clock = new ManualClock();
+  const clock = new FakeTimers();
   const limit = new AdaptiveLimit(max, clock.now(), () => utilization);
   /** One window of responses. */
   const window = (latencyMs: number, running = limit.current): void => {
@@ -109,7 +109,7 @@ describe('an adaptive limit', () => {
 
 test('the queue of a subgraph has fewer calls under way while the adaptive limit is lower, and as many as before afterwards', () => {
   const limits = { total: 20, primary: 15, deferred: 10, queued: 5 };
-  const clock = new ManualClock();
+  const clock = new FakeTimers();
   const queue = new CallQueue({ name: 'reviews', limits, now: clock.now });
   const policies = { queue, limits, adaptiveLimit: new AdaptiveLimit(20, clock.now(), () => 0) };
   const attempt = { latencyMs: 20, running: 20, isDeferred: false };

@@ -93,7 +93,7 @@ describe('calls to a subgraph that takes one call at a time', () => {
     ]);
     // One of each kind.
     expect(new Set(subgraph.requests.map(({ connection }) => connection)).size).toBe(2);
-    expect(under.clock.activeTimerCount).toBe(0);
+    expect(under.clock.pendingCount).toBe(0);
   });
 
   test('never overlap', async () => {
@@ -164,7 +164,7 @@ describe('a queued call', () => {
     await Promise.all([first.outcome, last.outcome]);
     expect(sent()).toEqual(['first', 'last']);
     expect(left.callCount()).toBe(0);
-    expect(under.clock.activeTimerCount).toBe(0);
+    expect(under.clock.pendingCount).toBe(0);
   });
 
   test('is as urgent as the most urgent request that waits for it', async () => {
@@ -295,7 +295,7 @@ describe('a full queue of calls', () => {
     await answerAll(3);
     await Promise.all([normal.outcome, primary.outcome]);
     expect(sent()).toEqual(['first', 'primary', 'normal']);
-    expect(under.clock.activeTimerCount).toBe(0);
+    expect(under.clock.pendingCount).toBe(0);
   });
 
   test('has room for requests that join a queued call', async () => {

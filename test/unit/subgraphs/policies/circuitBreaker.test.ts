@@ -9,12 +9,12 @@ import {
 } from '../../../../gateway/subgraphs/policies/circuitBreaker.ts';
 import { CircuitBreakers, healthOf } from '../../../../gateway/subgraphs/policies/circuitBreakers.ts';
 import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
-import { ManualClock } from '../../../harness/manualClock.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
 
 const settings = { failureRatio: 0.5, minCalls: 4, window: 1_000, openFor: 500 } as const;
 
 function open() {
-  const clock = new ManualClock();
+  const clock = new FakeTimers();
   const states: CircuitState[] = [];
   const breaker: CircuitBreaker = new CircuitBreaker(settings, clock.now, () => states.push(breaker.state));
   const call = (health: CallHealth): void => {
@@ -179,7 +179,7 @@ describe('a circuit breaker', () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-        const clock = new ManualClock();
+        const clock = new FakeTimers();
         const breaker = new CircuitBreaker(settings, clock.now);
         const pending: CircuitPermit[] = [];
         let [openedAt, probedAt] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -292,7 +292,7 @@ describe('circuit breakers with one circuit for each coordinate', () => {
     ['me', ['Query.viewer']],
   ]);
   const openAll = () => {
-    const clock = new ManualClock();
+    const clock = new FakeTimers();
     const circuits = new CircuitBreakers({
       settings: { ...settings, scope: 'coordinate' },
       now: clock.now,
@@ -351,7 +351,7 @@ describe('circuit breakers with one circuit for each coordinate', () => {
   });
 
   test('report an open circuit of the whole subgraph for as long as nothing calls it', () => {
-    const clock = new ManualClock();
+    const clock = new FakeTimers();
     const whole = new CircuitBreakers({
       settings: { ...settings, scope: 'subgraph' },
       now: clock.now,

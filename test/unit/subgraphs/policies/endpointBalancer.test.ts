@@ -4,7 +4,7 @@ import { GatewayError } from '../../../../gateway/errors.ts';
 import type { AttemptEnd } from '../../../../gateway/subgraphs/policies/call.ts';
 import { EndpointBalancer } from '../../../../gateway/subgraphs/policies/endpointBalancer.ts';
 import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
-import { ManualClock } from '../../../harness/manualClock.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { hang, json, reset, startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
 import { createClientFixture } from '../clientFixture.ts';
 
@@ -20,7 +20,7 @@ const failed: AttemptEnd = {
 };
 
 function open(urls: readonly string[], random = seeded()) {
-  const clock = new ManualClock();
+  const clock = new FakeTimers();
   const changes: string[] = [];
   const balancer = new EndpointBalancer(urls, clock.now, random, (url, change) =>
     changes.push(`${url} ${change}`),

@@ -13,7 +13,7 @@ import type { CallUrgency } from '../../../../gateway/subgraphs/policies/callUrg
 import { InFlightCalls } from '../../../../gateway/subgraphs/policies/inFlightCalls.ts';
 import type { RetrySettings } from '../../../../gateway/subgraphs/policies/retryPolicy.ts';
 import type { SubgraphResponse } from '../../../../gateway/subgraphs/subgraphClient.ts';
-import { ManualClock } from '../../../harness/manualClock.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { startScriptedSubgraph } from '../../../harness/scriptedSubgraph.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import { createClientFixture, sendRequest } from '../clientFixture.ts';
@@ -75,7 +75,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.constant<Step>({ do: 'turn' }),
 );
 
-function policiesFor(max: number, { now }: ManualClock, settings: CallPolicySettings = {}): CallPolicies {
+function policiesFor(max: number, { now }: FakeTimers, settings: CallPolicySettings = {}): CallPolicies {
   const limits = { total: max, primary: max, deferred: max, queued: 1 };
   return createCallPolicies('reviews', limits, settings, {
     now,
@@ -133,7 +133,7 @@ describe('in-flight calls', () => {
     '%s: for any sequence of events, every receiver that was not cancelled is called once, in time, with its own response',
     async (_, max, settings) => {
       const run = fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const clock = new ManualClock();
+        const clock = new FakeTimers();
         const policies = policiesFor(max, clock, settings);
         const faults: unknown[] = [];
         const calls: OpenCall[] = [];
@@ -147,7 +147,7 @@ describe('in-flight calls', () => {
         }[] = [];
         const inFlightCalls = new InFlightCalls<OpenCall>({
           now: clock.now,
-          setTimer: clock.setTimer,
+          after: (ms, run) => clock.after(ms, run),
           onReceiverFault: (fault) => faults.push(fault),
           onCallEnd: (call) => ends.push(call),
         });
@@ -216,7 +216,7 @@ describe('in-flight calls', () => {
         expect([policies.queue.length, policies.queue.running]).toEqual([0, 0]);
 
         expect(faults).toEqual([]);
-        expect(clock.activeTimerCount).toBe(0);
+        expect(clock.pendingCount).toBe(0);
         expect(calls.every((call) => call.listener === undefined)).toBe(true);
         expect(ends.length).toBe(calls.length);
         for (const { key, isCancelled, answers } of receivers) {
@@ -237,11 +237,11 @@ describe('in-flight calls', () => {
   );
 
   test('a call continues while a receiver waits for it, and is aborted once', () => {
-    const clock = new ManualClock();
+    const clock = new FakeTimers();
     const call = new OpenCall('a');
     const inFlightCalls = new InFlightCalls<OpenCall>({
       now: clock.now,
-      setTimer: clock.setTimer,
+      after: (ms, run) => clock.after(ms, run),
       onReceiverFault: () => {},
     });
     const join = (): (() => void) =>
@@ -262,13 +262,13 @@ describe('in-flight calls', () => {
   });
 
   test('the time that the gateway takes to read a response is no time of the subgraph', () => {
-    const clock = new ManualClock();
+    const clock = new FakeTimers();
     const policies = policiesFor(1, clock, { breaker: { ...breaker, minCalls: 1 } });
     const call = new OpenCall('a');
     const outcomes: string[] = [];
     const inFlightCalls = new InFlightCalls<OpenCall>({
       now: clock.now,
-      setTimer: clock.setTimer,
+      after: (ms, run) => clock.after(ms, run),
       onReceiverFault: () => {},
       onCallEnd: (_, outcome, { latencyMs }) => outcomes.push(`${outcome} after ${latencyMs} ms`),
     });
@@ -292,7 +292,7 @@ describe('in-flight calls', () => {
   });
 
   test('a call whose turn comes after its deadline is not sent, and takes neither a slot nor the probe of a circuit', async () => {
-    const clock = new ManualClock();
+    const clock = new FakeTimers();
     // No timer fires while the event loop is busy.
     let busyMs = 0;
     const now = (): number => clock.now() + busyMs;
@@ -303,7 +303,7 @@ describe('in-flight calls', () => {
     const results: string[] = [];
     const inFlightCalls = new InFlightCalls<OpenCall>({
       now,
-      setTimer: clock.setTimer,
+      after: (ms, run) => clock.after(ms, run),
       onReceiverFault: () => {},
     });
     const send = (key: string, leftMs: number): void => {
@@ -352,13 +352,13 @@ describe('in-flight calls', () => {
   });
 
   test('an observer that throws keeps no receiver from its result', async () => {
-    const clock = new ManualClock();
+    const clock = new FakeTimers();
     const call = new OpenCall('a');
     const faults: unknown[] = [];
     const results: unknown[] = [];
     const inFlightCalls = new InFlightCalls<OpenCall>({
       now: clock.now,
-      setTimer: clock.setTimer,
+      after: (ms, run) => clock.after(ms, run),
       onReceiverFault: (fault) => faults.push(fault),
       onCallEnd: () => {
         throw new Error('the observer is broken');
@@ -375,20 +375,20 @@ describe('in-flight calls', () => {
     call.take()?.onFailure(new GatewayError('SUBGRAPH_UNREACHABLE', 'gone'));
     expect(results).toEqual(['SUBGRAPH_UNREACHABLE', 'SUBGRAPH_UNREACHABLE']);
     expect(faults).toEqual([new Error('the observer is broken')]);
-    expect([policies.queue.running, clock.activeTimerCount]).toEqual([0, 0]);
+    expect([policies.queue.running, clock.pendingCount]).toEqual([0, 0]);
   });
 
   test.each(['joins', 'raises the priority of'])(
     'a retry is as urgent as a request that %s the first attempt',
     (how) => {
-      const clock = new ManualClock();
+      const clock = new FakeTimers();
       const limits = { total: 2, primary: 2, deferred: 1, queued: 10 };
       const environment = { now: clock.now, wallClock: clock.now, random: () => 0.5, queueTimeMs: 60 };
       const policies = createCallPolicies('reviews', limits, { retry }, environment);
       const calls: OpenCall[] = [];
       const inFlightCalls = new InFlightCalls<OpenCall>({
         now: clock.now,
-        setTimer: clock.setTimer,
+        after: (ms, run) => clock.after(ms, run),
         onReceiverFault: () => {},
       });
       const deferred = {

@@ -6,7 +6,7 @@ import {
   RetryPolicy,
   type RetrySettings,
 } from '../../../../gateway/subgraphs/policies/retryPolicy.ts';
-import { ManualClock } from '../../../harness/manualClock.ts';
+import { FakeTimers } from '../../../harness/fakeTimers.ts';
 
 const settings: RetrySettings = {
   attempts: 3,
@@ -19,7 +19,7 @@ const wallClockMs = Date.parse('2026-01-01T00:00:00Z');
 
 function open(more: Partial<RetrySettings> = {}, random = 0.5) {
   const malformed: string[] = [];
-  const { now } = new ManualClock();
+  const { now } = new FakeTimers();
   const policy = new RetryPolicy({
     settings: { ...settings, ...more },
     now,

@@ -101,7 +101,7 @@ describe('background detection', () => {
       { type: 'connection_init', payload: { headers: { 'x-key': 'of reviews' } } },
     ]);
     expect(upstream.handshakes[0]?.headers['x-key']).toBe('of reviews');
-    expect([at.chosen, at.clock.activeTimerCount]).toEqual([['reviews graphql_ws'], 0]);
+    expect([at.chosen, at.clock.pendingCount]).toEqual([['reviews graphql_ws'], 0]);
     at.find();
     at.subscribe();
     await upstream.next();
@@ -114,7 +114,7 @@ describe('background detection', () => {
     await using at = autoSource(`${upstream.url}/stream`);
     at.find();
     await waitUntil(() => at.chosen.length === 1);
-    expect([at.chosen, at.clock.activeTimerCount]).toEqual([['reviews sse'], 0]);
+    expect([at.chosen, at.clock.pendingCount]).toEqual([['reviews sse'], 0]);
     const { receiver } = at.subscribe();
     await ticks.waitForListeners(1);
     ticks.push(1);
@@ -134,7 +134,7 @@ describe('background detection', () => {
     await using upstream = await httpUpstream(multipart, port);
     at.clock.advance(2 * firstDelayMs);
     await waitUntil(() => at.chosen.length === 1);
-    expect([at.chosen, at.clock.activeTimerCount]).toEqual([['reviews multipart'], 0]);
+    expect([at.chosen, at.clock.pendingCount]).toEqual([['reviews multipart'], 0]);
     expect(upstream.accepts).toEqual(['websocket', accepts.sse, accepts.multipart]);
   });
 
@@ -142,7 +142,7 @@ describe('background detection', () => {
     await using upstream = await httpUpstream(json(401, { errors: [{ message: 'who?' }] }));
     await using at = autoSource(upstream.url);
     at.find();
-    await waitUntil(() => upstream.accepts.length === 1 && at.clock.activeTimerCount === 0);
+    await waitUntil(() => upstream.accepts.length === 1 && at.clock.pendingCount === 0);
     expect([upstream.accepts, at.chosen]).toEqual([['websocket'], []]);
   });
 
@@ -150,7 +150,7 @@ describe('background detection', () => {
     await using upstream = await httpUpstream(json(200, { errors: [{ message: 'no subscriptions' }] }));
     await using at = autoSource(upstream.url);
     at.find();
-    await waitUntil(() => upstream.accepts.length === 3 && at.clock.activeTimerCount === 0);
+    await waitUntil(() => upstream.accepts.length === 3 && at.clock.pendingCount === 0);
     expect(at.chosen).toEqual([]);
   });
 
@@ -163,7 +163,7 @@ describe('background detection', () => {
     await probed.closeCode;
     await upstream.next();
     await at[Symbol.asyncDispose]();
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 });
 
@@ -177,7 +177,7 @@ describe('protocol negotiation', () => {
     upstream.ticks.end();
     expect(await receiver.waitForLog(2)).toEqual(['{"tick":"1"}', 'complete']);
     expect(at.chosen).toEqual(['reviews graphql_ws']);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test('uses server-sent events without a WebSocket, and remembers the result', async () => {
@@ -238,7 +238,7 @@ describe('a subgraph that supports no protocol', () => {
       'error SUBGRAPH_ERROR [{"message":"no such field","failureStatus":400}]',
     ]);
     expect(at.chosen).toEqual([]);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test('the refusals of all protocols are reported once, until a protocol is detected', async () => {
@@ -366,6 +366,6 @@ test('a cancel during the negotiation leaves no resources', async () => {
   cancel();
   await isGone;
   expect(receiver.log).toEqual([]);
-  expect(at.clock.activeTimerCount).toBe(0);
+  expect(at.clock.pendingCount).toBe(0);
   expect(upstream.accepts).toEqual(['websocket', accepts.sse]);
 });

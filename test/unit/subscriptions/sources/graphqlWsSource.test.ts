@@ -38,7 +38,7 @@ describe('with the reference server', () => {
     upstream.ticks.end();
     expect(await receiver.waitForLog(3)).toEqual(['{"tick":"1"}', '{"tick":"2"}', 'complete']);
     await upstream.waitForOpenCount(0);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
     expect(at.acceptedSubgraphs).toEqual(['reviews']);
   });
 
@@ -80,7 +80,7 @@ describe('with the reference server', () => {
     await socket.waitForMessages(1);
     socket.acknowledge();
     const [, subscribe] = await socket.waitForMessages(2);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
     flow?.resume();
     socket.send({ id: subscribe?.id, type: 'next', payload: { data: { tick: 1 } } });
     expect(await receiver.waitForLog(1)).toEqual(['{"tick":1}']);
@@ -215,7 +215,7 @@ describe('with the reference server', () => {
     await upstream.ticks.waitForListeners(0);
     await upstream.waitForOpenCount(0);
     expect(upstream.sockets).toHaveLength(1);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test('uses separate sockets for different headers or connection parameters', async () => {
@@ -288,7 +288,7 @@ describe('with the reference server', () => {
     upstream.sockets[0]?.terminate();
     await receiver.waitForLog(1);
     cancel();
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
     at.clock.advance(60_000);
     await waitForTurns(5);
     expect(upstream.sockets).toHaveLength(1);
@@ -303,7 +303,7 @@ describe('with the reference server', () => {
     await at.source.close();
     await upstream.waitForOpenCount(0);
     expect(receiver.log).toEqual([]);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
     expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error INTERNAL_SERVER_ERROR']);
   });
 
@@ -312,7 +312,7 @@ describe('with the reference server', () => {
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
     expect(await receiver.waitForLog(1)).toEqual(['error SUBGRAPH_ERROR']);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
     expect(at.acceptedSubgraphs).toEqual([]);
   });
 
@@ -328,7 +328,7 @@ describe('with the reference server', () => {
       'interrupted SUBGRAPH_UNREACHABLE',
       'error SUBGRAPH_ERROR',
     ]);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 });
 
@@ -356,7 +356,7 @@ describe('connections that end at every stage', () => {
     await at.source.close();
     await upstream.waitForOpenCount(0);
     expect(receiver.log).toEqual([]);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test('a cancel before the acknowledgement closes the socket', async () => {
@@ -369,7 +369,7 @@ describe('connections that end at every stage', () => {
     expect(await server.closeCode).toBe(1000);
     expect(server.messages).toEqual([{ type: 'connection_init' }]);
     expect(receiver.log).toEqual([]);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test('a cancel between events sends `complete` and closes the socket', async () => {
@@ -384,7 +384,7 @@ describe('connections that end at every stage', () => {
       { id: '1', type: 'subscribe', payload: { query: 'subscription { tick }', variables: {} } },
       { id: '1', type: 'complete' },
     ]);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test('after a cancel within onEvent, the receiver gets nothing more', async () => {
@@ -422,7 +422,7 @@ describe('connections that end at every stage', () => {
     expect(receiver.log).toEqual(['error SUBGRAPH_TIMEOUT']);
     expect(receiver.error?.message).toContain('(subscriptions.connectTimeout)');
     await server.closeCode;
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test('a server that accepts the connection and sends nothing fails after connectTimeout', async () => {
@@ -446,7 +446,7 @@ describe('connections that end at every stage', () => {
   test('an unreachable subgraph ends the subscription with an error', async () => {
     await using at = sourceOf('http://127.0.0.1:1/graphql');
     expect(await at.subscribe().receiver.waitForLog(1)).toEqual(['error SUBGRAPH_UNREACHABLE']);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test('an invalid URL ends the subscription with an error', async () => {
@@ -506,7 +506,7 @@ describe('lost connections', () => {
       'interrupted SUBGRAPH_UNREACHABLE',
       'error SUBGRAPH_UNREACHABLE',
     ]);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test('reconnects to the current URL of the subgraph', async () => {
@@ -633,7 +633,7 @@ describe('lost connections', () => {
     const server = await established(at, upstream);
     server.socket.close(code);
     expect(await server.receiver.waitForLog(1)).toEqual([news]);
-    expect(at.clock.activeTimerCount).toBe(news.startsWith('error') ? 0 : 1);
+    expect(at.clock.pendingCount).toBe(news.startsWith('error') ? 0 : 1);
   });
 });
 
@@ -689,7 +689,7 @@ describe('a subscription that ends a shared socket', () => {
     expect(upstream.handshakes).toHaveLength(7);
     for (const { cancel } of others) cancel();
     await upstream.waitForOpenCount(0);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test.each<[string, (socket: ScriptedSocket) => void]>([
@@ -792,7 +792,7 @@ describe('a subscription that ends a shared socket', () => {
     await waitUntil(() => all.every(isEnded));
     // The first one, and two for each of 16 divisions.
     expect(upstream.handshakes).toHaveLength(33);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 });
 
@@ -873,7 +873,7 @@ describe('protocol violations', () => {
     server.send(message);
     expect(await server.receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
     await server.closeCode;
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test('a binary message ends the socket', async () => {
@@ -916,7 +916,7 @@ describe('protocol violations', () => {
     server.socket.send(JSON.stringify(next('x'.repeat(30_000))), { fin: false });
     expect(await server.receiver.waitForLog(1)).toEqual(['error SUBGRAPH_INVALID_RESPONSE']);
     await server.closeCode;
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test('a message in more fragments than one for each kB of an event and 256 ends the socket, because each can keep 64 kB of what arrived with it in memory', async () => {

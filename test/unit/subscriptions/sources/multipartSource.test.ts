@@ -51,7 +51,7 @@ describe('with a GraphQL server', () => {
     upstream.ticks.push(2);
     upstream.ticks.end();
     expect(await receiver.waitForLog(3)).toEqual(['{"tick":"é"}', '{"tick":"2"}', 'complete']);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
     expect(at.acceptedSubgraphs).toEqual(['reviews']);
   });
 
@@ -62,7 +62,7 @@ describe('with a GraphQL server', () => {
     await upstream.ticks.waitForListeners(1);
     cancel();
     await upstream.ticks.waitForListeners(0);
-    expect(at.clock.activeTimerCount).toBe(0);
+    expect(at.clock.pendingCount).toBe(0);
   });
 
   test('reports an operation that the subgraph refuses', async () => {
