@@ -9,7 +9,7 @@ import type { ClientIdentity, ReadIdentity, VerifiedToken } from './admission/id
 import type { LoadSource } from './admission/processLoad.ts';
 import { CacheFeature } from './cache/cacheFeature.ts';
 import { checkDependencies } from './checkDependencies.ts';
-import { ConfigError, type ConfigProblem } from './config/configError.ts';
+import { ConfigError, type ConfigProblem, collectProblems } from './config/configError.ts';
 import { parseConfig } from './config/parseConfig.ts';
 import type { GatewayOptions as ConfigOptions, GatewayConfig } from './config/schema.ts';
 import type { LoadSupergraph, LoadSupergraphContext } from './config/sections/supergraph.ts';
@@ -130,7 +130,8 @@ export interface GatewayDependencies {
 
 /** Creates a gateway in this process: the features, and the request path that they extend. `options` has the shape of the
  *  configuration file.
- *  @throws {ConfigError} with every problem in `dependencies`, in `options`, or of the extensions. Then nothing stays open. */
+ *  @throws {ConfigError} with every problem in `dependencies`, in `options`, or of the files and extensions that these name.
+ *  Then nothing stays open. */
 export async function createGateway(
   options: GatewayOptions,
   dependencies: GatewayDependencies = {},
@@ -170,9 +171,20 @@ async function assembleGateway(
     if (feature !== undefined) features.push(feature);
     return open(feature);
   };
-  // These may refuse the configuration, before anything connects.
-  const trustedDocuments = open(await loadTrustedDocuments({ config, log, timers }));
-  const certificates = open(await Certificates.read(config, { ...dependencies, log }));
+  // These may refuse the configuration, before the gateway connects to anything.
+  const problems: ConfigProblem[] = [];
+  const trustedDocuments = open(
+    await collectProblems(problems, loadTrustedDocuments({ config, log, timers })),
+  );
+  const certificates = open(
+    await collectProblems(problems, Certificates.read(config, { ...dependencies, log })),
+  );
+  // Throws all problems.
+  const loadedExtensions = await loadExtensions(options.extensions ?? [], log, problems);
+  const extensions =
+    loadedExtensions.length === 0
+      ? undefined
+      : open(new ExtensionFeature(loadedExtensions, { config, log, timers }));
   const workerCalls = worker && new WorkerCalls(worker);
   const telemetry = await createTelemetry({ ...dependencies, config, log, timers, workerCalls });
   const { metrics, tracing } = telemetry;
@@ -196,9 +208,6 @@ async function assembleGateway(
     tracing,
   });
   open(context.authentication);
-  const loadedExtensions = await loadExtensions(options.extensions ?? [], log);
-  const extensions =
-    loadedExtensions.length === 0 ? undefined : open(new ExtensionFeature(loadedExtensions, context));
   const enrichment = add(new EnrichmentFeature(context, workerCalls));
   // After enrichment, which extends the API schema: the features below store what they read for the extended supergraph.
   const subscriptions = add(new SubscriptionFeature(context));

@@ -22,6 +22,21 @@ export class ConfigError extends Error {
   }
 }
 
+/** Adds the problems to `problems` if `reading` rejects with a `ConfigError`. Then the result is not one: the caller throws the
+ *  problems before it uses the result. */
+export async function collectProblems<Result>(
+  problems: ConfigProblem[],
+  reading: Promise<Result>,
+): Promise<Result> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+    return undefined as Result;
+  }
+}
+
 function describeProblem({ path, message, expected, location }: ConfigProblem): string {
   const subject = path === '' ? 'it' : path;
   const expectation = expected === '' ? '' : `; expected: ${expected}`;

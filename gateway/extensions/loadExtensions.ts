@@ -8,14 +8,16 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Extension, ExtensionModule } from './extension.ts';
 import { extensionMembers } from './extensionHooks.ts';
 
-/** Creates the extensions of a list. `timeoutMs`: limits each import and each function of a module.
+/** Creates the extensions of a list. `others`: problems of other options. `timeoutMs`: limits each import and each function of
+ *  a module.
  *  @throws {ConfigError} with every problem. Then the extensions that it has created are closed. */
 export async function loadExtensions(
   entries: readonly (Extension<object> | ExtensionModule)[],
   log: Logger,
+  others: readonly ConfigProblem[] = [],
   timeoutMs = 60_000,
 ): Promise<readonly Extension[]> {
-  const problems: ConfigProblem[] = [];
+  const problems = [...others];
   const extensions = new Map<string, { extension: Extension; path: string }>();
   for (const [index, entry] of entries.entries()) {
     const path = `extensions[${index}]`;

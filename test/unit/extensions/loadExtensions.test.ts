@@ -95,7 +95,7 @@ describe('modules', () => {
       { module: endless },
       { name: 'a', close: () => new Promise<void>(() => {}) },
     ];
-    const error = await loadExtensions(entries, log, 100).catch((thrown: ConfigError) => thrown);
+    const error = await loadExtensions(entries, log, [], 100).catch((thrown: ConfigError) => thrown);
     expect(error).toMatchObject({
       problems: [
         {
@@ -317,6 +317,29 @@ describe('an extension', () => {
     const entries = ['a', 'b', 'a'].map((name) => ({ name, close: () => void closed.push(name) }));
     await expect(loadExtensions(entries, log)).rejects.toThrow('has the name "a" of extensions[0]');
     expect(closed).toEqual(['b', 'a']);
+  });
+
+  test('that is refused is reported together with files that cannot be used, and others are closed', async () => {
+    const closed: string[] = [];
+    const missing = join(directory, 'missing');
+    const creating = createGateway({
+      supergraph: { file: 'none.graphql' },
+      telemetry: { logLevel: 'silent' },
+      security: { trustedDocuments: { mode: 'require', manifest: missing } },
+      listen: { tls: { cert: missing, key: missing } },
+      extensions: [{ name: 'a', close: () => void closed.push('a') }, { module: missing }],
+    });
+    const { problems } = await creating.then(
+      () => ({ problems: [] }),
+      (error: ConfigError) => error,
+    );
+    expect(problems.map(({ path }) => path)).toEqual([
+      'security.trustedDocuments.manifest',
+      'listen.tls.cert',
+      'listen.tls.key',
+      'extensions[1].module',
+    ]);
+    expect(closed).toEqual(['a']);
   });
 
   test('is closed when the gateway cannot be created, as everything else', async () => {
