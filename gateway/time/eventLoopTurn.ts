@@ -19,11 +19,20 @@ export function waitForTurn(): Promise<void> | undefined {
   return new Promise((resolve) => waiting.push(resolve));
 }
 
-/** One piece for each turn: it runs in microtasks, after this function. */
 function onNextTurn(): void {
-  const resume = waiting.shift();
-  isTurnOpen = resume !== undefined;
-  if (resume === undefined) return;
+  isTurnOpen = waiting.length > 0;
+  if (!isTurnOpen) return;
   setImmediate(onNextTurn);
-  resume();
+  turnEndsAt = performance.now() + turnBudgetMs;
+  resumeNext();
+}
+
+/** Pieces run in microtasks. When all of these have ended, the next piece runs if the turn has time left. */
+function resumeNext(): void {
+  waiting.shift()?.();
+  if (waiting.length > 0) queueMicrotask(() => process.nextTick(continueTurn));
+}
+
+function continueTurn(): void {
+  if (performance.now() < turnEndsAt) resumeNext();
 }

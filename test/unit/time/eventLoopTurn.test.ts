@@ -1,5 +1,6 @@
 import { expect, jest, test } from '@jest/globals';
 import { waitForTurn } from '../../../gateway/time/eventLoopTurn.ts';
+import { useUpTurns } from '../../harness/useUpTurns.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 /** Runs pieces of work that become ready at once. Returns the turn of the event loop in which each ran. */
@@ -28,14 +29,30 @@ test('pieces run at once while the turn has time left', async () => {
   clock.mockRestore();
 });
 
-test('pieces beyond the time of a turn run in later turns, one in each, in order', async () => {
+test('pieces beyond the time of a turn run in later turns, as many as fit into each, in order', async () => {
   await waitForTurns(2);
   let now = performance.now();
   const clock = jest.spyOn(performance, 'now').mockImplementation(() => (now += 6));
-  // The first one opens the turn, the second one looks at the clock at 6 ms and the third one at 12 ms.
-  const [first, ...others] = await runPieces(5);
-  expect([first, others[0]]).toEqual([0, 0]);
-  const [third, fourth, fifth] = others.slice(1) as [number, number, number];
-  expect([fourth - third, fifth - fourth]).toEqual([1, 1]);
+  // In each turn, the second piece looks at the clock at 6 ms and the third one at 12 ms.
+  const turns = await runPieces(7);
+  expect(turns.map((turn) => turn - (turns[2] as number))).toEqual([-1, -1, 0, 0, 1, 1, 2]);
   clock.mockRestore();
+});
+
+test('a piece runs when all microtasks of the piece before it have ended', async () => {
+  await waitForTurns(2);
+  const clock = useUpTurns();
+  const numbers = [1, 2, 3, 4, 5];
+  const steps: string[] = [];
+  await Promise.all(
+    ['a', 'b', 'c'].map(async (piece) => {
+      await waitForTurn();
+      clock.mockRestore();
+      for (const number of numbers) {
+        steps.push(`${piece}${number}`);
+        await undefined;
+      }
+    }),
+  );
+  expect(steps).toEqual(['a', 'b', 'c'].flatMap((piece) => numbers.map((number) => `${piece}${number}`)));
 });
