@@ -113,11 +113,12 @@ function quotableOf({ quotable }: RolloutProblems, of: readonly RolloutProblem[]
   return quotable === undefined ? of : of.filter(({ message }) => quotable.has(message));
 }
 
-/** Such as ` (subgraph "a" refuses the request: …, and 2 more)`. */
+/** Such as ` (subgraph "a" refuses the request: …, and 2 more reasons)`. Several operations may have the same problem. */
 function quoteProblems(problems: RolloutProblems, of: readonly RolloutProblem[]): string {
-  const [first, ...others] = quotableOf(problems, of);
+  const [first, ...others] = new Set(quotableOf(problems, of).map(({ message }) => message));
   if (first === undefined) return '';
-  const more = others.length === 0 ? '' : `, and ${others.length} more`;
+  const more =
+    others.length === 0 ? '' : `, and ${others.length} more reason${others.length === 1 ? '' : 's'}`;
   // Validation messages are whole sentences.
-  return ` (${first.message.replace(/\.$/, '')}${more})`;
+  return ` (${first.replace(/\.$/, '')}${more})`;
 }

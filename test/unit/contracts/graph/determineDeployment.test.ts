@@ -15,6 +15,17 @@ describe('determineDeployment', () => {
     });
   });
 
+  test('counts the reasons besides the quoted one, and not how many operations fail for one', () => {
+    const other = { ...problem, message: 'it does not receive weight.' };
+    const quoted = (problems: readonly (typeof problem)[]) =>
+      determineDeployment({ ...rollout, newPlanProblems: problems }).steps[1]?.replace(/.* "stock" /, '');
+    expect(quoted([problem, problem])).toBe('(it does not receive size).');
+    expect(quoted([problem, other, problem])).toBe('(it does not receive size, and 1 more reason).');
+    expect(quoted([problem, other, { ...other, message: 'it is gone' }])).toBe(
+      '(it does not receive size, and 2 more reasons).',
+    );
+  });
+
   test('deploys the subgraph first when only new plans fail, and quotes why', () => {
     expect(determineDeployment({ ...rollout, newPlanProblems: [problem] })).toEqual({
       order: 'subgraph first',
