@@ -16,8 +16,10 @@ export interface ConfigDocument {
 export function readConfigDocument(path: string): ConfigDocument {
   const text = readText(path);
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  // Merge keys (`<<`) are of YAML 1.1, and known from Docker Compose.
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, merge: true });
   const problems = yamlProblems(document, text, lineCounter);
+  if (problems.length === 0) problems.push(...aliasProblems(document, lineCounter));
   if (problems.length > 0) {
     throw new ConfigError(
       problems.map(({ position, ...problem }) => ({ path: `${path}:${position}`, ...problem })),
@@ -97,33 +99,33 @@ function findFirstOfKey(document: Document.Parsed, offset: number) {
 }
 
 // No message has the name of an alias, which may be a password without quotes.
+function aliasProblems(document: Document.Parsed, lines: LineCounter): YamlProblem[] {
+  const problems: YamlProblem[] = [];
+  visit(document, {
+    Alias(_, alias, parents) {
+      const target = alias.resolve(document);
+      if (target !== undefined && !parents.includes(target)) return;
+      const { line, col } = lines.linePos(alias.range?.[0] ?? 0);
+      problems.push({
+        position: `${line}:${col}`,
+        ...(target === undefined
+          ? {
+              message: 'has an alias (text that begins with `*`) without its anchor (`&`)',
+              expected: 'texts that begin with * in quotes',
+            }
+          : { message: 'has an alias (`*`) inside of what it stands for (`&`)', expected: 'no such alias' }),
+      });
+    },
+  });
+  return problems;
+}
+
 function toPlainValue(document: Document.Parsed, path: string): unknown {
-  if (hasCircularAlias(document)) {
-    throw new ConfigError([
-      { path, message: 'has an alias (`*`) inside of what it stands for (`&`)', expected: 'no such alias' },
-    ]);
-  }
   try {
     return document.toJS({ maxAliasCount: 100 }) ?? {};
   } catch {
-    throw new ConfigError([
-      {
-        path,
-        message:
-          'has an alias (text that begins with `*`) without its anchor (`&`), or more than 100 aliases',
-        expected: 'texts that begin with * in quotes',
-      },
-    ]);
+    const message =
+      'has more than 100 aliases (`*`), or a merge key (`<<`) with something else than a section';
+    throw new ConfigError([{ path, message, expected: '' }]);
   }
-}
-
-function hasCircularAlias(document: Document.Parsed): boolean {
-  let isCircular = false;
-  visit(document, {
-    Alias(_, alias, parents) {
-      const node = alias.resolve(document);
-      isCircular ||= node !== undefined && parents.includes(node);
-    },
-  });
-  return isCircular;
 }

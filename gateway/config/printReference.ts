@@ -44,6 +44,8 @@ workers: 1                                         # processes that share the po
   end. No message quotes it, and \`config print\` masks it, except in the host and the path of addresses. The file is read
   when the gateway starts; a relative path starts at the directory of the configuration file. \`:-default\` applies if it is
   missing or empty.
+- **Options that several subgraphs share**: YAML's anchors, aliases and merge keys, as in \`reviews: &slow { … }\` and
+  \`stock: { <<: *slow, url: … }\`.
 - **Changes** of the configuration need a restart. The supergraph, trusted documents and the certificates in
   \`listen.tls\` and \`subgraphs.<name>.tls\` are read again when they change.
 - **Errors**: unknown keys are refused. All problems of the file are reported at once, each with its path, the expected

@@ -166,12 +166,12 @@ describe('tributary init', () => {
     [
       'a configuration with an alias of nothing',
       ['--apollo-router', 'alias.yaml'],
-      'The configuration is invalid:\n  alias.yaml has an alias (text that begins with `*`) without its anchor (`&`), or more than 100 aliases; expected: texts that begin with * in quotes',
+      'The configuration is invalid:\n  alias.yaml:1:10 has an alias (text that begins with `*`) without its anchor (`&`); expected: texts that begin with * in quotes',
     ],
     [
       'a configuration that contains itself',
       ['--apollo-router', 'circle.yaml'],
-      'The configuration is invalid:\n  circle.yaml has an alias (`*`) inside of what it stands for (`&`); expected: no such alias',
+      'The configuration is invalid:\n  circle.yaml:1:22 has an alias (`*`) inside of what it stands for (`&`); expected: no such alias',
     ],
     [
       'a directory as output',

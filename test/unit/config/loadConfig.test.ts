@@ -380,8 +380,26 @@ supergraph: { watch: true }
     [
       'an alias inside of what it stands for',
       'subgraphs: &all { a: { b: *all } }',
-      '',
+      ':1:27',
       { message: 'has an alias (`*`) inside of what it stands for (`&`)', expected: 'no such alias' },
+    ],
+    [
+      'an alias without an anchor',
+      'supergraph: { file: a }\nredis: { password: *secret }',
+      ':2:20',
+      {
+        message: 'has an alias (text that begins with `*`) without its anchor (`&`)',
+        expected: 'texts that begin with * in quotes',
+      },
+    ],
+    [
+      'a merge key without a section',
+      'listen: { <<: 4000 }',
+      '',
+      {
+        message: 'has more than 100 aliases (`*`), or a merge key (`<<`) with something else than a section',
+        expected: '',
+      },
     ],
     [
       'a second document',
@@ -392,6 +410,17 @@ supergraph: { watch: true }
   ])('with %s is reported', (_, yaml, position, problem) => {
     const path = `${join(folder, 'gateway.yaml')}${position}`;
     expect(problemsOf(() => load(yaml))).toEqual([{ path, ...problem }]);
+  });
+
+  test('may have merge keys, whose section has the options that it does not replace', () => {
+    const yaml = `supergraph: { file: a }
+subgraphs:
+  reviews: &slow { timeouts: { attempt: 8s }, connections: 3 }
+  stock: { <<: *slow, connections: 4 }
+`;
+    expect(load(yaml).subgraphs).toMatchObject({
+      stock: { timeouts: { attempt: 8_000 }, connections: 4 },
+    });
   });
 
   test('that is empty is reported for its missing supergraph', () => {
