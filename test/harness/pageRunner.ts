@@ -153,7 +153,9 @@ export class PageRunner implements AsyncDisposable {
     }
   }
 
-  async #install(name: string): Promise<void> {
+  async #install(specifier: string): Promise<void> {
+    // Without the version.
+    const [, name = ''] = /^(.[^@]*)/.exec(specifier) ?? [];
     const target = join(this.#directory, 'node_modules', name);
     await mkdir(dirname(target), { recursive: true });
     if (name !== packageName) {
