@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
@@ -10,21 +9,21 @@ import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { createGateway } from '../../../gateway/gateway.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 import { supergraphOf, testSdl } from '../../harness/scriptedServer.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 let directory: string;
 let file: string;
 let feature: TrustedDocumentsFeature | undefined;
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-documents-'));
+beforeEach(() => {
+  directory = createTemporaryDirectory();
   file = join(directory, 'documents.json');
 });
 
 afterEach(async () => {
   await feature?.stop();
   feature = undefined;
-  await rm(directory, { recursive: true });
 });
 
 /** Loads the file. Timers fire only in `nextLine`. */

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { profileTarget, summarizeAllocations, summarizeCpu } from '../../../bench/profileTarget.ts';
 import { freePort } from '../../harness/freePort.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 const at = (functionName: string, url = '', lineNumber = -1) => ({ functionName, url, lineNumber });
 
@@ -30,31 +30,27 @@ test('CPU time is summed over the callers of a function, without idle time', () 
 });
 
 test('functions of a bundle have the place of their source', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'bundle-'));
-  try {
-    const bundle = join(directory, 'chunk.js');
-    const lines = [
-      '// gateway/a.ts',
-      'function a() {}',
-      '',
-      '// gateway/json/b.ts',
-      '// A comment.',
-      'function b() {}',
-    ];
-    await writeFile(bundle, lines.join('\n'));
-    const { href } = pathToFileURL(bundle);
+  const directory = createTemporaryDirectory();
+  const bundle = join(directory, 'chunk.js');
+  const lines = [
+    '// gateway/a.ts',
+    'function a() {}',
+    '',
+    '// gateway/json/b.ts',
+    '// A comment.',
+    'function b() {}',
+  ];
+  await writeFile(bundle, lines.join('\n'));
+  const { href } = pathToFileURL(bundle);
 
-    const summary = summarizeCpu({
-      nodes: [
-        { callFrame: at('a', href, 1), hitCount: 3 },
-        { callFrame: at('b', href, 5), hitCount: 1 },
-      ],
-    });
+  const summary = summarizeCpu({
+    nodes: [
+      { callFrame: at('a', href, 1), hitCount: 3 },
+      { callFrame: at('b', href, 5), hitCount: 1 },
+    ],
+  });
 
-    expect(summary.map(({ place }) => place)).toEqual(['gateway/a.ts', 'gateway/json/b.ts']);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+  expect(summary.map(({ place }) => place)).toEqual(['gateway/a.ts', 'gateway/json/b.ts']);
 });
 
 test('allocations are summed over all callers', () => {
@@ -76,7 +72,7 @@ test('allocations are summed over all callers', () => {
 });
 
 test('a running process is profiled, and its profiles are in files', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'profiles-'));
+  const directory = createTemporaryDirectory();
   const inspectorPort = await freePort();
   const program =
     'function work() { const made = []; for (let i = 0; i < 1e5; i++) made.push({ i }); console.log(made.length); } setInterval(work, 1)';
@@ -102,6 +98,5 @@ test('a running process is profiled, and its profiles are in files', async () =>
       );
   } finally {
     child.kill('SIGKILL');
-    await rm(directory, { recursive: true });
   }
 });

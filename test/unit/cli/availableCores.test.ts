@@ -1,15 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { availableCores } from '../../../gateway/cli/availableCores.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 let mount: string;
 beforeAll(() => {
-  mount = mkdtempSync(join(tmpdir(), 'tributary-cgroup-'));
+  mount = createTemporaryDirectory();
   mkdirSync(join(mount, 'service'));
 });
-afterAll(() => rmSync(mount, { recursive: true }));
 
 function setQuota(path: string, quota: number): void {
   writeFileSync(join(mount, path, 'cpu.cfs_quota_us'), `${quota}\n`);

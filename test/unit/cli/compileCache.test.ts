@@ -1,17 +1,15 @@
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, expect, test } from '@jest/globals';
 import { createPrivateDirectory, enablePrivateCompileCache } from '../../../gateway/cli/compileCache.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 const user = process.getuid?.();
 let root: string;
 
 beforeEach(() => {
-  root = realpathSync(mkdtempSync(join(tmpdir(), 'tributary-compile-cache-')));
+  root = createTemporaryDirectory();
 });
-
-afterEach(() => rmSync(root, { recursive: true }));
 
 test('a directory that does not exist is created with its parents, for its user only', () => {
   const path = join(root, 'home', 'tributary');

@@ -1,7 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { parse as parseYaml } from 'yaml';
 import { loadTrustedDocuments } from '../../../gateway/admission/documents/trustedDocumentsFeature.ts';
 import { ConfigDraft } from '../../../gateway/cli/init/configDraft.ts';
@@ -12,14 +11,14 @@ import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { systemTimers } from '../../../gateway/time/timers.ts';
 import { runCommandInProcess } from '../../harness/commandInProcess.ts';
 import { composeSubgraphs } from '../../harness/composeSubgraphs.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'tributary-init-'));
+  folder = createTemporaryDirectory();
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const run = (...args: readonly string[]) => runCommandInProcess(args, folder);
 const read = (file = 'tributary.yaml') => readFileSync(join(folder, file), 'utf8');

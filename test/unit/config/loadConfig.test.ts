@@ -1,18 +1,17 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to environment variables
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { ConfigError } from '../../../gateway/config/configError.ts';
 import { type LoadConfigOptions, loadConfig, loadConfigToPrint } from '../../../gateway/config/loadConfig.ts';
 import { printConfig } from '../../../gateway/config/printConfig.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 let folder: string;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'tributary-config-'));
+  folder = createTemporaryDirectory();
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 function load(yaml: string, options: Partial<LoadConfigOptions> = {}) {
   const file = join(folder, 'gateway.yaml');

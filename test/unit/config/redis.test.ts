@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -8,6 +7,7 @@ import { findConfigProblems, parseConfig } from '../../../gateway/config/parseCo
 import { printConfig } from '../../../gateway/config/printConfig.ts';
 import type { GatewayOptions } from '../../../gateway/config/schema.ts';
 import { connectionOptions, isRedisConfigured, serverOptions } from '../../../gateway/redis/redisOptions.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 const supergraph = { file: 'supergraph.graphql' };
 
@@ -68,18 +68,14 @@ test('Redis connections fail fast and do not retry commands', () => {
 });
 
 test('TLS to Redis is enabled by rediss:// or redis.tls.enabled, with certificates from files', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tributary-redis-'));
-  try {
-    writeFileSync(join(folder, 'ca.pem'), 'CA');
-    writeFileSync(
-      join(folder, 'gateway.yaml'),
-      'supergraph: { file: a }\nredis: { url: rediss://localhost, tls: { ca: ca.pem, serverName: redis } }\n',
-    );
-    const { redis } = loadConfig({ file: join(folder, 'gateway.yaml'), env: {} });
-    expect(connectionOptions(redis).tls).toEqual({ ca: Buffer.from('CA'), servername: 'redis' });
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const folder = createTemporaryDirectory();
+  writeFileSync(join(folder, 'ca.pem'), 'CA');
+  writeFileSync(
+    join(folder, 'gateway.yaml'),
+    'supergraph: { file: a }\nredis: { url: rediss://localhost, tls: { ca: ca.pem, serverName: redis } }\n',
+  );
+  const { redis } = loadConfig({ file: join(folder, 'gateway.yaml'), env: {} });
+  expect(connectionOptions(redis).tls).toEqual({ ca: Buffer.from('CA'), servername: 'redis' });
   expect(connectionOptions(redisOf({ url: 'rediss://localhost' })).tls).toEqual({});
   expect(connectionOptions(redisOf({ url: 'redis://localhost' })).tls).toBeUndefined();
   expect(connectionOptions(redisOf({ url: 'redis://localhost', tls: { enabled: true } })).tls).toEqual({});

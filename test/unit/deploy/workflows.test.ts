@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { glob, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -117,17 +117,13 @@ test('the release starts the workflow that publishes the image, in a job that ca
 
 /** Runs the script of a step as GitHub does, and returns what it adds to the file with this name in the environment. */
 function runStep(step: Step | undefined, file: string, env: Readonly<Record<string, string>> = {}): string {
-  const directory = mkdtempSync(join(tmpdir(), 'tributary-workflow-'));
+  const directory = createTemporaryDirectory();
   const added = join(directory, 'added');
-  try {
-    execFileSync('bash', ['-e', '-c', step?.run ?? 'false'], {
-      cwd: directory,
-      env: { PATH: process.env.PATH, [file]: added, ...env },
-    });
-    return readFileSync(added, 'utf8');
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  execFileSync('bash', ['-e', '-c', step?.run ?? 'false'], {
+    cwd: directory,
+    env: { PATH: process.env.PATH, [file]: added, ...env },
+  });
+  return readFileSync(added, 'utf8');
 }
 
 // docker/metadata-action gives a prerelease only its own version when the type is `semver`.

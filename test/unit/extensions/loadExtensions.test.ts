@@ -1,23 +1,19 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { ConfigError } from '../../../gateway/config/configError.ts';
 import type { Extension, ExtensionFactory } from '../../../gateway/extensions/extension.ts';
 import { loadExtensions } from '../../../gateway/extensions/loadExtensions.ts';
 import { createGateway, defineExtension, type GatewayOptions } from '../../../gateway/gateway.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 const log = pino({ level: 'silent' });
 const hooks =
   'name, requestContext, subgraphHeaders, onPlan, onSubgraphRequest, onSubgraphResponse, onResponse, onPayload, decidePolicies, admitSupergraph, publicRoutes, adminRoutes, readiness, close';
 
-let directory: string;
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-modules-'));
-});
-afterAll(() => rm(directory, { recursive: true }));
+const directory = createTemporaryDirectory();
 
 async function writeModule(name: string, code: string): Promise<string> {
   const file = join(directory, name);

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { watch } from 'node:fs';
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { FileWatcher } from '../../../gateway/files/fileWatcher.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 let directory: string;
 let file: string;
@@ -16,7 +16,7 @@ let timers: FakeTimers;
 let watcher: FileWatcher;
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-watcher-'));
+  directory = createTemporaryDirectory();
   file = join(directory, 'watched');
   reads = 0;
   isReadable = true;
@@ -35,7 +35,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await watcher.stop();
-  await rm(directory, { recursive: true });
 });
 
 /** Changes the directory. Resolves when its watcher has had an event. */

@@ -1,23 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 const bootstrap = join(import.meta.dirname, '../../../scripts/bootstrap.mjs');
 
 let folder: string;
 let script: string;
 
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tributary-bootstrap-'));
+beforeEach(() => {
+  folder = createTemporaryDirectory();
   script = join(folder, 'script.ts');
-});
-
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true });
 });
 
 function startBootstrap(args: readonly string[], env: Record<string, string> = {}): ChildProcess {

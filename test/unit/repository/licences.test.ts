@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { bundledLicences } from '../../../scripts/bundledLicences.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 const root = join(import.meta.dirname, '../../..');
 
@@ -74,7 +74,7 @@ describe('LICENSE-DEPENDENCIES.md', () => {
 });
 
 test('the licences of a bundle are those of the packages of its files, each once, with their texts', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'tributary-licences-'));
+  const folder = createTemporaryDirectory();
   const files = {
     'node_modules/a/package.json': '{ "name": "a", "version": "1.0.0", "license": "MIT" }',
     'node_modules/a/LICENSE.md': 'Copyright A',
@@ -99,7 +99,6 @@ test('the licences of a bundle are those of the packages of its files, each once
     'a 1.0.0: MIT\n\nCopyright A\nCopyright of others in A',
     '@s/b 2.0.0: ISC',
   ]);
-  await rm(folder, { recursive: true });
 });
 
 describe('package-lock.json', () => {

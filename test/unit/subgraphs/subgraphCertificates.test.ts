@@ -1,5 +1,4 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
@@ -13,6 +12,7 @@ import { Certificates } from '../../../gateway/tls/certificates.ts';
 import { createCertificate } from '../../harness/createCertificate.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
 import { json, type ScriptedSubgraph, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 import { sendRequest } from './clientFixture.ts';
 
 const authority = createCertificate({ name: 'authority', isAuthority: true });
@@ -27,7 +27,7 @@ let reviews: ScriptedSubgraph;
 const files = { ca: '', cert: '', key: '' };
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-certificates-'));
+  directory = createTemporaryDirectory();
   for (const kind of ['ca', 'cert', 'key'] as const) files[kind] = join(directory, `${kind}.pem`);
   reviews = await startScriptedSubgraph({
     cert: server.cert,
@@ -40,7 +40,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await reviews.close();
-  await rm(directory, { recursive: true });
 });
 
 async function write(contents: Readonly<Partial<typeof files>>): Promise<void> {

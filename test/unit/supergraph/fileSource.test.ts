@@ -1,23 +1,22 @@
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createFileSource } from '../../../gateway/supergraph/sources/fileSource.ts';
 import { createManualTimers, type ManualTimers } from '../../harness/manualTimers.ts';
 import { type RecordedSource, recordSource } from '../../harness/recordSource.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 let directory: string;
 let file: string;
 const started: RecordedSource[] = [];
 
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-source-'));
+beforeEach(() => {
+  directory = createTemporaryDirectory();
   file = join(directory, 'supergraph.graphql');
 });
 
 afterEach(async () => {
   await Promise.all(started.splice(0).map(({ source }) => source.stop()));
-  await rm(directory, { recursive: true });
 });
 
 async function start(options: { watch?: boolean; timers?: ManualTimers; file?: string } = {}) {

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, jest, test } from '@jest/globals';
@@ -11,6 +10,7 @@ import { addMetricsRoute, createMetrics } from '../../../gateway/telemetry/metri
 import { type MetricsSnapshot, stringifyMetrics } from '../../../gateway/telemetry/metricsSnapshot.ts';
 import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
 import { startScriptedServer } from '../../harness/scriptedServer.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 const emptySources = { problems: () => new Map(), memory: () => ({ bytes: 0, entries: 0 }) };
 
@@ -105,7 +105,7 @@ test('GET /metrics returns the metrics on the admin listener and 404 on the publ
 });
 
 test('GET /metrics returns the metrics of all workers although they cannot be stored, which one warning says', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'tributary-metrics-'));
+  const directory = createTemporaryDirectory();
   // Files cannot replace directories.
   for (const name of ['1-1', '1-2', '2-1', '2-2']) await mkdir(join(directory, `worker-${name}.json`));
   const other = createMetrics();
@@ -142,5 +142,4 @@ test('GET /metrics returns the metrics of all workers although they cannot be st
       expect.objectContaining({ directory, message: expect.stringContaining('EISDIR') }),
     ],
   ]);
-  await rm(directory, { recursive: true });
 });

@@ -1,19 +1,18 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, expect, test } from '@jest/globals';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { mergeMetrics } from '../../../gateway/telemetry/mergeMetrics.ts';
 import { MetricsDirectory } from '../../../gateway/telemetry/metricsDirectory.ts';
 import { type MetricsSnapshot, stringifyMetrics } from '../../../gateway/telemetry/metricsSnapshot.ts';
 import { BucketCounts, registerHistogram } from '../../../gateway/telemetry/registerHistogram.ts';
 import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 let path = '';
-beforeEach(async () => {
-  path = await mkdtemp(join(tmpdir(), 'tributary-metrics-'));
+beforeEach(() => {
+  path = createTemporaryDirectory();
 });
-afterEach(() => rm(path, { recursive: true }));
 
 async function snapshotOf(count: number): Promise<MetricsSnapshot> {
   const registry = new Registry();

@@ -1,5 +1,4 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import {
@@ -10,6 +9,7 @@ import {
 } from '../../../gateway/tls/certificateFiles.ts';
 import { createCertificate } from '../../harness/createCertificate.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 const authority = createCertificate({ name: 'authority', isAuthority: true });
 const first = createCertificate({ name: 'first', issuer: authority });
@@ -20,7 +20,7 @@ let files: { cert: string; key: string; ca: string };
 let watched: WatchedCertificateFiles | undefined;
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-tls-'));
+  directory = createTemporaryDirectory();
   files = {
     cert: join(directory, 'cert.pem'),
     key: join(directory, 'key.pem'),
@@ -33,7 +33,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await watched?.close();
-  await rm(directory, { recursive: true });
 });
 
 function watch(of: CertificateFiles = files, now?: () => number) {

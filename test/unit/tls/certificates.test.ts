@@ -1,12 +1,12 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { Certificates } from '../../../gateway/tls/certificates.ts';
 import { createCertificate } from '../../harness/createCertificate.ts';
 import { createManualTimers } from '../../harness/manualTimers.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const todayMs = Math.floor(Date.now() / 1_000) * 1_000;
@@ -16,10 +16,9 @@ const soonEnd = inDays(5);
 const supergraph = { file: 'supergraph.graphql' };
 
 let directory: string;
-beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-expiry-'));
+beforeEach(() => {
+  directory = createTemporaryDirectory();
 });
-afterEach(() => rm(directory, { recursive: true }));
 
 const fileOf = (name: string): string => join(directory, name);
 

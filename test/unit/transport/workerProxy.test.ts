@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import {
   createServer,
   type IncomingMessage,
@@ -9,7 +9,6 @@ import {
 } from 'node:http';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2';
 import { connect, createServer as createNetServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
@@ -35,6 +34,7 @@ import {
   reserveStream,
   tokenHeader,
 } from '../../harness/singleConnection.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 import { writeCertificate } from '../../harness/temporaryCertificates.ts';
 
 type Script = Parameters<typeof startScriptedServer>[0];
@@ -48,7 +48,7 @@ interface Workers extends AsyncDisposable {
 
 /** Starts two workers of one gateway, named `1` and `2`. */
 async function startWorkers(script?: Script, overrides: Overrides = {}): Promise<Workers> {
-  const directory = await mkdtemp(join(tmpdir(), 'tributary-workers-'));
+  const directory = createTemporaryDirectory();
   const start = (name: string) => startScriptedServer(script, { ...overrides, worker: { name, directory } });
   const [first, second] = [await start('1'), await start('2')];
   return {
@@ -57,7 +57,6 @@ async function startWorkers(script?: Script, overrides: Overrides = {}): Promise
     second,
     [Symbol.asyncDispose]: async () => {
       await Promise.all([first.close(), second.close()]);
-      await rm(directory, { recursive: true });
     },
   };
 }

@@ -1,7 +1,6 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { type DocumentNode, parse } from 'graphql';
 import {
   OperationRecorder,
@@ -9,16 +8,15 @@ import {
 } from '../../../../gateway/contracts/recording/operationRecorder.ts';
 import { canonicalizeOperation } from '../../../../gateway/operation/canonicalizeOperation.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
+import { createTemporaryDirectory } from '../../../harness/suiteResources.ts';
 
 let root: string;
 let directory: string;
 
-beforeEach(async () => {
-  root = await mkdtemp(join(tmpdir(), 'tributary-record-'));
+beforeEach(() => {
+  root = createTemporaryDirectory();
   directory = join(root, 'recorded');
 });
-
-afterEach(() => rm(root, { recursive: true, force: true }));
 
 const limits = { maxOperations: 100, maxClients: 10, maxSize: 1024 ** 2 };
 

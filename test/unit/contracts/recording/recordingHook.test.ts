@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
@@ -9,6 +8,7 @@ import type { GatewayOptions } from '../../../../gateway/config/schema.ts';
 import { createRecordingHook } from '../../../../gateway/contracts/recording/recordingHook.ts';
 import { createLogger } from '../../../../gateway/telemetry/logger.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
+import { createTemporaryDirectory } from '../../../harness/suiteResources.ts';
 
 type Record = NonNullable<NonNullable<GatewayOptions['contracts']>['record']>;
 
@@ -33,12 +33,8 @@ const sentBy = (headers: { [name: string]: string }, field = 'a') => ({
 });
 
 async function withDirectory(use: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), 'tributary-recording-'));
-  try {
-    await use(directory);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  const directory = createTemporaryDirectory();
+  await use(directory);
 }
 
 describe('createRecordingHook', () => {
