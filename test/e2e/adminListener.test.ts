@@ -1,14 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { describe, expect, test } from '@jest/globals';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { exchange } from '../harness/rawHttp.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
-let gateway: InlineGateway;
-
-beforeAll(async () => {
-  gateway = await startInlineGateway({ subgraphs: [{ name: 'shop', sdl: 'type Query { name: String }' }] });
+const gateway = await startInlineGateway({
+  subgraphs: [{ name: 'shop', sdl: 'type Query { name: String }' }],
 });
-
-afterAll(() => gateway?.close());
+disposeAfterSuite(gateway);
 
 const send = (method: string, path: string, headers: Readonly<Record<string, string>>) =>
   exchange(gateway.adminUrl, { method, path, headers });

@@ -1,13 +1,11 @@
 import { rename, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { postJson } from '../harness/postJson.ts';
 import { type ProtectedShop, startProtectedShop } from '../harness/protectedShop.ts';
 import { readEvents } from '../harness/readEvents.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
-let shop: ProtectedShop;
-beforeAll(async () => {
-  shop = await startProtectedShop();
-});
-afterAll(() => shop.gateway.close());
+const shop = disposeAfterSuite(await startProtectedShop());
 beforeEach(() => {
   shop.takeCalls();
 });
@@ -513,11 +511,11 @@ describe('With security.authorization.onDenied: reject', () => {
   });
 
   test('a client of server-sent events gets the refusal as an event, because trying again would not help', async () => {
-    const response = await fetch(rejecting.gateway.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-      body: JSON.stringify({ query: '{ product(id: "p1") { cost } }' }),
-    });
+    const response = await postJson(
+      rejecting.gateway.url,
+      { query: '{ product(id: "p1") { cost } }' },
+      { accept: 'text/event-stream' },
+    );
     expect([response.status, await response.text()]).toEqual([
       200,
       expect.stringContaining('"code":"UNAUTHENTICATED"'),

@@ -1,22 +1,20 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { chooseFuzzSeeds } from '../harness/fuzzSeeds.ts';
-import { clients, type ProtectedShop, startProtectedShop } from '../harness/protectedShop.ts';
+import { clients, startProtectedShop } from '../harness/protectedShop.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 const { first, count, timeoutMs } = chooseFuzzSeeds({ perRun: 12, pool: 120, long: 600 });
 
-let shop: ProtectedShop;
-beforeAll(async () => {
-  const cached = { maxAge: '1m', staleWhileRevalidate: '1m' };
-  shop = await startProtectedShop({
-    config: {
-      batching: { acrossRequests: true },
-      cache: { rules: { 'subgraph:catalog': cached, 'subgraph:reviews': cached } },
-      enrichment: { mode: 'never' },
-    },
-  });
+const cached = { maxAge: '1m', staleWhileRevalidate: '1m' };
+const shop = await startProtectedShop({
+  config: {
+    batching: { acrossRequests: true },
+    cache: { rules: { 'subgraph:catalog': cached, 'subgraph:reviews': cached } },
+    enrichment: { mode: 'never' },
+  },
 });
-afterAll(() => shop.gateway.close());
+disposeAfterSuite(shop);
 
 // Operations of `broken` fail as a whole.
 const loggedIn = Object.keys(clients).filter((client) => client !== 'broken');

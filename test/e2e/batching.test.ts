@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { type InlineGateway, type SubgraphCall, startInlineGateway } from '../harness/inlineGateway.ts';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { type SubgraphCall, startInlineGateway } from '../harness/inlineGateway.ts';
 import { mergePayloads } from '../harness/rawHttp.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 const products = ['1', '2'].map((id) => ({ id, name: `n${id}` }));
 
@@ -68,11 +69,7 @@ const subgraphs = [
   },
 ];
 
-let gateway: InlineGateway;
-beforeAll(async () => {
-  gateway = await startInlineGateway({ subgraphs });
-});
-afterAll(() => gateway.close());
+const gateway = disposeAfterSuite(await startInlineGateway({ subgraphs }));
 afterEach(() => gateway.reset());
 
 /** A request to a subgraph, without insignificant white space. */

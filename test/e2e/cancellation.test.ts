@@ -1,5 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { type InlineGateway, type SubgraphCall, startInlineGateway } from '../harness/inlineGateway.ts';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { type SubgraphCall, startInlineGateway } from '../harness/inlineGateway.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
 const subgraphs = [
@@ -37,11 +38,7 @@ const subgraphs = [
 /** Nothing ends by itself within a test. */
 const config = { subgraphs: { all: { timeouts: { attempt: '1h', deadline: '1h' } } } };
 
-let gateway: InlineGateway;
-beforeAll(async () => {
-  gateway = await startInlineGateway({ subgraphs, config });
-});
-afterAll(() => gateway.close());
+const gateway = disposeAfterSuite(await startInlineGateway({ subgraphs, config }));
 afterEach(() => gateway.reset());
 
 const callOf = (name: string, index = 0): SubgraphCall => gateway.subgraph(name).calls[index] as SubgraphCall;

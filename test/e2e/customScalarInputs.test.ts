@@ -1,64 +1,61 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { stripIgnoredCharacters } from 'graphql';
-import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
-let gateway: InlineGateway;
-
-beforeAll(async () => {
-  const echo = (_: never, args: never): string => JSON.stringify(args);
-  gateway = await startInlineGateway({
-    config: {
-      security: { introspection: true, exposeSubgraphErrors: true },
-      enrichment: { mode: 'always', bounds: { max: '1m' }, fields: { 'Order.advice': { budget: '1m' } } },
-    },
-    subgraphs: [
-      {
-        name: 'payloads',
-        sdl: `
-          directive @note(any: Any) on FIELD | INLINE_FRAGMENT
-          scalar Any
-          input Filter { by: Any = { a: [1, "b"] } must: Any! = [2] plain: Any = "c" }
-          enum Sort { ASC DESC }
-          type Query {
-            payload(any: Any = { a: [1, "b"] }, plain: Int = 3): String
-            strict(any: Any! = [[1], { b: 2 }]): String
-            list(any: [Any!] = [{ a: 1 }]): String
-            filtered(filter: Filter = { by: { d: 4 } }): String
-            measure(at: Float, points: [Float!], sort: Sort): String
-            order: Order
-          }
-          type Order @key(fields: "id") { id: ID! price(of: Any): Int @shareable note(any: Any): String }
-        `,
-        resolvers: {
-          Query: {
-            payload: echo,
-            strict: echo,
-            list: echo,
-            filtered: echo,
-            measure: echo,
-            order: () => ({ id: '1' }),
-          },
-          Order: { price: () => 3, note: echo },
+const echo = (_: never, args: never): string => JSON.stringify(args);
+const gateway = await startInlineGateway({
+  config: {
+    security: { introspection: true, exposeSubgraphErrors: true },
+    enrichment: { mode: 'always', bounds: { max: '1m' }, fields: { 'Order.advice': { budget: '1m' } } },
+  },
+  subgraphs: [
+    {
+      name: 'payloads',
+      sdl: `
+        directive @note(any: Any) on FIELD | INLINE_FRAGMENT
+        scalar Any
+        input Filter { by: Any = { a: [1, "b"] } must: Any! = [2] plain: Any = "c" }
+        enum Sort { ASC DESC }
+        type Query {
+          payload(any: Any = { a: [1, "b"] }, plain: Int = 3): String
+          strict(any: Any! = [[1], { b: 2 }]): String
+          list(any: [Any!] = [{ a: 1 }]): String
+          filtered(filter: Filter = { by: { d: 4 } }): String
+          measure(at: Float, points: [Float!], sort: Sort): String
+          order: Order
+        }
+        type Order @key(fields: "id") { id: ID! price(of: Any): Int @shareable note(any: Any): String }
+      `,
+      resolvers: {
+        Query: {
+          payload: echo,
+          strict: echo,
+          list: echo,
+          filtered: echo,
+          measure: echo,
+          order: () => ({ id: '1' }),
         },
+        Order: { price: () => 3, note: echo },
       },
-      {
-        name: 'taxes',
-        sdl: `
-          directive @note(any: Any) on FIELD | INLINE_FRAGMENT
-          scalar Any
-          type Order @key(fields: "id") {
-            id: ID!
-            price(of: Any): Int @external
-            tax: Int @requires(fields: "price(of: [9007199254740993, EUR])")
-            advice(any: Any): String
-          }
-        `,
-        resolvers: { Order: { tax: () => 1, advice: echo } },
-      },
-    ],
-  });
+    },
+    {
+      name: 'taxes',
+      sdl: `
+        directive @note(any: Any) on FIELD | INLINE_FRAGMENT
+        scalar Any
+        type Order @key(fields: "id") {
+          id: ID!
+          price(of: Any): Int @external
+          tax: Int @requires(fields: "price(of: [9007199254740993, EUR])")
+          advice(any: Any): String
+        }
+      `,
+      resolvers: { Order: { tax: () => 1, advice: echo } },
+    },
+  ],
 });
-afterAll(() => gateway.close());
+disposeAfterSuite(gateway);
 
 describe('a list or an object as the default of a custom scalar', () => {
   test('is applied by the subgraph when the client omits the input', async () => {

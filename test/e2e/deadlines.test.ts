@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 const subgraphs = [
   {
@@ -22,18 +23,15 @@ const subgraphs = [
 /** In which all other subgraphs answer, also on a machine that stands still for a while. */
 const deadlineMs = 4_000;
 
-let gateway: InlineGateway;
-beforeAll(async () => {
-  gateway = await startInlineGateway({
-    subgraphs,
-    config: {
-      // Each operation has calls of its own, because they run at the same time.
-      batching: { acrossRequests: false },
-      subgraphs: { all: { timeouts: { attempt: deadlineMs, deadline: deadlineMs } } },
-    },
-  });
+const gateway = await startInlineGateway({
+  subgraphs,
+  config: {
+    // Each operation has calls of its own, because they run at the same time.
+    batching: { acrossRequests: false },
+    subgraphs: { all: { timeouts: { attempt: deadlineMs, deadline: deadlineMs } } },
+  },
 });
-afterAll(() => gateway.close());
+disposeAfterSuite(gateway);
 
 const deadlineExceededAt = (...path: (string | number)[]): unknown => ({
   message: 'The deadline of the request passed before a subgraph responded (timeouts.deadline).',

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import type { IncrementalFormat } from '../../gateway/operation/operationRequest.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { mergePayloads } from '../harness/rawHttp.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 const products = [
   { __typename: 'Product', id: '1', name: 'Pan', size: { width: 3 } },
@@ -79,11 +80,7 @@ const subgraphs = [
   },
 ];
 
-let gateway: InlineGateway;
-beforeAll(async () => {
-  gateway = await startInlineGateway({ subgraphs });
-});
-afterAll(() => gateway.close());
+const gateway = disposeAfterSuite(await startInlineGateway({ subgraphs }));
 afterEach(() => gateway.reset());
 
 describe('the first payload of a response with @defer', () => {

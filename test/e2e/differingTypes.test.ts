@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 // One field, and types that differ between subgraphs.
 const subgraphs = [
@@ -30,11 +31,7 @@ const subgraphs = [
   },
 ];
 
-let gateway: InlineGateway;
-beforeAll(async () => {
-  gateway = await startInlineGateway({ subgraphs });
-});
-afterAll(() => gateway.close());
+const gateway = disposeAfterSuite(await startInlineGateway({ subgraphs }));
 afterEach(() => gateway.subgraph('cinema').reset());
 
 test('a field that is an object in one subgraph and a union in another has its data', async () => {

@@ -1,5 +1,6 @@
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
-import { type CannedAnswer, type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { afterEach, expect, test } from '@jest/globals';
+import { type CannedAnswer, startInlineGateway } from '../harness/inlineGateway.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 const subgraphs = [
   {
@@ -61,11 +62,7 @@ const subgraphs = [
   },
 ];
 
-let gateway: InlineGateway;
-beforeAll(async () => {
-  gateway = await startInlineGateway({ subgraphs });
-});
-afterAll(() => gateway.close());
+const gateway = disposeAfterSuite(await startInlineGateway({ subgraphs }));
 afterEach(() => gateway.subgraph('stock').reset());
 
 const broken: CannedAnswer = { kind: 'json', body: { errors: [{ message: 'broken' }] } };

@@ -1,12 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { pino } from 'pino';
-import {
-  type CannedAnswer,
-  type InlineGateway,
-  type SubgraphCall,
-  startInlineGateway,
-} from '../harness/inlineGateway.ts';
+import { type CannedAnswer, type SubgraphCall, startInlineGateway } from '../harness/inlineGateway.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 const subgraphs = [
   {
@@ -97,11 +93,7 @@ const invalidDataMessage = 'A subgraph returned data that does not fit the super
 const masked = { message: 'A subgraph answered with an error.', extensions: { code: 'SUBGRAPH_ERROR' } };
 const failedAt = (...path: (string | number)[]): unknown => ({ ...masked, path });
 
-let gateway: InlineGateway;
-beforeAll(async () => {
-  gateway = await startInlineGateway({ subgraphs });
-});
-afterAll(() => gateway.close());
+const gateway = disposeAfterSuite(await startInlineGateway({ subgraphs }));
 afterEach(() => gateway.reset());
 
 function answerOnce(subgraph: string, body: unknown, status = 200): void {

@@ -1,102 +1,102 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
+
+const readers = [
+  { __typename: 'Person', id: 'r1', locale: 'de', roles: ['editor', 'admin'], best: { id: 't1' } },
+  { __typename: 'Team', id: 'r2', language: 'fr', locale: 'en', roles: null, best: { id: 't1' } },
+  { __typename: 'Person', id: 'r3', locale: null, roles: [], best: { id: 't2' } },
+  { __typename: 'Person', id: 'r4', locale: 'it', roles: ['guest'], best: null },
+];
 
 /** `pages` sets the contexts and has the fields that use them. `parts` is on the path between these, so that the path leads
  *  through another subgraph. */
-let gateway: InlineGateway;
-beforeAll(async () => {
-  const readers = [
-    { __typename: 'Person', id: 'r1', locale: 'de', roles: ['editor', 'admin'], best: { id: 't1' } },
-    { __typename: 'Team', id: 'r2', language: 'fr', locale: 'en', roles: null, best: { id: 't1' } },
-    { __typename: 'Person', id: 'r3', locale: null, roles: [], best: { id: 't2' } },
-    { __typename: 'Person', id: 'r4', locale: 'it', roles: ['guest'], best: null },
-  ];
-  gateway = await startInlineGateway({
-    subgraphs: [
-      {
-        name: 'pages',
-        sdl: `
-          type Query { reader(id: ID!): Person readers: [Reader]! shelves: [[Person!]!]! site: Site! }
-          interface Reader @context(name: "reader") { id: ID! locale: String roles: [String] best: Text }
-          type Person implements Reader @key(fields: "id") @context(name: "who") {
-            id: ID! locale: String roles: [String] best: Text note: Note
-          }
-          type Team implements Reader @key(fields: "id") @context(name: "who") {
-            id: ID! language: String locale: String roles: [String] best: Text note: Note
-          }
-          type Site @context(name: "site") { theme: String! visitor: Visitor visitors: [Visitor!]! }
-          type Visitor @key(fields: "id") @context(name: "visitor") { id: ID! locale: String }
-          type Text @key(fields: "id") {
-            id: ID!
-            body(
-              locale: String @fromContext(field: "$reader { locale }")
-              roles: [String] @fromContext(field: "$reader { roles }")
-              loud: Boolean = false
-            ): String
-          }
-          type Note @key(fields: "id") {
-            id: ID!
-            said(in: String @fromContext(field: "$who ... on Person { locale } ... on Team { language }")): String
-          }
-          type Look @key(fields: "id") {
-            id: ID!
-            css(
-              theme: String @fromContext(field: "$site { theme }")
-              locale: String @fromContext(field: "$visitor { locale }")
-            ): String
-          }
-        `,
-        resolvers: {
-          Query: {
-            reader: (_: never, { id }: { id: string }) => readers.find((reader) => reader.id === id),
-            readers: () => [...readers, null],
-            shelves: () => [[readers[0], readers[2]], [], [readers[3], readers[0]]],
-            site: () => ({ theme: 'dark', visitor: readers[0], visitors: [readers[0], readers[3]] }),
-          },
-          Person: {
-            note: ({ id }: never) => ({ id: `n-${id}` }),
-            __resolveReference: ({ id }: { id: string }) => readers.find((reader) => reader.id === id),
-          },
-          Team: {
-            note: ({ id }: never) => ({ id: `n-${id}` }),
-            __resolveReference: ({ id }: { id: string }) => readers.find((reader) => reader.id === id),
-          },
-          Text: {
-            body: ({ id }: never, given: { locale: string; roles: string[]; loud: boolean }) =>
-              JSON.stringify([id, given.locale, given.roles, given.loud]),
-          },
-          Note: { said: ({ id }: never, given: { in: string }) => JSON.stringify([id, given.in]) },
-          Look: {
-            css: ({ id }: never, { theme, locale }: { theme: string; locale: string }) =>
-              JSON.stringify([id, theme, locale]),
-          },
+const gateway = await startInlineGateway({
+  subgraphs: [
+    {
+      name: 'pages',
+      sdl: `
+        type Query { reader(id: ID!): Person readers: [Reader]! shelves: [[Person!]!]! site: Site! }
+        interface Reader @context(name: "reader") { id: ID! locale: String roles: [String] best: Text }
+        type Person implements Reader @key(fields: "id") @context(name: "who") {
+          id: ID! locale: String roles: [String] best: Text note: Note
+        }
+        type Team implements Reader @key(fields: "id") @context(name: "who") {
+          id: ID! language: String locale: String roles: [String] best: Text note: Note
+        }
+        type Site @context(name: "site") { theme: String! visitor: Visitor visitors: [Visitor!]! }
+        type Visitor @key(fields: "id") @context(name: "visitor") { id: ID! locale: String }
+        type Text @key(fields: "id") {
+          id: ID!
+          body(
+            locale: String @fromContext(field: "$reader { locale }")
+            roles: [String] @fromContext(field: "$reader { roles }")
+            loud: Boolean = false
+          ): String
+        }
+        type Note @key(fields: "id") {
+          id: ID!
+          said(in: String @fromContext(field: "$who ... on Person { locale } ... on Team { language }")): String
+        }
+        type Look @key(fields: "id") {
+          id: ID!
+          css(
+            theme: String @fromContext(field: "$site { theme }")
+            locale: String @fromContext(field: "$visitor { locale }")
+          ): String
+        }
+      `,
+      resolvers: {
+        Query: {
+          reader: (_: never, { id }: { id: string }) => readers.find((reader) => reader.id === id),
+          readers: () => [...readers, null],
+          shelves: () => [[readers[0], readers[2]], [], [readers[3], readers[0]]],
+          site: () => ({ theme: 'dark', visitor: readers[0], visitors: [readers[0], readers[3]] }),
+        },
+        Person: {
+          note: ({ id }: never) => ({ id: `n-${id}` }),
+          __resolveReference: ({ id }: { id: string }) => readers.find((reader) => reader.id === id),
+        },
+        Team: {
+          note: ({ id }: never) => ({ id: `n-${id}` }),
+          __resolveReference: ({ id }: { id: string }) => readers.find((reader) => reader.id === id),
+        },
+        Text: {
+          body: ({ id }: never, given: { locale: string; roles: string[]; loud: boolean }) =>
+            JSON.stringify([id, given.locale, given.roles, given.loud]),
+        },
+        Note: { said: ({ id }: never, given: { in: string }) => JSON.stringify([id, given.in]) },
+        Look: {
+          css: ({ id }: never, { theme, locale }: { theme: string; locale: string }) =>
+            JSON.stringify([id, theme, locale]),
         },
       },
-      {
-        name: 'parts',
-        sdl: `
-          type Person @key(fields: "id") { id: ID! text: Text texts: [[Text]] }
-          type Visitor @key(fields: "id") { id: ID! look: Look }
-          type Text @key(fields: "id") { id: ID! size: Int }
-          type Look @key(fields: "id") { id: ID! name: String }
-        `,
-        resolvers: {
-          Person: {
-            text: () => ({ id: 't9' }),
-            texts: () => [
-              [{ id: 't1' }, null],
-              [{ id: 't2' }, { id: 't1' }],
-            ],
-          },
-          Text: { size: ({ id }: { id: string }) => Number(id.slice(1)) },
-          Visitor: { look: ({ id }: never) => ({ id: `l-${id}` }) },
-          Look: { name: ({ id }: never) => `look ${id}` },
+    },
+    {
+      name: 'parts',
+      sdl: `
+        type Person @key(fields: "id") { id: ID! text: Text texts: [[Text]] }
+        type Visitor @key(fields: "id") { id: ID! look: Look }
+        type Text @key(fields: "id") { id: ID! size: Int }
+        type Look @key(fields: "id") { id: ID! name: String }
+      `,
+      resolvers: {
+        Person: {
+          text: () => ({ id: 't9' }),
+          texts: () => [
+            [{ id: 't1' }, null],
+            [{ id: 't2' }, { id: 't1' }],
+          ],
         },
+        Text: { size: ({ id }: { id: string }) => Number(id.slice(1)) },
+        Visitor: { look: ({ id }: never) => ({ id: `l-${id}` }) },
+        Look: { name: ({ id }: never) => `look ${id}` },
       },
-    ],
-  });
+    },
+  ],
 });
-afterAll(() => gateway.close());
+disposeAfterSuite(gateway);
+
 beforeEach(() => gateway.subgraph('pages').reset());
 
 const jsonOf = (...values: unknown[]) => JSON.stringify(values);

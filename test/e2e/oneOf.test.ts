@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { stripIgnoredCharacters } from 'graphql';
-import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 const echo = (_: never, args: never): string => JSON.stringify(args);
 const input = `
@@ -9,37 +10,33 @@ const input = `
   input Dims { width: Int! height: Int = 3 }
 `;
 
-let gateway: InlineGateway;
-
-beforeAll(async () => {
-  gateway = await startInlineGateway({
-    config: {
-      security: { introspection: true, exposeSubgraphErrors: true },
-      limits: { cost: { max: 1000 } },
+const gateway = await startInlineGateway({
+  config: {
+    security: { introspection: true, exposeSubgraphErrors: true },
+    limits: { cost: { max: 1000 } },
+  },
+  subgraphs: [
+    {
+      name: 'films',
+      sdl: `${input}
+        type Query {
+          film(by: By!): String
+          films(any: [By!]): String
+          seeded(by: By = { id: "1" }): String
+          box: Box
+        }
+        type Box @key(fields: "id") { id: ID! }
+      `,
+      resolvers: { Query: { film: echo, films: echo, seeded: echo, box: () => ({ id: '1' }) } },
     },
-    subgraphs: [
-      {
-        name: 'films',
-        sdl: `${input}
-          type Query {
-            film(by: By!): String
-            films(any: [By!]): String
-            seeded(by: By = { id: "1" }): String
-            box: Box
-          }
-          type Box @key(fields: "id") { id: ID! }
-        `,
-        resolvers: { Query: { film: echo, films: echo, seeded: echo, box: () => ({ id: '1' }) } },
-      },
-      {
-        name: 'boxes',
-        sdl: `${input} type Box @key(fields: "id") { id: ID! find(by: By): String }`,
-        resolvers: { Box: { find: echo } },
-      },
-    ],
-  });
+    {
+      name: 'boxes',
+      sdl: `${input} type Box @key(fields: "id") { id: ID! find(by: By): String }`,
+      resolvers: { Box: { find: echo } },
+    },
+  ],
 });
-afterAll(() => gateway.close());
+disposeAfterSuite(gateway);
 beforeEach(() => {
   gateway.subgraph('films').reset();
   gateway.subgraph('boxes').reset();

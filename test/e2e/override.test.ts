@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
-import { type InlineGateway, type InlineSubgraph, startInlineGateway } from '../harness/inlineGateway.ts';
+import { type InlineSubgraph, startInlineGateway } from '../harness/inlineGateway.ts';
+import { postJson } from '../harness/postJson.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 /** The fields that `new` takes over, by their labels. */
 const labels = {
@@ -86,14 +88,11 @@ const random = (): number => (drawn++ % 100) / 100;
 const open = (config: Partial<GatewayOptions>) =>
   startInlineGateway({ subgraphs, transformSupergraph: requiringPrice, config, dependencies: { random } });
 
-let gateway: InlineGateway;
-beforeAll(async () => {
-  gateway = await open({
-    limits: { batchedOperations: 2 },
-    override: { labels: { launch: true, beta: 12.5, 'percent(60)': false } },
-  });
+const gateway = await open({
+  limits: { batchedOperations: 2 },
+  override: { labels: { launch: true, beta: 12.5, 'percent(60)': false } },
 });
-afterAll(() => gateway.close());
+disposeAfterSuite(gateway);
 beforeEach(() => {
   drawn = 0;
 });
@@ -145,11 +144,10 @@ describe('an @override with a percentage', () => {
 
   test('is decided once for all operations of an HTTP request', async () => {
     for (const draws of [1, 2]) {
-      const response = await fetch(gateway.url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify([{ query: '{ product { price } }' }, { query: '{ shelf { cost } }' }]),
-      });
+      const response = await postJson(gateway.url, [
+        { query: '{ product { price } }' },
+        { query: '{ shelf { cost } }' },
+      ]);
       expect([await response.json(), drawn]).toEqual([
         [
           { data: { product: { price: 'new' } } },

@@ -1,5 +1,6 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 interface Product {
   readonly id: string;
@@ -102,16 +103,13 @@ const shop = [
   },
 ];
 
-let gateway: InlineGateway;
-beforeAll(async () => {
-  gateway = await startInlineGateway({
-    subgraphs: shop.map((subgraph) => ({
-      ...subgraph,
-      sdl: `directive @trace(id: ID) on QUERY ${subgraph.sdl}`,
-    })),
-  });
+const gateway = await startInlineGateway({
+  subgraphs: shop.map((subgraph) => ({
+    ...subgraph,
+    sdl: `directive @trace(id: ID) on QUERY ${subgraph.sdl}`,
+  })),
 });
-afterAll(() => gateway.close());
+disposeAfterSuite(gateway);
 afterEach(() => gateway.subgraph('shipping').reset());
 
 async function dataOf(query: string, variables: Record<string, unknown> = {}): Promise<unknown> {

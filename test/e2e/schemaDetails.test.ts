@@ -1,8 +1,8 @@
-import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { WebSocket } from 'ws';
+import { describe, expect, test } from '@jest/globals';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { exchange } from '../harness/rawHttp.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
+import { Peer } from '../harness/webSocketPeer.ts';
 
 // What a gateway with the default configuration must not tell its clients about the schema and the subgraphs.
 const subgraphs = [
@@ -26,21 +26,12 @@ const subgraphs = [
   },
 ];
 
-let closed: InlineGateway;
-let open: InlineGateway;
-
-beforeAll(async () => {
-  closed = await startInlineGateway({ subgraphs });
-  open = await startInlineGateway({
-    subgraphs,
-    config: { security: { suggestions: true, exposeSubgraphErrors: true, exposeSubgraphs: true } },
-  });
+const closed = disposeAfterSuite(await startInlineGateway({ subgraphs }));
+const open = await startInlineGateway({
+  subgraphs,
+  config: { security: { suggestions: true, exposeSubgraphErrors: true, exposeSubgraphs: true } },
 });
-
-afterAll(async () => {
-  await closed.close();
-  await open.close();
-});
+disposeAfterSuite(open);
 
 type Operation = { readonly query: string; readonly variables?: Readonly<Record<string, unknown>> };
 
@@ -76,16 +67,9 @@ const transports: Readonly<Record<string, (url: string, operation: Operation) =>
       })
     ).body,
   WebSocket: async (url, operation) => {
-    const client = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws');
-    try {
-      await once(client, 'open');
-      client.send('{"type":"connection_init"}');
-      await once(client, 'message');
-      client.send(JSON.stringify({ id: '1', type: 'subscribe', payload: operation }));
-      return String((await once(client, 'message'))[0]);
-    } finally {
-      client.terminate();
-    }
+    await using peer = await Peer.ready(url);
+    peer.send({ id: '1', type: 'subscribe', payload: operation });
+    return JSON.stringify(await peer.next());
   },
 };
 

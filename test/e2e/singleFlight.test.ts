@@ -1,7 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type InlineContext, type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { type InlineContext, startInlineGateway } from '../harness/inlineGateway.ts';
 import { scrapeSample } from '../harness/scrapeSample.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
 /** How many turns of the event loop each of the next resolutions takes; a property sets it. */
@@ -65,11 +66,7 @@ const subgraphs = [
   },
 ];
 
-let gateway: InlineGateway;
-beforeAll(async () => {
-  gateway = await startInlineGateway({ subgraphs });
-});
-afterAll(() => gateway.close());
+const gateway = disposeAfterSuite(await startInlineGateway({ subgraphs }));
 afterEach(() => {
   delays = [];
   gateway.reset();
