@@ -66,7 +66,6 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   const {
     document: plannerDocument,
     requiredArguments,
-    isCopy,
     restore,
   } = toPlannerSupergraph(relaxNonNullInputs(document, sdl));
   const planRaw = createRawPlanner(
@@ -92,8 +91,8 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     },
   };
 
-  function canOverlap(subgraph: string, left: string, right: string): boolean {
-    return left === right || !isObject(left) || !isObject(right) || isCopy(subgraph);
+  function canOverlap(left: string, right: string): boolean {
+    return left === right || !isObject(left) || !isObject(right);
   }
 
   function isObject(name: string): boolean {

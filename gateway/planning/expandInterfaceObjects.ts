@@ -3,18 +3,13 @@ import {
   type DefinitionNode,
   type DocumentNode,
   type FieldDefinitionNode,
-  type FieldNode,
   Kind,
-  parse,
   print,
-  type SelectionNode,
-  type SelectionSetNode,
-  visit,
 } from 'graphql';
 import { fieldTreeOf } from './fieldTree.ts';
 import { addCopyDirectives, addLeafCopies, type GraphCopy, isLeafDefinition } from './graphCopies.ts';
 import { mapFetches } from './mapFetches.ts';
-import type { FetchNode, QueryPlan } from './queryPlan.ts';
+import type { FetchNode, PlanNode, QueryPlan } from './queryPlan.ts';
 import {
   argumentOf,
   type CompositeDefinition,
@@ -29,6 +24,7 @@ import {
   subgraphNamesOf,
   unusedGraphSuffix,
 } from './supergraphDocument.ts';
+import { entitiesOf, replaceEntitiesSelection } from './toSubgraphPlan.ts';
 
 /** A field with a `@requires` that a subgraph adds to an interface, which it knows as an `@interfaceObject`. */
 interface AddedField {
@@ -47,8 +43,6 @@ interface ImplementationCopy extends GraphCopy {
 
 interface ExpandedSupergraph {
   readonly document: DocumentNode;
-  /** Whether the subgraph is a copy. To the original, the implementations of the interface are one type. */
-  isCopy(subgraph: string): boolean;
   /** Converts a plan for the expanded supergraph to one for the original subgraphs. */
   restore(plan: QueryPlan): QueryPlan;
 }
@@ -60,7 +54,7 @@ interface ExpandedSupergraph {
  *  terminate. It handles ordinary object types correctly. `restore` puts the interface back into subgraph requests. */
 export function expandInterfaceObjects(document: DocumentNode): ExpandedSupergraph {
   const copies = findCopies(document);
-  if (copies.length === 0) return { document, isCopy: () => false, restore: (plan) => plan };
+  if (copies.length === 0) return { document, restore: (plan) => plan };
   const names = subgraphNamesOf(document);
   const copyByGraph = new Map(copies.map((copy) => [copy.copyGraph, copy]));
   return {
@@ -68,7 +62,6 @@ export function expandInterfaceObjects(document: DocumentNode): ExpandedSupergra
       ...document,
       definitions: document.definitions.map((definition) => expandDefinition(definition, copies)),
     },
-    isCopy: (subgraph) => copyByGraph.has(subgraph),
     restore: (plan) =>
       mapFetches(plan, (fetch) => {
         const copy = copyByGraph.get(fetch.serviceName);
@@ -247,65 +240,49 @@ function addComputedFields(
 }
 
 /** Replaces implementation names by the interface name, which is the only one that the subgraph knows, in the operation
- *  and in representations. Objects of which nothing is selected are not sent: the subgraph would compute the fields of the
- *  others for them. */
+ *  and in representations. A fetch whose types select different fields becomes several, which travel in one request: the
+ *  subgraph would compute the fields of one type for objects of another, whose representations lack the inputs. */
 function restoreFetch(
   fetch: FetchNode,
   { interfaceName }: ImplementationCopy,
   serviceName: string,
-): FetchNode {
-  const typeNames = new Set<string>();
-  const document = visit(parse(fetch.operation, { noLocation: true }), {
-    [Kind.FIELD]: (field): FieldNode | false | undefined => {
-      if (field.name.value !== '_entities' || field.selectionSet === undefined) return undefined;
-      return { ...field, selectionSet: toInterfaceSelections(field.selectionSet, interfaceName, typeNames) };
-    },
-  });
-  return {
-    ...fetch,
-    serviceName,
-    operation: print(document),
-    ...(fetch.requires && {
-      requires: fetch.requires.filter(
+): PlanNode {
+  const [document, entities] = entitiesOf(fetch);
+  const fragments = (entities?.selectionSet?.selections ?? []).filter(
+    (selection) => selection.kind === Kind.INLINE_FRAGMENT,
+  );
+  if (document === undefined || fragments.length === 0) return { ...fetch, serviceName };
+  const byType = Map.groupBy(fragments, ({ typeCondition }) => typeCondition?.name.value);
+  const bySelections = Map.groupBy(byType, ([, own]) =>
+    own.map(({ selectionSet }) => print(selectionSet)).join(),
+  );
+  const typeCondition = { kind: Kind.NAMED_TYPE, name: { kind: Kind.NAME, value: interfaceName } } as const;
+  const parts = Array.from(bySelections.values(), (ofTypes): FetchNode => {
+    const typeNames = ofTypes.flatMap(([typeName]) => typeName ?? []);
+    const selections = (ofTypes[0]?.[1] ?? []).map((fragment) => ({ ...fragment, typeCondition }));
+    return {
+      ...fetch,
+      serviceName,
+      ...replaceEntitiesSelection(
+        document,
+        { ...entities, selectionSet: { kind: Kind.SELECTION_SET, selections } },
+        fetch.variableUsages,
+      ),
+      requires: (fetch.requires ?? []).filter(
         (selection) =>
           selection.kind === 'Field' ||
           selection.typeCondition === undefined ||
-          selection.typeCondition === interfaceName ||
-          typeNames.has(selection.typeCondition),
+          typeNames.includes(selection.typeCondition),
       ),
-    }),
-    inputRewrites: [
-      ...(fetch.inputRewrites ?? []),
-      ...[...typeNames].map((name) => ({
-        kind: 'ValueSetter' as const,
-        path: [`... on ${name}`, '__typename'],
-        setValueTo: interfaceName,
-      })),
-    ],
-  };
-}
-
-function toInterfaceSelections(
-  set: SelectionSetNode,
-  interfaceName: string,
-  typeNames: Set<string>,
-): SelectionSetNode {
-  const byText = new Map<string, SelectionNode>();
-  for (const selection of set.selections) {
-    if (selection.kind === Kind.INLINE_FRAGMENT && selection.typeCondition !== undefined) {
-      typeNames.add(selection.typeCondition.name.value);
-    }
-    const restored =
-      selection.kind === Kind.INLINE_FRAGMENT
-        ? {
-            ...selection,
-            typeCondition: {
-              kind: Kind.NAMED_TYPE,
-              name: { kind: Kind.NAME, value: interfaceName },
-            } as const,
-          }
-        : selection;
-    byText.set(print(restored), restored);
-  }
-  return { ...set, selections: [...byText.values()] };
+      inputRewrites: [
+        ...(fetch.inputRewrites ?? []),
+        ...typeNames.map((name) => ({
+          kind: 'ValueSetter' as const,
+          path: [`... on ${name}`, '__typename'],
+          setValueTo: interfaceName,
+        })),
+      ],
+    };
+  });
+  return parts.length === 1 ? (parts[0] as FetchNode) : { kind: 'Parallel', nodes: parts };
 }

@@ -17,8 +17,6 @@ interface PlannerSupergraph {
   /** The original document itself when nothing had to change. */
   readonly document: DocumentNode;
   readonly requiredArguments: RequiredArguments;
-  /** See `ExpandedSupergraph`. */
-  isCopy(subgraph: string): boolean;
   /** Converts a plan for the subgraphs of `document` to one for the original subgraphs. */
   restore(plan: QueryPlan): QueryPlan;
 }
@@ -31,7 +29,7 @@ interface PlannerSupergraph {
  *  - Fields that an `@interfaceObject` computes from inputs move to the implementations, see `expandInterfaceObjects`.
  *  - A field with arguments inside a `@requires` or a `@fromContext` gets a placeholder field, see `RequiredField`. */
 export function toPlannerSupergraph(original: DocumentNode): PlannerSupergraph {
-  const { document, isCopy, restore } = expandInterfaceObjects(original);
+  const { document, restore } = expandInterfaceObjects(original);
   const types = compositesOf(document);
   for (const [name, type] of types) types.set(name, dropUnresolvableKeys(type));
   const placeholders = new PlaceholderFields(types, unusedFieldPrefix(types));
@@ -47,7 +45,6 @@ export function toPlannerSupergraph(original: DocumentNode): PlannerSupergraph {
   return {
     document: isChanged ? { ...original, definitions } : original,
     requiredArguments: placeholders,
-    isCopy,
     restore,
   };
 }

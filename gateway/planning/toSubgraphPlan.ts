@@ -16,8 +16,8 @@ import type { FetchNode, QueryPlan, RequiresSelection } from './queryPlan.ts';
 import type { RequiredArguments, RequiredField, RequiredUse } from './requiredArguments.ts';
 import { withUsedVariables } from './usedVariableDefinitions.ts';
 
-/** Whether one object of the subgraph can have both types. */
-type CanOverlap = (subgraph: string, left: string, right: string) => boolean;
+/** Whether one object can have both types. */
+type CanOverlap = (left: string, right: string) => boolean;
 
 /** Converts a plan for the planner's supergraph to one for the subgraphs: placeholders become aliases of the fields that
  *  they represent, from which `@fromContext` arguments are read, and representations contain the original field names.
@@ -206,8 +206,7 @@ function splitFetch(fetch: FetchNode, required: RequiredArguments, canOverlap: C
   visitFields(entities.selectionSet.selections, undefined, (field, typeName) => {
     const uses = required.uses.get(`${fetch.serviceName} ${typeName}.${field.name.value}`) ?? [];
     let part = parts.find(
-      (candidate) =>
-        !uses.some((use) => conflictsWithAny(use, candidate.uses, fetch.serviceName, canOverlap)),
+      (candidate) => !uses.some((use) => conflictsWithAny(use, candidate.uses, canOverlap)),
     );
     if (part === undefined) {
       part = { selected: new Set(), uses: [] };
@@ -233,7 +232,7 @@ function splitFetch(fetch: FetchNode, required: RequiredArguments, canOverlap: C
   });
 }
 
-function entitiesOf(fetch: FetchNode): [OperationDefinitionNode, FieldNode] | [undefined, undefined] {
+export function entitiesOf(fetch: FetchNode): [OperationDefinitionNode, FieldNode] | [undefined, undefined] {
   if (fetch.requires === undefined || fetch.requires.length === 0) return [undefined, undefined];
   const [operation] = parse(fetch.operation, { noLocation: true }).definitions;
   if (operation?.kind !== Kind.OPERATION_DEFINITION) return [undefined, undefined];
@@ -258,18 +257,13 @@ function visitFields(
   }
 }
 
-function conflictsWithAny(
-  use: RequiredUse,
-  others: readonly RequiredUse[],
-  subgraph: string,
-  canOverlap: CanOverlap,
-): boolean {
+function conflictsWithAny(use: RequiredUse, others: readonly RequiredUse[], canOverlap: CanOverlap): boolean {
   return others.some(
     (other) =>
       other.path === use.path &&
       other.field !== use.field &&
       other.field.name === use.field.name &&
-      canOverlap(subgraph, other.typeName, use.typeName),
+      canOverlap(other.typeName, use.typeName),
   );
 }
 
@@ -285,7 +279,7 @@ function retainFields(selections: readonly SelectionNode[], fields: ReadonlySet<
 }
 
 /** Replaces the `_entities` selection of an operation, and drops variables that are no longer used. */
-function replaceEntitiesSelection(
+export function replaceEntitiesSelection(
   operation: OperationDefinitionNode,
   entities: FieldNode,
   usages: readonly string[],

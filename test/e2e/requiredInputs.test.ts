@@ -155,6 +155,61 @@ test('an input of one type only is neither sent without a key for other types, n
   expect(mixed.body).toEqual({ data: { medium: { stars: 5 } } });
 });
 
+test('fields that a subgraph computes for an interface are fetched only for objects whose type selects them', async () => {
+  await using gateway = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'media',
+        sdl: `
+          type Query { media: [Media!]! }
+          interface Media @key(fields: "id") { id: ID! title: String year: Int }
+          type Film implements Media @key(fields: "id") { id: ID! title: String year: Int }
+          type Song implements Media @key(fields: "id") { id: ID! title: String year: Int }
+        `,
+        resolvers: {
+          Query: {
+            media: () => [
+              { __typename: 'Film', id: 'f', title: 'A film', year: 1999 },
+              { __typename: 'Song', id: 's', title: 'A song', year: 2001 },
+            ],
+          },
+        },
+      },
+      {
+        name: 'ratings',
+        sdl: `
+          type Media @key(fields: "id") @interfaceObject {
+            id: ID!
+            title: String @external
+            year: Int @external
+            headline: String! @requires(fields: "title")
+            age(in: Int): Int! @requires(fields: "year")
+          }
+        `,
+        resolvers: {
+          Media: {
+            headline: ({ title }: { title: string }) => title.toUpperCase(),
+            age: ({ year }: { year: number }, args: { in: number }) => args.in - Number(year.toFixed()),
+          },
+        } as never,
+      },
+    ],
+  });
+  const { body } = await gateway.execute(
+    'query ($now: Int) { media { ... on Film { headline } ... on Song { age(in: $now) } } }',
+    { variables: { now: 2026 } },
+  );
+  expect(body).toEqual({ data: { media: [{ headline: 'A FILM' }, { age: 25 }] } });
+  const requests = gateway.subgraph('ratings').calls.map(({ variables }) => variables);
+  expect(requests).toEqual([
+    {
+      representations_0: [{ __typename: 'Media', id: 'f', title: 'A film' }],
+      representations_1: [{ __typename: 'Media', id: 's', year: 2001 }],
+      now_1: 2026,
+    },
+  ]);
+});
+
 test('a representation has all fields of an input that several applicable fragments of a @requires select', async () => {
   const types = `
     interface Media { maker: Maker }

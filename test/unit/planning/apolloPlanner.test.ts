@@ -290,7 +290,7 @@ test('no subgraph with an @interfaceObject of several keys is called only to con
   expect(await subgraphsOf('shipping')).toEqual(['catalog', 'stock', 'shipping']);
 });
 
-test('fields of an @interfaceObject that need different values of an input are separate fetches for all types', async () => {
+test('fields of an @interfaceObject that need different values of an input are fetched separately', async () => {
   const item = 'id: ID!';
   const sdls = {
     catalog: `
@@ -308,9 +308,11 @@ test('fields of an @interfaceObject that need different values of an input are s
       }`,
   };
   const fetches = await planFetches(sdls, 'query { items { customs ... on Tool { shipping } } }');
-  expect(
-    fetches
-      .filter((text) => text.startsWith('shipping'))
-      .map((text) => /\.\.\. on.*/s.exec(text)?.[0].replace(/\s+/g, ' ')),
-  ).toEqual(['... on Item { customs } } }', '... on Item { shipping } } }']);
+  const selections = fetches
+    .filter((text) => text.startsWith('shipping'))
+    .map((text) => /\.\.\. on.*/s.exec(text)?.[0].replace(/\s+/g, ' '));
+  // Fetches with equal selections become one when they are sent.
+  expect(new Set(selections)).toEqual(
+    new Set(['... on Item { customs } } }', '... on Item { shipping } } }']),
+  );
 });

@@ -29,7 +29,7 @@ const canonicalArgumentsOf = (_: string, given: readonly ArgumentNode[]): string
 function convert(node: PlanNode, uses: ReadonlyMap<string, readonly RequiredUse[]> = new Map()): PlanNode {
   const fields = new Map([euro, dollar].map((field) => [field.placeholder, field]));
   const required = { fields, uses, canonicalArgumentsOf };
-  const canOverlap = (_: string, left: string, right: string): boolean => left === right;
+  const canOverlap = (left: string, right: string): boolean => left === right;
   return toSubgraphPlan({ kind: 'QueryPlan', node }, required, canOverlap).node as PlanNode;
 }
 
