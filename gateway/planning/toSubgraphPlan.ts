@@ -227,7 +227,14 @@ function splitFetch(fetch: FetchNode, required: RequiredArguments, canOverlap: C
     return {
       ...fetch,
       ...replaceEntitiesSelection(document, retained, fetch.variableUsages),
-      requires: dropUnused(fetch.requires ?? [], '', new Set(uses.map(requiredUseKey)), required.fields),
+      requires: dropUnused(fetch.requires ?? [], '', required.fields, (field, path, typeName) =>
+        uses.some(
+          (use) =>
+            use.field === field &&
+            use.path === path &&
+            (typeName === undefined || canOverlap(use.typeName, typeName)),
+        ),
+      ),
     };
   });
 }
@@ -292,26 +299,30 @@ export function replaceEntitiesSelection(
   return { operation: print(narrowed), variableUsages: usages.filter((name) => names.has(name)) };
 }
 
+/** `typeName`: of the objects with these selections, as far as it is known. */
 function dropUnused(
   selections: readonly RequiresSelection[],
   path: string,
-  used: ReadonlySet<string>,
   fields: RequiredFields,
+  isUsed: (field: RequiredField, path: string, typeName: string | undefined) => boolean,
+  typeName?: string,
 ): RequiresSelection[] {
   return selections.flatMap((selection): RequiresSelection[] => {
     if (selection.kind === 'InlineFragment') {
-      const inner = dropUnused(selection.selections, path, used, fields);
+      const inner = dropUnused(
+        selection.selections,
+        path,
+        fields,
+        isUsed,
+        selection.typeCondition ?? typeName,
+      );
       return inner.length === 0 ? [] : [{ ...selection, selections: inner }];
     }
     const field = fields.get(selection.name);
-    if (field !== undefined && !used.has(requiredUseKey({ field, path }))) return [];
+    if (field !== undefined && !isUsed(field, path, typeName)) return [];
     if (selection.selections === undefined) return [selection];
     const below = pathBelow(path, selection.name);
-    const inner = dropUnused(selection.selections, below, used, fields);
+    const inner = dropUnused(selection.selections, below, fields, isUsed);
     return inner.length === 0 ? [] : [{ ...selection, selections: inner }];
   });
-}
-
-function requiredUseKey({ field, path }: Pick<RequiredUse, 'field' | 'path'>): string {
-  return `${path}/${field.placeholder}`;
 }

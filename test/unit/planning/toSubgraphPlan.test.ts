@@ -94,6 +94,40 @@ describe('an input with arguments', () => {
     ]);
     expect(fetches(convert(entityFetch('a b'), uses))).toHaveLength(count);
   });
+
+  test('has one value in each part of a divided fetch, although a type without the other value shares the part', () => {
+    const requires = ['Book', 'Film'].map((typeCondition) => ({
+      kind: 'InlineFragment' as const,
+      typeCondition,
+      selections: [euro, dollar].map(({ placeholder }) => ({ kind: 'Field' as const, name: placeholder })),
+    }));
+    const uses = new Map(
+      ['Book', 'Film'].flatMap((typeName) => [
+        [`stock ${typeName}.a`, [{ field: euro, path: '', typeName }]],
+        [`stock ${typeName}.b`, [{ field: dollar, path: '', typeName }]],
+      ]),
+    );
+    const operation =
+      'query($representations:[_Any!]!){_entities(representations:$representations){...on Book{a b}...on Film{b}}}';
+    const parts = fetches(convert(entityFetch('', { operation, requires }), uses));
+    const inputs = parts.map((part) =>
+      part.requires?.map((fragment) =>
+        fragment.kind === 'InlineFragment'
+          ? [fragment.typeCondition, ...fragment.selections.map((field) => 'alias' in field && field.alias)]
+          : [],
+      ),
+    );
+    expect(
+      operationsOf({ kind: 'Parallel', nodes: parts }).map((text) => /\.\.\..*/.exec(text)?.[0]),
+    ).toEqual(['... on Book { a } ... on Film { b } } }', '... on Book { b } } }']);
+    expect(inputs).toEqual([
+      [
+        ['Book', '_required0_price'],
+        ['Film', '_required1_price'],
+      ],
+      [['Book', '_required1_price']],
+    ]);
+  });
 });
 
 test('an input of an interface is defined on its implementations, too, and on no other type', () => {
