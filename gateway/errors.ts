@@ -155,6 +155,12 @@ export function describeCause({ cause }: GatewayError): string | undefined {
   return cause instanceof Error ? joinErrorMessages(cause) || undefined : undefined;
 }
 
+/** The message with that of the cause, for operators. */
+export function messageWithCause(error: GatewayError): string {
+  const cause = describeCause(error);
+  return cause === undefined ? error.message : `${error.message} Cause: ${cause}`;
+}
+
 /** The messages of an error and of the errors that it consists of, in one line; empty if there are none. For a host name
  *  with several addresses, Node reports an error without a message that consists of one error for each address. */
 export function joinErrorMessages(error: unknown): string {

@@ -1,5 +1,5 @@
 import { HttpError } from '../admission/httpError.ts';
-import { describeCause, GatewayError } from '../errors.ts';
+import { GatewayError, messageWithCause } from '../errors.ts';
 import { addRawBodyRoutes, sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import type { RouteReply, Routes } from '../transport/http/routes.ts';
 import type { JobAdmin, JobState } from './jobs/jobAdmin.ts';
@@ -66,9 +66,7 @@ async function rethrowAsHttpError<Answer>(answer: Promise<Answer>): Promise<Answ
     return await answer;
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
-    const { status, message } = error;
-    const cause = describeCause(error);
-    throw new HttpError(status, cause === undefined ? message : `${message} Cause: ${cause}`);
+    throw new HttpError(error.status, messageWithCause(error));
   }
 }
 

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { maskSecrets } from '../config/addressSecrets.ts';
-import { GatewayError } from '../errors.ts';
+import { GatewayError, messageWithCause } from '../errors.ts';
 import type { ExecutionObserver } from '../execution/executionObserver.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
 import type { ExecutionOrigin, Feature, FeatureContext } from '../feature.ts';
@@ -274,7 +274,7 @@ export class InsightsFeature implements Feature {
     try {
       return await this.#sources.listJobs(maxJobs);
     } catch (error) {
-      if (error instanceof GatewayError) return { error: error.message };
+      if (error instanceof GatewayError) return { error: messageWithCause(error) };
       this.#context.log.error({ err: error }, 'The enrichment jobs could not be listed for the insights');
       return { error: 'The log of the gateway has the reason.' };
     }

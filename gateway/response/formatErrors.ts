@@ -1,5 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql';
-import { describeCause, GatewayError, type ResponsePath } from '../errors.ts';
+import { GatewayError, messageWithCause, type ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import type { Access } from '../operation/authorization/access.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
@@ -50,8 +50,7 @@ export function formatExecutionError(
 
 /** Which address refused the connection, or what is wrong with a response. Other causes may be details of the gateway. */
 export function withCause(error: GatewayError): string {
-  const cause = error.code.startsWith('SUBGRAPH_') ? describeCause(error) : undefined;
-  return cause === undefined ? error.message : `${error.message} Cause: ${cause}`;
+  return error.code.startsWith('SUBGRAPH_') ? messageWithCause(error) : error.message;
 }
 
 /** The errors of missing fields, invalid values and denied parts as the client gets them. A null, or an object of unknown

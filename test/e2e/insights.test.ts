@@ -9,6 +9,7 @@ import type { InsightsData } from '../../gateway/insights/insightsData.ts';
 import type { ProcessSummaryData } from '../../gateway/insights/processSummary.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { createManualTimers, type ManualTimers } from '../harness/manualTimers.ts';
+import { startDedicatedRedis } from '../harness/redis.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
 /** How long the reviews take, in real time. */
@@ -247,6 +248,23 @@ test('a source that cannot be read is no refusal of a newer supergraph, in the i
   const sourceProblem = expect.stringContaining('supergraph.graphql');
   expect(supergraph).toEqual({ id: expect.any(String), refusal: null, sourceProblem });
   expect(await read('/supergraph')).toMatchObject({ lastRefusal: null, sourceProblem });
+});
+
+test('enrichment jobs that Redis does not give access to have the reason in the insights', async () => {
+  await using redis = await startDedicatedRedis();
+  await using other = await startInlineGateway({
+    config: { redis: { url: redis.url } },
+    subgraphs: [{ name: 'a', sdl: 'type Query { a: Int }' }],
+  });
+  const readJobs = async () =>
+    ((await (await fetch(`${other.adminUrl}/insights/data`)).json()) as InsightsData).jobs;
+  expect(await readJobs()).toEqual([]);
+  await redis.kill();
+  let jobs = await readJobs();
+  // Until the first attempt to connect again has failed, there is another message without a reason.
+  while (!JSON.stringify(jobs).includes('ECONNREFUSED')) jobs = await readJobs();
+  const error = expect.stringMatching(/^Redis does not give access to enrichment jobs .* Cause: ./);
+  expect(jobs).toEqual({ error });
 });
 
 describe('GET /insights/data of one of several workers', () => {
