@@ -189,6 +189,7 @@ export function createInMemoryJobs(
   jobs.startResuming();
   return {
     jobs,
+    store,
     executor,
     events,
     logged,

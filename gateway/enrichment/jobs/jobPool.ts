@@ -32,11 +32,11 @@ export class JobPool {
   readonly #onceIdle: (() => void)[] = [];
   #bytes = 0;
 
-  constructor(limits: JobPoolLimits, dependencies: Omit<JobRunnerDependencies, 'onWaitingChange' | 'onEnd'>) {
+  constructor(limits: JobPoolLimits, dependencies: Omit<JobRunnerDependencies, 'onStateChange' | 'onEnd'>) {
     this.#limits = limits;
     this.#dependencies = {
       ...dependencies,
-      onWaitingChange: (runner) => this.#updateWaiting(runner),
+      onStateChange: (runner) => this.#updateWaiting(runner),
       onEnd: (runner) => this.#remove(runner),
     };
   }

@@ -27,8 +27,8 @@ export interface JobRunnerDependencies {
   onInternalError(error: unknown, runner: JobRunner): void;
   /** The last attempt has failed. `problem`: message for operators. */
   onFailed(problem: string, runner: JobRunner): void;
-  /** `isWaiting` of the runner has changed. */
-  onWaitingChange(runner: JobRunner): void;
+  /** `isWaiting` of the runner may have changed. */
+  onStateChange(runner: JobRunner): void;
   onEnd(runner: JobRunner): void;
 }
 
@@ -110,9 +110,8 @@ export class JobRunner {
     void this.#runAttempt(attempt, () => {}, true);
   }
 
-  /** Ends the run without another attempt. Subscribers get the last failures. */
+  /** Ends a waiting run without another attempt. Subscribers get the last failures. */
   drop(outcome: 'evicted' | 'expired'): void {
-    if (this.#hasEnded) return;
     this.#publishFailures();
     this.#end({ kind: 'dropped' }, outcome);
   }
@@ -224,9 +223,8 @@ export class JobRunner {
   }
 
   #setState(state: RunnerState): void {
-    const wasWaiting = this.isWaiting;
     this.#state = state;
-    if (this.isWaiting !== wasWaiting) this.#dependencies.onWaitingChange(this);
+    this.#dependencies.onStateChange(this);
   }
 
   /** Releases what the current state holds. */

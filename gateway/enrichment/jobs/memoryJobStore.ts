@@ -226,7 +226,6 @@ export class MemoryJobStore implements JobStore {
   }
 
   #markSettled({ id, log }: StoredJobRun): void {
-    if (this.#settled.has(id)) return;
     this.#settled.add(id);
     // The log of a settled run no longer grows.
     this.#bytes.settled += log.size;

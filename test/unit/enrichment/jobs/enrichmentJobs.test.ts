@@ -256,6 +256,42 @@ describe('equal jobs', () => {
   });
 });
 
+describe('a job that another process runs', () => {
+  /** Jobs of which the store says after a while that the tokens belong to a run of another process. */
+  function createSharedJobs() {
+    const jobs = createInMemoryJobs(policyWith({ maxPending: 1 }));
+    const moved = Promise.withResolvers<string>();
+    const { store } = jobs;
+    const open = store.open.bind(store);
+    store.open = (run, token) => open(run, token).then(() => moved.promise);
+    return { ...jobs, moveTokens: () => moved.resolve('a.other') };
+  }
+
+  test('is discarded with its attempt, and settles nothing', async () => {
+    const { jobs, events, moveTokens } = createSharedJobs();
+    const attempt = new ControlledAttempt();
+    const issued = jobs.enqueue(jobOf('a'), attempt, ada);
+    moveTokens();
+    expect(await issued).toBeDefined();
+    expect([attempt.isCancelled, jobs.count, events]).toEqual([true, 0, ['joined']]);
+  });
+
+  test('is discarded once, although its attempt has ended before', async () => {
+    const { jobs, events, moveTokens } = createSharedJobs();
+    const attempt = new ControlledAttempt();
+    const issued = jobs.enqueue(jobOf('a'), attempt, ada);
+    attempt.complete(successfulResult('reviews'));
+    await waitForTurns();
+    moveTokens();
+    await issued;
+    expect([jobs.count, events]).toEqual([0, ['NORMAL done', 'joined']]);
+    // Discarded twice, it would leave room for a job that is too large.
+    const { maxPendingSize } = defaultPolicy.jobs;
+    const large = { ...jobOf('b'), size: maxPendingSize + 1 };
+    expect(await jobs.enqueue(large, new ControlledAttempt(), ada)).toBeUndefined();
+  });
+});
+
 describe('a field that fails', () => {
   test('is fetched by another attempt, together with no other field, and published when it succeeds', async () => {
     const { enqueue, subscribe, executor, advance, events } = createInMemoryJobs();
@@ -274,7 +310,7 @@ describe('a field that fails', () => {
   });
 
   test('is retried when an attempt rejects or ends without a result', async () => {
-    const { enqueue, subscribe, executor, advance, logged } = createInMemoryJobs();
+    const { enqueue, subscribe, executor, advance, logged, jobs } = createInMemoryJobs();
     const attempt = new ControlledAttempt();
     const token = await enqueue(jobOf('a', ['reviews', 'stock']), attempt);
     attempt.emit(successfulResult('stock', 1));
@@ -293,6 +329,8 @@ describe('a field that fails', () => {
       '1-0 stock 1 …',
       '2-0 reviews The gateway could not fetch this field. Send the operation again.',
     ]);
+    const [failed] = await jobs.list({ state: 'failed', limit: 1 });
+    expect(failed?.error).toBe('The attempt ended without a result.');
     expect(logged).toEqual([
       [
         'An internal error ended an attempt at an enrichment job',
@@ -596,6 +634,29 @@ describe('while the process is overloaded', () => {
     expect([jobs.count, executor.createdAttempts, events.at(-1)]).toEqual([0, [], 'NORMAL expired']);
     await passSeconds(9);
     expect(timers.pendingCount).toBe(0);
+  });
+
+  test('a shed job that is evicted makes no further attempt', async () => {
+    const shed = new Set<EnrichmentPriority>(['BACKGROUND']);
+    const { enqueue, executor, advance, events, jobs } = createInMemoryJobs(
+      policyWith({ maxPending: 1 }),
+      (priority) => shed.has(priority),
+    );
+    const attempt = new ControlledAttempt();
+    await enqueue(jobOf('a', ['reviews'], 'BACKGROUND'), attempt);
+    attempt.complete(failedResult('reviews'));
+    await waitForTurns();
+    advance(500);
+    await waitForTurns();
+    await enqueue(jobOf('b'), new ControlledAttempt());
+    shed.clear();
+    advance(10_000);
+    await waitForTurns();
+    expect([executor.createdAttempts, jobs.count, events]).toEqual([
+      [],
+      1,
+      ['created', 'retry', 'BACKGROUND evicted', 'created'],
+    ]);
   });
 
   test('a dead letter that an operator retries waits', async () => {
@@ -924,6 +985,17 @@ describe('EnrichmentJobs.drain', () => {
     await drained;
     expect(jobs.count).toBe(1);
   });
+
+  test('lets operators retry no dead letter, which would begin another attempt', async () => {
+    const { jobs, enqueue } = createInMemoryJobs(policyWith({ attempts: 1 }));
+    const attempt = new ControlledAttempt();
+    await enqueue(jobOf('a'), attempt);
+    attempt.complete(failedResult('reviews'));
+    await waitForTurns();
+    const [failed] = await jobs.list({ state: 'failed', limit: 1 });
+    await jobs.drain();
+    expect([await jobs.retry(failed?.id ?? ''), jobs.count]).toEqual(['busy', 0]);
+  });
 });
 
 describe('EnrichmentJobs.close', () => {
@@ -943,6 +1015,26 @@ describe('EnrichmentJobs.close', () => {
     attempt.complete(successfulResult('reviews'));
     await closed;
     expect(logged).toEqual([]);
+  });
+
+  test('releases jobs that wait for another attempt, and logs no error of attempts that it cancels', async () => {
+    const { enqueue, jobs, logged, timers } = createInMemoryJobs();
+    const waiting = new ControlledAttempt();
+    await enqueue(jobOf('a'), waiting);
+    waiting.complete(failedResult('reviews'));
+    await waitForTurns();
+    const running = new ControlledAttempt();
+    running.cancel = () => running.fail(new Error('cancelled'));
+    await enqueue(jobOf('b', ['stock']), running);
+    const closed = jobs.close(1_000);
+    await waitForTurns();
+    timers.advance(1_000);
+    await closed;
+    await waitForTurns();
+    expect(logged).toEqual([
+      [expect.stringContaining('stops before'), { fields: { 'Product.reviews': 1, 'Product.stock': 1 } }],
+    ]);
+    expect([jobs.count, timers.pendingCount]).toEqual([0, 0]);
   });
 
   test('logs the number of pending fields by coordinate when the time is over', async () => {

@@ -19,3 +19,15 @@ test('tokens that were moved to another run belong to that run alone, and expire
   timers.advance(1);
   expect([table.all(), table.hasTokenFor('second'), timers.pendingCount]).toEqual([[], false, 0]);
 });
+
+test('a run has a token until its last one has expired', () => {
+  const timers = new FakeTimers();
+  const table = new TokenTable({ expireAfterMs: 60_000, timers, now: () => timers.now() });
+  table.add(token('a'), 'run');
+  timers.advance(1);
+  table.add(token('b'), 'run');
+  timers.advance(59_999);
+  expect([table.find('a'), table.hasTokenFor('run')]).toEqual([undefined, true]);
+  timers.advance(1);
+  expect([table.find('b'), table.hasTokenFor('run')]).toEqual([undefined, false]);
+});
