@@ -105,7 +105,7 @@ describe('Two processes that share Redis', () => {
 
   test('store neither tokens nor identities in Redis, and nothing without an expiry', async () => {
     const prefix = randomUUID();
-    await using one = createEnrichmentReplica(server.url, prefix);
+    await using one = createEnrichmentReplica(server.url, prefix, patientReclaim);
     const attempt = new ControlledAttempt();
     const token = await enqueueJob(one.enrichments, jobOf('a'), attempt);
     attempt.complete(successfulResult('reviews'));
