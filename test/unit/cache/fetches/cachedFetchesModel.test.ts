@@ -19,7 +19,10 @@ describe('In any order of events, every request gets an answer, never one of ano
     ['calls that are not shared', { isSharing: false, processCount: 1 }],
     ['shared in-flight calls', { isSharing: true, processCount: 1 }],
     ['two processes with one store', { isSharing: false, processCount: 2 }],
-    ['two processes with one store, and shared calls', { isSharing: true, processCount: 2 }],
+    [
+      'two processes with one store and different rules, and shared calls',
+      { isSharing: true, processCount: 2, hasStricterRules: true },
+    ],
   ])(
     '%s',
     async (_, setup) => {

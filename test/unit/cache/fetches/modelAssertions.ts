@@ -107,8 +107,11 @@ function findStalenessProblem(
 ): string | undefined {
   const spec = call.answerSpec ?? plainAnswerSpec;
   const hasErrors = spec.operationError !== 'none' || call.failedItems.has(requestedItem(item, keys));
-  const rule = hasErrors ? undefined : lifetimeOf(item, spec.headerCase);
-  const declared = ruleOf(item);
+  const [own, stored] = [run.rulesOf(request.process), run.rulesOf(call.process)];
+  const ownLifetime = lifetimeOf(item, spec.headerCase, own);
+  const storedLifetime = lifetimeOf(item, spec.headerCase, stored);
+  const rule = hasErrors || ownLifetime === undefined ? undefined : shorter(ownLifetime, storedLifetime);
+  const declared = ruleOf(item, own);
   const isUncached = declared === undefined || (declared.isPrivate && request.identity === undefined);
   // Uncacheable calls are shared as they would be without a cache.
   if (!(isUncached && run.setup.isSharing)) {
@@ -117,7 +120,7 @@ function findStalenessProblem(
         return 'read before an invalidation';
     }
   }
-  const isPrivate = isPrivateFor(item, call);
+  const isPrivate = isPrivateFor(run, item, call);
   if (isPrivate && call.identity !== request.identity) return `of ${call.identity} for ${request.identity}`;
   const isNew = call.answeredTick > request.startTick;
   const { elapsed = 0 } = headerCases[spec.headerCase] ?? {};
@@ -148,7 +151,7 @@ function findStalenessProblem(
         other.requestedItems.has(requestedItem(item, keys)) &&
         other.answeredTick > request.startTick &&
         // A request can join that of another client, whose answer turns out to be for everybody.
-        (other.identity === request.identity || !isPrivate || !isPrivateFor(item, other)),
+        (other.identity === request.identity || !isPrivate || !isPrivateFor(run, item, other)),
     );
     return isFetched || request.remainingMs < Number.POSITIVE_INFINITY
       ? undefined
@@ -166,8 +169,24 @@ function findStalenessProblem(
   return undefined;
 }
 
-function isPrivateFor(item: string, { answerSpec = plainAnswerSpec }: ModelCall): boolean {
-  return ruleOf(item)?.isPrivate === true || headerCases[answerSpec.headerCase]?.isPrivate === true;
+function isPrivateFor(
+  run: ModelRun,
+  item: string,
+  { answerSpec = plainAnswerSpec, process }: ModelCall,
+): boolean {
+  const rule = ruleOf(item, run.rulesOf(process));
+  return rule?.isPrivate === true || headerCases[answerSpec.headerCase]?.isPrivate === true;
+}
+
+type Lifetime = NonNullable<ReturnType<typeof lifetimeOf>>;
+
+function shorter(a: Lifetime, b: Lifetime = a): Lifetime {
+  return {
+    fresh: Math.min(a.fresh, b.fresh),
+    revalidate: Math.min(a.revalidate, b.revalidate),
+    fallback: Math.min(a.fallback, b.fallback),
+    isPrivate: a.isPrivate,
+  };
 }
 
 function valueAt(data: unknown, key: number | string): unknown {

@@ -1,6 +1,7 @@
+import type { CacheRules } from '../../../../gateway/cache/rules/cacheRules.ts';
 import { readRulesOf } from '../../../harness/cachedSubgraphs.ts';
 
-export const { rules } = await readRulesOf({
+const subgraphs = {
   products: `
     type Query {
       news: String @cached(maxAge: "10s", staleWhileRevalidate: "5s", staleIfError: "20s", tags: ["news"])
@@ -16,7 +17,13 @@ export const { rules } = await readRulesOf({
       mail: String
     }
   `,
-});
+};
+
+/** The cache rules of one supergraph. */
+export interface ModelRules {
+  readonly rules: CacheRules;
+  readonly lifetimes: Readonly<Record<string, ModelLifetime | undefined>>;
+}
 
 /** The lifetime under one rule, counted from the answer: in seconds as declared, in milliseconds as computed. */
 interface ModelLifetime {
@@ -26,12 +33,33 @@ interface ModelLifetime {
   readonly isPrivate: boolean;
 }
 
-const rulesByType: Readonly<Record<string, ModelLifetime | undefined>> = {
+const declaredLifetimes: ModelRules['lifetimes'] = {
   'Query.news': { fresh: 10, revalidate: 15, fallback: 30, isPrivate: false },
   'Query.mine': { fresh: 10, revalidate: 10, fallback: 30, isPrivate: true },
   'Query.hits': undefined,
   Product: { fresh: 10, revalidate: 15, fallback: 30, isPrivate: false },
   User: { fresh: 10, revalidate: 15, fallback: 10, isPrivate: true },
+};
+
+export const declaredRules: ModelRules = {
+  rules: (await readRulesOf(subgraphs)).rules,
+  lifetimes: declaredLifetimes,
+};
+
+/** Of a supergraph in which values expire earlier and the news are private: during a rollout, its processes share entries
+ *  with those of the other one. */
+export const stricterRules: ModelRules = {
+  rules: (
+    await readRulesOf(subgraphs, {
+      Product: { maxAge: 4_000, staleWhileRevalidate: 3_000, staleIfError: 8_000 },
+      'Query.news': { maxAge: 6_000, staleWhileRevalidate: 0, staleIfError: 20_000, scope: 'PRIVATE' },
+    })
+  ).rules,
+  lifetimes: {
+    ...declaredLifetimes,
+    Product: { fresh: 4, revalidate: 7, fallback: 12, isPrivate: false },
+    'Query.news': { fresh: 6, revalidate: 6, fallback: 26, isPrivate: true },
+  },
 };
 
 interface HeaderCase {
@@ -59,13 +87,13 @@ export const headerCases: Readonly<Record<string, HeaderCase>> = {
 
 /** The rule of an item; `undefined` if it has none. Items are named like the entity `Product:1` or the root field
  *  `Query.news`. */
-export function ruleOf(item: string): ModelLifetime | undefined {
-  return rulesByType[item.split(':')[0] ?? ''];
+export function ruleOf(item: string, { lifetimes }: ModelRules): ModelLifetime | undefined {
+  return lifetimes[item.split(':')[0] ?? ''];
 }
 
 /** The lifetime of a value in milliseconds from its answer; `undefined` if it must not be stored. */
-export function lifetimeOf(item: string, headerCase: string): ModelLifetime | undefined {
-  const rule = ruleOf(item);
+export function lifetimeOf(item: string, headerCase: string, rules: ModelRules): ModelLifetime | undefined {
+  const rule = ruleOf(item, rules);
   const { maxAge, stale, elapsed = 0, isPrivate = false, isRefused = false } = headerCases[headerCase] ?? {};
   if (rule === undefined || isRefused) return undefined;
   const fresh = Math.min(rule.fresh, maxAge ?? rule.fresh);

@@ -14,7 +14,7 @@ import { SubgraphFetchSender } from '../../../../gateway/execution/subgraphFetch
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { createRequestContext, createScheduledStep } from '../../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
-import { headerCases, rules } from './modelRules.ts';
+import { declaredRules, headerCases, type ModelRules, stricterRules } from './modelRules.ts';
 import { failures, roots, type Step, shapes } from './modelSteps.ts';
 import { ModelEntries, ModelStore } from './modelStore.ts';
 import { ModelSubgraph, plainAnswerSpec } from './modelSubgraph.ts';
@@ -38,6 +38,7 @@ export interface RequestedCall {
 
 export interface ModelRequest {
   readonly identity: string | undefined;
+  readonly process: number;
   readonly startTick: number;
   readonly startedAt: number;
   readonly calls: readonly RequestedCall[];
@@ -53,6 +54,8 @@ export interface ModelRequest {
 export interface ModelSetup {
   readonly isSharing: boolean;
   readonly processCount: number;
+  /** Whether the second process has a supergraph with stricter rules. */
+  readonly hasStricterRules?: boolean;
 }
 
 /** Cached fetches of one or two processes, with a subgraph and a clock that the steps drive. Records all events. */
@@ -99,16 +102,26 @@ export class ModelRun {
         }),
     );
     this.#fetches = this.caches.map(
-      (cache) =>
+      (cache, process) =>
         new CachingFetchSender({
-          next: new SubgraphFetchSender(this.subgraph, { acrossRequests: setup.isSharing, maxBatchSize: 3 }),
-          plans: new CachePlans(rules, new RuleUsages({ log: pino({ level: 'silent' }), now: clock.now })),
+          next: new SubgraphFetchSender(this.subgraph.clientOf(process), {
+            acrossRequests: setup.isSharing,
+            maxBatchSize: 3,
+          }),
+          plans: new CachePlans(
+            this.rulesOf(process).rules,
+            new RuleUsages({ log: pino({ level: 'silent' }), now: clock.now }),
+          ),
           cache,
         }),
     );
   }
 
   readonly tick = (): number => ++this.#ticks;
+
+  rulesOf(process: number): ModelRules {
+    return process === 1 && this.setup.hasStricterRules === true ? stricterRules : declaredRules;
+  }
 
   async apply(step: Step): Promise<void> {
     const { openCalls } = this.subgraph;
@@ -211,6 +224,7 @@ export class ModelRun {
     });
     const request: ModelRequest = {
       identity,
+      process: process % this.#fetches.length,
       remainingMs,
       budget: budget === 'none' ? undefined : new LatencyBudget(),
       budgetEndTick: Number.POSITIVE_INFINITY,
@@ -256,7 +270,7 @@ export class ModelRun {
     const done = (): void => {
       request.doneCount += 1;
     };
-    const fetches = this.#fetches[process % this.#fetches.length] as CachingFetchSender;
+    const fetches = this.#fetches[request.process] as CachingFetchSender;
     const [first] = sent;
     if (first === undefined) return;
     request.cancel = first.shape.isEntityFetch

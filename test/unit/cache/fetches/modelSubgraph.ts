@@ -46,6 +46,8 @@ export const plainAnswerSpec: AnswerSpec = {
 /** One call to the subgraph. */
 export class ModelCall implements Call {
   readonly number: number;
+  /** The process that sent it. */
+  readonly process: number;
   readonly request: SubgraphRequest;
   readonly identity: string | undefined;
   readonly sentTick: number;
@@ -61,8 +63,9 @@ export class ModelCall implements Call {
   readonly #time: ModelTime;
   #listener: CallListener | undefined;
 
-  constructor(number: number, request: SubgraphRequest, time: ModelTime) {
+  constructor(number: number, process: number, request: SubgraphRequest, time: ModelTime) {
     this.number = number;
+    this.process = process;
     this.request = request;
     this.#time = time;
     this.sentTick = time.tick();
@@ -218,12 +221,12 @@ const plainUrgency: CallUrgency = {
 
 interface ModelSubgraphOptions {
   readonly time: ModelTime;
-  /** Whether equal calls in flight are shared. */
+  /** Whether equal calls in flight of one process are shared. */
   readonly isSharing: boolean;
 }
 
 /** A subgraph whose values contain the number of their call. Calls wait until the test answers them. */
-export class ModelSubgraph implements SubgraphClient {
+export class ModelSubgraph {
   readonly calls: ModelCall[] = [];
   readonly #options: ModelSubgraphOptions;
   readonly #inflight: InFlightCalls<ModelCall>;
@@ -250,10 +253,17 @@ export class ModelSubgraph implements SubgraphClient {
 
   readonly faults: unknown[] = [];
 
-  send(request: SubgraphRequest, receiver: SubgraphReceiver): CancelSubgraphCall {
+  clientOf(process: number): SubgraphClient {
+    return { send: (request, receiver) => this.#send(process, request, receiver), close: async () => {} };
+  }
+
+  #send(process: number, request: SubgraphRequest, receiver: SubgraphReceiver): CancelSubgraphCall {
     return this.#inflight.send({
       key: this.#options.isSharing
-        ? new TextKey(`${request.isDeferred} ${request.sharingKey} ${request.headers.key}`, request.body)
+        ? new TextKey(
+            `${process} ${request.isDeferred} ${request.sharingKey} ${request.headers.key}`,
+            request.body,
+          )
         : undefined,
       subgraph: request.subgraph,
       attemptTimeoutMs: Number.POSITIVE_INFINITY,
@@ -264,7 +274,7 @@ export class ModelSubgraph implements SubgraphClient {
       policies: { queue: this.#queue, limits: this.#queue.limits },
       receiver,
       createCall: () => {
-        const call = new ModelCall(this.calls.length, request, this.#options.time);
+        const call = new ModelCall(this.calls.length, process, request, this.#options.time);
         this.calls.push(call);
         return call;
       },
@@ -274,6 +284,4 @@ export class ModelSubgraph implements SubgraphClient {
   get openCalls(): readonly ModelCall[] {
     return this.calls.filter(({ isOpen }) => isOpen);
   }
-
-  async close(): Promise<void> {}
 }
