@@ -11,10 +11,21 @@ export class LeaderFetches {
   readonly #flights = new Map<string, Flight<FetchJoiner>>();
   /** Keys that another process has claimed: this process has no claim to release. */
   readonly #claimedElsewhere = new Set<string>();
+  /** Counted, because a list may have thousands of flights, and each joiner that leaves needs to know whether others wait. */
+  #joinerCount = 0;
 
   constructor(cache: FetchCache, leader: Leader<FetchJoiner>) {
     this.#cache = cache;
-    this.#leader = leader;
+    this.#leader = {
+      onJoin: (joiner) => {
+        this.#joinerCount += 1;
+        leader.onJoin(joiner);
+      },
+      onLeave: (joiner) => {
+        this.#joinerCount -= 1;
+        leader.onLeave(joiner);
+      },
+    };
   }
 
   /** False if another request of this process is fetching the value. */
@@ -31,8 +42,7 @@ export class LeaderFetches {
   }
 
   get hasJoiners(): boolean {
-    for (const { joiners } of this.#flights.values()) if (joiners.length > 0) return true;
-    return false;
+    return this.#joinerCount > 0;
   }
 
   /** Releases the claims on these keys and hands the outcome to the joiners. Keys that this request does not lead are
@@ -48,7 +58,10 @@ export class LeaderFetches {
       if (!this.#claimedElsewhere.delete(key)) claimed.push(key);
     }
     if (claimed.length > 0) this.#cache.store.release(claimed, 0);
-    for (const flight of led) settleFlight(flight, outcome);
+    for (const flight of led) {
+      this.#joinerCount -= flight.joiners.length;
+      settleFlight(flight, outcome);
+    }
   }
 
   *settleInSlices(items: readonly { readonly item: CacheableItem }[], outcome: FetchOutcome): SlicedTask {
