@@ -71,13 +71,14 @@ class RequestView implements SubgraphHttpRequest {
     );
   }
 
-  setHeader(name: string, value: string): void {
+  /** A field, so that hooks may destructure the request. */
+  readonly setHeader = (name: string, value: string): void => {
     const lowerCased = name.toLowerCase();
     checkSubgraphHeader(lowerCased, value, { allowsTracing: true });
     const pairs = this.#pairs;
     for (let n = pairs.length - 2; n >= 0; n -= 2) if (pairs[n] === lowerCased) pairs.splice(n, 2);
     pairs.push(lowerCased, value);
-  }
+  };
 }
 
 class ResponseView implements SubgraphHttpResponse {
@@ -105,7 +106,8 @@ class ResponseView implements SubgraphHttpResponse {
     return this.#headers;
   }
 
-  async readResult(): Promise<SubgraphResult | undefined> {
+  /** A field, so that hooks may destructure the response. */
+  readonly readResult = async (): Promise<SubgraphResult | undefined> => {
     if (this.replacement !== undefined) return parseExactJson(this.replacement) as SubgraphResult;
     const result = await this.#readOriginal();
     if (result === undefined) return undefined;
@@ -115,7 +117,7 @@ class ResponseView implements SubgraphHttpResponse {
       ...(errors === undefined ? {} : { errors }),
       ...(extensions === undefined ? {} : { extensions }),
     };
-  }
+  };
 
   /** @throws {TypeError} for a value that is not a GraphQL result. */
   async replace(result: unknown): Promise<void> {

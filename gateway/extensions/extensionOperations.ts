@@ -123,14 +123,15 @@ class OperationView implements ClientOperation {
     return this.#signal;
   }
 
-  setResponseHeader(name: string, value: string): void {
+  /** A field, so that hooks may destructure the operation. */
+  readonly setResponseHeader = (name: string, value: string): void => {
     const lowerCased = name.toLowerCase();
     if (!isForwardableHeader(lowerCased)) {
       throw new TypeError(`An extension cannot set the header "${name}" of a response.`);
     }
     checkHeaderValue(name, value);
     this.#responseHeaders?.set(lowerCased, value);
-  }
+  };
 }
 
 /** @throws {TypeError} for a value without properties: a hook that adds nothing returns `undefined`. */

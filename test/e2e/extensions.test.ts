@@ -12,6 +12,8 @@ import {
   defineExtension,
   RequestRefusedError,
   type ResponseEvent,
+  type SubgraphHttpRequest,
+  type SubgraphHttpResponse,
 } from '../../gateway/gateway.ts';
 import { readExtensionExamples, writeExtensionExamples } from '../harness/extensionExamples.ts';
 import { startGatewayProcess } from '../harness/gatewayProcess.ts';
@@ -537,6 +539,27 @@ describe('a hook of a request', () => {
     expect(body.errors).toEqual([
       { message: 'Closed.', path: ['product', 'rating'], extensions: { code: 'CLOSED' } },
     ]);
+  });
+
+  test('calls the functions of its argument also without the object, as after destructuring', async () => {
+    actions.set('requestContext', ({ setResponseHeader }: ClientOperation) => {
+      setResponseHeader('retry-after', '7');
+    });
+    actions.set('onSubgraphRequest', ({ setHeader }: SubgraphHttpRequest) => setHeader('x-signed', 'yes'));
+    actions.set('onSubgraphResponse', async ({ readResult }: SubgraphHttpResponse) => {
+      const result = await readResult();
+      return { data: { review: `${result?.data?.review}, read` } };
+    });
+    const response = await fetch(gateway.url, {
+      method: 'POST',
+      headers: { ...acme.headers, 'content-type': 'application/json' },
+      body: '{"query":"{ review }"}',
+    });
+    expect([response.headers.get('retry-after'), await response.json()]).toEqual([
+      '7',
+      { data: { review: 'good, read' }, ...audit },
+    ]);
+    expect(allCalls().map(({ headers }) => headers['x-signed'])).toEqual(['yes']);
   });
 
   test('sees the operation, and what the extensions before it returned', async () => {
