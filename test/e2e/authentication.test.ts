@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { TokenAuthentication } from '../../gateway/admission/authentication/tokenAuthentication.ts';
@@ -18,7 +18,8 @@ import {
   startScriptedServer,
 } from '../harness/scriptedServer.ts';
 import { nextEvent, openStream, operationRequest, reserveStream } from '../harness/singleConnection.ts';
-import { startTokenIssuer, type TokenIssuer } from '../harness/tokenIssuer.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
+import { startTokenIssuer } from '../harness/tokenIssuer.ts';
 import { Peer } from '../harness/webSocketPeer.ts';
 
 const startedAt = 1_800_000_000_000;
@@ -27,17 +28,9 @@ const query = '{ greeting }';
 const subscription = 'subscription { greetings }';
 const json = { 'content-type': 'application/json', accept: 'application/json' };
 
-let issuer: TokenIssuer;
-
-beforeAll(async () => {
-  issuer = await startTokenIssuer();
-});
+const issuer = disposeAfterSuite(await startTokenIssuer());
 
 afterEach(() => issuer.answerWith(undefined));
-
-afterAll(async () => {
-  await issuer[Symbol.asyncDispose]();
-});
 
 type JwtOptions = Omit<NonNullable<NonNullable<GatewayOptions['security']>['jwt']>, 'issuers'>;
 

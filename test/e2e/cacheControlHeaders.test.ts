@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { type CachedShop, createStockAnswer, startCachedShop } from '../harness/cachedShop.ts';
+import { postJson } from '../harness/postJson.ts';
 
 const rules = {
   'subgraph:catalog': { maxAge: '1h' },
@@ -301,11 +302,7 @@ describe('Invalid cache metadata:', () => {
 test('values can be invalidated by the tags of their answer', async () => {
   await using shop = await startWithMetadata({ extensions: { cacheTags: ['sale'] } });
   const invalidate = async (tag: string): Promise<unknown> => {
-    const response = await fetch(new URL('/cache/invalidate', shop.gateway.adminUrl), {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ tags: [tag] }),
-    });
+    const response = await postJson(new URL('/cache/invalidate', shop.gateway.adminUrl), { tags: [tag] });
     return response.json();
   };
   await shop.execute(query);

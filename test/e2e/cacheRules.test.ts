@@ -1,19 +1,15 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import { composeCachedSdl, directiveImports, withCached } from '../harness/cachedSubgraphs.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 import { noShedding } from '../harness/testGateway.ts';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tributary-cache-rules-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
+const folder = createTemporaryDirectory();
 
 const shop = (field: string): Promise<string> =>
   composeCachedSdl({

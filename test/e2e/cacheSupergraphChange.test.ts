@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { type CachedShop, startCachedShop } from '../harness/cachedShop.ts';
 import { withCached } from '../harness/cachedSubgraphs.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { postJson } from '../harness/postJson.ts';
 
 const query = '{ top { name stock } }';
 
@@ -34,11 +35,7 @@ class SupergraphSwitch {
 }
 
 async function postInvalidation({ adminUrl }: InlineGateway, body: unknown): Promise<unknown> {
-  const response = await fetch(new URL('/cache/invalidate', adminUrl), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
+  const response = await postJson(new URL('/cache/invalidate', adminUrl), body);
   return response.json();
 }
 

@@ -1,10 +1,9 @@
-import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { WebSocket } from 'ws';
 import { startEnrichedShop } from '../harness/enrichedShop.ts';
 import { exchange, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
 import { operationRequest, reserveStream } from '../harness/singleConnection.ts';
 import { startTestGateway } from '../harness/testGateway.ts';
+import { Peer } from '../harness/webSocketPeer.ts';
 
 const query = 'subscription { reviewAdded { body } }';
 const identity = { header: 'x-user' };
@@ -29,17 +28,9 @@ const overHttp =
     );
 
 const overSocket: SubscribeRejected = async (url, headers, operation) => {
-  const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', { headers });
-  try {
-    await once(socket, 'open');
-    socket.send('{"type":"connection_init"}');
-    await once(socket, 'message');
-    socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: operation } }));
-    const [message] = await once(socket, 'message');
-    return codeIn({ body: String(message) });
-  } finally {
-    socket.terminate();
-  }
+  await using peer = await Peer.ready(url, undefined, { headers });
+  peer.subscribe(operation);
+  return codeIn({ body: JSON.stringify(await peer.next()) });
 };
 
 const overSingleConnection: SubscribeRejected = async (url, headers, operation) => {

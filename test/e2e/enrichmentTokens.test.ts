@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type EnrichedBody, enrichmentOf, startEnrichedShop } from '../harness/enrichedShop.ts';
 import { createManualTimers } from '../harness/manualTimers.ts';
+import { postJson } from '../harness/postJson.ts';
 
 const query = '{ top { id advice { text } } }';
 const metricsOf = async ({ gateway }: { gateway: { adminUrl: string } }) =>
@@ -42,14 +43,14 @@ describe('A token', () => {
 
   test('of 10 kB in a subscription gets ENRICHMENT_EXPIRED', async () => {
     await using shop = await startEnrichedShop();
-    const response = await fetch(shop.gateway.url, {
-      method: 'POST',
-      headers: { accept: 'text/event-stream', 'content-type': 'application/json' },
-      body: JSON.stringify({
+    const response = await postJson(
+      shop.gateway.url,
+      {
         query: 'subscription ($token: ID!) { enrichment(token: $token) { data } }',
         variables: { token: 'x'.repeat(10_000) },
-      }),
-    });
+      },
+      { accept: 'text/event-stream' },
+    );
     expect(await response.text()).toContain('ENRICHMENT_EXPIRED');
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { type EnrichedBody, enrichmentOf, startEnrichedShop } from '../harness/enrichedShop.ts';
+import { postJson } from '../harness/postJson.ts';
 import { readEvents } from '../harness/readEvents.ts';
 
 const query = '{ top { id advice { text } } }';
@@ -11,11 +12,7 @@ const update = [{ text: 'about 1' }];
 const pendingOf = (body: EnrichedBody) => enrichmentOf(body)?.pending.map(({ path }) => path.join('.'));
 
 const post = async (url: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
-  fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
-    body: JSON.stringify(body),
-  });
+  postJson(url, body, { accept: 'application/json', ...headers });
 
 describe('`tributary-budget`', () => {
   test('is the budget of every enrichment in one request', async () => {

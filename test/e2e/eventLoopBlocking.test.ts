@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { startPlannerThread } from '../../gateway/planning/plannerThread.ts';
-import {
-  type Answer,
-  type InlineGateway,
-  type SubgraphCall,
-  startInlineGateway,
-} from '../harness/inlineGateway.ts';
+import { type Answer, type SubgraphCall, startInlineGateway } from '../harness/inlineGateway.ts';
 import { mergePayloads } from '../harness/rawHttp.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 /** An answer with so many elements is worked through in many slices, one with so few in none. */
 const many = 5_000;
@@ -25,20 +21,17 @@ const subgraphs = [
   { name: 'prices', sdl: 'type Item @key(fields: "id") { id: ID! price: Int! label: String }' },
 ];
 
-let gateway: InlineGateway;
-beforeAll(async () => {
-  gateway = await startInlineGateway({
-    subgraphs,
-    config: {
-      limits: { responseSize: '4MB', fieldComparisons: 1000 },
-      security: { exposeSubgraphErrors: true },
-      subgraphs: { all: { timeouts: { attempt: '24h', deadline: '24h' } } },
-    },
-    // Planning in this thread would be a long turn of the event loop.
-    dependencies: { startPlannerThread },
-  });
+const gateway = await startInlineGateway({
+  subgraphs,
+  config: {
+    limits: { responseSize: '4MB', fieldComparisons: 1000 },
+    security: { exposeSubgraphErrors: true },
+    subgraphs: { all: { timeouts: { attempt: '24h', deadline: '24h' } } },
+  },
+  // Planning in this thread would be a long turn of the event loop.
+  dependencies: { startPlannerThread },
 });
-afterAll(() => gateway.close());
+disposeAfterSuite(gateway);
 beforeEach(() => gateway.reset());
 
 /** Every seventh entity has no price, which it must have; every fifth fails to tell its label. */

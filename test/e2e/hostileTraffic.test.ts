@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { exchange } from '../harness/rawHttp.ts';
-import { startTokenIssuer, type TokenIssuer } from '../harness/tokenIssuer.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
+import { startTokenIssuer } from '../harness/tokenIssuer.ts';
 import { type OperationBody, transports } from '../harness/transports.ts';
 import { Peer } from '../harness/webSocketPeer.ts';
 
@@ -11,59 +12,50 @@ const json = { 'content-type': 'application/json', accept: 'application/json' };
 const mostOperations = 50;
 const polluted = '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}';
 
-let issuer: TokenIssuer;
-let gateway: InlineGateway;
-
-beforeAll(async () => {
-  issuer = await startTokenIssuer();
-  gateway = await startInlineGateway({
-    subgraphs: [
-      {
-        name: 'items',
-        sdl: `
-          scalar Anything
-          type Query { item: Item echo(text: String, anything: Anything): Anything }
-          type Subscription { changed: Item }
-          type Item @key(fields: "id") { id: ID! name: String item: Item }
-        `,
-        resolvers: {
-          Query: {
-            item: () => ({ id: '1' }),
-            echo: (_: never, { text, anything }: { text?: string; anything?: unknown }) => anything ?? text,
-          },
+const issuer = disposeAfterSuite(await startTokenIssuer());
+const gateway = await startInlineGateway({
+  subgraphs: [
+    {
+      name: 'items',
+      sdl: `
+        scalar Anything
+        type Query { item: Item echo(text: String, anything: Anything): Anything }
+        type Subscription { changed: Item }
+        type Item @key(fields: "id") { id: ID! name: String item: Item }
+      `,
+      resolvers: {
+        Query: {
+          item: () => ({ id: '1' }),
+          echo: (_: never, { text, anything }: { text?: string; anything?: unknown }) => anything ?? text,
         },
       },
-      {
-        name: 'notes',
-        sdl: 'scalar Anything type Item @key(fields: "id") { id: ID! note: Anything }',
-        resolvers: { Item: { note: () => JSON.parse(polluted) } },
-      },
-    ],
-    // The limits are the defaults.
-    config: {
-      limits: { batchedOperations: mostOperations },
-      security: { jwt: { issuers: [{ jwks: issuer.jwks, issuer: 'https://login.test/' }] } },
-      subgraphs: {
-        all: {
-          headers: {
-            rules: [
-              { set: 'x-inherited', claim: 'toString' },
-              { set: 'x-prototype', claim: '__proto__' },
-              { set: 'x-constructor', claim: 'constructor' },
-            ],
-          },
-        },
-      },
-      subscriptions: { topics: { 'Subscription.changed': { topic: 'changed' } } },
-      enrichment: { mode: 'always', budget: '0ms', fields: { 'Item.note': {} } },
     },
-  });
+    {
+      name: 'notes',
+      sdl: 'scalar Anything type Item @key(fields: "id") { id: ID! note: Anything }',
+      resolvers: { Item: { note: () => JSON.parse(polluted) } },
+    },
+  ],
+  // The limits are the defaults.
+  config: {
+    limits: { batchedOperations: mostOperations },
+    security: { jwt: { issuers: [{ jwks: issuer.jwks, issuer: 'https://login.test/' }] } },
+    subgraphs: {
+      all: {
+        headers: {
+          rules: [
+            { set: 'x-inherited', claim: 'toString' },
+            { set: 'x-prototype', claim: '__proto__' },
+            { set: 'x-constructor', claim: 'constructor' },
+          ],
+        },
+      },
+    },
+    subscriptions: { topics: { 'Subscription.changed': { topic: 'changed' } } },
+    enrichment: { mode: 'always', budget: '0ms', fields: { 'Item.note': {} } },
+  },
 });
-
-afterAll(async () => {
-  await gateway?.close();
-  await issuer?.[Symbol.asyncDispose]();
-});
+disposeAfterSuite(gateway);
 
 beforeEach(() => gateway.reset());
 

@@ -1,11 +1,11 @@
-import { once } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { WebSocket } from 'ws';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { createManualTimers } from '../harness/manualTimers.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
+import { openStream, operationRequest, reserveStream } from '../harness/singleConnection.ts';
 import { startTestGateway } from '../harness/testGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
+import { Peer } from '../harness/webSocketPeer.ts';
 
 /** No other timer has this length. */
 const idleTimeout = 3_599_000;
@@ -34,27 +34,15 @@ function overHttp(accept: string): (url: string) => Promise<Subscribed> {
 }
 
 async function overWebSocket(url: string): Promise<Subscribed> {
-  const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws');
-  await once(socket, 'open');
-  socket.send(JSON.stringify({ type: 'connection_init' }));
-  await once(socket, 'message');
-  socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
-  const message = once(socket, 'message');
-  return {
-    rest: async () => JSON.parse(String((await message)[0])),
-    [Symbol.asyncDispose]: async () => socket.terminate(),
-  };
+  const peer = await Peer.ready(url);
+  peer.subscribe(query);
+  return { rest: () => peer.next(), [Symbol.asyncDispose]: () => peer[Symbol.asyncDispose]() };
 }
 
 async function overSingleConnection(url: string): Promise<Subscribed> {
-  const { body: token } = await exchange(url, { method: 'PUT' });
-  const own = { 'x-graphql-event-stream-token': token };
-  const stream = await RawConnection.open(url);
-  stream.send({ method: 'GET', headers: { ...own, accept: 'text/event-stream' } });
-  await stream.readHead();
-  await stream.readChunk();
-  const body = JSON.stringify({ query, extensions: { operationId: '1' } });
-  await exchange(url, { headers: { ...own, 'content-type': 'application/json' }, body });
+  const token = await reserveStream(url);
+  const stream = await openStream(url, token);
+  await exchange(url, operationRequest(token, { query }));
   return {
     rest: async () => {
       let read = '';

@@ -1,41 +1,31 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
+import { postJson } from '../harness/postJson.ts';
 import { readDemoOperations } from '../harness/readDemoOperations.ts';
 import { startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
-import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
+import { startTestGateway } from '../harness/testGateway.ts';
 
 // A plain request for an operation that was validated before bypasses Apollo Server, and clients must not notice: the first
 // response of each operation comes from Apollo Server, the second one does not.
-let gateway: TestGateway;
-let gatewayWithPlugin: TestGateway;
 const namesSeenByPlugin: string[] = [];
 
-beforeAll(async () => {
-  gateway = await startTestGateway({ config: { security: { introspection: true } } });
-  gatewayWithPlugin = await startTestGateway({
-    config: { security: { introspection: true } },
-    dependencies: {
-      plugins: [
-        {
-          requestDidStart: async ({ request }) => {
-            namesSeenByPlugin.push(request.operationName ?? '');
-          },
+const gateway = disposeAfterSuite(await startTestGateway({ config: { security: { introspection: true } } }));
+const gatewayWithPlugin = await startTestGateway({
+  config: { security: { introspection: true } },
+  dependencies: {
+    plugins: [
+      {
+        requestDidStart: async ({ request }) => {
+          namesSeenByPlugin.push(request.operationName ?? '');
         },
-      ],
-    },
-  });
+      },
+    ],
+  },
 });
-
-afterAll(async () => {
-  await gateway.close();
-  await gatewayWithPlugin.close();
-});
+disposeAfterSuite(gatewayWithPlugin);
 
 async function send(body: unknown, accept: string, url = gateway.url): Promise<unknown> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept, 'x-request-id': 'known' },
-    body: JSON.stringify(body),
-  });
+  const response = await postJson(url, body, { accept, 'x-request-id': 'known' });
   const headers = [...response.headers].filter(([name]) => name !== 'date');
   return { status: response.status, headers, body: await response.text() };
 }

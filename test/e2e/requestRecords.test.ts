@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
-import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { ManualInterval } from '../harness/manualInterval.ts';
 import { exchange, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 import { transports } from '../harness/transports.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 import { Peer } from '../harness/webSocketPeer.ts';
@@ -57,31 +58,27 @@ const idle = { eventLoopDelayMs: 0, memory: 0.1 };
 const interval = new ManualInterval(500);
 let load = idle;
 const lines: Line[] = [];
-let gateway: InlineGateway;
-
-beforeAll(async () => {
-  gateway = await startInlineGateway({
-    subgraphs,
-    config: {
-      telemetry: { metrics: { operationNames: 'all' } },
-      overload: {},
-      limits: { batchedOperations: 10, rate: { cost: 10, window: '1h', key: 'header:x-limited' } },
-      enrichment: {
-        fields: { 'Product.advice': { budget: '10s' } },
-        jobs: { attempts: 2, backoff: { base: '1ms', max: '1ms' } },
-      },
-      subgraphs: { all: { retry: { enabled: false } } },
-      cache: { rules: { 'Query.price': { maxAge: '1h' } } },
-      subscriptions: { topics: { 'Subscription.priceChanged': { topic: 'prices' } } },
+const gateway = await startInlineGateway({
+  subgraphs,
+  config: {
+    telemetry: { metrics: { operationNames: 'all' } },
+    overload: {},
+    limits: { batchedOperations: 10, rate: { cost: 10, window: '1h', key: 'header:x-limited' } },
+    enrichment: {
+      fields: { 'Product.advice': { budget: '10s' } },
+      jobs: { attempts: 2, backoff: { base: '1ms', max: '1ms' } },
     },
-    dependencies: {
-      timers: interval,
-      load: { start: () => {}, readSample: () => load, stop: () => {} },
-      logger: createLogger('info', { write: (line: string) => void lines.push(JSON.parse(line)) }),
-    },
-  });
+    subgraphs: { all: { retry: { enabled: false } } },
+    cache: { rules: { 'Query.price': { maxAge: '1h' } } },
+    subscriptions: { topics: { 'Subscription.priceChanged': { topic: 'prices' } } },
+  },
+  dependencies: {
+    timers: interval,
+    load: { start: () => {}, readSample: () => load, stop: () => {} },
+    logger: createLogger('info', { write: (line: string) => void lines.push(JSON.parse(line)) }),
+  },
 });
-afterAll(() => gateway.close());
+disposeAfterSuite(gateway);
 
 const json = { 'content-type': 'application/json', accept: 'application/json' };
 let clients = 0;

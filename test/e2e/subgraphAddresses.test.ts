@@ -1,15 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 import { demoSupergraphFile, startTestGateway } from '../harness/testGateway.ts';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tributary-addresses-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
+const folder = createTemporaryDirectory();
 
 describe('the configuration of subgraphs', () => {
   test('logs a warning for a subgraph that the supergraph does not have', async () => {

@@ -1,108 +1,98 @@
 import { createHmac } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { createCertificate } from '../harness/createCertificate.ts';
-import { type InlineContext, type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { type InlineContext, startInlineGateway } from '../harness/inlineGateway.ts';
+import { postJson } from '../harness/postJson.ts';
 import { exchange, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
-import {
-  type Exchange,
-  json,
-  type ScriptedSubgraph,
-  startScriptedSubgraph,
-} from '../harness/scriptedSubgraph.ts';
+import { type Exchange, json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+import { createTemporaryDirectory, disposeAfterSuite } from '../harness/suiteResources.ts';
 
 const secret = 'canary of the signing secret';
 const authority = createCertificate({ name: 'authority', isAuthority: true });
 const server = createCertificate({ name: 'localhost', issuer: authority });
 const own = createCertificate({ name: 'gateway', issuer: authority });
 
-/** Demands a certificate of the gateway, and signed bodies. */
-let accounts: ScriptedSubgraph;
-let gateway: InlineGateway;
-let directory: string;
 let cookies = 0;
 
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-headers-'));
-  const files = Object.fromEntries(
-    await Promise.all(
-      Object.entries({ ca: authority.cert, cert: own.cert, key: own.key }).map(async ([name, pem]) => {
-        const file = join(directory, `${name}.pem`);
-        await writeFile(file, pem);
-        return [name, file] as const;
-      }),
-    ),
-  );
-  accounts = await startScriptedSubgraph({
-    cert: server.cert,
-    key: server.key,
-    ca: authority.cert,
-    requestCert: true,
-    rejectUnauthorized: true,
-  });
-  gateway = await startInlineGateway({
-    subgraphs: [
-      {
-        name: 'accounts',
-        sdl: `
-          type Query { me: String }
-          type Mutation { rename: String }
-          type Subscription { renamed: String }
-        `,
-      },
-      {
-        name: 'reviews',
-        sdl: 'type Query { reviews: String reviewed: String visits: String cachedVisits: String }',
-        resolvers: { Query: { reviews: () => 'r', reviewed: () => 'd', visits: echo, cachedVisits: echo } },
-      },
-      { name: 'stock', sdl: 'type Query { stock: String }', resolvers: { Query: { stock: echo } } },
-    ],
-    addressOf: async (name, url) => (name === 'accounts' ? accounts.url : url),
-    config: {
-      security: { jwt: { issuers: [{ jwks: 'http://127.0.0.1:9/jwks.json' }], header: 'x-token' } },
-      cache: { rules: { 'Query.cachedVisits': { maxAge: '1h' } } },
-      subgraphs: {
-        all: {
-          headers: {
-            forward: ['authorization', 'x-user'],
-            rules: [
-              { set: 'x-region', value: 'eu' },
-              { rename: 'x-tenant', to: 'x-customer' },
-              { set: 'x-subject', claim: 'sub' },
-              { forwardMatching: '^x-acme-' },
-              { remove: 'x-acme-internal' },
-            ],
-            respond: ['x-node', 'cache-control'],
-          },
+const directory = createTemporaryDirectory();
+const files = Object.fromEntries(
+  await Promise.all(
+    Object.entries({ ca: authority.cert, cert: own.cert, key: own.key }).map(async ([name, pem]) => {
+      const file = join(directory, `${name}.pem`);
+      await writeFile(file, pem);
+      return [name, file] as const;
+    }),
+  ),
+);
+
+/** Demands a certificate of the gateway, and signed bodies. */
+const accounts = await startScriptedSubgraph({
+  cert: server.cert,
+  key: server.key,
+  ca: authority.cert,
+  requestCert: true,
+  rejectUnauthorized: true,
+});
+disposeAfterSuite(accounts);
+const gateway = await startInlineGateway({
+  subgraphs: [
+    {
+      name: 'accounts',
+      sdl: `
+        type Query { me: String }
+        type Mutation { rename: String }
+        type Subscription { renamed: String }
+      `,
+    },
+    {
+      name: 'reviews',
+      sdl: 'type Query { reviews: String reviewed: String visits: String cachedVisits: String }',
+      resolvers: { Query: { reviews: () => 'r', reviewed: () => 'd', visits: echo, cachedVisits: echo } },
+    },
+    { name: 'stock', sdl: 'type Query { stock: String }', resolvers: { Query: { stock: echo } } },
+  ],
+  addressOf: async (name, url) => (name === 'accounts' ? accounts.url : url),
+  config: {
+    security: { jwt: { issuers: [{ jwks: 'http://127.0.0.1:9/jwks.json' }], header: 'x-token' } },
+    cache: { rules: { 'Query.cachedVisits': { maxAge: '1h' } } },
+    subgraphs: {
+      all: {
+        headers: {
+          forward: ['authorization', 'x-user'],
+          rules: [
+            { set: 'x-region', value: 'eu' },
+            { rename: 'x-tenant', to: 'x-customer' },
+            { set: 'x-subject', claim: 'sub' },
+            { forwardMatching: '^x-acme-' },
+            { remove: 'x-acme-internal' },
+          ],
+          respond: ['x-node', 'cache-control'],
         },
-        accounts: {
-          tls: files,
-          signing: { secret },
-          retry: { minDelay: '1ms', maxDelay: '1ms' },
-          subscription: { protocol: 'sse' },
-        },
-        reviews: {
-          headers: {
-            respond: [
-              'set-cookie',
-              'cache-control',
-              { name: 'x-first', merge: 'first' },
-              'x-last',
-              { name: 'x-all', merge: 'append' },
-            ],
-          },
+      },
+      accounts: {
+        tls: files,
+        signing: { secret },
+        retry: { minDelay: '1ms', maxDelay: '1ms' },
+        subscription: { protocol: 'sse' },
+      },
+      reviews: {
+        headers: {
+          respond: [
+            'set-cookie',
+            'cache-control',
+            { name: 'x-first', merge: 'first' },
+            'x-last',
+            { name: 'x-all', merge: 'append' },
+          ],
         },
       },
     },
-  });
+  },
 });
-afterAll(async () => {
-  await gateway.close();
-  await accounts.close();
-  await rm(directory, { recursive: true });
-});
+disposeAfterSuite(gateway);
+
 afterEach(() => gateway.reset());
 
 function echo(_parent: unknown, _args: unknown, { headers }: InlineContext): string {
@@ -118,11 +108,7 @@ function post(query: string, headers: Readonly<Record<string, string>> = {}): Pr
 
 /** The lines of a response header, in their order. */
 async function readLines(query: string, name: string, headers?: Record<string, string>): Promise<string[]> {
-  const response = await fetch(gateway.url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify({ query }),
-  });
+  const response = await postJson(gateway.url, { query }, headers);
   await response.text();
   return name === 'set-cookie' ? response.headers.getSetCookie() : [response.headers.get(name) ?? 'absent'];
 }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import process from 'node:process';
 import { describe, expect, test } from '@jest/globals';
-import { WebSocket, WebSocketServer } from 'ws';
+import { type WebSocket, WebSocketServer } from 'ws';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import type { ReviewRecord } from '../../subgraphs/shared/records.ts';
 import { CountingTimers } from '../harness/countingTimers.ts';
@@ -14,8 +14,10 @@ import {
   startSseUpstream,
 } from '../harness/eventUpstreams.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
+import { endingRequest, openStream, operationRequest, reserveStream } from '../harness/singleConnection.ts';
 import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
+import { Peer } from '../harness/webSocketPeer.ts';
 
 /** A client with one subscription. */
 interface Client extends AsyncDisposable {
@@ -50,22 +52,12 @@ function overHttp(accept: string): Connect {
 
 function overWebSocket(leave: (socket: WebSocket) => void): Connect {
   return async (url) => {
-    const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws');
-    const closed = once(socket, 'close');
-    await once(socket, 'open');
-    socket.send(JSON.stringify({ type: 'connection_init' }));
-    await once(socket, 'message');
-    socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
+    const peer = await Peer.ready(url);
+    peer.subscribe(query);
     return {
-      event: async (text = 'Keen Otter') => {
-        const [message] = await once(socket, 'message');
-        expect(String(message)).toContain(text);
-      },
-      leave: () => leave(socket),
-      [Symbol.asyncDispose]: async () => {
-        socket.terminate();
-        await closed;
-      },
+      event: async (text = 'Keen Otter') => expect(JSON.stringify(await peer.next())).toContain(text),
+      leave: () => leave(peer.socket),
+      [Symbol.asyncDispose]: () => peer[Symbol.asyncDispose](),
     };
   };
 }
@@ -75,14 +67,10 @@ function overSingleConnection(
   leave: (client: { readonly stream: RawConnection; readonly end: () => void }) => void,
 ): Connect {
   return async (url) => {
-    const { body: token } = await exchange(url, { method: 'PUT' });
-    const own = { 'x-graphql-event-stream-token': token };
-    const [stream, other] = [await RawConnection.open(url), await RawConnection.open(url)];
-    stream.send({ method: 'GET', headers: { ...own, accept: 'text/event-stream' } });
-    await stream.readHead();
-    const body = JSON.stringify({ query, extensions: { operationId: '1' } });
-    await exchange(url, { headers: { ...own, 'content-type': 'application/json' }, body });
-    const end = (): void => other.send({ method: 'DELETE', path: '/graphql?operationId=1', headers: own });
+    const token = await reserveStream(url);
+    const [stream, other] = [await openStream(url, token), await RawConnection.open(url)];
+    await exchange(url, operationRequest(token, { query }));
+    const end = (): void => other.send(endingRequest(token));
     return {
       event: async (text = 'Keen Otter') => {
         while (!(await stream.readChunk())?.includes(text));

@@ -1,20 +1,20 @@
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { primaryProduct, productQuery, productVariables, recommended } from '../harness/gatedDemo.ts';
 import { GatedFaultClock } from '../harness/gatedFaultClock.ts';
+import { postJson } from '../harness/postJson.ts';
 import { MultipartReader, RawConnection } from '../harness/rawHttp.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 import { demoSupergraphFile, startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 
 let folder: string;
 let demo: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'tributary-switch-'));
+  folder = createTemporaryDirectory();
   demo = await readFile(demoSupergraphFile, 'utf8');
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 interface SwitchableGateway extends AsyncDisposable {
   readonly url: string;
@@ -58,11 +58,7 @@ function without(field: string): string {
 }
 
 async function ask(url: string, query: string): Promise<unknown> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query }),
-  });
+  const response = await postJson(url, { query });
   return response.json();
 }
 
