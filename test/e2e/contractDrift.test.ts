@@ -250,7 +250,7 @@ subgraphs: { shipping: { urls: ['${shippingServer.url}', 'http://other.test/'] }
     serve(productsServer, products);
     await using watching = new DriftCommand(disk.root, ...where(), '--watch', '--interval', '100ms');
     watching.child.stdout?.destroy();
-    expect([await watching.exitCode, watching.stderr]).toEqual([0, '']);
+    expect(await watching.ended).toMatchObject({ code: 0, stderr: '' });
   });
 
   test('reports changes with --watch, and ends with the last exit code', async () => {
@@ -269,7 +269,7 @@ subgraphs: { shipping: { urls: ['${shippingServer.url}', 'http://other.test/'] }
     await productsServer.waitForRequests(requestCount + 4);
     expect(watching.stdout).toBe(before);
     watching.child.kill('SIGINT');
-    expect(await watching.exitCode).toBe(1);
+    expect((await watching.ended).code).toBe(1);
   });
 
   test('continues with --watch while the supergraph cannot be read', async () => {
@@ -284,7 +284,7 @@ subgraphs: { shipping: { urls: ['${shippingServer.url}', 'http://other.test/'] }
     renameSync(disk.path('away.graphql'), disk.path('watched.graphql'));
     await watching.waitForOutput(/: 0 new, 1 resolved\n/);
     watching.child.kill('SIGINT');
-    expect(await watching.exitCode).toBe(0);
+    expect((await watching.ended).code).toBe(0);
   });
 
   test.each([

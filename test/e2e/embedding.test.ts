@@ -33,27 +33,26 @@ import {
 } from '../../gateway/gateway.ts';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { Gate } from '../harness/gate.ts';
-import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
 import { createManualTimers, type ManualTimers } from '../harness/manualTimers.ts';
+import { postJson } from '../harness/postJson.ts';
 import { exchange, RawConnection, type RawRequest } from '../harness/rawHttp.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 import { noShedding } from '../harness/testGateway.ts';
 import { startTokenIssuer } from '../harness/tokenIssuer.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
-let shop: InlineGateway;
-beforeAll(async () => {
-  shop = await startInlineGateway({
-    subgraphs: [
-      {
-        name: 'products',
-        sdl: 'type Query { name: String slow: String }',
-        resolvers: { Query: { name: () => 'Lamp', slow: () => 'Late' } },
-      },
-    ],
-  });
+const shop = await startInlineGateway({
+  subgraphs: [
+    {
+      name: 'products',
+      sdl: 'type Query { name: String slow: String }',
+      resolvers: { Query: { name: () => 'Lamp', slow: () => 'Late' } },
+    },
+  ],
 });
-afterAll(() => shop.close());
+disposeAfterSuite(shop);
 
 function createMounted(
   options: Partial<GatewayOptions> = {},
@@ -79,11 +78,7 @@ async function listen(server: Server): Promise<string> {
 }
 
 async function post(url: string, query: string) {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query }),
-  });
+  const response = await postJson(url, { query });
   return { status: response.status, body: await response.json() };
 }
 

@@ -8,7 +8,6 @@ import { createManualTimers } from '../harness/manualTimers.ts';
 import { startPausableProxy } from '../harness/pausableProxy.ts';
 import {
   connectRedis,
-  type DedicatedRedisServer,
   downloadTimeoutMs,
   type RedisCluster,
   startDedicatedRedis,
@@ -23,16 +22,10 @@ import {
   waitForProblem,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 import { waitUntil } from '../harness/waitUntil.ts';
 
-let server: DedicatedRedisServer;
-beforeAll(async () => {
-  server = await startDedicatedRedis();
-  await teachScripts(sharedConfig(), ['key']);
-}, downloadTimeoutMs);
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
+const server = disposeAfterSuite(await startDedicatedRedis());
 
 const clock = new TestClock();
 const entry = (options: Parameters<typeof createCacheWrite>[1] = {}) => createCacheWrite(clock, options);
@@ -52,6 +45,8 @@ async function teachScripts(config: TestRedisConfig, keys: readonly string[]): P
   opened.store.release(keys, 0);
   for (const key of keys) await opened.store.awaitClaimHolder(key, longMs, signal);
 }
+
+await teachScripts(sharedConfig(), ['key']);
 
 async function askRedis(...command: [string, ...(string | number)[]]): Promise<unknown> {
   const redis = connectRedis(server.url);

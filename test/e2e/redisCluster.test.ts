@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { RedisKeys, slotNames, slotOf } from '../../gateway/cache/store/redisKeys.ts';
-import { connectRedis, downloadTimeoutMs, type RedisCluster, startRedisCluster } from '../harness/redis.ts';
+import { connectRedis, startRedisCluster } from '../harness/redis.ts';
 import {
   longRedisTimeouts,
   openRedisStore,
@@ -10,16 +10,11 @@ import {
   valuesOf,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 const buckets = 6;
 
-let cluster: RedisCluster;
-beforeAll(async () => {
-  cluster = await startRedisCluster();
-}, downloadTimeoutMs);
-afterAll(async () => {
-  await cluster[Symbol.asyncDispose]();
-});
+const cluster = disposeAfterSuite(await startRedisCluster());
 
 const clock = new TestClock();
 const entry = (options: Parameters<typeof createCacheWrite>[1] = {}) => createCacheWrite(clock, options);

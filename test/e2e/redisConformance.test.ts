@@ -1,12 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll } from '@jest/globals';
-import {
-  downloadTimeoutMs,
-  type RedisCluster,
-  type RedisServer,
-  startRedis,
-  startRedisCluster,
-} from '../harness/redis.ts';
+import { startRedis, startRedisCluster } from '../harness/redis.ts';
 import {
   longRedisTimeouts,
   openRedisStore,
@@ -15,18 +8,10 @@ import {
   type TestRedisConfig,
 } from '../harness/redisStoreFixture.ts';
 import { describeStore, type StoreOpeners } from '../harness/storeConformance.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
-let server: RedisServer;
-let cluster: RedisCluster;
-
-beforeAll(async () => {
-  server = await startRedis();
-  cluster = await startRedisCluster();
-}, downloadTimeoutMs);
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await cluster[Symbol.asyncDispose]();
-});
+const server = disposeAfterSuite(await startRedis());
+const cluster = disposeAfterSuite(await startRedisCluster());
 
 const ofServer = () =>
   parseRedisConfig({ url: server.url, keyPrefix: randomUUID(), timeouts: longRedisTimeouts });

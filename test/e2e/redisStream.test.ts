@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { RedisStreamReader } from '../../gateway/redis/redisStreamReader.ts';
 import { systemTimers } from '../../gateway/time/timers.ts';
@@ -11,26 +11,21 @@ import { Gate } from '../harness/gate.ts';
 import { openStreamReader } from '../harness/openStreamReader.ts';
 import {
   connectRedis,
-  type DedicatedRedisServer,
   downloadTimeoutMs,
   startDedicatedRedis,
   startRedisCluster,
   startSentinel,
 } from '../harness/redis.ts';
 import { parseRedisConfig } from '../harness/redisStoreFixture.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 import { waitUntil } from '../harness/waitUntil.ts';
 
-let server: DedicatedRedisServer;
-let redis: Redis;
-beforeAll(async () => {
-  // Otherwise a Redis that is killed while the disk is busy may lose entries, which is a gap.
-  server = await startDedicatedRedis(['--appendonly', 'yes', '--appendfsync', 'always']);
-  redis = connectRedis(server.url);
-}, downloadTimeoutMs);
-afterAll(async () => {
-  redis.disconnect();
-  await server[Symbol.asyncDispose]();
-});
+// Otherwise a Redis that is killed while the disk is busy may lose entries, which is a gap.
+const server = disposeAfterSuite(
+  await startDedicatedRedis(['--appendonly', 'yes', '--appendfsync', 'always']),
+);
+let redis = connectRedis(server.url);
+afterAll(() => redis.disconnect());
 
 /** Adds entries with these ids. */
 async function add(stream: string, ...ids: string[]): Promise<void> {

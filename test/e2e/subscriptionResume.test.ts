@@ -1,35 +1,19 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import { createClient } from 'graphql-ws';
-import type { Redis } from 'ioredis';
 import { WebSocket } from 'ws';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
-import { type DemoSubgraphs, startDemoSubgraphs } from '../../subgraphs/demo.ts';
+import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { startGatewayProcess } from '../harness/gatewayProcess.ts';
-import {
-  connectRedis,
-  type DedicatedRedisServer,
-  downloadTimeoutMs,
-  startDedicatedRedis,
-} from '../harness/redis.ts';
 import { EventCounter } from '../harness/redisStoreFixture.ts';
 import { scrapeSample } from '../harness/scrapeSample.ts';
+import { startSuiteRedis } from '../harness/suiteRedis.ts';
 import { demoSupergraphFile, longCallTimeouts } from '../harness/testGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
-let server: DedicatedRedisServer;
-let redis: Redis;
-let subgraphs: DemoSubgraphs;
-beforeAll(async () => {
-  server = await startDedicatedRedis();
-  redis = connectRedis(server.url);
-  subgraphs = await startDemoSubgraphs({ ports: 0 });
-}, downloadTimeoutMs);
-afterAll(async () => {
-  await subgraphs.close();
-  redis.disconnect();
-  await server[Symbol.asyncDispose]();
-});
+const { server, redis } = await startSuiteRedis();
+const subgraphs = await startDemoSubgraphs({ ports: 0 });
+afterAll(() => subgraphs.close());
 
 /** One field of the event, one of its subgraph and one of another subgraph. */
 const query = 'subscription { reviewAdded { body rating author { displayName } } }';

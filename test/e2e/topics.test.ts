@@ -1,37 +1,25 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Redis } from 'ioredis';
+import { afterAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { TopicEvent } from '../../gateway/subscriptions/topics/topicEvent.ts';
-import {
-  connectRedis,
-  type DedicatedRedisServer,
-  downloadTimeoutMs,
-  startDedicatedRedis,
-} from '../harness/redis.ts';
+import { connectRedis, startDedicatedRedis } from '../harness/redis.ts';
 import { longRedisTimeouts, parseRedisConfig } from '../harness/redisStoreFixture.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 import {
   loadTopicShop,
   loadUpdatedTopicShop,
   openTopicShop,
   type TopicPayload,
   type TopicShopOptions,
-  type TopicShopSupergraph,
 } from '../harness/topicShop.ts';
 import { useUpTurns } from '../harness/useUpTurns.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
-let server: DedicatedRedisServer;
-let redis: Redis;
-let supergraph: TopicShopSupergraph;
-beforeAll(async () => {
-  server = await startDedicatedRedis();
-  redis = connectRedis(server.url);
-  supergraph = await loadTopicShop();
-}, downloadTimeoutMs);
-afterAll(async () => {
+const server = disposeAfterSuite(await startDedicatedRedis());
+let redis = connectRedis(server.url);
+const supergraph = await loadTopicShop();
+afterAll(() => {
   redis.disconnect();
-  await supergraph.planner.close();
-  await server[Symbol.asyncDispose]();
+  return supergraph.planner.close();
 });
 
 // Closes everything that a test opened.

@@ -1,48 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { type CommandOutcome, runCommandInProcess } from './commandInProcess.ts';
+import { NodeProcess } from './nodeProcess.ts';
 
 const cli = new URL('../../gateway/cli.ts', import.meta.url).pathname;
 
 /** A running `tributary contracts drift …`, in a process of its own. */
-export class DriftCommand implements AsyncDisposable {
-  stdout = '';
-  stderr = '';
-  readonly child: ChildProcess;
-  readonly exitCode: Promise<number | null>;
-  readonly #checks = new Set<() => void>();
-
+export class DriftCommand extends NodeProcess {
   constructor(cwd: string, ...args: readonly string[]) {
-    const { NODE_OPTIONS: _, ...env } = process.env;
-    this.child = spawn(process.execPath, [cli, 'contracts', 'drift', ...args], { cwd, env });
-    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.stdout += text;
-      for (const check of this.#checks) check();
-    });
-    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.stderr += text;
-    });
-    this.exitCode = once(this.child, 'close').then(([code]) => code);
+    super([cli, 'contracts', 'drift', ...args], { cwd });
   }
 
   /** Resolves when standard output matches. */
   async waitForOutput(pattern: RegExp): Promise<void> {
-    const seen = new Promise<void>((resolve) => {
-      const check = () => {
-        if (pattern.test(this.stdout)) resolve();
-      };
-      this.#checks.add(check);
-      check();
-    });
-    const early = this.exitCode.then((code) => {
-      throw new Error(`It ended with ${code} before ${pattern}:\n${this.stdout}${this.stderr}`);
-    });
-    await Promise.race([seen, early]);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.child.kill('SIGKILL');
-    await this.exitCode;
+    await this.printed('stdout', pattern);
   }
 }
 

@@ -17,6 +17,7 @@ import {
   type Variables,
 } from 'relay-runtime';
 import { WebSocket } from 'ws';
+import { postJson } from '../../harness/postJson.ts';
 import { startTestGateway, subscribed, type TestGateway } from '../../harness/testGateway.ts';
 import reviewAddedRequest from './__generated__/relayReviewAddedSubscription.graphql.ts';
 import { ResultLog } from './resultLog.ts';
@@ -146,12 +147,8 @@ function connect(url: string): SocketClient {
 }
 
 async function addReview({ url }: TestGateway, body: string): Promise<void> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      query: `mutation { addReview(input: { productId: "p77", authorId: "a117", rating: 4, body: "${body}" }) { review { body } } }`,
-    }),
+  const response = await postJson(url, {
+    query: `mutation { addReview(input: { productId: "p77", authorId: "a117", rating: 4, body: "${body}" }) { review { body } } }`,
   });
   expect(await response.json()).toEqual({ data: { addReview: { review: { body } } } });
 }

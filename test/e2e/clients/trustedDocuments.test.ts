@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { ApolloClient, CombinedGraphQLErrors, gql, HttpLink, InMemoryCache } from '@apollo/client/core';
@@ -17,6 +16,8 @@ import {
   Store,
 } from 'relay-runtime';
 import { WebSocket } from 'ws';
+import { postJson } from '../../harness/postJson.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 import { startTestGateway, type TestGateway } from '../../harness/testGateway.ts';
 import productRequest from './__generated__/relayProductQuery.graphql.ts';
 
@@ -35,7 +36,7 @@ let gateway: TestGateway;
 let directory: string;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-clients-'));
+  directory = createTemporaryDirectory();
   const [apollo, relay] = [join(directory, 'apollo.json'), join(directory, 'relay.json')];
   await writeFile(apollo, JSON.stringify(apolloManifest));
   await writeFile(relay, JSON.stringify({ 'relay-1': productRequest.params.text }));
@@ -46,7 +47,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await gateway.close();
-  await rm(directory, { recursive: true });
 });
 
 describe('a gateway that executes trusted documents only', () => {
@@ -118,11 +118,7 @@ describe('a gateway that executes trusted documents only', () => {
   test('answers Relay by doc_id', async () => {
     const persisted = { ...productRequest, params: { ...productRequest.params, id: 'relay-1', text: null } };
     const fetchOperation: FetchFunction = async ({ id, text }, values) => {
-      const response = await fetch(gateway.url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ doc_id: id, query: text, variables: values }),
-      });
+      const response = await postJson(gateway.url, { doc_id: id, query: text, variables: values });
       return response.json();
     };
     const environment = new Environment({
