@@ -72,6 +72,8 @@ interface EntityProblem {
   readonly reason: SubgraphErrorEntry | GatewayError;
   /** Path in the entity; `undefined` for an error of the whole fetch. */
   readonly path: ResponsePath | undefined;
+  /** The error is of a field, and the whole entity is null because of it. */
+  readonly hasLostEntity?: boolean;
 }
 
 /** A diagnostic that is reported at every path of an entity. */

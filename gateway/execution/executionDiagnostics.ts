@@ -28,9 +28,11 @@ export interface ExecutionError {
   readonly step: number;
   /** The delivery group whose payload carries the error. */
   readonly group: number;
-  /** Set when the whole fetch failed: names of the fields below `path` that are missing because of it, in this fetch
-   *  and in its dependents. The response has the error at each of these fields. */
+  /** Set when the whole fetch failed, or lost an entity: names of the fields below `path`, or of `lostObject`, that are missing
+   *  because of it, in this fetch and in its dependents. The response has the error at each of these fields. */
   readonly missing: ReadonlySet<string> | undefined;
+  /** Set when the error of a field made its whole entity null: the path of the object that lacks the fields. */
+  readonly lostObject?: ResponsePath;
 }
 
 export interface FaultListener {
@@ -111,7 +113,11 @@ export class ExecutionDiagnostics {
         ofFetch.push({ reason: entry, path: undefined });
         continue;
       }
-      const diagnostic = { reason: entry, path: rewritePath(step.shape.outputRewrites, path) };
+      const diagnostic = {
+        reason: entry,
+        path: rewritePath(step.shape.outputRewrites, path),
+        hasLostEntity: slot.entity === undefined,
+      };
       const ofSlot = bySlot.get(slot);
       if (ofSlot === undefined) bySlot.set(slot, [diagnostic]);
       else ofSlot.push(diagnostic);
@@ -165,13 +171,13 @@ export class ExecutionDiagnostics {
           if (isNew) this.#addStaleEntity(step, pathsByObject.get(object) ?? [], diagnostic.staleness);
           continue;
         }
-        const { reason, path } = diagnostic;
+        const { reason, path, hasLostEntity } = diagnostic;
         if (path === undefined) {
           if (!added.has(reason)) this.addFailure(step, reason, prefix);
           added.add(reason);
         } else if (isNew) {
           for (const objectPath of pathsByObject.get(object) ?? [])
-            this.#addErrorAt(step, reason, objectPath, path);
+            this.#addErrorAt(step, reason, objectPath, path, hasLostEntity);
         }
       }
     }
@@ -210,9 +216,12 @@ export class ExecutionDiagnostics {
     reason: ExecutionError['reason'],
     objectPath: ResponsePath,
     path: ResponsePath,
+    hasLostEntity = false,
   ): void {
     if (this.errors.length >= maxErrors) throw tooManyErrors();
     if (path.length === 0) this.addFailure(step, reason, objectPath);
+    else if (hasLostEntity)
+      this.#add(step, reason, [...objectPath, ...path], this.#missingFieldsOf(step), objectPath);
     else this.#add(step, reason, [...objectPath, ...path], undefined);
   }
 
@@ -221,9 +230,11 @@ export class ExecutionDiagnostics {
     reason: ExecutionError['reason'],
     path: ResponsePath,
     missing: ReadonlySet<string> | undefined,
+    lostObject?: ResponsePath,
   ): void {
     const { index, group, shape } = step;
-    this.errors.push({ path, subgraph: shape.subgraph, reason, step: index, group, missing });
+    const error = { path, subgraph: shape.subgraph, reason, step: index, group, missing };
+    this.errors.push(lostObject === undefined ? error : { ...error, lostObject });
   }
 
   #missingFieldsOf(step: FetchStep): ReadonlySet<string> {

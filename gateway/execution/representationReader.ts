@@ -39,12 +39,13 @@ export class RepresentationReader {
 
   /** Returns the reader for a response tree with these failures: an optional input that could not be fetched is required,
    *  because its absence says nothing about the object. */
-  afterFailures(
-    failures: readonly { readonly missing: ReadonlySet<string> | undefined }[],
-  ): RepresentationReader {
+  afterFailures(failures: readonly Pick<ExecutionError, 'missing' | 'lostObject'>[]): RepresentationReader {
     const isAffected =
       this.#optionalKeys.length > 0 &&
-      failures.some(({ missing }) => this.#optionalKeys.some((key) => missing?.has(key)));
+      failures.some(
+        ({ missing, lostObject }) =>
+          lostObject === undefined && this.#optionalKeys.some((key) => missing?.has(key)),
+      );
     if (!isAffected) return this;
     this.#strictReader ??= new RepresentationReader(
       withRequiredInputs(this.#requires),

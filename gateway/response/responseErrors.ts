@@ -160,15 +160,25 @@ export class ResponseErrors {
       if (reason instanceof InvalidDataError)
         this.#policy.onInvalidData?.(error.subgraph, describeCause(reason) ?? reason.message);
       if (this.#readCount % errorsPerSlice === 0) yield;
+      const { missing, lostObject } = error;
       const located = this.#locate(error);
-      if (located === undefined) continue;
-      this.#located.push(located);
-      if (error.missing === undefined) continue;
-      const key = pathKey(located.path);
-      const same = this.#failures.get(key);
-      if (same === undefined) this.#failures.set(key, [located]);
-      else same.push(located);
+      if (located !== undefined) {
+        this.#located.push(located);
+        if (missing !== undefined && lostObject === undefined) this.#addFailure(located);
+      } else if (lostObject !== undefined) {
+        // A subgraph with an @interfaceObject fetches for all objects what the client has selected for those of one type. The
+        // other fields of this object are lost with it.
+        const object = this.#locate({ ...error, path: lostObject });
+        if (object !== undefined) this.#addFailure({ ...object, error });
+      }
     }
+  }
+
+  #addFailure(located: LocatedError): void {
+    const key = pathKey(located.path);
+    const same = this.#failures.get(key);
+    if (same === undefined) this.#failures.set(key, [located]);
+    else same.push(located);
   }
 
   #locate(error: ExecutionError): LocatedError | undefined {

@@ -172,6 +172,45 @@ test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
   },
 );
 
+test('an error of a field that only objects of another type select is reported at the fields that are lost with it', async () => {
+  await using graph = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'media',
+        sdl: `
+          type Query { media: [Media!]! }
+          interface Media @key(fields: "id") { id: ID! }
+          type Film implements Media @key(fields: "id") { id: ID! }
+          type Song implements Media @key(fields: "id") { id: ID! }
+        `,
+        resolvers: {
+          Query: {
+            media: () => [
+              { __typename: 'Film', id: 'f' },
+              { __typename: 'Song', id: 's' },
+            ],
+          },
+        },
+      },
+      {
+        name: 'ratings',
+        sdl: 'type Media @key(fields: "id") @interfaceObject { id: ID! stars: Int length: Int! }',
+        resolvers: {
+          Media: { stars: () => 5, length: ({ id }: { id: string }) => (id === 's' ? 200 : null) },
+        },
+      },
+    ],
+  });
+  // The subgraph does not know which of the objects are songs.
+  const { body } = await graph.execute('{ media { stars ... on Song { length } } }');
+  expect(body).toEqual({
+    data: { media: [{ stars: null }, { stars: 5, length: 200 }] },
+    errors: [at('media', 0, 'stars')],
+  });
+  const { body: both } = await graph.execute('{ media { stars length } }');
+  expect(both).toEqual({ data: null, errors: [at('media', 0, 'length')] });
+});
+
 test('an error that makes an object of an interface null has the whole path of its field', async () => {
   const { body } = await gateway.execute(
     '{ parts { id ... on Wheel { width: size tyre { size: width } } ... on Screw { size } } }',
