@@ -295,7 +295,8 @@ class ChunkedJsonReader {
   /** The key of the value that begins at `end`; `undefined` for an element of a list. */
   #keyBefore(container: Container, end: number): string | undefined {
     const text = this.#text(container.unreadFrom, end);
-    if (container.isAfterElement || (!container.isObject && text.trim() !== '')) {
+    // `trim` also removes what is no whitespace in JSON.
+    if (container.isAfterElement || (!container.isObject && /[^ \n\r\t]/.test(text))) {
       throw new SyntaxError(`Unexpected value in JSON at position ${end}`);
     }
     if (!container.isObject) return undefined;

@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { queryObjects } from 'node:v8';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { HeaderAuthentication } from '../../gateway/admission/authentication/authentication.ts';
 import { createIdentityReader } from '../../gateway/admission/identity.ts';
@@ -54,6 +54,22 @@ async function rejectionOf(url: string, options: WebSocket.ClientOptions = {}): 
 }
 
 describe('an operation on a WebSocket', () => {
+  test('is parsed in slices of the event loop if it is large, and no later message overtakes it', async () => {
+    const scripted = new ScriptedEvents();
+    await using server = await startScriptedServer(() => scripted.outcome);
+    await using peer = await Peer.ready(server.url);
+    const parse = jest.spyOn(JSON, 'parse');
+    peer.subscribe(subscription, '1', { variables: { values: Array.from({ length: 40_000 }, () => 12345) } });
+    peer.subscribe(subscription, '1');
+    expect(await peer.closed).toEqual({ code: 4409, reason: 'Subscriber for 1 already exists' });
+    const parsedLengths = parse.mock.calls.map(([text]) => text.length);
+    parse.mockRestore();
+    expect(Math.max(...parsedLengths)).toBeLessThan(100_000);
+    expect(server.receivedOperations.map(({ variables }) => Object.keys(variables ?? {}))).toEqual([
+      ['values'],
+    ]);
+  });
+
   test('gets the same messages when it is sent again', async () => {
     await using server = await startScriptedServer();
     await using peer = await Peer.ready(server.url);
@@ -414,6 +430,17 @@ describe('a WebSocket client that violates the protocol', () => {
       code: 4400,
       reason: 'Invalid message: the payload is nested more than 100 levels deep',
     });
+  });
+
+  test.each([
+    ['{', 'it is not JSON'],
+    ['['.repeat(2_000), 'it is nested deeper than 1000 levels'],
+  ])('is closed for a large message that cannot be parsed: %.1s', async (text, problem) => {
+    await using server = await startScriptedServer();
+    await using peer = await Peer.open(server.url);
+    peer.send(`${text}${' '.repeat(200_000)}`);
+    peer.send({ type: 'ping' });
+    expect(await peer.closed).toEqual({ code: 4400, reason: `Invalid message: ${problem}` });
   });
 
   test('is closed when it does not send connection_init in time', async () => {

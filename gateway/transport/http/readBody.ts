@@ -39,14 +39,14 @@ export async function readJsonBody(request: IncomingMessage, maxBytes: number): 
   return parseJson(await readBody(request, maxBytes));
 }
 
-/** Longer bodies are parsed in slices of the event loop. In bytes. */
-const largeBodyBytes = 128 * 1024;
+/** Longer texts of clients are parsed in slices of the event loop. In bytes. */
+export const largeJsonBytes = 128 * 1024;
 
-/** A number of many digits makes a part of a body slow: it takes about 16 ms then. */
+/** A number of many digits makes a part of a text slow: it takes about 16 ms then. */
 const partBytes = 32 * 1024;
 
-/** How deep a large body may nest. */
-const maxLargeBodyDepth = 1_000;
+/** How deep a large text may nest. */
+const maxLargeJsonDepth = 1_000;
 
 /** Parses a request's body as JSON. Returns a promise for a large one.
  *  @throws {HttpError} 400 for invalid UTF-8 or JSON, with the position; also in place of the result of the promise. */
@@ -54,7 +54,11 @@ export function parseJson(bytes: Buffer): unknown {
   if (!isUtf8(bytes)) throw new HttpError(400, 'The request body is not valid UTF-8.');
   const hasByteOrderMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   const json = hasByteOrderMark ? bytes.subarray(3) : bytes;
-  if (json.length > largeBodyBytes) return parseLargeJson(json);
+  if (json.length > largeJsonBytes) {
+    return parseLargeJson(json).catch((error: unknown) => {
+      throw describeJsonError(error, json.toString());
+    });
+  }
   const text = json.toString();
   try {
     return JSON.parse(text, clientReviverFor(text));
@@ -63,13 +67,12 @@ export function parseJson(bytes: Buffer): unknown {
   }
 }
 
-async function parseLargeJson(bytes: Buffer): Promise<unknown> {
-  const options = { maxDepth: maxLargeBodyDepth, chunkBytes: partBytes, parse: createClientParser() };
-  try {
-    return await resolveInSlices(parseJsonInSlices(bytes, options));
-  } catch (error) {
-    throw describeJsonError(error, bytes.toString());
-  }
+/** Parses a text of a client in slices of the event loop. `bytes`: valid UTF-8 without a byte order mark.
+ *  @throws {SyntaxError}
+ *  @throws {JsonLimitError} */
+export function parseLargeJson(bytes: Buffer): Promise<unknown> {
+  const options = { maxDepth: maxLargeJsonDepth, chunkBytes: partBytes, parse: createClientParser() };
+  return resolveInSlices(parseJsonInSlices(bytes, options));
 }
 
 function describeJsonError(error: unknown, text: string): HttpError {

@@ -5,10 +5,10 @@ import {
   GRAPHQL_TRANSPORT_WS_PROTOCOL,
   type Message,
   MessageType,
-  parseMessage,
   type SubscribePayload,
+  validateMessage,
 } from 'graphql-ws';
-import { type RawData, WebSocket } from 'ws';
+import { WebSocket } from 'ws';
 import type { Admission } from '../../admission/admission.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { formatFailure } from '../../admission/errorFormatter.ts';
@@ -22,6 +22,7 @@ import type { RequestRecorder } from '../../telemetry/requestRecorder.ts';
 import { InactivityTimer } from '../../time/inactivityTimer.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
+import { largeJsonBytes, parseLargeJson } from '../http/readBody.ts';
 import { endRequestScope, runInRequestScope } from '../http/requestScope.ts';
 import { MultiplexedOperation, maxOperationIdLength } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
@@ -74,6 +75,8 @@ export class WebSocketConnection {
   readonly #heartbeat: InactivityTimer;
   #cancelInitTimer: CancelTimer | undefined;
   #initialization: 'none' | 'started' | 'acknowledged' = 'none';
+  /** Ends with the last message of those that are being parsed. Those behind a large one wait for it. */
+  #reading: Promise<void> | undefined;
   #isPingPending = false;
   #isDraining = false;
   #forwardedParameters: Readonly<Record<string, unknown>> = {};
@@ -121,7 +124,8 @@ export class WebSocketConnection {
     const scope = {
       fail: () => this.#close(CloseCode.InternalServerError, 'Internal server error'),
     };
-    socket.on('message', (data) => runInRequestScope(scope, () => this.#onMessage(data)));
+    // The library gives others than a Buffer only for other values of `binaryType`.
+    socket.on('message', (data) => runInRequestScope(scope, () => this.#onMessage(data as Buffer)));
     for (const frame of ['ping', 'pong'] as const) socket.on(frame, () => this.#recordActivity());
     // `close` follows. Without this listener, an invalid frame of a client would end the process.
     socket.on('error', () => undefined);
@@ -152,14 +156,41 @@ export class WebSocketConnection {
     this.#options.socket.terminate();
   }
 
-  #onMessage(data: RawData): void {
+  #onMessage(data: Buffer): void {
     this.#recordActivity();
     // The message was received while the socket was closing.
     if (!this.#isOpen) return;
+    if (data.length > largeJsonBytes || this.#reading !== undefined) {
+      const reading = this.#readInSlices(data, this.#reading).finally(() => {
+        if (this.#reading === reading) this.#reading = undefined;
+      });
+      this.#reading = reading;
+      return;
+    }
+    this.#read(data, () => {
+      const text = String(data);
+      return JSON.parse(text, clientReviverFor(text));
+    });
+  }
+
+  /** Reads a large message, or one behind it: `earlier` ends with that one. */
+  async #readInSlices(data: Buffer, earlier: Promise<void> | undefined): Promise<void> {
+    this.#outbox.pauseReading();
+    await earlier;
+    const [parsed] = await Promise.allSettled([parseLargeJson(data)]);
+    this.#outbox.resumeReading();
+    if (!this.#isOpen) return;
+    this.#read(data, () => {
+      if (parsed.status === 'rejected') throw parsed.reason;
+      return parsed.value;
+    });
+  }
+
+  /** Handles a message, and closes the socket if `parse` throws. */
+  #read(data: Buffer, parse: () => unknown): void {
     let message: Message;
     try {
-      const text = String(data);
-      message = parseMessage(text, clientReviverFor(text));
+      message = validateMessage(parse());
       checkPayloadDepth(message);
     } catch (error) {
       const reason = error instanceof SyntaxError ? 'it is not JSON' : (error as Error).message;
@@ -168,7 +199,7 @@ export class WebSocketConnection {
     }
     switch (message.type) {
       case MessageType.ConnectionInit:
-        if (byteLengthOf(data) > maxInitBytes) this.#close(CloseCode.BadRequest, parametersTooLarge);
+        if (data.length > maxInitBytes) this.#close(CloseCode.BadRequest, parametersTooLarge);
         else this.#initialize(message.payload ?? {});
         return;
       case MessageType.Ping:
@@ -369,8 +400,4 @@ function checkPayloadDepth(message: Message): void {
   if (message.type !== MessageType.Ping && message.type !== MessageType.ConnectionInit) return;
   if (isNestedDeeperThan(message.payload, maxUncheckedDepth))
     throw new Error(`the payload is nested more than ${maxUncheckedDepth} levels deep`);
-}
-
-function byteLengthOf(data: RawData): number {
-  return Array.isArray(data) ? data.reduce((sum, { length }) => sum + length, 0) : data.byteLength;
 }

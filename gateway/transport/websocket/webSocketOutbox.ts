@@ -13,6 +13,8 @@ interface WebSocketOutboxOptions extends Pick<StreamSettings, 'bufferSize' | 're
 export class WebSocketOutbox {
   readonly #options: WebSocketOutboxOptions;
   #drained: PromiseWithResolvers<void> | undefined;
+  /** How many calls of `pauseReading` have no `resumeReading` yet. */
+  #pauses = 0;
 
   constructor(options: WebSocketOutboxOptions) {
     this.#options = options;
@@ -40,8 +42,19 @@ export class WebSocketOutbox {
     connection.uncork();
     if (this.#drained !== undefined || socket.bufferedAmount <= bufferSize) return;
     this.#drained = Promise.withResolvers();
-    socket.pause();
+    this.pauseReading();
     connection.setTimeout(readTimeoutMs);
+  }
+
+  /** Reads nothing more from the socket. What has been read already still arrives. */
+  pauseReading(): void {
+    this.#pauses += 1;
+    this.#options.socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#pauses -= 1;
+    if (this.#pauses === 0) this.#options.socket.resume();
   }
 
   /** Ends all waits for the client. */
@@ -55,7 +68,7 @@ export class WebSocketOutbox {
     const { socket, connection, bufferSize } = this.#options;
     if (this.#drained === undefined || socket.bufferedAmount > bufferSize) return;
     connection.setTimeout(0);
-    socket.resume();
+    this.resumeReading();
     this.#drained.resolve();
     this.#drained = undefined;
   };

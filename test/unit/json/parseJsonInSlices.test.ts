@@ -29,7 +29,7 @@ const withLongStrings = (value: unknown): string =>
 const mistake = fc.record({
   at: fc.nat(),
   remove: fc.nat(2),
-  insert: fc.constantFrom('', '{', '}', '[', ']', ',', ':', '"', '\\', ' ', '1', 'u', 'null'),
+  insert: fc.constantFrom('', '{', '}', '[', ']', ',', ':', '"', '\\', ' ', '\u00a0', '1', 'u', 'null'),
 });
 
 describe('parseJsonInSlices', () => {
@@ -74,6 +74,8 @@ describe('parseJsonInSlices', () => {
     '{"a":"long enough" "b":"long enough"}',
     '{"a":1"long enough"}',
     '{["a"]:1}',
+    '[\u00a0[1]]',
+    '\ufeff["long enough"]',
   ])('throws for %s, as JSON.parse does', (text) => {
     expect(() => JSON.parse(text)).toThrow(SyntaxError);
     for (let portion = 1; portion < 12; portion++) expect(() => sliced(text, portion)).toThrow(SyntaxError);
