@@ -252,6 +252,19 @@ test('a message of a WebSocket may arrive in 10,000 parts, because joining many 
   expect(await peer.closed).toEqual({ code: 1008, reason: '' });
 });
 
+test('a refused body is read to its end, but not in very many small chunks', async () => {
+  const refused =
+    'POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-type: text/csv\r\ntransfer-encoding: chunked\r\n\r\n';
+  await using connection = await RawConnection.open(plain.url);
+  connection.socket.write(refused);
+  expect((await connection.readResponse()).status).toBe(415);
+  connection.socket.write(`10000\r\n${' '.repeat(0x1_00_00)}\r\n`.repeat(100));
+  connection.socket.write(`0\r\n\r\n${refused}`);
+  expect((await connection.readResponse()).status).toBe(415);
+  connection.socket.write('1\r\n \r\n'.repeat(2_000));
+  await connection.waitForClose();
+});
+
 test('very many requests at once are refused, also with another version of HTTP in the request line', async () => {
   const executed = plain.receivedOperations.length;
   await using connection = await RawConnection.open(plain.url);

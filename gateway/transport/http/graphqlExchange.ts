@@ -16,7 +16,7 @@ import { chooseRequestId } from './chooseRequestId.ts';
 import type { ReadClientAddress } from './clientAddress.ts';
 import { GraphQLResponse, type GraphQLResponseOptions } from './graphqlResponse.ts';
 import type { InFlightRequest } from './inFlightRequests.ts';
-import { isJsonContentType, isMultipartForm, parseJson, readBody } from './readBody.ts';
+import { discardBody, isJsonContentType, isMultipartForm, parseJson, readBody } from './readBody.ts';
 import { toHeaderMap } from './toHeaderMap.ts';
 import { waitToWrite } from './waitToWrite.ts';
 import { NoFirstPayloadError } from './writePayloads.ts';
@@ -99,7 +99,7 @@ export class GraphQLExchange {
       throw methodNotAllowedError();
     // Before the check against CSRF, whose message would not help.
     if (isMultipartForm(this.#request.headers['content-type'])) {
-      this.#request.resume();
+      discardBody(this.#request);
       throw new HttpError(
         415,
         'The gateway accepts no file uploads (multipart/form-data). Upload the file to a signed URL of your storage, and send the URL or a key in application/json (docs/uploads.md).',
@@ -283,7 +283,7 @@ export class GraphQLExchange {
   #readBody(): Promise<Buffer> {
     const { headers } = this.#request;
     if (isJsonContentType(headers['content-type'])) return readBody(this.#request, this.#options.bodySize);
-    this.#request.resume();
+    discardBody(this.#request);
     throw new HttpError(415, 'The request body must be application/json in UTF-8.');
   }
 

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
 import { clientReviverFor, createClientParser, JsonLimitError } from '../../json/exactJson.ts';
 import { parseJsonInSlices } from '../../json/parseJsonInSlices.ts';
-import { appendChunk } from '../../memory/appendChunk.ts';
+import { appendChunk, areManySmallChunks } from '../../memory/appendChunk.ts';
 import { createDecompressor, decodedCodings } from '../../memory/createDecompressor.ts';
 import { resolveInSlices } from '../../time/slicedTask.ts';
 import { findJsonProblem } from './findJsonProblem.ts';
@@ -102,7 +102,7 @@ export function readBody(
   if (request.destroyed || request.readableEnded) return Promise.reject(new ClientDisconnectedError());
   const isDeclaredTooLarge = Number(request.headers['content-length'] ?? 0) > maxBytes;
   if (isDeclaredTooLarge && checkChunk === undefined) {
-    request.resume();
+    discardBody(request);
     return Promise.reject(tooLargeError(maxBytes, limit));
   }
   return new Promise((resolve, reject) => {
@@ -136,8 +136,7 @@ export function readBody(
         decompressor.destroy();
       }
       chunks.length = 0;
-      // Reads and discards the remaining body: many clients read the response only after they have sent all of it.
-      request.resume();
+      discardBody(request);
       reject(error);
     }
 
@@ -153,6 +152,20 @@ export function readBody(
       if (!request.readableEnded) fail(new ClientDisconnectedError());
     });
   });
+}
+
+/** Reads and discards the body of a refused request: many clients read the response only after they have sent all of it. Closes
+ *  the connection of one that sends very many small chunks: each takes as long as a large one, and nothing limits the body. */
+export function discardBody(request: IncomingMessage): void {
+  let [count, size] = [0, 0];
+  // It would write 100 (Continue).
+  request.removeAllListeners('newListener');
+  request.on('data', (chunk: Buffer) => {
+    count += 1;
+    size += chunk.length;
+    if (areManySmallChunks(count, size)) request.destroy();
+  });
+  request.resume();
 }
 
 function tooLargeError(maxBytes: number, limit: string): HttpError {
