@@ -39,7 +39,9 @@ export class RepresentationReader {
 
   /** Returns the reader for a response tree with these failures: an optional input that could not be fetched is required,
    *  because its absence says nothing about the object. */
-  afterFailures(failures: readonly Pick<ExecutionError, 'missing' | 'lostObject'>[]): RepresentationReader {
+  afterFailures(
+    failures: readonly { readonly missing: ReadonlySet<string> | undefined; readonly lostObject?: unknown }[],
+  ): RepresentationReader {
     const isAffected =
       this.#optionalKeys.length > 0 &&
       failures.some(
