@@ -88,11 +88,9 @@ export class ExecutionDiagnostics {
   *addStaleFields(step: FetchStep, stale: ReadonlyMap<number | string, Staleness>): SlicedTask {
     const targetPaths = [...(yield* collectTargetPaths(this.#tree, step.path)).values()].flat();
     for (const [name, staleness] of stale) {
-      const [renamed] = rewritePath(step.shape.outputRewrites, [name]);
-      if (renamed === undefined) continue;
-      for (const targetPath of targetPaths) {
-        this.staleValues.push({ ...staleness, path: [...targetPath, renamed], group: step.group });
-      }
+      const renamed = rewritePath(step.shape.outputRewrites, [name]);
+      for (const targetPath of targetPaths)
+        this.staleValues.push({ ...staleness, path: [...targetPath, ...renamed], group: step.group });
     }
   }
 

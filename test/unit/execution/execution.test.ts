@@ -576,6 +576,45 @@ describe('an entity at several paths', () => {
     ]);
   });
 
+  test('has each of its errors at the path of its field', async () => {
+    const { client, execution } = runPlan(twice());
+    client.calls[0]?.answer({ data: { products: products('1'), product: null } });
+    await waitForTurns();
+    client.calls[1]?.answer({
+      data: { _entities: [{ vendor: { id: null, name: null } }] },
+      errors: ['id', 'name'].map((field) => ({ message: 'no', path: ['_entities', 0, 'vendor', field] })),
+    });
+    await waitForTurns();
+    expect(execution.errors.map(({ path }) => path.join('.'))).toEqual([
+      'products.0.vendor.id',
+      'products.0.vendor.name',
+    ]);
+  });
+
+  test.each([
+    [['_entities', 0], ['product'], undefined],
+    [['_entities', 0, 'vendor'], ['product', 'vendor'], ['product']],
+  ])(
+    'that is null with an error at %j lacks the fields of its fetch and of the fetches after it',
+    async (path, ofError, lostObject) => {
+      const { client, execution } = runPlan(
+        sequence(
+          rootFetch('product{__typename id}'),
+          flattenAt('product', entityFetch('vendor{__typename id}')),
+          flattenAt('product.vendor', entityFetch('rating{stars}', { serviceName: 'ratings' })),
+        ),
+      );
+      client.calls[0]?.answer({ data: { product: products('1')[0] } });
+      await waitForTurns();
+      client.calls[1]?.answer({ data: { _entities: [null] }, errors: [{ message: 'no', path }] });
+      await waitForTurns();
+      expect(execution.errors).toMatchObject([
+        { path: ofError, missing: new Set(['vendor', '__typename', 'id', 'rating', 'stars']) },
+      ]);
+      expect(execution.errors[0]?.lostObject).toEqual(lostObject);
+    },
+  );
+
   test('has the failure of its fetch at each path', async () => {
     const { client, execution } = runPlan(twice());
     await waitForTurns();
@@ -693,6 +732,25 @@ describe('an entity of several delivery groups', () => {
     expect([client.calls.length, completedGroups.toSorted()]).toEqual([4, [0, 1, 2]]);
     const product = { __typename: 'Product', id: '1', stock: 1 };
     expect(execution.tree).toEqual({ product, late1: product, late2: product });
+  });
+
+  test('is fetched once if the first fetch of it has ended with an error', async () => {
+    const { client, execution } = await runInOrder([1]);
+    client.calls[3]?.answer({
+      data: { _entities: [{ stock: null }] },
+      errors: [{ message: 'no', path: ['_entities', 0, 'stock'] }],
+    });
+    await waitForTurns();
+    for (const number of [0, 2]) {
+      client.calls[number]?.answer({ data: answers[number] as object });
+      await waitForTurns();
+    }
+    expect(client.calls).toHaveLength(4);
+    expect(execution.errors.map(({ path }) => path.join('.'))).toEqual([
+      'late1.stock',
+      'product.stock',
+      'late2.stock',
+    ]);
   });
 
   test('is fetched once for several paths of a deferred one', async () => {
@@ -1009,6 +1067,24 @@ describe('a cancelled execution', () => {
     execution.cancel();
     await waitForTurns(2);
     expect(client.calls).toHaveLength(1);
+  });
+
+  test('cancels its calls under way, and none that have ended', async () => {
+    const { execution, client } = runPlan(
+      sequence(
+        rootFetch('products{__typename id}'),
+        parallel(
+          flattenAt('products.@', entityFetch('stock')),
+          flattenAt('products.@', entityFetch('price', { serviceName: 'prices' })),
+        ),
+      ),
+    );
+    client.calls[0]?.answer({ data: { products: products('1') } });
+    await waitForTurns();
+    client.calls[1]?.answer({ data: { _entities: [{ stock: 1 }] } });
+    await waitForTurns();
+    execution.cancel();
+    expect(client.calls.map(({ isCancelled }) => isCancelled)).toEqual([false, false, true]);
   });
 });
 
