@@ -742,7 +742,7 @@ describe('an entity of several delivery groups', () => {
     });
     await waitForTurns();
     for (const number of [0, 2]) {
-      client.calls[number]?.answer({ data: answers[number] as object });
+      client.calls[number]?.answer({ data: answers[number] });
       await waitForTurns();
     }
     expect(client.calls).toHaveLength(4);
