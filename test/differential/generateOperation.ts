@@ -47,6 +47,10 @@ export interface OperationOptions {
   readonly includesNulls?: boolean;
   /** Names that a gateway could mistake for something else in this graph, besides those of every graph. */
   readonly aliases?: readonly string[];
+  /** The probability of `@skip` or `@include` on a field or fragment. */
+  readonly conditionProbability?: number;
+  /** Whether some arguments are variables without a value, or null where the argument has a default and is not nullable. */
+  readonly omitsVariables?: boolean;
   /** The probability that a drawn field is selected, by `Type.field`. */
   readonly selectionProbability?: Readonly<Record<string, number>>;
 }
@@ -264,7 +268,7 @@ class Generator {
 
   #conditional<T extends SelectionNode>(node: T): T {
     const random = this.#random;
-    if (!random.chance(0.08)) return node;
+    if (!random.chance(this.#options.conditionProbability ?? 0.08)) return node;
     const value = random.chance(0.6)
       ? `$${this.#variable('Boolean!', random.chance(0.7))}`
       : String(random.chance(0.7));
@@ -285,10 +289,21 @@ class Generator {
       }));
   }
 
-  #value(coordinate: string, { name, type }: GraphQLArgument | GraphQLInputField): ValueNode {
+  #value(coordinate: string, input: GraphQLArgument | GraphQLInputField): ValueNode {
+    const { name, type, defaultValue } = input;
+    if (this.#options.omitsVariables === true && this.#random.chance(0.15)) {
+      if (!isNonNullType(type) || defaultValue !== undefined) return this.#omittedVariable(type);
+    }
     if (!this.#random.chance(0.35)) return this.#literal(coordinate, name, type, true);
     const value = this.#plain(coordinate, name, type);
     return variableNode(this.#variable(String(type), value));
+  }
+
+  #omittedVariable(type: GraphQLInputType): ValueNode {
+    const name = `v${this.#definitions.length}`;
+    this.#definitions.push({ name, type: String(getNullableType(type)), fallback: undefined });
+    if (this.#random.chance(0.3)) this.#variables[name] = null;
+    return variableNode(name);
   }
 
   /** Defines a variable with this value, sometimes as its default. */
@@ -366,10 +381,23 @@ class Generator {
 
 /** `astFromValue` does not support lists and objects of custom scalars. */
 function literalOf(value: unknown, type: GraphQLInputType): ValueNode {
-  const named = getNamedType(type);
-  return isScalarType(named) && !isSpecifiedScalarType(named)
+  const nullable = getNullableType(type);
+  if (value === null) return { kind: Kind.NULL };
+  if (isListType(nullable) && Array.isArray(value))
+    return { kind: Kind.LIST, values: value.map((item) => literalOf(item, nullable.ofType)) };
+  if (isInputObjectType(nullable)) {
+    return {
+      kind: Kind.OBJECT,
+      fields: Object.entries(value as object).map(([name, inner]) => ({
+        kind: Kind.OBJECT_FIELD,
+        name: { kind: Kind.NAME, value: name },
+        value: literalOf(inner, (nullable.getFields()[name] as GraphQLInputField).type),
+      })),
+    };
+  }
+  return isScalarType(nullable) && !isSpecifiedScalarType(nullable)
     ? parseValue(JSON.stringify(value).replace(/"(\w+)":/g, '$1:'), { noLocation: true })
-    : (astFromValue(value, type) as ValueNode);
+    : (astFromValue(value, nullable) as ValueNode);
 }
 
 function variableNode(name: string): ValueNode {

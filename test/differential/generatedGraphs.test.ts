@@ -18,15 +18,24 @@ const operationSeeds =
   only === undefined ? Array.from({ length: 8 }, (_, index) => index + 1) : [Number(only)];
 
 // In graph 110, one of two fetches with equal inputs has to be after the other.
-test.each([...new Set([...seeds, 110])])(
-  'the generated graph %i gives the same responses as a monolith, also with @defer',
-  async (seed) => {
-    const graph = generateGraph(seed);
+const plain = [...new Set([...seeds, 110])].map((seed) => ({ seed, hasRichTypes: false }));
+const rich = seeds.map((seed) => ({ seed, hasRichTypes: true }));
+
+test.each([...plain, ...rich])(
+  'the generated graph $seed gives the same responses as a monolith, also with @defer (rich types: $hasRichTypes)',
+  async ({ seed, hasRichTypes }) => {
+    const graph = generateGraph(seed, { hasRichTypes });
     await using running = await startGraph(graph, {}, undefined, { turnsOf: turnsByText });
     const { gateway, monolith } = running;
     const operations = seed === 43 && only === undefined ? operationSeeds.toSpliced(4, 1) : operationSeeds;
     const problems = await runTrials(operations, async (operation) => {
-      const trial = generateTrial(running, operation);
+      const trial = generateTrial(running, operation, {
+        ...(hasRichTypes && {
+          faultPercent: operation % 2 === 0 ? 0 : 15,
+          conditionProbability: 0.2,
+          omitsVariables: true,
+        }),
+      });
       const whole = await compareCompleteAnswer(gateway.url, monolith, trial);
       const format = deferFormats[operation % deferFormats.length] as (typeof deferFormats)[number];
       const problem =

@@ -1,10 +1,12 @@
 import { createRandom, type Random } from '../../../../subgraphs/shared/random.ts';
 import type { Graph, GraphObject } from './graph.ts';
+import { stableJson } from './graphModel.ts';
 import { hash } from './hash.ts';
 
-/** Generates a graph, the same for the same seed. The composer may refuse it. */
-export function generateGraph(seed: number): Graph {
-  return new GraphGenerator(seed).generate();
+/** Generates a graph, the same for the same seed. The composer may refuse it. `hasRichTypes`: with enums, custom scalars, input
+ *  objects, values of several subgraphs, lists of lists, and nulls where the type forbids them. */
+export function generateGraph(seed: number, { hasRichTypes = false } = {}): Graph {
+  return new GraphGenerator(seed).generate(hasRichTypes);
 }
 
 /** The definition of one type in one subgraph. */
@@ -31,6 +33,43 @@ const scalarTypes: Readonly<Record<string, string>> = {
   f5: 'Boolean',
 };
 const idsPerType = 3;
+
+const colours = ['RED', 'GREEN', 'BLUE'];
+const jsonValues: readonly unknown[] = [
+  { a: 1, __typename: 'E0', id: 'x' },
+  [1, { b: null }, [true]],
+  'text',
+  1.5,
+  { b: { c: [] } },
+];
+
+/** `valueFor` gets a number that depends on the object and the arguments; without it, the value is their text. */
+const richFields: Readonly<Record<string, { type: string; valueFor?: (seed: number) => unknown }>> = {
+  x0: { type: ': Colour', valueFor: (seed) => colours[seed % 3] },
+  x1: {
+    type: '(of: Colour = RED): [Colour]!',
+    valueFor: (seed) => [colours[seed % 3], null, colours[seed % 2]],
+  },
+  x2: { type: ': Json', valueFor: (seed) => jsonValues[seed % jsonValues.length] },
+  x3: { type: '(in: In = { b: "d" }): String' },
+  x4: { type: '(list: [[Int]] = [[1], null], at: Int! = 2): [[String]!]' },
+  x5: { type: '(json: Json = { a: [1] }, colours: [Colour!]! = [BLUE]): String' },
+  x6: { type: ': String!', valueFor: (seed) => (seed % 4 === 0 ? null : `x6 ${seed}`) },
+  x7: {
+    type: ': [[Int!]!]',
+    valueFor: (seed) => (seed % 3 === 0 ? [[1], [null]] : seed % 3 === 1 ? [[2], null] : [[3], []]),
+  },
+};
+
+const inputFields: Readonly<Record<string, string>> = {
+  a: ': Int = 3',
+  b: ': String',
+  colour: ': Colour = GREEN',
+  deep: ': In',
+  many: ': [[Int!]] = [[1]]',
+  must: ': String! = "must"',
+  json: ': Json',
+};
 
 class GraphGenerator {
   readonly #seed: number;
@@ -61,7 +100,7 @@ class GraphGenerator {
     for (const name of [...this.#entities, 'V']) this.#createObjects(name);
   }
 
-  generate(): Graph {
+  generate(hasRichTypes: boolean): Graph {
     this.#placeEntities();
     this.#placeAbstractTypes();
     if (this.#random.chance(0.5)) this.#addContext();
@@ -69,6 +108,7 @@ class GraphGenerator {
     for (const name of this.#entities) this.#addRelations(name);
     for (const name of this.#entities) this.#addRequirements(name);
     for (const name of this.#subgraphs) this.#addRoots(name);
+    if (hasRichTypes) this.#addRichTypes();
     return {
       name: `generated ${this.#seed}`,
       subgraphs: [...this.#types].map(([name, types]) => ({
@@ -77,6 +117,7 @@ class GraphGenerator {
       })),
       entities: this.#objects,
       resolvers: this.#resolvers,
+      argumentValues: { json: jsonValues },
     };
   }
 
@@ -228,7 +269,7 @@ class GraphGenerator {
   #targetsIn(subgraph: string): string[] {
     return [...(this.#types.get(subgraph)?.keys() ?? [])]
       .map((name) => name.split(' ')[0] as string)
-      .filter((name) => !['V', 'L', 'Query'].includes(name));
+      .filter((name) => !['V', 'L', 'Query', 'Colour', 'Json', 'In'].includes(name) && !name.startsWith('W'));
   }
 
   #relate(
@@ -295,6 +336,97 @@ class GraphGenerator {
       this.#relate(subgraph, 'Query', `${subgraph}${target}`, target, random.chance(0.6), '');
     if (subgraph === 'a' || subgraph === this.#objectSubgraph)
       this.#relate(subgraph, 'Query', `${subgraph}Tops`, 'I', true, '');
+  }
+
+  #addRichTypes(): void {
+    const random = this.#random;
+    for (const name of this.#entities) {
+      const present = this.#subgraphsOf(name);
+      for (const [field, { type, valueFor }] of Object.entries(richFields)) {
+        if (random.chance(0.5)) continue;
+        const owner = random.pick(present);
+        this.#defineRichTypes(owner);
+        this.#declare(owner, name, field, type);
+        if (valueFor !== undefined)
+          this.#resolvers[`${name}.${field}`] = (self: GraphObject, args: object) =>
+            valueFor(hash(`${self.id} ${field} ${stableJson(args)}`));
+      }
+      if (random.chance(0.6))
+        this.#addValues(name, random.sample(present, random.integer(1, present.length)));
+      for (const subgraph of present) {
+        for (const target of random.sample(this.#targetsIn(subgraph), random.integer(0, 2)))
+          this.#relateStrictly(subgraph, name, `${subgraph}${target}Strict`, target);
+      }
+    }
+    this.#addStrictInterfaceFields();
+    for (const subgraph of this.#subgraphs)
+      for (const target of random.sample(this.#targetsIn(subgraph), 1))
+        this.#relateStrictly(subgraph, 'Query', `${subgraph}${target}Strict`, target);
+  }
+
+  /** Non-null fields of `I` in the subgraph that knows it as an object, one of them computed from another input than `computed`. */
+  #addStrictInterfaceFields(): void {
+    const subgraph = this.#objectSubgraph;
+    if (subgraph === undefined) return;
+    for (const name of [...this.#members, 'I']) this.#declare('a', name, 'extra', ': String!');
+    this.#declare(subgraph, 'I', 'extra', ': String! @external');
+    this.#declare(subgraph, 'I', 'strict', ': String! @requires(fields: "extra")');
+    this.#declare(subgraph, 'I', 'certain', ': String!');
+    this.#resolvers['I.certain'] = ({ id }: GraphObject) =>
+      hash(`${id} certain`) % 3 === 0 ? null : `certain ${id}`;
+  }
+
+  #defineRichTypes(subgraph: string): void {
+    this.#type(subgraph, 'Colour', 'enum').fields.set('RED GREEN BLUE', '');
+    this.#type(subgraph, 'Json', 'scalar');
+    const input = this.#type(subgraph, 'In', 'input').fields;
+    for (const [field, type] of Object.entries(inputFields)) input.set(field, type);
+  }
+
+  /** Values without a key. Each of these subgraphs resolves other fields of them. */
+  #addValues(name: string, subgraphs: readonly string[]): void {
+    const random = this.#random;
+    const valueType = `W${name}`;
+    const type = random.pick([': W', ': W!', ': [W]', ': [W!]!', ': [[W]!]']).replace('W', valueType);
+    for (const subgraph of subgraphs) {
+      this.#declare(subgraph, name, 'worth', `${type} @shareable`);
+      const { fields } = this.#type(subgraph, valueType);
+      fields.set('name', ': String @shareable').set('deep', `: ${valueType} @shareable`);
+      fields.set(`${subgraph}Name`, random.pick([': String', ': Int!']));
+    }
+    const value = (label: string): GraphObject => ({
+      __typename: valueType,
+      label,
+      deep: hash(label) % 3 === 0 ? { __typename: valueType, label: `deep ${label}`, deep: null } : null,
+    });
+    this.#resolvers[`${name}.worth`] = ({ id }: GraphObject) => {
+      const label = `worth of ${id}`;
+      const isList = type.includes('[');
+      if (!isList) return !type.endsWith('!') && hash(label) % 4 === 0 ? null : value(label);
+      const items = [0, 1].map((index) => value(`${label} ${index}`));
+      return type.includes('[[') ? [items, [], [null]] : items;
+    };
+  }
+
+  /** A relation of any nullability, with nulls at any position. */
+  #relateStrictly(subgraph: string, name: string, field: string, target: string): void {
+    const random = this.#random;
+    const isNested = random.chance(0.4);
+    const mark = (): string => (random.chance(0.4) ? '!' : '');
+    const list = `[${target}${mark()}]${mark()}`;
+    const type = random.chance(0.3) ? `${target}${mark()}` : isNested ? `[${list}]${mark()}` : list;
+    const isList = type.startsWith('[');
+    this.#declare(subgraph, name, field, `(of: In = { b: "of" }, at: Int! = 2): ${type}`);
+    this.#defineRichTypes(subgraph);
+    this.#resolvers[`${name}.${field}`] = (self: GraphObject, args: object) => {
+      const text = `${self.id} ${field} ${stableJson(args)}`;
+      const choose = (label: string): unknown => {
+        if (hash(`${label} null`) % 10 === 0) return null;
+        const found = this.#choose(target, label, isList, subgraph);
+        return isList && Array.isArray(found) && hash(`${label} inner`) % 8 === 0 ? [...found, null] : found;
+      };
+      return type.startsWith('[[') ? [0, 1].map((index) => choose(`${text} ${index}`)) : choose(text);
+    };
   }
 
   /** Objects of the target that the subgraph knows, the same for the same text. */

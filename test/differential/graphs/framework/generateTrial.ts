@@ -1,9 +1,9 @@
 import type { Trial } from '../../../harness/trial.ts';
-import { generateOperation } from '../../generateOperation.ts';
+import { generateOperation, type OperationOptions } from '../../generateOperation.ts';
 import { faultsHeader, trialHeader } from './headers.ts';
 import type { RunningGraph } from './startGraph.ts';
 
-interface TrialOptions {
+interface TrialOptions extends Pick<OperationOptions, 'conditionProbability' | 'omitsVariables'> {
   /** The percentage of nullable fields that fail. */
   readonly faultPercent?: number;
 }
@@ -14,10 +14,11 @@ interface TrialOptions {
 export function generateTrial(
   { graph, model, monolith }: RunningGraph,
   seed: number,
-  { faultPercent = 0 }: TrialOptions = {},
+  { faultPercent = 0, ...options }: TrialOptions = {},
 ): Trial {
   const isMutation = monolith.schema.getMutationType() != null && seed % 2 === 0;
   const trial = generateOperation(monolith.schema, seed, {
+    ...options,
     kind: isMutation ? 'mutation' : 'query',
     argumentValues: graph.argumentValues ?? {},
     includesNulls: true,

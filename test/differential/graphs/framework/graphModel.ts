@@ -219,7 +219,7 @@ export class GraphModel {
   }
 }
 
-const missing = '(missing)';
+export const missing = '(missing)';
 
 const rootTypes: ReadonlySet<string> = new Set(['Query', 'Mutation']);
 
@@ -252,7 +252,7 @@ function labelOf(thing: GraphObject): string {
 }
 
 /** Serializes equal values to equal JSON texts. */
-function stableJson(value: unknown): string {
+export function stableJson(value: unknown): string {
   return JSON.stringify(value, (_, inner) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([one], [other]) => (one < other ? -1 : 1)))

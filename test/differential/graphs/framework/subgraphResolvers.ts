@@ -1,7 +1,7 @@
 import type { InlineContext, InlineSubgraph } from '../../../harness/inlineGateway.ts';
 import type { SubgraphField } from './definitions.ts';
 import type { GraphObject } from './graph.ts';
-import type { GraphModel, TrialContext } from './graphModel.ts';
+import { type GraphModel, missing, type TrialContext } from './graphModel.ts';
 import { faultsHeader, trialHeader } from './headers.ts';
 
 /** An entity that the gateway fetches, with its representation. */
@@ -77,6 +77,9 @@ function answer(
     requires && parent instanceof ReferencedEntity
       ? model.pick(parent.reference, typeName, requires)
       : undefined;
+  if (JSON.stringify(required)?.includes(missing) === true) {
+    throw new Error(`${subgraph} received a fetch of ${typeName}.${node.name.value} without its inputs.`);
+  }
   return model.resolve(typeName, thing, node.name.value, args, context, required);
 }
 
