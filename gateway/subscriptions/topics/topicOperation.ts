@@ -24,6 +24,8 @@ export class TopicOperation {
   readonly #schema: TopicSchema;
   readonly #conditions: TypeConditions;
   readonly #reader: EventReader;
+  /** The type of the field. */
+  readonly #type: string | undefined;
   readonly #numberByNode = new Map<FieldNode, number>();
   /** By type. */
   readonly #fieldsFetchedLater = new Map<string, ReadonlySet<string>>();
@@ -35,6 +37,7 @@ export class TopicOperation {
     this.#schema = TopicSchema.of(operation.supergraph);
     this.#conditions = TypeConditions.forSupergraph(operation.supergraph);
     this.#reader = new EventReader(this.#schema, this.#conditions);
+    this.#type = this.#schema.fieldTypeOf(operation.rootType.name, this.field.node.name.value);
   }
 
   /** Created once for each operation, which is a subscription. */
@@ -49,9 +52,7 @@ export class TopicOperation {
 
   /** Whether the type of the event is a possible type of the field. */
   acceptsType({ typename }: TopicEvent): boolean {
-    const { node } = this.field;
-    const type = this.#schema.fieldTypeOf(this.#operation.rootType.name, node.name.value);
-    return type !== undefined && this.#conditions.matches(type, typename);
+    return this.#type !== undefined && this.#conditions.matches(this.#type, typename);
   }
 
   /** The fields of events of this type that the operation fetches in later steps: from other subgraphs, or with inputs of

@@ -29,6 +29,12 @@ interface TopicBinding {
   currentOperation(): PreparedOperation;
 }
 
+/** Which events are for a client. */
+interface EventSelection {
+  readonly operation: TopicOperation;
+  readonly matches: EventFilter;
+}
+
 /** The source for fields that topics feed. Events of a stream have cursors and can be replayed. */
 export class TopicSource implements SubscriptionSource {
   readonly #options: TopicSourceOptions;
@@ -50,10 +56,10 @@ export class TopicSource implements SubscriptionSource {
     if (binding === undefined) return this.#options.fallback.subscribe(request, receiver);
     const { field } = binding;
     const { hub } = this.#options;
-    const matchesArguments = createCurrentFilter(binding, request);
-    const accepts = (event: TopicEvent): boolean => this.#accepts(event, binding, matchesArguments());
+    const readSelection = createSelectionReader(binding, request);
+    const accepts = (event: TopicEvent): boolean => this.#accepts(event, field, readSelection());
     // Not at the first event: that one is sent to thousands of subscriptions in one turn of the event loop.
-    matchesArguments();
+    readSelection();
     const { unsubscribe, flowControl } = hub.subscribe(field, request.resumeAfter, {
       onEvent: (event) => {
         if (accepts(event)) receiver.onEvent(toSourceEvent(event));
@@ -71,7 +77,7 @@ export class TopicSource implements SubscriptionSource {
       cancel: unsubscribe,
       flowControl,
       startsImmediately: true,
-      onOperationChanged: () => void matchesArguments(),
+      onOperationChanged: () => void readSelection(),
     };
   }
 
@@ -88,10 +94,9 @@ export class TopicSource implements SubscriptionSource {
     return field === undefined ? undefined : { field, currentOperation };
   }
 
-  #accepts(event: TopicEvent, { field, currentOperation }: TopicBinding, matches: EventFilter): boolean {
+  #accepts(event: TopicEvent, field: TopicField, { operation, matches }: EventSelection): boolean {
     const { problems } = this.#options;
     const topic = field.stream ?? field.topic ?? '';
-    const operation = TopicOperation.of(currentOperation());
     if (!operation.acceptsType(event)) {
       const { coordinate } = operation.field;
       problems.report(
@@ -108,21 +113,24 @@ export class TopicSource implements SubscriptionSource {
   }
 }
 
-/** Returns the filter for the current operation. It is created once for each operation. */
-function createCurrentFilter(
+/** Returns a function that reads which events are for the client. Its result is created once for each operation. */
+function createSelectionReader(
   { field, currentOperation }: TopicBinding,
   { variables }: SourceRequest,
-): () => EventFilter {
-  const filters = new WeakMap<PreparedOperation, EventFilter>();
+): () => EventSelection {
+  let prepared: PreparedOperation | undefined;
+  let selection: EventSelection;
   return () => {
-    const prepared = currentOperation();
-    let filter = filters.get(prepared);
-    if (filter === undefined) {
-      const { field: root } = TopicOperation.of(prepared);
-      filter = createEventFilter(field.filter, root, prepared.supergraph.apiSchema, variables);
-      filters.set(prepared, filter);
-    }
-    return filter;
+    const current = currentOperation();
+    if (current === prepared) return selection;
+    prepared = current;
+    const operation = TopicOperation.of(current);
+    const { apiSchema } = current.supergraph;
+    selection = {
+      operation,
+      matches: createEventFilter(field.filter, operation.field, apiSchema, variables),
+    };
+    return selection;
   };
 }
 
