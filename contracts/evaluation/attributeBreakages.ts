@@ -1,3 +1,4 @@
+import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 import type { Finding } from '../finding.ts';
 import type { Breakage } from './breakage.ts';
 import {
@@ -24,14 +25,21 @@ export function attributeBreakages<B extends Breakage>(
 ): BreakageAttribution<B> {
   const byChange = new Map<Finding, B[]>();
   const unattributed: B[] = [];
+  // Thousands of operations may break for the same reason.
+  const known = new Map<string, readonly Finding[]>();
   for (const breakage of breakages) {
-    const causes = causesOf(breakage, changes, schemas);
+    const { phase, subgraph, coordinates } = breakage;
+    const ownCauses = getOrInsertComputed(known, JSON.stringify([phase, subgraph, coordinates]), () =>
+      causesOf(breakage, changes, schemas),
+    );
+    const causes = ownCauses.length > 0 ? ownCauses : remoteCausesOf(breakage, changes, schemas);
     if (causes.length === 0) unattributed.push(breakage);
-    for (const change of causes) byChange.set(change, [...(byChange.get(change) ?? []), breakage]);
+    for (const change of causes) getOrInsertComputed(byChange, change, () => []).push(breakage);
   }
   return { byChange, unattributed };
 }
 
+/** The changes of what a breakage is about, whichever operation breaks. */
 function causesOf(breakage: Breakage, changes: readonly Finding[], schemas: ApiSchemas): readonly Finding[] {
   const covering = changes.filter((change) => coversBreakage(change, breakage, schemas));
   const candidates = covering.filter((change) => !isAboutAnotherMember(change, covering, breakage));
@@ -41,10 +49,19 @@ function causesOf(breakage: Breakage, changes: readonly Finding[], schemas: ApiS
   const removing = candidates.filter((change) => !isAdditive(change));
   if (breakage.phase === 'after rollout' && removing.length > 0) return removing;
   if (candidates.length > 0) return candidates;
-  for (const covers of [coversInheritedField, coversLeftInterface, coversSelection]) {
-    const found = changes.filter((change) => covers(change, breakage, schemas));
-    if (found.length > 0) return found;
-  }
+  const inherited = changes.filter((change) => coversInheritedField(change, breakage, schemas));
+  if (inherited.length > 0) return inherited;
+  return changes.filter((change) => coversLeftInterface(change, breakage, schemas));
+}
+
+/** The changes of what an operation selects the broken part from, or of a subgraph as a whole. */
+function remoteCausesOf(
+  breakage: Breakage,
+  changes: readonly Finding[],
+  schemas: ApiSchemas,
+): readonly Finding[] {
+  const selections = changes.filter((change) => coversSelection(change, breakage, schemas));
+  if (selections.length > 0) return selections;
   // A subgraph that is added or removed as a whole has no coordinates that a breakage could match.
   return changes.filter(
     ({ rule, subgraph }) =>

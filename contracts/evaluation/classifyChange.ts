@@ -26,11 +26,8 @@ export function classifyChange(change: Finding, evidence: ChangeEvidence): Findi
   const base = baseSeverityOf(change, users.length > 0, schemas);
   const severity = worstSeverity(base, severityOf(deployment));
   const affects = new Map<ConsumerOperation, AffectedOperation>();
-  for (const { operation } of breakages) {
-    if (affects.has(operation)) continue;
-    const ownBreakages = breakages.filter((breakage) => breakage.operation === operation);
-    affects.set(operation, affectedOperation(operation, reasonOf(change, ownBreakages)));
-  }
+  for (const [operation, own] of Map.groupBy(breakages, (breakage) => breakage.operation))
+    affects.set(operation, affectedOperation(operation, reasonOf(change, own)));
   // When breakages were searched in plans, an operation without one is known to work. Another default value changes
   // its data all the same.
   const isListed = breakages.length === 0 || change.rule.endsWith('-default-changed');

@@ -27,12 +27,15 @@ export function coversBreakage(change: Finding, breakage: Breakage, schemas: Api
   const { subgraph, coordinate, rule } = change;
   if (breakage.subgraph !== undefined && breakage.subgraph !== subgraph) return false;
   if (coordinate === undefined || !isPossibleCause(rule, breakage)) return false;
-  const names = new Set([coordinate, unionMemberOf(change)]);
+  const member = unionMemberOf(change);
   const providedType = providedTypeOf(change, schemas);
   return breakage.coordinates.some(
     (affected) =>
-      names.has(affected) ||
-      (ruleOf(rule).coversMembers === true && ancestorsOf(affected).includes(coordinate)) ||
+      affected === coordinate ||
+      affected === member ||
+      (ruleOf(rule).coversMembers === true &&
+        affected.startsWith(coordinate) &&
+        ancestorsOf(affected).includes(coordinate)) ||
       (providedType !== undefined && affected.startsWith(`${providedType}.`)) ||
       (rule === 'type-kind-changed' && typesOf(affected, schemas).includes(coordinate)),
   );

@@ -90,7 +90,7 @@ export function evaluateChange({
       ? undefined
       : new DeployedCauses(gateway.graph.contracts, running, next.graph.contracts);
   const brokenOperations = new Set(breakages.map(({ operation }) => operation));
-  const attributed = [...new Set([...byChange.values()].flat())];
+  const attributed = Map.groupBy(new Set([...byChange.values()].flat()), ({ subgraph }) => subgraph);
   const lost = new Set(
     breakages.flatMap(({ phase, coordinates }) => (phase === 'after rollout' ? coordinates : [])),
   );
@@ -98,7 +98,7 @@ export function evaluateChange({
     const own = byChange.get(change) ?? [];
     return classifyChange(change, {
       breakages: own,
-      deployment: deploymentOf(change, own, attributed, lost),
+      deployment: deploymentOf(change, own, attributed.get(change.subgraph) ?? [], lost),
       users: usage.usersOf(change),
       schemas,
       brokenOperations,
@@ -200,7 +200,7 @@ function breakagesOf({
 
 /** The rollout order of a change. All changes of a subgraph are rolled out with one version of it, so breakages of the
  *  others count, except for what a breakage after the rollout already says: that element is lost in any order.
- *  `attributed`: the breakages that changes cause. */
+ *  `attributed`: the breakages in the subgraph that changes cause. */
 function deploymentOf(
   change: Finding,
   own: readonly Breakage[],
@@ -214,7 +214,6 @@ function deploymentOf(
     attributed.filter(
       (breakage) =>
         breakage.phase === phase &&
-        breakage.subgraph === subgraph &&
         (ownMessages.has(breakage.message) ||
           breakage.coordinates.some((coordinate) => !lost.has(coordinate))),
     );

@@ -1,4 +1,5 @@
 import type { GraphQLSchema } from 'graphql';
+import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import type { Finding } from '../finding.ts';
 import { interfacesOf } from './coversBreakage.ts';
@@ -8,7 +9,7 @@ import { readSchemaUsage, type SchemaUsage } from './schemaUsage.ts';
 export class OperationUsageIndex {
   readonly #operations: readonly ConsumerOperation[];
   readonly #schemas: readonly GraphQLSchema[];
-  #usages: readonly (readonly [ConsumerOperation, readonly SchemaUsage[]])[] | undefined;
+  #users: UsersByCoordinate | undefined;
 
   /** `schemas`: the API schemas before and after the change. */
   constructor(operations: readonly ConsumerOperation[], schemas: readonly GraphQLSchema[]) {
@@ -19,19 +20,26 @@ export class OperationUsageIndex {
   usersOf({ rule, coordinate }: Finding): readonly ConsumerOperation[] {
     if (coordinate === undefined) return [];
     const about = rule.startsWith('interface-') ? this.#changedInterfaces(coordinate) : [coordinate];
-    const which = rule.endsWith('-default-changed') ? 'omitted' : 'used';
     // Takes seconds for thousands of operations, and most checks find no change.
-    this.#usages ??= this.#operations.map((operation) => [
-      operation,
-      this.#schemas.map((schema) => readSchemaUsage(schema, operation.document)),
-    ]);
-    return this.#usages
-      .filter(([operation, uses]) => {
-        // An operation without a latency objective can wait for the field.
-        if (rule === 'enrichment-removed' && operation.slo.latency === undefined) return false;
-        return uses.some((use) => about.some((part) => use[which].has(part)));
-      })
-      .map(([operation]) => operation);
+    this.#users ??= this.#readUsers();
+    const users = this.#users[rule.endsWith('-default-changed') ? 'omitted' : 'used'];
+    const found = new Set(about.flatMap((part) => [...(users.get(part) ?? [])]));
+    // An operation without a latency objective can wait for the field.
+    const isUser = ({ slo }: ConsumerOperation) => rule !== 'enrichment-removed' || slo.latency !== undefined;
+    return this.#operations.filter((operation) => found.has(operation) && isUser(operation));
+  }
+
+  #readUsers(): UsersByCoordinate {
+    const users: UsersByCoordinate = { used: new Map(), omitted: new Map() };
+    for (const operation of this.#operations) {
+      for (const schema of this.#schemas) {
+        const usage = readSchemaUsage(schema, operation.document);
+        for (const which of ['used', 'omitted'] as const)
+          for (const coordinate of usage[which])
+            getOrInsertComputed(users[which], coordinate, () => new Set()).add(operation);
+      }
+    }
+    return users;
   }
 
   /** A type that joins or leaves an interface affects operations that select through the interface. */
@@ -42,3 +50,5 @@ export class OperationUsageIndex {
     return [...before.symmetricDifference(after)];
   }
 }
+
+type UsersByCoordinate = Readonly<Record<keyof SchemaUsage, Map<string, Set<ConsumerOperation>>>>;

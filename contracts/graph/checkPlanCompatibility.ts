@@ -39,9 +39,8 @@ export function checkPlanCompatibility(
     const isRefused = before?.kind === 'planned' && after?.kind === 'failed';
     const oldFetches = fetchesOf(before);
     const newFetches = isRefused ? (after.remainingFetches ?? []) : fetchesOf(after);
-    const touched = names.filter((name) =>
-      [...oldFetches, ...newFetches].some(({ subgraph }) => subgraph === name),
-    );
+    const fetched = new Set([...oldFetches, ...newFetches].map(({ subgraph }) => subgraph));
+    const touched = names.filter((name) => fetched.has(name));
     return touched.map((subgraph) => {
       // No change causes what running gateways have with the running subgraphs.
       const isNew = ({ kind, message }: FetchProblem): boolean =>

@@ -5,10 +5,10 @@ import { checkFetch } from './checkFetch.ts';
 import type { ContractGraph } from './composeGraph.ts';
 import type { FetchProblem, FetchTarget } from './fetchProblem.ts';
 import { fetchTargetOf } from './fetchTargetOf.ts';
-import { findChangedInputs, listChangedDefaults, listNullableInputs } from './findChangedInputs.ts';
-import type { PlannedFetch } from './flattenPlan.ts';
+import { findChangedInputs, requiringFieldsOf } from './findChangedInputs.ts';
+import type { PlannedFetch, PlannedRequest } from './flattenPlan.ts';
 import { subgraphSchemaOf } from './subgraphSchema.ts';
-import { supergraphMetadataOf } from './supergraphMetadata.ts';
+import { type SupergraphMetadata, supergraphMetadataOf } from './supergraphMetadata.ts';
 
 /** Subgraphs that need not compose. */
 export type RunningSubgraphs = ContractGraph | { readonly contracts: Contracts };
@@ -18,7 +18,11 @@ export class CrossVersionPlanCheck {
   readonly #planned: ContractGraph;
   readonly #running: RunningSubgraphs;
   readonly #targets = new Map<string, FetchTarget | undefined>();
-  readonly #changedInputs = new Map<FetchTarget, Record<'defaults' | 'nullable', ReadonlySet<string>>>();
+  // By the document, which equal requests share.
+  readonly #requestProblems = new Map<DocumentNode, readonly FetchProblem[]>();
+  readonly #requiringFields = new Map<DocumentNode, readonly string[]>();
+  /** By the target, and by the subgraph and the coordinate of a field with `@requires`. */
+  readonly #changedInputs = new Map<string, readonly FetchProblem[]>();
 
   constructor(planned: ContractGraph, running: RunningSubgraphs) {
     this.#planned = planned;
@@ -40,16 +44,10 @@ export class CrossVersionPlanCheck {
     }
     const planned = supergraphMetadataOf(this.#planned);
     const problems = [
-      ...sent.flatMap((fetch) => checkFetch(fetch, planned, target)),
-      ...findChangedInputs(
-        fetches,
-        planned,
-        { target: subgraph, ...this.#changedInputsOf(target) },
-        (name) => {
-          const contract = this.#planned.contracts.get(name);
-          return contract && subgraphSchemaOf(contract);
-        },
+      ...sent.flatMap((fetch) =>
+        getOrInsertComputed(this.#requestProblems, fetch.document, () => checkFetch(fetch, planned, target)),
       ),
+      ...fetches.flatMap((fetch) => this.#findChangedInputs(fetch, planned, target)),
     ];
     const own = problems.filter(
       ({ kind, coordinates }) =>
@@ -58,25 +56,27 @@ export class CrossVersionPlanCheck {
     return [...new Map(own.map((problem) => [problem.message, problem])).values()];
   }
 
-  #changedInputsOf(target: FetchTarget) {
-    return getOrInsertComputed(this.#changedInputs, target, () => {
-      const { schema, subgraphs } = supergraphMetadataOf(this.#planned);
-      const requiring = [...this.#planned.contracts.values()].filter(
-        ({ name }) =>
-          name !== target.name &&
-          subgraphs
-            .get(name)
-            ?.fields.values()
-            .some(({ requires }) => requires !== undefined),
-      );
-      return {
-        defaults: listChangedDefaults(schema, target),
-        nullable: listNullableInputs(
-          target,
-          requiring.map((contract) => [contract.name, subgraphSchemaOf(contract)] as const),
-        ),
-      };
-    });
+  /** Finds what a request to another subgraph passes on from this one. */
+  #findChangedInputs(
+    { subgraph, document }: PlannedRequest,
+    planned: SupergraphMetadata,
+    target: FetchTarget,
+  ): readonly FetchProblem[] {
+    const contract = this.#planned.contracts.get(subgraph);
+    const metadata = planned.subgraphs.get(subgraph);
+    if (subgraph === target.name || contract === undefined || metadata === undefined) return [];
+    const schema = subgraphSchemaOf(contract);
+    const coordinates = getOrInsertComputed(this.#requiringFields, document, () =>
+      requiringFieldsOf(document, schema, metadata),
+    );
+    return coordinates.flatMap((coordinate) =>
+      getOrInsertComputed(this.#changedInputs, JSON.stringify([target.name, subgraph, coordinate]), () => {
+        const requires = metadata.fields.get(coordinate)?.requires;
+        return requires === undefined
+          ? []
+          : findChangedInputs({ subgraph, schema, coordinate, requires }, planned, target);
+      }),
+    );
   }
 
   #targetOf(name: string): FetchTarget | undefined {

@@ -7,15 +7,20 @@ import {
   parse,
 } from 'graphql';
 import type { FetchNode, PlanNode, QueryPlan, RequiresSelection } from '../../gateway/planning/queryPlan.ts';
+import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 
-/** One request of a plan to a subgraph. */
-export interface PlannedFetch {
+/** A request to a subgraph. */
+export interface PlannedRequest {
   readonly subgraph: string;
   readonly kind: FetchNode['operationKind'];
-  /** The document that the subgraph receives. */
+  /** The document that the subgraph receives, without the name of the operation. Equal requests share it. */
   readonly document: DocumentNode;
   /** The representations of an entity fetch by type; see `representationsOf`. */
   readonly representations: readonly Representation[] | undefined;
+}
+
+/** One request of a plan. */
+export interface PlannedFetch extends PlannedRequest {
   /** Indexes of earlier fetches that have to be completed first. */
   readonly dependsOn: readonly number[];
 }
@@ -28,8 +33,13 @@ export interface Representation {
 }
 
 /** The fetches of a plan in an order in which they can run, with both branches of each condition and all deferred
- *  parts. `schema` is the supergraph's, including elements that clients do not see. */
-export function flattenPlan({ node }: QueryPlan, schema: GraphQLSchema): readonly PlannedFetch[] {
+ *  parts. `schema` is the supergraph's, including elements that clients do not see. `requests`: those of other plans for
+ *  the same graph, to which those of this plan are added. Most operations of a store have requests in common. */
+export function flattenPlan(
+  { node }: QueryPlan,
+  schema: GraphQLSchema,
+  requests = new Map<string, PlannedRequest>(),
+): readonly PlannedFetch[] {
   const fetches: PlannedFetch[] = [];
   const byId = new Map<string, number>();
   if (node?.kind === 'Subscription') {
@@ -66,14 +76,19 @@ export function flattenPlan({ node }: QueryPlan, schema: GraphQLSchema): readonl
   function add(fetch: FetchNode, after: readonly number[]): readonly number[] {
     const index = fetches.length;
     if (fetch.id !== undefined) byId.set(fetch.id, index);
-    fetches.push({
-      subgraph: fetch.serviceName,
-      kind: fetch.operationKind,
-      document: parse(fetch.operation, { noLocation: true }),
-      representations: fetch.requires && representationsOf(fetch, fetch.requires, schema),
-      dependsOn: after,
-    });
+    fetches.push({ ...requestOf(fetch), dependsOn: after });
     return [index];
+  }
+
+  function requestOf(fetch: FetchNode): PlannedRequest {
+    const { serviceName: subgraph, operationKind: kind, operation, requires, inputRewrites } = fetch;
+    const text = operation.replace(/^(\w+) +\w+/, '$1');
+    return getOrInsertComputed(requests, JSON.stringify([subgraph, text, requires, inputRewrites]), () => ({
+      subgraph,
+      kind,
+      document: parse(text, { noLocation: true }),
+      representations: requires && representationsOf(fetch, requires, schema),
+    }));
   }
 }
 

@@ -1,11 +1,10 @@
-import { OperationTypeNode } from 'graphql';
+import { type DocumentNode, Kind, OperationTypeNode, print } from 'graphql';
 import { type EnrichmentRules, readEnrichmentRules } from '../../gateway/enrichment/enrichmentRules.ts';
 import { collectEnrichmentRules } from '../../gateway/operation/collectEnrichmentRules.ts';
-import type { QueryPlan } from '../../gateway/planning/queryPlan.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { defaultGatewaySettings, type GatewaySettings } from '../gatewaySettings.ts';
 import type { ContractGraph } from './composeGraph.ts';
-import { flattenPlan, type PlannedFetch } from './flattenPlan.ts';
+import { flattenPlan, type PlannedFetch, type PlannedRequest } from './flattenPlan.ts';
 import { operationOf } from './operationOf.ts';
 import { firstResponseDepthOf, hasDeferNode, maxPlanCost, type PlanCost, planCostOf } from './planCost.ts';
 import {
@@ -40,7 +39,6 @@ interface RefusedOperation extends FailedOperation {
 interface PlanVariant {
   /** The labels that are on. */
   readonly overrides: readonly string[];
-  readonly plan: QueryPlan;
   readonly fetches: readonly PlannedFetch[];
 }
 
@@ -91,6 +89,9 @@ class ConsumerPlanner {
   readonly #gatewaySettings: GatewaySettings;
   readonly #known: PlannedGraph | undefined;
   readonly #samePlans: SamePlans | undefined;
+  readonly #requests = new Map<string, PlannedRequest>();
+  /** Several consumers, and several versions of one, send operations that differ in their names only. */
+  readonly #plans = new Map<string, Promise<ConsumerPlan>>();
   /** Rules of the fields that gateways may deliver later. */
   readonly #enrichmentRules: EnrichmentRules | undefined;
 
@@ -107,6 +108,16 @@ class ConsumerPlanner {
   }
 
   async plan(operation: ConsumerOperation): Promise<ConsumerPlan> {
+    const key = `${operation.slo.latency !== undefined} ${printWithoutName(operation.document)}`;
+    const known = this.#plans.get(key);
+    // Problems have locations in the file of their operation.
+    if (known !== undefined && (await known).kind === 'planned') return known;
+    const planning = this.#plan(operation);
+    if (known === undefined) this.#plans.set(key, planning);
+    return planning;
+  }
+
+  async #plan(operation: ConsumerOperation): Promise<ConsumerPlan> {
     const { supergraph } = this.#graph;
     const { limits } = this.#gatewaySettings;
     const known = this.#known?.plans.get(operation);
@@ -131,7 +142,10 @@ class ConsumerPlanner {
 
   #flatten({ variants }: Exclude<PlanResult, FailedOperation>): readonly PlanVariant[] {
     const { schema } = supergraphMetadataOf(this.#graph);
-    return variants.map((variant) => ({ ...variant, fetches: flattenPlan(variant.plan, schema) }));
+    return variants.map(({ overrides, plan }) => ({
+      overrides,
+      fetches: flattenPlan(plan, schema, this.#requests),
+    }));
   }
 
   async #remainingFetches(operation: ConsumerOperation): Promise<readonly PlannedFetch[] | undefined> {
@@ -175,4 +189,14 @@ class ConsumerPlanner {
     );
     return deferredPlan.kind === 'planned' ? deferredPlan : planned;
   }
+}
+
+function printWithoutName({ definitions }: DocumentNode): string {
+  return definitions
+    .map((definition) => {
+      if (definition.kind !== Kind.OPERATION_DEFINITION) return print(definition);
+      const { name: _, ...nameless } = definition;
+      return print(nameless);
+    })
+    .join('\n');
 }

@@ -55,21 +55,21 @@ describe('a planned operation', () => {
         subgraph: 'products',
         kind: 'query',
         dependsOn: [],
-        text: 'query Page__products__0 { product(id: 1) { __typename id name weight } }',
+        text: '{ product(id: 1) { __typename id name weight } }',
         sent: undefined,
       },
       {
         subgraph: 'reviews',
         kind: 'query',
         dependsOn: [0],
-        text: 'query Page__reviews__1($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { reviews { text } } } }',
+        text: 'query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { reviews { text } } } }',
         sent: [['Product', ['__typename', 'id']]],
       },
       {
         subgraph: 'stock',
         kind: 'query',
         dependsOn: [0],
-        text: 'query Page__stock__2($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { shipping } } }',
+        text: 'query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Product { shipping } } }',
         sent: [['Product', ['__typename', 'id', 'weight']]],
       },
     ]);
@@ -200,22 +200,22 @@ describe('an operation that fails', () => {
     [
       'a field, and an argument',
       'query A { product(id: 1) { id gone } products(last: 3) { id } }',
-      'query A__products__0{product(id:1){id}}',
+      '{product(id:1){id}}',
     ],
     [
       'all fields of a selection',
       'query A { first: product(id: 1) { gone } product(id: 1) { id } }',
-      'query A__products__0{product(id:1){id}}',
+      '{product(id:1){id}}',
     ],
     [
       'a variable of an unknown type, and what it is passed to',
       'query A($by: Other) { products(by: $by) { id } product(id: 1) { name } }',
-      'query A__products__0{product(id:1){name}}',
+      '{product(id:1){name}}',
     ],
     [
       'a fragment on an unknown type, and its spread',
       'query A { product(id: 1) { ...Gone name } } fragment Gone on Other { id }',
-      'query A__products__0{product(id:1){name}}',
+      '{product(id:1){name}}',
     ],
   ])('has the fetches for the other selections when %s is refused', async (_, text, remaining) => {
     const [failed] = await planAll(text, { products });
@@ -286,6 +286,51 @@ test('planConsumerOperations reports progress per operation and returns the plan
   });
   expect(progress).toEqual(operations.map((_, index) => [index + 1, 20, 'planning operations']));
   expect([...plans.keys()]).toEqual(operations);
+});
+
+describe('operations that differ in their names only', () => {
+  const text = (name: string, field: string) => `query ${name}($id: ID!) { product(id: $id) { ${field} } }`;
+
+  test('share a plan', async () => {
+    const [first, second, other] = await planAll(
+      [text('A', 'shipping'), text('B', 'shipping'), text('C', 'shipping inStock')].join('\n'),
+    );
+    expect(second).toBe(first);
+    expect(other).not.toEqual(first);
+  });
+
+  test('share no plan if only one of them has a maximum latency, for which the steps are counted', async () => {
+    const [first, second] = operationsOf(`${text('A', 'name')} ${text('B', 'name')}`);
+    if (first === undefined || second === undefined) throw new Error('no operations');
+    const graph = await graphs.compose({ products, stock });
+    const gatewaySettings = { ...defaultGatewaySettings, stepLatencyMs: 50 };
+    const operations = [first, { ...second, slo: { latency: 200 } }];
+    const plans = await planConsumerOperations(graph, operations, { gatewaySettings });
+    expect([...plans.values()]).toMatchObject([{ firstResponseDepth: undefined }, { firstResponseDepth: 1 }]);
+  });
+
+  test('have problems at their own locations', async () => {
+    const failed = await planAll([text('A', 'gone'), text('B', 'gone')].join('\n'));
+    const lines = failed.flatMap((plan) =>
+      plan.kind === 'failed' ? plan.problems.map(({ location }) => location.line) : [],
+    );
+    expect(lines).toEqual([1, 2]);
+  });
+});
+
+test('equal requests of different operations share their document, and others do not', async () => {
+  const planned = await planAll(
+    'query A { product(id: 1) { shipping } } query B { product(id: 1) { name shipping } } query C { product(id: 1) { inStock } }',
+  );
+  const documents = planned
+    .flatMap((plan) =>
+      plan.kind === 'planned'
+        ? plan.variants.flatMap(({ fetches }) => fetches.filter(({ subgraph }) => subgraph === 'stock'))
+        : [],
+    )
+    .map(({ document }) => document);
+  expect(documents[1]).toBe(documents[0]);
+  expect(documents[2]).not.toBe(documents[0]);
 });
 
 describe('an operation with a known plan of another graph', () => {
