@@ -5,7 +5,7 @@ import { type RuleId, ruleOf } from '../rules.ts';
 import { type Severity, severitiesWorstFirst } from '../severity.ts';
 import type { Breakage } from './breakage.ts';
 import type { ApiSchemas } from './coversBreakage.ts';
-import { affectedOperation } from './operationFindings.ts';
+import { affectedOperation, joinMessages } from './operationFindings.ts';
 import { describeElement, describeWithMembers } from './schemaUsage.ts';
 
 export interface ChangeEvidence {
@@ -83,11 +83,11 @@ const phasePrefixes = {
 /** A breakage after the rollout counts for more than one during it. */
 function reasonOf({ rule }: Finding, breakages: readonly Breakage[]): string {
   for (const phase of ['after rollout', 'old gateways', 'new gateways'] as const) {
-    const messages = new Set(breakages.filter((a) => a.phase === phase).map(({ message }) => message));
+    const messages = breakages.filter((a) => a.phase === phase).map(({ message }) => message);
     // A new subgraph has no old version.
     const isUntilAdded = rule === 'subgraph-added' && phase === 'new gateways';
     const prefix = isUntilAdded ? 'until the subgraph runs: ' : phasePrefixes[phase];
-    if (messages.size > 0) return `${prefix}${[...messages].join('; ')}`;
+    if (messages.length > 0) return `${prefix}${joinMessages(messages)}`;
   }
   return '';
 }

@@ -5,6 +5,7 @@ import { ancestorsOf, elementsOf } from '../diff/elements.ts';
 import type { Finding } from '../finding.ts';
 import { changedSubgraphs } from '../graph/crossVersionPlanCheck.ts';
 import type { Breakage } from './breakage.ts';
+import { addSentence } from './operationFindings.ts';
 
 /** The subgraphs of an environment that run in other versions than its gateways were composed from, and that a change
  *  leaves as they are. */
@@ -29,7 +30,10 @@ export class DeployedCauses {
     return {
       ...finding,
       severity: 'dangerous',
-      message: `${finding.message}. This change does not cause it: the running version of ${names} is not the one that the gateways' supergraph was composed from.`,
+      message: addSentence(
+        finding.message,
+        `This change does not cause it: the running version of ${names} is not the one that the gateways' supergraph was composed from.`,
+      ),
       advice: `Finish the rollout of ${names}: publish a supergraph that is composed with what runs, or deploy the earlier version again.`,
     };
   }

@@ -32,7 +32,7 @@ import {
   findNullableInputs,
   type PlannedValues,
 } from './findBreakagesAfterRollout.ts';
-import { affectedOperation, markUnchanged, operationReference } from './operationFindings.ts';
+import { affectedOperation, joinMessages, markUnchanged, operationReference } from './operationFindings.ts';
 import { OperationUsageIndex } from './operationUsageIndex.ts';
 
 /** Rates changes by their consequences for known consumers and for a rollout. A change that breaks operations is
@@ -234,8 +234,7 @@ function unattributedBreakageFindings(
 ): readonly Finding[] {
   const byOperation = Map.groupBy(breakages, ({ operation }) => operation);
   return [...byOperation].map(([operation, own]) => {
-    const reason = [...new Set(own.map(({ message }) => message))].join('; ');
-    const finding = brokenOperationFinding(operation, reason);
+    const finding = brokenOperationFinding(operation, own);
     return causes?.mark(finding, own) ?? finding;
   });
 }
@@ -243,8 +242,8 @@ function unattributedBreakageFindings(
 function failedOperationFindings(operation: ConsumerOperation, after: ConsumerPlan): readonly Finding[] {
   if (after.kind === 'planned') return [];
   const [first] = after.problems;
-  const reason = after.problems.map(({ message }) => message).join('; ');
-  return [{ ...brokenOperationFinding(operation, reason), location: first?.location ?? operation.location }];
+  const finding = brokenOperationFinding(operation, after.problems);
+  return [{ ...finding, location: first?.location ?? operation.location }];
 }
 
 /** Problems that the operation did not have before are none that a waiver of an earlier change covers. */
@@ -259,12 +258,21 @@ function withEarlierProblems(
   return { ...finding, earlierProblems: after.problems.map(({ coordinates }) => coordinates) };
 }
 
-function brokenOperationFinding(operation: ConsumerOperation, reason: string): Finding {
+function brokenOperationFinding(
+  operation: ConsumerOperation,
+  problems: readonly Pick<Breakage, 'message' | 'coordinates'>[],
+): Finding {
+  const reason = joinMessages(problems.map(({ message }) => message));
+  const unknown = problems
+    .filter(({ message }) => message.startsWith('Unknown directive'))
+    .flatMap(({ coordinates }) => coordinates);
   return createFinding('operation-broken', {
     severity: 'breaking',
     message: `${operation.consumer}/${operation.name} fails with this graph: ${reason}`,
     advice:
-      'Change the graph so that the operation works, or update the operation if its consumer has changed it.',
+      unknown.length === 0
+        ? 'Change the graph so that the operation works, or update the operation if its consumer has changed it.'
+        : `If the client itself applies ${[...new Set(unknown)].join(' and ')}, and does not send it, put the operation into the store as it is sent. Otherwise define and compose it in the graph.`,
     ...operationReference(operation),
     affects: [affectedOperation(operation, reason)],
   });

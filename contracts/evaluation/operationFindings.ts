@@ -22,6 +22,17 @@ export function markUnchanged(finding: Finding): Finding {
   return {
     ...finding,
     severity: 'dangerous',
-    message: `${finding.message} The problem existed before the change.`,
+    message: addSentence(finding.message, 'The problem existed before the change.'),
   };
+}
+
+/** Different messages as one. Those of validation are sentences, others are not. */
+export function joinMessages(messages: Iterable<string>): string {
+  return [...new Set(messages)]
+    .map((message, index, all) => (index < all.length - 1 ? message.replace(/\.$/, '') : message))
+    .join('; ');
+}
+
+export function addSentence(message: string, sentence: string): string {
+  return `${message.replace(/\.$/, '')}. ${sentence}`;
 }

@@ -1,5 +1,6 @@
 import type { ContractStore } from '../../../contracts/contractStore.ts';
 import type { LiveSubgraph } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
+import { joinMessages } from '../../../contracts/evaluation/operationFindings.ts';
 import type { OperationLimits } from '../../operation/operationLimits.ts';
 import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
@@ -332,7 +333,7 @@ function logFieldsOf({ supergraph, broken }: GuardCheck) {
 }
 
 function describeBrokenOperation({ consumer, operation, location, reasons }: BrokenOperation): string {
-  return `${consumer}/${operation} (${location.file}:${location.line}): ${reasons.join('; ')}`;
+  return `${consumer}/${operation} (${location.file}:${location.line}): ${joinMessages(reasons)}`;
 }
 
 function describeRefusal({ broken }: GuardCheck, directory: string): string {

@@ -28,6 +28,16 @@ describe('evaluateChange reports an operation', () => {
     );
   });
 
+  test('with an unknown directive with what to do if the client itself applies the directive', async () => {
+    const [found] = await evaluate([operation('{ shelf { label @client id @client @rest } }')], v1, v1);
+    expect(found).toMatchObject({
+      message: 'shop/Page fails with this graph: Unknown directive "@client"; Unknown directive "@rest".',
+      advice: expect.stringMatching(
+        /^If the client itself applies @client and @rest, and does not send it, put the operation into the store/,
+      ),
+    });
+  });
+
   test('that failed before with the coordinates of its problems, unless it has a new one', async () => {
     const broken = operation('{ shelf { colour label } }');
     const problemsOf = async (next: string) => {
