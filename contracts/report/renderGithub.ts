@@ -28,9 +28,12 @@ function annotation(finding: Finding, level: FindingLevel): string {
         : { file: location.file, line: String(location.line), col: String(location.column) }),
       title: toSingleLine(title.filter((part) => part !== undefined).join(' ')),
     },
-    platformLines(finding).join('\n'),
+    platformLines(finding, maxAffectedOperations).join('\n'),
   );
 }
+
+/** GitHub cuts a message at 4,096 characters. The rollout steps and the advice come after the operations. */
+const maxAffectedOperations = 10;
 
 const commandNames: Readonly<Record<FindingLevel, string>> = {
   error: 'error',

@@ -80,12 +80,15 @@ export function deploymentPhrase({ order, steps }: Deployment): string {
   return `${order}: ${steps.map((step, index) => `${index + 1}. ${step}`).join(' ')}`;
 }
 
-/** Everything known about a finding besides its rule and location, one line each, the message first. */
-export function findingLines(finding: Finding): string[] {
+/** Everything known about a finding besides its rule and location, one line each, the message first. `maxAffected`: the
+ *  number of affected operations that are named; the others are counted. */
+export function findingLines(finding: Finding, maxAffected = Number.POSITIVE_INFINITY): string[] {
   const { message, affects = [], deployment, advice, waivedBy } = finding;
+  const more = affects.length - maxAffected;
   return [
     message,
-    ...affects.map((operation) => `Breaks or worsens ${affectedPhrase(operation)}`),
+    ...affects.slice(0, maxAffected).map((operation) => `Breaks or worsens ${affectedPhrase(operation)}`),
+    ...(more > 0 ? [`and ${counted(more, 'more operation')}`] : []),
     ...(deployment === undefined ? [] : [`Deploy ${deploymentPhrase(deployment)}`]),
     ...(advice === undefined ? [] : [`What to do: ${advice}`]),
     ...(waivedBy === undefined ? [] : [`Waived: ${waivedBy}`]),

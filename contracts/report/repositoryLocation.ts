@@ -13,8 +13,9 @@ export function fileLocationOf({ location }: Finding): FileLocation | undefined 
 
 /** What is known about a finding besides its rule and its location in a file: a location in a running subgraph or at a
  *  revision is the last line. */
-export function platformLines(finding: Finding): string[] {
+export function platformLines(finding: Finding, maxAffected?: number): string[] {
   const { location } = finding;
-  if (location === undefined || fileLocationOf(finding)?.file === location.file) return findingLines(finding);
-  return [...findingLines(finding), `At ${locationPhrase(location)}`];
+  const lines = findingLines(finding, maxAffected);
+  if (location === undefined || fileLocationOf(finding)?.file === location.file) return lines;
+  return [...lines, `At ${locationPhrase(location)}`];
 }

@@ -369,6 +369,23 @@ test('formats for platforms give the path of a file at a revision without the re
 });
 
 describe('format github', () => {
+  test('names ten affected operations, because GitHub cuts long messages before the advice', () => {
+    const affects = Array.from({ length: 500 }, (_, index) => ({
+      consumer: 'storefront',
+      operation: `Page${index}`,
+      location: { file: 'contracts/operations/storefront/page.graphql', line: index + 1, column: 1 },
+      reason: 'selects it',
+    }));
+    const [annotation = ''] = renderReport(reportOf([{ ...removedField, affects }]), 'github').split('\n');
+    const lines = annotation.split('%0A');
+    expect(lines.filter((line) => line.startsWith('Breaks'))).toHaveLength(10);
+    expect(lines.slice(11)).toEqual([
+      'and 490 more operations',
+      'Deploy expand and contract: 1. Deploy the new field. 2. Remove the old one.',
+      'What to do: Deprecate it, and remove it when no operation selects it any more.',
+    ]);
+  });
+
   test('annotates the location and escapes workflow command syntax', () => {
     const finding: Finding = {
       ...unreachableSubgraph,
