@@ -1,7 +1,7 @@
 import type { SubgraphContract } from '../contractStore.ts';
 import { startOfFile } from '../diff/locateCoordinate.ts';
 import { createFinding, type Finding } from '../finding.ts';
-import { withoutCredentials } from '../store/readCandidates.ts';
+import { unreachableSubgraph } from '../store/readCandidates.ts';
 import type { LiveSubgraph } from './fetchLiveSubgraphs.ts';
 
 /** Coordinates that a message names before it counts the others. */
@@ -41,12 +41,7 @@ export function supergraphDriftFinding(subgraph: string, coordinates: readonly s
 
 export function unreachableFindings({ name, url, ...live }: LiveSubgraph): readonly Finding[] {
   if (!('unreachable' in live)) return [];
-  return [
-    createFinding('subgraph-unreachable', {
-      message: `${withoutCredentials(url)} did not give its schema: ${live.unreachable}. Both attempts failed.`,
-      subgraph: name,
-    }),
-  ];
+  return [unreachableSubgraph({ name, url }, live.unreachable)];
 }
 
 export function missingAddressFinding(contract: SubgraphContract): Finding {

@@ -98,12 +98,34 @@ async function fetchText(
     });
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    return createFinding('subgraph-unreachable', {
-      message: `${withoutCredentials(url)} did not give its schema: ${messageOf(error)}. Both attempts failed.`,
-      advice: 'Start the subgraph, or check a file with its SDL (--subgraph NAME=FILE).',
-      subgraph: name,
-    });
+    const advice = 'Start the subgraph, or check a file with its SDL (--subgraph NAME=FILE).';
+    return unreachableSubgraph(address, messageOf(error), advice);
   }
+}
+
+/** `advice`: what to do if the reason does not tell. */
+export function unreachableSubgraph(
+  { name, url }: SubgraphAddress,
+  reason: string,
+  advice?: string,
+): Finding {
+  return createFinding('subgraph-unreachable', {
+    message: `${withoutCredentials(url)} did not give its schema: ${reason.replace(/\.$/, '')}. Both attempts failed.`,
+    advice: adviceForReason(name, reason) ?? advice,
+    subgraph: name,
+  });
+}
+
+function adviceForReason(name: string, reason: string): string | undefined {
+  if (/^the response \(status 40[13]\)/.test(reason))
+    return `The subgraph wants credentials: give them in the headers of ${name} in supergraph.subgraphs of the configuration.`;
+  if (/^the response \(status \d+\) has (errors|no SDL)/.test(reason))
+    return 'Something answers at this URL. Check that it is the subgraph itself, and that it answers `{ _service { sdl } }` to this client.';
+  if (/certificate/i.test(reason))
+    return `Correct the certificate or the URL. If both are right, name the authority in subgraphs.${name}.tls.ca of the configuration, or in NODE_EXTRA_CA_CERTS.`;
+  if (/\bproxy\b/i.test(reason))
+    return 'Correct the proxy that HTTPS_PROXY names, or name the host of the subgraph in NO_PROXY.';
+  return undefined;
 }
 
 /** Removes user name and password from a URL, because reports and contracts have many readers. */

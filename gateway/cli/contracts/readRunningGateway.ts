@@ -56,7 +56,10 @@ interface SupergraphResponse {
 
 function unknownSupergraph(adminUrl: string, reason: string): RunningGateway {
   const finding = createFinding('gateway-unreachable', {
-    message: `The gateway at ${adminUrl} does not report its supergraph: ${reason}.`,
+    message: `The gateway at ${adminUrl} does not report its supergraph: ${reason.replace(/\.$/, '')}.`,
+    advice: /certificate/i.test(reason)
+      ? 'Correct the certificate or the URL. If both are right, name the authority in NODE_EXTRA_CA_CERTS.'
+      : undefined,
   });
   return { subgraphs: new Map(), findings: [finding] };
 }

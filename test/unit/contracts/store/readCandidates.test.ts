@@ -53,18 +53,47 @@ describe('readCandidates', () => {
 
   test('reports a subgraph that fails twice as undecided', async () => {
     await using running = await startScriptedSubgraph();
-    running.enqueueScripts(reset, ({ respond }) =>
-      respond({ status: 401, body: '{"errors":[{"message":"not now"}]}' }),
-    );
+    running.enqueueScripts(reset, ({ respond }) => respond({ status: 503, body: 'not now' }));
     const { contracts, problems } = await readCandidates([`reviews=${running.url}`], options);
     expect([contracts.size, running.requests.length]).toEqual([0, 2]);
     expect(problems).toEqual([
       {
         rule: 'subgraph-unreachable',
         severity: 'undecided',
-        message: `${running.url} did not give its schema: the response (status 401) has errors: not now. Both attempts failed.`,
+        message: `${running.url} did not give its schema: the response (status 503) is not JSON. Both attempts failed.`,
         advice: 'Start the subgraph, or check a file with its SDL (--subgraph NAME=FILE).',
         subgraph: 'reviews',
+      },
+    ]);
+  });
+
+  test.each([
+    [
+      'the response (status 401) is not JSON',
+      /^The subgraph wants credentials: give them in the headers of reviews/,
+    ],
+    ['the response (status 403) has errors: no', /^The subgraph wants credentials/],
+    [
+      'the response (status 200) has errors: Introspection is off.',
+      /answers `{ _service { sdl } }` to this client/,
+    ],
+    [
+      'the response (status 200) has no SDL at data._service.sdl',
+      /answers `{ _service { sdl } }` to this client/,
+    ],
+    ['self-signed certificate', /subgraphs\.reviews\.tls\.ca .* NODE_EXTRA_CA_CERTS\.$/],
+    [
+      'Connection to establish proxy tunnel ended unexpectedly',
+      /^Correct the proxy that HTTPS_PROXY names, .* NO_PROXY\.$/,
+    ],
+    ['connect ECONNREFUSED 127.0.0.1:9', /^Start the subgraph, or check a file/],
+  ])('says what to do about a subgraph that gives no schema: %s', async (reason, advice) => {
+    const fetchSdl = () => Promise.reject(new Error(reason));
+    const { problems } = await readCandidates(['reviews=http://a.test/'], { ...options, fetchSdl });
+    expect(problems).toMatchObject([
+      {
+        message: `http://a.test/ did not give its schema: ${reason.replace(/\.$/, '')}. Both attempts failed.`,
+        advice: expect.stringMatching(advice),
       },
     ]);
   });
