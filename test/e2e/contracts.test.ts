@@ -525,6 +525,22 @@ describe('contracts check', () => {
     expect([code, stderr]).toEqual([3, expect.stringMatching(/^Nothing could be decided: ELOOP: [^\n]*\n$/)]);
   });
 
+  test('a program that cannot be loaded is undecided, and does not say that something breaks', async () => {
+    using disk = new TemporaryContractStore({});
+    const hook = `import { registerHooks } from 'node:module';
+      registerHooks({ resolve: (specifier, context, next) => {
+        if (specifier.endsWith('/check.ts')) throw new Error('a package is missing');
+        return next(specifier, context);
+      } });`;
+    const args = ['--import', `data:text/javascript,${encodeURIComponent(hook)}`, `${root}gateway/cli.ts`];
+    const child = spawn(process.execPath, [...args, 'contracts', 'check'], { cwd: disk.root });
+    const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    expect([code, stderr]).toEqual([
+      3,
+      expect.stringMatching(/^Nothing could be decided, .*: a package is missing\./m),
+    ]);
+  });
+
   test('needs a store', async () => {
     using disk = new TemporaryContractStore();
     const { code, stdout } = await contracts(disk.root, 'check', '--directory', 'elsewhere');

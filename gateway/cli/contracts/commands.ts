@@ -26,8 +26,8 @@ export function addContractsCommands(program: Command): void {
       process.on('uncaughtException', exitUndecided);
       const { directory, config } = command.opts<{ directory?: string; config?: string }>();
       if (directory !== undefined) return;
-      const { storeDirectory } = await import('./storeDirectory.ts');
-      command.setOptionValue('directory', await rethrowAsUndecided(async () => storeDirectory(config)));
+      const read = async () => (await import('./storeDirectory.ts')).storeDirectory(config);
+      command.setOptionValue('directory', await rethrowAsUndecided(read));
     });
 
   // In the order of the command line, because each --out belongs to the --format before it.
@@ -68,8 +68,9 @@ export function addContractsCommands(program: Command): void {
     .option(...formatOption)
     .option(...outOption)
     .action(async (options) => {
-      const { contractsCheck } = await import('./check.ts');
-      process.exitCode = await rethrowAsUndecided(() => contractsCheck(options, reportArguments));
+      process.exitCode = await rethrowAsUndecided(async () =>
+        (await import('./check.ts')).contractsCheck(options, reportArguments),
+      );
     });
 
   contracts
@@ -85,8 +86,9 @@ export function addContractsCommands(program: Command): void {
     .requiredOption('--reason <text>', 'the reason, for CHANGELOG.md; required')
     .option('--force', 'accept even if the check fails')
     .action(async (options) => {
-      const { contractsAccept } = await import('./accept.ts');
-      process.exitCode = await rethrowAsUndecided(() => contractsAccept(options));
+      process.exitCode = await rethrowAsUndecided(async () =>
+        (await import('./accept.ts')).contractsAccept(options),
+      );
     });
 
   contracts
@@ -101,8 +103,7 @@ export function addContractsCommands(program: Command): void {
     )
     .option('--force', 'replace existing schemas')
     .action(async (options) => {
-      const { contractsInit } = await import('./init.ts');
-      await rethrowAsUndecided(() => contractsInit(options));
+      await rethrowAsUndecided(async () => (await import('./init.ts')).contractsInit(options));
     });
 
   contracts
@@ -117,8 +118,9 @@ export function addContractsCommands(program: Command): void {
     .option(...formatOption)
     .option(...outOption)
     .action(async (options) => {
-      const { contractsCanDeploy } = await import('./canDeploy.ts');
-      process.exitCode = await rethrowAsUndecided(() => contractsCanDeploy(options, reportArguments));
+      process.exitCode = await rethrowAsUndecided(async () =>
+        (await import('./canDeploy.ts')).contractsCanDeploy(options, reportArguments),
+      );
     });
 
   contracts
@@ -138,8 +140,9 @@ export function addContractsCommands(program: Command): void {
     .option(...formatOption)
     .option(...outOption)
     .action(async (options) => {
-      const { contractsDrift } = await import('./drift.ts');
-      process.exitCode = await rethrowAsUndecided(() => contractsDrift(options, reportArguments));
+      process.exitCode = await rethrowAsUndecided(async () =>
+        (await import('./drift.ts')).contractsDrift(options, reportArguments),
+      );
     });
 }
 
