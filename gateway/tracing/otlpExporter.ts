@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { type ClientRequest, type IncomingMessage, STATUS_CODES } from 'node:http';
+import querystring from 'node:querystring';
 import type { ExportResult } from '@opentelemetry/core';
 import { type IOtlpExportDelegate, OTLPExporterError } from '@opentelemetry/otlp-exporter-base';
 import {
@@ -32,6 +33,7 @@ export class OtlpExporter<Batch> {
   constructor({ otlp, signal, serialize }: OtlpExporterOptions<Batch>) {
     const { endpoint, headers } = otlp;
     this.#url = new URL(`${endpoint.replace(/\/+$/, '')}/v1/${signal}`);
+    const secrets = secretsOf(headers, signal);
     const options = {
       url: this.#url.href,
       headers: { ...headers },
@@ -49,7 +51,8 @@ export class OtlpExporter<Batch> {
           const partialSuccess = readPartialSuccess(response);
           this.#partialSuccess = partialSuccess && {
             ...partialSuccess,
-            message: maskHeaderValues(partialSuccess.message, headers),
+            // It is logged: a collector may repeat the key that it refuses.
+            message: secrets.reduce((masked, text) => masked.replaceAll(text, '***'), partialSuccess.message),
           };
         },
       },
@@ -107,12 +110,17 @@ const exportTimeoutMs = 10_000;
 /** Shorter words of headers, such as `Basic`, are no secrets. */
 const minSecretLength = 8;
 
-/** The message is logged: a collector may repeat the key that it refuses. */
-function maskHeaderValues(message: string, headers: Readonly<Record<string, string>>): string {
-  const secrets = Object.values(headers)
+/** The words of the headers that exports have: those of the configuration, and those of the environment, which OpenTelemetry's
+ *  transport adds (`name=value,name=value`, percent-encoded). */
+function secretsOf(headers: Readonly<Record<string, string>>, signal: string): readonly string[] {
+  const ofEnvironment = ['', `${signal.toUpperCase()}_`].flatMap((part) =>
+    (process.env[`OTEL_EXPORTER_OTLP_${part}HEADERS`] ?? '')
+      .split(',')
+      .map((pair) => querystring.unescape(pair.replace(/^[^=]*=/, ''))),
+  );
+  return [...Object.values(headers), ...ofEnvironment]
     .flatMap((value) => value.split(/\s+/))
     .filter(({ length }) => length >= minSecretLength);
-  return secrets.reduce((masked, secret) => masked.replaceAll(secret, '***'), message);
 }
 
 /** How long the last export of a process may take, of the `withinMs` that are left to end it; both in milliseconds. A

@@ -6,7 +6,10 @@ import { OtlpExporter, type OtlpExportResult } from '../../../gateway/tracing/ot
 import { closeServer } from '../../harness/closeServer.ts';
 
 /** Exports once to a collector with this behaviour. */
-async function exportTo(respond: RequestListener): Promise<OtlpExportResult> {
+async function exportTo(
+  respond: RequestListener,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<OtlpExportResult> {
   const collector = createServer((request, response) => {
     request.resume();
     respond(request, response);
@@ -14,7 +17,7 @@ async function exportTo(respond: RequestListener): Promise<OtlpExportResult> {
   await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
   const { port } = collector.address() as AddressInfo;
   const exporter = new OtlpExporter<string>({
-    otlp: { endpoint: `http://127.0.0.1:${port}/`, headers: {} },
+    otlp: { endpoint: `http://127.0.0.1:${port}/`, headers },
     signal: 'metrics',
     serialize: (batch) => Buffer.from(batch),
   });
@@ -45,4 +48,16 @@ test('An export whose connection is closed has the error of the connection, and 
   expect([lost.code, lost.error?.message]).toEqual([ExportResultCode.FAILED, 'aborted']);
   const { code, error } = await exportTo((_, response) => response.end());
   expect([code, error]).toEqual([ExportResultCode.SUCCESS, undefined]);
+});
+
+test('A message of the collector has no header of the configuration or of the environment', async () => {
+  process.env.OTEL_EXPORTER_OTLP_HEADERS = 'x-key=key-of-all%20signals,x-tenant=a';
+  process.env.OTEL_EXPORTER_OTLP_METRICS_HEADERS = 'authorization=Basic%20key-of-metrics';
+  const message = 'a: Basic key-of-metrics, key-of-all signals, configured-key';
+  const inner = Buffer.from(`\x08\x03\x12${String.fromCharCode(message.length)}${message}`);
+  const { partialSuccess } = await exportTo(
+    (_, response) => response.end(Buffer.from(`\x0a${String.fromCharCode(inner.length)}${inner}`)),
+    { 'x-other': 'configured-key' },
+  );
+  expect(partialSuccess).toEqual({ rejected: 3, message: 'a: Basic ***, *** signals, ***' });
 });
