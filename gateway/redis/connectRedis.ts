@@ -20,7 +20,7 @@ export function connectRedis(
     slotsRefreshTimeout: config.timeouts.connect,
     ...clusterSettings,
   });
-  cluster.on('+node', joinWrites);
+  cluster.on('+node', adaptStream);
   adaptInfo(cluster);
   return cluster;
 }
@@ -29,16 +29,22 @@ export function connectRedis(
 export function connectToServer(options: ConnectionSettings): Redis {
   const { Redis } = loadIoredis();
   const redis = new Redis(options);
-  joinWrites(redis);
+  adaptStream(redis);
   adaptInfo(redis);
   return redis;
 }
 
-/** Sends the commands of one turn of the event loop in one write (decision 0122). */
-function joinWrites(redis: Redis): void {
+/** How long Redis has to reply to a command that a blocked event loop has sent late. */
+const graceMs = 10;
+
+/** Sends the commands of one turn of the event loop in one write (decision 0122), and reads what has arrived before a
+ *  connection is closed because of `redis.timeouts.socket`: after the event loop was blocked for so long, the timer of ioredis
+ *  fires before Node reads the replies. */
+function adaptStream(redis: Redis): void {
   redis.on('connect', () => {
     const { stream } = redis;
     const write = stream.write.bind(stream) as (...args: readonly unknown[]) => boolean;
+    const destroy = stream.destroy.bind(stream);
     Object.assign(stream, {
       write: (...args: readonly unknown[]) => {
         if (stream.writableCorked === 0) {
@@ -46,6 +52,15 @@ function joinWrites(redis: Redis): void {
           setImmediate(() => stream.uncork());
         }
         return write(...args);
+      },
+      destroy: (error?: Error) => {
+        if (error?.message.startsWith('Socket timeout.') !== true) return destroy(error);
+        const { bytesRead } = stream;
+        const destroyIfSilent = (): void => {
+          if (stream.bytesRead === bytesRead) destroy(error);
+        };
+        setTimeout(() => setImmediate(destroyIfSilent), graceMs);
+        return stream;
       },
     });
   });

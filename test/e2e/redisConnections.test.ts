@@ -209,6 +209,31 @@ test('a queue connection sends no command while the configured database does not
   connection.close();
 });
 
+test('a connection whose replies have arrived while the event loop was blocked stays open', async () => {
+  await using server = await startDedicatedRedis();
+  const config = parseRedisConfig({ url: server.url, timeouts: { ...longRedisTimeouts, socket: '1s' } });
+  const readyEvents = new EventCounter();
+  const failures: string[] = [];
+  const client = new RedisClient({
+    config,
+    onReady: readyEvents.increment,
+    onClose: () => failures.push('closed'),
+    onFailure: ({ cause }) => failures.push(cause.message),
+  });
+  await readyEvents.waitForCount(1);
+  for (const isSentBefore of [true, false]) {
+    // In the phase of immediates, the command is sent after the next timers.
+    await new Promise((resolve) => setImmediate(resolve));
+    const reply = client.sendCommand('ping', []);
+    if (isSentBefore) await new Promise((resolve) => setImmediate(resolve));
+    const until = performance.now() + 1_200;
+    while (performance.now() < until);
+    expect(String(await reply)).toBe('PONG');
+  }
+  expect(failures).toEqual([]);
+  client.close();
+});
+
 test('a client of a read-only replica reconnects with a growing delay', async () => {
   await using replica = await startDedicatedRedis();
   const operator = connectRedis(replica.url);
