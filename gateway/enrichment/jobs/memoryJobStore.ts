@@ -198,6 +198,10 @@ export class MemoryJobStore implements JobStore {
     return this.#tokens.all();
   }
 
+  liveTokensOf(runId: string): readonly LiveToken[] {
+    return this.#tokens.of(runId);
+  }
+
   #isActive({ id }: StoredJobRun): boolean {
     return !this.#settled.has(id);
   }

@@ -174,9 +174,7 @@ export class ReplicatedRuns {
     const run = this.#runs.get(runId);
     if (run === undefined) return;
     void this.enqueue(run);
-    for (const token of memory.liveTokens()) {
-      if (token.runId === runId) void tokens.write(token, runId, token.expiresInMs);
-    }
+    for (const token of memory.liveTokensOf(runId)) void tokens.write(token, runId, token.expiresInMs);
   }
 
   #chainQueueOperation(run: ReplicatedRun, operate: (queue: JobQueue) => Promise<void>): Promise<void> {

@@ -42,10 +42,7 @@ export class TokenTable {
 
   /** Assigns the tokens of a run to another one. */
   move(runId: string, otherRunId: string): void {
-    for (const tokenHash of [...(this.#hashesByRun.get(runId) ?? [])]) {
-      const token = this.#tokens.get(tokenHash);
-      if (token !== undefined) this.add({ ...token, tokenHash }, otherRunId);
-    }
+    for (const token of this.of(runId)) this.add(token, otherRunId);
   }
 
   find(tokenHash: string): FoundToken | undefined {
@@ -53,14 +50,16 @@ export class TokenTable {
   }
 
   all(): readonly LiveToken[] {
+    return [...this.#hashesByRun.keys()].flatMap((runId) => this.of(runId));
+  }
+
+  /** The tokens of a run. */
+  of(runId: string): readonly LiveToken[] {
     const now = this.#options.now();
-    return Array.from(this.#tokens, ([tokenHash, { runId, ownerHash, traceparent, expiresAt }]) => ({
-      tokenHash,
-      ownerHash,
-      traceparent,
-      runId,
-      expiresInMs: expiresAt - now,
-    }));
+    return Array.from(this.#hashesByRun.get(runId) ?? [], (tokenHash) => {
+      const { ownerHash, traceparent, expiresAt } = this.#tokens.get(tokenHash) as StoredToken;
+      return { tokenHash, ownerHash, traceparent, runId, expiresInMs: expiresAt - now };
+    });
   }
 
   hasTokenFor(runId: string): boolean {

@@ -16,6 +16,7 @@ test('tokens that were moved to another run belong to that run alone, and expire
   expect(table.all()).toEqual(
     ['a', 'b'].map((tokenHash) => ({ ...token(tokenHash), runId: 'second', expiresInMs: 1 })),
   );
+  expect([table.of('first'), table.of('second')]).toEqual([[], table.all()]);
   timers.advance(1);
   expect([table.all(), table.hasTokenFor('second'), timers.pendingCount]).toEqual([[], false, 0]);
 });
