@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { describe, expect, test } from '@jest/globals';
-import type { DeferredEnrichments } from '../../gateway/enrichment/deferredEnrichments.ts';
+import type { DeferredEnrichments, EnrichmentUpdate } from '../../gateway/enrichment/deferredEnrichments.ts';
 import { hashOf } from '../../gateway/enrichment/jobs/enrichmentToken.ts';
 import { JobKeys } from '../../gateway/enrichment/jobs/jobKeys.ts';
 import { isRunWanted, joinRun, writeRun } from '../../gateway/enrichment/jobs/jobScripts.ts';
@@ -101,6 +101,33 @@ describe('Two processes that share Redis', () => {
     );
     const arrived = await other.enrichments.readArrived(token, ada);
     expect([arrived?.updates.length, arrived?.hasNext]).toEqual([3, false]);
+  });
+
+  test('serve more subscribers than maxPending, also when all of them read again', async () => {
+    const prefix = randomUUID();
+    await using one = createEnrichmentReplica(server.url, prefix, patientReclaim);
+    await using other = createManualEnrichmentReplica(server.url, prefix, {
+      ...patientReclaim,
+      maxPending: 1,
+    });
+    const [attempts, subscriptions] = [[] as ControlledAttempt[], [] as AsyncIterator<unknown>[]];
+    for (const id of ['a', 'b', 'c']) {
+      const attempt = new ControlledAttempt();
+      const token = await enqueueJob(one.enrichments, jobOf(id, ['reviews', 'stock']), attempt);
+      attempt.emit(successfulResult('reviews'));
+      const updates = await subscribeToJob(other.enrichments, token);
+      expect(formatUpdate((await updates.next()).value)).toBe('1-0 reviews "reviews!" …');
+      attempts.push(attempt);
+      subscriptions.push(updates);
+    }
+    const last = subscriptions.map((updates) => updates.next());
+    await waitForTurns();
+    // The interval after which subscribers read again.
+    other.advance(5_000);
+    for (const attempt of attempts) attempt.complete(successfulResult('stock', 1));
+    for (const { value } of await Promise.all(last)) {
+      expect(formatUpdate(value as EnrichmentUpdate)).toBe('2-0 stock 1');
+    }
   });
 
   test('store neither tokens nor identities in Redis, and nothing without an expiry', async () => {

@@ -30,8 +30,10 @@ export interface JobStore extends JobAdmin {
   settle(runId: string, end: JobRunEnd): void;
 
   findToken(tokenHash: string): Promise<FoundToken | undefined>;
-  /** The updates after a cursor; `undefined` if the log is gone. */
-  read(runId: string, after: string): Promise<LogPage | undefined>;
+  /** The updates after a cursor; `undefined` if the log is gone. `isSubscribed`: for a subscriber, who has one read at a
+   *  time. The number of all other reads at the same time is bounded.
+   *  @throws {GatewayError} `OVERLOADED` beyond the bound. */
+  read(runId: string, after: string, isSubscribed?: boolean): Promise<LogPage | undefined>;
   /** Calls `onChange` when there may be more to read. Returns a function that removes the listener. */
   watch(runId: string, onChange: () => void): () => void;
 }

@@ -216,10 +216,11 @@ export class RedisJobStore implements JobStore {
     return known ?? this.#readLimiter.run(() => this.#tokens.find(tokenHash));
   }
 
-  async read(runId: string, after: string): Promise<LogPage | undefined> {
+  async read(runId: string, after: string, isSubscribed = false): Promise<LogPage | undefined> {
     const ownPage = this.#replicated.read(runId, after);
     if (ownPage !== undefined) return ownPage;
-    const page = await this.#readLimiter.run(() => this.#readRedisLog(runId, after));
+    const read = () => this.#readRedisLog(runId, after);
+    const page = await (isSubscribed ? read() : this.#readLimiter.run(read));
     if (page !== undefined) return page;
     // Finds out whether Redis has lost its data, also without a new connection (FLUSHALL).
     await this.#withRedisTimeout(this.#heartbeat.beat());

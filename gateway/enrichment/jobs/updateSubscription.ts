@@ -80,7 +80,7 @@ export class UpdateSubscription implements AsyncIterableIterator<EnrichmentUpdat
   }
 
   #read(): Promise<LogPage | undefined> {
-    return this.#options.store.read(this.#runId, this.#after);
+    return this.#options.store.read(this.#runId, this.#after, true);
   }
 
   /** Continues with the run of an equal job, if the token belongs to one by now. */
