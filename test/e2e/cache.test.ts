@@ -77,6 +77,18 @@ describe('Cached entities', () => {
     expect((await shop.execute(query)).body).toEqual(first.body);
     expect(shop.requestedStockIds()).toEqual([['none', '1'], ['none']]);
   });
+
+  test('are not served stale if they are null, also within `nullMaxAge`', async () => {
+    const stale = { maxAge: '2s', staleWhileRevalidate: '1m', staleIfError: '1m' } as const;
+    await using shop = await startCachedShop({
+      cache: { rules: { 'subgraph:stock': stale }, nullMaxAge: '10s' },
+    });
+    const query = '{ products(ids: ["none"]) { id stock } }';
+    const first = await shop.execute(query);
+    shop.clock.advanceSeconds(3);
+    expect((await shop.execute(query)).body).toEqual(first.body);
+    expect(shop.requestedStockIds()).toEqual([['none'], ['none']]);
+  });
 });
 
 test('Lookups of a fetch with entities of several types are counted by type', async () => {

@@ -66,7 +66,7 @@ export function decideStorage(
     return refuse('the value is private, and the request has no identity');
   }
   const narrowed = remainingLifetime(narrowLifetime(rule.lifetime, allowed), allowed.ageMs);
-  const lifetime = isNull ? shorterLifetime(narrowed, nullLifetime(options.nullMaxAgeMs)) : narrowed;
+  const lifetime = isNull ? nullLifetime(Math.min(narrowed.freshMs, options.nullMaxAgeMs)) : narrowed;
   if (!isUsable(lifetime)) return refuse('the value has already expired');
   return {
     kind: 'stored',
@@ -91,8 +91,8 @@ function narrowLifetime(lifetime: Lifetime, allowed: AllowedCaching): Lifetime {
 }
 
 /** A null is never served stale, because the object may be created at any moment. */
-function nullLifetime(nullMaxAgeMs: number): Lifetime {
-  return lifetimeOf({ maxAgeMs: nullMaxAgeMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 });
+function nullLifetime(maxAgeMs: number): Lifetime {
+  return lifetimeOf({ maxAgeMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 });
 }
 
 function refuse(reason: string): StorageDecision {

@@ -126,13 +126,8 @@ function findStalenessProblem(
   const { elapsed = 0 } = headerCases[spec.headerCase] ?? {};
   if (staleness === undefined && isNew) return undefined;
   if (rule === undefined || isUncached) return 'must not be stored';
-  const lifetime = isNull
-    ? {
-        fresh: Math.min(rule.fresh, 5_000),
-        revalidate: Math.min(rule.revalidate, 5_000),
-        fallback: Math.min(rule.fallback, 5_000),
-      }
-    : rule;
+  const nullMs = Math.min(rule.fresh, 5_000);
+  const lifetime = isNull ? { fresh: nullMs, revalidate: nullMs, fallback: nullMs } : rule;
   if (isPrivate && request.identity === undefined) return 'stored without an identity';
   const since = request.startedAt - call.answeredAt;
   if (staleness === undefined) return since < lifetime.fresh ? undefined : 'too old to be fresh';

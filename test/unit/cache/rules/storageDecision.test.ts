@@ -103,7 +103,7 @@ const cases: readonly Case[] = [
     name: 'for max-age, if it is null and max-age is shorter than nullMaxAge',
     value: { isNull: true },
     cacheControl: 'max-age=2',
-    stored: [2, 5, 5],
+    stored: [2, 2, 2],
   },
   {
     name: 'with the tags of the answer',
@@ -160,6 +160,20 @@ test.each<
     'refused',
   ],
   ['the value has already expired', { isNull: true }, {}, { nullMaxAgeMs: 0 }, 'refused'],
+  [
+    'the value has already expired',
+    { isNull: true, headers: { cacheControl: 'max-age=2', age: '2' } },
+    {},
+    {},
+    'refused',
+  ],
+  [
+    'the answer sets a cookie, which is handed to the client (headers.respond)',
+    { hasCookies: true },
+    {},
+    {},
+    'refused',
+  ],
   ['extensions.cacheTags is not a list', { extensions: { cacheTags: 'a' } }, {}, {}, 'invalid'],
   ['extensions.cacheTags is not a list', { extensions: { cacheTags: {} } }, {}, {}, 'invalid'],
   [
