@@ -35,8 +35,7 @@ export function fetchRuleOf(shape: OperationShape, rules: CacheRules): FetchRule
     (selected, isCovered) => {
       if (selected.owners.length === 0)
         accumulator.missingReason ??= `${selected.name} is not in the supergraph`;
-      const covers = selected.owners.map((owner) => addOwner(owner, selected, isCovered));
-      return covers.length > 0 && covers.every(Boolean);
+      return selected.owners.map((owner) => addOwner(owner, selected, isCovered)).every(Boolean);
     },
     false,
   );

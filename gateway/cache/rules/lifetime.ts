@@ -43,6 +43,6 @@ export function remainingLifetime({ freshMs, revalidateMs, fallbackMs }: Lifetim
 }
 
 /** Whether a value with this lifetime can ever be served. */
-export function isUsable({ freshMs, revalidateMs, fallbackMs }: Lifetime): boolean {
-  return freshMs > 0 || revalidateMs > 0 || fallbackMs > 0;
+export function isUsable({ revalidateMs, fallbackMs }: Lifetime): boolean {
+  return revalidateMs > 0 || fallbackMs > 0;
 }

@@ -47,7 +47,8 @@ const products = `
   type Shop implements Spot @key(fields: "place { code area { zip } }") { place: Place }
   type Depot implements Spot @key(fields: "id") @cached(maxAge: "8s") { id: ID! place: Place }
   type Place { code: ID! label: String area: Area }
-  type Area { zip: String }
+  type Area { zip: String city: String }
+  type Badge @key(fields: "code") @cached(maxAge: "1m") { code: ID! @cached(maxAge: "4s") text: String }
 `;
 
 const inventory = `
@@ -99,6 +100,16 @@ const cases: readonly {
     name: 'other fields of a value type within a key need a rule',
     shape: rootShape('products', '{ spot { ... on Shop { place { code label } } } }'),
     expected: 'Place.label has no rule',
+  },
+  {
+    name: 'other fields of a value type within a value type within a key need a rule',
+    shape: rootShape('products', '{ spot { ... on Shop { place { area { zip city } } } } }'),
+    expected: 'Area.city has no rule',
+  },
+  {
+    name: 'a key field with a rule of its own has that rule',
+    shape: entityShape('products', '... on Badge { code text }'),
+    expected: seconds(4),
   },
   {
     name: 'a field needs a rule if it is covered in only one of its types',
