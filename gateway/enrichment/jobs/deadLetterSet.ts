@@ -30,7 +30,7 @@ export class DeadLetterSet {
     this.#options = options;
   }
 
-  /** `deadLetter`: of a run that the set does not have. */
+  /** Adds a run that is not in the set. */
   add(deadLetter: DeadLetter): void {
     this.#deadLetters.set(deadLetter.id, deadLetter);
     this.#bytes += deadLetter.job.size;
@@ -39,18 +39,18 @@ export class DeadLetterSet {
 
   /** In the order in which they failed. */
   all(): readonly DeadLetter[] {
+    this.#evictSurplus();
     return [...this.#deadLetters.values()];
   }
 
   get(id: string): DeadLetter | undefined {
+    this.#evictSurplus();
     return this.#deadLetters.get(id);
   }
 
   remove(id: string): void {
-    const deadLetter = this.#deadLetters.get(id);
-    if (deadLetter === undefined) return;
-    this.#deadLetters.delete(id);
-    this.#bytes -= deadLetter.job.size;
+    this.#delete(id);
+    this.#evictSurplus();
   }
 
   clear(): void {
@@ -59,14 +59,21 @@ export class DeadLetterSet {
     this.#bytes = 0;
   }
 
+  #delete(id: string): void {
+    const deadLetter = this.#deadLetters.get(id);
+    if (deadLetter === undefined) return;
+    this.#deadLetters.delete(id);
+    this.#bytes -= deadLetter.job.size;
+  }
+
   #evictSurplus(): void {
     const { maxCount, maxBytes, retentionMs, timers, now } = this.#options;
     const expiredAt = now() - retentionMs;
     for (const { id, failedAt } of this.#deadLetters.values()) {
       if (this.#deadLetters.size <= maxCount && this.#bytes <= maxBytes && failedAt > expiredAt) break;
-      this.remove(id);
+      this.#delete(id);
     }
-    // Dead letters contain headers of clients.
+    // Dead letters contain headers of clients: they must expire even if nothing else calls this.
     this.#cancelTimer();
     const [oldest] = this.#deadLetters.values();
     this.#cancelTimer =

@@ -742,6 +742,17 @@ describe('a full job pool', () => {
     expect(events.slice(-3)).toEqual(['NORMAL evicted', 'created', 'refused']);
   });
 
+  test('evicts no job whose further attempt is running', async () => {
+    const { jobs, advance, executor, events } = await createFullPool(['BACKGROUND']);
+    advance(500);
+    await waitForTurns();
+    expect(executor.createdAttempts).toEqual(['0: reviews']);
+    expect(await jobs.enqueue(jobOf('a'), new ControlledAttempt(), ada)).toBeUndefined();
+    executor.lastAttempt.complete(successfulResult('reviews'));
+    await waitForTurns();
+    expect(events.slice(-2)).toEqual(['refused', 'BACKGROUND done']);
+  });
+
   test('answers `busy` to a retry, and the job stays a dead letter', async () => {
     const { enqueue, jobs } = createInMemoryJobs(policyWith({ attempts: 1, maxPending: 1 }));
     const attempt = new ControlledAttempt();
@@ -973,12 +984,14 @@ describe('a job with a snapshot beyond maxSnapshotSize', () => {
 describe('EnrichmentJobs.drain', () => {
   test('ends when the last running attempt has failed, although its job waits for another one', async () => {
     const { jobs, enqueue } = createInMemoryJobs();
-    const attempt = new ControlledAttempt();
+    const [attempt, other] = [new ControlledAttempt(), new ControlledAttempt()];
     await enqueue(jobOf('a'), attempt);
+    await enqueue(jobOf('b'), other);
     let hasDrained = false;
     const drained = jobs.drain().then(() => {
       hasDrained = true;
     });
+    other.complete(successfulResult('reviews'));
     await waitForTurns();
     expect(hasDrained).toBe(false);
     attempt.complete(failedResult('reviews'));
