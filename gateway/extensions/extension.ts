@@ -99,6 +99,7 @@ export interface ClientOperation {
   readonly claims: Values | undefined;
   /** `undefined` for an anonymous operation. */
   readonly operationName: string | undefined;
+  readonly operationType: 'query' | 'mutation' | 'subscription';
   /** Valid for the API schema. */
   readonly document: DocumentNode;
   /** As sent by the client. */
@@ -138,7 +139,6 @@ export interface SubgraphHeaders {
 
 export interface PlanEvent<Context extends object = Values> {
   readonly request: ClientOperationWith<Context>;
-  readonly kind: 'query' | 'mutation' | 'subscription';
   /** The fetches from subgraphs, in an order in which they can be executed. Empty for introspection. */
   readonly fetches: readonly PlannedFetch[];
 }

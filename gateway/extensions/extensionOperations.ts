@@ -61,7 +61,7 @@ export class ExtensionOperations {
       for (const { shape } of operation.program.steps) context.headersFor(shape.subgraph);
     const { requestId, signal } = request;
     for (const hook of this.#planHooks ?? []) {
-      const event = { request: view, kind: operation.kind, fetches: fetchesOf(operation) };
+      const event = { request: view, fetches: fetchesOf(operation) };
       const timeoutMs = context.deadline - performance.now();
       await this.#runner.run(hook, () => hook.call(event), { requestId, timeoutMs, signal });
     }
@@ -97,6 +97,7 @@ class OperationView implements ClientOperation {
   readonly clientAddress;
   readonly claims;
   readonly operationName;
+  readonly operationType: ClientOperation['operationType'];
   readonly document;
   readonly variables;
   readonly context: Record<string, unknown> = Object.create(null);
@@ -111,7 +112,9 @@ class OperationView implements ClientOperation {
     this.transport = request.transport ?? 'http';
     this.clientAddress = request.clientAddress;
     this.claims = claims;
-    this.operationName = getOperationAST(request.document, request.operationName)?.name?.value;
+    const operation = getOperationAST(request.document, request.operationName);
+    this.operationName = operation?.name?.value;
+    this.operationType = operation?.operation ?? 'query';
     this.document = request.document;
     this.variables = request.variables;
     this.#requestSignal = request.signal;

@@ -578,6 +578,7 @@ describe('a hook of a request', () => {
         requestId: 'r1',
         transport: 'http',
         operationName: 'Named',
+        operationType: 'query',
         variables: {},
         claims: undefined,
         connectionParams: undefined,
@@ -611,8 +612,8 @@ describe('a hook of a request', () => {
 
   test('sees the plan of an operation whether it is new or from the cache', async () => {
     const plans: unknown[] = [];
-    actions.set('onPlan', ({ kind, fetches }: { kind: string; fetches: { dependsOn: number[] }[] }) => {
-      plans.push([kind, structuredClone(fetches)]);
+    actions.set('onPlan', ({ fetches }: { fetches: { dependsOn: number[] }[] }) => {
+      plans.push(structuredClone(fetches));
       // Changes what only this call of the hook sees.
       for (const { dependsOn } of fetches) dependsOn.push(0);
     });
@@ -622,21 +623,18 @@ describe('a hook of a request', () => {
       await answer.remaining();
     }
     const plan = [
-      'query',
-      [
-        {
-          subgraph: 'products',
-          operation: expect.stringContaining('product'),
-          dependsOn: [],
-          isDeferred: false,
-        },
-        {
-          subgraph: 'reviews',
-          operation: expect.stringContaining('rating'),
-          dependsOn: [0],
-          isDeferred: true,
-        },
-      ],
+      {
+        subgraph: 'products',
+        operation: expect.stringContaining('product'),
+        dependsOn: [],
+        isDeferred: false,
+      },
+      {
+        subgraph: 'reviews',
+        operation: expect.stringContaining('rating'),
+        dependsOn: [0],
+        isDeferred: true,
+      },
     ];
     expect(plans).toEqual([plan, plan]);
   });

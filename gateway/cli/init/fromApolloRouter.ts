@@ -78,7 +78,7 @@ const includeSubgraphErrors: Translate = (value, source, draft) => {
     draft.set(['security', 'exposeSubgraphErrors'], all && hidden.length === 0, `${source}.all`);
 };
 
-const subscriptionsAreOn = 'subscriptions are always on; onPlan of an extension refuses them';
+const subscriptionsAreOn = 'subscriptions are always on; requestContext of an extension refuses them';
 
 /** Rules by the options that docs/migration/apollo-router.md lists. */
 const routerRules: Readonly<Record<string, Translate>> = {
@@ -153,7 +153,7 @@ const routerRules: Readonly<Record<string, Translate>> = {
   'limits.http1_max_request_buf_size': note('start with NODE_OPTIONS=--max-http-header-size'),
   forbid_mutations: unless(
     [false],
-    'onPlan of an extension refuses mutations: docs/migration/apollo-router.md',
+    'requestContext of an extension refuses mutations: docs/migration/apollo-router.md',
   ),
   override_subgraph_url: (value, source, draft) => {
     for (const [name, url] of Object.entries(sectionOf(value)))
