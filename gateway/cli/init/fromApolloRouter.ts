@@ -174,6 +174,8 @@ const routerRules: Readonly<Record<string, Translate>> = {
   },
   'subscription.enable_deduplication': unless([true], 'equal subscriptions are always shared'),
   experimental_hoist_orphan_errors: unneeded,
+  coprocessor: note('an extension calls the coprocessor, or replaces it: docs/migration/apollo-router.md'),
+  rhai: note('an extension replaces the scripts: docs/migration/apollo-router.md'),
   response_cache: translateCache,
   preview_response_cache: translateCache,
   preview_entity_cache: translateCache,
@@ -194,7 +196,7 @@ const earlierOptions = [
   'telemetry.tracing',
 ];
 
-/** Translates the configuration of Apollo Router 2. What has no counterpart becomes a note.
+/** Translates the configuration of Apollo Router 2. What is not translated becomes a note.
  *  @throws {CommandError} `usageError` for a configuration of version 1, whose limits and authentication would be lost. */
 export function translateApolloRouter(config: Section, draft: ConfigDraft): void {
   const earlier = earlierOptions.filter((path) => {

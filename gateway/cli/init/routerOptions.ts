@@ -7,9 +7,9 @@ import { routerAddress, routerDurationMs, routerFile } from './routerValues.ts';
 /** Translates one option of Apollo Router. */
 export type Translate = (value: unknown, source: string, draft: ConfigDraft) => void;
 
-export const seeGuide = 'has no counterpart; see docs/migration/apollo-router.md';
+export const seeGuide = 'is not translated; see docs/migration/apollo-router.md';
 
-/** An option that needs nothing here with one of these values, and has no counterpart otherwise. */
+/** An option that needs nothing here with one of these values, and is not translated otherwise. */
 export const unless =
   (values: readonly unknown[], text = seeGuide): Translate =>
   (value, source, draft) => {
@@ -57,7 +57,7 @@ export const asFile = (value: unknown): unknown =>
   typeof value === 'string' ? routerFile(value) : undefined;
 export const negated = (value: unknown): unknown => (typeof value === 'boolean' ? !value : undefined);
 
-/** Translates the keys of a section by their rules. A key without a rule has no counterpart. */
+/** Translates the keys of a section by their rules. A key without a rule is not translated. */
 export const section =
   (rules: Readonly<Record<string, Translate>>): Translate =>
   (value, source, draft) => {

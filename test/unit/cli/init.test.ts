@@ -97,12 +97,12 @@ describe('tributary init', () => {
     expect(parseConfig(parseYaml(read()))).toEqual(parseConfig(parseYaml(expected)));
   });
 
-  test('prints and writes what has no counterpart and which values the gateway refuses', async () => {
+  test('prints and writes what is not translated and which values the gateway refuses', async () => {
     write('router.yaml', 'limits: { max_depth: -1, max_aliases: 30 }\nrhai: { main: main.rhai }\nmine: 1\n');
     const { stdout } = await run('init', '--apollo-router', 'router.yaml');
     const notes = [
-      'rhai.main: has no counterpart; see docs/migration/apollo-router.md',
-      'mine: has no counterpart; see docs/migration/apollo-router.md',
+      'rhai: an extension replaces the scripts: docs/migration/apollo-router.md',
+      'mine: is not translated; see docs/migration/apollo-router.md',
       'limits.max_depth: limits.depth is -1; expected: a whole number of at least 1',
     ];
     for (const note of notes) {
@@ -577,7 +577,7 @@ override_subgraph_url: { a: '\${file.run/a:-http://a.test/}' }`,
       `${source}[0].value_prefix: a prefix of tokens is not available`,
       `${source}[0]: tokens in the header X-Partner are not read: there is one header for tokens, security.jwt.header`,
       `${source}[2]: tokens in the cookie other are not read: there is one cookie for tokens, security.jwt.cookie`,
-      `${source}[3]: has no counterpart; see docs/migration/apollo-router.md`,
+      `${source}[3]: is not translated; see docs/migration/apollo-router.md`,
     ]);
   });
 
