@@ -1,15 +1,14 @@
 import { type ApolloCache, type ApolloClient, ApolloLink, gql, type StoreObject } from '@apollo/client/core';
 import { type DocumentNode, type FieldNode, Kind, type SelectionNode } from 'graphql';
 import { tap } from 'rxjs';
-import {
-  type EnrichmentUpdate,
-  enrichmentSubscription,
-  enrichmentTokenOf,
-  valueAt,
-  withUpdate,
-} from './enrichmentUpdates.ts';
+import { type EnrichmentUpdate, enrichmentTokenOf, valueAt, withUpdate } from './enrichmentUpdates.ts';
 
-const subscriptionDocument = gql(enrichmentSubscription);
+// A template, in which tools that make manifests find it.
+const subscriptionDocument = gql`
+  subscription Enrichment($token: ID!) {
+    enrichment(token: $token) { path data errors hasNext }
+  }
+`;
 
 /** A link to put before the `HttpLink`. It writes enrichment updates to the cache, so that components render them. It sends
  *  the operation again, once, if the updates end early, for example because the connection is lost or the token has
