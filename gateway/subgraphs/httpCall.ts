@@ -47,8 +47,8 @@ const abortedByGateway = new Error('the gateway ended the call');
 /** One HTTP request to a subgraph: undici's handler, which also collects the bytes of the response. After its end, the call
  *  does not keep the response in memory. */
 export class HttpCall implements Call, Dispatcher.DispatchHandler {
-  receivedBytes = 0;
-  isResent = false;
+  #receivedBytes = 0;
+  #isResent = false;
   mayHaveArrived = false;
   /** The whole response has arrived. */
   isComplete = false;
@@ -179,13 +179,13 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#listener === undefined) return;
-    this.receivedBytes += chunk.length;
-    if (this.receivedBytes > this.#call.endpoint.maxResponseBytes) {
+    this.#receivedBytes += chunk.length;
+    if (this.#receivedBytes > this.#call.endpoint.maxResponseBytes) {
       this.#failTooLarge(this.status ?? 0);
     } else if (this.#chunks === undefined) {
       this.#chunks = [chunk];
     } else {
-      appendChunk(this.#chunks, chunk, this.receivedBytes);
+      appendChunk(this.#chunks, chunk, this.#receivedBytes);
     }
   }
 
@@ -195,10 +195,10 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     const chunks = this.#chunks ?? [];
     const [first] = chunks;
     const body =
-      first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, this.receivedBytes);
+      first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, this.#receivedBytes);
     const finish = (result: Buffer | Error): void => {
       this.#finish(head, result);
-      if (this.receivedBytes > maxPooledRead && !this.#call.target.isEncrypted) {
+      if (this.#receivedBytes > maxPooledRead && !this.#call.target.isEncrypted) {
         // A large body is stored as it is.
         void freeMemory(
           body.length > largeBodyBytes ? chunks.filter((chunk) => chunk !== body) : [...chunks, body],
@@ -220,7 +220,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
       const isUnsent = this.#isUnsent(error);
       if (isUnsent || this.#canBeResent()) {
         if (isUnsent) this.mayHaveArrived = false;
-        else this.isResent = true;
+        else this.#isResent = true;
         this.#controller = undefined;
         // In a microtask: undici is still cleaning up the lost socket.
         queueMicrotask(() => this.#dispatch());
@@ -255,7 +255,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   #canBeResent(): boolean {
     return (
       isIdempotent(this.request) &&
-      !this.isResent &&
+      !this.#isResent &&
       this.#isOnReusedSocket &&
       !this.#hasResponseStarted &&
       (this.#call.retry?.takeResend() ?? true)

@@ -34,7 +34,6 @@ import { type SubgraphEndpoint, SubgraphPools, type SubgraphTarget } from './sub
 /** One HTTP call that has ended. */
 export interface SubgraphCallEvent {
   readonly subgraph: string;
-  readonly kind: 'query' | 'mutation';
   /** Of the request that started the call; other requests may have joined it. */
   readonly requestId: string;
   /** `answered` also where the response has GraphQL errors. */
@@ -45,14 +44,8 @@ export interface SubgraphCallEvent {
   readonly durationMs: number;
   /** When the whole response had arrived, or the call ended without one, on the clock of `performance.now`. */
   readonly endedAt: number;
-  /** Bytes of the body as received, before decompression. */
-  readonly receivedBytes: number;
   /** Of the request; 0 without `_entities`. */
   readonly representations: number;
-  /** How many requests waited for this call. */
-  readonly receivers: number;
-  /** The request was sent a second time after a lost idle connection. */
-  readonly isResent: boolean;
   /** The whole response had arrived. */
   readonly isComplete: boolean;
   /** `undefined` for a call that succeeded, and for a cancelled one. */
@@ -157,9 +150,7 @@ class HttpSubgraphClient {
       onRetry: observer && ((subgraph) => observer.onRetry(subgraph)),
       onJoin: observer && ((subgraph) => observer.onJoin(subgraph)),
       onHedge: observer && ((subgraph) => observer.onHedge(subgraph)),
-      onCallEnd:
-        onCall &&
-        ((call, outcome, times, receivers, end) => onCall(eventOf(call, outcome, times, receivers, end))),
+      onCallEnd: onCall && ((call, outcome, times, end) => onCall(eventOf(call, outcome, times, end))),
     });
   }
 
@@ -309,23 +300,18 @@ function eventOf(
   call: HttpCall,
   outcome: CallOutcome,
   { latencyMs: durationMs, endedAt }: CallTimes,
-  receivers: number,
   end: AttemptEnd | undefined,
 ): SubgraphCallEvent {
-  const { request, status, receivedBytes, isResent } = call;
-  const { subgraph, kind, requestId, representations = 0 } = request;
+  const { request, status } = call;
+  const { subgraph, requestId, representations = 0 } = request;
   return {
     subgraph,
-    kind,
     requestId,
     outcome,
     status,
     durationMs,
     endedAt,
-    receivedBytes,
     representations,
-    receivers,
-    isResent,
     isComplete: call.isComplete,
     failure: failureOf(call, outcome, end),
   };

@@ -31,16 +31,9 @@ export interface SharedCallOptions<C extends Call> {
   now(): number;
   /** Also called when an observer threw. */
   readonly onReceiverFault: OnReceiverFault;
-  /** Called for each attempt. `receivers`: how many requests waited for the call so far. `end`: `undefined` if no request
-   *  waited for the end. */
+  /** Called for each attempt. `end`: `undefined` if no request waited for the end. */
   onCallEnd?:
-    | ((
-        call: C,
-        outcome: CallOutcome,
-        attempt: CallTimes,
-        receivers: number,
-        end: AttemptEnd | undefined,
-      ) => void)
+    | ((call: C, outcome: CallOutcome, attempt: CallTimes, end: AttemptEnd | undefined) => void)
     | undefined;
   /** A failed call is sent again. */
   onRetry?: ((subgraph: string) => void) | undefined;
@@ -108,7 +101,6 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
   /** Attempts that were sent so far, without hedges. */
   #attemptCount = 0;
   #flight: Flight<Waiter, TextKey> | undefined;
-  #receiverCount = 0;
 
   constructor(options: SharedCallOptions<C>, request: CallRequest<C>, calls: SharedTimer<SharedCall<C>>) {
     this.#options = options;
@@ -150,7 +142,6 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
   start(flight: Flight<Waiter, TextKey>, waiter: Waiter, now: number): void {
     this.#flight = flight;
     flight.add(waiter);
-    this.#receiverCount = 1;
     this.#calls.add(this);
     this.#enterQueue(now);
   }
@@ -227,7 +218,6 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
   }
 
   onJoin(waiter: Waiter): void {
-    this.#receiverCount += 1;
     this.#options.onJoin?.(this.subgraph);
     waiter.span?.onJoin(this.#request.span);
     if (this.#state.kind === 'queued') {
@@ -417,7 +407,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
     attempt.finish(end);
     this.#request.span?.onStatus(attempt.call.status);
     try {
-      this.#options.onCallEnd?.(attempt.call, outcome, attempt, this.#receiverCount, end);
+      this.#options.onCallEnd?.(attempt.call, outcome, attempt, end);
     } catch (fault) {
       this.#options.onReceiverFault(fault);
     }
