@@ -1,4 +1,4 @@
-import { type GraphQLSchema, getNamedType, isAbstractType, isObjectType } from 'graphql';
+import { type GraphQLSchema, getNamedType, isAbstractType, isNonNullType, isObjectType } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { ResponseObject } from '../execution/responseTree.ts';
 import { isObject } from '../json/isObject.ts';
@@ -13,6 +13,8 @@ export interface ClientPath {
   readonly groups: readonly number[];
   /** The path leads through an object whose type is unknown so far. */
   readonly hasUnknownType: boolean;
+  /** For each part of the path: whether it is a field that may be null by the API schema. */
+  readonly isNullable: readonly boolean[];
 }
 
 /** Turns a path of internal names into the client's. A path to a field that the client did not select, such as a key,
@@ -28,6 +30,7 @@ export function toClientPath(
   path: ResponsePath,
 ): ClientPath | undefined {
   const client: (string | number)[] = [];
+  const isNullable: boolean[] = [];
   let sets: readonly DeliveredSet[] = [{ set: root, group: 0 }];
   let setsOfAnyType: readonly SelectionSet[] = [root];
   let type: RuntimeType | undefined = rootType;
@@ -38,6 +41,7 @@ export function toClientPath(
     const isMissing = value == null;
     if (typeof part === 'number') {
       client.push(part);
+      isNullable.push(false);
       value = Array.isArray(value) ? value[part] : undefined;
       continue;
     }
@@ -51,13 +55,14 @@ export function toClientPath(
     if (declared === undefined && type !== undefined) return undefined;
     setsOfAnyType = ofAnyType.flatMap((field) => field.selectionSet ?? []);
     client.push(named.responseName);
+    isNullable.push(declared !== undefined && !isNonNullType(declared.type));
     sets = found.flatMap(({ field, group }) =>
       field.selectionSet === undefined ? [] : { set: field.selectionSet, group },
     );
     if (!isMissing && declared !== undefined) groups = found.map(({ group }) => group);
     value = isObject(value) ? value[part] : undefined;
   }
-  return { path: client, groups, hasUnknownType: type === undefined };
+  return { path: client, groups, hasUnknownType: type === undefined, isNullable };
 }
 
 /** A selection set, and the delivery group of the deferred fragment that it belongs to. */

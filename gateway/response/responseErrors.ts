@@ -162,15 +162,16 @@ export class ResponseErrors {
       if (this.#readCount % errorsPerSlice === 0) yield;
       const { missing, lostObject } = error;
       const located = this.#locate(error);
-      if (located !== undefined) {
-        this.#located.push(located);
-        if (missing !== undefined && lostObject === undefined) this.#addFailure(located);
-      } else if (lostObject !== undefined) {
-        // A subgraph with an @interfaceObject fetches for all objects what the client has selected for those of one type. The
-        // other fields of this object are lost with it.
-        const object = this.#locate({ ...error, path: lostObject });
-        if (object !== undefined) this.#addFailure({ ...object, error });
+      if (located !== undefined) this.#located.push(located);
+      if (lostObject === undefined) {
+        if (located !== undefined && missing !== undefined) this.#addFailure(located);
+        continue;
       }
+      // If the field that failed makes the object null, nothing else of it is missing. It does not if the API schema allows null,
+      // or if the client selected it for other types only: a subgraph with an @interfaceObject fetches it for all objects.
+      if (located !== undefined && located.isNullable[lostObject.length] !== true) continue;
+      const object = this.#locate({ ...error, path: lostObject });
+      if (object !== undefined) this.#addFailure({ ...object, error });
     }
   }
 

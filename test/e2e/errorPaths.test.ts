@@ -146,7 +146,7 @@ test('an error of one entity that fails the whole fetch is reported at all entit
   const { body } = await gateway.execute('{ product { id stock weight } other { id stock } }');
   expect(body).toEqual({
     data: { product: { id: '1', stock: null, weight: null }, other: { id: '2', stock: null } },
-    errors: [at('product', 'stock'), at('other', 'stock')],
+    errors: [at('product', 'stock'), at('product', 'weight'), at('other', 'stock')],
   });
 });
 
@@ -209,6 +209,38 @@ test('an error of a field that only objects of another type select is reported a
   });
   const { body: both } = await graph.execute('{ media { stars length } }');
   expect(both).toEqual({ data: null, errors: [at('media', 0, 'length')] });
+});
+
+test('an error that makes an entity null, but not its object, is reported at all fields that are lost', async () => {
+  await using graph = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'items',
+        sdl: 'type Query { item: Item } type Item @key(fields: "id") { id: ID! size: Int @shareable }',
+        resolvers: { Query: { item: () => ({ id: '1' }) } },
+      },
+      {
+        name: 'sizes',
+        // Not null here, and therefore nullable in the supergraph.
+        sdl: 'type Query { other: Item } type Item @key(fields: "id") { id: ID! size: Int! @shareable colour: String }',
+        resolvers: {
+          Query: { other: () => ({ id: '2' }) },
+          Item: { __resolveReference: ({ id }: { id: string }) => ({ id, size: null, colour: 'red' }) },
+        },
+      },
+      {
+        name: 'lists',
+        sdl: 'type Query { list: [Item!]! } type Item @key(fields: "id", resolvable: false) { id: ID! }',
+        resolvers: { Query: { list: () => [{ id: '1' }] } },
+      },
+    ],
+  });
+  const { body } = await graph.execute('{ list { id colour size } }');
+  expect(graph.subgraph('sizes').calls).toHaveLength(1);
+  expect(body).toEqual({
+    data: { list: [{ id: '1', colour: null, size: null }] },
+    errors: [at('list', 0, 'colour'), at('list', 0, 'size')],
+  });
 });
 
 test('an error that makes an object of an interface null has the whole path of its field', async () => {

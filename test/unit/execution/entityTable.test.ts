@@ -42,6 +42,7 @@ test('entities with other variables are others, and are found again', () => {
   const german = table.slotsFor(shape, 'de').slotsOf(product).add({ upc: '1' }, step, settlement);
   expect(find(table, 'de')).toBe(german);
   expect(find(table)).not.toBe(german);
+  expect(find(table, 'fr')).toBeUndefined();
   table.release(51);
   expect(german.settlement).toBeUndefined();
 });
