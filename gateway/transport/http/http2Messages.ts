@@ -5,6 +5,7 @@ import {
   constants,
   type ServerHttp2Stream,
 } from 'node:http2';
+import type { Socket } from 'node:net';
 
 type StreamHeaders = ConstructorParameters<typeof CompatibleRequest>[1];
 
@@ -69,12 +70,31 @@ export function connectionEnd(response: ServerResponse): { readonly connection?:
 /** Closes the connection, or only the HTTP/2 stream, when the client reads nothing for `timeoutMs`; 0 removes the timeout. */
 export function setReadTimeout(response: ServerResponse, timeoutMs: number): void {
   const version2 = asHttp2(response);
-  if (version2 !== undefined) version2.setReadTimeout(timeoutMs);
+  if (version2 !== undefined) return version2.setReadTimeout(timeoutMs);
+  const { socket } = response;
   // A pipelined response has no socket until those before it are sent.
-  else if (response.socket === null) response.once('socket', () => setReadTimeout(response, timeoutMs));
-  // The HTTP server destroys a connection whose timeout fires. The socket of a request that a test injects (`inject` of
-  // Fastify) is a stream without timeouts.
-  else response.socket?.setTimeout?.(timeoutMs);
+  if (socket === null) response.once('socket', () => setReadTimeout(response, timeoutMs));
+  // The socket of a request that a test injects (`inject` of Fastify) is a stream without timeouts.
+  else if (socket?.setTimeout !== undefined) {
+    // The HTTP server destroys a connection whose timeout fires.
+    socket.setTimeout(timeoutMs);
+    if (timeoutMs === 0) socket.resume();
+    else pauseUntilSent(response, socket);
+  }
+}
+
+/** Responses whose connection is read again when they have been sent, if not before. */
+const pausing = new WeakSet<ServerResponse>();
+
+/** Reads nothing from a client that does not read. For Node, what it sends is activity, too: an empty line now and then would
+ *  keep the connection open, and the response in memory. */
+function pauseUntilSent(response: ServerResponse, socket: Socket): void {
+  // Many clients read a response only after they have sent their request.
+  if (!response.req.complete) return;
+  socket.pause();
+  if (pausing.has(response)) return;
+  pausing.add(response);
+  response.prependOnceListener('finish', () => socket.resume());
 }
 
 /** The stream of a request over HTTP/2. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import fastify from 'fastify';
 import { systemTimers } from '../../../gateway/time/timers.ts';
@@ -90,6 +91,59 @@ test.each([
       const [, response] = await responses;
       if (!response.closed) await once(response, 'close');
       expect(response.writableFinished).toBe(false);
+    } finally {
+      client.destroy();
+      server.close();
+    }
+  },
+);
+
+test('the connection of a client that reads nothing is closed although it sends something', async () => {
+  const server = createServer(async (_request, response) => {
+    await setImmediate();
+    writeResponse(response, 200, {}, Buffer.alloc(size), 10 * readTimeout);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const responses = once(server, 'request') as Promise<[unknown, ServerResponse]>;
+  const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+  client.pause();
+  client.on('error', () => {});
+  client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+  const interval = setInterval(() => client.write('\r\n'), readTimeout / 5);
+  try {
+    const [, response] = await responses;
+    await once(response, 'close');
+    expect(response.writableFinished).toBe(false);
+  } finally {
+    clearInterval(interval);
+    client.destroy();
+    server.close();
+  }
+});
+
+test.each([
+  ['one buffer', undefined],
+  ['a compressed stream', zstd],
+])(
+  'further requests of a connection are read after a response in %s for which it was not',
+  async (_, compression) => {
+    const server = createServer(async (_request, response) => {
+      await setImmediate();
+      void writeResponse(response, 200, {}, randomBytes(size / 4), 60_000, compression);
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+    try {
+      for (let count = 0; count < 3; count += 1) {
+        client.pause();
+        client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+        const [, response] = (await once(server, 'request')) as [unknown, ServerResponse];
+        while (response.socket?.isPaused() !== true) await setImmediate();
+        client.resume();
+        await once(response, 'finish');
+      }
     } finally {
       client.destroy();
       server.close();
