@@ -153,7 +153,6 @@ export class SharedSubscription {
   mergeInto(target: SharedSubscription): void {
     for (const subscriber of this.#subscribers) target.join(subscriber);
     this.#subscribers.clear();
-    this.#fanOut.notifyLeft();
     this.#end();
   }
 
@@ -169,7 +168,6 @@ export class SharedSubscription {
   }
 
   #enqueue(queued: QueuedEvent): void {
-    if (this.#isEnded) return;
     if (!this.#queue.push(queued, this.#overflowPolicy)) {
       this.fail(slowCompletionError());
       return;
@@ -199,14 +197,11 @@ export class SharedSubscription {
       if (this.#isSentBeforeNext(queued)) await this.#fanOut.waitUntilIdle();
       if (this.#overflowPolicy === 'wait') {
         await Promise.all([...this.#subscribers].map((subscriber) => subscriber.waitForRoom()));
-        if (this.#isEnded) return;
         this.#resumeIfRoom();
       }
       const turn = waitForTurn();
-      if (turn !== undefined) {
-        await turn;
-        if (this.#isEnded) return;
-      }
+      if (turn !== undefined) await turn;
+      if (this.#isEnded) return;
       if (queued.isNotice) await this.#createSender(queued)(createNotice(queued.failure));
       else await this.#complete(queued);
       if (this.#isEnded) return;

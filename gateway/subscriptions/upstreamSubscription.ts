@@ -48,7 +48,8 @@ export class UpstreamSubscription {
   /** Attempts at the replacement that have failed. */
   #failedAttempts = 0;
   #isPaused = false;
-  /** Whether the next events are past ones, which equal subscriptions already have. */
+  /** Whether the next events are past ones, which equal subscriptions already have. Stays true after a pause of a source
+   *  without cursors, which is neither replayed nor merged. */
   #isBehind: boolean;
 
   constructor(options: UpstreamSubscriptionOptions) {
@@ -101,8 +102,6 @@ export class UpstreamSubscription {
 
   resume(): void {
     this.#isPaused = false;
-    // A source that replays reports the end of the replay with `onCaughtUp`.
-    if (this.#current?.flowControl?.replaysOnResume !== true) this.#isBehind = false;
     this.#current?.flowControl?.resume();
     this.#next?.flowControl?.resume();
   }

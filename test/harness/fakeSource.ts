@@ -27,7 +27,7 @@ export class FakeSource implements SubscriptionSource {
   readonly subscriptions: FakeSubscription[] = [];
   isClosed = false;
   isPausable = true;
-  /** Behaves like the source of a stream: replays on resume, and starts immediately. */
+  /** Starts immediately, like the source of a stream. */
   isStream = false;
 
   subscribe(request: SourceRequest, receiver: SourceReceiver): SourceSubscription {
@@ -41,7 +41,6 @@ export class FakeSource implements SubscriptionSource {
         ? {
             pause: () => (subscription.isPaused = true),
             resume: () => (subscription.isPaused = false),
-            replaysOnResume: this.isStream,
           }
         : undefined,
       startsImmediately: this.isStream,

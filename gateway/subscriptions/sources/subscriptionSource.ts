@@ -57,8 +57,8 @@ export interface EventCompletion {
  *  `cancel`. */
 export interface SourceReceiver {
   onEvent(event: SourceEvent): void;
-  /** After `resumeAfter` or `FlowControl.resume`: all past events were replayed. From now on this receiver gets the same
-   *  events as equal requests, at the same time. */
+  /** Of a source with cursors, after `resumeAfter` or `FlowControl.resume`: all past events were replayed. From now on this
+   *  receiver gets the same events as equal requests, at the same time. */
   onCaughtUp?(): void;
   /** The connection was lost, and the source reconnects. Events may be missing from here on. */
   onInterrupted(cause: GatewayError): void;
@@ -75,8 +75,6 @@ export interface FlowControl {
   /** Stops reading. Events in flight may still arrive. */
   pause(): void;
   resume(): void;
-  /** Whether `resume` first replays the events of the pause, until `onCaughtUp`. */
-  readonly replaysOnResume?: boolean | undefined;
 }
 
 /** A running subscription. */

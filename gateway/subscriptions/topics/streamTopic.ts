@@ -132,7 +132,6 @@ export class StreamTopic {
       flowControl: {
         pause: () => this.#pause(member),
         resume: () => this.#resume(member),
-        replaysOnResume: true,
       },
     };
   }

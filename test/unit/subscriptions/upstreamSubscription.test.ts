@@ -11,6 +11,7 @@ function open() {
     throw new Error('unexpected call');
   };
   const onReplaced = jest.fn();
+  const onOperationChanged = jest.fn();
   const upstream = new UpstreamSubscription({
     isBehind: false,
     retryDelays: { minDelay: 100, maxDelay: 100_000 },
@@ -25,12 +26,12 @@ function open() {
     onError: unexpected,
   });
   const feed: EventFeed = {
-    subscribe: (receiver) => source.subscribe({} as never, receiver),
+    subscribe: (receiver) => ({ ...source.subscribe({} as never, receiver), onOperationChanged }),
     complete: unexpected,
     hasDeferredPayloads: () => false,
   };
   upstream.start(feed);
-  return { upstream, feed, source, timers, onReplaced };
+  return { upstream, feed, source, timers, onReplaced, onOperationChanged };
 }
 
 const unavailable = new GatewayError('SUBGRAPH_UNREACHABLE', 'It is down.');
@@ -74,4 +75,13 @@ test('The replacement becomes current when the old subscription fails before its
   source.subscriptions[0]?.receiver.onError(unavailable);
   timers.advance(100);
   expect([source.subscriptions.length, onReplaced.mock.calls.length, upstream.isLive]).toEqual([3, 1, true]);
+});
+
+test('A changed operation is reported to a subscription and to its replacement', () => {
+  const { upstream, feed, onOperationChanged } = open();
+  upstream.notifyOperationChanged();
+  expect(onOperationChanged).toHaveBeenCalledTimes(1);
+  upstream.replace(feed);
+  upstream.notifyOperationChanged();
+  expect(onOperationChanged).toHaveBeenCalledTimes(3);
 });
