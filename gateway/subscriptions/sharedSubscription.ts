@@ -258,11 +258,10 @@ export class SharedSubscription {
    *  first of them. The promise resolves when the next payload can be sent; `undefined` for at once. */
   #createSender(queued: QueuedEvent): (payload: SubscriptionPayload) => Promise<void> | undefined {
     const { isNotice } = queued;
-    const isPart = !isNotice && queued.feed.hasDeferredPayloads();
     // Subscribers that read replayed events too slowly are removed instead.
     const isReplayed = !isNotice && queued.event.onConsumed !== undefined;
     const overflowPolicy = isReplayed ? 'wait' : this.#overflowPolicy;
-    const origin: PayloadOrigin = { overflowPolicy, isNotice, isPart };
+    const origin: PayloadOrigin = { overflowPolicy, isNotice };
     if (!this.#isSentBeforeNext(queued)) return (payload) => this.#fanOut.add(payload, origin);
     const recipients = this.#fanOut.listRecipients();
     return (payload) => this.#fanOut.sendTo(recipients, payload, origin);

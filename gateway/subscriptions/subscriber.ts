@@ -8,8 +8,6 @@ export interface PayloadOrigin {
   readonly overflowPolicy: OverflowPolicy;
   /** Whether the payload reports missing events instead of being one. */
   readonly isNotice: boolean;
-  /** Whether the event may have more payloads. */
-  readonly isPart: boolean;
 }
 
 /** Receives the payloads of a shared subscription. No method is called after `onComplete`, `onError` or leaving. */

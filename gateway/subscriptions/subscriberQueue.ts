@@ -40,7 +40,7 @@ export class SubscriberQueue implements Subscriber {
   /** Set while the reader waits for a payload, so that nothing is queued. */
   #wake: (() => void) | undefined;
   #directWriter: DirectWriter | undefined;
-  /** Where the last payload came from that was sent directly and is not a whole event. */
+  /** Where the last payload came from that was sent directly. Its event may have more. */
   #directOrigin: PayloadOrigin | undefined;
   readonly #drainWaiters: (() => void)[] = [];
   readonly #roomWaiters: (() => void)[] = [];
@@ -58,8 +58,7 @@ export class SubscriberQueue implements Subscriber {
     if (this.#end !== undefined) return;
     this.#onActivity?.();
     if (this.#wake !== undefined && this.#directWriter?.write(broadcast) === true) {
-      const origin = origins[origins.length - 1];
-      if (origin?.isPart === true) this.#directOrigin = origin;
+      this.#directOrigin = origins[origins.length - 1];
       return;
     }
     for (const [index, payload] of broadcast.payloads.entries()) {
@@ -126,7 +125,6 @@ export class SubscriberQueue implements Subscriber {
   }
 
   unsubscribe(): void {
-    if (this.#end !== undefined) return;
     this.#queue.clear();
     this.#currentBatch = undefined;
     this.#finish(undefined);
@@ -185,7 +183,7 @@ function resolveAll(waiters: (() => void)[]): void {
 function createDroppedEventsBatch(): PayloadBatch {
   const isNotice = true;
   return {
-    origin: { overflowPolicy: 'wait', isNotice, isPart: false },
+    origin: { overflowPolicy: 'wait', isNotice },
     payloads: [createNotice(droppedEventsError)],
     isNotice,
     size: 0,

@@ -31,7 +31,7 @@ function connect(queue: Partial<EventQueueOptions> = {}) {
 }
 
 function originOf(overflowPolicy: PayloadOrigin['overflowPolicy'] = 'close'): PayloadOrigin {
-  return { overflowPolicy, isNotice: false, isPart: true };
+  return { overflowPolicy, isNotice: false };
 }
 
 function send({ subscriber }: ReturnType<typeof connect>, text: string, origin = originOf()): void {
@@ -153,4 +153,17 @@ test('no event waits for a client whose subscription has ended, although its que
   await waitForTurns();
   expect(waits).toBe(0);
   await Promise.all([client.subscriber.waitForRoom(), client.subscriber.waitForDrain()]);
+});
+
+test('a source that waits for a client has room when half of the full queue is read, and has drained it when all is', async () => {
+  const client = connect({ maxEvents: 4, policy: 'wait' });
+  for (const text of ['1', '2', '3', '4+5']) send(client, text, originOf('wait'));
+  void client.subscriber.waitForRoom().then(() => client.received.push('room'));
+  void client.subscriber.waitForDrain().then(() => client.received.push('drained'));
+  for (let count = 0; count < 5; count++) {
+    await client.read();
+    await waitForTurns(1);
+  }
+  // The waits end before the reader continues with the payload.
+  expect(client.received).toEqual(['read 1', 'room', 'read 2', 'read 3', 'read 4', 'drained', 'read 5']);
 });

@@ -62,7 +62,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-const origin = { overflowPolicy: 'close', isNotice: false, isPart: false } as const;
+const origin = { overflowPolicy: 'close', isNotice: false } as const;
 
 function broadcast(payloads: readonly SubscriptionPayload[]): void {
   const sent = new Broadcast(payloads);
