@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import { parse } from 'graphql';
 import { acceptContracts } from '../../../../contracts/store/acceptContracts.ts';
 import { TemporaryContractStore } from '../../../harness/temporaryContractStore.ts';
 
@@ -53,6 +54,29 @@ describe('acceptContracts', () => {
     expect(() => acceptContracts({ ...options, contracts, directory: disk.directory })).toThrow(/EISDIR/);
     expect(readdirSync(disk.path('contracts/schemas'))).toEqual(['reviews.graphql']);
     expect(existsSync(disk.path('contracts/CHANGELOG.md'))).toBe(false);
+  });
+
+  test('writes operations beside those of others, also where file systems ignore the case of names', () => {
+    using disk = new TemporaryContractStore({ 'contracts/operations/web/Page.graphql': 'query Page { a }' });
+    const operations = ['Page', 'Shop', 'shop'].map((name) => ({
+      consumer: 'web',
+      name,
+      text: `query ${name} { a }`,
+      document: parse(`query ${name} { a }`),
+      location: { file: '', line: 1, column: 1 },
+      slo: {},
+    }));
+    acceptContracts({ directory: disk.directory, operations, reason: 'sent', today: '2026-11-25' });
+    expect(readdirSync(disk.path('contracts/operations/web')).sort()).toEqual([
+      'Page.2.graphql',
+      'Page.graphql',
+      'Shop.graphql',
+      'shop.2.graphql',
+    ]);
+    expect(readFileSync(disk.path('contracts/operations/web/Page.graphql'), 'utf8')).toBe('query Page { a }');
+    expect(readFileSync(disk.path('contracts/CHANGELOG.md'), 'utf8')).toContain(
+      '- 2026-11-25 web sends Page, Shop, shop: sent\n',
+    );
   });
 
   test('does not write unchanged contracts', () => {

@@ -25,21 +25,25 @@ describe('replaceFiles', () => {
     expect(lstatSync(link).isSymbolicLink()).toBe(true);
   });
 
-  /** Replaces files in a process that gets a signal after each rename. */
-  async function replaceWithSignal(paths: readonly string[], signal: NodeJS.Signals) {
+  /** Replaces files in a process in which these statements stand for each rename. */
+  async function replaceInProcess(paths: readonly string[], statements: string) {
     const module = new URL('../../../../contracts/store/replaceFiles.ts', import.meta.url).href;
-    // The module takes its functions from node:fs, where a rename now also sends the signal.
+    // The module takes its functions from node:fs.
     const script = `
       import fs from 'node:fs';
       import { syncBuiltinESMExports } from 'node:module';
       const { renameSync } = fs;
       fs.renameSync = (from, to) => {
-        renameSync(from, to);
-        process.kill(process.pid, '${signal}');
+        const rename = () => renameSync(from, to);
+        ${statements}
       };
       syncBuiltinESMExports();
       const { replaceFiles } = await import(${JSON.stringify(module)});
-      replaceFiles(new Map(${JSON.stringify(paths.map((path) => [path, 'new']))}));
+      try {
+        replaceFiles(new Map(${JSON.stringify(paths.map((path) => [path, 'new']))}));
+      } catch {
+        process.exit(1);
+      }
     `;
     const { NODE_OPTIONS: _, ...env } = process.env;
     const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
@@ -49,10 +53,22 @@ describe('replaceFiles', () => {
     return await once(child, 'exit');
   }
 
+  test('restores the files before the one that cannot be renamed, and removes those that are new', async () => {
+    using disk = new TemporaryContractStore({ 'contracts/a.graphql': 'old' });
+    const paths = ['a', 'b', 'c'].map((name) => disk.path(`contracts/${name}.graphql`));
+    const refuseLast = "if (to.endsWith('c.graphql')) throw new Error(); rename();";
+    expect(await replaceInProcess(paths, refuseLast)).toEqual([1, null]);
+    expect(readFileSync(disk.path('contracts/a.graphql'), 'utf8')).toBe('old');
+    expect(readdirSync(disk.path('contracts'))).toEqual(['a.graphql']);
+  });
+
   test('writes every file although the process gets a stop signal after the first one', async () => {
     using disk = new TemporaryContractStore({ 'contracts/a.graphql': 'old' });
     const paths = ['a', 'b', 'c'].map((name) => disk.path(`contracts/${name}.graphql`));
-    expect(await replaceWithSignal(paths, 'SIGTERM')).toEqual([0, null]);
+    expect(await replaceInProcess(paths, "rename(); process.kill(process.pid, 'SIGTERM');")).toEqual([
+      0,
+      null,
+    ]);
     expect(paths.map((path) => readFileSync(path, 'utf8'))).toEqual(['new', 'new', 'new']);
   });
 
@@ -61,7 +77,10 @@ describe('replaceFiles', () => {
     const paths = ['schemas/a.graphql', 'schemas/b.graphql', 'CHANGELOG.md'].map((name) =>
       disk.path(`contracts/${name}`),
     );
-    expect(await replaceWithSignal(paths, 'SIGKILL')).toEqual([null, 'SIGKILL']);
+    expect(await replaceInProcess(paths, "rename(); process.kill(process.pid, 'SIGKILL');")).toEqual([
+      null,
+      'SIGKILL',
+    ]);
     const { problems } = await readContractStore(disk.path('contracts'));
     expect(problems.flatMap(({ rule, message }) => (rule === 'store-file-unknown' ? [message] : []))).toEqual(
       ['.CHANGELOG.md', 'schemas/.b.graphql'].map((name) =>
