@@ -1,4 +1,5 @@
 import { maskSecrets } from '../../config/addressSecrets.ts';
+import { truncate } from '../../json/truncate.ts';
 import type { CertificateContents } from '../../tls/certificateFiles.ts';
 import { type FetchLimits, type HttpRequest, schemaFetchLimits, sendHttpRequest } from './httpRequest.ts';
 
@@ -19,6 +20,20 @@ interface SchemaAccess {
 
 export type AccessOfAddress = (address: SubgraphAddress) => SchemaAccess | undefined;
 
+/** Subgraphs choose these texts. */
+const maxMessageLength = 1_000;
+
+/** A response with GraphQL errors instead of the schema. Their texts may differ each time, by an id for example. */
+export class SchemaRefusedError extends Error {
+  override readonly name = 'SchemaRefusedError';
+  readonly status: number;
+
+  constructor(status: number, messages: readonly string[]) {
+    super(`the response (status ${status}) has errors: ${truncate(messages.join('\n'), maxMessageLength)}`);
+    this.status = status;
+  }
+}
+
 interface FetchSubgraphSdlOptions extends SchemaAccess {
   readonly limits?: FetchLimits;
 }
@@ -27,7 +42,7 @@ interface FetchSubgraphSdlOptions extends SchemaAccess {
 const query = 'query __ApolloGetServiceDefinition__ { _service { sdl } }';
 
 /** Fetches the SDL of a running subgraph.
- *  @throws {Error} that describes the failed request or the invalid response. */
+ *  @throws {UnavailableError|SchemaRefusedError|Error} that describes the failed request or the invalid response. */
 export async function fetchSubgraphSdl(
   { url }: SubgraphAddress,
   signal: AbortSignal,
@@ -57,8 +72,7 @@ export async function fetchSubgraphSdl(
 function sdlOf(status: number, body: string): string {
   const response = parseJson(body);
   const messages = errorMessages(response);
-  if (messages.length > 0)
-    throw new Error(`the response (status ${status}) has errors: ${messages.join('\n')}`);
+  if (messages.length > 0) throw new SchemaRefusedError(status, messages);
   const sdl = member(member(member(response, 'data'), '_service'), 'sdl');
   if (typeof sdl === 'string' && sdl.trim() !== '') return sdl;
   throw new Error(

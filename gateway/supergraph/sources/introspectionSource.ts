@@ -4,7 +4,13 @@ import { backoffDelayMs } from '../../time/backoffDelayMs.ts';
 import { systemTimers, type Timers } from '../../time/timers.ts';
 import { composeRunningSubgraphs, type RunningSubgraph } from '../composeRunningSubgraphs.ts';
 import { SupergraphRefusedError } from '../supergraphRefusedError.ts';
-import { type AccessOfAddress, fetchSubgraphSdl, type SubgraphAddress } from './fetchSubgraphSdl.ts';
+import {
+  type AccessOfAddress,
+  fetchSubgraphSdl,
+  SchemaRefusedError,
+  type SubgraphAddress,
+} from './fetchSubgraphSdl.ts';
+import { UnavailableError } from './httpRequest.ts';
 import { pollRepeatedly } from './pollRepeatedly.ts';
 import type { SupergraphSource, SupergraphSourceListener } from './supergraphSource.ts';
 
@@ -52,11 +58,12 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
     const result = await composeNow(signal);
     if (signal.aborted) return;
     if ('problem' in result) {
-      if (result.problem !== lastProblem) {
-        if (result.isRefusal) listener.onRefusal(result.problem);
-        else listener.onProblem(result.problem);
+      const { problem, isRefusal, outage = problem } = result;
+      if (outage !== lastProblem) {
+        if (isRefusal) listener.onRefusal(problem);
+        else listener.onProblem(problem);
       }
-      lastProblem = result.problem;
+      lastProblem = outage;
       return;
     }
     const isRecovered = lastProblem !== undefined;
@@ -69,12 +76,19 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
       subgraphs.map((address) =>
         fetchSdl(address, signal).then(
           (sdl) => ({ running: { name: address.name, url: address.url, sdl } }),
-          (error: unknown) => ({ problem: fetchProblem(address, error) }),
+          (error: unknown) => ({
+            problem: fetchProblem(address, error),
+            outage: `${address.name}: ${outageOf(error)}`,
+          }),
         ),
       ),
     );
-    const problems = answers.flatMap((answer) => ('problem' in answer ? [answer.problem] : []));
-    if (problems.length > 0) return { problem: problems.join('\n'), isRefusal: false, isNew: true };
+    const failed = answers.flatMap((answer) => ('problem' in answer ? [answer] : []));
+    if (failed.length > 0) {
+      const problem = failed.map((answer) => answer.problem).join('\n');
+      const outage = failed.map((answer) => answer.outage).join('\n');
+      return { problem, outage, isRefusal: false, isNew: true };
+    }
 
     const running = answers.flatMap((answer) => ('running' in answer ? [answer.running] : []));
     const from = JSON.stringify(running.map(({ sdl }) => sdl));
@@ -110,7 +124,15 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
   }
 }
 
-type Composition = { readonly sdl: string } | { readonly problem: string; readonly isRefusal: boolean };
+type Composition =
+  | { readonly sdl: string }
+  /** `outage`: equal while the same subgraphs fail in the same way, however their messages differ. */
+  | { readonly problem: string; readonly isRefusal: boolean; readonly outage?: string };
+
+function outageOf(error: unknown): string {
+  if (error instanceof UnavailableError) return 'unavailable';
+  return error instanceof SchemaRefusedError ? `errors with status ${error.status}` : messageOf(error);
+}
 
 function fetchProblem({ name, url }: SubgraphAddress, error: unknown): string {
   const reason = messageOf(error);

@@ -1,5 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { fetchSubgraphSdl } from '../../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
+import {
+  fetchSubgraphSdl,
+  SchemaRefusedError,
+} from '../../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
+import { UnavailableError } from '../../../gateway/supergraph/sources/httpRequest.ts';
 import { createIntrospectionSource } from '../../../gateway/supergraph/sources/introspectionSource.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
 import { federationLink } from '../../harness/composeSubgraphs.ts';
@@ -20,16 +24,19 @@ async function serve(sdl: string, port?: number): Promise<SdlServer> {
   return server;
 }
 
-type Compose = NonNullable<Parameters<typeof createIntrospectionSource>[0]['compose']>;
+type Options = Parameters<typeof createIntrospectionSource>[0];
+type Compose = NonNullable<Options['compose']>;
+type FetchSdl = NonNullable<Options['fetchSdl']>;
 
 /** Each poll ends by setting the timer for the next one, so that tests can await its end. */
-async function start(servers: Record<string, string>, compose?: Compose) {
+async function start(servers: Record<string, string>, compose?: Compose, fetchSdl?: FetchSdl) {
   const timers = createManualTimers();
   const source = createIntrospectionSource({
     subgraphs: Object.entries(servers).map(([name, url]) => ({ name, url })),
     pollIntervalMs,
     timers,
     ...(compose === undefined ? {} : { compose }),
+    ...(fetchSdl === undefined ? {} : { fetchSdl }),
   });
   const recorded = recordSource(source);
   perTest.push({ [Symbol.asyncDispose]: () => source.stop() });
@@ -106,6 +113,35 @@ describe('the introspection source', () => {
     expect(await source.look()).toEqual([]);
     await serve('1', port);
     expect(await source.look()).toEqual([{ sdl: 'a=1 b=1' }]);
+  });
+
+  test('reports an outage once, however its errors differ, and another one again', async () => {
+    const failures: Error[] = [
+      new SchemaRefusedError(200, ['internal error 4711']),
+      new SchemaRefusedError(200, ['internal error 4712']),
+      new SchemaRefusedError(401, ['no']),
+      new UnavailableError('connect ECONNREFUSED'),
+      new UnavailableError('no response within 10000 ms'),
+    ];
+    const source = await start({ a: 'http://a.example/' }, join, async () => {
+      throw failures.shift();
+    });
+    const reported = (reason: string) => [
+      { problem: `the schema of subgraph "a" could not be fetched from http://a.example/: ${reason}` },
+    ];
+    expect([
+      source.drain(),
+      await source.look(),
+      await source.look(),
+      await source.look(),
+      await source.look(),
+    ]).toEqual([
+      reported('the response (status 200) has errors: internal error 4711'),
+      [],
+      reported('the response (status 401) has errors: no'),
+      reported('connect ECONNREFUSED'),
+      [],
+    ]);
   });
 
   test('detects a change that happened while another subgraph was down', async () => {
@@ -221,6 +257,13 @@ describe('fetchSubgraphSdl', () => {
     const a = await serve('');
     a.answer = { status: 200, body: '\ufeff{"data":{"_service":{"sdl":"scalar A"}}}' };
     await expect(fetchSubgraphSdl({ name: 'a', url: a.url }, signal)).resolves.toBe('scalar A');
+  });
+
+  test('cuts the texts of errors, which the subgraph chooses', async () => {
+    const a = await serve('');
+    a.answer = { status: 500, body: JSON.stringify({ errors: [{ message: 'x'.repeat(1_000_000) }] }) };
+    const failed = fetchSubgraphSdl({ name: 'a', url: a.url }, signal);
+    await expect(failed).rejects.toThrow(/^the response \(status 500\) has errors: x{999}…$/);
   });
 
   test('names the address of a redirect, which it does not follow', async () => {
