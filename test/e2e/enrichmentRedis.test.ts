@@ -130,6 +130,19 @@ describe('Two processes that share Redis', () => {
     }
   });
 
+  test('serve the tokens of more equal responses than maxPending, also at once', async () => {
+    const prefix = randomUUID();
+    const jobs = { ...patientReclaim, maxPending: 1 };
+    await using one = createEnrichmentReplica(server.url, prefix, jobs);
+    await using other = createEnrichmentReplica(server.url, prefix, jobs);
+    const first = await enqueueJob(one.enrichments, jobOf('a'));
+    const equal = Array.from({ length: 5 }, () => enqueueJob(one.enrichments, jobOf('a')));
+    const reads = [first, ...(await Promise.all(equal))].map((token) =>
+      other.enrichments.readArrived(token, ada),
+    );
+    expect(await Promise.all(reads)).toEqual(reads.map(() => ({ updates: [], hasNext: true })));
+  });
+
   test('store neither tokens nor identities in Redis, and nothing without an expiry', async () => {
     const prefix = randomUUID();
     await using one = createEnrichmentReplica(server.url, prefix, patientReclaim);

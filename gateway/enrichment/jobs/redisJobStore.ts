@@ -37,6 +37,11 @@ const resyncIntervalMs = 5_000;
 const recoveryWindowMs = 2 * resyncIntervalMs;
 const redisTimeoutMs = 2_000;
 
+// Bounds of what waits while Redis does not answer. They do not follow from the number of jobs: any number of equal
+// responses share a job, and any number of clients read its updates.
+const maxReads = 10_000;
+const maxTokenWrites = 20_000;
+
 /** A job store that all processes share: runs outlive their process. The runs of this process are also in its memory
  *  until Redis has them, so that a slow, unreachable or empty Redis delays nothing and loses none of their updates. */
 export class RedisJobStore implements JobStore {
@@ -67,7 +72,7 @@ export class RedisJobStore implements JobStore {
     const { reclaimAfter, concurrency, maxPending, maxPendingSize, maxUpdatesSize } = policy.jobs;
     // Twice the limits of the job pool: as many runs may have ended without Redis knowing it yet.
     const [maxRuns, maxBytes] = [2 * maxPending, 2 * maxPendingSize];
-    this.#readLimiter = new ReadLimiter(maxPending);
+    this.#readLimiter = new ReadLimiter(maxReads);
     this.#keys = new JobKeys(config.keyPrefix);
     this.#memory = new MemoryJobStore({ ...options, isReplicated: (id) => this.#replicated.has(id) });
     this.#redis = new RetryingRedisClient({ config, onFailure, timers });
@@ -100,7 +105,7 @@ export class RedisJobStore implements JobStore {
       expireAfterMs: reclaimAfter,
       onLost: () => this.#recover(),
     });
-    this.#tokens = new RedisTokens({ ...context, expireAfterMs: expireAfter, maxInFlight: maxRuns });
+    this.#tokens = new RedisTokens({ ...context, expireAfterMs: expireAfter, maxInFlight: maxTokenWrites });
     this.#replicated = new ReplicatedRuns({
       ...context,
       tokens: this.#tokens,
