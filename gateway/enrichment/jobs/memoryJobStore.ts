@@ -161,7 +161,9 @@ export class MemoryJobStore implements JobStore {
     const log = known?.log ?? new UpdateLog([]);
     const run = this.#store({ id, job }, log, true, createdAt);
     if (!this.#resume({ id, job, pendingKeys, failedAttempts: 0, resumedFrom: 'dead letter' })) {
-      this.#markSettled(run);
+      // Without its updates, its tokens have expired.
+      if (known === undefined) this.#remove(run);
+      else this.#markSettled(run);
       return 'busy';
     }
     log.reopen(pendingKeys);

@@ -770,6 +770,23 @@ describe('a full job pool', () => {
     expect(await jobs.retry(failed?.id ?? '')).toBe('retried');
   });
 
+  test('leaves the token of a job expired whose updates were evicted, also if an operator cannot retry it', async () => {
+    const { enqueue, jobs } = createInMemoryJobs(policyWith({ attempts: 1, maxPending: 1 }));
+    const tokens: string[] = [];
+    for (const result of [failedResult('reviews'), successfulResult('reviews')]) {
+      const attempt = new ControlledAttempt();
+      tokens.push(await enqueue(jobOf(`${tokens.length}`), attempt));
+      attempt.complete(result);
+      await waitForTurns();
+    }
+    await enqueue(jobOf('running'), new ControlledAttempt());
+    const [failed] = await jobs.list({ state: 'failed', limit: 1 });
+    expect(await jobs.readArrived(tokens[0] ?? '', ada)).toBeUndefined();
+    expect(await jobs.retry(failed?.id ?? '')).toBe('busy');
+    // Otherwise its client would take it that there are no updates.
+    expect(await jobs.readArrived(tokens[0] ?? '', ada)).toBeUndefined();
+  });
+
   test('evicts the updates of the oldest finished jobs beyond the maximum number of jobs', async () => {
     const { enqueue, jobs, events } = createInMemoryJobs(policyWith({ maxPending: 2 }));
     const tokens: string[] = [];
