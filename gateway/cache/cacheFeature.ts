@@ -162,7 +162,7 @@ export class CacheFeature implements Feature {
       problems: this.#problems,
       parse: async (body) => parseInvalidationRequest(body, (await this.#currentRules()).graph),
       invalidate: (tags) => this.#invalidate(tags),
-      onGap: async () => this.#invalidate([...(await this.#currentRules()).graph.subgraphs].map(subgraphTag)),
+      tagsOfEverything: async () => [...(await this.#currentRules()).graph.subgraphs].map(subgraphTag),
       timers,
     });
   }

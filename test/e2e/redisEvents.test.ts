@@ -64,10 +64,9 @@ function open({ stream, keyPrefix }: Place, options: OpenOptions = {}) {
       happened.increment();
       return (await options.invalidate?.(tags)) ?? done;
     },
-    onGap: async () => {
+    tagsOfEverything: async () => {
       gaps += 1;
-      happened.increment();
-      return done;
+      return ['everything'];
     },
   });
   return {
@@ -141,7 +140,7 @@ test('events that were trimmed unread invalidate everything', async () => {
   await redis.xtrim(here.stream, 'MAXLEN', 0);
   await using opened = open(here);
   await saved(here, last);
-  expect([opened.gaps(), opened.invalidated]).toEqual([1, []]);
+  expect([opened.gaps(), opened.invalidated]).toEqual([1, [['everything']]]);
   expect(opened.logLines).toEqual([
     expect.objectContaining({
       problem: 'events_missed',
@@ -247,6 +246,22 @@ test('the position moves past an event only when its entries are deleted', async
   await saved(here, last);
   expect(opened.invalidated).toEqual([['a'], ['a', 'b']]);
   expect(start).not.toBe(last);
+});
+
+test('the position moves past missed events only when all entries are deleted', async () => {
+  const here = place();
+  {
+    await using _ = open(here);
+    await saved(here);
+    await saved(here, await add(here.stream, event('a')));
+  }
+  await add(here.stream, event('b'));
+  await redis.xtrim(here.stream, 'MAXLEN', 0);
+  const results = [{ deleted: 0, isPending: true }];
+  await using opened = open(here, { invalidate: async () => results.shift() ?? done });
+  await opened.until(() => opened.invalidated.length === 1);
+  await saved(here, await add(here.stream, event('c')));
+  expect(opened.invalidated).toEqual([['everything'], ['everything', 'c']]);
 });
 
 test('an invalid position is replaced after all events have been read', async () => {
@@ -363,7 +378,7 @@ test('a closed reader of events does not keep the process alive, in any state of
     const isRead = Promise.withResolvers();
     const events = new EventInvalidations({ config, stream: 'stream', problems, timers: systemTimers,
       parse: () => { isRead.resolve(); return new Promise(() => {}); },
-      invalidate: () => new Promise(() => {}), onGap: () => new Promise(() => {}) });
+      invalidate: () => new Promise(() => {}), tagsOfEverything: () => new Promise(() => {}) });
     if (waits === 'yes') await isRead.promise;
     events.close();
   `;

@@ -18,9 +18,8 @@ interface EventInvalidationsOptions {
   /** Parses the JSON of an event. The next events wait for the promise, for example until a supergraph is loaded. */
   parse(body: unknown): ParsedInvalidationRequest | Promise<ParsedInvalidationRequest>;
   invalidate(tags: readonly string[]): Promise<InvalidationResult>;
-  /** Invalidates everything that a missed event may have named. Called again after a delay if it rejects. Reading
-   *  continues when it resolves. */
-  onGap(): Promise<InvalidationResult>;
+  /** Resolves with the tags that invalidate everything that a missed event may have named. */
+  tagsOfEverything(): Promise<readonly string[]>;
   readonly timers: Timers;
 }
 
@@ -86,6 +85,11 @@ export class EventInvalidations {
       if (event.kind === 'tags') for (const tag of event.tags) this.#pendingTags.add(tag);
       else this.#reportInvalid(entry, event.reasons);
     }
+    await this.#invalidatePending(entries.at(-1)?.id ?? '');
+  }
+
+  /** `handledId`: position after the events that the pending tags are from. */
+  async #invalidatePending(handledId: string): Promise<void> {
     const { isPending } = await this.#options.invalidate([...this.#pendingTags]);
     if (isPending) {
       if (this.#pendingTags.size > maxPendingTags)
@@ -93,7 +97,7 @@ export class EventInvalidations {
       return;
     }
     this.#pendingTags.clear();
-    this.#position.save(entries.at(-1)?.id ?? '');
+    this.#position.save(handledId);
   }
 
   async #parseEntry({ fields }: StreamEntry): Promise<ParsedInvalidationRequest> {
@@ -114,14 +118,12 @@ export class EventInvalidations {
   }
 
   async #onGap({ lastReadId, resumeAfterId }: StreamGap): Promise<void> {
-    const { problems, stream, onGap } = this.#options;
+    const { problems, stream, tagsOfEverything } = this.#options;
     problems.report(
       'events missed',
       `Events of ${stream} after ${lastReadId} were deleted before they were read.`,
     );
-    const { isPending } = await onGap();
-    if (isPending || this.#isClosed) return;
-    this.#pendingTags.clear();
-    this.#position.save(resumeAfterId);
+    for (const tag of await tagsOfEverything()) this.#pendingTags.add(tag);
+    if (!this.#isClosed) await this.#invalidatePending(resumeAfterId);
   }
 }
