@@ -11,7 +11,7 @@ export class LeaderFetches {
   readonly #flights = new Map<string, Flight<FetchJoiner>>();
   /** Keys that another process has claimed: this process has no claim to release. */
   readonly #claimedElsewhere = new Set<string>();
-  /** Counted, because a list may have thousands of flights, and each joiner that leaves needs to know whether others wait. */
+  /** Counted, because a list may have thousands of flights, and each joiner that leaves needs to know if others wait. */
   #joinerCount = 0;
 
   constructor(cache: FetchCache, leader: Leader<FetchJoiner>) {
