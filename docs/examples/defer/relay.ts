@@ -8,7 +8,7 @@ type Payload = Readonly<Record<string, unknown>> & {
 
 /** The fetch function of a Relay network for operations with `@defer`. Ends the request when its query is disposed of. */
 export function fetchWithDefer(url: string): FetchFunction {
-  return ({ text }, variables) =>
+  return ({ id, text }, variables) =>
     Observable.create((sink) => {
       const abort = new AbortController();
       const run = async (): Promise<void> => {
@@ -18,7 +18,8 @@ export function fetchWithDefer(url: string): FetchFunction {
             accept: 'multipart/mixed;deferSpec=20220824, application/json',
             'content-type': 'application/json',
           },
-          body: JSON.stringify({ query: text, variables }),
+          // A persisted operation has an id, and no text.
+          body: JSON.stringify({ doc_id: id, query: text, variables }),
           signal: abort.signal,
         });
         const parts = await meros<Payload>(response);

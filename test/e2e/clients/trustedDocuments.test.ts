@@ -7,16 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, createRequest, fetchExchange, type TypedDocumentNode } from '@urql/core';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createSocketClient, type SubscribePayload } from 'graphql-ws';
-import {
-  createOperationDescriptor,
-  Environment,
-  type FetchFunction,
-  Network,
-  RecordSource,
-  Store,
-} from 'relay-runtime';
+import { createOperationDescriptor, Environment, Network, RecordSource, Store } from 'relay-runtime';
 import { WebSocket } from 'ws';
-import { postJson } from '../../harness/postJson.ts';
+import { fetchWithDefer } from '../../../docs/examples/defer/relay.ts';
 import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 import { startTestGateway, type TestGateway } from '../../harness/testGateway.ts';
 import productRequest from './__generated__/relayProductQuery.graphql.ts';
@@ -115,14 +108,10 @@ describe('a gateway that executes trusted documents only', () => {
     },
   );
 
-  test('answers Relay by doc_id', async () => {
+  test('answers Relay with the documented fetch function by doc_id', async () => {
     const persisted = { ...productRequest, params: { ...productRequest.params, id: 'relay-1', text: null } };
-    const fetchOperation: FetchFunction = async ({ id, text }, values) => {
-      const response = await postJson(gateway.url, { doc_id: id, query: text, variables: values });
-      return response.json();
-    };
     const environment = new Environment({
-      network: Network.create(fetchOperation),
+      network: Network.create(fetchWithDefer(gateway.url)),
       store: new Store(new RecordSource()),
     });
     const operation = createOperationDescriptor(persisted, variables);
