@@ -1,37 +1,25 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to environment variables
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import type { StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  closeSync,
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { runCommandInProcess } from '../harness/commandInProcess.ts';
+import { NodeProcess } from '../harness/nodeProcess.ts';
 import { exchange, type RawResponse } from '../harness/rawHttp.ts';
 import { json, runAfter, type ScriptedSubgraph, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { serveSdl } from '../harness/serveSdl.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
 const root = new URL('../../', import.meta.url);
 const cli = new URL('gateway/cli.ts', root).pathname;
 const launcher = new URL('gateway/cli/launch.js', root).pathname;
 
-let folder: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'tributary-cli-'));
-});
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = createTemporaryDirectory();
 
 function write(name: string, content: string): string {
   const path = join(folder, name);
@@ -39,67 +27,14 @@ function write(name: string, content: string): string {
   return path;
 }
 
-class RunningCommand {
-  readonly child: ChildProcess;
-  readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>;
-  #stdout = '';
-  #stderr = '';
-  readonly #waiting = new Set<() => void>();
-
-  constructor(
-    args: readonly string[],
-    env: Record<string, string> = {},
-    entry = cli,
-    stdio: StdioOptions = 'pipe',
-  ) {
-    const { NODE_OPTIONS: _, ...inherited } = process.env;
-    this.child = spawn(process.execPath, [entry, ...args], {
-      cwd: folder,
-      env: { ...inherited, ...env },
-      stdio,
-    });
-    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.#stdout += text;
-      for (const check of this.#waiting) check();
-    });
-    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr += text;
-      for (const check of this.#waiting) check();
-    });
-    // `close` is emitted when every process with these pipes has exited, including workers.
-    this.ended = once(this.child, 'close').then(([code]) => ({
-      code,
-      stdout: this.#stdout,
-      stderr: this.#stderr,
-    }));
-  }
-
-  /** Resolves with the matches of a global pattern in the output, when there are as many as requested. */
-  async printed(stream: 'stdout' | 'stderr', pattern: RegExp, count = 1): Promise<RegExpMatchArray[]> {
-    const matches = () => [...(stream === 'stdout' ? this.#stdout : this.#stderr).matchAll(pattern)];
-    const seen = new Promise<RegExpMatchArray[]>((resolve) => {
-      const check = () => {
-        if (matches().length < count) return;
-        this.#waiting.delete(check);
-        resolve(matches());
-      };
-      this.#waiting.add(check);
-      check();
-    });
-    const over = this.ended.then(({ code, stdout, stderr }) => {
-      throw new Error(`The command ended with ${code} before ${pattern}:\n${stdout}${stderr}`);
-    });
-    return Promise.race([seen, over]);
+class RunningCommand extends NodeProcess {
+  constructor(args: readonly string[], env: Record<string, string> = {}, entry = cli, stdio?: StdioOptions) {
+    super([entry, ...args], { cwd: folder, env, ...(stdio && { stdio }) });
   }
 
   async url(): Promise<string> {
-    const [match] = await this.printed('stdout', /listens on (\S+)[\s\S]*Admin listener on \S+\n/g);
+    const [match] = await this.printed('stdout', /listens on (\S+)[\s\S]*Admin listener on \S+\n/);
     return match?.[1] ?? '';
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.child.kill('SIGKILL');
-    await this.ended;
   }
 }
 

@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import { RecordingDirectory } from '../../gateway/contracts/recording/recordingDirectory.ts';
 import { canonicalizeOperation } from '../../gateway/operation/canonicalizeOperation.ts';
 import { type CommandOutcome, runCommandInProcess } from '../harness/commandInProcess.ts';
+import { NodeProcess } from '../harness/nodeProcess.ts';
 import { json, reset, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { TemporaryContractStore } from '../harness/temporaryContractStore.ts';
 
@@ -27,16 +25,11 @@ async function contracts(cwd: string, ...args: readonly string[]): Promise<Outco
 
 /** Runs it in a process of its own, as in CI. */
 async function contractsProcess(cwd: string, ...args: readonly string[]): Promise<Outcome> {
-  const child = startContracts(cwd, ...args);
-  const closed = once(child, 'close');
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
-  const [code] = await closed;
-  return readOutcome({ code, stdout, stderr });
+  return readOutcome(await startContracts(cwd, ...args).ended);
 }
 
-function startContracts(cwd: string, ...args: readonly string[]) {
-  const { NODE_OPTIONS: _, ...env } = process.env;
-  return spawn(process.execPath, [`${root}gateway/cli.ts`, 'contracts', ...args], { cwd, env });
+function startContracts(cwd: string, ...args: readonly string[]): NodeProcess {
+  return new NodeProcess([`${root}gateway/cli.ts`, 'contracts', ...args], { cwd });
 }
 
 function readOutcome({ code, stdout, stderr }: CommandOutcome): Outcome {
@@ -137,11 +130,9 @@ describe('contracts check', () => {
   test('keeps the exit code of its verdict when the reader of the report has exited', async () => {
     using disk = new TemporaryContractStore(store).commit('v1');
     disk.write({ 'contracts/schemas/products.graphql': withoutName });
-    const child = startContracts(disk.root, 'check');
-    child.stdout.destroy();
-    const closed = once(child, 'close');
-    const stderr = await text(child.stderr);
-    const [code] = await closed;
+    const { child, ended } = startContracts(disk.root, 'check');
+    child.stdout?.destroy();
+    const { code, stderr } = await ended;
     expect([code, stderr]).toEqual([1, expect.stringMatching(/^(… [^\n]*\n)+$/)]);
   });
 

@@ -3,6 +3,7 @@ import { createClient } from 'graphql-ws';
 import WebSocket from 'ws';
 import { type EnrichedBody, enrichmentOf, startEnrichedShop } from '../harness/enrichedShop.ts';
 import type { CannedAnswer } from '../harness/inlineGateway.ts';
+import { postJson } from '../harness/postJson.ts';
 import { readEvents } from '../harness/readEvents.ts';
 import { scrapeSample } from '../harness/scrapeSample.ts';
 import { startTokenIssuer } from '../harness/tokenIssuer.ts';
@@ -506,11 +507,11 @@ describe('`subscription { enrichment }`', () => {
     await using shop = await startEnrichedShop();
     const { token } = enrichmentOf(await shop.execute('{ products { advice { text } } }')) ?? {};
     const subscribe = async (headers: Readonly<Record<string, string>> = {}) => {
-      const response = await fetch(shop.gateway.url, {
-        method: 'POST',
-        headers: { accept: 'text/event-stream', 'content-type': 'application/json', ...headers },
-        body: JSON.stringify({ query: operationFor(token) }),
-      });
+      const response = await postJson(
+        shop.gateway.url,
+        { query: operationFor(token) },
+        { accept: 'text/event-stream', ...headers },
+      );
       return readEvents(await response.text());
     };
     const events = await subscribe();

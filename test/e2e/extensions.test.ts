@@ -1,6 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -18,7 +17,9 @@ import {
 import { readExtensionExamples, writeExtensionExamples } from '../harness/extensionExamples.ts';
 import { startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
+import { postJson } from '../harness/postJson.ts';
 import { readEvents } from '../harness/readEvents.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 
 /** What the hook of this name does in the running test. */
 const actions = new Map<string, (argument: never) => unknown>();
@@ -82,7 +83,7 @@ const linesOf = (message: string) => lines.filter(({ msg }) => msg === message);
 let directory: string;
 let gateway: InlineGateway;
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-extensions-'));
+  directory = createTemporaryDirectory();
   const files = await writeExtensionExamples(
     directory,
     await readExtensionExamples(),
@@ -149,7 +150,6 @@ afterEach(() => {
 });
 afterAll(async () => {
   await gateway.close();
-  await rm(directory, { recursive: true });
 });
 
 const acme = { headers: { 'x-tenant': 'acme', 'x-request-id': 'r1' } };
@@ -268,11 +268,7 @@ describe('the examples of docs/extensions.md', () => {
   });
 
   test('audit: a response gets a header and extensions, and payloads are observed one by one', async () => {
-    const response = await fetch(gateway.url, {
-      method: 'POST',
-      headers: { ...acme.headers, 'content-type': 'application/json' },
-      body: JSON.stringify({ query: '{ review }' }),
-    });
+    const response = await postJson(gateway.url, { query: '{ review }' }, acme.headers);
     expect([response.headers.get('x-errors'), await response.json()]).toEqual([
       '0',
       { data: { review: 'good' }, ...audit },
@@ -707,7 +703,7 @@ test('clients that differ in a forwarded header share an enrichment job if subgr
 });
 
 test('the process ends when every extension is closed, although one of them does not end', async () => {
-  const directory = await mkdtemp(join(tmpdir(), 'tributary-extensions-'));
+  const directory = createTemporaryDirectory();
   const files = {
     other: "() => console.log('The other extension is closed')",
     stuck: '() => new Promise(() => {})',
@@ -719,19 +715,15 @@ test('the process ends when every extension is closed, although one of them does
       return { module };
     }),
   );
-  try {
-    await using running = await startGatewayProcess({
-      supergraph: { file: join(directory, 'missing.graphql') },
-      listen: { drainTimeout: '10ms' },
-      extensions,
-    });
-    const closed = running.waitForOutput(
-      /"stuck\\" did not end its hook close[\s\S]*other extension is closed/,
-    );
-    expect(await Promise.race([running.stop(), closed.then(() => 'closed')])).toBe('closed');
-  } finally {
-    await rm(directory, { recursive: true });
-  }
+  await using running = await startGatewayProcess({
+    supergraph: { file: join(directory, 'missing.graphql') },
+    listen: { drainTimeout: '10ms' },
+    extensions,
+  });
+  const closed = running.waitForOutput(
+    /"stuck\\" did not end its hook close[\s\S]*other extension is closed/,
+  );
+  expect(await Promise.race([running.stop(), closed.then(() => 'closed')])).toBe('closed');
 });
 
 // The last one, because it closes the gateway.

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { mkdtempDisposable, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -9,7 +8,9 @@ import type { InsightsData } from '../../gateway/insights/insightsData.ts';
 import type { ProcessSummaryData } from '../../gateway/insights/processSummary.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { createManualTimers, type ManualTimers } from '../harness/manualTimers.ts';
+import { postJson } from '../harness/postJson.ts';
 import { startDedicatedRedis } from '../harness/redis.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
 /** How long the reviews take, in real time. */
@@ -278,7 +279,7 @@ describe('GET /insights/data of one of several workers', () => {
       shares: { recorded: 0, bySubgraph: {} },
       series: [],
     };
-    await using directory = await mkdtempDisposable(join(tmpdir(), 'tributary-insights-'));
+    const directory = createTemporaryDirectory();
     const called: string[] = [];
     /** A worker that answers only these calls, by name. */
     const startWorker = async (name: string, answers: Readonly<Record<string, string>>) => {
@@ -288,13 +289,13 @@ describe('GET /insights/data of one of several workers', () => {
         const answer = answers[call];
         response.writeHead(answer === undefined ? 500 : 200).end(answer);
       });
-      await once(server.listen(join(directory.path, name)), 'listening');
+      await once(server.listen(join(directory, name)), 'listening');
       return server;
     };
     await using _silent = await startWorker('2', {});
     await using _blocked = await startWorker('3', { insights: JSON.stringify(summary) });
     await using worker = await startInlineGateway({
-      dependencies: { worker: { name: '1', directory: directory.path } },
+      dependencies: { worker: { name: '1', directory: directory } },
       subgraphs: [{ name: 'a', sdl: 'type Query { a: Int }', resolvers: { Query: { a: () => 1 } } }],
     });
     for (let n = 0; n < 60; n++) await worker.execute(`query Operation${n} { a }`);
@@ -373,14 +374,9 @@ describe('an explanation', () => {
   test('is refused for another value of the header, also for each operation of a batch', async () => {
     const operation = { query: '{ product { name } }' };
     const send = async (body: unknown) => {
-      const response = await fetch(gateway.url, {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json',
-          accept: 'application/json',
-          'tributary-explain': 'yes',
-        },
-        body: JSON.stringify(body),
+      const response = await postJson(gateway.url, body, {
+        accept: 'application/json',
+        'tributary-explain': 'yes',
       });
       return [response.status, await response.json()];
     };

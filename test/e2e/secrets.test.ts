@@ -1,19 +1,20 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { findConfigProblems, parseConfig } from '../../gateway/config/parseConfig.ts';
 import { printConfig } from '../../gateway/config/printConfig.ts';
 import type { ApolloServerPlugin, GatewayContext, GatewayOptions } from '../../gateway/gateway.ts';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
+import { Changes } from '../harness/changes.ts';
 import { type CannedAnswer, type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { loopbackCertificate } from '../harness/loopbackCertificate.ts';
 import { type OtlpCollector, startOtlpCollector } from '../harness/otlpCollector.ts';
 import { exchange, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
 import { operationRequest, reserveStream } from '../harness/singleConnection.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 import { startTokenIssuer, type TokenIssuer } from '../harness/tokenIssuer.ts';
 import { Peer } from '../harness/webSocketPeer.ts';
 
@@ -56,25 +57,17 @@ const plugin: ApolloServerPlugin<GatewayContext> = {
 };
 
 const logLines: string[] = [];
-const lineWatchers = new Set<() => void>();
+const logged = new Changes();
 
 /** Resolves when the log has a line with this text. */
 function waitForLine(text: string): Promise<void> {
-  return new Promise((resolve) => {
-    const watcher = (): void => {
-      if (!logLines.some((line) => line.includes(text))) return;
-      lineWatchers.delete(watcher);
-      resolve();
-    };
-    lineWatchers.add(watcher);
-    watcher();
-  });
+  return logged.until(() => logLines.some((line) => line.includes(text)));
 }
 
 const destination = {
   write(line: string): void {
     logLines.push(line);
-    for (const watcher of lineWatchers) watcher();
+    logged.notify();
   },
 };
 
@@ -96,7 +89,7 @@ async function startRegistry(): Promise<string> {
 }
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-secrets-'));
+  directory = createTemporaryDirectory();
   const write = async (name: string, text: string): Promise<string> => {
     await writeFile(join(directory, name), text);
     return join(directory, name);
@@ -201,7 +194,6 @@ afterAll(async () => {
   await gateway?.close();
   await Promise.all([issuer, redis, collector].map((server) => server?.[Symbol.asyncDispose]()));
   registry?.close();
-  await rm(directory, { recursive: true });
 });
 
 const json = { 'content-type': 'application/json', accept: 'application/json' };

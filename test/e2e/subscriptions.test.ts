@@ -4,6 +4,7 @@ import { createClient } from 'graphql-sse';
 import { createClient as createSocketClient } from 'graphql-ws';
 import { pino } from 'pino';
 import { WebSocket } from 'ws';
+import { postJson } from '../harness/postJson.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
 import { openStream, operationRequest, reserveStream } from '../harness/singleConnection.ts';
 import { startTestGateway, subscribed, type TestGateway } from '../harness/testGateway.ts';
@@ -27,11 +28,7 @@ function subscribe({ url }: TestGateway, query: string, headers: Record<string, 
 }
 
 async function ask({ url }: Pick<TestGateway, 'url'>, query: string): Promise<unknown> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query }),
-  });
+  const response = await postJson(url, { query });
   return response.json();
 }
 
@@ -48,15 +45,15 @@ describe('subscriptions', () => {
       [subscription, 'text/event-stream'],
       [`query A { topProducts { name } } ${subscription}`, 'application/json'],
     ] as const) {
-      const response = await fetch(gateway.url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', accept },
-        body: JSON.stringify({
+      const response = await postJson(
+        gateway.url,
+        {
           query,
           operationName: accept === 'text/event-stream' ? 'B' : 'A',
           variables: { on: true },
-        }),
-      });
+        },
+        { accept },
+      );
       expect(response.status).toBe(accept === 'text/event-stream' ? 200 : 400);
       const column = query.indexOf('@include') + 1;
       expect(await response.text()).toContain(

@@ -7,6 +7,7 @@ import type { EnrichedBody } from '../harness/enrichedShop.ts';
 import { type InlineGateway, type InlineSubgraph, startInlineGateway } from '../harness/inlineGateway.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
 import { startOtlpCollector } from '../harness/otlpCollector.ts';
+import { postJson } from '../harness/postJson.ts';
 import { RawConnection } from '../harness/rawHttp.ts';
 import { RecordedSpans } from '../harness/recordedSpans.ts';
 import { printTraces } from '../harness/traceTrees.ts';
@@ -368,11 +369,10 @@ describe('With a tracer provider of the application, the gateway', () => {
       'query Invalid { nope }',
       '{',
     ];
-    const response = await fetch(gateway.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(queries.map((query) => ({ query }))),
-    });
+    const response = await postJson(
+      gateway.url,
+      queries.map((query) => ({ query })),
+    );
     expect(await response.json()).toHaveLength(5);
     const roots = recorded.take().map((line) => line.replace(/ graphql.document=.*\} graphql/s, ' graphql'));
     const operation = 'graphql.operation server';
@@ -540,11 +540,7 @@ test('The access log of an operation that is refused, and of each operation of a
       },
     });
     for (const query of ['{ top {', '{ unknown }']) await gateway.execute(query);
-    await fetch(gateway.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify([{ query: '{ top { id } }' }, { query: '{ unknown }' }]),
-    });
+    await postJson(gateway.url, [{ query: '{ top { id } }' }, { query: '{ unknown }' }]);
   }
   const recorded = collector.spans.filter(({ name }) => name === 'graphql.operation');
   const logged = lines.filter(({ msg }) => msg === 'request');

@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import process from 'node:process';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
+import { NodeProcess } from './nodeProcess.ts';
 import { noShedding } from './testGateway.ts';
 
 export interface GatewayProcess extends AsyncDisposable {
@@ -41,55 +39,30 @@ export async function startGatewayProcess(
   // JSON is valid YAML.
   const listen = { port: 0, shutdownDelay: '0s', ...config.listen };
   await writeFile(file, JSON.stringify({ admin: { port: 0 }, overload: noShedding, ...config, listen }));
-  const { NODE_OPTIONS: _, ...inherited } = process.env;
-  const child = spawn(process.execPath, [...flags, cli, 'serve', '--config', file], {
-    env: { ...inherited, ...env },
-  });
-  const ended = once(child, 'close');
-  const kill = async (): Promise<void> => {
-    child.kill('SIGKILL');
-    await ended;
-  };
+  const gateway = new NodeProcess([...flags, cli, 'serve', '--config', file], { env });
+  const kill = (): Promise<void> => gateway[Symbol.asyncDispose]();
   const dispose = async (): Promise<void> => {
     await kill();
     await rm(folder, { recursive: true });
   };
-  let output = '';
-  const looks = new Set<() => void>();
-  const take = (text: string): void => {
-    output += text;
-    for (const look of looks) look();
+  const waitForOutput = async (pattern: RegExp): Promise<RegExpExecArray> => {
+    const [match] = await gateway.printed('output', pattern);
+    return match as RegExpExecArray;
   };
-  child.stdout.setEncoding('utf8').on('data', take);
-  child.stderr.setEncoding('utf8').on('data', take);
-  const printed = (pattern: RegExp): Promise<RegExpExecArray> =>
-    new Promise((resolve) => {
-      const look = (): void => {
-        const found = pattern.exec(output);
-        if (found === null) return;
-        looks.delete(look);
-        resolve(found);
-      };
-      looks.add(look);
-      look();
-    });
-  const addresses = printed(/listens on (\S+)[\s\S]*Admin listener on (\S+)\n/);
-  const found = await Promise.race([addresses, ended]);
-  if (!('input' in found)) {
+  const addresses = waitForOutput(/listens on (\S+)[\s\S]*Admin listener on (\S+)\n/);
+  const [, url = '', adminUrl = ''] = await addresses.catch(async (error) => {
     await dispose();
-    throw new Error(`The gateway ended at once:\n${output}`);
-  }
-  const [, url = '', adminUrl = ''] = found;
+    throw error;
+  });
   const stop = async (): Promise<number | null> => {
-    child.kill('SIGTERM');
-    const [code] = await ended;
-    return code;
+    gateway.child.kill('SIGTERM');
+    return (await gateway.ended).code;
   };
   return {
     url,
     adminUrl,
     configFile: file,
-    waitForOutput: printed,
+    waitForOutput,
     stop,
     kill,
     [Symbol.asyncDispose]: dispose,

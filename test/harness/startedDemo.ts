@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isPortFree } from '../../scripts/isPortFree.ts';
+import { NodeProcess } from './nodeProcess.ts';
+import { postJson } from './postJson.ts';
 import { exchange, type RawRequest } from './rawHttp.ts';
 
 interface SubgraphStatus {
@@ -24,29 +24,10 @@ interface DemoReply {
   readonly deleted?: number;
 }
 
-interface EndedCommand {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs `scripts/start.ts` until it ends. `onOutput` gets its standard output so far. */
-export function runStart(args: readonly string[], onOutput: (stdout: string) => void = () => {}) {
-  const { NODE_OPTIONS: _, ...env } = process.env;
+/** Runs `scripts/start.ts` until it ends, with the gateway. */
+export function runStart(args: readonly string[]): NodeProcess {
   const script = fileURLToPath(new URL('../../scripts/start.ts', import.meta.url.split('?', 1)[0]));
-  const child = spawn(process.execPath, [script, ...args], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-    onOutput(stdout);
-  });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  // Emitted when every process with these pipes has ended, including the gateway.
-  const ended: Promise<EndedCommand> = once(child, 'close').then(([code]) => ({ code, stdout, stderr }));
-  return { child, ended };
+  return new NodeProcess([script, ...args], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
 }
 
 /** `npm start` in processes of its own, on free ports. */
@@ -56,9 +37,9 @@ export class StartedDemo {
   readonly shopUrl: string;
   /** The output until the demo is ready. */
   readonly output: string;
-  readonly #command: ReturnType<typeof runStart>;
+  readonly #command: NodeProcess;
 
-  private constructor(firstPort: number, output: string, command: ReturnType<typeof runStart>) {
+  private constructor(firstPort: number, output: string, command: NodeProcess) {
     this.firstPort = firstPort;
     this.args = portArguments(firstPort);
     this.shopUrl = `http://127.0.0.1:${firstPort + 2}`;
@@ -68,16 +49,9 @@ export class StartedDemo {
 
   static async start(): Promise<StartedDemo> {
     const firstPort = await findFreePorts();
-    const ready = Promise.withResolvers<string>();
-    const command = runStart(portArguments(firstPort), (stdout) => {
-      if (stdout.includes('Ctrl+C ends everything.')) ready.resolve(stdout);
-    });
-    const failed = command.ended.then(({ code, stdout, stderr }) => {
-      throw new Error(`The demo ended with ${code}:\n${stdout}${stderr}`);
-    });
-    const output = await Promise.race([ready.promise, failed]);
-    failed.catch(() => {});
-    return new StartedDemo(firstPort, output, command);
+    const command = runStart(portArguments(firstPort));
+    await command.printed('stdout', /Ctrl\+C ends everything\./);
+    return new StartedDemo(firstPort, command.stdout, command);
   }
 
   /** `GET` without an action, otherwise `POST`. */
@@ -101,11 +75,11 @@ export class StartedDemo {
   }
 
   async query(query: string, variables: object = {}): Promise<Readonly<Record<string, unknown>>> {
-    const response = await fetch(`${this.shopUrl}/graphql`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json' },
-      body: JSON.stringify({ query, variables }),
-    });
+    const response = await postJson(
+      `${this.shopUrl}/graphql`,
+      { query, variables },
+      { accept: 'application/json' },
+    );
     return (await response.json()) as Readonly<Record<string, unknown>>;
   }
 
