@@ -16,7 +16,7 @@ export interface DeferReport {
   readonly rows: readonly DeferRow[];
 }
 
-export interface DeferRow {
+interface DeferRow {
   readonly target: string;
   /** Results by round: `prompt` without the slow field, `deferred` with the slow field deferred. */
   readonly prompt: readonly FirstPayloadResult[];

@@ -2,7 +2,7 @@ import type { Report, Results } from './results.ts';
 import { barChart, type Line, logChart, type Series } from './svgChart.ts';
 import type { ThroughputReport, ThroughputRow } from './throughput.ts';
 
-export interface Plot {
+interface Plot {
   /** The file's name. */
   readonly name: string;
   /** What it shows, for readers who do not see it. */

@@ -26,11 +26,11 @@ interface CallFrame {
   readonly lineNumber: number;
 }
 
-export interface CpuProfile {
+interface CpuProfile {
   readonly nodes: readonly { readonly callFrame: CallFrame; readonly hitCount: number }[];
 }
 
-export interface AllocationProfile {
+interface AllocationProfile {
   readonly head: AllocationNode;
 }
 

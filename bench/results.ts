@@ -23,7 +23,7 @@ export interface Results {
 }
 
 /** Results that are not committed. */
-export const resultsDirectory = join(import.meta.dirname, 'results');
+const resultsDirectory = join(import.meta.dirname, 'results');
 
 /** The committed results, which `docs/performance.md` shows. */
 export const latestDirectory = join(resultsDirectory, 'latest');

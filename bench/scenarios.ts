@@ -62,7 +62,7 @@ export interface StartScenario extends ScenarioBase {
   readonly types: number;
 }
 
-export type Scenario = ThroughputScenario | DeferScenario | StartScenario;
+type Scenario = ThroughputScenario | DeferScenario | StartScenario;
 
 const everyTarget = [
   floorMerged,

@@ -13,7 +13,7 @@ const style = [
 /** 0 is the subject, 1 a bound, 2 another program. */
 export type Series = 0 | 1 | 2;
 
-export interface Bar {
+interface Bar {
   readonly label: string;
   readonly value: number;
   readonly series: Series;

@@ -1,5 +1,5 @@
 /** `slower`: beyond the limit; `undecided`: more pairs are needed. */
-export type Verdict = 'slower' | 'within' | 'undecided';
+type Verdict = 'slower' | 'within' | 'undecided';
 
 /** Classifies the ratios of pairs that were measured one directly after the other. The bounds are those of the sign test
  *  for the median, at 95 %: they make no assumption about the distribution, and an outlier does not move them.

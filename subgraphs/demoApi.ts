@@ -11,7 +11,7 @@ interface DemoApiOptions {
 }
 
 /** Serves the requests to `/demo` and below it. */
-export type DemoApi = (request: IncomingMessage, response: ServerResponse) => void;
+type DemoApi = (request: IncomingMessage, response: ServerResponse) => void;
 
 type Action = (body: Readonly<Record<string, unknown>>) => Promise<unknown>;
 

@@ -45,7 +45,7 @@ export interface Explanation {
   readonly fetches: readonly ExplainedFetch[];
 }
 
-export interface ExplainedFetch {
+interface ExplainedFetch {
   readonly subgraph: string;
   /** Entities that were fetched; 0 for root fields. */
   readonly entities: number;

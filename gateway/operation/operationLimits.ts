@@ -67,7 +67,7 @@ export function limitExceededError(exceeded: ExceededLimit): GatewayError {
 
 /** Maximum characters of a name. Many errors quote the name of the same operation, and all objects of a list have the same
  *  alias: with a long one, a small request would have a response of hundreds of megabytes. */
-export const maxNameLength = 1_000;
+const maxNameLength = 1_000;
 
 /** Maximum lines of a document. To graphql-js, each line of a block string and each comment is as much work as a token. */
 const maxLines = 10_000;

@@ -5,7 +5,7 @@ import { type RedisArgument, RedisClient, type RedisScript } from './redisClient
 import { RedisFailure } from './redisFailure.ts';
 import type { RedisConfig } from './redisOptions.ts';
 
-export interface ReadClientOptions {
+interface ReadClientOptions {
   readonly config: RedisConfig;
   readonly timers: Timers;
   /** A connection failed. */

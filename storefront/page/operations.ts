@@ -67,7 +67,7 @@ interface CatalogueVariables {
   readonly after?: string | null;
 }
 
-export interface ProductData {
+interface ProductData {
   readonly product: ProductDetails | null;
 }
 

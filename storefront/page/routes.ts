@@ -17,14 +17,14 @@ export type Route =
  *  by `@defer`. */
 export type LoadingMode = 'wait' | 'graph' | 'page';
 
-export const defaultMode: LoadingMode = 'graph';
+const defaultMode: LoadingMode = 'graph';
 
 export function productHref(id: string, mode: LoadingMode = defaultMode): string {
   return `/product/${encodeURIComponent(id)}${searchOf(mode)}`;
 }
 
 /** The query string that keeps the mode from page to page. */
-export function searchOf(mode: LoadingMode): string {
+function searchOf(mode: LoadingMode): string {
   return mode === defaultMode ? '' : `?mode=${mode}`;
 }
 

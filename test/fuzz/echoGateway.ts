@@ -59,7 +59,7 @@ const subgraphs: readonly InlineSubgraph[] = [
   },
 ];
 
-export interface EchoGateway {
+interface EchoGateway {
   readonly gateway: InlineGateway;
   /** Errors that the gateway logged. */
   readonly faults: readonly string[];

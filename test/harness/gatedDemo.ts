@@ -2,14 +2,14 @@ import { expect } from '@jest/globals';
 import { GatedFaultClock } from './gatedFaultClock.ts';
 import { startTestGateway, type TestGatewayOptions } from './testGateway.ts';
 
-export interface GatedDemo extends AsyncDisposable {
+interface GatedDemo extends AsyncDisposable {
   /** The gateway's GraphQL endpoint. */
   readonly url: string;
   /** Lets the recommendations arrive or fail. */
   release(): void;
 }
 
-export interface GatedDemoOptions extends Pick<TestGatewayOptions, 'config'> {
+interface GatedDemoOptions extends Pick<TestGatewayOptions, 'config'> {
   readonly isFailing?: boolean;
 }
 

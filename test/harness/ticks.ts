@@ -6,10 +6,6 @@ export class Ticks {
   readonly #listeners = new Set<(step: TickEvent) => void>();
   readonly #changes = new Changes();
 
-  get listenerCount(): number {
-    return this.#listeners.size;
-  }
-
   /** Resolves when there are exactly this many subscribers. */
   waitForListeners(count: number): Promise<void> {
     return this.#changes.until(() => this.#listeners.size === count);

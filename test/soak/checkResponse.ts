@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 
 export type Path = readonly (string | number)[];
 
-export interface ResponseError {
+interface ResponseError {
   readonly path?: Path;
   readonly extensions?: { readonly code?: string };
 }

@@ -13,7 +13,7 @@ export interface FaultySubgraph {
   readonly field: string;
 }
 
-export interface FaultTargets {
+interface FaultTargets {
   readonly subgraphs: readonly FaultySubgraph[];
   readonly redis: DedicatedRedisServer | undefined;
 }

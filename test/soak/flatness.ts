@@ -65,7 +65,7 @@ function megabytes(bytes: number): string {
 }
 
 /** The slope of the line with the least squares. */
-export function slopePerSecond(points: readonly (readonly [second: number, value: number])[]): number {
+function slopePerSecond(points: readonly (readonly [second: number, value: number])[]): number {
   const mean = (index: 0 | 1) => points.reduce((sum, point) => sum + point[index], 0) / points.length;
   const [meanSecond, meanValue] = [mean(0), mean(1)];
   let [products, squares] = [0, 0];

@@ -71,7 +71,7 @@ const actions: readonly Action[] = [
   'subscription',
 ];
 
-export interface LoadCounts {
+interface LoadCounts {
   requests: number;
   /** Responses with errors. */
   withErrors: number;

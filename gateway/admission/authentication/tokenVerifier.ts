@@ -13,7 +13,7 @@ import type { RemoteKeySet } from './remoteKeySet.ts';
 import { TokenRefusal, type TokenRefusalReason } from './tokenRefusal.ts';
 
 /** An issuer whose tokens are accepted (`security.jwt.issuers`). */
-export interface TokenIssuer {
+interface TokenIssuer {
   readonly keys: Pick<RemoteKeySet, 'fetchNewerThan' | 'keyOf' | 'version'>;
   /** The exact value of `iss`; empty if it is not checked. */
   readonly issuer: string;

@@ -23,7 +23,7 @@ interface IncrementalPart {
   readonly extensions?: Extensions;
 }
 
-export type Extensions = Readonly<Record<string, unknown>>;
+type Extensions = Readonly<Record<string, unknown>>;
 
 interface SendOptions {
   readonly headers: Readonly<Record<string, string>>;
