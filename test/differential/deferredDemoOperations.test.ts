@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import { createRandom } from '../../subgraphs/shared/random.ts';
 import { type DemoOperation, readDemoOperations } from '../harness/readDemoOperations.ts';
 import { runTrials } from '../harness/runTrials.ts';
 import { choosePart, isLongRun } from '../harness/seeds.ts';
-import type { TestGateway } from '../harness/testGateway.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 import { DemoMonolith } from './demoMonolith.ts';
 import { startDifferentialGateway } from './differentialGateway.ts';
 import { deferFormats } from './executeTrial.ts';
@@ -44,11 +44,7 @@ function withFormats(trials: readonly DeferTrial[]) {
     .filter((_, index) => part === undefined || index % parts === part);
 }
 
-let gateway: TestGateway;
-beforeAll(async () => {
-  gateway = await startDifferentialGateway();
-});
-afterAll(() => gateway.close());
+const gateway = disposeAfterSuite(await startDifferentialGateway());
 
 describe('payloads of queries with @defer merge to the response without it:', () => {
   const monolith = new DemoMonolith();

@@ -1,4 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql';
+import { postJson } from '../harness/postJson.ts';
 import { MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
 import type { Trial } from '../harness/trial.ts';
 import { type Answer, escapeInheritedNames, type Json, readJson } from './answer.ts';
@@ -36,11 +37,11 @@ export async function executeTrialIncrementally(
 }
 
 async function send(url: string, { source, variables, headers }: Trial, accept: string): Promise<string> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept, authorization: `Demo ${viewerId}`, ...headers },
-    body: JSON.stringify({ query: source, variables }),
-  });
+  const response = await postJson(
+    url,
+    { query: source, variables },
+    { accept, authorization: `Demo ${viewerId}`, ...headers },
+  );
   return await response.text();
 }
 

@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { codeBlocksOf, readPages } from '../harness/documentation.ts';
 import { PageRunner, ScriptThread } from '../harness/pageRunner.ts';
 import { type DedicatedRedisServer, startDedicatedRedis } from '../harness/redis.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 
 const guides = (await readPages()).filter(({ path }) => /^docs\/guides\/(?!README)/.test(path));
 const scripts = new ScriptThread();
@@ -12,13 +11,12 @@ const scripts = new ScriptThread();
 let directory: string;
 let redis: DedicatedRedisServer;
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-guides-'));
+  directory = createTemporaryDirectory();
   redis = await startDedicatedRedis();
 });
 afterAll(async () => {
   await scripts[Symbol.asyncDispose]();
   await redis[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true });
 });
 
 test.each(guides.map((guide) => [guide.path, guide] as const))(

@@ -9,13 +9,11 @@ import {
   mkdtemp,
   readdir,
   readFile,
-  realpath,
   rename,
   rm,
   symlink,
   writeFile,
 } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -24,6 +22,7 @@ import { type ConfigJsonSchema, createConfigJsonSchema } from '../../gateway/con
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { readPages, typeScriptModulesOf } from '../harness/documentation.ts';
 import { readExtensionExamples, writeExtensionExamples } from '../harness/extensionExamples.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 
 const root = join(import.meta.dirname, '../..');
 const cache = join(root, 'node_modules/.cache');
@@ -52,7 +51,7 @@ beforeAll(async () => {
   manifest = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
   await mkdir(cache, { recursive: true });
   staging = await mkdtemp(join(cache, 'packed-'));
-  app = await realpath(await mkdtemp(join(tmpdir(), 'tributary-app-')));
+  app = createTemporaryDirectory();
   [oldestNode] = await Promise.all([installOldestNode(), pack(staging)]);
   await install();
 }, buildTimeoutMs);
@@ -120,7 +119,7 @@ async function linkPackage(name: string): Promise<void> {
 }
 
 test('the build does not empty a directory that it did not make', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'tributary-build-'));
+  const folder = createTemporaryDirectory();
   const file = join(folder, 'precious.txt');
   await writeFile(file, 'text');
   const build = runFile(process.execPath, ['scripts/build.ts', '--out', folder], { cwd: root });
@@ -129,7 +128,6 @@ test('the build does not empty a directory that it did not make', async () => {
     stderr: `--out: must be dist or a directory in node_modules/.cache, not ${folder}\n`,
   });
   expect(await readFile(file, 'utf8')).toBe('text');
-  await rm(folder, { recursive: true });
 });
 
 function descriptionsIn(schema: ConfigJsonSchema): string[] {

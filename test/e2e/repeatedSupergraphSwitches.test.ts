@@ -1,5 +1,4 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { queryObjects } from 'node:v8';
 import { expect, test } from '@jest/globals';
@@ -9,9 +8,11 @@ import type { PlannerThread, StartPlannerThread } from '../../gateway/planning/p
 import { composeSubgraphs, federationLink } from '../harness/composeSubgraphs.ts';
 import { Gate } from '../harness/gate.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
+import { postJson } from '../harness/postJson.ts';
 import { MultipartReader, RawConnection } from '../harness/rawHttp.ts';
 import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { isLongRun } from '../harness/seeds.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 import { longCallTimeouts, noShedding } from '../harness/testGateway.ts';
 
 const composed = await composeSubgraphs([
@@ -32,21 +33,13 @@ const composed = await composeSubgraphs([
 ]);
 
 async function ask(url: string, query: string, item: object): Promise<void> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query }),
-  });
+  const response = await postJson(url, { query });
   expect(await response.json()).toEqual({ data: { item } });
 }
 
 /** Resolves when the subscription has started. It ends when the response is garbage. */
 async function subscribe(url: string, query: string): Promise<Response> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-    body: JSON.stringify({ query }),
-  });
+  const response = await postJson(url, { query }, { accept: 'text/event-stream' });
   expect(response.status).toBe(200);
   return response;
 }
@@ -116,7 +109,7 @@ test(`${switches} consecutive supergraph switches fail no request and leak nothi
       .replace('http://stock.test', stock.url)
       .replace(/(?<=^type Item\b[^{]*\{\n)/m, `  v${number}: Int @join__field(graph: ITEMS)\n`);
 
-  const folder = await mkdtemp(join(tmpdir(), 'tributary-switches-'));
+  const folder = createTemporaryDirectory();
   const file = join(folder, 'supergraph.graphql');
   await writeFile(file, version(0));
   let wake = (): void => {};
@@ -189,7 +182,6 @@ test(`${switches} consecutive supergraph switches fail no request and leak nothi
   } finally {
     process.off('warning', keepWarning);
     await gateway.close();
-    await rm(folder, { recursive: true });
   }
   expect(TrackedThread.aliveCount).toBe(0);
 }, 600_000);

@@ -1,21 +1,18 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, expect, test } from '@jest/globals';
 import { chooseFuzzSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
 import { MultipartReader, mergePayloads, RawConnection } from '../harness/rawHttp.ts';
 import { runTrials } from '../harness/runTrials.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 import { findResponseProblem } from './checkClientResponse.ts';
 import { type ClientCase, createClientBody, createClientCase } from './clientRequests.ts';
-import { createControlRequest, type EchoGateway, startEchoGateway } from './echoGateway.ts';
+import { createControlRequest, startEchoGateway } from './echoGateway.ts';
 import { exchangeBytes } from './exchangeBytes.ts';
 
 const seeds = chooseFuzzSeeds({ perRun: 250, pool: 500, long: 2000 });
 
-let echo: EchoGateway;
-beforeAll(async () => {
-  echo = await startEchoGateway({ limits: { batchedOperations: 3 } });
-});
+const echo = await startEchoGateway({ limits: { batchedOperations: 3 } });
 afterAll(() => echo.close());
 
 test(
