@@ -31,8 +31,8 @@ export class ProcessLoad implements LoadSource {
     this.#timers = timers;
   }
 
-  /** `monitorEventLoopDelay` of Node has the mean and the standard deviation of the intervals, too. To read both takes half a
-   *  millisecond, longer than these timers. */
+  /** `monitorEventLoopDelay` of Node has the mean and the standard deviation of the intervals, too. To read both takes half
+   *  a millisecond, longer than these timers. */
   start(): void {
     const startedAt = this.#timers.now();
     this.#cancelTimer = this.#timers.after(intervalMs, () => {
@@ -44,8 +44,8 @@ export class ProcessLoad implements LoadSource {
   }
 
   readSample(): LoadSample {
-    // Each interval counts for as long as it took. Otherwise, a few short ones would hide one that blocks the event loop for most
-    // of the time.
+    // Each interval counts for as long as it took. Otherwise, a few short ones would hide one that blocks the event loop for
+    // most of the time.
     const meanMs = this.#sumMs === 0 ? 0 : this.#sumOfSquares / this.#sumMs;
     this.#sumMs = 0;
     this.#sumOfSquares = 0;

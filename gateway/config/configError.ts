@@ -22,8 +22,8 @@ export class ConfigError extends Error {
   }
 }
 
-/** Adds the problems to `problems` if `reading` rejects with a `ConfigError`. Then the result is not one: the caller throws the
- *  problems before it uses the result. */
+/** Adds the problems to `problems` if `reading` rejects with a `ConfigError`. Then the result is not one: the caller throws
+ *  the problems before it uses the result. */
 export async function collectProblems<Result>(
   problems: ConfigProblem[],
   reading: Promise<Result>,

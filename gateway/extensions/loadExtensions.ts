@@ -8,8 +8,8 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Extension, ExtensionModule } from './extension.ts';
 import { extensionMembers } from './extensionHooks.ts';
 
-/** Creates the extensions of a list. `others`: problems of other options. `timeoutMs`: limits each import and each function of
- *  a module.
+/** Creates the extensions of a list. `others`: problems of other options. `timeoutMs`: limits each import and each function
+ *  of a module.
  *  @throws {ConfigError} with every problem. Then the extensions that it has created are closed. */
 export async function loadExtensions(
   entries: readonly (Extension<object> | ExtensionModule)[],

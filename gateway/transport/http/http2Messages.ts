@@ -67,13 +67,18 @@ export function connectionEnd(response: ServerResponse): { readonly connection?:
   return {};
 }
 
-/** Closes the connection, or only the HTTP/2 stream, when the client reads nothing for `timeoutMs`; 0 removes the timeout. */
+/** Closes the connection, or only the HTTP/2 stream, when the client reads nothing for `timeoutMs`; 0 removes the
+ *  timeout. */
 export function setReadTimeout(response: ServerResponse, timeoutMs: number): void {
   const version2 = asHttp2(response);
-  if (version2 !== undefined) return version2.setReadTimeout(timeoutMs);
+  if (version2 === undefined) setSocketTimeout(response, timeoutMs);
+  else version2.setReadTimeout(timeoutMs);
+}
+
+function setSocketTimeout(response: ServerResponse, timeoutMs: number): void {
   const { socket } = response;
   // A pipelined response has no socket until those before it are sent.
-  if (socket === null) response.once('socket', () => setReadTimeout(response, timeoutMs));
+  if (socket === null) response.once('socket', () => setSocketTimeout(response, timeoutMs));
   // The socket of a request that a test injects (`inject` of Fastify) is a stream without timeouts.
   else if (socket?.setTimeout !== undefined) {
     // The HTTP server destroys a connection whose timeout fires.
@@ -86,8 +91,8 @@ export function setReadTimeout(response: ServerResponse, timeoutMs: number): voi
 /** Responses whose connection is read again when they have been sent, if not before. */
 const pausing = new WeakSet<ServerResponse>();
 
-/** Reads nothing from a client that does not read. For Node, what it sends is activity, too: an empty line now and then would
- *  keep the connection open, and the response in memory. */
+/** Reads nothing from a client that does not read. For Node, what it sends is activity, too: an empty line now and then
+ *  would keep the connection open, and the response in memory. */
 function pauseUntilSent(response: ServerResponse, socket: Socket): void {
   // Many clients read a response only after they have sent their request.
   if (!response.req.complete) return;

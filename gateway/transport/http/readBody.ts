@@ -154,8 +154,9 @@ export function readBody(
   });
 }
 
-/** Reads and discards the body of a refused request: many clients read the response only after they have sent all of it. Closes
- *  the connection of one that sends very many small chunks: each takes as long as a large one, and nothing limits the body. */
+/** Reads and discards the body of a refused request: many clients read the response only after they have sent all of it.
+ *  Closes the connection of one that sends very many small chunks: each takes as long as a large one, and nothing limits the
+ *  body. */
 export function discardBody(request: IncomingMessage): void {
   let [count, size] = [0, 0];
   // It would write 100 (Continue).

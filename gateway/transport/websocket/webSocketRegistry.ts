@@ -37,8 +37,8 @@ const closeTimeoutMs = 1000;
  *  that in memory, up to 64 kB: with the library's maximum, an unfinished message of 16 kB could take 1 GB. */
 const maxFragments = 256;
 
-/** Maximum number of parts in which a fragment may arrive. The library joins them in quadratic time from some 15,000 on: 40,000
- *  parts of one byte took 3 s. A packet of the Internet has 1.4 kB. */
+/** Maximum number of parts in which a fragment may arrive. The library joins them in quadratic time from some 15,000 on:
+ *  40,000 parts of one byte took 3 s. A packet of the Internet has 1.4 kB. */
 const maxBufferedChunks = 10_000;
 
 /** The WebSockets of all clients. Accepts upgrades, and closes the sockets when the gateway shuts down. */
