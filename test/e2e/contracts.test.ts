@@ -524,8 +524,7 @@ describe('contracts check', () => {
         return next(specifier, context);
       } });`;
     const args = ['--import', `data:text/javascript,${encodeURIComponent(hook)}`, `${root}gateway/cli.ts`];
-    const child = spawn(process.execPath, [...args, 'contracts', 'check'], { cwd: disk.root });
-    const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    const { code, stderr } = await new NodeProcess([...args, 'contracts', 'check'], { cwd: disk.root }).ended;
     expect([code, stderr]).toEqual([
       3,
       expect.stringMatching(/^Nothing could be decided, .*: a package is missing\./m),
