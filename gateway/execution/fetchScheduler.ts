@@ -121,12 +121,8 @@ export class FetchScheduler {
     else this.#loadRoot(call, onSettled);
   }
 
-  /** Sends at once what `load` loads: for a moment in which nothing else can become ready. */
+  /** Sends at once what `load` loads: for the start of the operation, when nothing else can become ready. */
   sendTogether(load: () => void): void {
-    if (this.#isSendingScheduled) {
-      load();
-      return;
-    }
     this.#isSendingScheduled = true;
     try {
       load();
