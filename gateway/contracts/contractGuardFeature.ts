@@ -169,7 +169,7 @@ export class ContractGuardFeature implements Feature {
 
   #liveSubgraphs(): LiveSubgraphSource | undefined {
     const { config, timers, schemaAccessOf } = this.#context;
-    const timeout = { ms: config.contracts.lookTimeout, timers };
+    const timeout = { ms: config.contracts.schemaTimeout, timers };
     if (timeout.ms === 0) return undefined;
     const urls = schemaUrls(config);
     return {

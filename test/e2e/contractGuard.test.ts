@@ -312,7 +312,7 @@ describe('contracts.guard: enforce', () => {
   test('holds a supergraph back under load until its subgraph is deployed, and no request fails', async () => {
     const timers = new ManualInterval(3_600_000);
     await using shop = await Guarded.start(
-      { guard: 'enforce', driftInterval: '1h', lookTimeout: '1m' },
+      { guard: 'enforce', driftInterval: '1h', schemaTimeout: '1m' },
       { source: 'file', parts: { timers } },
     );
     const before = await shop.admin<SupergraphAnswer>('/supergraph');

@@ -21,7 +21,7 @@ export const contractsSection = z
         'Interval of the comparison of running subgraphs with their contracts. `0`: no comparison. There is none with `guard: off` either.',
       )
       .prefault('60s'),
-    lookTimeout: duration()
+    schemaTimeout: duration()
       .describe(
         'Maximum time that the check of a new supergraph waits for the schemas of running subgraphs. Subgraphs that do not respond in time are not considered. `0`: running subgraphs are not considered.',
       )

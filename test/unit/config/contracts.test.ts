@@ -9,7 +9,7 @@ describe('the section contracts', () => {
       guard: 'warn',
       directory: 'contracts',
       driftInterval: 60_000,
-      lookTimeout: 3_000,
+      schemaTimeout: 3_000,
       record: {
         enabled: false,
         directory: 'recorded-operations',
