@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import { parse } from 'graphql';
 import { createRandom } from '../../subgraphs/shared/random.ts';
 import { runTrials } from '../harness/runTrials.ts';
 import { chooseSeeds } from '../harness/seeds.ts';
-import type { TestGateway } from '../harness/testGateway.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 import { DemoMonolith } from './demoMonolith.ts';
 import { demoOperations } from './demoOperations.ts';
 import { startDifferentialGateway } from './differentialGateway.ts';
@@ -21,11 +21,7 @@ const {
 } = chooseSeeds('DIFFERENTIAL', { perRun: 50, pool: 300, long: 1200 });
 
 const monolith = new DemoMonolith();
-let gateway: TestGateway;
-beforeAll(async () => {
-  gateway = await startDifferentialGateway();
-});
-afterAll(() => gateway.close());
+const gateway = disposeAfterSuite(await startDifferentialGateway());
 
 async function find(seed: number, run: () => Promise<string | undefined>): Promise<string | undefined> {
   const problem = await run();

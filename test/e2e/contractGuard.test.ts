@@ -2,10 +2,12 @@ import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { createGateway, type GatewayDependencies, type GatewayOptions } from '../../gateway/gateway.ts';
+import { Changes } from '../harness/changes.ts';
 import { composeSubgraphs } from '../harness/composeSubgraphs.ts';
 import { runDrift, summarizeFindings } from '../harness/driftCommand.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
 import { ManualInterval } from '../harness/manualInterval.ts';
+import { postJson } from '../harness/postJson.ts';
 import type { GivenSubgraph } from '../harness/shared/compositions.ts';
 import { SwappableSubgraph } from '../harness/swappableSubgraph.ts';
 import { TemporaryContractStore } from '../harness/temporaryContractStore.ts';
@@ -64,7 +66,7 @@ class Guarded implements AsyncDisposable {
   url = '';
   adminUrl = '';
   readonly #cleanups: (() => unknown)[] = [];
-  readonly #waiting = new Set<() => void>();
+  readonly #logged = new Changes();
 
   private constructor(
     productsSubgraph: SwappableSubgraph,
@@ -148,28 +150,18 @@ class Guarded implements AsyncDisposable {
 
   #log(line: LogLine): void {
     this.lines.push(line);
-    for (const check of this.#waiting) check();
+    this.#logged.notify();
   }
 
   /** Resolves with the log lines of this message when there are `count` of them. */
   async logged(msg: string, count = 1): Promise<readonly LogLine[]> {
     const found = () => this.lines.filter((line) => line.msg === msg);
-    await new Promise<void>((resolve) => {
-      const check = () => {
-        if (found().length >= count) resolve();
-      };
-      this.#waiting.add(check);
-      check();
-    });
+    await this.#logged.until(() => found().length >= count);
     return found();
   }
 
   async ask(name: OperationName): Promise<{ readonly data?: unknown; readonly errors?: unknown }> {
-    const response = await fetch(this.url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query: operations[name], variables: { id: '1' } }),
-    });
+    const response = await postJson(this.url, { query: operations[name], variables: { id: '1' } });
     return (await response.json()) as { data?: unknown; errors?: unknown };
   }
 

@@ -1,5 +1,4 @@
-import { copyFile, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -11,6 +10,7 @@ import { startOtlpCollector } from '../harness/otlpCollector.ts';
 import { exchange, RawConnection, type RawRequest, type RawResponse } from '../harness/rawHttp.ts';
 import { hang, json, type ScriptedSubgraph, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { endingRequest, openingRequest, operationRequest, rejectionOf } from '../harness/singleConnection.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
 
 interface RunningWorkers extends GatewayProcess {
@@ -63,7 +63,7 @@ async function startWorkers(
   > = {},
   workers = 2,
 ): Promise<RunningWorkers> {
-  const folder = await mkdtemp(join(tmpdir(), 'tributary-workers-'));
+  const folder = createTemporaryDirectory();
   const running = await startGatewayProcess(
     {
       workers,
@@ -92,7 +92,6 @@ async function startWorkers(
     folder,
     [Symbol.asyncDispose]: async () => {
       await running[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true });
     },
   };
 }
@@ -343,7 +342,7 @@ describe('workers that do not respond', () => {
 
 describe('workers without a supergraph', () => {
   test('let one of them report why the gateway is not ready, and the metrics of all, serve when they have a supergraph, and end without sockets when their supervisor is killed', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'tributary-supergraph-'));
+    const folder = createTemporaryDirectory();
     const file = join(folder, 'supergraph.graphql');
     await writeFile(file, 'type Query { greeting: String }');
     await using gateway = await startWorkers({ supergraph: { file } });
@@ -359,7 +358,6 @@ describe('workers without a supergraph', () => {
     await copyFile(demoSupergraphFile, file);
     // The worker that listened may be replaced, which ends its connections.
     while ((await readiness().catch(() => [0]))[0] !== 200);
-    await rm(folder, { recursive: true });
     await gateway.kill();
     expect(await readdir(gateway.folder)).toEqual([]);
   });
