@@ -8,7 +8,7 @@ interface StopSignalHandlers {
   readonly onForcedStop: () => void;
 }
 
-const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const;
+export const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const;
 
 /** Listens for stop signals until the returned function is called. */
 export function listenForStopSignals({ onStop, onForcedStop }: StopSignalHandlers): () => void {

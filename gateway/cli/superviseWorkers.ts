@@ -10,6 +10,7 @@ import { systemTimers, type Timers } from '../time/timers.ts';
 import { type Addresses, printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
 import { forcedStopMessage, Shutdown, shutDownAtStopSignals } from './shutdown.ts';
+import { stopSignals } from './stopSignals.ts';
 import { type ReplacementReason, SupervisorMetrics, supervisorName } from './supervisorMetrics.ts';
 import { isWorkerMessage, type MessageFromWorker, type MessageToWorker } from './workerMessages.ts';
 import { chooseWorkerPorts } from './workerPorts.ts';
@@ -21,6 +22,8 @@ const earlyExitMs = 60_000;
 const restartBackoff = { minDelay: 100, maxDelay: 30_000 };
 /** Time after which no scrape stores counts of a worker that has ended. */
 const foldDelayMs = 30_000;
+/** Time within which all processes of a group notice a signal, on a busy machine, too. */
+const groupSignalMs = 500;
 /** Time after the drain timeout until a worker is killed. */
 const killGraceMs = 5_000;
 /** How often the supervisor checks a worker within `workerTimeout`. Checks are counted, and not the time since a response:
@@ -273,6 +276,14 @@ class WorkerSupervisor {
     this.#workers.delete(worker);
     const fold = () => this.#metricsDirectory.fold(String(worker.id)).catch(() => {});
     setTimeout(fold, foldDelayMs).unref();
+    // A worker that has not started handles no signals. One to the whole process group, such as that of Ctrl-C, may end it
+    // before this process notices the signal.
+    if (stopSignals.some((name) => name === signal))
+      setTimeout(() => this.#onExited(worker, status, code, signal), groupSignalMs);
+    else this.#onExited(worker, status, code, signal);
+  }
+
+  #onExited(worker: Worker, status: WorkerStatus, code: number | null, signal: string | null): void {
     const fields = { ...identify(worker), ...(signal === null ? { exitCode: code } : { signal }) };
     // A worker that exits by itself has written why.
     if (signal !== null && !this.#hasStarted && !this.#shutdown.isRequested)

@@ -177,6 +177,19 @@ test('a worker that does not respond for `workerTimeout` is killed and replaced,
   ]);
 });
 
+test('a signal to the whole process group that ends a starting worker first is no failure of the worker', async () => {
+  const { workers, lines, code, allForked } = supervise(
+    () => FakeWorker.listening(1),
+    () => FakeWorker.starting(2),
+  );
+  await allForked;
+  await waitForTurns();
+  workers[1]?.emit('exit', null, 'SIGINT');
+  process.emit('SIGINT', 'SIGINT');
+  expect(await code).toBe(0);
+  expect(lines).toEqual([]);
+});
+
 test.each([
   ['a worker that receives no messages', false],
   ['a worker that loads its gateway', true],
