@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createRandom } from '../../subgraphs/shared/random.ts';
+import { postJson } from '../harness/postJson.ts';
 import { runTrials } from '../harness/runTrials.ts';
 import { chooseSeeds } from '../harness/seeds.ts';
 import { abstractTypes } from './graphs/abstractTypes.ts';
@@ -80,12 +81,8 @@ describe.each(only === undefined ? defaultGraphs : graphs.filter(({ name }) => n
       for (let round = 0; round < rounds; round++) {
         const changed = random.sample(entities, round + 1);
         for (const { thing } of changed) model.versions.set(thing, round);
-        const response = await fetch(new URL('/cache/invalidate', running.gateway.adminUrl), {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({
-            entities: changed.map(({ thing, typeName }) => model.identify(thing, typeName)),
-          }),
+        const response = await postJson(new URL('/cache/invalidate', running.gateway.adminUrl), {
+          entities: changed.map(({ thing, typeName }) => model.identify(thing, typeName)),
         });
         expect([response.status, await response.json()]).toEqual([200, expect.anything()]);
         const problems = await runTrials(seeds, async (seed) => {

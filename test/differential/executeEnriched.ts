@@ -1,4 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql';
+import { postJson } from '../harness/postJson.ts';
 import { MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
 import type { Trial } from '../harness/trial.ts';
 import { type Answer, escapeInheritedNames, type Json, type Path, readJson } from './answer.ts';
@@ -61,16 +62,11 @@ export async function executeEnrichedIncrementally(
 }
 
 async function send(url: string, trial: Trial, accept: string): Promise<string> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept,
-      'tributary-budget': '0ms',
-      ...credentials(trial),
-    },
-    body: JSON.stringify({ query: trial.source, variables: trial.variables }),
-  });
+  const response = await postJson(
+    url,
+    { query: trial.source, variables: trial.variables },
+    { accept, 'tributary-budget': '0ms', ...credentials(trial) },
+  );
   return await response.text();
 }
 

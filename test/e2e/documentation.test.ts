@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
@@ -9,6 +8,7 @@ import { runCommandInProcess } from '../harness/commandInProcess.ts';
 import { codeBlocksOf, type Page, readPages } from '../harness/documentation.ts';
 import { GatedFaultClock } from '../harness/gatedFaultClock.ts';
 import { PageRunner, ScriptThread } from '../harness/pageRunner.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 import { startTestGateway, type TestGateway } from '../harness/testGateway.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -49,7 +49,7 @@ let directory: string;
 let demo: TestGateway;
 let runner: PageRunner;
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tributary-documentation-'));
+  directory = createTemporaryDirectory();
   const { cache, enrichment, security } = loadConfig({ file: join(root, 'tributary.yaml'), env: {} });
   demo = await startTestGateway({
     clock,
@@ -78,7 +78,6 @@ afterAll(async () => {
   await runner[Symbol.asyncDispose]();
   await demo.close();
   await scripts[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true });
 });
 
 /** Commands of a page, one by one. A comment at the end is no part of one. */

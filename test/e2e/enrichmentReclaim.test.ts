@@ -1,13 +1,14 @@
-import { copyFile, mkdtempDisposable } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { type DemoSubgraphs, startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { type GatewayProcess, noKeepAlive, startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { postJson } from '../harness/postJson.ts';
 import { readEvents } from '../harness/readEvents.ts';
 import { type DedicatedRedisServer, downloadTimeoutMs, startDedicatedRedis } from '../harness/redis.ts';
 import { isLongRun } from '../harness/seeds.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 import { demoSupergraphFile, startTestGateway } from '../harness/testGateway.ts';
 
 const testTimeoutMs = 600_000;
@@ -69,11 +70,11 @@ async function sendOperation(
   readonly data: { readonly product: { readonly recommended: unknown } };
   readonly extensions?: { readonly tributary: { readonly enrichment: { readonly token: string } } };
 }> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { ...noKeepAlive, 'content-type': 'application/json', 'tributary-budget': budget },
-    body: JSON.stringify({ query, variables: variablesOf(number) }),
-  });
+  const response = await postJson(
+    url,
+    { query, variables: variablesOf(number) },
+    { ...noKeepAlive, 'tributary-budget': budget },
+  );
   return (await response.json()) as Awaited<ReturnType<typeof sendOperation>>;
 }
 
@@ -138,8 +139,8 @@ test.each([
 test(
   'a process that has no supergraph yet leaves the jobs of another one as they are',
   async () => {
-    await using folder = await mkdtempDisposable(join(tmpdir(), 'tributary-supergraph-'));
-    const file = join(folder.path, 'supergraph.graphql');
+    const folder = createTemporaryDirectory();
+    const file = join(folder, 'supergraph.graphql');
     const config: Partial<GatewayOptions> = {
       redis: { url: server.url, keyPrefix: 'without-supergraph:' },
       batching: { acrossRequests: false },
