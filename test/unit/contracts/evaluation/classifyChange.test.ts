@@ -191,6 +191,15 @@ test.each<Case>([
   ]);
 });
 
+test('a harmless change has another advice if its rollout order matters', () => {
+  const added: Finding = { ...change, rule: 'type-added', severity: 'safe', advice: 'Nothing to do.' };
+  expect(classify(added, unused).advice).toBe('Nothing to do.');
+  const deployment = { order: 'subgraph first', steps: [] } as const;
+  const evidence = { breakages: [breakageIn('new gateways')], deployment };
+  expect(classify(added, evidence).advice).toMatch(/^Follow the rollout steps/);
+  expect(classify({ ...added, advice: 'Keep it.' }, evidence).advice).toBe('Keep it.');
+});
+
 test('only the message of a change that breaks less than it could is amended', () => {
   expect(classify({ ...change, severity: 'dangerous' }, {}).message).toBe('Changed.');
   expect(classify(change, sameApi).message).toBe('Changed.');
