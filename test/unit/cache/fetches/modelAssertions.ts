@@ -107,10 +107,8 @@ function findStalenessProblem(
 ): string | undefined {
   const spec = call.answerSpec ?? plainAnswerSpec;
   const hasErrors = spec.operationError !== 'none' || call.failedItems.has(requestedItem(item, keys));
-  const [own, stored] = [run.rulesOf(request.process), run.rulesOf(call.process)];
-  const ownLifetime = lifetimeOf(item, spec.headerCase, own);
-  const storedLifetime = lifetimeOf(item, spec.headerCase, stored);
-  const rule = hasErrors || ownLifetime === undefined ? undefined : shorter(ownLifetime, storedLifetime);
+  const own = run.rulesOf(request.process);
+  const rule = hasErrors ? undefined : lifetimeOf(item, spec.headerCase, run.rulesOf(call.process));
   const declared = ruleOf(item, own);
   const isUncached = declared === undefined || (declared.isPrivate && request.identity === undefined);
   // Uncacheable calls are shared as they would be without a cache.
@@ -127,7 +125,13 @@ function findStalenessProblem(
   if (staleness === undefined && isNew) return undefined;
   if (rule === undefined || isUncached) return 'must not be stored';
   const nullMs = Math.min(rule.fresh, 5_000);
-  const lifetime = isNull ? { fresh: nullMs, revalidate: nullMs, fallback: nullMs } : rule;
+  const stored = isNull ? { fresh: nullMs, revalidate: nullMs, fallback: nullMs } : rule;
+  // The rule of the reading process limits what another one has stored.
+  const lifetime = {
+    fresh: Math.min(stored.fresh, 1_000 * (declared.fresh - elapsed)),
+    revalidate: Math.min(stored.revalidate, 1_000 * (declared.revalidate - elapsed)),
+    fallback: Math.min(stored.fallback, 1_000 * (declared.fallback - elapsed)),
+  };
   if (isPrivate && request.identity === undefined) return 'stored without an identity';
   const since = request.startedAt - call.answeredAt;
   if (staleness === undefined) return since < lifetime.fresh ? undefined : 'too old to be fresh';
@@ -171,17 +175,6 @@ function isPrivateFor(
 ): boolean {
   const rule = ruleOf(item, run.rulesOf(process));
   return rule?.isPrivate === true || headerCases[answerSpec.headerCase]?.isPrivate === true;
-}
-
-type Lifetime = NonNullable<ReturnType<typeof lifetimeOf>>;
-
-function shorter(a: Lifetime, b: Lifetime = a): Lifetime {
-  return {
-    fresh: Math.min(a.fresh, b.fresh),
-    revalidate: Math.min(a.revalidate, b.revalidate),
-    fallback: Math.min(a.fallback, b.fallback),
-    isPrivate: a.isPrivate,
-  };
 }
 
 function valueAt(data: unknown, key: number | string): unknown {
