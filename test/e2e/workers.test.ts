@@ -40,7 +40,8 @@ const endWorkersAfter = (last: number): string =>
 /** A module that blocks the event loop of a worker after SIGURG. */
 const blockOnSignal = `--import data:text/javascript,${encodeURIComponent(
   "import cluster from 'node:cluster'; import { isMainThread } from 'node:worker_threads';" +
-    "if (isMainThread && cluster.isWorker) process.on('SIGURG', () => { for (;;); });",
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a template string of the worker process
+    "if (isMainThread && cluster.isWorker) process.on('SIGURG', () => { console.error(`worker ${cluster.worker.id} is blocked.`); for (;;); });",
 )}`;
 
 /** For tests in which time does not pass: a supervisor with this `workerTimeout` checks its workers after SIGURG only, and
@@ -328,6 +329,8 @@ describe('workers that do not respond', () => {
     await gateway.waitForOutput(/worker 2 has answered 6 checks\./);
     await sendTo(gateway, '3', {});
     process.kill(blocked, 'SIGURG');
+    // It might answer the first check.
+    await gateway.waitForOutput(/worker 2 is blocked\./);
     await checkUntilKilled(blocked, '3');
     const { connection } = await connectTo(gateway, '4');
     await connection[Symbol.asyncDispose]();
