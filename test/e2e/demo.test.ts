@@ -204,11 +204,14 @@ describe("the demo's graph", () => {
   test('has the reviews with the names of their authors while the accounts are down', async () => {
     await demo.control('/subgraphs/accounts/kill');
     await demo.control('/cold');
-    const { data } = await demo.query(
-      '{ product(id: "p1") { reviews(first: 1) { author { username displayName } } } }',
-    );
+    const query = '{ product(id: "p1") { reviews(first: 1) { author { username displayName } } } }';
+    // The circuit of the reviews may still be open.
+    let product: { reviews: unknown } = { reviews: null };
+    while (product.reviews === null) {
+      product = ((await demo.query(query)).data as { product: typeof product }).product;
+    }
     const author = { username: expect.any(String), displayName: null };
-    expect(data).toEqual({ product: { reviews: [{ author }] } });
+    expect(product).toEqual({ reviews: [{ author }] });
   });
 });
 
