@@ -16,7 +16,7 @@ import { compareCompleteAnswer } from './trials.ts';
 
 // To run more cases: DIFFERENTIAL_GRAPH=keys DIFFERENTIAL_SEED=1000 DIFFERENTIAL_COUNT=100.
 const only = process.env.DIFFERENTIAL_GRAPH;
-const { first: firstSeed, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 4, pool: 8, long: 40 });
+const { first: firstSeed, all: seeds } = chooseSeeds('DIFFERENTIAL', { perRun: 3, pool: 8, long: 40 });
 const rounds = 4;
 /** Few, for the time that they take. */
 const defaultGraphs = [keys, abstractTypes, interfaceObjects];
