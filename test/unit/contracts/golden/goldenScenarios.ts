@@ -6,6 +6,23 @@ const mutationsOfReviews =
 const subscriptionsOfReviews = 'type Subscription {\n  reviewAdded(film: ID): Review!\n}\n\n';
 const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])\n\n';
 
+/** A second subgraph that serves this field of films. */
+function postersServing(field: string): Edit {
+  return add(
+    'posters',
+    `${link.replace('"@key"', '"@key", "@shareable"')}
+type Query {
+  printed: Film
+}
+
+type Film @key(fields: "id") {
+  id: ID!
+  ${field}
+}
+`,
+  );
+}
+
 const flyers = 'query Flyers { onSale { flyer } }';
 
 /** A field of tickets that is computed from the poster. */
@@ -717,19 +734,7 @@ type Ad @shareable { text: String! }
     name: 'an argument takes no nulls any more in one of two subgraphs that serve the field',
     before: [
       replace('films', 'dpi: Int): String\n', 'dpi: Int): String @shareable\n'),
-      add(
-        'posters',
-        `${link.replace('"@key"', '"@key", "@shareable"')}
-type Query {
-  printed: Film
-}
-
-type Film @key(fields: "id") {
-  id: ID!
-  poster(width: Int = 200, height: Int, dpi: Int): String @shareable
-}
-`,
-      ),
+      postersServing('poster(width: Int = 200, height: Int, dpi: Int): String @shareable'),
     ],
     operations:
       'query Shown($width: Int) { film(id: 1) { poster(width: $width) } } query Printed($width: Int) { printed { poster(width: $width) } }',
@@ -750,19 +755,7 @@ type Film @key(fields: "id") {
     name: 'a field becomes nullable in one of two subgraphs that serve it',
     before: [
       replace('films', '  minutes: Int!\n', '  minutes: Int! @shareable\n'),
-      add(
-        'posters',
-        `${link.replace('"@key"', '"@key", "@shareable"')}
-type Query {
-  printed: Film
-}
-
-type Film @key(fields: "id") {
-  id: ID!
-  minutes: Int! @shareable
-}
-`,
-      ),
+      postersServing('minutes: Int! @shareable'),
     ],
     operations: 'query Shown { film(id: 1) { minutes } } query Printed { printed { minutes } }',
     edits: [replace('posters', 'minutes: Int!', 'minutes: Int')],
