@@ -88,13 +88,7 @@ async function startWorkers(
       ].join(' '),
     },
   );
-  return {
-    ...running,
-    folder,
-    [Symbol.asyncDispose]: async () => {
-      await running[Symbol.asyncDispose]();
-    },
-  };
+  return { ...running, folder };
 }
 
 async function processIdsOf(
