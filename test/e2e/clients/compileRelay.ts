@@ -18,9 +18,10 @@ const deferDirective =
   'directive @defer(if: Boolean = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT';
 writeFileSync(schemaFile, `${printSchema(supergraph.apiSchema())}\n${deferDirective}\n`);
 try {
-  const compiler = createRequire(import.meta.url).resolve('relay-compiler/cli.js');
+  // Not a dependency, because only this script needs its 120 MB, a program for each platform. It has the versions of Relay.
+  const { version } = createRequire(import.meta.url)('relay-runtime/package.json');
   // The compiler resolves the paths in its configuration against the working directory.
-  execFileSync(process.execPath, [compiler, here('./relay.config.json')], {
+  execFileSync('npx', ['--yes', `relay-compiler@${version}`, here('./relay.config.json')], {
     cwd: here('.'),
     stdio: 'inherit',
   });
