@@ -38,6 +38,8 @@ interface EventSelection {
 /** The source for fields that topics feed. Events of a stream have cursors and can be replayed. */
 export class TopicSource implements SubscriptionSource {
   readonly #options: TopicSourceOptions;
+  /** Events of another type that were reported: each subscription receives the same object. */
+  readonly #reported = new WeakSet<TopicEvent>();
 
   constructor(options: TopicSourceOptions) {
     this.#options = options;
@@ -98,12 +100,10 @@ export class TopicSource implements SubscriptionSource {
     const { problems } = this.#options;
     const topic = field.stream ?? field.topic ?? '';
     if (!operation.acceptsType(event)) {
-      const { coordinate } = operation.field;
-      problems.report(
-        'event of another type',
-        topic,
-        `${event.typename} is not a possible type of ${coordinate}`,
-      );
+      if (this.#reported.has(event)) return false;
+      this.#reported.add(event);
+      const message = `${event.typename} is not a possible type of ${operation.field.coordinate}`;
+      problems.report('event of another type', topic, message);
       return false;
     }
     if (!matches(event.value)) return false;
