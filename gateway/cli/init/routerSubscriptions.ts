@@ -21,6 +21,17 @@ function callbackUrl(url: unknown, path: unknown, source: string, draft: ConfigD
     );
 }
 
+/** Apollo Router also accepts `enable` and `disable`. Its interval is 10 s when only enabled. */
+const translateHeartbeat: Translate = (value, source, draft) => {
+  if (draft.has(['subscriptions', 'heartbeat']))
+    draft.note(source, 'WebSockets and callbacks have one interval here: subscriptions.heartbeat');
+  else
+    to('subscriptions.heartbeat', (interval) => {
+      if (/^disabled?$/.test(String(interval))) return '0s';
+      return /^enabled?$/.test(String(interval)) ? '10s' : asDuration(interval);
+    })(value, source, draft);
+};
+
 /** Translates `subscription.mode` of Apollo Router. */
 export const translateSubscriptionMode: Translate = (value, source, draft) => {
   const { passthrough, callback, ...others } = sectionOf(value);
@@ -33,14 +44,12 @@ export const translateSubscriptionMode: Translate = (value, source, draft) => {
         target.set(['subgraphs', name, 'subscription', 'protocol'], 'graphql_ws', at);
       else target.note(at, `the protocol ${JSON.stringify(given)} is not available; graphql_ws is`);
     },
+    ...(name === 'all' && { heartbeat_interval: translateHeartbeat }),
   }))(passthrough, `${source}.passthrough`, draft);
   if (!isSection(callback)) return;
   const { subgraphs, public_url: publicUrl, heartbeat_interval: heartbeat, ...rest } = callback;
   if (publicUrl !== undefined) callbackUrl(publicUrl, rest.path, `${source}.callback.public_url`, draft);
-  if (heartbeat !== undefined)
-    (heartbeat === 'disabled'
-      ? to('subscriptions.heartbeat', () => '0s')
-      : to('subscriptions.heartbeat', asDuration))(heartbeat, `${source}.callback.heartbeat_interval`, draft);
+  if (heartbeat !== undefined) translateHeartbeat(heartbeat, `${source}.callback.heartbeat_interval`, draft);
   for (const key of Object.keys(rest))
     draft.note(`${source}.callback.${key}`, 'callbacks arrive at /callback/… of the public listener');
   for (const name of Array.isArray(subgraphs) ? subgraphs : [])

@@ -315,6 +315,26 @@ describe('the translation of Apollo Router', () => {
   });
 
   test.each([
+    ['disabled', '0s'],
+    ['enable', '10s'],
+    ['1m', '1m'],
+  ])('translates the heartbeats of WebSockets, "%s", which callbacks share', (interval, heartbeat) => {
+    const all = `all: { heartbeat_interval: ${interval} }`;
+    expect(
+      translate(`
+        subscription:
+          mode: { passthrough: { ${all}, subgraphs: { a: { heartbeat_interval: 5s } } }, callback: { heartbeat_interval: 5s } }
+      `),
+    ).toMatchObject({
+      options: { subscriptions: { heartbeat } },
+      notes: [
+        expect.stringContaining('subscription.mode.passthrough.subgraphs.a.heartbeat_interval: '),
+        'subscription.mode.callback.heartbeat_interval: WebSockets and callbacks have one interval here: subscriptions.heartbeat',
+      ],
+    });
+  });
+
+  test.each([
     ['{ named: x-a }, { named: x-a, rename: x-b }', ['x-a'], [], 'propagate x-a as x-b: x-a is sent as x-a'],
     [
       '{ named: x-a, rename: x-b }, { named: x-a }',
