@@ -86,14 +86,13 @@ async function readFiles(
 }
 
 function revisionUnknown(displayed: string, { ref }: StoreRevision, { reason, message }: GitError): Finding {
-  const isUnknown = reason === 'unknown-revision';
   return createFinding('revision-unknown', {
     severity: reason === 'failed' ? 'undecided' : 'misuse',
-
     message: `${displayed} cannot be read at revision ${ref}: ${message}.`,
-    advice: isUnknown
-      ? 'Name a commit, branch or tag that this clone has; a shallow clone needs its history fetched first (fetch-depth: 0).'
-      : 'Make sure that Git works here, or compare with a directory: --against DIR.',
+    advice:
+      reason === 'unknown-revision'
+        ? 'Name a commit, branch or tag that this clone has. A shallow clone gets its history with "git fetch --unshallow"; CI clones it whole with a fetch depth of 0.'
+        : 'Make sure that Git works here, or compare with a directory: --against DIR.',
   });
 }
 

@@ -197,7 +197,10 @@ describe('checkContracts compares', () => {
     const known = await against('v1');
     expect(known.summary.checked.baselines).toEqual(['revision v1']);
     const missing = await against('HEAD~1');
-    expect(missing.findings[0]?.message).toContain('Git knows no revision "HEAD~1" in this shallow clone');
+    expect(missing.findings[0]).toMatchObject({
+      message: expect.stringContaining('Git knows no revision "HEAD~1" in this shallow clone'),
+      advice: expect.stringContaining('"git fetch --unshallow"'),
+    });
   });
 
   test('with the last commit in a hook of Git, which names the repository in an environment variable', async () => {
