@@ -4,6 +4,7 @@ import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } f
 import { isRedisConfigured } from '../redis/redisOptions.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 import { ProblemLog } from '../telemetry/problemLog.ts';
+import { shutdownStepMs } from '../time/shutdownStepMs.ts';
 import type { Timers } from '../time/timers.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { createCacheAdministration } from './cacheAdministration.ts';
@@ -147,9 +148,9 @@ export class CacheFeature implements Feature {
     addCacheRoutes(routes, { cache, bodySize: config.limits.bodySize });
   }
 
-  async close(): Promise<void> {
+  async close(withinMs: number): Promise<void> {
     this.#events?.close();
-    await this.#store.close();
+    await this.#store.close(shutdownStepMs(withinMs, this.#context.config.listen.drainTimeout));
   }
 
   #createEvents(): EventInvalidations | undefined {

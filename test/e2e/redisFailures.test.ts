@@ -8,6 +8,7 @@ import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
 import type { Timers } from '../../gateway/time/timers.ts';
 import { createManualTimers } from '../harness/manualTimers.ts';
+import { startPausableProxy } from '../harness/pausableProxy.ts';
 import { connectRedis, startDedicatedRedis } from '../harness/redis.ts';
 import {
   createRedisStoreFixture,
@@ -166,6 +167,24 @@ test('a killed Redis causes misses and is used again after its restart', async (
   store.setMany([entry({ value: '2' })], store.beginRead());
   await store.awaitWrites();
   expect(await valuesOf(store, 'key')).toEqual(['2']);
+});
+
+test('a store that closes while Redis is gone waits until Redis takes its invalidations', async () => {
+  await using proxy = await startPausableProxy(server.port);
+  await using opened = await open({ url: `redis://127.0.0.1:${proxy.port}` });
+  const { store, keyPrefix } = opened;
+  store.setMany([entry({ tags: ['a'] })], store.beginRead());
+  await store.awaitWrites();
+  await proxy.setFault({ kind: 'refuse' });
+  await waitForProblem(opened, 'unreachable');
+  await store.deleteByTags(['a']);
+  const closed = store.close(60_000);
+  await proxy.setFault({ kind: 'none' });
+  await closed;
+  expect(opened.problems.counts.has('invalidation lost')).toBe(false);
+  const config = parseRedisConfig({ url: server.url, keyPrefix, timeouts: longRedisTimeouts });
+  await using other = await openRedisStore(config, clock.now);
+  expect(await valuesOf(other.store, 'key')).toEqual([undefined]);
 });
 
 test('a Redis that starts later than the store is used', async () => {

@@ -90,7 +90,8 @@ export interface CacheStore {
   /** At most `limit` keys of usable entries with a tag. */
   keysWithTag(tag: string, limit: number): Promise<string[]>;
 
-  close(): Promise<void>;
+  /** Waits at most `withinMs` for invalidations that the shared store has not taken, by default not at all. */
+  close(withinMs?: number): Promise<void>;
 }
 
 /** When an entry expires for every use. */

@@ -1,6 +1,7 @@
 import type { RedisArgument, RedisScript } from '../../redis/redisClient.ts';
 import { RedisFailure } from '../../redis/redisFailure.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
+import { withTimeout } from '../../time/withTimeout.ts';
 import type { InvalidationResult } from './cacheStore.ts';
 import type { StoredEntry } from './entryCodec.ts';
 import type { RedisKeys } from './redisKeys.ts';
@@ -28,6 +29,7 @@ const tagBatchSize = 500;
 const deletionBatchSize = 1_000;
 const maxFailedTags = 100_000;
 const retryIntervalMs = 1_000;
+const maxReportedTags = 20;
 
 /** Invalidates entries in Redis. Sequence numbers, shared by all processes, tell which writes an invalidation must reject
  *  (decision 0018). */
@@ -46,6 +48,7 @@ export class RedisInvalidations {
   #floor = 0;
   /** How many invalidations this process has begun. */
   #begunCount = 0;
+  readonly #idleWaiters: (() => void)[] = [];
   #isRetrying = false;
   #cancelRetry: CancelTimer | undefined;
   #isClosed = false;
@@ -61,7 +64,7 @@ export class RedisInvalidations {
 
   /** See `CacheStore`. Unique while Redis, and with it other processes, may not know of an invalidation of this process. */
   get version(): string {
-    if (this.#inProgress.size + this.#failedTags.size === 0) return String(this.#latestRecorded);
+    if (this.#isIdle) return String(this.#latestRecorded);
     return `${this.#latestRecorded}.${this.#begunCount}.${this.#options.senderId}`;
   }
 
@@ -88,7 +91,7 @@ export class RedisInvalidations {
   /** Whether an entry must not be served although Redis still has it. */
   isInvalidated({ tags, readVersion }: StoredEntry): boolean {
     if (readVersion < this.#floor) return true;
-    if (this.#sequenceByTag.size + this.#inProgress.size + this.#failedTags.size === 0) return false;
+    if (this.#sequenceByTag.size === 0 && this.#isIdle) return false;
     return tags.some(
       (tag) =>
         (this.#sequenceByTag.get(tag) ?? 0) > readVersion ||
@@ -167,10 +170,28 @@ export class RedisInvalidations {
     }
   }
 
-  close(): void {
+  /** Waits at most `withinMs` until Redis has taken all invalidations, and retries those that have failed: other processes
+   *  would serve their entries. */
+  async close(withinMs: number): Promise<void> {
+    void this.#retry();
+    if (!this.#isIdle && withinMs > 0) {
+      const idle = new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+      await withTimeout(withinMs, idle, this.#options.timers);
+    }
     this.#isClosed = true;
     this.#cancelRetry?.();
-    if (this.#failedTags.size > 0) this.#options.problems.report('invalidation lost');
+    const lost = [...new Set([...this.#failedTags, ...this.#inProgress.keys()])];
+    if (lost.length === 0) return;
+    const named = lost.slice(0, maxReportedTags).join(', ') + (lost.length > maxReportedTags ? ', …' : '');
+    this.#options.problems.report(
+      'invalidation lost',
+      `Redis did not take the invalidation of ${lost.length} tags before this process stopped. Other processes may serve entries with them until they expire: invalidate these tags again when Redis answers. ${named}`,
+    );
+  }
+
+  /** Whether no invalidation is running or is to be retried. */
+  get #isIdle(): boolean {
+    return this.#inProgress.size + this.#failedTags.size === 0;
   }
 
   async #deleteAll(tags: readonly string[], progress: { deleted: number }): Promise<boolean> {
@@ -187,6 +208,7 @@ export class RedisInvalidations {
       if (remaining === 0) this.#inProgress.delete(tag);
       else this.#inProgress.set(tag, remaining);
     }
+    if (this.#isIdle) for (const resolve of this.#idleWaiters.splice(0)) resolve();
     return isDone;
   }
 

@@ -226,14 +226,13 @@ export class RedisStore implements CacheStore {
       : new Promise((resolve) => this.#writeWaiters.push(resolve));
   }
 
-  close(): Promise<void> {
+  async close(withinMs = 0): Promise<void> {
+    await this.#invalidations.close(withinMs);
     this.#cancelPrepareRetry();
     this.#preparation = { kind: 'closed' };
     this.#buckets.close();
-    this.#invalidations.close();
     this.#subscriber.close();
     this.#client.close();
-    return Promise.resolve();
   }
 
   #decodeUsable(bucket: number, key: string, bytes: unknown): StoredEntry | undefined {

@@ -122,8 +122,8 @@ export class TieredStore implements CacheStore {
     return this.#redis.awaitWrites();
   }
 
-  async close(): Promise<void> {
-    await this.#redis.close();
+  async close(withinMs = 0): Promise<void> {
+    await this.#redis.close(withinMs);
     await this.#memory.close();
   }
 

@@ -60,7 +60,9 @@ function open() {
     keys: new RedisKeys('test', 1),
     senderId: 'sender',
     timers,
-    problems: { report: (kind: string) => reported.push(kind) } as unknown as ProblemLog<never>,
+    problems: {
+      report: (kind: string, detail: string) => reported.push(`${kind}: ${detail}`),
+    } as unknown as ProblemLog<never>,
     sendCommand: async () => replies.commands.shift(),
     runScript: async (script, _keys, args) => {
       if (script !== deleteTaggedEntries) {
@@ -179,19 +181,44 @@ describe('An invalidation', () => {
     expect(deleted).toHaveLength(3);
   });
 
-  test('is pending after its timeout, and is reported as lost if it has failed when the store closes', async () => {
-    const { invalidations, timers, replies, reported } = open();
-    const slow = Promise.withResolvers<unknown>();
-    replies.deletions.push([7, 1], slow.promise);
+  test('is pending after its timeout', async () => {
+    const { invalidations, timers, replies } = open();
+    replies.deletions.push([7, 1], Promise.withResolvers<unknown>().promise);
     const outcome = invalidations.delete(['a'], 100);
     await waitForTurns();
     timers.advance(100);
     expect(await outcome).toEqual({ deleted: 7, isPending: true });
-    slow.resolve(failure);
+  });
+
+  test('that has failed, or is running, is waited for when the store closes', async () => {
+    const { invalidations, timers, replies, reported, deleted } = open();
+    const slow = Promise.withResolvers<unknown>();
+    replies.deletions.push(failure, slow.promise, failure);
+    await invalidations.delete(['a'], 60_000);
+    void invalidations.delete(['b'], 60_000);
+    let isClosed = false;
+    const closed = invalidations.close(30_000).then(() => {
+      isClosed = true;
+    });
     await waitForTurns();
-    expect([reported, timers.pendingCount]).toEqual([[], 1]);
-    invalidations.close();
-    expect([reported, timers.pendingCount]).toEqual([['invalidation lost'], 0]);
+    timers.advance(1_000);
+    await waitForTurns();
+    expect([deleted, isClosed]).toEqual([['a', 'b', 'a', 'a'], false]);
+    slow.resolve([1, 0]);
+    await closed;
+    expect([reported, timers.pendingCount]).toEqual([[], 0]);
+  });
+
+  test('that Redis has not taken when the store closes is reported as lost, with its tags', async () => {
+    const { invalidations, timers, replies, reported } = open();
+    replies.deletions.push(failure, Promise.withResolvers<unknown>().promise, failure);
+    await invalidations.delete(['a', 'b'], 60_000);
+    void invalidations.delete(['b', 'c'], 60_000);
+    const closed = invalidations.close(500);
+    await waitForTurns();
+    timers.advance(500);
+    await closed;
+    expect(reported).toEqual([expect.stringMatching(/^invalidation lost: .* of 3 tags .* a, b, c$/)]);
   });
 });
 
