@@ -6,7 +6,7 @@ import { scheduleReadTimeout } from './readTimeout.ts';
 import { createRedisScript, RedisClient } from './redisClient.ts';
 import { RedisFailure, type RedisFailureKind } from './redisFailure.ts';
 import { registerRedisMetrics } from './redisMetrics.ts';
-import { describeAddress, isRedisConfigured, type RedisConfig } from './redisOptions.ts';
+import { authArguments, describeAddress, isRedisConfigured, type RedisConfig } from './redisOptions.ts';
 
 interface RedisMonitorOptions {
   readonly config: RedisConfig;
@@ -23,9 +23,10 @@ const emptyScript = createRedisScript('return 1');
 /** So many late writes, without as many in time, are an outage. It ends when the writes in time make up for them. */
 const maxLateness = 3;
 
-/** Why Redis cannot be used. `timeout`: it answers, but later than requests wait. */
+/** Why Redis cannot be used. `timeout`: it answers, but later than requests wait. `new connections`: only connections that
+ *  are older than a change of the password can be used. */
 interface Outage {
-  readonly kind: RedisFailureKind | 'timeout';
+  readonly kind: RedisFailureKind | 'timeout' | 'new connections';
   readonly message: string;
 }
 
@@ -35,6 +36,7 @@ class RedisMonitor {
   readonly #options: RedisMonitorOptions;
   readonly #client: RedisClient;
   readonly #address: string;
+  readonly #authArguments: readonly string[];
   #evictionPolicy = 'noeviction';
   /** The newest failure of the current outage, which ends when a write succeeds. */
   #outage: Outage | undefined;
@@ -47,6 +49,7 @@ class RedisMonitor {
     this.#options = options;
     const { config, metrics } = options;
     this.#address = describeAddress(config);
+    this.#authArguments = authArguments(config);
     this.#client = new RedisClient({
       config,
       onReady: () => {
@@ -82,8 +85,10 @@ class RedisMonitor {
     const written = await this.#measure(this.#client.sendCommand('set', [key, 1, 'PX', keyTtlMs]));
     const reply =
       written instanceof RedisFailure ? written : await this.#client.runScript(emptyScript, [key], []);
+    const refusal = reply instanceof RedisFailure ? undefined : await this.#findRefusal();
     if (this.#isClosed) return;
-    if (!(reply instanceof RedisFailure)) this.#reportSuccess();
+    if (refusal !== undefined) this.#reportOutage({ kind: 'new connections', message: refusal });
+    else if (!(reply instanceof RedisFailure)) this.#reportSuccess();
     // Redis refused the command. Failures of a connection, or of one node of a Cluster, are reported by the client.
     else if (reply.kind !== 'unreachable' && reply.kind !== 'cluster') {
       this.#reportOutage(outageOf(new RedisFailure(reply.cause, this.#address)));
@@ -92,6 +97,14 @@ class RedisMonitor {
     // At the next connection, `onReady` writes again.
     if (!this.#client.isReady) return;
     this.#cancelWrite = this.#options.timers.after(writeIntervalMs, () => this.#write());
+  }
+
+  /** Why Redis would refuse the credentials in a new connection. This connection stays authenticated if its password changes. */
+  async #findRefusal(): Promise<string | undefined> {
+    const reply = await this.#client.sendCommand('auth', this.#authArguments);
+    // Redis 5 has no users, and refuses a name.
+    if (!(reply instanceof RedisFailure) || reply.kind !== 'authentication') return undefined;
+    return new RedisFailure(reply.cause, this.#address).cause.message;
   }
 
   /** Counts whether the reply is late for a request. */
@@ -149,6 +162,11 @@ function describeOutage(kind: Outage['kind']): readonly [problem: string, effect
   if (kind === 'timeout') return ['Redis answers too late', 'requests do without it'];
   if (kind === 'out of memory' || kind === 'not persisting')
     return ['Redis stores nothing', 'nothing new is shared with other processes'];
+  if (kind === 'new connections')
+    return [
+      'Redis refuses new connections',
+      'each part of the gateway uses Redis only until its connection ends',
+    ];
   return ['Redis cannot be used', 'nothing is shared with other processes'];
 }
 

@@ -66,6 +66,16 @@ export function connectionOptions(config: RedisConfig): ConnectionSettings {
   };
 }
 
+/** The arguments of `AUTH` for the credentials of all connections. Without any, they are those of the user `default`, who is
+ *  accepted with every password if none is set. */
+export function authArguments(config: RedisConfig): readonly [username: string, password: string] {
+  const { username = 'default', password = '' } = {
+    ...connectionOptions(config),
+    ...(config.cluster.nodes.length === 0 ? serverOptions(config) : {}),
+  };
+  return [username, password];
+}
+
 /** Creates the rule for errors after which ioredis connects again: a new connection may reach the new primary after a
  *  failover, or succeed after a change of passwords. Errors within the growing delay after a reconnection do not reconnect,
  *  because ioredis starts its own backoff anew with each connection: a replica in place of the primary would get dozens of

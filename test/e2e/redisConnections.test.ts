@@ -328,6 +328,29 @@ describe('a gateway that cannot use Redis', () => {
     for (const { message } of opened.linesOf('The cache store has a problem')) expect(message).toBe(cause);
   });
 
+  test.each([
+    ['with a password', ['--requirepass', 'canary'], ':canary@'],
+    ['without one', [], ''],
+  ])('has a note as soon as another password is set, for a gateway %s', async (_, options, credentials) => {
+    await using server = await startDedicatedRedis(options);
+    const url = `redis://${credentials}127.0.0.1:${server.port}`;
+    await using opened = await startGateway({ url, timeouts: longRedisTimeouts });
+    await opened.waitForNotes(false);
+    const operator = connectRedis(url);
+    await operator.call('CONFIG', 'SET', 'requirepass', 'other');
+    const cause = `127.0.0.1:${server.port}: WRONGPASS invalid username-password pair or user is disabled.`;
+    const effect = 'each part of the gateway uses Redis only until its connection ends';
+    expect(await opened.waitForNotes(true)).toEqual({
+      status: 200,
+      notes: [
+        { code: 'REDIS_UNAVAILABLE', message: `Redis refuses new connections, and ${effect}: ${cause}` },
+      ],
+    });
+    await operator.call('ACL', 'SETUSER', 'default', '>canary', options.length > 0 ? 'on' : 'nopass');
+    await opened.waitForNotes(false);
+    operator.disconnect();
+  });
+
   test('has a note with the address when it expects TLS at a port without it', async () => {
     await using server = await startDedicatedRedis();
     await using opened = await startGateway({
