@@ -3,12 +3,11 @@ import { HttpError } from '../admission/httpError.ts';
 import { ConfigError } from '../config/configError.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { PendingPromises } from '../time/pendingPromises.ts';
-import { setReadTimeout } from '../transport/http/http2Messages.ts';
 import { addRawBodyRoutes } from '../transport/http/rawBodyRoutes.ts';
 import { readBody } from '../transport/http/readBody.ts';
 import type { Routes } from '../transport/http/routes.ts';
 import { toHeaderMap } from '../transport/http/toHeaderMap.ts';
-import { closeIfStalled } from '../transport/http/writeResponse.ts';
+import { closeIfStalled, setReadTimeout } from '../transport/http/writeResponse.ts';
 import type { ExtensionRoute } from './extension.ts';
 
 interface ExtensionRoutesOptions {
@@ -140,10 +139,7 @@ function withoutBody(response: Response): Response {
  *  stay open for longer. Called when Fastify has written a part or the end. */
 function limitStall(response: ServerResponse, timeoutMs: number): void {
   if (response.writableEnded) closeIfStalled(response, timeoutMs);
-  else if (response.writableNeedDrain) {
-    setReadTimeout(response, timeoutMs);
-    response.once('drain', () => setReadTimeout(response, 0));
-  }
+  else if (response.writableNeedDrain) setReadTimeout(response, timeoutMs, 'drain');
 }
 
 /** `toError`: called if the body cannot be read to its end. Fastify sends the error if nothing was sent before, and otherwise

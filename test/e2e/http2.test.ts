@@ -240,6 +240,32 @@ test('a client that takes nothing of small responses over HTTP/2 loses them afte
   expect(server.logLines).toEqual([]);
 });
 
+test('a client that sends PINGs and reads other responses loses the one that it does not read', async () => {
+  await using server = await start(
+    ({ document }) =>
+      singleOutcome(
+        document.loc?.source.body.includes('name') ? `"${'x'.repeat(1_000_000)}"` : '{"greeting":"hello"}',
+      ),
+    { readTimeoutMs: 200 },
+  );
+  await using connection = new Connection(server.url);
+  const stream = connection.operate('{ node { name } }').pause();
+  const interval = setInterval(() => {
+    connection.session.ping(() => {});
+    connection.operate().resume();
+  }, 20);
+  await once(stream, 'close');
+  clearInterval(interval);
+  expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
+});
+
+test('a large text is complete over HTTP/2, also where a piece of it ends within a character', async () => {
+  const body = `"${'a€'.repeat(100_000)}"`;
+  await using server = await start(() => singleOutcome(body));
+  await using connection = new Connection(server.url);
+  expect(await answerOf(connection.operate())).toEqual([200, `{"data":${body}}`]);
+});
+
 describe('a request over HTTP/2', () => {
   test('whose body breaks off is not executed', async () => {
     await using server = await start();

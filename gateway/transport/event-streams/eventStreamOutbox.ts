@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { setReadTimeout } from '../http/http2Messages.ts';
+import { setReadTimeout } from '../http/writeResponse.ts';
 import type { MessageOutbox, WireMessage } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 
@@ -72,11 +72,8 @@ export class EventStreamOutbox implements MessageOutbox {
       return;
     }
     this.#drained = Promise.withResolvers();
-    setReadTimeout(response, readTimeoutMs);
-    response.once('drain', () => {
-      setReadTimeout(response, 0);
-      this.#resume();
-    });
+    setReadTimeout(response, readTimeoutMs, 'drain');
+    response.once('drain', () => this.#resume());
   }
 
   #resume(): void {

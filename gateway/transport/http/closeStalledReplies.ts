@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { setReadTimeoutUntilSent } from './writeResponse.ts';
+import { setReadTimeout } from './writeResponse.ts';
 
 /** Smaller replies fit in the buffers of a connection. In bytes or characters. */
 const minSize = 16 * 1024;
@@ -9,7 +9,7 @@ const minSize = 16 * 1024;
 export function closeStalledReplies(server: FastifyInstance, readTimeoutMs: number): void {
   server.addHook('onSend', async (_, reply, payload) => {
     const isComplete = typeof payload === 'string' || Buffer.isBuffer(payload);
-    if (isComplete && payload.length >= minSize) setReadTimeoutUntilSent(reply.raw, readTimeoutMs);
+    if (isComplete && payload.length >= minSize) setReadTimeout(reply.raw, readTimeoutMs, 'finish');
     return payload;
   });
 }

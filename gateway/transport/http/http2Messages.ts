@@ -5,7 +5,6 @@ import {
   constants,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { Socket } from 'node:net';
 
 type StreamHeaders = ConstructorParameters<typeof CompatibleRequest>[1];
 
@@ -30,6 +29,9 @@ export class Http2Request extends CompatibleRequest {
   }
 }
 
+/** Bytes of which node:http2 reports that they are sent. Larger pieces would take clients with a slow connection too long. */
+const pieceSize = 64 * 1024;
+
 /** A response over HTTP/2 with what `node:http2` leaves out of its compatibility API. */
 export class Http2Response extends CompatibleResponse {
   static {
@@ -40,17 +42,30 @@ export class Http2Response extends CompatibleResponse {
     });
   }
 
-  #readTimeoutListener: (() => void) | undefined;
+  #unreadTimer: NodeJS.Timeout | undefined;
+  readonly #onSent = (): void => void this.#unreadTimer?.refresh();
 
-  /** See `setReadTimeout`. Ends this stream only: other requests on the connection may go on. */
-  setReadTimeout(timeoutMs: number): void {
+  /** Ends this stream when its client takes nothing of what waits for it for `timeoutMs`; other requests on the connection go
+   *  on. Timeouts of node:http2 start anew whenever the connection sends something, such as the response to a PING. */
+  limitUnread(timeoutMs: number): void {
+    this.#unreadTimer = setTimeout(cancelIfUnread, timeoutMs, this.stream);
+    this.stream.once('close', () => clearTimeout(this.#unreadTimer));
+  }
+
+  override write(chunk: string | Uint8Array, encoding?: unknown, callback?: unknown): boolean {
     const { stream } = this;
-    if (this.#readTimeoutListener === undefined) {
-      const onTimeout = (): void => stream.close(constants.NGHTTP2_CANCEL);
-      this.#readTimeoutListener = onTimeout;
-      stream.on('timeout', onTimeout);
-    }
-    stream.setTimeout(timeoutMs);
+    if (typeof encoding === 'function') return this.write(chunk, undefined, encoding);
+    const onSent = (callback ?? this.#onSent) as never;
+    if (stream.writableLength === 0) this.#unreadTimer?.refresh();
+    if (stream.writableLength + chunk.length <= pieceSize)
+      return super.write(chunk, encoding as never, onSent);
+    // Otherwise node:http2 would send everything that waits as one piece.
+    Object.assign(stream, { _writev: null });
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding as BufferEncoding) : chunk;
+    const last = bytes.length - pieceSize;
+    let at = 0;
+    for (; at < last; at += pieceSize) super.write(bytes.subarray(at, at + pieceSize), this.#onSent as never);
+    return super.write(bytes.subarray(at), onSent);
   }
 
   /** Closes the connection when its requests have ended (GOAWAY): the client opens another one for further requests. */
@@ -59,47 +74,16 @@ export class Http2Response extends CompatibleResponse {
   }
 }
 
+function cancelIfUnread(stream: ServerHttp2Stream): void {
+  if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
+}
+
 /** The header that ends the connection after this response. HTTP/2 has no such header: its connection ends by itself. */
 export function connectionEnd(response: ServerResponse): { readonly connection?: 'close' } {
   const version2 = asHttp2(response);
   if (version2 === undefined) return { connection: 'close' };
   version2.closeConnection();
   return {};
-}
-
-/** Closes the connection, or only the HTTP/2 stream, when the client reads nothing for `timeoutMs`; 0 removes the
- *  timeout. */
-export function setReadTimeout(response: ServerResponse, timeoutMs: number): void {
-  const version2 = asHttp2(response);
-  if (version2 === undefined) setSocketTimeout(response, timeoutMs);
-  else version2.setReadTimeout(timeoutMs);
-}
-
-function setSocketTimeout(response: ServerResponse, timeoutMs: number): void {
-  const { socket } = response;
-  // A pipelined response has no socket until those before it are sent.
-  if (socket === null) response.once('socket', () => setSocketTimeout(response, timeoutMs));
-  // The socket of a request that a test injects (`inject` of Fastify) is a stream without timeouts.
-  else if (socket?.setTimeout !== undefined) {
-    // The HTTP server destroys a connection whose timeout fires.
-    socket.setTimeout(timeoutMs);
-    if (timeoutMs === 0) socket.resume();
-    else pauseUntilSent(response, socket);
-  }
-}
-
-/** Responses whose connection is read again when they have been sent, if not before. */
-const pausing = new WeakSet<ServerResponse>();
-
-/** Reads nothing from a client that does not read. For Node, what it sends is activity, too: an empty line now and then
- *  would keep the connection open, and the response in memory. */
-function pauseUntilSent(response: ServerResponse, socket: Socket): void {
-  // Many clients read a response only after they have sent their request.
-  if (!response.req.complete) return;
-  socket.pause();
-  if (pausing.has(response)) return;
-  pausing.add(response);
-  response.prependOnceListener('finish', () => socket.resume());
 }
 
 /** The stream of a request over HTTP/2. */

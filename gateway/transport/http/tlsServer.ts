@@ -1,5 +1,5 @@
 import { type IncomingMessage, maxHeaderSize, type RequestListener, type Server } from 'node:http';
-import { constants, createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { HttpError } from '../../admission/httpError.ts';
 import type { Certificates } from '../../tls/certificates.ts';
@@ -13,7 +13,7 @@ export type ListenerCertificates = Pick<Certificates, 'ofListener' | 'onChange'>
 interface TlsServerOptions {
   readonly certificates: ListenerCertificates;
   readonly timeouts: ListenerTimeouts;
-  /** Milliseconds within which a client has to read something of a response that has ended. */
+  /** See `Http2Response.limitUnread`. */
   readonly readTimeoutMs: number;
   /** Options of the HTTP/1.1 server. */
   readonly http: object;
@@ -63,7 +63,7 @@ export function createTlsServer(
     const stream = http2StreamOf(message);
     if (stream !== undefined) {
       limitRequestTime(stream, reply, timeouts.request);
-      closeIfUnread(stream, response, readTimeoutMs);
+      (response as Http2Response).limitUnread(readTimeoutMs);
     }
     listener(message, reply);
   });
@@ -104,18 +104,6 @@ function destroyIfHalfOpen(socket: Socket, timeoutMs: number): void {
   socket.once('finish', () => {
     const timer = setTimeout(() => socket.destroy(), timeoutMs).unref();
     socket.once('close', () => clearTimeout(timer));
-  });
-}
-
-/** Ends the stream of a response that has ended if its client reads nothing for `timeoutMs`. Small responses wait, too: the
- *  client decides how many bytes of a stream it takes. */
-function closeIfUnread(
-  stream: ServerHttp2Stream,
-  response: { readonly writableEnded: boolean },
-  timeoutMs: number,
-): void {
-  stream.setTimeout(timeoutMs, () => {
-    if (response.writableEnded) stream.close(constants.NGHTTP2_CANCEL);
   });
 }
 

@@ -13,9 +13,8 @@ import type { StreamSettings } from '../streams/streamSettings.ts';
 import { endOfChunks, framedChunk, takeOverChunking } from './chunkFraming.ts';
 import { CompressedStream } from './compressedStream.ts';
 import { type Compression, type ContentCoding, isCompressible, setContentCoding } from './compression.ts';
-import { setReadTimeout } from './http2Messages.ts';
 import { waitToWrite } from './waitToWrite.ts';
-import { closeIfStalled, type ResponseHeaders, setStreamHeaders } from './writeResponse.ts';
+import { closeIfStalled, type ResponseHeaders, setReadTimeout, setStreamHeaders } from './writeResponse.ts';
 
 export interface PayloadStreamOptions extends StreamSettings {
   readonly headers: ResponseHeaders;
@@ -77,9 +76,8 @@ export async function writePayloads<Payload>(
       if (body.written !== undefined && body.uncompressedLength > bufferSize)
         await steps.waitFor(body.written);
       if (!body.hasEnded && response.writableNeedDrain && response.writableLength > bufferSize) {
-        setReadTimeout(response, readTimeoutMs);
+        setReadTimeout(response, readTimeoutMs, 'drain');
         await steps.waitFor(waitForDrain(response));
-        setReadTimeout(response, 0);
       }
     }
   } catch (error) {

@@ -13,7 +13,7 @@ import {
   isCompressible,
   setContentCoding,
 } from './compression.ts';
-import { setReadTimeout } from './http2Messages.ts';
+import { Http2Response } from './http2Messages.ts';
 import type { SingleMediaType } from './negotiateFormats.ts';
 import { securityHeaders } from './securityHeaders.ts';
 
@@ -131,7 +131,7 @@ async function writeCompressed(
     return;
   }
   response.writeHead(status, headers);
-  setReadTimeout(response, readTimeoutMs);
+  setReadTimeout(response, readTimeoutMs, 'finish');
   try {
     await pipeline(buffers, createBodyCompressor(coding), response);
   } catch {
@@ -143,14 +143,34 @@ async function writeCompressed(
 /** Closes the connection of a client that reads nothing of the response for `readTimeoutMs`; 0 sets no timeout. After the
  *  last response, node:http sets the socket's keep-alive timeout. */
 export function closeIfStalled(response: ServerResponse, readTimeoutMs: number): void {
-  if (readTimeoutMs > 0 && response.writableLength > 0) setReadTimeoutUntilSent(response, readTimeoutMs);
+  if (response.writableLength > 0) setReadTimeout(response, readTimeoutMs, 'finish');
 }
 
-/** Closes the connection of a client that reads nothing for `timeoutMs`, until the response is sent. */
-export function setReadTimeoutUntilSent(response: ServerResponse, timeoutMs: number): void {
-  setReadTimeout(response, timeoutMs);
-  // The next pipelined response may take longer. Before the listener of node:http, which changes the socket's response.
-  response.prependOnceListener('finish', () => setReadTimeout(response, 0));
+/** Closes an HTTP/1.1 connection whose client reads nothing for `timeoutMs`, until the response emits the event `until`, or is
+ *  sent; 0 sets no timeout. Over HTTP/2, all responses have this timeout (`Http2Response`). */
+export function setReadTimeout(response: ServerResponse, timeoutMs: number, until: 'drain' | 'finish'): void {
+  if (timeoutMs === 0 || (response as unknown) instanceof Http2Response) return;
+  const { socket } = response;
+  if (socket === null) {
+    // A pipelined response has no socket until those before it are sent.
+    response.once('socket', () => setReadTimeout(response, timeoutMs, until));
+    return;
+  }
+  // The socket of a request that a test injects (`inject` of Fastify) is a stream without timeouts.
+  if (socket?.setTimeout === undefined) return;
+  // The HTTP server destroys a connection whose timeout fires.
+  socket.setTimeout(timeoutMs);
+  // What the client sends would be activity, too: an empty line now and then would keep the response in memory. Many clients
+  // read a response only after they have sent their request.
+  if (response.req.complete) socket.pause();
+  const end = (): void => {
+    response.off('drain', end).off('finish', end);
+    socket.setTimeout(0);
+    socket.resume();
+  };
+  if (until === 'drain') response.once('drain', end);
+  // Before the listener of node:http, which sets the timeout of the next request: a pipelined response may take longer.
+  response.prependOnceListener('finish', end);
 }
 
 /** Writes a response to a request that was rejected before anything was executed. */
