@@ -118,7 +118,20 @@ program
     process.stdout.write(await plan(operation, options));
   });
 
-const config = program.command('config').description('show the configuration or its schema');
+const config = program.command('config').description('check or show the configuration, or its schema');
+config
+  .command('check')
+  .description(
+    'check the configuration without starting: options, files, extensions, and whether it fits the supergraph',
+  )
+  .option(...configOption)
+  .option(...supergraphOption)
+  .option('--json', 'print the problems and warnings as JSON')
+  .action(async (options) => {
+    const { checkConfig } = await import('./cli/checkConfig.ts');
+    // Exits explicitly: extensions may have left timers or connections.
+    process.exit(await checkConfig(options).catch(report));
+  });
 config
   .command('print')
   .description('print the effective configuration with defaults and without secrets')

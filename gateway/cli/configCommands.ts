@@ -1,5 +1,5 @@
 import { createConfigJsonSchema } from '../config/configJsonSchema.ts';
-import { type ConfigOverrides, loadConfigToPrint } from '../config/loadConfig.ts';
+import { type ConfigOverrides, loadConfigWithSources } from '../config/loadConfig.ts';
 import { printConfig } from '../config/printConfig.ts';
 
 interface PrintConfigOptions extends ConfigOverrides {
@@ -8,7 +8,7 @@ interface PrintConfigOptions extends ConfigOverrides {
 
 /** The effective configuration as YAML. */
 export function printEffectiveConfig({ config: file, ...overrides }: PrintConfigOptions): string {
-  const { config, textsFromFiles } = loadConfigToPrint({ file, overrides, env: process.env });
+  const { config, textsFromFiles } = loadConfigWithSources({ file, overrides, env: process.env });
   return printConfig(config, textsFromFiles);
 }
 

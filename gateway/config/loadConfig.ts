@@ -42,12 +42,12 @@ export function findConfigFile(file: string | undefined): string | undefined {
 /** Loads the configuration. Overrides take precedence over the file, and the file over the defaults.
  *  @throws {ConfigError} with all problems, or when there is neither a file nor a supergraph. */
 export function loadConfig(options: LoadConfigOptions): GatewayConfig {
-  return loadConfigToPrint(options).config;
+  return loadConfigWithSources(options).config;
 }
 
-/** The configuration with the paths of the options that have the text of a file, which may be secret.
+/** The configuration, and where its options are from.
  *  @throws {ConfigError} like `loadConfig`. */
-export function loadConfigToPrint({
+export function loadConfigWithSources({
   file,
   overrides,
   defaults = {},
@@ -56,11 +56,14 @@ export function loadConfigToPrint({
   env,
 }: LoadConfigOptions): {
   readonly config: GatewayConfig;
+  /** Paths of the options that have the text of a file, which may be secret. */
   readonly textsFromFiles: ReadonlySet<string>;
+  /** See `ConfigDocument`; `undefined` for options of the command line. */
+  readonly locate: ConfigDocument['locate'];
 } {
   const path = findConfigFile(file);
   if (path === undefined && overrides?.supergraph === undefined) throw missingFileError(overrides);
-  const { document, locate } = path === undefined ? noDocument : readConfigDocument(path);
+  const { document, locate: locateInFile } = path === undefined ? noDocument : readConfigDocument(path);
   const {
     expanded,
     problems: unexpanded,
@@ -71,6 +74,7 @@ export function loadConfigToPrint({
   );
   const isOverridden = overriddenOptions(overrides ?? {});
   const isNotOverridden = (option: string): boolean => !isOverridden(option);
+  const locate = (option: string) => (isOverridden(option) ? undefined : locateInFile(option));
   const unset = unexpanded.filter(({ path: option }) => isNotOverridden(option));
   const textsFromFiles = new Set([...context.textsFromFiles].filter(isNotOverridden));
   const options = applyOverrides(
@@ -78,21 +82,17 @@ export function loadConfigToPrint({
     overrides ?? {},
   );
   try {
-    if (unset.length === 0) return { config: parseConfig(options, context), textsFromFiles };
+    if (unset.length === 0) return { config: parseConfig(options, context), textsFromFiles, locate };
     const unsetPaths = new Set(unset.map((problem) => problem.path));
     const problems = [
       ...unset.filter((problem) => sections === undefined || sections.some(isSectionOf(problem.path))),
       ...findConfigProblems(options, context).filter((problem) => !unsetPaths.has(problem.path)),
     ];
     if (sections === undefined || problems.length > 0) throw new ConfigError(problems);
-    return { config: parseSections(options, sections), textsFromFiles };
+    return { config: parseSections(options, sections), textsFromFiles, locate };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new ConfigError(
-      error.problems.map((problem) =>
-        isOverridden(problem.path) ? problem : { ...problem, location: locate(problem.path) },
-      ),
-    );
+    throw new ConfigError(error.problems.map((problem) => ({ ...problem, location: locate(problem.path) })));
   }
 }
 

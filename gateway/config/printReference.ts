@@ -49,8 +49,13 @@ workers: 1                                         # processes that share the po
 - **Changes** of the configuration need a restart. The supergraph, trusted documents and the certificates in
   \`listen.tls\` and \`subgraphs.<name>.tls\` are read again when they change.
 - **Errors**: unknown keys are refused. All problems of the file are reported at once, each with its path, the expected
-  value and its line, and the command exits with code 2. Then the files that it names are read, kind by kind: manifests of
-  trusted documents, certificates, extensions.
+  value and its line, and the command exits with code 2. Then the files that it names are read, and all of their problems
+  are reported: manifests of trusted documents, certificates, extensions.
+- **Check**: \`npx tributary config check\` reports these problems before a deployment, and whether the configuration fits
+  the supergraph, such as a cache rule of a field that does not exist. Nothing listens, and it connects to no Redis, issuer
+  of tokens or collector. It runs the modules of extensions, and fetches the supergraph if that is not a file. Exit codes:
+  0 valid, perhaps with warnings; 1 the subgraphs do not compose; 2 invalid; 3 the supergraph cannot be fetched.
+  \`--json\` prints the problems and warnings for other programs.
 - **Tools**: \`npx tributary init\` writes a commented file for a supergraph, for running subgraphs, or from Apollo Router.
   \`npx tributary config print\` prints the effective configuration, and \`npx tributary config schema\` the JSON Schema
   for editors.

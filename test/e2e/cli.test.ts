@@ -324,6 +324,85 @@ describe('tributary config print', () => {
   });
 });
 
+describe('tributary config check', () => {
+  test('accepts a configuration whose servers are all down, and prints what a start would warn about', async () => {
+    const config = write(
+      'checked.yaml',
+      [
+        `supergraph: { file: ${demoSupergraphFile} }`,
+        'redis: { url: redis://127.0.0.1:1 }',
+        'cache: { events: { stream: invalidations }, rules: { Product.price: { maxAge: 5s } } }',
+        'subscriptions: { topics: { Subscription.stockChanged: { stream: stock } } }',
+        'security: { jwt: { issuers: [{ jwks: http://127.0.0.1:1/keys }] }, identity: { claim: sub } }',
+        'subgraphs:',
+        '  all: { headers: { rules: [{ set: x-user, claim: sub }] } }',
+        '  orders: { subscription: { protocol: http_callback } }',
+        'telemetry: { otlp: { endpoint: http://127.0.0.1:1 }, metrics: { otlp: true } }',
+      ].join('\n'),
+    );
+    const { stderr, ...outcome } = await run(['config', 'check', '--config', config]);
+    expect(outcome).toEqual({ code: 0, stdout: 'The configuration is valid.\n' });
+    expect(stderr).toMatch(
+      /^Warning: The supergraph does not have all configured subgraphs .*\{"absent":\["orders"\].*\n$/,
+    );
+  });
+
+  test('prints every problem of the named files with its line, also as JSON', async () => {
+    write(
+      'failing.mjs',
+      "export default () => { setInterval(() => {}, 1000); throw new Error('no licence'); };",
+    );
+    const config = write(
+      'unusable.yaml',
+      [
+        'supergraph: { file: absent.graphql }',
+        'listen: { tls: { cert: absent.pem, key: absent.pem } }',
+        'extensions: [{ module: ./failing.mjs }]',
+      ].join('\n'),
+    );
+    const args = ['config', 'check', '--config', config];
+    const [{ code, stderr }, report] = await Promise.all([run(args), run([...args, '--json'])]);
+    expect([code, report.code, report.stderr]).toEqual([2, 2, '']);
+    const { problems, warnings } = JSON.parse(report.stdout);
+    const found = problems.map(({ path, location }: Record<string, string>) => [path, location]);
+    expect([found, warnings]).toEqual([
+      [
+        ['supergraph.file', `${config}:1:15`],
+        ['listen.tls.cert', `${config}:2:18`],
+        ['listen.tls.key', `${config}:2:36`],
+        ['extensions[0].module', `${config}:3:16`],
+      ],
+      [],
+    ]);
+    expect(stderr.match(/unusable\.yaml:\d+:\d+\)$/gm)).toHaveLength(problems.length);
+  });
+
+  test('names the options that do not fit the supergraph, with their lines', async () => {
+    const config = write(
+      'misfit.yaml',
+      `supergraph: { file: ${demoSupergraphFile} }\ncache: { rules: { Product.stok: { maxAge: 5s } } }`,
+    );
+    expect(await run(['config', 'check', '--config', config])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `The configuration is invalid:\n  cache.rules does not fit the supergraph: Product has no field stok (${config}:2:10)\n`,
+    });
+  });
+
+  test('exits with code 3 when a subgraph is down, and with code 2 when options are wrong as well', async () => {
+    const supergraph = "supergraph: { subgraphs: [{ name: gone, url: 'http://127.0.0.1:1' }] }";
+    const down = write('gone.yaml', supergraph);
+    const alsoWrong = write('gone-and-wrong.yaml', `${supergraph}\nextensions: [{ module: ./absent.mjs }]`);
+    const [undecided, invalid] = await Promise.all([
+      run(['config', 'check', '--config', down]),
+      run(['config', 'check', '--config', alsoWrong]),
+    ]);
+    expect([undecided.code, invalid.code]).toEqual([3, 2]);
+    for (const { stderr } of [undecided, invalid]) expect(stderr).toContain('SUBGRAPH_UNREACHABLE: [gone]');
+    expect(invalid.stderr).toContain('extensions[0].module is ');
+  });
+});
+
 describe('tributary compose', () => {
   test('composes a chain of thousands of types, which the composer follows recursively', async () => {
     const types = Array.from({ length: 4_000 }, (_, index) => `type T${index} { next: T${index + 1} }`);

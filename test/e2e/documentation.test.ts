@@ -33,7 +33,7 @@ const notRun: readonly (readonly [command: RegExp, reason: string])[] = [
     'programs of others, and what only prepares them',
   ],
   [
-    /^npx tributary (config print|serve) --config tributary\.yaml$/,
+    /^npx tributary (config check|serve) --config tributary\.yaml$/,
     'the configuration of another gateway, converted',
   ],
   [/^ask\(\)|^diff <\(|127\.0\.0\.1:5001/, 'a second gateway beside the one that it replaces'],

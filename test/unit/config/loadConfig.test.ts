@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { ConfigError } from '../../../gateway/config/configError.ts';
-import { type LoadConfigOptions, loadConfig, loadConfigToPrint } from '../../../gateway/config/loadConfig.ts';
+import {
+  type LoadConfigOptions,
+  loadConfig,
+  loadConfigWithSources,
+} from '../../../gateway/config/loadConfig.ts';
 import { printConfig } from '../../../gateway/config/printConfig.ts';
 import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
@@ -294,7 +298,7 @@ telemetry: { logLevel: '\${file:level:-warn}' }
 `;
     const file = join(folder, 'gateway.yaml');
     writeFileSync(file, yaml);
-    const { config, textsFromFiles } = loadConfigToPrint({
+    const { config, textsFromFiles } = loadConfigWithSources({
       file,
       overrides: { supergraph: '/a.graphql' },
       env: {},
