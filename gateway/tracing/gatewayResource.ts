@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import {
   defaultResource,
   detectResources,
+  envDetector,
   type Resource,
-  resourceAttributesEnvDetector,
   resourceFromAttributes,
-  serviceNameEnvDetector,
 } from '@opentelemetry/resources';
 import {
   ATTR_SERVICE_INSTANCE_ID,
@@ -29,9 +28,7 @@ export const { version } = JSON.parse(
 /** The resource of this gateway's traces and metrics. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` override the
  *  defaults. Each worker has an id of its own. */
 export function createGatewayResource({ instanceId, workerName }: GatewayIdentity): Resource {
-  const fromEnvironment = detectResources({
-    detectors: [resourceAttributesEnvDetector, serviceNameEnvDetector],
-  });
+  const fromEnvironment = detectResources({ detectors: [envDetector] });
   const id = String(fromEnvironment.attributes[ATTR_SERVICE_INSTANCE_ID] ?? instanceId);
   return defaultResource()
     .merge(resourceFromAttributes({ [ATTR_SERVICE_NAME]: 'tributary', [ATTR_SERVICE_VERSION]: version }))

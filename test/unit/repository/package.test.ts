@@ -62,6 +62,20 @@ describe('package.json', () => {
   });
 });
 
+test('every package accepts the locked version of the OpenTelemetry API, so that npm prints no warning', async () => {
+  const { packages } = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'));
+  const [major, minor] = packages['node_modules/@opentelemetry/api'].version.split('.').map(Number);
+  const refusing = Object.entries<{ peerDependencies?: Record<string, string> }>(packages).filter(
+    ([, { peerDependencies = {} }]) => {
+      const range = peerDependencies['@opentelemetry/api'] ?? `^${major}.0.0`;
+      const [, lowestMinor, limit = Number.POSITIVE_INFINITY] =
+        new RegExp(`^(?:\\^|>=)${major}\\.(\\d+)\\.\\d+(?: <${major}\\.(\\d+)\\.0)?$`).exec(range) ?? [];
+      return !(Number(lowestMinor) <= minor && minor < Number(limit));
+    },
+  );
+  expect(refusing.map(([path]) => path)).toEqual([]);
+});
+
 test('every changeset names the package, as a release fails otherwise', async () => {
   const files = await readdir(join(root, '.changeset'));
   const changesets = files.filter((file) => file.endsWith('.md') && file !== 'README.md');
