@@ -96,7 +96,10 @@ test('the action that publishes is of the generation of the installed Changesets
   const release = findWorkflow('release');
   expect(release?.text).toMatch(/uses: changesets\/action@[0-9a-f]{40} # v2\./);
   const action = release?.jobs.release?.steps.find(({ uses }) => uses?.startsWith('changesets/action@'));
-  expect(action?.with).toEqual({ 'publish-script': 'npm run release' });
+  expect(action?.with).toEqual({
+    'version-script': 'npm run release:version',
+    'publish-script': 'npm run release',
+  });
 });
 
 // Several numbers that the gateway promises are reached only there.

@@ -62,6 +62,11 @@ describe('package.json', () => {
   });
 });
 
+test('package-lock.json has the version of package.json, which a release changes', async () => {
+  const { version, packages } = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'));
+  expect([version, packages[''].version]).toEqual([manifest.version, manifest.version]);
+});
+
 test('every package accepts the locked version of the OpenTelemetry API, so that npm prints no warning', async () => {
   const { packages } = JSON.parse(await readFile(join(root, 'package-lock.json'), 'utf8'));
   const [major, minor] = packages['node_modules/@opentelemetry/api'].version.split('.').map(Number);
