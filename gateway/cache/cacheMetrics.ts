@@ -55,7 +55,8 @@ export interface CacheMetricsOptions {
 
 type Observed<Event extends keyof CacheObserver> = Parameters<CacheObserver[Event]>[0];
 
-const secondsBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1];
+/** Beyond the default of `redis.timeouts.read`: otherwise no quantile shows how much longer it should be. */
+const secondsBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1];
 /** Upper bounds for the age of values, in seconds. */
 const ageBuckets = [1, 5, 15, 60, 300, 900, 3_600, 21_600, 86_400];
 const bytesBuckets = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304];

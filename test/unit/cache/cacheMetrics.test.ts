@@ -37,6 +37,18 @@ describe('Cache lookups', () => {
     expect(await read('tributary_cache_lookups_total')).toEqual(expected);
   });
 
+  test('are distinguished up to a second, which is beyond redis.timeouts.read of slow networks', async () => {
+    const { metrics, read } = open();
+    metrics.onLookup({ ...product, hits: 1, stale: 0, misses: 0, durationMs: 400 });
+    const samples = await read('tributary_cache_read_seconds');
+    expect(samples).toEqual(
+      expect.arrayContaining([
+        'tributary_cache_read_seconds_bucket{le="0.25",subgraph="products"} 0',
+        'tributary_cache_read_seconds_bucket{le="0.5",subgraph="products"} 1',
+      ]),
+    );
+  });
+
   test('are timed in seconds if they waited for Redis', async () => {
     const { metrics, read } = open();
     metrics.onLookup({ ...product, hits: 1, stale: 0, misses: 0, durationMs: 0 });
