@@ -107,7 +107,9 @@ export const redisSection = z
           .describe('A connection without an expected reply for this long is closed.')
           .prefault('500ms'),
         invalidation: duration({ min: 1 })
-          .describe('How long a request waits for an invalidation. After that it continues in the background.')
+          .describe(
+            'How long a request waits for an invalidation. After that it continues in the background.',
+          )
           .prefault('2s'),
         heartbeat: duration({ min: 1 })
           .describe('Interval of the check whether invalidations of other processes still arrive.')
