@@ -55,9 +55,16 @@ export class RetryingRedisClient {
     return this.#retryUntilDone(() => this.#client.runScript(script, keys, args), signal);
   }
 
-  /** Resolves when Redis has answered, or is not connected: then `failedConnection` may say why. A connection that hangs is
+  /** Resolves when Redis has answered, or is not connected: then `failedConnection` says why. A connection that hangs is
    *  closed after `redis.timeouts.socket`, which happens only while a command is in flight. */
   async probe(): Promise<void> {
+    if (!this.#client.isReady && this.failedConnection === undefined) {
+      // An attempt to connect is under way.
+      await this.#wait((wake) => {
+        this.#onceUnreachable.push(wake);
+        return () => {};
+      }, undefined);
+    }
     await this.#client.sendCommand('ping', []);
   }
 

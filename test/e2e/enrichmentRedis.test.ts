@@ -614,13 +614,11 @@ describe('A job that fails', () => {
     connection.close();
   });
 
-  test('cannot be listed or retried while Redis cannot be reached: an error at once', async () => {
+  test('cannot be listed or retried while Redis cannot be reached: an error when an attempt to connect has failed', async () => {
     await using own = await startDedicatedRedis();
     await own.kill();
-    const failed = Promise.withResolvers<unknown>();
     const config = parseRedisConfig({ url: own.url });
-    const connection = new RetryingRedisClient({ config, onFailure: failed.resolve, timers: systemTimers });
-    await failed.promise;
+    const connection = new RetryingRedisClient({ config, onFailure: () => {}, timers: systemTimers });
     const waitForRedis = () => new Promise<never>(() => {});
     const admin = new RedisJobAdmin({
       redis: connection,
