@@ -161,7 +161,6 @@ export class MemoryJobStore implements JobStore {
     const log = known?.log ?? new UpdateLog([]);
     const run = this.#store({ id, job }, log, true, createdAt);
     if (!this.#resume({ id, job, pendingKeys, failedAttempts: 0, resumedFrom: 'dead letter' })) {
-      // Without its updates, its tokens have expired.
       if (known === undefined) this.#remove(run);
       else this.#markSettled(run);
       return 'busy';
@@ -270,6 +269,8 @@ export class MemoryJobStore implements JobStore {
       const run = this.#runs.get(id);
       if (run === undefined) continue;
       if (this.#tokens.hasTokenFor(id)) observer.onUpdatesEvicted({ updates: run.log.entries.length });
+      // They would get only the retried fields if an operator retries the run.
+      this.#tokens.removeAllOf(id);
       this.#evict(run);
     }
   }

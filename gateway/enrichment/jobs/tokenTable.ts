@@ -66,6 +66,10 @@ export class TokenTable {
     return this.#hashesByRun.has(runId);
   }
 
+  removeAllOf(runId: string): void {
+    for (const { tokenHash } of this.of(runId)) this.#remove(tokenHash);
+  }
+
   clear(): void {
     for (const { cancelExpiry } of this.#tokens.values()) cancelExpiry();
     this.#tokens.clear();

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import type { DeferredEnrichments } from '../../../../gateway/enrichment/deferredEnrichments.ts';
-import type { EnrichmentJob } from '../../../../gateway/enrichment/enrichmentJob.ts';
+import type { EnrichmentJob, FieldResult } from '../../../../gateway/enrichment/enrichmentJob.ts';
 import type { EnrichmentPriority } from '../../../../gateway/operation/enrichmentRule.ts';
 import {
   ada,
@@ -770,21 +770,32 @@ describe('a full job pool', () => {
     expect(await jobs.retry(failed?.id ?? '')).toBe('retried');
   });
 
-  test('leaves the token of a job expired whose updates were evicted, also if an operator cannot retry it', async () => {
-    const { enqueue, jobs } = createInMemoryJobs(policyWith({ attempts: 1, maxPending: 1 }));
-    const tokens: string[] = [];
-    for (const result of [failedResult('reviews'), successfulResult('reviews')]) {
+  test('expires the token of a job whose updates were evicted, also if an operator retries it', async () => {
+    const { enqueue, jobs, executor } = createInMemoryJobs(policyWith({ attempts: 1, maxPending: 1 }));
+    const finish = async (id: string, ...results: FieldResult[]) => {
       const attempt = new ControlledAttempt();
-      tokens.push(await enqueue(jobOf(`${tokens.length}`), attempt));
-      attempt.complete(result);
+      const token = await enqueue(jobOf(id, ['reviews', 'stock']), attempt);
+      attempt.complete(...results);
       await waitForTurns();
-    }
-    await enqueue(jobOf('running'), new ControlledAttempt());
+      return token;
+    };
+    const token = await finish('a', successfulResult('reviews'), failedResult('stock'));
+    await finish('b', successfulResult('reviews'), successfulResult('stock'));
+    const running = new ControlledAttempt();
+    await enqueue(jobOf('c'), running);
     const [failed] = await jobs.list({ state: 'failed', limit: 1 });
-    expect(await jobs.readArrived(tokens[0] ?? '', ada)).toBeUndefined();
+    expect(await jobs.readArrived(token, ada)).toBeUndefined();
     expect(await jobs.retry(failed?.id ?? '')).toBe('busy');
     // Otherwise its client would take it that there are no updates.
-    expect(await jobs.readArrived(tokens[0] ?? '', ada)).toBeUndefined();
+    expect(await jobs.readArrived(token, ada)).toBeUndefined();
+    running.complete(successfulResult('reviews'));
+    await waitForTurns();
+    expect(await jobs.retry(failed?.id ?? '')).toBe('retried');
+    await waitForTurns();
+    executor.lastAttempt.complete(successfulResult('stock'));
+    await waitForTurns();
+    // Otherwise it would take it that there is no other update than the one of the retried field.
+    expect(await jobs.readArrived(token, ada)).toBeUndefined();
   });
 
   test('evicts the updates of the oldest finished jobs beyond the maximum number of jobs', async () => {
