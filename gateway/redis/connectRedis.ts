@@ -2,15 +2,21 @@ import type { Cluster, ClusterOptions, Redis } from 'ioredis';
 import { loadIoredis } from './loadIoredis.ts';
 import { type ConnectionSettings, parseAddress, type RedisConfig, serverOptions } from './redisOptions.ts';
 
+/** When the commands of a connection are written: at the end of the turn of the event loop, together with those of other
+ *  requests, or at the end of the callback that sends them, for those of jobs. A response without a field that missed its
+ *  budget is created at the end of a turn: it would wait for one more, and there is little to share a write with. */
+export type WriteMoment = 'end of turn' | 'end of callback';
+
 /** Connects to the configured server, or to the nodes of the Cluster, in the background. */
 export function connectRedis(
   config: RedisConfig,
   { retryStrategy, ...settings }: ConnectionSettings,
+  writeMoment: WriteMoment = 'end of turn',
   clusterSettings: Pick<ClusterOptions, 'maxRedirections'> = {},
 ): Redis | Cluster {
   const { Cluster } = loadIoredis();
   if (config.cluster.nodes.length === 0)
-    return connectToServer({ ...settings, retryStrategy, ...serverOptions(config) });
+    return connectToServer({ ...settings, retryStrategy, ...serverOptions(config) }, writeMoment);
   const cluster = new Cluster(config.cluster.nodes.map(parseAddress), {
     redisOptions: settings,
     enableOfflineQueue: settings.enableOfflineQueue ?? false,
@@ -20,16 +26,19 @@ export function connectRedis(
     slotsRefreshTimeout: config.timeouts.connect,
     ...clusterSettings,
   });
-  cluster.on('+node', adaptStream);
+  cluster.on('+node', (node: Redis) => adaptStream(node, writeMoment));
   adaptInfo(cluster);
   return cluster;
 }
 
 /** Connects to one server in the background. */
-export function connectToServer(options: ConnectionSettings): Redis {
+export function connectToServer(
+  options: ConnectionSettings,
+  writeMoment: WriteMoment = 'end of turn',
+): Redis {
   const { Redis } = loadIoredis();
   const redis = new Redis(options);
-  adaptStream(redis);
+  adaptStream(redis, writeMoment);
   adaptInfo(redis);
   return redis;
 }
@@ -37,10 +46,11 @@ export function connectToServer(options: ConnectionSettings): Redis {
 /** How long Redis has to reply to a command that a blocked event loop has sent late. */
 const graceMs = 10;
 
-/** Sends the commands of one turn of the event loop in one write (decision 0122), and reads what has arrived before a
- *  connection is closed because of `redis.timeouts.socket`: after the event loop was blocked for so long, the timer of ioredis
- *  fires before Node reads the replies. */
-function adaptStream(redis: Redis): void {
+/** Sends the commands until the write moment in one write (decision 0122), and reads what has arrived before a connection is
+ *  closed because of `redis.timeouts.socket`: after the event loop was blocked for so long, the timer of ioredis fires before
+ *  Node reads the replies. */
+function adaptStream(redis: Redis, writeMoment: WriteMoment): void {
+  const defer = writeMoment === 'end of turn' ? setImmediate : process.nextTick;
   redis.on('connect', () => {
     const { stream } = redis;
     const write = stream.write.bind(stream) as (...args: readonly unknown[]) => boolean;
@@ -49,7 +59,7 @@ function adaptStream(redis: Redis): void {
       write: (...args: readonly unknown[]) => {
         if (stream.writableCorked === 0) {
           stream.cork();
-          setImmediate(() => stream.uncork());
+          defer(() => stream.uncork());
         }
         return write(...args);
       },

@@ -2,7 +2,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { adaptInfo, connectRedis } from './connectRedis.ts';
 import { isSelectError } from './redisFailure.ts';
-import { connectionOptions, type RedisConfig } from './redisOptions.ts';
+import { type ConnectionSettings, connectionOptions, type RedisConfig } from './redisOptions.ts';
 
 export interface QueueConnection {
   readonly client: Redis | Cluster;
@@ -52,11 +52,12 @@ function connect(config: RedisConfig, delay: (attempt: number) => number | null)
   // A blocking command can take longer than `redis.timeouts.socket`.
   const { socketTimeout: _, ...options } = connectionOptions(config);
   // With the 16 redirections of ioredis, which counts each attempt during a failover as one.
-  return connectRedis(config, {
+  const settings: ConnectionSettings = {
     ...options,
     enableOfflineQueue: true,
     maxRetriesPerRequest: null,
     autoResendUnfulfilledCommands: true,
     retryStrategy: delay,
-  });
+  };
+  return connectRedis(config, settings, 'end of callback');
 }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
-import { connectRedis } from './connectRedis.ts';
+import { connectRedis, type WriteMoment } from './connectRedis.ts';
 import { isSelectError, RedisFailure } from './redisFailure.ts';
 import { connectionOptions, describeAddress, type RedisConfig } from './redisOptions.ts';
 
@@ -18,6 +18,7 @@ export function createRedisScript(text: string): RedisScript {
 
 interface RedisClientOptions {
   readonly config: RedisConfig;
+  readonly writeMoment?: WriteMoment;
   /** Redis is connected, for the first time or again. */
   onReady(): void;
   /** The connection is lost, or could not be established. */
@@ -39,9 +40,9 @@ export class RedisClient {
   #wasReady = false;
   #isClosed = false;
 
-  constructor({ config, onReady, onClose, onFailure }: RedisClientOptions) {
+  constructor({ config, writeMoment, onReady, onClose, onFailure }: RedisClientOptions) {
     // At least two redirections: one for a moved slot (MOVED), and one for a slot that is being moved (ASK).
-    this.#redis = connectRedis(config, connectionOptions(config), { maxRedirections: 3 });
+    this.#redis = connectRedis(config, connectionOptions(config), writeMoment, { maxRedirections: 3 });
     const address = describeAddress(config);
     this.#notConnected = new RedisFailure(new Error('Redis is not connected.'), address);
     const fail = (error: unknown): void => {

@@ -24,6 +24,7 @@ export class RetryingRedisClient {
     this.#timers = options.timers;
     this.#client = new RedisClient({
       config: options.config,
+      writeMoment: 'end of callback',
       onReady: () => this.#wakeAll(),
       onClose: () => this.#resolveUnreachable(),
       onFailure: (failure) => this.#report(failure),

@@ -10,8 +10,10 @@ import { pino } from 'pino';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
 import type { GatewayDependencies, GatewayOptions } from '../../gateway/gateway.ts';
+import { connectRedis as connectGatewayRedis } from '../../gateway/redis/connectRedis.ts';
 import { createQueueConnection } from '../../gateway/redis/queueConnection.ts';
 import { RedisClient } from '../../gateway/redis/redisClient.ts';
+import { connectionOptions } from '../../gateway/redis/redisOptions.ts';
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { startPausableProxy } from '../harness/pausableProxy.ts';
@@ -45,25 +47,39 @@ async function roundTrip(
   return found?.value;
 }
 
-test('the commands of one turn are one write, on a connection to a server and on one to a node of a Cluster', async () => {
-  await using server = await startDedicatedRedis();
-  await using cluster = await startRedisCluster();
-  for (const config of [{ url: server.url }, { cluster: { nodes: [...cluster.nodes] } }]) {
-    const { client, close } = createQueueConnection(
-      parseRedisConfig({ ...config, timeouts: longRedisTimeouts }),
-    );
-    client.on('error', () => {});
-    await client.set('key', 'value');
-    const nodes = 'nodes' in client ? client.nodes('master') : [client];
-    const replies = [client.get('key'), client.get('key')];
-    // A node of a Cluster is connected when a command needs it.
-    const waiting = nodes.filter(({ stream }) => stream?.writableCorked === 1);
-    expect(waiting).toHaveLength(1);
-    expect(await Promise.all(replies)).toEqual(['value', 'value']);
-    expect(waiting.map(({ stream }) => stream.writableCorked)).toEqual([0]);
-    close();
-  }
-});
+test.each([
+  ['of one turn are one write', 'end of turn', [1, 0]],
+  ['of one callback are one write, for jobs', 'end of callback', [0, 0]],
+] as const)(
+  'the commands %s, on a connection to a server and on one to a node of a Cluster',
+  async (_, writeMoment, corked) => {
+    await using server = await startDedicatedRedis();
+    await using cluster = await startRedisCluster();
+    for (const redis of [{ url: server.url }, { cluster: { nodes: [...cluster.nodes] } }]) {
+      const config = parseRedisConfig({ ...redis, timeouts: longRedisTimeouts });
+      const client = connectGatewayRedis(
+        config,
+        { ...connectionOptions(config), enableOfflineQueue: true },
+        writeMoment,
+      );
+      client.on('error', () => {});
+      await client.set('key', 'value');
+      const nodes = 'nodes' in client ? client.nodes('master') : [client];
+      const replies = [client.get('key'), client.get('key')];
+      // A node of a Cluster is connected when a command needs it.
+      const waiting = nodes.filter(({ stream }) => stream?.writableCorked === 1);
+      expect(waiting).toHaveLength(1);
+      const counts = [];
+      for (const defer of [process.nextTick, setImmediate]) {
+        await new Promise<void>((resolve) => defer(resolve));
+        counts.push(waiting[0]?.stream.writableCorked);
+      }
+      expect(counts).toEqual(corked);
+      expect(await Promise.all(replies)).toEqual(['value', 'value']);
+      client.disconnect();
+    }
+  },
+);
 
 test(
   'after a failover, the store connects to the new master of the Sentinels',
