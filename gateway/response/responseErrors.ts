@@ -89,7 +89,7 @@ export class ResponseErrors {
       if (this.#reported.has(error)) continue;
       // The error may have been read for an earlier payload, before the type of an object on its path was known.
       const located = known.hasUnknownType ? this.#locate(error) : known;
-      if (located === undefined || !located.groups.some((group) => groups.has(group))) continue;
+      if (located === undefined || !located.reportingGroups.some((group) => groups.has(group))) continue;
       const { path } = located;
       if (isDataNull && path.length === 1 && reasons.has(error.reason)) continue;
       reasons.add(error.reason);
@@ -168,10 +168,14 @@ export class ResponseErrors {
         continue;
       }
       // If the field that failed makes the object null, nothing else of it is missing. It does not if the API schema allows null,
-      // or if the client selected it for other types only: a subgraph with an @interfaceObject fetches it for all objects.
-      if (located !== undefined && located.isNullable[lostObject.length] !== true) continue;
+      // in payloads without the field, or if the client selected it for other types only: a subgraph with an @interfaceObject
+      // fetches it for all objects.
       const object = this.#locate({ ...error, path: lostObject });
-      if (object !== undefined) this.#addFailure({ ...object, error });
+      if (object === undefined) continue;
+      const isNull =
+        located?.isNullable[lostObject.length] === false &&
+        object.groups.every((group) => located.groups.includes(group));
+      if (!isNull) this.#addFailure({ ...object, error });
     }
   }
 
@@ -191,13 +195,15 @@ export class ResponseErrors {
     return {
       ...located,
       error,
-      groups: groups.every((group) => group > error.group) ? groups : [error.group],
+      reportingGroups: groups.every((group) => group > error.group) ? groups : [error.group],
     };
   }
 }
 
 interface LocatedError extends ClientPath {
   readonly error: ExecutionError;
+  /** Delivery groups of the payloads that report the error. */
+  readonly reportingGroups: readonly number[];
 }
 
 function pathKey(path: ResponsePath): string {

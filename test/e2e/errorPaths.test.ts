@@ -172,36 +172,37 @@ test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
   },
 );
 
+/** The subgraph `ratings` does not know which of the objects are songs. */
+const interfaceObject = [
+  {
+    name: 'media',
+    sdl: `
+      type Query { media: [Media!]! }
+      union Any = Film | Song
+      interface Media @key(fields: "id") { id: ID! }
+      type Film implements Media @key(fields: "id") { id: ID! }
+      type Song implements Media @key(fields: "id") { id: ID! }
+    `,
+    resolvers: {
+      Query: {
+        media: () => [
+          { __typename: 'Film', id: 'f' },
+          { __typename: 'Song', id: 's' },
+        ],
+      },
+    },
+  },
+  {
+    name: 'ratings',
+    sdl: 'type Media @key(fields: "id") @interfaceObject { id: ID! stars: Int length: Int! }',
+    resolvers: {
+      Media: { stars: () => 5, length: ({ id }: { id: string }) => (id === 's' ? 200 : null) },
+    },
+  },
+];
+
 test('an error of a field that only objects of another type select is reported at the fields that are lost with it', async () => {
-  await using graph = await startInlineGateway({
-    subgraphs: [
-      {
-        name: 'media',
-        sdl: `
-          type Query { media: [Media!]! }
-          interface Media @key(fields: "id") { id: ID! }
-          type Film implements Media @key(fields: "id") { id: ID! }
-          type Song implements Media @key(fields: "id") { id: ID! }
-        `,
-        resolvers: {
-          Query: {
-            media: () => [
-              { __typename: 'Film', id: 'f' },
-              { __typename: 'Song', id: 's' },
-            ],
-          },
-        },
-      },
-      {
-        name: 'ratings',
-        sdl: 'type Media @key(fields: "id") @interfaceObject { id: ID! stars: Int length: Int! }',
-        resolvers: {
-          Media: { stars: () => 5, length: ({ id }: { id: string }) => (id === 's' ? 200 : null) },
-        },
-      },
-    ],
-  });
-  // The subgraph does not know which of the objects are songs.
+  await using graph = await startInlineGateway({ subgraphs: interfaceObject });
   const { body } = await graph.execute('{ media { stars ... on Song { length } } }');
   expect(body).toEqual({
     data: { media: [{ stars: null }, { stars: 5, length: 200 }] },
@@ -210,6 +211,29 @@ test('an error of a field that only objects of another type select is reported a
   const { body: both } = await graph.execute('{ media { stars length } }');
   expect(both).toEqual({ data: null, errors: [at('media', 0, 'length')] });
 });
+
+test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
+  'an error of a deferred field is also reported at the other fields of its entity that are lost in earlier payloads (%s)',
+  async (format) => {
+    await using graph = await startInlineGateway({ subgraphs: interfaceObject });
+    // With the fragment on another abstract type, the plan is not split at @defer.
+    await using answer = await graph.executeIncrementally(
+      '{ media { stars ... on Any { __typename } ... @defer { length } } }',
+      { format },
+    );
+    const [first, ...others] = await answer.remaining();
+    expect(first).toMatchObject({
+      data: {
+        media: [
+          { stars: null, __typename: 'Film' },
+          { stars: 5, __typename: 'Song' },
+        ],
+      },
+      errors: [at('media', 0, 'stars')],
+    });
+    expect(JSON.stringify(others)).toContain(JSON.stringify([at('media', 0, 'length')]));
+  },
+);
 
 test('an error that makes an entity null, but not its object, is reported at all fields that are lost', async () => {
   await using graph = await startInlineGateway({
