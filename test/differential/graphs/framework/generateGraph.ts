@@ -4,7 +4,7 @@ import { stableJson } from './graphModel.ts';
 import { hash } from './hash.ts';
 
 /** Generates a graph, the same for the same seed. The composer may refuse it. `hasRichTypes`: with enums, custom scalars, input
- *  objects, values of several subgraphs, lists of lists, and nulls where the type forbids them. */
+ *  objects, values of several subgraphs, lists of lists, nested keys and inputs, and nulls where the type forbids them. */
 export function generateGraph(seed: number, { hasRichTypes = false } = {}): Graph {
   return new GraphGenerator(seed).generate(hasRichTypes);
 }
@@ -69,6 +69,39 @@ const inputFields: Readonly<Record<string, string>> = {
   many: ': [[Int!]] = [[1]]',
   must: ': String! = "must"',
   json: ': Json',
+};
+
+/** Keys of `K`, with their fields. */
+const keyFields: Readonly<Record<string, readonly string[]>> = {
+  id: ['id: ID!'],
+  'code at { x y }': ['code: ID!', 'at: At!'],
+  tags: ['tags: [String!]!'],
+  'marks { mark at { x } }': ['marks: [Mark!]!'],
+  'at { y } tags': ['at: At!', 'tags: [String!]!'],
+  'near { x } marks { mark }': ['near: At', 'marks: [Mark]!'],
+};
+
+/** Fields of `K` that fields of other subgraphs require, with selections of their subfields. */
+const nestedInputs: Readonly<
+  Record<string, { readonly type: string; readonly selections: readonly string[] }>
+> = {
+  box: {
+    type: 'Box',
+    selections: ['label', 'label inner { label size(of: 2) }', '__typename inner { inner { size } }'],
+  },
+  grid: { type: '[[Box]]', selections: ['label', 'size(of: 3)', 'inner { label }'] },
+  choice: {
+    type: '[Choice]',
+    selections: ['... on Box { size }', '__typename ... on Tin { lid } ... on Box { label inner { label } }'],
+  },
+  part: {
+    type: 'Part',
+    selections: [
+      'label',
+      'label ... on Tin { lid(of: 1) }',
+      '... on Box { inner { label } } ... on Tin { box { label } }',
+    ],
+  },
 };
 
 class GraphGenerator {
@@ -362,6 +395,102 @@ class GraphGenerator {
     for (const subgraph of this.#subgraphs)
       for (const target of random.sample(this.#targetsIn(subgraph), 1))
         this.#relateStrictly(subgraph, 'Query', `${subgraph}${target}Strict`, target);
+    if (random.chance(0.6)) this.#addKeyedEntity();
+  }
+
+  /** `K`, which each subgraph knows by other keys, and nested inputs of its fields. */
+  #addKeyedEntity(): void {
+    const random = this.#random;
+    const forms = random.sample(Object.keys(keyFields), this.#subgraphs.length + 1);
+    const labels = Array.from({ length: idsPerType }, (_, index) => `K-${index}`);
+    const box = (label: string, depth = 0): GraphObject => ({
+      __typename: 'Box',
+      label,
+      inner: depth < 2 && hash(label) % 4 > 0 ? box(`inner ${label}`, depth + 1) : null,
+    });
+    const tin = (label: string): GraphObject => ({ __typename: 'Tin', label, box: box(`box of ${label}`) });
+    this.#objects.K = labels.map((label, x) => ({
+      __typename: 'K',
+      id: label,
+      code: `code-${label}`,
+      at: { x: x % 2, y: x },
+      near: x === 0 ? null : { x },
+      tags: [`tag ${x}`, 'tag'].slice(0, x + 1),
+      marks: [0, 1].slice(0, x).map((index) => ({ mark: `${x} ${index}`, at: { x: index, y: x } })),
+      box: x === 1 ? null : box(`box of ${label}`),
+      grid: [[box(`grid of ${label}`), null], [], null].slice(0, x + 2),
+      choice: [tin(`choice of ${label}`), null, box(`choice of ${label}`)],
+      part: x === 2 ? tin(`part of ${label}`) : box(`part of ${label}`),
+    }));
+    this.#subgraphs.forEach((subgraph, index) => {
+      const type = this.#type(subgraph, 'K');
+      for (const form of new Set([forms[index], forms[index + 1]] as string[])) {
+        type.directives.add(`@key(fields: "${form}")`);
+        for (const text of keyFields[form] as readonly string[]) {
+          const [name = '', fieldType = ''] = text.split(/(?=: )/);
+          type.fields.set(name, fieldType);
+        }
+      }
+      type.fields.set(`${subgraph}0`, ': String').set(`${subgraph}1`, '(of: Int = 0): String');
+      const shared = (name: string): TypeDefinition['fields'] => {
+        const value = this.#type(subgraph, name);
+        value.directives.add('@shareable');
+        return value.fields;
+      };
+      shared('At').set('x', ': Int!').set('y', ': Int!');
+      shared('Mark').set('mark', ': String!').set('at', ': At!');
+    });
+    const owner = random.pick(this.#subgraphs);
+    this.#addNestedInputs(owner, '');
+    for (const [field, { type }] of Object.entries(nestedInputs))
+      this.#declare(owner, 'K', field, `: ${type}`);
+    for (const subgraph of this.#subgraphs) {
+      if (subgraph === owner) continue;
+      this.#addNestedInputs(subgraph, '@external');
+      // The composer refuses external fields that nothing requires.
+      this.#declare(subgraph, 'K', 'choice', ': [Choice] @external');
+      this.#declare(
+        subgraph,
+        'K',
+        `${subgraph}Choice`,
+        ': String @requires(fields: "choice { ... on Box { label size inner { label } } ... on Tin { label lid box { size } } }")',
+      );
+      for (const field of random.sample(Object.keys(nestedInputs), 2)) {
+        const { type, selections } = nestedInputs[field] as (typeof nestedInputs)[string];
+        this.#declare(subgraph, 'K', field, `: ${type} @external`);
+        let required = `${field} { ${random.pick(selections)} }`;
+        const other = random.pick(this.#subgraphs);
+        if (other !== subgraph && random.chance(0.5)) {
+          const [name, fieldType] = random.pick([
+            [`${other}0`, ': String'],
+            [`${other}1`, '(of: Int = 0): String'],
+          ] as const);
+          this.#declare(subgraph, 'K', name, `${fieldType} @external`);
+          required += ` ${name}`;
+        }
+        this.#declare(subgraph, 'K', `${subgraph}${field}`, `: String @requires(fields: "${required}")`);
+      }
+    }
+    for (const subgraph of random.sample(this.#subgraphs, 2)) {
+      this.#relate(subgraph, 'Query', `${subgraph}K`, 'K', true, '');
+      for (const name of random.sample(this.#subgraphsOf('K'), 1))
+        this.#relate(name, 'K', `${name}K`, 'K', random.chance(0.5), '');
+    }
+  }
+
+  #addNestedInputs(subgraph: string, external: string): void {
+    const types: Readonly<Record<string, readonly string[]>> = {
+      Box: ['label: String', 'size(of: Int = 1): Int', 'inner: Box'],
+      Tin: ['label: String', 'lid(of: Int): String', 'box: Box'],
+    };
+    this.#type(subgraph, 'Part', 'interface').fields.set('label', ': String');
+    this.#type(subgraph, 'Choice = Box | Tin', 'union');
+    for (const [name, fields] of Object.entries(types)) {
+      const { directives, fields: own } = this.#type(subgraph, name);
+      directives.add('implements Part');
+      if (external !== '') directives.add(external);
+      for (const field of fields) own.set(/^\w+/.exec(field)?.[0] as string, field.replace(/^\w+/, ''));
+    }
   }
 
   /** Non-null fields of `I` in the subgraph that knows it as an object, one of them computed from another input than `computed`. */
