@@ -8,7 +8,11 @@ interface StopSignalHandlers {
   readonly onForcedStop: () => void;
 }
 
-export const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const;
+const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const;
+
+export function isStopSignal(signal: string | null): boolean {
+  return stopSignals.some((name) => name === signal);
+}
 
 /** Listens for stop signals until the returned function is called. */
 export function listenForStopSignals({ onStop, onForcedStop }: StopSignalHandlers): () => void {

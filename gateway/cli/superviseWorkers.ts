@@ -10,7 +10,7 @@ import { systemTimers, type Timers } from '../time/timers.ts';
 import { type Addresses, printAddresses } from './addresses.ts';
 import { exitCode } from './exitCode.ts';
 import { forcedStopMessage, Shutdown, shutDownAtStopSignals } from './shutdown.ts';
-import { stopSignals } from './stopSignals.ts';
+import { isStopSignal } from './stopSignals.ts';
 import { type ReplacementReason, SupervisorMetrics, supervisorName } from './supervisorMetrics.ts';
 import { isWorkerMessage, type MessageFromWorker, type MessageToWorker } from './workerMessages.ts';
 import { chooseWorkerPorts } from './workerPorts.ts';
@@ -29,6 +29,10 @@ const killGraceMs = 5_000;
 /** How often the supervisor checks a worker within `workerTimeout`. Checks are counted, and not the time since a response:
  *  when the whole machine has stood still, no worker is at fault. */
 const checksPerTimeout = 5;
+/** The log lines about workers that the supervisor kills. */
+const unresponsive = 'A worker does not respond, and is killed (workerTimeout)';
+const unstarted = 'A worker has not started in time, and is killed (workerTimeout)';
+const undrained = 'A worker has not ended in time, and is killed with its requests (listen.drainTimeout)';
 /** A worker has at least this time to start, because all of them may start at once on a busy machine. */
 const minStartTimeoutMs = 60_000;
 
@@ -140,7 +144,10 @@ class WorkerSupervisor {
     });
     void this.#shutdown.due.then(() => {
       this.#sendAll({ kind: 'tributary:drain' });
-      systemTimers.after(this.#config.listen.drainTimeout + killGraceMs, () => this.#killAll());
+      const limitMs = this.#config.listen.drainTimeout + killGraceMs;
+      this.#timers.after(limitMs, () => {
+        for (const [worker, status] of this.#workers) this.#kill(worker, status, limitMs, undrained);
+      });
     });
     for (let index = 0; index < this.#count; index++) this.#startWorker(0);
     if (this.#config.workerTimeout > 0) this.#checkLater();
@@ -219,11 +226,12 @@ class WorkerSupervisor {
     const limitMs = isStarting ? Math.max(workerTimeout, minStartTimeoutMs) : workerTimeout;
     if (status.isUnresponsive || status.unansweredChecks * workerTimeout <= limitMs * checksPerTimeout)
       return;
+    this.#kill(worker, status, limitMs, isStarting ? unstarted : unresponsive);
+  }
+
+  #kill(worker: Worker, status: WorkerStatus, limitMs: number, message: string): void {
     status.isUnresponsive = true;
-    const fields = { ...identify(worker), limitMs };
-    if (isStarting)
-      this.#log.error(fields, 'A worker has not started in time, and is killed (workerTimeout)');
-    else this.#log.error(fields, 'A worker does not respond, and is killed (workerTimeout)');
+    this.#log.error({ ...identify(worker), limitMs }, message);
     worker.process.kill('SIGKILL');
   }
 
@@ -278,15 +286,21 @@ class WorkerSupervisor {
     setTimeout(fold, foldDelayMs).unref();
     // A worker that has not started handles no signals. One to the whole process group, such as that of Ctrl-C, may end it
     // before this process notices the signal.
-    if (stopSignals.some((name) => name === signal))
-      setTimeout(() => this.#onExited(worker, status, code, signal), groupSignalMs);
+    if (isStopSignal(signal)) setTimeout(() => this.#onExited(worker, status, code, signal), groupSignalMs);
     else this.#onExited(worker, status, code, signal);
   }
 
   #onExited(worker: Worker, status: WorkerStatus, code: number | null, signal: string | null): void {
     const fields = { ...identify(worker), ...(signal === null ? { exitCode: code } : { signal }) };
     // A worker that exits by itself has written why.
-    if (signal !== null && !this.#hasStarted && !this.#shutdown.isRequested)
+    if (this.#shutdown.isRequested) {
+      // This process, or a signal to the whole group, ends those that have not started.
+      if (status.hasStarted && code !== 0 && !isStopSignal(signal)) {
+        if (this.#code === exitCode.success) this.#code = exitCode.failed;
+        if (signal !== null && !status.isUnresponsive)
+          this.#log.error(fields, 'A worker was killed with its requests while the gateway shut down');
+      }
+    } else if (signal !== null && !this.#hasStarted)
       this.#log.error(fields, 'A worker was killed before all had started: the gateway ends');
     const reason = status.isUnresponsive ? 'unresponsive' : 'exited';
     this.#onEnd(status, { reason, fields, message: 'A worker has exited, and is replaced' }, code);

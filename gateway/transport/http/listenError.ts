@@ -25,3 +25,14 @@ export function toListenError(error: unknown, { option, host, port }: ListenerAd
     ? error
     : Object.assign(new Error(message, { cause: error }), { code, syscall });
 }
+
+/** Waits for all listeners. @throws one error with the problems of all that cannot listen. */
+export async function listenAll(listening: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(listening);
+  const [error, ...others] = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason] : [],
+  );
+  if (error === undefined) return;
+  for (const { message } of others) error.message += `\n${message}`;
+  throw error;
+}

@@ -10,6 +10,7 @@ import type { WebSocketRegistry } from '../websocket/webSocketRegistry.ts';
 import type { WorkerProxy } from '../workers/workerProxy.ts';
 import { closeListener, closeServer, type HttpListener, startListening } from './httpListener.ts';
 import type { InFlightRequests } from './inFlightRequests.ts';
+import { listenAll } from './listenError.ts';
 import type { StartOptions } from './mountedGateway.ts';
 
 export interface HttpAddresses {
@@ -74,32 +75,33 @@ export class ServerLifecycle {
     listen: listensPublicly = true,
     admin: listensForAdmin = true,
   }: StartOptions): Promise<HttpAddresses> {
-    const { publicListener, listen, adminListener, admin, isPortShared, workerProxy } = this.#options;
+    const { publicListener, listen, workerProxy } = this.#options;
     await workerProxy?.listen();
     await publicListener.routes.ready();
     if (this.#closing !== undefined) throw new GatewayShutdownError();
-    if (listensPublicly) {
-      this.#publicAddress ??= await startListening(publicListener, {
-        option: 'listen.port',
-        ...listen,
-        isPortShared,
-        isForClients: true,
-      });
-    }
-    if (adminListener !== undefined && admin !== undefined && listensForAdmin) {
-      this.#adminAddress ??= await startListening(adminListener, {
-        option: 'admin.port',
-        ...admin,
-        isPortShared,
-        isForClients: false,
-      });
-    }
+    await listenAll([
+      ...(listensPublicly ? [this.#listenForClients()] : []),
+      ...(listensForAdmin ? [this.#listenForOperators()] : []),
+    ]);
     this.state = 'started';
     const address = this.#publicAddress;
     return {
       url: address === undefined ? undefined : `${address}${listen.path}`,
       adminUrl: this.#adminAddress,
     };
+  }
+
+  async #listenForClients(): Promise<void> {
+    const { publicListener, listen, isPortShared } = this.#options;
+    const options = { option: 'listen.port', ...listen, isPortShared, isForClients: true } as const;
+    this.#publicAddress ??= await startListening(publicListener, options);
+  }
+
+  async #listenForOperators(): Promise<void> {
+    const { adminListener, admin, isPortShared } = this.#options;
+    if (adminListener === undefined || admin === undefined) return;
+    const options = { option: 'admin.port', ...admin, isPortShared, isForClients: false } as const;
+    this.#adminAddress ??= await startListening(adminListener, options);
   }
 
   /** Further calls wait for the first one. */

@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { afterEach, expect, jest, test } from '@jest/globals';
 import { superviseWorkers } from '../../../gateway/cli/superviseWorkers.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
@@ -13,6 +14,12 @@ import { waitForTurns } from '../../harness/waitForTurns.ts';
 afterEach(() => {
   jest.restoreAllMocks();
 });
+
+async function listen(): Promise<Server> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
 
 const config = parseConfig({
   supergraph: { file: 'supergraph.graphql' },
@@ -212,6 +219,52 @@ test.each([
     { ...worker, limitMs: 60_000, msg: 'A worker has not started in time, and is killed (workerTimeout)' },
     { ...worker, signal: 'SIGKILL', msg: 'A worker was killed before all had started: the gateway ends' },
   ]);
+});
+
+test('a worker that does not drain in time is killed, and one that is killed meanwhile loses requests, too: the exit code is 1', async () => {
+  const { workers, lines, code, timers, started } = supervise(
+    () => FakeWorker.listening(1),
+    () => FakeWorker.listening(2),
+  );
+  await started;
+  for (const worker of workers) worker.drains = false;
+  process.emit('SIGTERM', 'SIGTERM');
+  await timers.waitForTimer(config.listen.drainTimeout + 5_000);
+  workers[0]?.emit('exit', null, 'SIGSEGV');
+  timers.fire(config.listen.drainTimeout + 5_000);
+  expect(await code).toBe(1);
+  expect(lines).toEqual([
+    {
+      worker: '1',
+      pid: 1,
+      signal: 'SIGSEGV',
+      msg: 'A worker was killed with its requests while the gateway shut down',
+    },
+    {
+      worker: '2',
+      pid: 2,
+      limitMs: config.listen.drainTimeout + 5_000,
+      msg: 'A worker has not ended in time, and is killed with its requests (listen.drainTimeout)',
+    },
+  ]);
+});
+
+test('all ports that are not available are reported at once', async () => {
+  const servers = await Promise.all([1, 2].map(() => listen()));
+  const [port, adminPort] = servers.map((server) => (server.address() as AddressInfo).port);
+  const options = {
+    ...config,
+    listen: { ...config.listen, port: Number(port) },
+    admin: { ...config.admin, port: Number(adminPort) },
+  };
+  try {
+    await expect(superviseWith(options).code).rejects.toThrow(
+      `127.0.0.1:${port} is in use. End the process that listens there, or choose another port with listen.port or --port.
+127.0.0.1:${adminPort} is in use. End the process that listens there, or choose another port with admin.port.`,
+    );
+  } finally {
+    for (const server of servers) server.close();
+  }
 });
 
 test('a worker gets the configuration when it has started, and is killed at a stop signal before that', async () => {
