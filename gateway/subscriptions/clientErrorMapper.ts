@@ -9,40 +9,41 @@ interface ClientErrorMapperOptions {
   /** With `exposeSubgraphErrors`, the log has the subgraph's own message, too. */
   readonly policy: Pick<ErrorPolicy, 'exposeSubgraphErrors' | 'exposeSubgraphs'>;
   readonly log: Logger;
+  /** Milliseconds since 1970. */
+  now(): number;
 }
 
-/** Creates a function that logs the error with which a subgraph ended or refused a subscription, and returns the error
- *  that clients may see. */
-export function createClientErrorMapper({
-  policy,
-  log,
-}: ClientErrorMapperOptions): (error: GatewayError) => GatewayError {
-  return (error) => {
-    const { subgraph, code } = error;
-    const cause = causeForLog(error, policy);
-    const problem = cause && hideQuotedJson(cause);
-    log.warn(
-      { subgraph, code, status: httpStatusOf(error), problem },
-      'A subgraph ended a subscription with an error',
-    );
-    return exposeDetails(error, policy);
-  };
+/** Creates a function that logs the error with which a subgraph ended or refused a subscription, at most one a minute for each
+ *  subgraph and code, and returns the error that clients may see. */
+export function createClientErrorMapper(
+  options: ClientErrorMapperOptions,
+): (error: GatewayError) => GatewayError {
+  return createMapper(options, 'ended', 'A subgraph ended a subscription with an error');
 }
 
-/** Creates a function that logs the error with which a subscription was interrupted, at most one a minute for each subgraph,
- *  and returns the error that clients may see. */
-export function createInterruptionMapper({
-  policy,
-  log,
-  now,
-}: ClientErrorMapperOptions & { now(): number }): (error: GatewayError) => GatewayError {
-  const problems = new ProblemLog({ log, now, message: 'Subscriptions at a subgraph were interrupted' });
+/** The same for the error with which a subscription was interrupted. */
+export function createInterruptionMapper(
+  options: ClientErrorMapperOptions,
+): (error: GatewayError) => GatewayError {
+  return createMapper(options, 'interrupted', 'Subscriptions at a subgraph were interrupted');
+}
+
+function createMapper(
+  { policy, log, now }: ClientErrorMapperOptions,
+  kind: string,
+  message: string,
+): (error: GatewayError) => GatewayError {
+  const problems = new ProblemLog({ log, now, message });
   // One error interrupts all subscriptions of a WebSocket: thousands of errors would take long to create. Weak, because an
   // error keeps the functions that created it in memory, and with them the supergraph of a subscription.
   const exposedErrors = new WeakMap<GatewayError, GatewayError>();
   return (error) => {
-    const { subgraph } = error;
-    if (subgraph !== undefined) problems.report('interrupted', describeProblem(error, policy), { subgraph });
+    const { subgraph, code } = error;
+    problems.report(
+      kind,
+      describeProblem(error, policy),
+      subgraph === undefined ? { code } : { subgraph, code },
+    );
     const known = exposedErrors.get(error);
     if (known !== undefined) return known;
     const exposed = exposeDetails(error, policy);
@@ -57,7 +58,7 @@ export function createResubscribeReporter({
   policy,
   log,
   now,
-}: ClientErrorMapperOptions & { now(): number }): (error: GatewayError) => void {
+}: ClientErrorMapperOptions): (error: GatewayError) => void {
   const message =
     'A subgraph is not available for subscriptions with the new supergraph; they continue as before';
   const problems = new ProblemLog({ log, now, message });
@@ -69,7 +70,7 @@ export function createResubscribeReporter({
 }
 
 function describeProblem(error: GatewayError, policy: ClientErrorMapperOptions['policy']): string {
-  const problem = causeForLog(error, policy) ?? error.message;
+  const problem = hideQuotedJson(causeForLog(error, policy) ?? error.message);
   const status = httpStatusOf(error);
   return status === undefined ? problem : `${problem} (status ${status})`;
 }

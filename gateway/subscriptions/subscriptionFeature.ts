@@ -170,7 +170,7 @@ export class SubscriptionFeature implements Feature {
       source: new TopicSource({ fields: topics, hub, problems, fallback: source }),
       queue: { maxEvents: queue.events, maxBytes: queue.size, policy: queue.whenFull },
       reportsInterruptions: interruptions === 'reported',
-      toClientError: createClientErrorMapper({ policy: config.security, log }),
+      toClientError: createClientErrorMapper(reporting),
       toClientInterruption: createInterruptionMapper(reporting),
       retryDelays: reconnect,
       onResubscribeFailed: createResubscribeReporter(reporting),

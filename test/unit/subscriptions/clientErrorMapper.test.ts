@@ -14,9 +14,11 @@ function mapError(error: GatewayError, exposeSubgraphErrors: boolean, exposeSubg
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) });
   return {
-    error: createClientErrorMapper({ policy: { exposeSubgraphErrors, exposeSubgraphs }, log })(
-      error,
-    ).toFormatted(),
+    error: createClientErrorMapper({
+      policy: { exposeSubgraphErrors, exposeSubgraphs },
+      log,
+      now: () => 0,
+    })(error).toFormatted(),
     lines,
   };
 }
@@ -38,12 +40,13 @@ test('clients see the message of a subgraph error only with exposeSubgraphErrors
 
 test('a subgraph error is logged with its message only with exposeSubgraphErrors, and other errors always', () => {
   const fields = { subgraph: 'reviews', code: 'SUBGRAPH_ERROR' };
-  expect(mapError(refused, true).lines).toMatchObject([{ ...fields, problem: 'not on Sundays' }]);
-  expect(mapError(refused, false).lines).toMatchObject([fields]);
-  expect(mapError(refused, false).lines[0]).not.toHaveProperty('problem');
+  expect(mapError(refused, true).lines).toMatchObject([{ ...fields, message: 'not on Sundays' }]);
+  expect(mapError(refused, false).lines).toMatchObject([
+    { ...fields, message: 'A subgraph answered with an error.' },
+  ]);
   const cause = new Error('read ECONNRESET');
   const lost = new GatewayError('SUBGRAPH_UNREACHABLE', 'A subgraph could not be reached.', { cause });
-  expect(mapError(lost, false).lines).toMatchObject([{ problem: 'read ECONNRESET' }]);
+  expect(mapError(lost, false).lines).toMatchObject([{ message: 'read ECONNRESET' }]);
 });
 
 test('a refused subscription is logged with the status of the response, without a stack and what a message quotes', () => {
@@ -53,10 +56,11 @@ test('a refused subscription is logged with the status of the response, without 
     {
       level: 40,
       time: expect.any(Number),
+      problem: 'ended',
       subgraph: 'reviews',
       code: 'SUBGRAPH_ERROR',
-      status: 403,
-      problem: 'Unexpected token: it is not valid JSON',
+      count: 1,
+      message: 'Unexpected token: it is not valid JSON (status 403)',
       msg: 'A subgraph ended a subscription with an error',
     },
   ]);
@@ -83,7 +87,28 @@ test('clients see the cause of a failed call with exposeSubgraphErrors', () => {
 test('a refusal without a GraphQL response is logged with its status', () => {
   const refusal = statusError('reviews', 406, new Error('the body is empty'));
   expect(mapError(refusal, false).lines).toMatchObject([
-    { subgraph: 'reviews', status: 406, problem: 'the body is empty' },
+    { subgraph: 'reviews', message: 'the body is empty (status 406)' },
+  ]);
+});
+
+test('subscriptions that a subgraph refuses are logged once a minute for each code', () => {
+  const lines: Record<string, unknown>[] = [];
+  let now = 0;
+  const toClient = createClientErrorMapper({
+    policy: { exposeSubgraphErrors: false, exposeSubgraphs: false },
+    log: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
+    now: () => now,
+  });
+  for (const at of [0, 1_000, 60_000]) {
+    now = at;
+    toClient(statusError('reviews', 403, new Error('the body is empty')));
+    toClient(unreachableError('reviews', new Error('read ECONNRESET')));
+  }
+  expect(lines.map(({ code, count }) => [code, count])).toEqual([
+    ['SUBGRAPH_ERROR', 1],
+    ['SUBGRAPH_UNREACHABLE', 2],
+    ['SUBGRAPH_ERROR', 5],
+    ['SUBGRAPH_UNREACHABLE', 6],
   ]);
 });
 
