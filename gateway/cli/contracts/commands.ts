@@ -11,6 +11,7 @@ const configOption = [
   '-c, --config <file>',
   'configuration file that names the subgraphs (default: tributary.yaml, if it exists)',
 ] as const;
+const strictOption = ['--strict', 'fail on dangerous findings too'] as const;
 const candidateHelp = 'NAME=FILE or NAME=URL: a candidate schema of a subgraph; repeatable';
 
 /** Adds the command `contracts` and its subcommands. */
@@ -29,23 +30,16 @@ export function addContractsCommands(program: Command): void {
       const read = async () => (await import('./storeDirectory.ts')).storeDirectory(config);
       command.setOptionValue('directory', await rethrowAsUndecided(read));
     });
+  // In the order of the help.
+  addCheck(contracts);
+  addAccept(contracts);
+  addInit(contracts);
+  addCanDeploy(contracts);
+  addDrift(contracts);
+}
 
-  // In the order of the command line, because each --out belongs to the --format before it.
-  const reportArguments: ReportArgument[] = [];
-  const collectReportArgument = (option: ReportArgument['option']) => (value: string) => {
-    reportArguments.push({ option, value });
-    return value;
-  };
-  const formatOption = [
-    '--format <format>',
-    'text (default), json, junit, sarif, github, markdown or gitlab; repeatable',
-    collectReportArgument('format'),
-  ] as const;
-  const outOption = [
-    '--out <file>',
-    'file for the preceding --format (default: standard output)',
-    collectReportArgument('out'),
-  ] as const;
+function addCheck(contracts: Command): void {
+  const reports: ReportArgument[] = [];
   contracts
     .command('check')
     .description('report what the changes since the last commit break')
@@ -64,15 +58,13 @@ export function addContractsCommands(program: Command): void {
       '--step-latency <time>',
       'duration of one fetch, such as 40ms: compares plans with `@slo latency`',
     )
-    .option('--strict', 'fail on dangerous findings too')
-    .option(...formatOption)
-    .option(...outOption)
-    .action(async (options) => {
-      process.exitCode = await rethrowAsUndecided(async () =>
-        (await import('./check.ts')).contractsCheck(options, reportArguments),
-      );
-    });
+    .option(...strictOption)
+    .option(...formatOption(reports))
+    .option(...outOption(reports))
+    .action((options) => exitWith(async () => (await import('./check.ts')).contractsCheck(options, reports)));
+}
 
+function addAccept(contracts: Command): void {
   contracts
     .command('accept')
     .description('write a candidate schema or recorded operations into the store')
@@ -85,12 +77,10 @@ export function addContractsCommands(program: Command): void {
     )
     .requiredOption('--reason <text>', 'the reason, for CHANGELOG.md; required')
     .option('--force', 'accept even if the check fails')
-    .action(async (options) => {
-      process.exitCode = await rethrowAsUndecided(async () =>
-        (await import('./accept.ts')).contractsAccept(options),
-      );
-    });
+    .action((options) => exitWith(async () => (await import('./accept.ts')).contractsAccept(options)));
+}
 
+function addInit(contracts: Command): void {
   contracts
     .command('init')
     .description('create a store from running subgraphs or files')
@@ -102,10 +92,11 @@ export function addContractsCommands(program: Command): void {
       collectValues,
     )
     .option('--force', 'replace existing schemas')
-    .action(async (options) => {
-      await rethrowAsUndecided(async () => (await import('./init.ts')).contractsInit(options));
-    });
+    .action((options) => rethrowAsUndecided(async () => (await import('./init.ts')).contractsInit(options)));
+}
 
+function addCanDeploy(contracts: Command): void {
+  const reports: ReportArgument[] = [];
   contracts
     .command('can-deploy')
     .description('say whether a subgraph can be deployed now, why not, and in which order')
@@ -115,14 +106,15 @@ export function addContractsCommands(program: Command): void {
       'NAME for its contract; NAME=FILE or NAME=URL for a candidate; required',
     )
     .requiredOption('--environment <name>', 'the environment to deploy to; required')
-    .option(...formatOption)
-    .option(...outOption)
-    .action(async (options) => {
-      process.exitCode = await rethrowAsUndecided(async () =>
-        (await import('./canDeploy.ts')).contractsCanDeploy(options, reportArguments),
-      );
-    });
+    .option(...formatOption(reports))
+    .option(...outOption(reports))
+    .action((options) =>
+      exitWith(async () => (await import('./canDeploy.ts')).contractsCanDeploy(options, reports)),
+    );
+}
 
+function addDrift(contracts: Command): void {
+  const reports: ReportArgument[] = [];
   contracts
     .command('drift')
     .description('compare the running subgraphs with their contracts and with the running supergraph')
@@ -134,16 +126,34 @@ export function addContractsCommands(program: Command): void {
       collectValues,
     )
     .option('--gateway <url>', "URL of a gateway's admin listener, to read the running supergraph")
-    .option('--strict', 'fail on dangerous findings too')
+    .option(...strictOption)
     .option('--watch', 'keep running until a signal, and report changes')
     .option('--interval <time>', 'with --watch: the time between two checks', '30s')
-    .option(...formatOption)
-    .option(...outOption)
-    .action(async (options) => {
-      process.exitCode = await rethrowAsUndecided(async () =>
-        (await import('./drift.ts')).contractsDrift(options, reportArguments),
-      );
-    });
+    .option(...formatOption(reports))
+    .option(...outOption(reports))
+    .action((options) => exitWith(async () => (await import('./drift.ts')).contractsDrift(options, reports)));
+}
+
+async function exitWith(run: () => Promise<number>): Promise<void> {
+  process.exitCode = await rethrowAsUndecided(run);
+}
+
+function formatOption(reports: ReportArgument[]) {
+  const help = 'text (default), json, junit, sarif, github, markdown or gitlab; repeatable';
+  return ['--format <format>', help, collectReport(reports, 'format')] as const;
+}
+
+function outOption(reports: ReportArgument[]) {
+  const help = 'file for the preceding --format (default: standard output)';
+  return ['--out <file>', help, collectReport(reports, 'out')] as const;
+}
+
+/** Collects both options in the order of the command line, because each `--out` belongs to the `--format` before it. */
+function collectReport(reports: ReportArgument[], option: ReportArgument['option']) {
+  return (value: string) => {
+    reports.push({ option, value });
+    return value;
+  };
 }
 
 /** Collects the values of an option that can be given several times. */

@@ -23,7 +23,7 @@ import { listenForStopSignals } from '../stopSignals.ts';
 import { showProgress, utcDate } from './checkSetup.ts';
 import { type RunningGateway, readRunningGateway } from './readRunningGateway.ts';
 import { reportChanges } from './reportChanges.ts';
-import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
+import { type ReportArgument, type ReportOutput, readReportOutputs, writeReport } from './reportOutputs.ts';
 
 interface ContractsDriftOptions {
   readonly directory: string;
@@ -52,11 +52,19 @@ export async function contractsDrift(
   const drift = new LastDrift();
   const checkOnce = (isRepeated = false) =>
     checkDriftOnce(options, selected, config, isRepeated, drift, stopped.signal);
-  if (options.watch !== true) {
-    const report = await checkOnce();
-    writeReport(report, outputs);
-    return report.summary.exitCode;
-  }
+  if (options.watch === true) return watchDrift(checkOnce, outputs, intervalMs, stopped);
+  const report = await checkOnce();
+  writeReport(report, outputs);
+  return report.summary.exitCode;
+}
+
+/** Checks and reports changes until a signal, or until nothing reads the output. */
+async function watchDrift(
+  checkOnce: (isRepeated: boolean) => Promise<CheckReport>,
+  outputs: readonly ReportOutput[],
+  intervalMs: number,
+  stopped: AbortController,
+): Promise<ExitCode> {
   const ignoreSignals = listenForStopSignals({
     onStop: () => stopped.abort(),
     onForcedStop: () => process.exit(exitCode.failed),
