@@ -683,6 +683,45 @@ describe('the insights page in a browser', () => {
     await page.close();
   });
 
+  test('shows the subgraphs that need attention first, folds the others of many, and counts no jobs that it cannot read', async () => {
+    await using shop = await startEnrichedShop();
+    const { adminUrl } = shop.gateway;
+    const real = (await (await fetch(`${adminUrl}/insights/data`)).json()) as InsightsData;
+    const [subgraph] = real.subgraphs as [SubgraphInsights];
+    const fine = {
+      ...subgraph,
+      callsPerSecond: 1,
+      latency: { p50: 1, p95: 1, p99: 1, mean: 1 },
+      breaker: null,
+    };
+    let subgraphs: readonly SubgraphInsights[] = [
+      { ...subgraph, name: 'idle', callsPerSecond: 0, latency: null, breaker: null },
+      { ...fine, name: 'fine' },
+      { ...fine, name: 'half open', breaker: 'half-open' },
+      { ...fine, name: 'open', breaker: 'open' },
+    ];
+    const jobs = { error: 'Redis cannot be reached.' };
+    const page = await (browser as TestBrowser).context.newPage();
+    await page.route('**/insights/data', (route) => route.fulfill({ json: { ...real, subgraphs, jobs } }));
+    await page.goto(`${adminUrl}/insights`);
+    const region = page.getByRole('region', { name: 'Subgraphs', exact: true });
+    await region.getByRole('listitem').first().waitFor();
+    const shown = () => region.locator('h3:visible').allTextContents();
+    expect(await shown()).toEqual(['open not called', 'half open some failures', 'fine fine', 'idle idle']);
+    expect(await page.getByText('Dead letters').count()).toBe(0);
+
+    const others = Array.from({ length: 40 }, (_, index) => ({ ...fine, name: `other ${index}` }));
+    subgraphs = [...others, ...subgraphs];
+    await page.reload();
+    const folded = region.getByText('42 subgraphs without problems');
+    await folded.waitFor();
+    expect(await shown()).toEqual(['open not called', 'half open some failures']);
+    await folded.click();
+    await region.getByRole('heading', { name: 'other 39' }).waitFor();
+    expect(await findAxeViolations(page)).toEqual([]);
+    await page.close();
+  });
+
   test('draws a value between two gaps as a point', async () => {
     await using shop = await startEnrichedShop();
     const { adminUrl } = shop.gateway;

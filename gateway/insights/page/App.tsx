@@ -33,13 +33,15 @@ export function App() {
             {data?.workers != null && `, ${describeWorkers(data.workers)}`}
           </p>
         </div>
-        <nav aria-label="Sections">
-          {sections.map(([id, title]) => (
-            <a key={id} href={`#${id}`}>
-              {title}
-            </a>
-          ))}
-        </nav>
+        {data !== undefined && (
+          <nav aria-label="Sections">
+            {sections.map(([id, title]) => (
+              <a key={id} href={`#${id}`}>
+                {title}
+              </a>
+            ))}
+          </nav>
+        )}
         <div class="status">
           <p>
             {/* Without the time: screen readers would say it every five seconds. */}

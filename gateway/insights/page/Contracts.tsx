@@ -27,6 +27,8 @@ interface ContractState {
   } | null;
 }
 
+const maxBrokenRows = 100;
+
 export function Contracts({ contracts }: { contracts: unknown }) {
   const { guard, store, lastCheck, refusals = [], drift } = contracts as ContractState;
   return (
@@ -49,6 +51,9 @@ export function Contracts({ contracts }: { contracts: unknown }) {
           {refusals.length > 0 && `Refused: ${formatCountOf(refusals.length, 'supergraph')}.`}
         </p>
       )}
+      {lastCheck && lastCheck.broken.length > maxBrokenRows && (
+        <p class="soft">The first {maxBrokenRows} are shown; GET /contracts has all of them.</p>
+      )}
       {lastCheck && lastCheck.broken.length > 0 && (
         <TableFrame label="Broken operations">
           <table class="stacked">
@@ -59,7 +64,7 @@ export function Contracts({ contracts }: { contracts: unknown }) {
               </tr>
             </thead>
             <tbody>
-              {lastCheck.broken.map(({ consumer, operation, reasons }) => (
+              {lastCheck.broken.slice(0, maxBrokenRows).map(({ consumer, operation, reasons }) => (
                 <tr key={`${consumer}/${operation}`} class="failed">
                   <th scope="row">
                     <Name text={`${consumer}/${operation}`} />
@@ -105,6 +110,6 @@ export function Contracts({ contracts }: { contracts: unknown }) {
 
 function describeCheck({ at, outcome, broken }: NonNullable<ContractState['lastCheck']>): string {
   const breaks =
-    broken.length === 0 ? 'no operation breaks' : `broken: ${formatCountOf(broken.length, 'operation')}`;
-  return `The last check, at ${formatTime(at)}: ${outcome}, ${breaks}.`;
+    broken.length === 0 ? outcome : `the supergraph breaks ${formatCountOf(broken.length, 'operation')}`;
+  return `The last check, at ${formatTime(at)}: ${breaks}.`;
 }

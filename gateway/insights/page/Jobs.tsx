@@ -33,7 +33,11 @@ export function Jobs({ jobs, onRetried }: JobsProps) {
     <Section
       id="enrichments"
       title="Enrichments"
-      note={`Waiting or running: ${countOf(list.length - failed.length)}. Dead letters: ${countOf(failed.length)}.`}
+      note={
+        'error' in jobs
+          ? undefined
+          : `Waiting or running: ${countOf(list.length - failed.length)}. Dead letters: ${countOf(failed.length)}.`
+      }
     >
       {'error' in jobs && <p class="notice warning">The jobs cannot be read. {jobs.error}</p>}
       <p role="status" class="soft">

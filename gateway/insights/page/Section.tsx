@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 interface SectionProps {
   readonly id: string;
   readonly title: string;
-  readonly note?: string;
+  readonly note?: string | undefined;
   readonly children: ComponentChildren;
 }
 

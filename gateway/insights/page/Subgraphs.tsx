@@ -1,7 +1,11 @@
 /** @jsxImportSource preact */
 import type { SubgraphInsights } from '../insightsData.ts';
-import { formatCount, formatMs, formatRate, formatShare } from './format.ts';
+import { formatCount, formatCountOf, formatMs, formatRate, formatShare } from './format.ts';
 import { Name, Section } from './Section.tsx';
+
+interface HeatedSubgraph extends ReturnType<typeof heatOf> {
+  readonly subgraph: SubgraphInsights;
+}
 
 /** How much a subgraph needs attention: as a word, by its errors, and by how long answers wait for it. */
 function heatOf({ breaker, failureShare, errorShare, ...rest }: SubgraphInsights) {
@@ -26,70 +30,93 @@ function heatBetween(value: number, warm: number, hot: number): string {
   return value >= warm ? 'warm' : '';
 }
 
+/** With more subgraphs, those that need no attention are folded. */
+const unfoldedCount = 12;
+
+const heatOrder = ['hot', 'warm', 'cool', 'idle'];
+
 export function Subgraphs({ subgraphs }: { subgraphs: readonly SubgraphInsights[] }) {
+  // By heat alone: tiles do not move while their states are the same.
+  const tiles = subgraphs
+    .map((subgraph) => ({ subgraph, ...heatOf(subgraph) }))
+    .sort((a, b) => heatOrder.indexOf(a.heat) - heatOrder.indexOf(b.heat));
+  const isFolded = ({ heat }: HeatedSubgraph): boolean =>
+    tiles.length > unfoldedCount && (heat === 'cool' || heat === 'idle');
+  const folded = tiles.filter(isFolded);
   return (
     <Section
       id="subgraphs"
       title="Subgraphs"
-      note="Calls of the last one to two minutes, answers of the last five to ten. Red: failing, or answers wait for it more than 100 ms on average. A mark shows whether errors or the waiting time are the reason."
+      note="Those that need attention come first. Calls of the last one to two minutes, answers of the last five to ten. Red: failing, or answers wait for it more than 100 ms on average. A mark shows whether errors or the waiting time are the reason."
     >
       {subgraphs.length === 0 && (
         <p class="notice">No supergraph is loaded yet: GET /health/ready says why.</p>
       )}
-      <ul class="map">
-        {subgraphs.map((subgraph) => {
-          const { heat, word, errors, waits } = heatOf(subgraph);
-          const { name, latency, callsPerSecond, failureShare, errorShare, breaker, queued, running } =
-            subgraph;
-          return (
-            <li key={name} class={`tile ${heat}`}>
-              <h3>
-                <Name text={name} /> <span class="badge">{word}</span>
-              </h3>
-              <dl>
-                <div>
-                  <dt>p50 / p95 / p99</dt>
-                  <dd>
-                    {latency === null
-                      ? 'no calls'
-                      : [latency.p50, latency.p95, latency.p99].map((ms) => formatMs(ms)).join(' / ')}
-                  </dd>
-                </div>
-                <div>
-                  <dt>Calls per second</dt>
-                  <dd>{formatRate(callsPerSecond)}</dd>
-                </div>
-                <div class={errors}>
-                  <dt>Calls failed</dt>
-                  <dd>{formatShare(failureShare)}</dd>
-                </div>
-                <div class={errors}>
-                  <dt>Answers with its errors</dt>
-                  <dd>{formatShare(errorShare)}</dd>
-                </div>
-                <div class={waits}>
-                  <dt>Holds up</dt>
-                  <dd>
-                    {subgraph.gatedShare === 0
-                      ? 'no answers'
-                      : `${formatShare(subgraph.gatedShare)} of answers, ${formatMs(subgraph.gatedMs)} each`}
-                  </dd>
-                </div>
-                <div>
-                  <dt>Breaker</dt>
-                  <dd>{breaker ?? '–'}</dd>
-                </div>
-                <div>
-                  <dt>Running / limit, queued</dt>
-                  <dd>
-                    {formatCount(running)} / {subgraph.concurrencyLimit ?? '–'}, {formatCount(queued)}
-                  </dd>
-                </div>
-              </dl>
-            </li>
-          );
-        })}
-      </ul>
+      <Tiles tiles={tiles.filter((tile) => !isFolded(tile))} />
+      {folded.length > 0 && (
+        <details>
+          <summary>{formatCountOf(folded.length, 'subgraph')} without problems</summary>
+          <Tiles tiles={folded} />
+        </details>
+      )}
     </Section>
+  );
+}
+
+function Tiles({ tiles }: { tiles: readonly HeatedSubgraph[] }) {
+  return (
+    <ul class="map">
+      {tiles.map(({ subgraph, heat, word, errors, waits }) => {
+        const { name, latency, callsPerSecond, failureShare, errorShare, breaker, queued, running } =
+          subgraph;
+        return (
+          <li key={name} class={`tile ${heat}`}>
+            <h3>
+              <Name text={name} /> <span class="badge">{word}</span>
+            </h3>
+            <dl>
+              <div>
+                <dt>p50 / p95 / p99</dt>
+                <dd>
+                  {latency === null
+                    ? 'no calls'
+                    : [latency.p50, latency.p95, latency.p99].map((ms) => formatMs(ms)).join(' / ')}
+                </dd>
+              </div>
+              <div>
+                <dt>Calls per second</dt>
+                <dd>{formatRate(callsPerSecond)}</dd>
+              </div>
+              <div class={errors}>
+                <dt>Calls failed</dt>
+                <dd>{formatShare(failureShare)}</dd>
+              </div>
+              <div class={errors}>
+                <dt>Answers with its errors</dt>
+                <dd>{formatShare(errorShare)}</dd>
+              </div>
+              <div class={waits}>
+                <dt>Holds up</dt>
+                <dd>
+                  {subgraph.gatedShare === 0
+                    ? 'no answers'
+                    : `${formatShare(subgraph.gatedShare)} of answers, ${formatMs(subgraph.gatedMs)} each`}
+                </dd>
+              </div>
+              <div>
+                <dt>Breaker</dt>
+                <dd>{breaker ?? '–'}</dd>
+              </div>
+              <div>
+                <dt>Running / limit, queued</dt>
+                <dd>
+                  {formatCount(running)} / {subgraph.concurrencyLimit ?? '–'}, {formatCount(queued)}
+                </dd>
+              </div>
+            </dl>
+          </li>
+        );
+      })}
+    </ul>
   );
 }
