@@ -97,6 +97,10 @@ export class JobRunWriter {
     if (end.kind === 'failed') this.#failure = end;
   }
 
+  get hasEnd(): boolean {
+    return this.#end !== undefined;
+  }
+
   /** The next write extends the retention of the run: it has another token. */
   extendExpiry(): void {
     this.#hasNewToken = true;

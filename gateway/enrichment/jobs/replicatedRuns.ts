@@ -124,7 +124,7 @@ export class ReplicatedRuns {
     for (const run of this.#runs.values()) {
       if (!run.writer.isPersisted) continue;
       void run.writer.rewriteAll();
-      void this.enqueue(run);
+      if (!run.writer.hasEnd) void this.enqueue(run);
     }
   }
 
