@@ -5,6 +5,7 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLCompositeType,
+  type GraphQLObjectType,
   type GraphQLSchema,
   getNamedType,
   type InlineFragmentNode,
@@ -24,6 +25,7 @@ import { fragmentsOf } from './fragmentsOf.ts';
 import type { InternalNames } from './internalNames.ts';
 import { canBeNull, hasNullablePosition } from './nullablePositions.ts';
 import { limitExceededError } from './operationLimits.ts';
+import { possibleTypesOf } from './possibleTypesOf.ts';
 import { removeRedundantSelections } from './removeRedundantSelections.ts';
 import {
   type DeferredFragment,
@@ -68,6 +70,11 @@ export interface DeferUsage {
 
 /** What surrounds a selection set. */
 interface EnclosingContext {
+  /** The type whose fields are selected. */
+  readonly parentType: GraphQLCompositeType;
+  /** The types of its objects: fragments around the selection set may exclude some of the parent type. The planner refuses a
+   *  fragment on another type. */
+  readonly objectTypes: readonly GraphQLObjectType[];
   /** What delivers the selection set: the primary data, a use of `@defer`, or an enrichment. */
   readonly delivery: 'primary' | 'deferred' | 'enrichment';
   /** An enclosing field is nullable: a missing value below it leaves a valid response. */
@@ -78,220 +85,270 @@ interface EnclosingContext {
  *  enclosing selection set selects anyway, and marks what the client may not read. The document must be valid against the schema.
  *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` when the operation exceeds `maxSelections`. */
 export function normalizeOperation(options: NormalizeOperationOptions): NormalizedOperation {
-  const { schema, booleanVariables, internalNames, isDeferEnabled, access } = options;
-  const fragments = fragmentsOf(options.document);
-  const deferred: DeferUsage[] = [];
-  const internalNameOf = internalNames.forOperation();
-  let expanded = 0;
-
-  const rootType = schema.getRootType(options.operation.operation);
-  if (rootType == null) throw new Error(`The schema has no ${options.operation.operation} type.`);
-  const top: EnclosingContext = { delivery: 'primary', canBeNull: false };
-  const selections = expand([options.operation.selectionSet], rootType, top);
+  const { schema, operation, findEnrichmentRule } = options;
+  const rootType = schema.getRootType(operation.operation);
+  if (rootType == null) throw new Error(`The schema has no ${operation.operation} type.`);
+  const state = new OperationState(options);
+  const selections = new SelectionSetExpander(state, {
+    parentType: rootType,
+    objectTypes: [rootType],
+    delivery: 'primary',
+    canBeNull: false,
+  }).expand([operation.selectionSet]);
+  const { deferred } = state;
   const conflicting = findConflictingRules(selections, deferred);
   if (conflicting.size > 0) {
     const enrichmentOf: FindEnrichmentRule = (parentType, fieldName) => {
-      const rule = options.findEnrichmentRule?.(parentType, fieldName);
+      const rule = findEnrichmentRule?.(parentType, fieldName);
       return rule !== undefined && conflicting.has(rule.coordinate) ? undefined : rule;
     };
     return normalizeOperation({ ...options, findEnrichmentRule: enrichmentOf });
   }
   return { root: new SelectionSet(removeRedundantSelections(selections)), deferred };
+}
 
-  function expand(
-    sources: readonly SelectionSetNode[],
-    parentType: GraphQLCompositeType,
-    enclosing: EnclosingContext,
-  ): Selection[] {
-    /** The last entry of each response name. */
-    const fields = new Map<string, MergeableFields>();
-    const order: (MergeableFields | ConditionalFragment | DeferredFragment)[] = [];
-    let fragmentCount = 0;
-    /** Delivery groups of the enrichments in this selection set, by field name. */
-    const enrichmentGroups = new Map<string, number>();
-    for (const source of sources) gather(source);
+/** What all selection sets of one operation share. */
+class OperationState {
+  readonly options: NormalizeOperationOptions;
+  readonly fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  readonly deferred: DeferUsage[] = [];
+  readonly internalNameOf: ReturnType<InternalNames['forOperation']>;
+  #expanded = 0;
 
-    return order.flatMap((entry): Selection | Selection[] => {
-      if ('nodes' in entry) return access === undefined ? fieldOf(entry) : readableFieldOf(entry, access);
-      if ('kind' in entry) return entry;
-      return {
-        kind: 'Fragment',
-        typeCondition: entry.type,
-        selectionSet: new SelectionSet(expand(entry.sources, narrow(parentType, entry.type), enclosing)),
-      };
-    });
+  constructor(options: NormalizeOperationOptions) {
+    this.options = options;
+    this.fragments = fragmentsOf(options.document);
+    this.internalNameOf = options.internalNames.forOperation();
+  }
 
-    function gather({ selections }: SelectionSetNode): void {
-      for (const node of selections) {
-        countSelection();
-        if (!isIncluded(node.directives, booleanVariables)) continue;
-        if (node.kind === Kind.FIELD) gatherField(node);
-        else if (node.kind === Kind.INLINE_FRAGMENT) gatherFragment(node, node.directives);
-        else gatherFragment(fragments.get(node.name.value) as FragmentDefinitionNode, node.directives);
-      }
-    }
-
-    function gatherField(node: FieldNode): void {
-      const responseName = node.alias?.value ?? node.name.value;
-      const known = fields.get(responseName);
-      // Selections of a field inside a fragment precede its selections after the fragment.
-      const isAfterFragment = known !== undefined && known.precedingFragments < fragmentCount;
-      if (known === undefined || (node.selectionSet !== undefined && isAfterFragment)) {
-        const added = { responseName, nodes: [node], precedingFragments: fragmentCount };
-        fields.set(responseName, added);
-        order.push(added);
-      } else known.nodes.push(node);
-    }
-
-    /** `directives`: those of the inline fragment or of the spread. */
-    function gatherFragment(
-      { typeCondition, selectionSet }: FragmentDefinitionNode | InlineFragmentNode,
-      directives: readonly DirectiveNode[] | undefined,
-    ): void {
-      const condition = typeCondition && (schema.getType(typeCondition.name.value) as GraphQLCompositeType);
-      const decides = condition !== undefined && !isTypeSubTypeOf(schema, parentType, condition);
-      // Objects of a denied type are null as a whole.
-      if (decides && (!doTypesOverlap(schema, condition, parentType) || access?.isTypeDenied(condition.name)))
-        return;
-      // `@defer` inside an enrichment is ignored, because an enrichment is delivered as a whole.
-      const defer =
-        isDeferEnabled && enclosing.delivery !== 'enrichment'
-          ? activeDeferOf(directives, booleanVariables)
-          : undefined;
-      if (defer !== undefined) {
-        order.push(deferredOf(selectionSet, decides ? condition : undefined, defer.label));
-      } else if (!decides) {
-        gather(selectionSet);
-      } else {
-        const known = mergeable(condition);
-        if (known === undefined) {
-          order.push({ type: condition, sources: [selectionSet] });
-          fragmentCount += 1;
-        } else known.sources.push(selectionSet);
-      }
-    }
-
-    /** A preceding fragment with this condition that further selections can be added to without changing the field order. */
-    function mergeable(condition: GraphQLCompositeType): ConditionalFragment | undefined {
-      for (let i = order.length - 1; i >= 0; i--) {
-        const entry = order[i] as (typeof order)[number];
-        if ('nodes' in entry) return undefined;
-        if ('kind' in entry) continue;
-        if (entry.type === condition) return entry;
-        if (doTypesOverlap(schema, entry.type, condition)) return undefined;
-      }
-      return undefined;
-    }
-
-    function deferredOf(
-      source: SelectionSetNode,
-      condition: GraphQLCompositeType | undefined,
-      label: string | undefined,
-    ): DeferredFragment {
-      const group = deferred.length + 1;
-      deferred.push({ group });
-      const type = condition === undefined ? parentType : narrow(parentType, condition);
-      const full = new SelectionSet(expand([source], type, { ...enclosing, delivery: 'deferred' }));
-      return { kind: 'Deferred', group, label, typeCondition: condition, full, own: full };
-    }
-
-    /** The field as far as the client may read it. On an interface, that may differ between the types of the objects:
-     *  then the field is divided into fragments, one for each type. */
-    function readableFieldOf(entry: MergeableFields, readable: Access): Selection | Selection[] {
-      const name = (entry.nodes[0] as FieldNode).name.value;
-      if (name.startsWith('__')) return fieldOf(entry);
-      if (readable.isFieldDenied(parentType.name, name)) return deniedFieldOf(entry);
-      if (!isAbstractType(parentType)) return fieldOf(entry);
-      const types = schema.getPossibleTypes(parentType);
-      const visible = types.filter((type) => !readable.isTypeDenied(type.name));
-      const allowed = new Set(visible.filter((type) => !readable.isFieldDenied(type.name, name)));
-      if (allowed.size === types.length) return fieldOf(entry);
-      if (allowed.size === 0) return deniedFieldOf(entry);
-      return visible.map((type): Selection => {
-        countSelection();
-        const field = allowed.has(type) ? fieldOf(entry, type) : deniedFieldOf(entry);
-        return { kind: 'Fragment', typeCondition: type, selectionSet: new SelectionSet([field]) };
-      });
-    }
-
-    function deniedFieldOf({ responseName, nodes }: MergeableFields): FieldSelection {
-      const field = nodes[0] as FieldNode;
-      return {
-        kind: 'Field',
-        responseName,
-        internalName: internalNameOf(responseName, field),
-        fieldName: field.name.value,
-        arguments: [],
-        directives: [],
-        compositeType: undefined,
-        selectionSet: undefined,
-        isDenied: true,
-      };
-    }
-
-    /** `owner`: the type of the objects that the field is selected on. */
-    function fieldOf({ responseName, nodes }: MergeableFields, owner = parentType): FieldSelection {
-      const field = nodes[0] as FieldNode;
-      const inner = nodes.flatMap((node) => node.selectionSet ?? []);
-      const type = compositeTypeOf(schema, owner, field.name.value);
-      const enrichmentGroup = addEnrichment(field.name.value, owner);
-      return {
-        kind: 'Field',
-        responseName,
-        internalName: internalNameOf(responseName, field),
-        fieldName: field.name.value,
-        arguments: field.arguments ?? [],
-        directives: mergeDirectives(schema, nodes),
-        compositeType: type,
-        selectionSet:
-          inner.length === 0 || type === undefined
-            ? undefined
-            : new SelectionSet([
-                ...removeRedundantSelections(
-                  expand(inner, type, within(field.name.value, owner, enrichmentGroup)),
-                ),
-                ...deniedTypesOf(schema, type, access),
-              ]),
-        ...(enrichmentGroup === undefined ? {} : { enrichmentGroup }),
-      };
-    }
-
-    /** Returns the field's delivery group if the field is an enrichment. Fields inside a use of `@defer`, and fields
-     *  without a nullable position that could be null for now, are no enrichments. */
-    function addEnrichment(fieldName: string, owner: GraphQLCompositeType): number | undefined {
-      if (options.findEnrichmentRule === undefined || enclosing.delivery === 'deferred') return undefined;
-      const rule = options.findEnrichmentRule(owner.name, fieldName);
-      if (rule === undefined) return undefined;
-      if (!enclosing.canBeNull && !canBeNull(schema, owner, fieldName)) return undefined;
-      const ofAlias = enrichmentGroups.get(fieldName);
-      if (ofAlias !== undefined && deferred.length >= maxSeparateAliases) return ofAlias;
-      const group = deferred.length + 1;
-      deferred.push({ group, rule });
-      enrichmentGroups.set(fieldName, group);
-      return group;
-    }
-
-    function within(
-      fieldName: string,
-      owner: GraphQLCompositeType,
-      enrichmentGroup: number | undefined,
-    ): EnclosingContext {
-      return {
-        delivery: enrichmentGroup === undefined ? enclosing.delivery : 'enrichment',
-        canBeNull: enclosing.canBeNull || hasNullablePosition(schema, owner, fieldName),
-      };
-    }
+  /** Returns a new delivery group. `rule`: for an enrichment. */
+  addGroup(rule?: EnrichmentRule): number {
+    const group = this.deferred.length + 1;
+    this.deferred.push(rule === undefined ? { group } : { group, rule });
+    return group;
   }
 
   /** @throws {GatewayError} `OPERATION_TOO_COMPLEX` */
-  function countSelection(): void {
-    expanded += 1;
-    if (expanded <= options.maxSelections) return;
-    throw limitExceededError({
-      limit: 'recursiveSelections',
-      value: expanded,
-      allowed: options.maxSelections,
+  countSelection(): void {
+    this.#expanded += 1;
+    const { maxSelections: allowed } = this.options;
+    if (this.#expanded > allowed)
+      throw limitExceededError({ limit: 'recursiveSelections', value: this.#expanded, allowed });
+  }
+}
+
+/** Expands one selection set: gathers its fields and fragments in their order, then creates the selections. */
+class SelectionSetExpander {
+  readonly #state: OperationState;
+  readonly #context: EnclosingContext;
+  /** The last entry of each response name. */
+  readonly #fields = new Map<string, MergeableFields>();
+  readonly #entries: (MergeableFields | ConditionalFragment | DeferredFragment)[] = [];
+  #fragmentCount = 0;
+  /** Delivery groups of the enrichments in this selection set, by field name. */
+  readonly #enrichmentGroups = new Map<string, number>();
+
+  constructor(state: OperationState, context: EnclosingContext) {
+    this.#state = state;
+    this.#context = context;
+  }
+
+  expand(sources: readonly SelectionSetNode[]): Selection[] {
+    for (const source of sources) this.#gather(source);
+    const { access } = this.#state.options;
+    return this.#entries.flatMap((entry): Selection | Selection[] => {
+      if ('nodes' in entry)
+        return access === undefined ? this.#fieldOf(entry) : this.#readableFieldOf(entry, access);
+      if ('kind' in entry) return entry;
+      const inner = new SelectionSetExpander(this.#state, this.#contextInside(entry.type));
+      return {
+        kind: 'Fragment',
+        typeCondition: entry.type,
+        selectionSet: new SelectionSet(inner.expand(entry.sources)),
+      };
     });
+  }
+
+  #gather({ selections }: SelectionSetNode): void {
+    const { fragments, options } = this.#state;
+    for (const node of selections) {
+      this.#state.countSelection();
+      if (!isIncluded(node.directives, options.booleanVariables)) continue;
+      if (node.kind === Kind.FIELD) this.#gatherField(node);
+      else if (node.kind === Kind.INLINE_FRAGMENT) this.#gatherFragment(node, node.directives);
+      else this.#gatherFragment(fragments.get(node.name.value) as FragmentDefinitionNode, node.directives);
+    }
+  }
+
+  #gatherField(node: FieldNode): void {
+    const responseName = node.alias?.value ?? node.name.value;
+    const known = this.#fields.get(responseName);
+    // Selections of a field inside a fragment precede its selections after the fragment.
+    const isAfterFragment = known !== undefined && known.precedingFragments < this.#fragmentCount;
+    if (known === undefined || (node.selectionSet !== undefined && isAfterFragment)) {
+      const added = { responseName, nodes: [node], precedingFragments: this.#fragmentCount };
+      this.#fields.set(responseName, added);
+      this.#entries.push(added);
+    } else known.nodes.push(node);
+  }
+
+  /** `directives`: those of the inline fragment or of the spread. */
+  #gatherFragment(
+    { typeCondition, selectionSet }: FragmentDefinitionNode | InlineFragmentNode,
+    directives: readonly DirectiveNode[] | undefined,
+  ): void {
+    const { schema, access, isDeferEnabled, booleanVariables } = this.#state.options;
+    const { parentType, delivery } = this.#context;
+    const condition = typeCondition && (schema.getType(typeCondition.name.value) as GraphQLCompositeType);
+    const decides = condition !== undefined && !isTypeSubTypeOf(schema, parentType, condition);
+    // Objects of a denied type are null as a whole.
+    if (decides && (!this.#canBe(condition) || access?.isTypeDenied(condition.name))) return;
+    // `@defer` inside an enrichment is ignored, because an enrichment is delivered as a whole.
+    const defer =
+      isDeferEnabled && delivery !== 'enrichment' ? activeDeferOf(directives, booleanVariables) : undefined;
+    if (defer !== undefined) {
+      this.#entries.push(this.#deferredOf(selectionSet, decides ? condition : undefined, defer.label));
+    } else if (!decides) {
+      this.#gather(selectionSet);
+    } else {
+      const known = this.#mergeableFragment(condition);
+      if (known === undefined) {
+        this.#entries.push({ type: condition, sources: [selectionSet] });
+        this.#fragmentCount += 1;
+      } else known.sources.push(selectionSet);
+    }
+  }
+
+  #canBe(type: GraphQLCompositeType): boolean {
+    const { schema } = this.#state.options;
+    return this.#context.objectTypes.some((object) => isTypeSubTypeOf(schema, object, type));
+  }
+
+  /** A preceding fragment with this condition that further selections can be added to without changing the field order. */
+  #mergeableFragment(condition: GraphQLCompositeType): ConditionalFragment | undefined {
+    for (let i = this.#entries.length - 1; i >= 0; i--) {
+      const entry = this.#entries[i] as MergeableFields | ConditionalFragment | DeferredFragment;
+      if ('nodes' in entry) return undefined;
+      if ('kind' in entry) continue;
+      if (entry.type === condition) return entry;
+      if (doTypesOverlap(this.#state.options.schema, entry.type, condition)) return undefined;
+    }
+    return undefined;
+  }
+
+  /** The context of a fragment with this condition. */
+  #contextInside(condition: GraphQLCompositeType): EnclosingContext {
+    const { schema } = this.#state.options;
+    const { parentType, objectTypes } = this.#context;
+    return {
+      ...this.#context,
+      // The narrower of the two types.
+      parentType: isObjectType(parentType) ? parentType : condition,
+      objectTypes: objectTypes.filter((type) => isTypeSubTypeOf(schema, type, condition)),
+    };
+  }
+
+  #deferredOf(
+    source: SelectionSetNode,
+    condition: GraphQLCompositeType | undefined,
+    label: string | undefined,
+  ): DeferredFragment {
+    const group = this.#state.addGroup();
+    const context = condition === undefined ? this.#context : this.#contextInside(condition);
+    const inner = new SelectionSetExpander(this.#state, { ...context, delivery: 'deferred' });
+    const full = new SelectionSet(inner.expand([source]));
+    return { kind: 'Deferred', group, label, typeCondition: condition, full, own: full };
+  }
+
+  /** The field as far as the client may read it. On an interface, that may differ between the types of the objects:
+   *  then the field is divided into fragments, one for each type. */
+  #readableFieldOf(entry: MergeableFields, access: Access): Selection | Selection[] {
+    const { parentType, objectTypes } = this.#context;
+    const name = (entry.nodes[0] as FieldNode).name.value;
+    if (name.startsWith('__')) return this.#fieldOf(entry);
+    if (access.isFieldDenied(parentType.name, name)) return this.#deniedFieldOf(entry);
+    if (!isAbstractType(parentType)) return this.#fieldOf(entry);
+    const visible = objectTypes.filter((type) => !access.isTypeDenied(type.name));
+    const allowed = new Set(visible.filter((type) => !access.isFieldDenied(type.name, name)));
+    if (allowed.size === objectTypes.length) return this.#fieldOf(entry);
+    if (allowed.size === 0) return this.#deniedFieldOf(entry);
+    return visible.map((type): Selection => {
+      this.#state.countSelection();
+      const field = allowed.has(type) ? this.#fieldOf(entry, type) : this.#deniedFieldOf(entry);
+      return { kind: 'Fragment', typeCondition: type, selectionSet: new SelectionSet([field]) };
+    });
+  }
+
+  #deniedFieldOf({ responseName, nodes }: MergeableFields): FieldSelection {
+    const field = nodes[0] as FieldNode;
+    return {
+      kind: 'Field',
+      responseName,
+      internalName: this.#state.internalNameOf(responseName, field),
+      fieldName: field.name.value,
+      arguments: [],
+      directives: [],
+      compositeType: undefined,
+      selectionSet: undefined,
+      isDenied: true,
+    };
+  }
+
+  /** `owner`: the type of the objects that the field is selected on. */
+  #fieldOf({ responseName, nodes }: MergeableFields, owner = this.#context.parentType): FieldSelection {
+    const { schema } = this.#state.options;
+    const field = nodes[0] as FieldNode;
+    const inner = nodes.flatMap((node) => node.selectionSet ?? []);
+    const type = compositeTypeOf(schema, owner, field.name.value);
+    const enrichmentGroup = this.#addEnrichment(field.name.value, owner);
+    return {
+      kind: 'Field',
+      responseName,
+      internalName: this.#state.internalNameOf(responseName, field),
+      fieldName: field.name.value,
+      arguments: field.arguments ?? [],
+      directives: mergeDirectives(schema, nodes),
+      compositeType: type,
+      selectionSet:
+        inner.length === 0 || type === undefined
+          ? undefined
+          : this.#subfieldsOf(inner, type, {
+              delivery: enrichmentGroup === undefined ? this.#context.delivery : 'enrichment',
+              canBeNull: this.#context.canBeNull || hasNullablePosition(schema, owner, field.name.value),
+            }),
+      ...(enrichmentGroup === undefined ? {} : { enrichmentGroup }),
+    };
+  }
+
+  #subfieldsOf(
+    sources: readonly SelectionSetNode[],
+    type: GraphQLCompositeType,
+    context: Pick<EnclosingContext, 'delivery' | 'canBeNull'>,
+  ): SelectionSet {
+    const { schema, access } = this.#state.options;
+    const inner = new SelectionSetExpander(this.#state, {
+      ...context,
+      parentType: type,
+      objectTypes: possibleTypesOf(schema, type),
+    });
+    const selections = removeRedundantSelections(inner.expand(sources));
+    return new SelectionSet([...selections, ...deniedTypesOf(schema, type, access)]);
+  }
+
+  /** Returns the field's delivery group if the field is an enrichment. Fields inside a use of `@defer`, and fields
+   *  without a nullable position that could be null for now, are no enrichments. */
+  #addEnrichment(fieldName: string, owner: GraphQLCompositeType): number | undefined {
+    const { options, deferred } = this.#state;
+    const { delivery, canBeNull: isBelowNullable } = this.#context;
+    if (options.findEnrichmentRule === undefined || delivery === 'deferred') return undefined;
+    const rule = options.findEnrichmentRule(owner.name, fieldName);
+    if (rule === undefined) return undefined;
+    if (!isBelowNullable && !canBeNull(options.schema, owner, fieldName)) return undefined;
+    const ofAlias = this.#enrichmentGroups.get(fieldName);
+    if (ofAlias !== undefined && deferred.length >= maxSeparateAliases) return ofAlias;
+    const group = this.#state.addGroup(rule);
+    this.#enrichmentGroups.set(fieldName, group);
+    return group;
   }
 }
 
@@ -353,11 +410,6 @@ function compositeTypeOf(
   const field = 'getFields' in parent ? parent.getFields()[fieldName] : undefined;
   const type = getNamedType(field?.type ?? introspectionType(schema, fieldName));
   return isCompositeType(type) ? type : undefined;
-}
-
-/** The narrower of the two types, which is the parent type of selections inside the fragment. */
-function narrow(type: GraphQLCompositeType, condition: GraphQLCompositeType): GraphQLCompositeType {
-  return isObjectType(type) ? type : condition;
 }
 
 function isCondition(directive: DirectiveNode): boolean {

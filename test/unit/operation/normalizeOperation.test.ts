@@ -5,7 +5,8 @@ import { normalizeText, printNormalized, schemaOf } from '../../harness/normaliz
 const schema = schemaOf(`
   type Query { product(id: ID): Product node: Node things: [Thing!] count(n: Int): Int }
   interface Node { id: ID! }
-  type Product implements Node { id: ID! name(case: String): String description: String maker: Maker }
+  interface Titled { name(case: String): String }
+  type Product implements Node & Titled { id: ID! name(case: String): String description: String maker: Maker }
   type Maker implements Node { id: ID! name: String products: [Product!] }
   union Thing = Product | Maker
   directive @once(n: Int) on FIELD
@@ -23,6 +24,11 @@ describe('the planner document of a normalized operation', () => {
       'a fragment that can never hold is dropped',
       '{ node { ... on Node { id ... on Product { description } ... on Maker { name } } } }',
       'query { node { __typename id ... on Product { description } ... on Maker { name } } }',
+    ],
+    [
+      'a fragment that can never hold because of one around it is dropped, as the planner would refuse it',
+      '{ things { ... on Titled { ... on Node { ... on Product { id } ... on Maker { name } } } } }',
+      'query { things { __typename ... on Titled { ... on Node { ... on Product { id } } } } }',
     ],
     [
       'fragments on one type are merged, and fields of one response name',
