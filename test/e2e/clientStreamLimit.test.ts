@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { startEnrichedShop } from '../harness/enrichedShop.ts';
-import { exchange, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
+import { exchange, exchangeJson, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
 import { operationRequest, reserveStream } from '../harness/singleConnection.ts';
 import { startTestGateway } from '../harness/testGateway.ts';
 import { Peer } from '../harness/webSocketPeer.ts';
@@ -20,12 +20,7 @@ function codeIn({ body }: Pick<RawResponse, 'body'>): unknown {
 const overHttp =
   (accept: string): SubscribeRejected =>
   async (url, headers, operation) =>
-    codeIn(
-      await exchange(url, {
-        headers: { ...headers, accept, 'content-type': 'application/json' },
-        body: JSON.stringify({ query: operation }),
-      }),
-    );
+    codeIn(await exchangeJson(url, { query: operation }, { ...headers, accept }));
 
 const overSocket: SubscribeRejected = async (url, headers, operation) => {
   await using peer = await Peer.ready(url, undefined, { headers });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
-import { exchange } from '../harness/rawHttp.ts';
+import { exchange, exchangeJson } from '../harness/rawHttp.ts';
 import { disposeAfterSuite } from '../harness/suiteResources.ts';
 import { Peer } from '../harness/webSocketPeer.ts';
 
@@ -38,12 +38,9 @@ type Operation = { readonly query: string; readonly variables?: Readonly<Record<
 const queryString = ({ query, variables }: Operation) =>
   `/graphql?${new URLSearchParams({ query, variables: JSON.stringify(variables ?? {}) })}`;
 
-const json = { 'content-type': 'application/json' };
-
 /** Sends an operation over each transport. Resolves to the response as text. */
 const transports: Readonly<Record<string, (url: string, operation: Operation) => Promise<string>>> = {
-  POST: async (url, operation) =>
-    (await exchange(url, { headers: json, body: JSON.stringify(operation) })).body,
+  POST: async (url, operation) => (await exchangeJson(url, operation)).body,
   GET: async (url, operation) =>
     (
       await exchange(url, {
@@ -53,19 +50,9 @@ const transports: Readonly<Record<string, (url: string, operation: Operation) =>
       })
     ).body,
   'server-sent events': async (url, operation) =>
-    (
-      await exchange(url, {
-        headers: { ...json, accept: 'text/event-stream' },
-        body: JSON.stringify(operation),
-      })
-    ).body,
+    (await exchangeJson(url, operation, { accept: 'text/event-stream' })).body,
   multipart: async (url, operation) =>
-    (
-      await exchange(url, {
-        headers: { ...json, accept: 'multipart/mixed;deferSpec=20220824' },
-        body: JSON.stringify(operation),
-      })
-    ).body,
+    (await exchangeJson(url, operation, { accept: 'multipart/mixed;deferSpec=20220824' })).body,
   WebSocket: async (url, operation) => {
     await using peer = await Peer.ready(url);
     peer.send({ id: '1', type: 'subscribe', payload: operation });

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { createCertificate } from '../harness/createCertificate.ts';
 import { type InlineContext, startInlineGateway } from '../harness/inlineGateway.ts';
 import { postJson } from '../harness/postJson.ts';
-import { exchange, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
+import { exchangeJson, RawConnection, type RawResponse } from '../harness/rawHttp.ts';
 import { type Exchange, json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { createTemporaryDirectory, disposeAfterSuite } from '../harness/suiteResources.ts';
 
@@ -100,10 +100,7 @@ function echo(_parent: unknown, _args: unknown, { headers }: InlineContext): str
 }
 
 function post(query: string, headers: Readonly<Record<string, string>> = {}): Promise<RawResponse> {
-  return exchange(gateway.url, {
-    headers: { 'content-type': 'application/json', accept: 'application/json', ...headers },
-    body: JSON.stringify({ query }),
-  });
+  return exchangeJson(gateway.url, { query }, { accept: 'application/json', ...headers });
 }
 
 /** The lines of a response header, in their order. */

@@ -8,7 +8,7 @@ import {
 } from 'graphql';
 import { chooseFuzzSeeds, createCaseRandom } from '../harness/fuzzSeeds.ts';
 import { Gate } from '../harness/gate.ts';
-import { exchange, type MergedResponse, MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
+import { exchangeJson, type MergedResponse, MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
 import { runTrials } from '../harness/runTrials.ts';
 import { type BrokenSubgraphs, operations, startBrokenSubgraphs } from './brokenSubgraphs.ts';
 import { findSubgraphCaseProblem } from './checkSubgraphCase.ts';
@@ -163,10 +163,11 @@ async function send(
   accept = 'application/json',
   headers: Record<string, string> = {},
 ): Promise<{ status: number; text: string }> {
-  const response = await exchange(broken.gateway.url, {
-    headers: { 'content-type': 'application/json', accept, ...headers },
-    body: JSON.stringify({ query, variables: { id } }),
-  });
+  const response = await exchangeJson(
+    broken.gateway.url,
+    { query, variables: { id } },
+    { accept, ...headers },
+  );
   return { status: response.status, text: response.body };
 }
 

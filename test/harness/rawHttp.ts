@@ -136,6 +136,21 @@ export async function exchange(url: string, request: RawRequest): Promise<RawRes
   return await connection.readResponse();
 }
 
+/** Sends a JSON body over POST on a new connection. */
+export function exchangeJson(
+  url: string,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<RawResponse> {
+  const contentType = { 'content-type': 'application/json' };
+  return exchange(url, { headers: { ...contentType, ...headers }, body: JSON.stringify(body) });
+}
+
+/** The status, media type and parsed body of a JSON response. */
+export function parseJsonResponse({ status, headers, body }: RawResponse): unknown {
+  return { status, type: headers.get('content-type'), body: body === '' ? undefined : JSON.parse(body) };
+}
+
 interface MultipartResponse {
   readonly status: number;
   readonly contentType: string | undefined;

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import { exchange, RawConnection, type RawResponse } from './rawHttp.ts';
+import { exchange, exchangeJson, RawConnection, type RawResponse } from './rawHttp.ts';
 
 export type OperationBody = Record<string, unknown> | readonly unknown[];
 
@@ -13,14 +13,7 @@ function errorCodeOf(text: string): unknown {
 }
 
 const sendByPost: SendOperation = async (url, body) =>
-  errorCodeOf(
-    (
-      await exchange(url, {
-        headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json' },
-        body: JSON.stringify(body),
-      })
-    ).body,
-  );
+  errorCodeOf((await exchangeJson(url, body, { accept: 'application/graphql-response+json' })).body);
 
 function queryString(body: OperationBody): string {
   const parameters = new URLSearchParams();
@@ -47,14 +40,7 @@ function eventErrorCode(stream: string): unknown {
 }
 
 const sendBySse: SendOperation = async (url, body) =>
-  eventErrorCode(
-    (
-      await exchange(url, {
-        headers: { 'content-type': 'application/json', accept: 'text/event-stream' },
-        body: JSON.stringify(body),
-      })
-    ).body,
-  );
+  eventErrorCode((await exchangeJson(url, body, { accept: 'text/event-stream' })).body);
 
 const sendBySseGet: SendOperation = async (url, body) =>
   eventErrorCode(
@@ -81,12 +67,7 @@ function multipartErrorCode({ headers, body }: RawResponse): unknown {
 const createMultipartSender =
   (accept: string): SendOperation =>
   async (url, body) =>
-    multipartErrorCode(
-      await exchange(url, {
-        headers: { 'content-type': 'application/json', accept },
-        body: JSON.stringify(body),
-      }),
-    );
+    multipartErrorCode(await exchangeJson(url, body, { accept }));
 
 const sendByMultipart = createMultipartSender(apolloAccept);
 
@@ -112,12 +93,11 @@ const sendBySharedStream: SendOperation = async (url, body) => {
   const { body: token } = await exchange(url, { method: 'PUT' });
   const { extensions } = body as { extensions?: object };
   const own = { 'x-graphql-event-stream-token': token };
-  const { status, body: text } = await exchange(url, {
-    headers: { ...own, 'content-type': 'application/json' },
-    body: JSON.stringify(
-      'length' in body ? body : { ...body, extensions: { ...extensions, operationId: '1' } },
-    ),
-  });
+  const { status, body: text } = await exchangeJson(
+    url,
+    'length' in body ? body : { ...body, extensions: { ...extensions, operationId: '1' } },
+    own,
+  );
   if (status !== 202) return errorCodeOf(text);
   await using stream = await RawConnection.open(url);
   stream.send({ method: 'GET', headers: { ...own, accept: 'text/event-stream' } });

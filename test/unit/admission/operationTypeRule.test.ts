@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { exchange } from '../../harness/rawHttp.ts';
+import { exchangeJson } from '../../harness/rawHttp.ts';
 import { FakeSupergraphView, startScriptedServer, supergraphOf } from '../../harness/scriptedServer.ts';
 
 test.each([
@@ -9,10 +9,7 @@ test.each([
 ])('a %s that the schema has no type for is not valid, with accept: %s', async (kind, accept, status) => {
   const supergraphs = new FakeSupergraphView(supergraphOf('type Query { greeting: String }'));
   await using server = await startScriptedServer(undefined, { supergraphs });
-  const response = await exchange(server.url, {
-    headers: { 'content-type': 'application/json', accept },
-    body: JSON.stringify({ query: `${kind} { greet }` }),
-  });
+  const response = await exchangeJson(server.url, { query: `${kind} { greet }` }, { accept });
   expect(response.status).toBe(status);
   expect(response.body).toContain(`"The ${kind} operation is not supported by the schema."`);
   expect(response.body).toContain('"GRAPHQL_VALIDATION_FAILED"');

@@ -4,7 +4,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { readManifests } from '../../../gateway/admission/documents/documentManifest.ts';
 import { TrustedDocuments } from '../../../gateway/admission/documents/trustedDocuments.ts';
 import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
-import { exchange, type RawResponse } from '../../harness/rawHttp.ts';
+import { exchange, exchangeJson, type RawResponse } from '../../harness/rawHttp.ts';
 import { type ScriptedServer, startScriptedServer } from '../../harness/scriptedServer.ts';
 import { bodyTransports, type OperationBody, transports } from '../../harness/transports.ts';
 
@@ -31,8 +31,7 @@ const start = (mode: 'prefer' | 'require' | 'off') =>
     limits: { depth: 6, batchedOperations: 10 },
   });
 
-const post = (server: ScriptedServer, body: unknown): Promise<RawResponse> =>
-  exchange(server.url, { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+const post = (server: ScriptedServer, body: unknown): Promise<RawResponse> => exchangeJson(server.url, body);
 
 const get = (server: ScriptedServer, parameters: ConstructorParameters<typeof URLSearchParams>[0]) =>
   exchange(server.url, {

@@ -1,8 +1,17 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync } from 'node:zlib';
+import { ApolloServerPluginUsageReporting } from '@apollo/server/plugin/usageReporting';
 import { describe, expect, jest, test } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import type { ApolloServerPlugin, GatewayContext } from '../../gateway/gateway.ts';
+import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { Gate } from '../harness/gate.ts';
 import { createManualTimers } from '../harness/manualTimers.ts';
+import { postJson } from '../harness/postJson.ts';
+import { exchangeJson } from '../harness/rawHttp.ts';
 import {
   ScriptedEvents,
   ScriptedPayloads,
@@ -12,6 +21,8 @@ import {
 import { transports } from '../harness/transports.ts';
 
 type Plugin = ApolloServerPlugin<GatewayContext>;
+
+const greeting = { query: '{ greeting }' };
 
 function unauthenticated(): GraphQLError {
   return new GraphQLError('Who are you?', { extensions: { code: 'UNAUTHENTICATED' } });
@@ -70,8 +81,7 @@ test('a plugin whose header cannot be sent fails the response, and leaves no sub
     { plugins: [plugin] },
   );
   const statusOf = async (accept: string, query: string): Promise<number> => {
-    const headers = { 'content-type': 'application/json', accept };
-    const response = await fetch(server.url, { method: 'POST', headers, body: JSON.stringify({ query }) });
+    const response = await postJson(server.url, { query }, { accept });
     await response.text();
     return response.status;
   };
@@ -84,8 +94,7 @@ test('a plugin whose header cannot be sent fails the response, and leaves no sub
 
 describe('a plugin that does not start', () => {
   const post = async (url: string): Promise<unknown> => {
-    const headers = { 'content-type': 'application/json' };
-    const response = await fetch(url, { method: 'POST', headers, body: '{"query":"{ greeting }"}' });
+    const response = await postJson(url, greeting);
     const { errors } = await response.json();
     return errors === undefined ? response.status : [response.status, errors[0].extensions.code];
   };
@@ -225,11 +234,7 @@ test('a plugin that does not end stopping has what the running requests have lef
       timers,
     },
   );
-  const answered = fetch(server.url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: '{"query":"{ greeting }"}',
-  });
+  const answered = postJson(server.url, greeting);
   await running.waitForArrivals();
   const closed = server.close();
   timers.after(20_000, () => {});
@@ -240,4 +245,124 @@ test('a plugin that does not end stopping has what the running requests have lef
   timers.fire(40_000);
   await closed;
   expect(server.logLines).toEqual(['Apollo Server plugins could not be stopped']);
+});
+
+describe('Apollo Server plugins of a library user', () => {
+  test('can read the context and change errors and extensions', async () => {
+    await using server = await startScriptedServer(undefined, {
+      plugins: [
+        {
+          requestDidStart: async ({ contextValue }) => ({
+            willSendResponse: async ({ response }) => {
+              if (response.body.kind === 'single') {
+                response.body.singleResult.extensions = { seen: contextValue.client.requestId };
+              }
+            },
+          }),
+        },
+      ],
+    });
+    const { body } = await exchangeJson(server.url, greeting, { 'x-request-id': 'r1' });
+    expect(body).toBe('{"data":{"greeting":"hello"},"extensions":{"seen":"r1"}}');
+  });
+
+  test('can replace the errors of a response, as `formatError` of Apollo Server does', async () => {
+    const plugin: Plugin = {
+      requestDidStart: async () => ({
+        async willSendResponse({ response: { body } }) {
+          if (body.kind !== 'single') return;
+          const { errors = [] } = body.singleResult;
+          body.singleResult.errors = errors.map(({ message }) => ({ message: `Sorry: ${message}` }));
+        },
+      }),
+    };
+    const outcome = singleOutcome('{"greeting":null}', { errors: [{ message: 'no', path: ['greeting'] }] });
+    await using server = await startScriptedServer(() => outcome, { plugins: [plugin] });
+    const bodies: string[] = [];
+    for (const query of ['{ greeting }', '{ greting }', '{']) {
+      const { body } = await exchangeJson(server.url, { query });
+      bodies.push(body);
+    }
+    expect(bodies).toEqual([
+      '{"errors":[{"message":"Sorry: no"}],"data":{"greeting":null}}',
+      '{"errors":[{"message":"Sorry: Cannot query field \\"greting\\" on type \\"Query\\"."}]}',
+      '{"errors":[{"message":"Sorry: Syntax Error: Expected Name, found <EOF>."}]}',
+    ]);
+  });
+
+  test('report operations to GraphOS if one is that for usage reporting', async () => {
+    const reported = Promise.withResolvers<string>();
+    const graphos = createServer(async (request, response) => {
+      reported.resolve(gunzipSync(await buffer(request)).toString());
+      response.end();
+    });
+    await once(graphos.listen(0, '127.0.0.1'), 'listening');
+    const endpointUrl = `http://127.0.0.1:${(graphos.address() as AddressInfo).port}`;
+    process.env.APOLLO_KEY = 'service:shop:key';
+    process.env.APOLLO_GRAPH_REF = 'shop@current';
+    const plugin = ApolloServerPluginUsageReporting({ sendReportsImmediately: true, endpointUrl });
+    await using server = await startScriptedServer(undefined, { plugins: [plugin] });
+    await exchangeJson(server.url, { query: 'query Hello { greeting }' });
+    const report = await reported.promise;
+    expect(report).toContain('shop@current');
+    expect(report).toContain('# Hello\nquery Hello{greeting}');
+    graphos.close();
+  });
+
+  test('log texts, errors and fields with a message, at each level', async () => {
+    const lines: unknown[] = [];
+    const logger = createLogger('debug', {
+      write: (text) => {
+        const { time, ...line } = JSON.parse(text);
+        lines.push(line);
+      },
+    });
+    const plugin: Plugin = {
+      requestDidStart: async ({ logger: { debug, info, warn, error } }) => {
+        debug('details');
+        info({ msg: 'Reports are sent', interval: 10 });
+        warn(Object.assign(new Error('slow'), { secret: 'canary' }));
+        error({ error: new Error('no') });
+      },
+    };
+    await using server = await startScriptedServer(undefined, { plugins: [plugin], log: logger });
+    await exchangeJson(server.url, greeting);
+    const stack = expect.any(String);
+    expect(lines).toEqual([
+      { level: 20, msg: 'details' },
+      { level: 30, interval: 10, msg: 'Reports are sent' },
+      {
+        level: 40,
+        err: { type: 'Error', message: 'slow', stack },
+        msg: 'A plugin of Apollo Server reports an error',
+      },
+      {
+        level: 50,
+        error: { type: 'Error', message: 'no', stack },
+        msg: 'A plugin of Apollo Server reports',
+      },
+    ]);
+  });
+});
+
+describe('a plugin that sets an invalid response header', () => {
+  test('fails only that request and not the process', async () => {
+    let isBroken = true;
+    await using server = await startScriptedServer(undefined, {
+      plugins: [
+        {
+          requestDidStart: async () => ({
+            willSendResponse: async ({ response }) => {
+              if (isBroken) response.http.headers.set('x-broken', 'line\nbreak');
+            },
+          }),
+        },
+      ],
+    });
+    const broken = await exchangeJson(server.url, greeting);
+    isBroken = false;
+    const next = await exchangeJson(server.url, greeting);
+    expect([broken.status, next.status]).toEqual([500, 200]);
+    expect(server.logLines).toEqual(['A request failed with an unexpected error']);
+  });
 });
