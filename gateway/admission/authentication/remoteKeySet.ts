@@ -55,7 +55,7 @@ export class RemoteKeySet {
   #attemptedAt = Number.NEGATIVE_INFINITY;
   #fetching: Promise<void> | undefined;
   #cancelTimer: CancelTimer | undefined;
-  #isStopped = false;
+  readonly #stopping = new AbortController();
 
   constructor(options: RemoteKeySetOptions) {
     this.#options = options;
@@ -66,7 +66,11 @@ export class RemoteKeySet {
       // Never fetches by itself.
       cacheMaxAge: Number.POSITIVE_INFINITY,
       cooldownDuration: Number.POSITIVE_INFINITY,
-      [customFetch]: fetchWithinLimit,
+      [customFetch]: (url, options) =>
+        fetchWithinLimit(url, {
+          ...options,
+          signal: AbortSignal.any([options.signal, this.#stopping.signal]),
+        }),
     });
   }
 
@@ -84,8 +88,9 @@ export class RemoteKeySet {
     void this.#fetch();
   }
 
+  /** Also aborts a request that is under way. */
   stop(): void {
-    this.#isStopped = true;
+    this.#stopping.abort();
     this.#cancelTimer?.();
   }
 
@@ -151,7 +156,7 @@ export class RemoteKeySet {
   }
 
   #onFailure(error: unknown): void {
-    if (this.#isStopped) return;
+    if (this.#stopping.signal.aborted) return;
     this.failureCount += 1;
     this.#failuresInRow += 1;
     // One line for each outage.
@@ -163,7 +168,7 @@ export class RemoteKeySet {
   }
 
   #scheduleNext(): void {
-    if (this.#isStopped) return;
+    if (this.#stopping.signal.aborted) return;
     const { timers, refreshIntervalMs } = this.#options;
     const delayMs =
       this.#failuresInRow === 0 ? refreshIntervalMs : backoffDelayMs(this.#failuresInRow, backoff);

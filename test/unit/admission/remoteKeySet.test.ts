@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { decodeProtectedHeader } from 'jose';
 import {
   KeysUnavailableError,
@@ -227,4 +227,18 @@ test('A key set that is stopped while it fetches its keys sets no timer and logs
   const found = find();
   keySet.stop();
   expect([await found, timers.pendingCount, logged]).toEqual(['KeysUnavailableError', 0, []]);
+});
+
+test('A key set that is stopped aborts its request', async () => {
+  jest.spyOn(AbortSignal, 'timeout').mockReturnValue(new AbortController().signal);
+  const [requested, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  issuer.answerWith((response) => {
+    response.once('close', () => closed.resolve());
+    requested.resolve();
+  });
+  const found = find();
+  await requested.promise;
+  keySet.stop();
+  await closed.promise;
+  expect([await found, logged]).toEqual(['KeysUnavailableError', []]);
 });
