@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { connectionEnd, http2StreamOf } from '../http/http2Messages.ts';
+import { discardBody } from '../http/readBody.ts';
 import { isWorkerHeader, workerHeaders } from './proxiedRequest.ts';
 
 interface ProxyRequestOptions {
@@ -63,9 +64,9 @@ export async function proxyRequest(options: ProxyRequestOptions): Promise<boolea
     await pipeline(workerResponse, response, { signal });
     return true;
   } finally {
-    // The response may end before the request's body does: the remaining body is read and discarded.
+    // The response may end before the request's body does.
     request.unpipe(proxied);
-    request.resume();
+    discardBody(request);
     proxied.destroy();
   }
 }

@@ -234,6 +234,20 @@ describe('an event stream that belongs to another worker', () => {
     expect((await connection.readResponse()).status).toBe(202);
   });
 
+  test('closes the connection of a client that sends very many small chunks after the response', async () => {
+    await using workers = await startWorkers();
+    await using worker = await startFakeWorker(workers, (_, response) => response.writeHead(415).end());
+    await using connection = await RawConnection.open(workers.first.url);
+    connection.send({
+      headers: { 'transfer-encoding': 'chunked', 'content-type': 'application/json' },
+      path: `/graphql?token=${worker.token}`,
+    });
+    connection.socket.write('1\r\n \r\n');
+    expect((await connection.readResponse()).status).toBe(415);
+    connection.socket.write('1\r\n \r\n'.repeat(2_000));
+    await connection.waitForClose();
+  });
+
   test('ends when its client disconnects from any worker', async () => {
     const events = new ScriptedEvents();
     await using workers = await startWorkers(() => events.outcome);
