@@ -36,7 +36,7 @@ const first = [
   'e2e/redisCluster.test.ts',
   'e2e/subscriptionResume.test.ts',
   'e2e/enrichmentTokens.test.ts',
-  'unit/contracts/report/renderReport.test.ts',
+  'unit/contracts/report/platformReports.test.ts',
   'e2e/enrichments.test.ts',
   'e2e/subscriptionDisconnects.test.ts',
   'e2e/redisTiers.test.ts',

@@ -1,9 +1,51 @@
+import { expect } from '@jest/globals';
+import { type CheckRequest, checkContracts } from '../../../contracts/checkContracts.ts';
 import type { CheckSteps } from '../../../contracts/checkSteps.ts';
 import type { ConsumerOperation, SubgraphContract } from '../../../contracts/contractStore.ts';
 import type { Finding } from '../../../contracts/finding.ts';
 import type { GatewaySettings } from '../../../contracts/gatewaySettings.ts';
 import type { ComposedContracts, ContractGraph } from '../../../contracts/graph/composeGraph.ts';
 import type { PlannedGraph } from '../../../contracts/graph/planConsumerOperations.ts';
+import { TemporaryContractStore } from '../../harness/temporaryContractStore.ts';
+
+export const [a1, a2, b1, b2] = ['scalar A1', 'scalar A2', 'scalar B1', 'scalar B2'];
+
+export const agreed = {
+  'contracts/schemas/a.graphql': a1,
+  'contracts/schemas/b.graphql': b1,
+  'contracts/operations/shop/page.graphql': 'query Page { a }',
+};
+
+/** `a` changes in an environment that runs two versions of `b`. */
+export const storeWithTwoRunningVersions = (more: Readonly<Record<string, string>> = {}) =>
+  new TemporaryContractStore({ ...agreed, ...more })
+    .commit('v1')
+    .write({ 'contracts/schemas/b.graphql': b2 })
+    .commit('v2')
+    .write({
+      'contracts/schemas/a.graphql': a2,
+      'contracts/environments.yaml': 'production: { subgraphs: { a: v1, b: [v1, v2] } }',
+    });
+
+/** Checks a store with fake steps, and that they release what they take. */
+export async function check(
+  disk: TemporaryContractStore,
+  request: Partial<CheckRequest> = {},
+  steps = new FakeCheckSteps(),
+) {
+  const progress: string[] = [];
+  const onProgress = (message: string) => progress.push(message.replaceAll(disk.root, ''));
+  const report = await checkContracts(
+    { directory: disk.directory, today: '2026-11-25', retryAfterMs: 0, onProgress, ...request },
+    steps,
+  );
+  const found = report.findings.map(({ rule, severity, subgraph, waivedBy }) =>
+    [waivedBy === undefined ? severity : 'waived', rule, subgraph].filter(Boolean).join(' '),
+  );
+  expect(steps.openPlanners).toBe(0);
+  expect(steps.maxCompositions).toBeLessThanOrEqual(1);
+  return { report, found, calls: steps.calls, progress };
+}
 
 /** Steps of a check that record their calls and return the findings of the test. */
 export class FakeCheckSteps implements CheckSteps {

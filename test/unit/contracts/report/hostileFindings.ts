@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import type { FileLocation, Finding } from '../../../../contracts/finding.ts';
+import { type ReportFormat, renderReport } from '../../../../contracts/report/renderReport.ts';
 import type { RuleId } from '../../../../contracts/rules.ts';
+import { reportOf } from './sampleReport.ts';
 
 /** Texts that break formats without escaping. */
 const hostileSnippets = [
@@ -108,3 +110,16 @@ export const hostileFinding: fc.Arbitrary<Finding> = fc.record({
 });
 
 export const hostileFindings = fc.array(hostileFinding, { maxLength: 6 });
+
+/** Checks a property of reports with hostile findings. */
+export function holdsForHostileReports(
+  format: ReportFormat,
+  check: (text: string, findings: number) => void,
+): void {
+  fc.assert(
+    fc.property(hostileFindings, fc.boolean(), (findings, strict) => {
+      check(renderReport(reportOf(findings, strict), format), findings.length);
+    }),
+    { numRuns: 300 },
+  );
+}

@@ -76,3 +76,5 @@ export const allFindings = [
   unreachableSubgraph,
   namelessWaiver,
 ];
+
+export const everything = reportOf(allFindings);
