@@ -148,11 +148,27 @@ class LeasedSnapshots {
 }
 
 /** Why no newer supergraph is in use. */
-interface Problems {
+class SupergraphProblems {
   source: string | undefined;
   load: string | undefined;
   /** Why the newest SDLs of the subgraphs make no supergraph. One that is being loaded meanwhile is older. */
   composition: string | undefined;
+  readonly #listeners = new Set<ProblemListener>();
+
+  get refusal(): string | undefined {
+    return this.composition ?? this.load;
+  }
+
+  onProblem(listener: ProblemListener): () => void {
+    return subscribe(this.#listeners, listener);
+  }
+
+  report(kind: 'source' | 'load' | 'composition', message: string | undefined): void {
+    if (message === this[kind]) return;
+    this[kind] = message;
+    const origin = kind === 'source' ? 'source' : 'load';
+    for (const listener of [...this.#listeners]) listener(message, origin);
+  }
 }
 
 /** The load of one supergraph, until it is in use, has failed or is superseded. */
@@ -187,70 +203,216 @@ class SupergraphLoad {
   }
 }
 
-export function createSupergraphHolder(options: SupergraphHolderOptions): SupergraphHolder {
-  const { load, warm, warmTimeoutMs, timers = systemTimers } = options;
-  const changeListeners = new Set<(supergraph: Supergraph) => void>();
-  const problemListeners = new Set<ProblemListener>();
-  const snapshots = new LeasedSnapshots(options.onRetired);
-  const activeLoads = new Set<SupergraphLoad>();
-  let newestLoad: SupergraphLoad | undefined;
+/** The loads under way: that of the newest SDL, and at most one before it. */
+class SupergraphLoads {
+  readonly #active = new Set<SupergraphLoad>();
+  #newest: SupergraphLoad | undefined;
   /** Loads the SDL before the newest one, which waits for it. */
-  let olderLoad: SupergraphLoad | undefined;
+  #older: SupergraphLoad | undefined;
   /** Whether a load was superseded, and none has been completed since. */
-  let hasSuperseded = false;
-  /** Of the newest SDL. */
-  let cancelRetry: CancelTimer | undefined;
-  let startFailures = 0;
-  let source: SupergraphSource | undefined;
-  const problems: Problems = { source: undefined, load: undefined, composition: undefined };
-  let isClosed = false;
+  #hasSuperseded = false;
 
-  const setProblem = (kind: keyof Problems, message: string | undefined): void => {
-    if (message === problems[kind]) return;
-    problems[kind] = message;
-    const origin = kind === 'source' ? 'source' : 'load';
-    for (const listener of [...problemListeners]) listener(message, origin);
-  };
-
-  const switchTo = (supergraph: Supergraph): void => {
-    const retirePrevious = snapshots.replace(supergraph);
-    startFailures = 0;
-    // Without a report: that of the change follows.
-    problems.load = undefined;
-    for (const listener of [...changeListeners]) listener(supergraph);
-    retirePrevious();
-  };
-
-  const loadAndSwitch = async (sdl: string, signal: AbortSignal): Promise<void> => {
-    let loaded: Supergraph;
-    try {
-      loaded = await load(sdl, signal, snapshots.current);
-    } catch (error) {
-      if (signal.aborted) return;
-      hasSuperseded = false;
-      setProblem('load', messageOf(error));
-      if (error instanceof ThreadStartError && olderLoad === undefined) retryLater(sdl);
-      return;
-    }
-    if (!signal.aborted) await warmUp(loaded, signal);
-    if (signal.aborted) return snapshots.retire(loaded);
-    hasSuperseded = false;
-    switchTo(loaded);
-  };
-
-  /** The source does not submit an SDL again that has not changed. */
-  function retryLater(sdl: string): void {
-    startFailures += 1;
-    cancelRetry = timers.after(backoffDelayMs(startFailures, retryBackoff), () => void submit(sdl));
+  /** Resolves when the load of the newest SDL has ended. `undefined` when none is under way. */
+  get settled(): Promise<void> | undefined {
+    return this.#newest?.settled;
   }
 
-  function warmUp(supergraph: Supergraph, signal: AbortSignal): Promise<void> {
+  /** Whether a load under way is that of an SDL before the newest one. */
+  get hasOlder(): boolean {
+    return this.#older !== undefined;
+  }
+
+  /** Makes the load under way of this SDL that of the newest one. `undefined` when there is none. */
+  join(id: string): Promise<void> | undefined {
+    if (this.#newest?.id !== id && this.#older?.id === id) {
+      this.#newest?.stop();
+      [this.#newest, this.#older] = [this.#older, undefined];
+    }
+    return this.#newest?.id === id ? this.#newest.settled : undefined;
+  }
+
+  /** Ends the loads that a newer SDL supersedes. `canWait`: whether that SDL may wait for one under way. */
+  supersede(canWait: boolean): void {
+    if (this.#newest === undefined) return;
+    if (this.#newest.isWaiting) this.#newest.stop();
+    const underWay = this.#newest.isWaiting ? this.#older : this.#newest;
+    this.#newest = undefined;
+    this.#older = canWait && this.#hasSuperseded ? underWay : undefined;
+    if (this.#older !== undefined) return;
+    underWay?.stop();
+    this.#hasSuperseded = underWay !== undefined;
+  }
+
+  start(id: string, load: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const started = new SupergraphLoad(id, this.#older, load, (ended) => {
+      this.#active.delete(ended);
+      if (this.#newest === ended) this.#newest = undefined;
+      if (this.#older === ended) this.#older = undefined;
+    });
+    this.#newest = started;
+    this.#active.add(started);
+    return started.settled;
+  }
+
+  /** A load was not superseded: it has succeeded or failed. */
+  complete(): void {
+    this.#hasSuperseded = false;
+  }
+
+  stop(): void {
+    for (const load of this.#active) load.stop();
+  }
+
+  /** Resolves when no load is under way any more, after `stop`. */
+  async ended(): Promise<void> {
+    await Promise.all([...this.#active].map(({ settled }) => settled));
+  }
+}
+
+export function createSupergraphHolder(options: SupergraphHolderOptions): SupergraphHolder {
+  return new SwitchingSupergraphHolder(options);
+}
+
+class SwitchingSupergraphHolder implements SupergraphHolder {
+  readonly #options: SupergraphHolderOptions;
+  readonly #timers: Timers;
+  readonly #changeListeners = new Set<(supergraph: Supergraph) => void>();
+  readonly #problems = new SupergraphProblems();
+  readonly #snapshots: LeasedSnapshots;
+  readonly #loads = new SupergraphLoads();
+  /** Of the newest SDL. */
+  #cancelRetry: CancelTimer | undefined;
+  #startFailures = 0;
+  #source: SupergraphSource | undefined;
+  #isClosed = false;
+
+  constructor(options: SupergraphHolderOptions) {
+    this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
+    this.#snapshots = new LeasedSnapshots(options.onRetired);
+  }
+
+  current(): Supergraph | undefined {
+    return this.#snapshots.current;
+  }
+
+  acquire(): SupergraphLease | undefined {
+    return this.#snapshots.acquire();
+  }
+
+  onChange(listener: (supergraph: Supergraph) => void): () => void {
+    return subscribe(this.#changeListeners, listener);
+  }
+
+  problem(): string | undefined {
+    return this.#problems.refusal ?? this.#problems.source;
+  }
+
+  refusal(): string | undefined {
+    return this.#problems.refusal;
+  }
+
+  sourceProblem(): string | undefined {
+    return this.#problems.source;
+  }
+
+  onProblem(listener: ProblemListener): () => void {
+    return this.#problems.onProblem(listener);
+  }
+
+  isRetrying(): boolean {
+    return this.#startFailures > 0;
+  }
+
+  async start(source: SupergraphSource): Promise<void> {
+    // A gateway that could not listen may be started again.
+    await this.#source?.stop();
+    if (this.#isClosed) return;
+    this.#source = source;
+    const problems = this.#problems;
+    await source.start({
+      onSdl: (sdl) => {
+        problems.report('source', undefined);
+        // It holds until this SDL is in use or refused.
+        problems.load = problems.refusal;
+        problems.composition = undefined;
+        void this.submit(sdl);
+      },
+      onRefusal: (message) => {
+        problems.report('source', undefined);
+        problems.report('composition', message);
+      },
+      onProblem: (message) => problems.report('source', message),
+    });
+    await this.#loads.settled;
+  }
+
+  async submit(sdl: string): Promise<void> {
+    if (this.#isClosed) return;
+    this.#cancelRetry?.();
+    const id = supergraphId(sdl);
+    const joined = this.#loads.join(id);
+    if (joined !== undefined) return joined;
+    const isCurrent = this.#snapshots.current?.id === id;
+    this.#loads.supersede(!isCurrent);
+    if (isCurrent) this.#problems.report('load', undefined);
+    else await this.#loads.start(id, (signal) => this.#loadAndSwitch(sdl, signal));
+  }
+
+  resubmit(sdl: string): Promise<void> {
+    return this.#loads.settled ?? this.submit(sdl);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelRetry?.();
+    this.#loads.stop();
+    await this.#source?.stop();
+    await this.#loads.ended();
+    await this.#snapshots.close();
+  }
+
+  async #loadAndSwitch(sdl: string, signal: AbortSignal): Promise<void> {
+    let loaded: Supergraph;
+    try {
+      loaded = await this.#options.load(sdl, signal, this.#snapshots.current);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#loads.complete();
+      this.#problems.report('load', messageOf(error));
+      if (error instanceof ThreadStartError && !this.#loads.hasOlder) this.#retryLater(sdl);
+      return;
+    }
+    if (!signal.aborted) await this.#warmUp(loaded, signal);
+    if (signal.aborted) return this.#snapshots.retire(loaded);
+    this.#loads.complete();
+    this.#switchTo(loaded);
+  }
+
+  #switchTo(supergraph: Supergraph): void {
+    const retirePrevious = this.#snapshots.replace(supergraph);
+    this.#startFailures = 0;
+    // Without a report: that of the change follows.
+    this.#problems.load = undefined;
+    for (const listener of [...this.#changeListeners]) listener(supergraph);
+    retirePrevious();
+  }
+
+  /** The source does not submit an SDL again that has not changed. */
+  #retryLater(sdl: string): void {
+    this.#startFailures += 1;
+    const delay = backoffDelayMs(this.#startFailures, retryBackoff);
+    this.#cancelRetry = this.#timers.after(delay, () => void this.submit(sdl));
+  }
+
+  #warmUp(supergraph: Supergraph, signal: AbortSignal): Promise<void> {
+    const { warm, warmTimeoutMs } = this.#options;
     return new Promise((resolve) => {
       if (warm === undefined) return resolve();
       const warming = new AbortController();
-      const cancelTimer = warmTimeoutMs === undefined ? undefined : timers.after(warmTimeoutMs, finish);
+      const cancelTimer = warmTimeoutMs === undefined ? undefined : this.#timers.after(warmTimeoutMs, finish);
       signal.addEventListener('abort', finish);
-      warm(supergraph, snapshots.current, warming.signal).then(finish, finish);
+      warm(supergraph, this.#snapshots.current, warming.signal).then(finish, finish);
 
       function finish(): void {
         cancelTimer?.();
@@ -260,87 +422,6 @@ export function createSupergraphHolder(options: SupergraphHolderOptions): Superg
       }
     });
   }
-
-  const onLoadEnd = (ended: SupergraphLoad): void => {
-    activeLoads.delete(ended);
-    if (newestLoad === ended) newestLoad = undefined;
-    if (olderLoad === ended) olderLoad = undefined;
-  };
-
-  /** Ends the loads that a newer SDL supersedes. `canWait`: whether that SDL may wait for one under way. */
-  function supersedeLoads(canWait: boolean): void {
-    if (newestLoad === undefined) return;
-    if (newestLoad.isWaiting) newestLoad.stop();
-    const underWay = newestLoad.isWaiting ? olderLoad : newestLoad;
-    newestLoad = undefined;
-    olderLoad = canWait && hasSuperseded ? underWay : undefined;
-    if (olderLoad !== undefined) return;
-    underWay?.stop();
-    hasSuperseded = underWay !== undefined;
-  }
-
-  function submit(sdl: string): Promise<void> {
-    if (isClosed) return Promise.resolve();
-    cancelRetry?.();
-    const id = supergraphId(sdl);
-    if (newestLoad?.id === id) return newestLoad.settled;
-    if (olderLoad?.id === id) {
-      newestLoad?.stop();
-      [newestLoad, olderLoad] = [olderLoad, undefined];
-      return newestLoad.settled;
-    }
-    const isCurrent = snapshots.current?.id === id;
-    supersedeLoads(!isCurrent);
-    if (isCurrent) {
-      setProblem('load', undefined);
-      return Promise.resolve();
-    }
-    newestLoad = new SupergraphLoad(id, olderLoad, (signal) => loadAndSwitch(sdl, signal), onLoadEnd);
-    activeLoads.add(newestLoad);
-    return newestLoad.settled;
-  }
-
-  return {
-    current: () => snapshots.current,
-    acquire: () => snapshots.acquire(),
-    onChange: (listener) => subscribe(changeListeners, listener),
-    problem: () => problems.composition ?? problems.load ?? problems.source,
-    refusal: () => problems.composition ?? problems.load,
-    sourceProblem: () => problems.source,
-    onProblem: (listener) => subscribe(problemListeners, listener),
-    submit,
-    resubmit: (sdl) => newestLoad?.settled ?? submit(sdl),
-    isRetrying: () => startFailures > 0,
-    start: async (from) => {
-      // A gateway that could not listen may be started again.
-      await source?.stop();
-      if (isClosed) return;
-      source = from;
-      await from.start({
-        onSdl: (sdl) => {
-          setProblem('source', undefined);
-          // It holds until this SDL is in use or refused.
-          problems.load = problems.composition ?? problems.load;
-          problems.composition = undefined;
-          void submit(sdl);
-        },
-        onRefusal: (message) => {
-          setProblem('source', undefined);
-          setProblem('composition', message);
-        },
-        onProblem: (message) => setProblem('source', message),
-      });
-      await newestLoad?.settled;
-    },
-    close: async () => {
-      isClosed = true;
-      cancelRetry?.();
-      for (const active of activeLoads) active.stop();
-      await source?.stop();
-      await Promise.all([...activeLoads].map(({ settled }) => settled));
-      await snapshots.close();
-    },
-  };
 }
 
 function subscribe<Listener>(listeners: Set<Listener>, listener: Listener): () => void {
