@@ -60,5 +60,6 @@ export const enrichmentExchange: Exchange =
 
 /** What components show while the operation is sent again because the updates of its first response have ended early. */
 function shownBefore({ operation }: OperationResult): OperationResult | undefined {
-  return operation.context.shownBefore;
+  const { shownBefore: shown } = operation.context;
+  return shown;
 }
