@@ -32,6 +32,8 @@ export class JobRunWriter {
   readonly #options: JobRunWriterOptions;
   #persistence: RunPersistence;
   #writtenUpTo: number;
+  /** As `#writtenUpTo`, but Redis may have lost these updates since: clients may have them. */
+  #acknowledgedUpTo: number;
   /** Redis may have updates that this process does not have. */
   #isSharedLog: boolean;
   /** How often `rewriteAll` was called: a reply to an earlier write says nothing about what Redis has now. */
@@ -46,6 +48,7 @@ export class JobRunWriter {
     this.#options = options;
     this.#persistence = options.writtenUpTo === undefined ? 'new' : 'owned';
     this.#writtenUpTo = options.writtenUpTo ?? 0;
+    this.#acknowledgedUpTo = this.#writtenUpTo;
     this.#isSharedLog = options.writtenUpTo !== undefined;
   }
 
@@ -63,9 +66,9 @@ export class JobRunWriter {
     return this.#persistence === 'owned elsewhere';
   }
 
-  /** Sequence number of the last update in Redis, if all updates there are from this process. */
+  /** Sequence number of the last update that Redis has had, if all updates there are from this process. */
   get soleWriterUpTo(): number | undefined {
-    return this.#persistence === 'owned' && !this.#isSharedLog ? this.#writtenUpTo : undefined;
+    return this.#persistence === 'owned' && !this.#isSharedLog ? this.#acknowledgedUpTo : undefined;
   }
 
   /** Another process has written an update. */
@@ -145,8 +148,11 @@ export class JobRunWriter {
       case 'not owner': {
         this.#persistence = String(reply) === 'ok' ? 'owned' : 'owned elsewhere';
         const last = entries.at(-1);
-        if (last !== undefined && rewinds === this.#rewinds) this.#writtenUpTo = sequenceNumberOf(last);
-        if (last !== undefined) onWritten();
+        if (last !== undefined) {
+          this.#acknowledgedUpTo = Math.max(this.#acknowledgedUpTo, sequenceNumberOf(last));
+          if (rewinds === this.#rewinds) this.#writtenUpTo = sequenceNumberOf(last);
+          onWritten();
+        }
         return undefined;
       }
       case 'lost':

@@ -169,3 +169,16 @@ test('the end of a run is written with its last failure, and a dropped one is do
     ['done', [0, '']],
   ]);
 });
+
+test('an update that Redis had is still served while all updates are written again', async () => {
+  const { writer, log, replies } = open();
+  log.append(successfulResult('reviews'));
+  await writer.create();
+  const reply = Promise.withResolvers<string>();
+  replies.push(reply.promise);
+  const written = writer.rewriteAll();
+  expect(writer.soleWriterUpTo).toBe(1);
+  reply.resolve('ok');
+  await written;
+  expect(writer.soleWriterUpTo).toBe(1);
+});
