@@ -17,6 +17,7 @@ import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import { checkNesting } from './checkNesting.ts';
 import { createTypeDivider } from './divideByType.ts';
 import { InputChecker } from './inputChecker.ts';
+import { createFieldLifter } from './liftComputedFields.ts';
 import { loadChangedSupergraph, loadOriginalSupergraph } from './loadApolloSupergraph.ts';
 import { defineOneOf, readInputObjects, setOneOfTypes } from './oneOfDirective.ts';
 import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
@@ -123,6 +124,7 @@ function createRawPlanner(
 ): (request: PlanRequest) => QueryPlan {
   const apiSchema = supergraph.apiSchema();
   const divideByType = createTypeDivider(supergraphDocument, apiSchema);
+  const liftFields = createFieldLifter(supergraphDocument);
   const limit = new SplitTimeLimit(supergraph.schema, options.splitTimeoutMs);
   const planner = new QueryPlanner(supergraph, {
     incrementalDelivery: { enableDefer: true },
@@ -140,13 +142,22 @@ function createRawPlanner(
     // A label would appear in the fragments of several types.
     if (shouldSplitDefer && divided !== whole)
       throw new Error('The planner does not split off parts of an operation that is divided by types.');
-    const operation = operationFromDocument(apiSchema, divided);
     const overrideConditions = new Map(overrides.map((label) => [label, true]));
-    const build = (): ApolloQueryPlan =>
-      restrictMerging(() =>
+    const build = (changed: DocumentNode): ApolloQueryPlan => {
+      const operation = operationFromDocument(apiSchema, changed);
+      return restrictMerging(() =>
         restrictRebasing(() => planner.buildQueryPlan(operation, { overrideConditions })),
       );
-    const planJson = toPlanJson(shouldSplitDefer ? limit.run(build) : build());
+    };
+    const buildOrLift = (): ApolloQueryPlan => {
+      try {
+        return build(divided);
+      } catch (error) {
+        if (!String(error).includes('Cannot add fragment of condition')) throw error;
+        return build(liftFields(divided));
+      }
+    };
+    const planJson = toPlanJson(shouldSplitDefer ? limit.run(buildOrLift) : buildOrLift());
     return JSON.parse(literals?.restore(planJson) ?? planJson) as QueryPlan;
   };
 }

@@ -316,3 +316,30 @@ test('fields of an @interfaceObject that need different values of an input are f
     new Set(['... on Item { customs } } }', '... on Item { shipping } } }']),
   );
 });
+
+test('fields of an @interfaceObject that lead back to the interface are planned for several of its types', async () => {
+  const media = `
+    type Query { media: [Media] }
+    interface Media @key(fields: "id") { id: ID! title: String }
+    type Film implements Media @key(fields: "id") { id: ID! title: String }
+    type Song implements Media @key(fields: "id") { id: ID! title: String }`;
+  const titles = `
+    type Film @key(fields: "id") { id: ID! title: String @override(from: "media") }
+    type Song @key(fields: "id") { id: ID! title: String @override(from: "media") }`;
+  const ratings = `
+    type Media @key(fields: "id") @interfaceObject {
+      id: ID!
+      title: String @external
+      next: Media @requires(fields: "title")
+      note: String @requires(fields: "title")
+    }`;
+  // The planner alone throws "Cannot add fragment of condition".
+  const document = '{ media { __typename ... on Film { next { id } } ... on Song { note } } }';
+  const fetches = await planFetches({ media, titles, ratings }, document);
+  expect(fetches.map((fetch) => fetch.replace(/\s+/g, ' '))).toEqual([
+    'media {media{__typename id ...on Film{__typename id}...on Song{__typename id}}}',
+    'titles {...on Film{title}...on Song{title}}}',
+    'ratings {...on Media{next{id}}}}',
+    'ratings query ($representations: [_Any!]!) { _entities(representations: $representations) { ... on Media { note } } }',
+  ]);
+});
