@@ -338,7 +338,7 @@ async function beforeDeadline<T>(
   const abort = (): void => ended.reject(abortReasonOf(signal));
   signal.addEventListener('abort', abort, { once: true });
   const timer = Number.isFinite(deadline)
-    ? setTimeout(() => ended.reject(planningDeadlineError()), deadline - performance.now())
+    ? setTimeout(() => ended.reject(planningDeadlineError()), Math.max(0, deadline - performance.now()))
     : undefined;
   try {
     return await Promise.race([planning, ended.promise]);

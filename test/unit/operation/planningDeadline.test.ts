@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { buildSchema } from 'graphql';
 import type { Planner } from '../../../gateway/planning/planner.ts';
 import type { QueryPlan } from '../../../gateway/planning/queryPlan.ts';
@@ -20,11 +20,17 @@ test('a request that waits for the planner ends at its deadline, and its plan is
   const schema = buildSchema(sdl);
   const options = { planner, sdl, apiSchema: schema, subgraphs: new Map([['only', schema]]) };
   let deadlineMs = 20;
+  const setTimeout = jest.spyOn(globalThis, 'setTimeout');
   const pipeline = createLocalPipeline({ ...options, deadlineMs: () => deadlineMs });
   await expect(pipeline.execute('{ answer }')).rejects.toMatchObject({
     code: 'DEADLINE_EXCEEDED',
     status: 504,
   });
+
+  // For a negative delay, Node would print a warning.
+  deadlineMs = -5;
+  await expect(pipeline.execute('{ answer }')).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  expect(setTimeout.mock.calls.filter(([, delay]) => Number(delay) < 0)).toEqual([]);
 
   planned.resolve({
     kind: 'QueryPlan',
