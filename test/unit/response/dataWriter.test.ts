@@ -22,6 +22,7 @@ import { SentNulls } from '../../../gateway/response/sentNulls.ts';
 import { type ShapedData, shapeData } from '../../../gateway/response/shapeData.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { runToCompletion } from '../../../gateway/time/slicedTask.ts';
+import { codePoint } from '../../harness/codePoint.ts';
 import { normalizeText, schemaOf } from '../../harness/normalize.ts';
 
 const schema = schemaOf(`
@@ -132,7 +133,7 @@ const plain = fc
   .string({ unit: 'grapheme', maxLength: 40 })
   .filter((text) => JSON.stringify(text) === `"${text}"`);
 const strange = fc.oneof(
-  fc.string({ unit: 'binary' }),
+  fc.string({ unit: codePoint }),
   fc.constantFrom(
     'x'.repeat(70_000),
     'ü'.repeat(5_000),

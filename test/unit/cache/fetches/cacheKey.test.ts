@@ -12,10 +12,11 @@ import type { CachePlan } from '../../../../gateway/cache/fetches/cachePlans.ts'
 import { entryFormatVersion } from '../../../../gateway/cache/store/entryCodec.ts';
 import type { CacheScope } from '../../../../gateway/execution/cachingContribution.ts';
 import { rootShape } from '../../../harness/cachedSubgraphs.ts';
+import { codePoint } from '../../../harness/codePoint.ts';
 
 /** Any text, including separators and lone surrogates. */
 const text = fc.oneof(
-  fc.string({ unit: 'binary' }),
+  fc.string({ unit: codePoint }),
   fc.string({
     unit: fc.constantFrom('"', ',', ':', ';', '[', ']', '{', '}', '\\', '\0', '1', 'a', '\ud800', '\udc01'),
   }),

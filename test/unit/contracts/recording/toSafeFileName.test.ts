@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { toSafeFileName } from '../../../../gateway/contracts/recording/toSafeFileName.ts';
+import { codePoint } from '../../../harness/codePoint.ts';
 
 describe('toSafeFileName', () => {
   test.each(['storefront', 'apollo-ios', 'web_2.1', 'a'])(
@@ -28,7 +29,7 @@ describe('toSafeFileName', () => {
 
   test('returns names that every file system accepts, and different names for different texts', () => {
     const text = fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 100 }),
+      fc.string({ unit: codePoint, maxLength: 100 }),
       fc
         .array(fc.constantFrom('.', '/', '\\', '..', ' ', 'con', 'COM1', ':', '\0', 'a'), { maxLength: 8 })
         .map((parts) => parts.join('')),

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { FileLocation, Finding } from '../../../../contracts/finding.ts';
 import { type ReportFormat, renderReport } from '../../../../contracts/report/renderReport.ts';
 import type { RuleId } from '../../../../contracts/rules.ts';
+import { codePoint } from '../../../harness/codePoint.ts';
 import { reportOf } from './sampleReport.ts';
 
 /** Texts that break formats without escaping. */
@@ -68,7 +69,7 @@ const hostileText = fc
   .array(
     fc.oneof(
       fc.constantFrom(...hostileSnippets),
-      fc.string({ unit: 'binary', maxLength: 4 }),
+      fc.string({ unit: codePoint, maxLength: 4 }),
       fc.constant('word'),
     ),
     {
