@@ -24,7 +24,7 @@ export class CaughtUpSubscriptions<Live extends CaughtUpEntry> {
   /** Subscriptions with the same key are equal. */
   add(live: Live, key: string | undefined): void {
     this.#registry.rekey(live, key);
-    if (key !== undefined) this.#waiting.add(live);
+    this.#waiting.add(live);
     this.mergeWhenIdle(live);
   }
 

@@ -39,39 +39,32 @@ export class DeadLetterSet {
 
   /** In the order in which they failed. */
   all(): readonly DeadLetter[] {
-    this.#evictSurplus();
     return [...this.#deadLetters.values()];
   }
 
   get(id: string): DeadLetter | undefined {
-    this.#evictSurplus();
     return this.#deadLetters.get(id);
   }
 
-  remove(id: string): void {
-    this.#delete(id);
-    this.#evictSurplus();
+  /** Removes one that is in the set. */
+  remove({ id, job }: DeadLetter): void {
+    this.#deadLetters.delete(id);
+    this.#bytes -= job.size;
   }
 
+  /** Nothing is added later. */
   clear(): void {
     this.#cancelTimer();
     this.#deadLetters.clear();
-    this.#bytes = 0;
-  }
-
-  #delete(id: string): void {
-    const deadLetter = this.#deadLetters.get(id);
-    if (deadLetter === undefined) return;
-    this.#deadLetters.delete(id);
-    this.#bytes -= deadLetter.job.size;
   }
 
   #evictSurplus(): void {
     const { maxCount, maxBytes, retentionMs, timers, now } = this.#options;
     const expiredAt = now() - retentionMs;
-    for (const { id, failedAt } of this.#deadLetters.values()) {
-      if (this.#deadLetters.size <= maxCount && this.#bytes <= maxBytes && failedAt > expiredAt) break;
-      this.#delete(id);
+    for (const deadLetter of this.#deadLetters.values()) {
+      const isExpired = deadLetter.failedAt <= expiredAt;
+      if (!isExpired && this.#deadLetters.size <= maxCount && this.#bytes <= maxBytes) break;
+      this.remove(deadLetter);
     }
     // Dead letters contain headers of clients: they must expire even if nothing else calls this.
     this.#cancelTimer();

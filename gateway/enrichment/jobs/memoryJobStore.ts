@@ -166,7 +166,7 @@ export class MemoryJobStore implements JobStore {
       return 'busy';
     }
     log.reopen(pendingKeys);
-    this.#deadLetters.remove(id);
+    this.#deadLetters.remove(deadLetter);
     return 'retried';
   }
 

@@ -1,7 +1,9 @@
 import {
   type ASTNode,
+  type GraphQLField,
   GraphQLFloat,
   GraphQLInt,
+  type GraphQLObjectType,
   type GraphQLSchema,
   type GraphQLType,
   getArgumentValues,
@@ -43,9 +45,8 @@ function argumentsOf(
   schema: GraphQLSchema,
   variables: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
-  const type = schema.getSubscriptionType();
-  const definition = type?.getFields()[node.name.value];
-  if (definition === undefined) return {};
+  const type = schema.getSubscriptionType() as GraphQLObjectType;
+  const definition = type.getFields()[node.name.value] as GraphQLField<unknown, unknown>;
   const definitions = (step.shape.document.variableDefinitions ?? []).map((variable) =>
     withExactLiterals(variable, schema),
   );

@@ -90,9 +90,7 @@ export class TopicSource implements SubscriptionSource {
 
   #bindingOf({ currentOperation }: SourceRequest): TopicBinding | undefined {
     if (currentOperation === undefined) return undefined;
-    const { fields } = this.#options;
-    const { coordinate } = TopicOperation.of(currentOperation()).field;
-    const field = Object.hasOwn(fields, coordinate) ? fields[coordinate] : undefined;
+    const field = this.#options.fields[TopicOperation.of(currentOperation()).field.coordinate];
     return field === undefined ? undefined : { field, currentOperation };
   }
 

@@ -1,8 +1,9 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { CaughtUpSubscriptions } from '../../../gateway/subscriptions/caughtUpSubscriptions.ts';
 import type { SharedSubscription } from '../../../gateway/subscriptions/sharedSubscription.ts';
 import type { Subscriber } from '../../../gateway/subscriptions/subscriber.ts';
 import { SubscriptionRegistry } from '../../../gateway/subscriptions/subscriptionRegistry.ts';
+import { countRemaining } from '../../harness/countRemaining.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 /** A shared subscription that only knows whether it is idle. */
@@ -37,8 +38,7 @@ interface Live {
 function setUp() {
   const registry = new SubscriptionRegistry<Live>();
   const caughtUp = new CaughtUpSubscriptions(registry);
-  const start = (key: string | undefined): Live => {
-    const fake = new FakeShared();
+  const start = (key: string | undefined, fake = new FakeShared()): Live => {
     const live: Live = { fake, shared: fake as unknown as SharedSubscription };
     registry.join(
       key,
@@ -107,4 +107,39 @@ test('the next equal subscription is joined when the first one has ended', async
   caughtUp.mergeWhenIdle(second);
   await waitForTurns();
   expect(third.fake.mergedInto).toBe(second.shared);
+});
+
+test('a subscription that has become idle is merged without a look at those that wait for the same', async () => {
+  const { caughtUp, start, startCaughtUp } = setUp();
+  const target = start('a');
+  target.fake.isBusy = true;
+  const [idle, other] = [startCaughtUp('a'), startCaughtUp('a')];
+  await waitForTurns();
+  target.fake.isBusy = false;
+  const { reads } = other.fake;
+  caughtUp.mergeWhenIdle(idle);
+  await waitForTurns();
+  expect([idle.fake.mergedInto, other.fake.reads]).toEqual([target.shared, reads]);
+});
+
+test('an idle subscription is not looked up while none waits', async () => {
+  const { registry, caughtUp, start } = setUp();
+  const findEqual = jest.spyOn(registry, 'findEqual');
+  caughtUp.mergeWhenIdle(start('a'));
+  await waitForTurns();
+  expect(findEqual).toHaveBeenCalledTimes(0);
+});
+
+test('a subscription that ends while it waits is not kept in memory', async () => {
+  class EndingSubscription extends FakeShared {}
+  const { caughtUp, start } = setUp();
+  const startAndEnd = (): void => {
+    const live = start(undefined, new EndingSubscription());
+    caughtUp.add(live, 'a');
+    live.fake.end();
+    caughtUp.delete(live);
+  };
+  start('a').fake.isBusy = true;
+  startAndEnd();
+  expect(await countRemaining(EndingSubscription)).toBe(0);
 });

@@ -1,5 +1,6 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { pino } from 'pino';
+import { StreamTopic } from '../../../../gateway/subscriptions/topics/streamTopic.ts';
 import { TopicBus } from '../../../../gateway/subscriptions/topics/topicBus.ts';
 import type { TopicField } from '../../../../gateway/subscriptions/topics/topicField.ts';
 import { TopicHub } from '../../../../gateway/subscriptions/topics/topicHub.ts';
@@ -84,6 +85,26 @@ test('a listener that leaves while an event is published does not get it', () =>
   );
   bus.publish('stock', event);
   expect(received).toBe(1);
+});
+
+test('a stream is read once for all its listeners, until the last one has left or the hub is closed', () => {
+  const { hub } = openHub();
+  const field = { stream: 'stock', filter: {} };
+  const subscribe = jest.spyOn(StreamTopic.prototype, 'subscribe');
+  const [first, second] = [0, 0].map(() => hub.subscribe(field, undefined, listenerOf(ignore)));
+  expect(new Set(subscribe.mock.contexts).size).toBe(1);
+  const close = jest.spyOn(StreamTopic.prototype, 'close');
+  const counts = [first, second].map((subscription) => {
+    subscription?.unsubscribe();
+    return [hub.openStreamCount, close.mock.calls.length];
+  });
+  hub.subscribe(field, undefined, listenerOf(ignore));
+  hub.close();
+  expect([...counts, [hub.openStreamCount, close.mock.calls.length]]).toEqual([
+    [1, 0],
+    [0, 1],
+    [0, 2],
+  ]);
 });
 
 test('a hub that was closed reads no stream and passes on no event', () => {
