@@ -1,11 +1,10 @@
 import { add, append, type Edit, replace } from './changeContracts.ts';
 import { breaking, dangerous, type GoldenRow, safe } from './goldenRow.ts';
+import { clubs, link, media, parcels, shelves } from './moreSubgraphs.ts';
 
 const mutationsOfReviews =
   'type Mutation {\n  addReview(input: ReviewInput!): Review\n  removeReview(id: ID!): Boolean!\n}\n\n';
 const subscriptionsOfReviews = 'type Subscription {\n  reviewAdded(film: ID): Review!\n}\n\n';
-const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key"])\n\n';
-
 /** A second subgraph that serves this field of films. */
 function postersServing(field: string): Edit {
   return add(
@@ -42,137 +41,6 @@ const lookupOfReviews = replace(
   'type Query {\n',
   'input Lookup {\n  id: ID\n  code: String\n}\n\ntype Query {\n  reviewed(by: Lookup!): Review\n',
 );
-
-const shelves = add(
-  'shelves',
-  `extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@context", "@fromContext"])
-
-type Query {
-  shelf: Shelf
-}
-
-type Shelf @key(fields: "id") @context(name: "shelf") {
-  id: ID!
-  height: String!
-  width: String!
-  book: Book
-}
-
-type Book @key(fields: "id") {
-  id: ID!
-  fits(space: String @fromContext(field: "$shelf { height }")): String
-}
-`,
-);
-
-/** A subgraph that computes a field of an entity, which it reaches through another entity, too. */
-const clubs: readonly Edit[] = [
-  add(
-    'clubs',
-    `${link}
-type Query {
-  club: Club
-}
-
-type Club @key(fields: "id town { id }") {
-  id: ID!
-  town: Town!
-}
-
-type Town @key(fields: "id") {
-  id: ID!
-  size: Int!
-}
-`,
-  ),
-  add(
-    'dues',
-    `${link.replace('"@key"', '"@key", "@external", "@requires"')}
-type Club @key(fields: "id town { id }") {
-  id: ID!
-  town: Town!
-}
-
-type Town @key(fields: "id") {
-  id: ID!
-  size: Int! @external
-  fee: Int @requires(fields: "size")
-}
-`,
-  ),
-];
-
-/** A subgraph that computes a field from a part of a value of another subgraph. */
-const parcels: readonly Edit[] = [
-  add(
-    'parcels',
-    `${link.replace('"@key"', '"@key", "@shareable"')}
-type Query {
-  parcel: Parcel
-}
-
-type Parcel @key(fields: "id") {
-  id: ID!
-  size: Size!
-}
-
-type Size @shareable {
-  width: Int!
-}
-`,
-  ),
-  add(
-    'postage',
-    `${link.replace('"@key"', '"@key", "@shareable", "@external", "@requires"')}
-type Parcel @key(fields: "id") {
-  id: ID!
-  size: Size! @external
-  postage: Int @requires(fields: "size { width }")
-}
-
-type Size @shareable {
-  width: Int!
-}
-`,
-  ),
-];
-
-/** A subgraph with an interface of entities, and one that adds to it with an interface object. */
-const media: readonly Edit[] = [
-  add(
-    'media',
-    `${link}
-type Query {
-  media: Media
-  book: Book
-}
-
-interface Media @key(fields: "id") {
-  id: ID!
-  name: String
-}
-
-type Book implements Media @key(fields: "id") {
-  id: ID!
-  name: String
-}
-`,
-  ),
-  add(
-    'ratings',
-    `${link.replace('"@key"', '"@key", "@interfaceObject"')}
-
-type Query {
-  best: [Media!]!
-}
-
-type Media @key(fields: "id") @interfaceObject {
-  id: ID!
-  rating: Float
-}
-`,
-  ),
-];
 
 /** Changes with several breakages of one operation, of root types, and of values that are still returned; and changes of
  *  graphs or operations that the base does not have. With all findings of a check. */
@@ -609,7 +477,13 @@ type Ad @shareable { text: String! }
     operations: 'query Shelf { shelf { book { fits } } }',
     edits: [replace('shelves', '$shelf { height }', '$shelf { width }')],
     findings: [
-      breaking('from-context-changed', 'shelves', 'Book.fits(space:)', ['more/Shelf'], 'expand and contract'),
+      breaking(
+        'from-context-changed',
+        'shelves',
+        'Volume.fits(space:)',
+        ['more/Shelf'],
+        'expand and contract',
+      ),
     ],
   },
   {
@@ -623,7 +497,7 @@ type Ad @shareable { text: String! }
     findings: [
       safe('context-added', 'shelves', 'Shelf'),
       safe('context-removed', 'shelves', 'Shelf'),
-      safe('from-context-changed', 'shelves', 'Book.fits(space:)'),
+      safe('from-context-changed', 'shelves', 'Volume.fits(space:)'),
     ],
   },
   {
@@ -631,7 +505,7 @@ type Ad @shareable { text: String! }
     before: [shelves],
     operations: 'query Shelf { shelf { book { fits } } }',
     edits: [replace('shelves', '$shelf { height }', '$shelf ... on Shelf { height }')],
-    findings: [safe('from-context-changed', 'shelves', 'Book.fits(space:)')],
+    findings: [safe('from-context-changed', 'shelves', 'Volume.fits(space:)')],
   },
   // interfaces
   {
