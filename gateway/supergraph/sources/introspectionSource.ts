@@ -72,45 +72,14 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
   }
 
   async function composeNow(signal: AbortSignal): Promise<Composition & { readonly isNew: boolean }> {
-    const answers = await Promise.all(
-      subgraphs.map((address) =>
-        fetchSdl(address, signal).then(
-          (sdl) => ({ running: { name: address.name, url: address.url, sdl } }),
-          (error: unknown) => ({
-            problem: fetchProblem(address, error),
-            outage: `${address.name}: ${outageOf(error)}`,
-          }),
-        ),
-      ),
-    );
-    const failed = answers.flatMap((answer) => ('problem' in answer ? [answer] : []));
-    if (failed.length > 0) {
-      const problem = failed.map((answer) => answer.problem).join('\n');
-      const outage = failed.map((answer) => answer.outage).join('\n');
-      return { problem, outage, isRefusal: false, isNew: true };
-    }
-
-    const running = answers.flatMap((answer) => ('running' in answer ? [answer.running] : []));
+    const fetched = await fetchAll(subgraphs, fetchSdl, signal);
+    if ('problem' in fetched) return { ...fetched, isRefusal: false, isNew: true };
+    const { running } = fetched;
     const from = JSON.stringify(running.map(({ sdl }) => sdl));
     if (lastComposition?.from === from && timers.now() < lastComposition.expiresAtMs)
       return { ...lastComposition.result, isNew: false };
-    const limit = new AbortController();
-    const cancelTimer = timers.after(compositionTimeoutMs, () =>
-      limit.abort(
-        new Error(
-          `the composition of the subgraphs has not ended within ${compositionTimeoutMs / 60_000} minutes. Compose them outside of the gateway (tributary compose), and set supergraph.file or supergraph.url`,
-        ),
-      ),
-    );
-    const result = await compose(running, AbortSignal.any([signal, limit.signal])).then(
-      (sdl): Composition => ({ sdl }),
-      (error: unknown): Composition => ({
-        problem: messageOf(error),
-        isRefusal: error instanceof SupergraphRefusedError,
-      }),
-    );
-    cancelTimer();
-    timeouts = limit.signal.aborted ? timeouts + 1 : 0;
+    const { result, isTimeout } = await composeWithinLimit(running, { compose, timers, signal });
+    timeouts = isTimeout ? timeouts + 1 : 0;
     // A refusal is final until a subgraph changes. Any other failure may be temporary, so that the next poll composes again.
     if (timeouts > 0)
       lastComposition = {
@@ -122,6 +91,65 @@ export function createIntrospectionSource(options: IntrospectionSourceOptions): 
       lastComposition = { from, result, expiresAtMs: Number.POSITIVE_INFINITY };
     return { ...result, isNew: true };
   }
+}
+
+type FetchSdl = NonNullable<IntrospectionSourceOptions['fetchSdl']>;
+
+/** Fetches the SDLs of all subgraphs. */
+async function fetchAll(
+  subgraphs: readonly SubgraphAddress[],
+  fetchSdl: FetchSdl,
+  signal: AbortSignal,
+): Promise<
+  { readonly running: readonly RunningSubgraph[] } | { readonly problem: string; readonly outage: string }
+> {
+  const answers = await Promise.all(
+    subgraphs.map((address) =>
+      fetchSdl(address, signal).then(
+        (sdl) => ({ running: { name: address.name, url: address.url, sdl } }),
+        (error: unknown) => ({
+          problem: fetchProblem(address, error),
+          outage: `${address.name}: ${outageOf(error)}`,
+        }),
+      ),
+    ),
+  );
+  const failed = answers.flatMap((answer) => ('problem' in answer ? [answer] : []));
+  if (failed.length === 0)
+    return { running: answers.flatMap((answer) => ('running' in answer ? [answer.running] : [])) };
+  return {
+    problem: failed.map(({ problem }) => problem).join('\n'),
+    outage: failed.map(({ outage }) => outage).join('\n'),
+  };
+}
+
+async function composeWithinLimit(
+  running: readonly RunningSubgraph[],
+  {
+    compose,
+    timers,
+    signal,
+  }: Required<Pick<IntrospectionSourceOptions, 'compose' | 'timers'>> & {
+    readonly signal: AbortSignal;
+  },
+): Promise<{ readonly result: Composition; readonly isTimeout: boolean }> {
+  const limit = new AbortController();
+  const cancelTimer = timers.after(compositionTimeoutMs, () =>
+    limit.abort(
+      new Error(
+        `the composition of the subgraphs has not ended within ${compositionTimeoutMs / 60_000} minutes. Compose them outside of the gateway (tributary compose), and set supergraph.file or supergraph.url`,
+      ),
+    ),
+  );
+  const result = await compose(running, AbortSignal.any([signal, limit.signal])).then(
+    (sdl): Composition => ({ sdl }),
+    (error: unknown): Composition => ({
+      problem: messageOf(error),
+      isRefusal: error instanceof SupergraphRefusedError,
+    }),
+  );
+  cancelTimer();
+  return { result, isTimeout: limit.signal.aborted };
 }
 
 type Composition =
