@@ -52,7 +52,13 @@ async function startJoinableJob() {
   const other = started.use(createEnrichmentReplica(proxyUrl, prefix, patientReclaim));
   const attempt = new ControlledAttempt();
   await enqueueJob(one.enrichments, jobOf('a'), attempt);
-  return { proxy, one, other, attempt, [Symbol.asyncDispose]: () => started.disposeAsync() };
+  return { prefix, proxy, one, other, attempt, [Symbol.asyncDispose]: () => started.disposeAsync() };
+}
+
+/** Resolves when as many processes receive the changes of others. Each then writes again what Redis may have lost. */
+async function waitForSubscribers(prefix: string, count: number): Promise<void> {
+  const { changesChannel } = new JobKeys(prefix);
+  await waitUntil(async () => (await redis.pubsub('NUMSUB', changesChannel))[1] === count);
 }
 
 /** Closes a process that cannot store everything: its timeouts pass. */
@@ -258,7 +264,9 @@ describe('Two processes that share Redis', () => {
 
   test('run equal jobs once, also when the second process reconnects while it joins the first', async () => {
     await using started = await startJoinableJob();
-    const { proxy, one, other, attempt } = started;
+    const { prefix, proxy, one, other, attempt } = started;
+    // Otherwise the run would be written again while the connection is paused.
+    await waitForSubscribers(prefix, 2);
     await enqueueJob(other.enrichments, jobOf('b'));
     const joining = proxy.pauseAt(joinRun.sha);
     const enqueued = enqueueJob(other.enrichments, jobOf('a'));
@@ -303,7 +311,9 @@ describe('Two processes that share Redis', () => {
     await using other = createEnrichmentReplica(server.url, prefix, { reclaimAfter: 100 }, executor);
     const attempt = new ControlledAttempt();
     const token = await enqueueJob(one.enrichments, jobOf('a'), attempt);
-    const [id] = (await other.enrichments.list({ state: 'waiting', limit: 10 })).map((job) => job.id);
+    const jobs = () => other.enrichments.list({ state: undefined, limit: 10 });
+    await waitUntil(async () => (await jobs()).length === 1);
+    const id = (await jobs())[0]?.id;
     // The number of times that the run was due.
     const started = async () => Number(await redis.hget(`{${prefix}enrichment}:enrichments:${id}`, 'ats'));
     await waitUntil(async () => (await started()) >= 3);
@@ -312,7 +322,7 @@ describe('Two processes that share Redis', () => {
     expect(await collectUpdates(await subscribeToJob(other.enrichments, token))).toEqual([
       '1-0 reviews "reviews!"',
     ]);
-    await waitUntil(async () => (await other.enrichments.list({ state: undefined, limit: 10 })).length === 0);
+    await waitUntil(async () => (await jobs()).length === 0);
   });
 
   test('resume the jobs of a process that closes at once, before reclaimAfter', async () => {
@@ -1224,6 +1234,7 @@ describe('A Redis that is slow', () => {
     const prefix = randomUUID();
     await using one = createEnrichmentReplica(server.url, prefix, patientReclaim);
     await using reader = createManualEnrichmentReplica(server.url, prefix, patientReclaim);
+    await waitForSubscribers(prefix, 2);
     const token = await enqueueJob(one.enrichments, jobOf('a'));
     await waitUntil(async () => (await reader.enrichments.readArrived(token, ada)) !== undefined);
     reader.setClockBack(3_600_000);

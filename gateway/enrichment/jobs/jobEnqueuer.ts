@@ -63,14 +63,13 @@ export class JobEnqueuer {
     return runId;
   }
 
-  /** Takes one round trip. Resolves with the id of another process's run of an equal job. */
+  /** Takes one round trip. Resolves with the id of another process's run of an equal job. The queue is not waited for: clients
+   *  do not need it, and its command, on another connection, is sent before the response. */
   async #publish(run: ReplicatedRun, token: TokenRecord): Promise<string | undefined> {
     const { tokens, replicated } = this.#options;
-    const [otherRunId] = await Promise.all([
-      run.writer.create(),
-      tokens.write(token, run.id),
-      replicated.enqueue(run),
-    ]);
+    const published = Promise.all([run.writer.create(), tokens.write(token, run.id)]);
+    void replicated.enqueue(run);
+    const [otherRunId] = await published;
     return otherRunId;
   }
 
