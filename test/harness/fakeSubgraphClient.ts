@@ -5,6 +5,7 @@ import type {
   SubgraphRequest,
   SubgraphResponse,
 } from '../../gateway/subgraphs/subgraphClient.ts';
+import { waitForTurns } from './waitForTurns.ts';
 
 /** A call that the test responds to. */
 interface FakeCall {
@@ -40,6 +41,12 @@ export class FakeSubgraphClient implements SubgraphClient {
     return () => {
       call.isCancelled = true;
     };
+  }
+
+  /** Responds to a call, and waits for what the response leads to. */
+  async answer(index: number, response: Partial<SubgraphResponse>, turns = 1): Promise<void> {
+    this.calls[index]?.answer(response);
+    await waitForTurns(turns);
   }
 
   async close(): Promise<void> {}

@@ -110,3 +110,10 @@ export const flattenAt = (path: string, node: FetchNode): FlattenNode => ({
   path: path.split('.'),
   node,
 });
+
+/** Entities as a root field returns them. */
+export const products = (...ids: string[]): object[] => ids.map((id) => ({ __typename: 'Product', id }));
+
+/** The representations of each call; `root` for a call without any. */
+export const representations = (client: FakeSubgraphClient): unknown[] =>
+  client.calls.map(({ body }) => body.variables.representations ?? 'root');
