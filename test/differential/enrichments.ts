@@ -30,7 +30,7 @@ const { first: firstSeed, count, all: seeds } = chooseSeeds('DIFFERENTIAL', { pe
 const faultPercent = 15;
 /** Fewer seeds, because the pending fields of each response are executed twice. */
 const resumedSeeds = seeds.slice(0, Math.ceil(count / 2));
-const { all: deferSeeds } = chooseSeeds('DIFFERENTIAL', { perRun: 2, pool: 5, long: 20 });
+const { all: deferSeeds } = chooseSeeds('DIFFERENTIAL', { perRun: 1, pool: 5, long: 20 });
 /** The limit for hanging tests; a busy machine stays far below it. */
 const timeoutMs = 240_000 + 2_000 * count;
 

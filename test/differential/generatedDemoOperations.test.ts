@@ -18,7 +18,7 @@ const {
   first: firstSeed,
   count,
   all: seeds,
-} = chooseSeeds('DIFFERENTIAL', { perRun: 50, pool: 300, long: 1200 });
+} = chooseSeeds('DIFFERENTIAL', { perRun: 25, pool: 300, long: 1200 });
 
 const monolith = new DemoMonolith();
 const gateway = disposeAfterSuite(await startDifferentialGateway());

@@ -20,8 +20,8 @@ const {
   first: firstSeed,
   count,
   all: seeds,
-} = chooseSeeds('DIFFERENTIAL', { perRun: 3, pool: 10, long: 40 });
-const { all: lossSeeds } = chooseSeeds('DIFFERENTIAL', { perRun: 2, pool: 6, long: 24 });
+} = chooseSeeds('DIFFERENTIAL', { perRun: 2, pool: 10, long: 40 });
+const { all: lossSeeds } = chooseSeeds('DIFFERENTIAL', { perRun: 1, pool: 6, long: 24 });
 const faultPercent = 15;
 const timeout = 240_000 + 400 * count;
 const metFaults = { query: 0, mutation: 0 };

@@ -83,7 +83,7 @@ class TrackedThread {
 const startTrackedThread: StartPlannerThread = async (...parameters) =>
   new TrackedThread(await planInProcess(...parameters)) as unknown as PlannerThread;
 
-const switches = isLongRun ? 100 : 18;
+const switches = isLongRun ? 100 : 8;
 
 test(`${switches} consecutive supergraph switches fail no request and leak nothing`, async () => {
   await using items = await startScriptedSubgraph();

@@ -10,7 +10,7 @@ import { type ClientCase, createClientBody, createClientCase } from './clientReq
 import { createControlRequest, startEchoGateway } from './echoGateway.ts';
 import { exchangeBytes } from './exchangeBytes.ts';
 
-const seeds = chooseFuzzSeeds({ perRun: 250, pool: 500, long: 2000 });
+const seeds = chooseFuzzSeeds({ perRun: 125, pool: 500, long: 2000 });
 
 const echo = await startEchoGateway({ limits: { batchedOperations: 3 } });
 afterAll(() => echo.close());

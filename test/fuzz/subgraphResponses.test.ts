@@ -16,7 +16,7 @@ import { corruptJson } from './corruptJson.ts';
 import { clientName, collectOmittedFields, type OmittedFields } from './omittedFields.ts';
 import { sendCorruptedResponse } from './sendCorruptedResponse.ts';
 
-const seeds = chooseFuzzSeeds({ perRun: 150, pool: 300, long: 1200 });
+const seeds = chooseFuzzSeeds({ perRun: 75, pool: 300, long: 1200 });
 
 /** What the subgraphs sent in one case. Explains nulls and errors in the response. */
 interface CaseLog {

@@ -17,7 +17,7 @@ import {
   runOperations,
 } from './runOperations.ts';
 
-const { all: seeds, timeoutMs } = chooseFuzzSeeds({ perRun: 6, pool: 160, long: 160 });
+const { all: seeds, timeoutMs } = chooseFuzzSeeds({ perRun: 3, pool: 160, long: 160 });
 
 /** They use what the operations of the base leave out. */
 const operations = [
