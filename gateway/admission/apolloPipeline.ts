@@ -91,12 +91,70 @@ export interface ApolloPipeline {
 export type { ApolloServerPlugin };
 
 export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipeline {
-  const formatError = createErrorFormatter(options);
   const { supergraphs, plugins, log } = options;
   const payloads = plugins.length === 0 ? undefined : new PluginPayloads(log);
   const starter = new PluginStarter(options.timers, log);
   const gateway = createGatewayInterface(options, payloads);
-  const server = new ApolloServer<GatewayContext>({
+  const server = createApolloServer(options, { gateway, starter, payloads });
+  let started: Promise<void> | undefined;
+  let isStarted = false;
+  const start = async (): Promise<void> => {
+    try {
+      await server.start();
+      gateway.announceCurrent();
+      isStarted = true;
+    } catch (error) {
+      starter.report('plugins', error);
+    }
+  };
+  const startWithSupergraph = (): void => {
+    if (supergraphs.current() !== undefined) started ??= start();
+  };
+  // Plugins may take long to start, or fail. Without any, the first request starts Apollo Server, so that the start of the
+  // gateway has less to do.
+  const unsubscribe = plugins.length === 0 ? undefined : supergraphs.onChange(startWithSupergraph);
+  if (plugins.length > 0) startWithSupergraph();
+
+  return {
+    async execute(request, client) {
+      if (!isStarted) {
+        started ??= start();
+        await Promise.race([started, starter.firstProblem]);
+        if (!isStarted) throw notStartedError();
+      }
+      return server.executeHTTPGraphQLRequest({
+        httpGraphQLRequest: { ...request, headers: new HeaderMap(request.headers) },
+        context: () => Promise.resolve({ client }),
+      });
+    },
+    get unreadyReasons() {
+      if (isStarted || plugins.length === 0 || supergraphs.current() === undefined) return [];
+      const message = starter.problem || 'The plugins of Apollo Server have not started yet.';
+      return [{ code: 'PLUGIN_NOT_STARTED', message }];
+    },
+    async stop() {
+      unsubscribe?.();
+      starter.stop();
+      await started;
+      if (isStarted) await server.stop();
+    },
+  };
+}
+
+interface ApolloServerParts {
+  readonly gateway: ReturnType<typeof createGatewayInterface>;
+  readonly starter: PluginStarter;
+  /** `undefined` without plugins. */
+  readonly payloads: PluginPayloads | undefined;
+}
+
+function createApolloServer(
+  options: ApolloPipelineOptions,
+  { gateway, starter, payloads }: ApolloServerParts,
+): ApolloServer<GatewayContext> {
+  const { supergraphs, plugins, log } = options;
+  const formatError = createErrorFormatter(options);
+  return new ApolloServer<GatewayContext>({
     gateway,
     introspection: options.introspection,
     // The transports prevent it, with what they know of the client's page.
@@ -145,49 +203,6 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
       error: logPluginMessage(log, 'error'),
     },
   });
-  let started: Promise<void> | undefined;
-  let isStarted = false;
-  const start = async (): Promise<void> => {
-    try {
-      await server.start();
-      gateway.announceCurrent();
-      isStarted = true;
-    } catch (error) {
-      starter.report('plugins', error);
-    }
-  };
-  const startWithSupergraph = (): void => {
-    if (supergraphs.current() !== undefined) started ??= start();
-  };
-  // Plugins may take long to start, or fail. Without any, the first request starts Apollo Server, so that the start of the
-  // gateway has less to do.
-  const unsubscribe = plugins.length === 0 ? undefined : supergraphs.onChange(startWithSupergraph);
-  if (plugins.length > 0) startWithSupergraph();
-
-  return {
-    async execute(request, client) {
-      if (!isStarted) {
-        started ??= start();
-        await Promise.race([started, starter.firstProblem]);
-        if (!isStarted) throw notStartedError();
-      }
-      return server.executeHTTPGraphQLRequest({
-        httpGraphQLRequest: { ...request, headers: new HeaderMap(request.headers) },
-        context: () => Promise.resolve({ client }),
-      });
-    },
-    get unreadyReasons() {
-      if (isStarted || plugins.length === 0 || supergraphs.current() === undefined) return [];
-      const message = starter.problem || 'The plugins of Apollo Server have not started yet.';
-      return [{ code: 'PLUGIN_NOT_STARTED', message }];
-    },
-    async stop() {
-      unsubscribe?.();
-      starter.stop();
-      await started;
-      if (isStarted) await server.stop();
-    },
-  };
 }
 
 /** Writes what Apollo Server or a plugin logs: a text, an error, or fields with a message in `msg`, as many plugins pass them. */
