@@ -55,7 +55,7 @@ interface MountedGatewayOptions {
 
 /** Creates the handlers with which a server of the application serves the public routes. */
 export function createMountedGateway(options: MountedGatewayOptions): MountedGateway {
-  const { path, ready, routes, handle, upgrade, onConnection, state, log } = options;
+  const { path, routes, handle, upgrade, onConnection, state, log } = options;
 
   const hasRoute = (url: string): boolean => {
     // The request itself is not changed: it may be another handler's, which may have removed a prefix from its URL.
@@ -101,7 +101,15 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
     return new HttpError(400, 'The gateway upgrades connections to WebSocket only.');
   }
 
-  const fastifyPlugin: FastifyPluginAsync = async (app) => {
+  return { handler, handleUpgrade, fastifyPlugin: createFastifyPlugin(options, handler, handleUpgrade) };
+}
+
+function createFastifyPlugin(
+  { path, ready, routes }: MountedGatewayOptions,
+  handler: MountedGateway['handler'],
+  handleUpgrade: MountedGateway['handleUpgrade'],
+): FastifyPluginAsync {
+  return async (app) => {
     const prefix = patternOfPrefix(app.prefix);
     await ready();
     const isOwn = (url: string): boolean => pathOf(withoutPrefix(url, prefix) ?? '') === path;
@@ -134,8 +142,6 @@ export function createMountedGateway(options: MountedGatewayOptions): MountedGat
     });
     app.addHook('onClose', async () => removeMount());
   };
-
-  return { handler, handleUpgrade, fastifyPlugin };
 }
 
 /** Matches the prefix of a plugin at the beginning of a URL. A parameter of Fastify's router is one part of the path. */
