@@ -123,7 +123,65 @@ export interface HttpServer extends MountedGateway {
 /** Creates the public listener and the admin listener. On the public listener, node:http serves the GraphQL route, and
  *  Fastify all other routes. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { listen, supergraphs, limits, security, log } = options;
+  const { listen, supergraphs, worker, log } = options;
+  const parts = createParts(options, () => lifecycle.isShuttingDown);
+  const { apollo, compression, draining, inFlight, streamSettings } = parts;
+  const eventStreams = createEventStreams(options, parts);
+  const webSockets = createWebSockets(options, parts);
+  const workerProxy = worker && createWorkerProxy(options, worker, parts, eventStreams);
+  const handleGraphQL = createGraphQLHandler(options, parts, eventStreams);
+  const publicListener = createPublicListener(options, parts, { handleGraphQL, webSockets, workerProxy });
+  const health = {
+    supergraphs,
+    isShuttingDown: parts.isShuttingDown,
+    reasons: () => [...apollo.unreadyReasons, ...(options.unreadyReasons?.() ?? [])],
+    notes: options.readinessNotes ?? (() => []),
+  };
+  addHealthRoutes(publicListener.routes, health, 'clients');
+  if (options.graphiqlDirectory !== undefined)
+    addGraphiqlRoutes(publicListener.routes, options.graphiqlDirectory, log);
+  options.addPublicRoutes?.(publicListener.routes, draining.signal);
+  const mounted = createMountedGateway({
+    path: listen.path,
+    ready: async () => void (await publicListener.routes.ready()),
+    routes: () => publicListener.knownRoutes.values(),
+    handle: (request, response) => publicListener.server.emit('request', request, response),
+    upgrade: (request, socket, head) => publicListener.server.emit('upgrade', request, socket, head),
+    onConnection: (socket) => inFlight.watch(socket),
+    state: () => lifecycle.state,
+    log,
+  });
+  const lifecycle = new ServerLifecycle({
+    publicListener,
+    listen,
+    adminListener: createAdminListener(options, { health, compression, draining: draining.signal }),
+    admin: options.admin,
+    isPortShared: worker !== undefined,
+    inFlight,
+    webSockets,
+    eventStreams,
+    workerProxy,
+    draining,
+    onRequestsEnded: options.onRequestsEnded,
+    stopPlugins: () => apollo.stop(),
+    timers: streamSettings.timers,
+    log,
+  });
+  return {
+    ...mounted,
+    listen: (which = {}) => lifecycle.listen(which),
+    announceShutdown: () => {
+      lifecycle.isShuttingDown = true;
+    },
+    close: () => lifecycle.close(),
+  };
+}
+
+type Parts = ReturnType<typeof createParts>;
+
+/** Creates what the transports share. */
+function createParts(options: HttpServerOptions, isShuttingDown: () => boolean) {
+  const { listen, security } = options;
   const streamSettings: StreamSettings = {
     bufferSize: options.bufferSize,
     readTimeoutMs: options.readTimeoutMs,
@@ -131,95 +189,131 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     timers: options.timers ?? systemTimers,
   };
   const authentication = options.authentication ?? new HeaderAuthentication(createIdentityReader());
-  const { tokenHeader } = authentication;
-  const inFlight = new InFlightRequests();
   const certificate = options.certificates.ofListener();
-  const tls = certificate && options.certificates;
-  const cors = new CorsPolicy(security.cors, tls !== undefined);
-  const compression = new CompressionPolicy(listen.compression, cors, certificate?.ca !== undefined);
-  const clientAddressOf = createClientAddressReader(listen.trustedProxies ?? []);
-  const isShuttingDown = (): boolean => lifecycle.isShuttingDown;
+  const cors = new CorsPolicy(security.cors, certificate !== undefined);
   const draining = new AbortController();
-  const isDraining = (): boolean => draining.signal.aborted;
-  const { admission, apollo } = createAdmission(options, authentication);
-  const eventStreams = new EventStreamRegistry({
+  return {
+    ...createAdmission(options, authentication),
+    authentication,
+    streamSettings,
+    inFlight: new InFlightRequests(),
+    tls: certificate && options.certificates,
+    cors,
+    compression: new CompressionPolicy(listen.compression, cors, certificate?.ca !== undefined),
+    clientAddressOf: createClientAddressReader(listen.trustedProxies ?? []),
+    checkHost: security.checkHost ? createHostCheck(listen) : () => undefined,
+    isForGraphQL: ({ url = '' }: IncomingMessage): boolean =>
+      url === listen.path || (url.startsWith(listen.path) && url[listen.path.length] === '?'),
+    isShuttingDown,
+    draining,
+    isDraining: (): boolean => draining.signal.aborted,
+  };
+}
+
+function createEventStreams(
+  { limits, worker }: HttpServerOptions,
+  { streamSettings, isDraining }: Parts,
+): EventStreamRegistry {
+  return new EventStreamRegistry({
     maxStreams: limits.eventStreams,
     maxStreamsPerClient: limits.eventStreamsPerClient,
     maxOperations: limits.operationsPerSocket,
     ...streamSettings,
     isDraining,
-    newToken: createIdGenerator(options.worker?.name),
+    newToken: createIdGenerator(worker?.name),
   });
-  const handleGraphQL = createGraphQLRoute({
+}
+
+function createGraphQLHandler(
+  options: HttpServerOptions,
+  parts: Parts,
+  eventStreams: EventStreamRegistry,
+): RequestListener {
+  const { listen, limits, security, graphiqlDirectory, log } = options;
+  const { admission } = parts;
+  return createGraphQLRoute({
     admission,
     holdBack: options.holdBack ?? (() => undefined),
     recorder: options.recorder,
     eventStreamRequests: new EventStreamRequests({ admission, eventStreams }),
-    clientAddressOf,
+    clientAddressOf: parts.clientAddressOf,
     bodySize: limits.bodySize,
-    streamSettings,
+    streamSettings: parts.streamSettings,
     requestErrorStatus: options.requestErrorStatus ?? 400,
     csrf: security.csrf,
-    cors,
-    compression,
+    cors: parts.cors,
+    compression: parts.compression,
     browserPage:
-      options.graphiqlDirectory === undefined
+      graphiqlDirectory === undefined
         ? undefined
-        : createBrowserPage(options.graphiqlDirectory, listen.path, options.graphiqlSettings),
-    inFlight,
-    isShuttingDown,
-    isDraining,
+        : createBrowserPage(graphiqlDirectory, listen.path, options.graphiqlSettings),
+    inFlight: parts.inFlight,
+    isShuttingDown: parts.isShuttingDown,
+    isDraining: parts.isDraining,
     log,
   });
-  const checkHost = security.checkHost ? createHostCheck(listen) : () => undefined;
-  const webSockets = new WebSocketRegistry({
-    admission,
+}
+
+function createWebSockets(options: HttpServerOptions, parts: Parts): WebSocketRegistry {
+  const { limits, security, log } = options;
+  const { tokenHeader } = parts.authentication;
+  return new WebSocketRegistry({
+    admission: parts.admission,
     recorder: options.recorder,
-    clientAddressOf,
+    clientAddressOf: parts.clientAddressOf,
     maxMessageBytes: limits.bodySize,
     maxConnections: limits.webSockets,
     maxConnectionsPerClient: limits.webSocketsPerClient,
     maxOperations: limits.operationsPerSocket,
-    ...streamSettings,
+    ...parts.streamSettings,
     connectionParams: new Set([
       ...security.connectionParams,
       ...(tokenHeader === undefined ? [] : [tokenHeader]),
     ]),
     subgraphParams: new Set(security.subgraphParams),
     csrf: security.csrf,
-    cors,
-    checkHost,
+    cors: parts.cors,
+    checkHost: parts.checkHost,
+    isDraining: parts.isDraining,
+    log,
+  });
+}
+
+function createWorkerProxy(
+  { listen, workerCalls, resourceIdOf, log }: HttpServerOptions,
+  worker: WorkerIdentity,
+  { isForGraphQL, inFlight, isShuttingDown, isDraining }: Parts,
+  eventStreams: EventStreamRegistry,
+): WorkerProxy {
+  return new WorkerProxy({
+    worker,
+    calls: workerCalls,
+    resourceIdOf: (request) => {
+      const { url = '' } = request;
+      return isForGraphQL(request)
+        ? readStreamToken(request, url.slice(listen.path.length))
+        : resourceIdOf?.(url);
+    },
+    drainStream: (token) => eventStreams.drainStream(token),
+    inFlight,
+    isShuttingDown,
     isDraining,
     log,
   });
-  const health = {
-    supergraphs,
-    isShuttingDown,
-    reasons: () => [...apollo.unreadyReasons, ...(options.unreadyReasons?.() ?? [])],
-    notes: options.readinessNotes ?? (() => []),
-  };
+}
 
-  const isForGraphQL = ({ url = '' }: IncomingMessage): boolean =>
-    url === listen.path || (url.startsWith(listen.path) && url[listen.path.length] === '?');
-  const workerProxy =
-    options.worker === undefined
-      ? undefined
-      : new WorkerProxy({
-          worker: options.worker,
-          calls: options.workerCalls,
-          resourceIdOf: (request) => {
-            const { url = '' } = request;
-            return isForGraphQL(request)
-              ? readStreamToken(request, url.slice(listen.path.length))
-              : options.resourceIdOf?.(url);
-          },
-          drainStream: (token) => eventStreams.drainStream(token),
-          inFlight,
-          isShuttingDown,
-          isDraining,
-          log,
-        });
-  const publicListener = createHttpListener({
+interface PublicHandlers {
+  readonly handleGraphQL: RequestListener;
+  readonly webSockets: WebSocketRegistry;
+  readonly workerProxy: WorkerProxy | undefined;
+}
+
+function createPublicListener(
+  { listen, readTimeoutMs }: HttpServerOptions,
+  { isForGraphQL, checkHost, inFlight, compression, tls }: Parts,
+  { handleGraphQL, webSockets, workerProxy }: PublicHandlers,
+): HttpListener {
+  const listener = createHttpListener({
     route: (handleOther) => {
       const handlePublic = inRequestScope((request, response) =>
         isForGraphQL(request) ? handleGraphQL(request, response) : handleOther(request, response),
@@ -242,60 +336,20 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       return isForGraphQL(request);
     },
     timeouts: listen.timeouts,
-    readTimeoutMs: options.readTimeoutMs,
+    readTimeoutMs,
     compression,
     notFoundAdvice: `GraphQL is at ${listen.path} (listen.path).`,
     tls,
   });
-  publicListener.server.on(tls === undefined ? 'connection' : 'secureConnection', (socket) =>
+  listener.server.on(tls === undefined ? 'connection' : 'secureConnection', (socket) =>
     inFlight.watch(socket),
   );
-  publicListener.server.on('upgrade', (request, socket, head) => {
+  listener.server.on('upgrade', (request, socket, head) => {
     // The response to a pipelined handshake would be sent before those to the requests in front of it.
     if (inFlight.isBusy(request.socket)) socket.destroy();
     else webSockets.upgrade(request, socket, head);
   });
-  addHealthRoutes(publicListener.routes, health, 'clients');
-  if (options.graphiqlDirectory !== undefined)
-    addGraphiqlRoutes(publicListener.routes, options.graphiqlDirectory, log);
-  options.addPublicRoutes?.(publicListener.routes, draining.signal);
-
-  const adminListener = createAdminListener(options, { health, compression, draining: draining.signal });
-  const mounted = createMountedGateway({
-    path: listen.path,
-    ready: async () => void (await publicListener.routes.ready()),
-    routes: () => publicListener.knownRoutes.values(),
-    handle: (request, response) => publicListener.server.emit('request', request, response),
-    upgrade: (request, socket, head) => publicListener.server.emit('upgrade', request, socket, head),
-    onConnection: (socket) => inFlight.watch(socket),
-    state: () => lifecycle.state,
-    log,
-  });
-
-  const lifecycle = new ServerLifecycle({
-    publicListener,
-    listen,
-    adminListener,
-    admin: options.admin,
-    isPortShared: options.worker !== undefined,
-    inFlight,
-    webSockets,
-    eventStreams,
-    workerProxy,
-    draining,
-    onRequestsEnded: options.onRequestsEnded,
-    stopPlugins: () => apollo.stop(),
-    timers: streamSettings.timers,
-    log,
-  });
-  return {
-    ...mounted,
-    listen: (which = {}) => lifecycle.listen(which),
-    announceShutdown: () => {
-      lifecycle.isShuttingDown = true;
-    },
-    close: () => lifecycle.close(),
-  };
+  return listener;
 }
 
 interface AdminListenerParts {
