@@ -78,7 +78,7 @@ export class EventReader {
     if (name === '__typename') return typename;
     if (args.length > 0 || !Object.hasOwn(value, name)) return undefined;
     const own = value[name];
-    if (selectionSet === undefined || own === null) return copyJson(own);
+    if (selectionSet === undefined) return copyJson(own);
     const fieldType = typename === undefined ? undefined : this.#schema.fieldTypeOf(typename, name);
     return this.#readComposite(existing, selectionSet, own, fieldType, path, missing);
   }

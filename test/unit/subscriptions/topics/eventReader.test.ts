@@ -54,6 +54,14 @@ test.each([
     ['place.floor', 'place.area'],
   ],
   [
+    'has the fields of fragments without a type, and lacks those within fragments on an unknown type',
+    'place { ... { label } ... on Room { ... { floor } } }',
+    { place: { label: 'a', floor: 1 } },
+    { place: { label: 'a' } },
+    ['place.floor'],
+  ],
+  ['has null for an object', 'maker { code }', { maker: null }, { maker: null }, []],
+  [
     'has the type of an object only where it is known',
     'maker { __typename } place { __typename }',
     { maker: {}, place: {} },
@@ -70,4 +78,10 @@ test('a value of an event is copied, because the event is shared', () => {
   const { data } = read('data', value);
   expect(data).toEqual(value);
   expect(data.data).not.toBe(value.data);
+});
+
+test('an object with the response name `__proto__` changes no prototype', () => {
+  const { data, missing } = read('__proto__: maker { code }', { maker: { code: 'a' } });
+  expect([JSON.stringify(data), missing]).toEqual(['{"__proto__":{"code":"a"}}', []]);
+  expect(Object.hasOwn(Object.prototype, 'code')).toBe(false);
 });
