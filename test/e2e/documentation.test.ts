@@ -26,7 +26,7 @@ const notRun: readonly (readonly [command: RegExp, reason: string])[] = [
   ],
   [
     /^(npx )?tributary contracts |^mkdir -p contracts|^git add contracts/,
-    'test/e2e/contracts.test.ts, docs/guides/contracts-in-ci.md',
+    'test/e2e/contracts.test.ts and the suites beside it, docs/guides/contracts-in-ci.md',
   ],
   [
     /^(rover|aws|npx wgc|npx @graphql-inspector\/cli|docker|kubectl|helm|systemctl|cp|mkdir) |\| kubectl /,
