@@ -1,12 +1,4 @@
-import {
-  type DocumentNode,
-  type GraphQLOutputType,
-  type GraphQLSchema,
-  Kind,
-  TypeInfo,
-  visit,
-  visitWithTypeInfo,
-} from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import type { GraphChange } from '../checkSteps.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { createFinding, type Deployment, type Finding } from '../finding.ts';
@@ -66,7 +58,7 @@ export function evaluateChange({
     ];
   }
   const schemas = { old: apiOf(gateway), next: apiOf(next) };
-  const served = () => supergraphMetadataOf(next.graph).schema;
+  const served = () => supergraphMetadataOf(next.graph);
   const pairs = pairOperations(gateway, next);
   const breakages = [
     ...pairs.flatMap(({ operation, before, after }) =>
@@ -138,48 +130,23 @@ function apiOf({ graph }: PlannedGraph): GraphQLSchema {
   return graph.supergraph.apiSchema;
 }
 
-/** A supergraph has the strictest type of an input, and the loosest one of a field, of all subgraphs that have it. A gateway
- *  passes null on, and gets values from the subgraphs that it fetches from. */
+/** A supergraph has the strictest type of an input of all subgraphs that have it. A gateway passes null on. */
 function plannedValuesOf(planned: ConsumerPlan, { contracts }: ContractGraph): PlannedValues {
-  const requests = () =>
-    fetchesOf(planned).flatMap(({ subgraph, document }) => {
-      const contract = contracts.get(subgraph);
-      return contract === undefined ? [] : [{ document, servedIn: subgraphSchemaOf(contract) }];
-    });
+  const requests = () => fetchesOf(planned);
   // Plans may select a field of an interface from its types.
   const memberOf = (coordinate: string): string => coordinate.replace(/^\w+/, '');
   return {
+    requests,
     acceptNull: (input) =>
       planned.kind === 'planned' &&
-      requests().every(({ document, servedIn }) =>
-        findNullableInputs(document, servedIn).every(
+      requests().every(({ subgraph, document }) => {
+        const contract = contracts.get(subgraph);
+        if (contract === undefined) return true;
+        return findNullableInputs(document, subgraphSchemaOf(contract)).every(
           (coordinate) => memberOf(coordinate) !== memberOf(input),
-        ),
-      ),
-    servedTypesOf: (fieldName) =>
-      requests().flatMap(({ document, servedIn }) =>
-        typesOfField(document, servedIn, fieldName).map((type) => ({ type, servedIn })),
-      ),
+        );
+      }),
   };
-}
-
-function typesOfField(
-  document: DocumentNode,
-  schema: GraphQLSchema,
-  fieldName: string,
-): readonly GraphQLOutputType[] {
-  const found: GraphQLOutputType[] = [];
-  const types = new TypeInfo(schema);
-  visit(
-    document,
-    visitWithTypeInfo(types, {
-      [Kind.FIELD]: ({ name }) => {
-        const type = types.getType();
-        if (name.value === fieldName && type != null) found.push(type);
-      },
-    }),
-  );
-  return found;
 }
 
 function breakagesOf({

@@ -4,15 +4,21 @@ import {
   type GraphQLSchema,
   isNonNullType,
   Kind,
+  parseType,
+  TypeInfo,
+  typeFromAST,
   visit,
+  visitWithTypeInfo,
 } from 'graphql';
 import type { ConsumerOperation } from '../contractStore.ts';
 import { fieldOf } from '../graph/fieldOf.ts';
 import { findVariableDifferences } from '../graph/findInputDifferences.ts';
 import { findInvalidUses } from '../graph/findInvalidUses.ts';
 import { findTypeDifferences } from '../graph/findOutputDifferences.ts';
+import type { PlannedRequest } from '../graph/flattenPlan.ts';
 import { operationOf } from '../graph/operationOf.ts';
 import type { FailedOperation } from '../graph/planOnSupergraph.ts';
+import type { SupergraphMetadata } from '../graph/supergraphMetadata.ts';
 import { visitInputs } from '../graph/visitInputs.ts';
 import type { Breakage } from './breakage.ts';
 import { findHiddenValues, findUnmatchedTypes } from './findLostData.ts';
@@ -26,9 +32,9 @@ export function findBreakagesAfterRollout(
   after: { readonly kind: 'planned' } | FailedOperation,
   old: GraphQLSchema,
   next: GraphQLSchema,
-  /** The schema of the new supergraph with the elements that clients do not see. */
-  served: () => GraphQLSchema,
-  plans: PlannedValues = unknownValues,
+  /** The new supergraph; called only where values differ. */
+  served: () => SupergraphMetadata,
+  plans: PlannedValues,
 ): readonly Breakage[] {
   const toBreakage = (message: string, coordinates: readonly string[]): Breakage => ({
     operation,
@@ -51,12 +57,13 @@ export function findBreakagesAfterRollout(
       .map((coordinate) =>
         toBreakage(`it may pass null for ${coordinate}, which no longer accepts null`, [coordinate]),
       ),
-    ...findChangedValues(fields, old, next, plans).map(({ coordinate, description }) =>
+    ...findChangedValues(fields, old, next, served, plans).map(({ coordinate, description }) =>
       toBreakage(`${coordinate} has another type: ${description}`, [coordinate]),
     ),
-    ...[...findHiddenValues(fields, old, next, served), ...findUnmatchedTypes(document, old, next)].map(
-      ({ message, coordinates }) => toBreakage(message, coordinates),
-    ),
+    ...[
+      ...findHiddenValues(fields, old, next, () => served().schema),
+      ...findUnmatchedTypes(document, old, next),
+    ].map(({ message, coordinates }) => toBreakage(message, coordinates)),
   ];
   if (after.kind === 'planned') return breakages;
   // Validation does not look below a field that it refuses.
@@ -69,21 +76,17 @@ export function findBreakagesAfterRollout(
 export interface PlannedValues {
   /** Whether the subgraphs accept null for an input for which the new API schema does not. */
   acceptNull(input: string): boolean;
-  /** The types that a field of any type with this name has in the subgraphs that it is fetched from. */
-  servedTypesOf(fieldName: string): readonly ServedType[];
+  /** The requests of the plans; none for an operation without a plan. */
+  requests(): readonly PlannedRequest[];
 }
 
-interface ServedType {
-  readonly type: GraphQLOutputType;
-  readonly servedIn: GraphQLSchema;
-}
-
-const unknownValues: PlannedValues = { acceptNull: () => false, servedTypesOf: () => [] };
-
+/** A supergraph has the loosest type of a field of all subgraphs that have it, and of all object types of an interface.
+ *  Clients get values from the subgraphs that a plan fetches from, and of the types that these have. */
 function findChangedValues(
   fields: readonly SelectedField[],
   old: GraphQLSchema,
   next: GraphQLSchema,
+  served: () => SupergraphMetadata,
   plans: PlannedValues,
 ) {
   return fields.flatMap(({ typeName, fieldName, coordinate, isTypeNamed }) => {
@@ -96,11 +99,40 @@ function findChangedValues(
       );
     const changed = differences(after.type, next);
     if (changed.length === 0) return [];
-    const served = plans.servedTypesOf(fieldName);
-    const isSame =
-      served.length > 0 && served.every((one) => differences(one.type, one.servedIn).length === 0);
+    const types = plans.requests().flatMap((request) => servedTypesOf(fieldName, request, served()));
+    const isSame = types.length > 0 && types.every((type) => differences(type, served().schema).length === 0);
     return isSame ? [] : changed.map(({ description }) => ({ coordinate, description }));
   });
+}
+
+/** The types that a field of any type with this name has in the subgraph of a request. Plans may select a field of an
+ *  interface from its types. */
+function servedTypesOf(
+  fieldName: string,
+  { document, subgraph }: PlannedRequest,
+  { schema, subgraphs }: SupergraphMetadata,
+): readonly GraphQLOutputType[] {
+  const found: GraphQLOutputType[] = [];
+  const metadata = subgraphs.get(subgraph);
+  const types = new TypeInfo(schema);
+  visit(
+    document,
+    visitWithTypeInfo(types, {
+      [Kind.FIELD]: ({ name }) => {
+        const parent = types.getParentType();
+        if (name.value !== fieldName || parent == null) return;
+        for (const holder of metadata?.members.get(parent.name) ?? [parent.name]) {
+          const ownType = metadata?.fields.get(`${holder}.${fieldName}`)?.ownType;
+          const type =
+            ownType === undefined
+              ? fieldOf(schema.getType(holder), fieldName)?.type
+              : typeFromAST(schema, parseType(ownType));
+          if (type !== undefined) found.push(type as GraphQLOutputType);
+        }
+      },
+    }),
+  );
+  return found;
 }
 
 /** Inputs for which the operation passes a nullable variable, and which no longer accept null. Validation allows such

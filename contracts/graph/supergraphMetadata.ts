@@ -44,6 +44,8 @@ export interface FieldMetadata {
   readonly provides: SelectionSetNode | undefined;
   /** The subgraph names the field, and another one resolves it. */
   readonly isExternal: boolean;
+  /** Its type in the subgraph. Omitted: that of the supergraph. */
+  readonly ownType?: string | undefined;
   /** Arguments that the gateway fills in, by name. */
   readonly contextArguments: ReadonlyMap<string, ContextValue>;
 }
@@ -90,7 +92,7 @@ export function supergraphMetadataOf(graph: ContractGraph): SupergraphMetadata {
   return getOrInsertComputed(metadataByGraph, graph, () => readSupergraphMetadata(graph.sdl));
 }
 
-function readSupergraphMetadata(sdl: string): SupergraphMetadata {
+export function readSupergraphMetadata(sdl: string): SupergraphMetadata {
   const document = parse(sdl, { noLocation: true });
   const names = subgraphNamesOf(document);
   const subgraphs = new Map(
@@ -140,6 +142,7 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
           requires: parseFieldSet(argumentOf(join, 'requires')),
           provides: parseFieldSet(argumentOf(join, 'provides')),
           isExternal: argumentOf(join, 'external') === 'true',
+          ownType: argumentOf(join, 'type'),
           contextArguments: new Map(
             contextArgumentsOf(join).map(({ name, context, selection }) => [
               name,
@@ -150,10 +153,9 @@ function readSupergraphMetadata(sdl: string): SupergraphMetadata {
       }
     }
   }
-  return { document, subgraphs, schema: schemaOfSupergraph(document) };
-}
-
-/** The schema of a supergraph, including elements that clients do not see. */
-export function schemaOfSupergraph(document: DocumentNode): GraphQLSchema {
-  return buildASTSchema(document, { assumeValid: true, assumeValidSDL: true });
+  return {
+    document,
+    subgraphs,
+    schema: buildASTSchema(document, { assumeValid: true, assumeValidSDL: true }),
+  };
 }

@@ -1,4 +1,3 @@
-import { type GraphQLSchema, parse } from 'graphql';
 import type { ConsumerOperation, ContractStore } from '../../../contracts/contractStore.ts';
 import { readSubgraphStatements } from '../../../contracts/drift/subgraphStatements.ts';
 import type { Breakage } from '../../../contracts/evaluation/breakage.ts';
@@ -8,12 +7,16 @@ import {
   waiversCoverBreakage,
 } from '../../../contracts/evaluation/waiverCoversBreakage.ts';
 import type { FileLocation } from '../../../contracts/finding.ts';
+import { flattenPlan } from '../../../contracts/graph/flattenPlan.ts';
 import {
   findRequestProblems,
   type PlanResult,
   planOnSupergraph,
 } from '../../../contracts/graph/planOnSupergraph.ts';
-import { schemaOfSupergraph } from '../../../contracts/graph/supergraphMetadata.ts';
+import {
+  readSupergraphMetadata,
+  type SupergraphMetadata,
+} from '../../../contracts/graph/supergraphMetadata.ts';
 import type { OperationLimits } from '../../operation/operationLimits.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
 import { yieldToEventLoop } from '../../time/yieldToEventLoop.ts';
@@ -90,7 +93,7 @@ export async function findBrokenOperations(query: BrokenOperationQuery): Promise
 class SupergraphPair {
   readonly #next: Supergraph;
   readonly #current: Supergraph | undefined;
-  #served: GraphQLSchema | undefined;
+  #served: SupergraphMetadata | undefined;
   #statements: StatementsOfVersions | undefined;
 
   constructor({ next, current }: Pick<BrokenOperationQuery, 'next' | 'current'>) {
@@ -98,8 +101,8 @@ class SupergraphPair {
     this.#current = current;
   }
 
-  served(): GraphQLSchema {
-    this.#served ??= schemaOfSupergraph(parse(this.#next.sdl, { noLocation: true }));
+  served(): SupergraphMetadata {
+    this.#served ??= readSupergraphMetadata(this.#next.sdl);
     return this.#served;
   }
 
@@ -126,10 +129,16 @@ async function checkOperation(
     return after.kind === 'failed' ? brokenBy(after.problems) : undefined;
   }
   if (findRequestProblems(operation, current.apiSchema, limits).length > 0) return undefined;
+  const served = () => supergraphs.served();
   const broken = brokenBy(
-    findBreakagesAfterRollout(operation, after, current.apiSchema, next.apiSchema, () =>
-      supergraphs.served(),
-    ),
+    findBreakagesAfterRollout(operation, after, current.apiSchema, next.apiSchema, served, {
+      // The supergraph does not say which arguments accept null in a subgraph.
+      acceptNull: () => false,
+      requests: () =>
+        after.kind === 'failed'
+          ? []
+          : after.variants.flatMap(({ plan }) => flattenPlan(plan, served().schema)),
+    }),
   );
   if (after.kind === 'planned') return broken ?? (live && brokenByLiveSubgraphs(live, current, after));
   if (broken === undefined) return undefined;

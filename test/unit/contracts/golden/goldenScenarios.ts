@@ -597,6 +597,22 @@ type Ad @shareable { text: String! }
     ],
   },
   {
+    name: 'a field of an interface becomes nullable that stays non-null in its types',
+    before: media,
+    operations: 'query Media { media { id } }',
+    edits: [
+      replace(
+        'media',
+        'interface Media @key(fields: "id") {\n  id: ID!',
+        'interface Media @key(fields: "id") {\n  id: ID',
+      ),
+    ],
+    findings: [
+      dangerous('field-type-changed', 'media', 'Media.id', ['more/Media']),
+      dangerous('composition-hint', 'media', 'Media.id'),
+    ],
+  },
+  {
     name: 'a type leaves an interface from whose interface object operations select a field',
     before: media,
     operations: 'query Book { book { rating } }',

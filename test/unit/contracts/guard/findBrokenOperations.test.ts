@@ -121,6 +121,24 @@ describe('findBrokenOperations ignores an operation', () => {
     expect(await broken(next, [colour])).toEqual([]);
   });
 
+  test('that gets a field from a subgraph where it stays non-null, although another makes it nullable', async () => {
+    const link =
+      'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@shareable"])';
+    const subgraph = (field: string, type: string) =>
+      `${link} type Query { ${field}: Box } type Box @shareable { height: ${type} }`;
+    const [from, next] = [
+      await loadSubgraphs({ a: subgraph('a', 'Int!'), b: subgraph('b', 'Int!') }),
+      await loadSubgraphs({ a: subgraph('a', 'Int!'), b: subgraph('b', 'Int') }),
+    ];
+    const operations = [
+      operation('A', 'query A { a { height } }'),
+      operation('B', 'query B { b { height } }'),
+    ];
+    expect(await broken(next, operations, { from })).toEqual([
+      'B: Box.height has another type: Int may be null',
+    ]);
+  });
+
   test.each([
     ['the operation', waiver('shop/Label'), 0],
     ['the part of the schema', waiver('Shelf.label'), 0],
