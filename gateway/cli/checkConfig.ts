@@ -30,9 +30,15 @@ export async function checkConfig({ json, ...options }: CheckConfigOptions): Pro
   try {
     await check(options, warnings);
   } catch (error) {
-    if (!json || !(error instanceof ConfigError)) throw error;
-    printReport({ problems: error.problems, warnings });
-    return exitCode.usageError;
+    if (json && error instanceof ConfigError) {
+      printReport({ problems: error.problems, warnings });
+      return exitCode.usageError;
+    }
+    if (json && error instanceof CommandError) {
+      printReport({ problems: [supergraphProblem(error.message)], warnings });
+      return error.exitCode;
+    }
+    throw error;
   } finally {
     for (const warning of json ? [] : warnings) console.error(`Warning: ${warning}`);
   }
@@ -137,6 +143,8 @@ function withoutConnections(config: GatewayConfig, sdl = ''): GatewayConfig {
   return {
     ...config,
     supergraph: { load: () => sdl, pollInterval: undefined },
+    // A busy machine is no problem of the configuration.
+    overload: { ...config.overload, eventLoopDelay: 0, memory: 1 },
     // Only for callbacks, which need an address.
     listen: { ...listen, publicUrl: listen.publicUrl || 'http://localhost' },
     redis: {

@@ -340,7 +340,7 @@ describe('tributary config check', () => {
         'telemetry: { otlp: { endpoint: http://127.0.0.1:1 }, metrics: { otlp: true } }',
       ].join('\n'),
     );
-    const { stderr, ...outcome } = await run(['config', 'check', '--config', config]);
+    const { stderr, ...outcome } = await runInProcess(['config', 'check', '--config', config]);
     expect(outcome).toEqual({ code: 0, stdout: 'The configuration is valid.\n' });
     expect(stderr).toMatch(
       /^Warning: The supergraph does not have all configured subgraphs .*\{"absent":\["orders"\].*\n$/,
@@ -382,7 +382,7 @@ describe('tributary config check', () => {
       'misfit.yaml',
       `supergraph: { file: ${demoSupergraphFile} }\ncache: { rules: { Product.stok: { maxAge: 5s } } }`,
     );
-    expect(await run(['config', 'check', '--config', config])).toEqual({
+    expect(await runInProcess(['config', 'check', '--config', config])).toEqual({
       code: 2,
       stdout: '',
       stderr: `The configuration is invalid:\n  cache.rules does not fit the supergraph: Product has no field stok (${config}:2:10)\n`,
@@ -393,11 +393,15 @@ describe('tributary config check', () => {
     const supergraph = "supergraph: { subgraphs: [{ name: gone, url: 'http://127.0.0.1:1' }] }";
     const down = write('gone.yaml', supergraph);
     const alsoWrong = write('gone-and-wrong.yaml', `${supergraph}\nextensions: [{ module: ./absent.mjs }]`);
-    const [undecided, invalid] = await Promise.all([
-      run(['config', 'check', '--config', down]),
-      run(['config', 'check', '--config', alsoWrong]),
+    const [undecided, invalid, report] = await Promise.all([
+      runInProcess(['config', 'check', '--config', down]),
+      runInProcess(['config', 'check', '--config', alsoWrong]),
+      runInProcess(['config', 'check', '--config', down, '--json']),
     ]);
-    expect([undecided.code, invalid.code]).toEqual([3, 2]);
+    expect([undecided.code, invalid.code, report.code]).toEqual([3, 2, 3]);
+    expect(JSON.parse(report.stdout).problems).toEqual([
+      expect.objectContaining({ path: 'supergraph', message: expect.stringContaining('[gone]') }),
+    ]);
     for (const { stderr } of [undecided, invalid]) expect(stderr).toContain('SUBGRAPH_UNREACHABLE: [gone]');
     expect(invalid.stderr).toContain('extensions[0].module is ');
   });

@@ -31,6 +31,7 @@ async function runAlone(args: readonly string[], cwd: string): Promise<CommandOu
     argv: process.argv,
     cwd: process.cwd(),
     exitCode: process.exitCode,
+    exit: process.exit,
     console: globalThis.console,
     writeStdout: process.stdout.write,
     writeStderr: process.stderr.write,
@@ -38,6 +39,10 @@ async function runAlone(args: readonly string[], cwd: string): Promise<CommandOu
   };
   process.argv = [process.execPath, cli.pathname, ...args];
   process.exitCode = undefined;
+  // A command calls it at its end only.
+  process.exit = ((code) => {
+    process.exitCode = code;
+  }) as typeof process.exit;
   process.stdout.write = stdout.write.bind(stdout) as typeof process.stdout.write;
   process.stderr.write = stderr.write.bind(stderr) as typeof process.stderr.write;
   globalThis.console = new Console({ stdout, stderr });
@@ -49,6 +54,7 @@ async function runAlone(args: readonly string[], cwd: string): Promise<CommandOu
   } finally {
     process.argv = before.argv;
     process.exitCode = before.exitCode;
+    process.exit = before.exit;
     process.stdout.write = before.writeStdout;
     process.stderr.write = before.writeStderr;
     globalThis.console = before.console;
