@@ -50,82 +50,88 @@ function translateOperations(
   source: string,
   draft: ConfigDraft,
 ): SubgraphHeaders {
-  let forward: string[] = [];
-  const rules: HeaderRule[] = [];
+  const translation = new HeaderTranslation((text) => draft.note(source, text));
   for (const operation of operations) {
     const { propagate, insert, remove } = sectionOf(operation);
-    if (isSection(propagate)) addPropagation(propagate);
-    else if (isSection(insert)) addInsertion(insert);
-    else if (isSection(remove)) addRemoval(remove);
+    if (isSection(propagate)) translation.propagate(propagate);
+    else if (isSection(insert)) translation.insert(insert);
+    else if (isSection(remove)) translation.remove(remove);
     else draft.note(source, `is not understood: ${JSON.stringify(operation)}`);
   }
-  for (const { rename, to } of rules) {
-    const matching = rules.find((rule) => rule.forwardMatching !== undefined && adds(rule, rename));
-    if (matching !== undefined)
-      draft.note(source, `propagate matching ${matching.forwardMatching}: ${rename} is sent as ${to} only`);
-  }
-  return { forward, rules };
+  translation.noteRenamedMatches();
+  return translation;
+}
 
-  function addPropagation({
-    named,
-    matching,
-    rename,
-    default: fallback,
-  }: Readonly<Record<string, unknown>>): void {
-    if (typeof matching !== 'string' && [named, rename].some((name) => isNeverSent('propagate', name)))
+/** The headers by the operations so far. */
+class HeaderTranslation implements SubgraphHeaders {
+  forward: string[] = [];
+  readonly rules: HeaderRule[] = [];
+  readonly #note: (text: string) => void;
+
+  constructor(note: (text: string) => void) {
+    this.#note = note;
+  }
+
+  propagate({ named, matching, rename, default: fallback }: Readonly<Record<string, unknown>>): void {
+    if (typeof matching !== 'string' && [named, rename].some((name) => this.#isNeverSent('propagate', name)))
       return;
     if (fallback !== undefined)
-      draft.note(source, `propagate ${named}: a default value is not available; an extension can set it`);
-    if (typeof matching === 'string') rules.push({ forwardMatching: simplify(matching) });
-    else addNamed(lower(named), lower(rename ?? named));
+      this.#note(`propagate ${named}: a default value is not available; an extension can set it`);
+    if (typeof matching === 'string') this.rules.push({ forwardMatching: simplify(matching) });
+    else this.#addNamed(lower(named), lower(rename ?? named));
+  }
+
+  insert({ name, value }: Readonly<Record<string, unknown>>): void {
+    if (this.#isNeverSent('insert', name)) return;
+    if (value === undefined)
+      this.#note(`insert ${name}: a value from context or body needs an extension with subgraphHeaders`);
+    else this.rules.push({ set: lower(name), value: String(value) });
+  }
+
+  remove({ named, matching }: Readonly<Record<string, unknown>>): void {
+    if (matching !== undefined) {
+      this.#note(`remove matching ${matching}: only headers by name can be removed`);
+      return;
+    }
+    const name = lower(named);
+    this.forward = this.forward.filter((forwarded) => forwarded !== name);
+    if (reasonNotToSend(name) === undefined && this.rules.some((rule) => adds(rule, name)))
+      this.rules.push({ remove: name });
+  }
+
+  /** A renamed header is not sent under its own name, although an expression matches it. */
+  noteRenamedMatches(): void {
+    for (const { rename, to } of this.rules) {
+      const matching = this.rules.find((rule) => rule.forwardMatching !== undefined && adds(rule, rename));
+      if (matching !== undefined)
+        this.#note(`propagate matching ${matching.forwardMatching}: ${rename} is sent as ${to} only`);
+    }
   }
 
   /** In Apollo Router, one header may be sent under several names, and several headers under one: the first of them that the
    *  client sent. Here, the first operation decides. */
-  function addNamed(name: string, to: string): void {
-    const sent = forward.map((header) => ({ rename: header, to: header }));
-    const earlier = [...sent, ...rules].find((rule) => rule.rename === name || rule.to === to);
+  #addNamed(name: string, to: string): void {
+    const sent = this.forward.map((header) => ({ rename: header, to: header }));
+    const earlier = [...sent, ...this.rules].find((rule) => rule.rename === name || rule.to === to);
     if (earlier !== undefined) {
       if (earlier.rename !== name || earlier.to !== to)
-        draft.note(
-          source,
+        this.#note(
           `propagate ${name} as ${to}: ${earlier.rename} is sent as ${earlier.to}, and only so; an extension with subgraphHeaders can send more`,
         );
       return;
     }
     // After `remove`, no rule could send the header again.
-    const removal = rules.findIndex(({ remove }) => remove === name);
-    if (removal !== -1) rules.splice(removal, 1);
-    if (name === to) forward.push(name);
-    else rules.push({ rename: name, to });
+    const removal = this.rules.findIndex(({ remove }) => remove === name);
+    if (removal !== -1) this.rules.splice(removal, 1);
+    if (name === to) this.forward.push(name);
+    else this.rules.push({ rename: name, to });
   }
 
   /** Adds a note for a header that the gateway never sends by a rule. */
-  function isNeverSent(operation: string, name: unknown): boolean {
+  #isNeverSent(operation: string, name: unknown): boolean {
     const reason = typeof name === 'string' ? reasonNotToSend(lower(name)) : undefined;
-    if (reason !== undefined) draft.note(source, `${operation} ${name}: ${lower(name)} ${reason}`);
+    if (reason !== undefined) this.#note(`${operation} ${name}: ${lower(name)} ${reason}`);
     return reason !== undefined;
-  }
-
-  function addInsertion({ name, value }: Readonly<Record<string, unknown>>): void {
-    if (isNeverSent('insert', name)) return;
-    if (value === undefined)
-      draft.note(
-        source,
-        `insert ${name}: a value from context or body needs an extension with subgraphHeaders`,
-      );
-    else rules.push({ set: lower(name), value: String(value) });
-  }
-
-  function addRemoval({ named, matching }: Readonly<Record<string, unknown>>): void {
-    if (matching !== undefined) {
-      draft.note(source, `remove matching ${matching}: only headers by name can be removed`);
-      return;
-    }
-    const name = lower(named);
-    forward = forward.filter((forwarded) => forwarded !== name);
-    if (reasonNotToSend(name) === undefined && rules.some((rule) => adds(rule, name)))
-      rules.push({ remove: name });
   }
 }
 
