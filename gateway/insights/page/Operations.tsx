@@ -73,44 +73,56 @@ export function Operations({ data, search, onSearch }: OperationsProps) {
             </tr>
           </thead>
           <tbody>
-            {operations.map((operation) => {
-              const key = keyOf(operation);
-              const { firstPayload, completion, count, errors } = operation;
-              return (
-                <tr key={key} class={operation === selected ? 'selected' : ''}>
-                  <th scope="row">
-                    <button
-                      type="button"
-                      class="link"
-                      aria-pressed={operation === selected}
-                      onClick={({ detail }) => {
-                        setSelectedKey(key);
-                        // No mouse: the details are behind as many buttons as there are operations.
-                        if (detail === 0) requestAnimationFrame(() => title.current?.focus());
-                      }}
-                    >
-                      <Name text={titleOf(operation)} />
-                    </button>
-                  </th>
-                  <td data-label="Answers">{formatCount(count)}</td>
-                  <td data-label="Errors">{count === 0 ? '–' : formatShare(errors / count)}</td>
-                  <td data-label="First payload p50 / p95 / p99">
-                    {firstPayload === null
-                      ? '–'
-                      : [firstPayload.p50, firstPayload.p95, firstPayload.p99]
-                          .map((ms) => formatMs(ms))
-                          .join(' / ')}
-                  </td>
-                  <td data-label="Completion p95">{formatMs(completion?.p95)}</td>
-                  <td data-label="Last used">{formatTime(operation.lastUsedAt)}</td>
-                </tr>
-              );
-            })}
+            {operations.map((operation) => (
+              <OperationRow
+                key={keyOf(operation)}
+                operation={operation}
+                isSelected={operation === selected}
+                onSelect={(byKeyboard) => {
+                  setSelectedKey(keyOf(operation));
+                  // The details are behind as many buttons as there are operations.
+                  if (byKeyboard) requestAnimationFrame(() => title.current?.focus());
+                }}
+              />
+            ))}
           </tbody>
         </table>
       </TableFrame>
       {selected !== undefined && <OperationDetails key={shownKey} operation={selected} title={title} />}
     </Section>
+  );
+}
+
+interface OperationRowProps {
+  readonly operation: OperationInsights;
+  readonly isSelected: boolean;
+  onSelect(byKeyboard: boolean): void;
+}
+
+function OperationRow({ operation, isSelected, onSelect }: OperationRowProps) {
+  const { firstPayload, completion, count, errors } = operation;
+  return (
+    <tr class={isSelected ? 'selected' : ''}>
+      <th scope="row">
+        <button
+          type="button"
+          class="link"
+          aria-pressed={isSelected}
+          onClick={({ detail }) => onSelect(detail === 0)}
+        >
+          <Name text={titleOf(operation)} />
+        </button>
+      </th>
+      <td data-label="Answers">{formatCount(count)}</td>
+      <td data-label="Errors">{count === 0 ? '–' : formatShare(errors / count)}</td>
+      <td data-label="First payload p50 / p95 / p99">
+        {firstPayload === null
+          ? '–'
+          : [firstPayload.p50, firstPayload.p95, firstPayload.p99].map((ms) => formatMs(ms)).join(' / ')}
+      </td>
+      <td data-label="Completion p95">{formatMs(completion?.p95)}</td>
+      <td data-label="Last used">{formatTime(operation.lastUsedAt)}</td>
+    </tr>
   );
 }
 
