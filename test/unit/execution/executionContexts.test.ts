@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { entityFetch, productInputs, rootFetch } from '../../harness/fetchNodes.ts';
 import { normalizeText, schemaOf } from '../../harness/normalize.ts';
-import { flattenAt, runPlan, sequence } from '../../harness/runPlan.ts';
+import { flattenAt, products, runPlan, sequence } from '../../harness/runPlan.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 test('a step with @fromContext arguments waits for all steps before it', async () => {
