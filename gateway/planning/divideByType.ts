@@ -46,23 +46,43 @@ export function createTypeDivider(supergraph: DocumentNode, apiSchema: Schema): 
   const setters = typesByContext(supergraph);
   const interfaceObjects = readInterfaceObjects(supergraph);
   if (setters.size === 0 && interfaceObjects.size === 0) return undefined;
-  const contextsByField = readContexts(supergraph);
-  const untypedFields = readUntypedFields(supergraph);
+  const divider = new TypeDivider(supergraph, apiSchema, setters, interfaceObjects);
   return (operation) => {
     const definitions = operation.definitions.map((definition) => {
       if (definition.kind !== Kind.OPERATION_DEFINITION) return definition;
       const root = apiSchema.schemaDefinition.rootType(definition.operation);
       if (root === undefined) return definition;
-      const { set } = divide(definition.selectionSet, root, [root]);
+      const { set } = divider.divide(definition.selectionSet, root, [root]);
       return set === definition.selectionSet ? definition : { ...definition, selectionSet: set };
     });
     const isDivided = definitions.some((definition, index) => definition !== operation.definitions[index]);
     return isDivided ? { ...operation, definitions } : operation;
   };
+}
+
+class TypeDivider {
+  readonly #apiSchema: Schema;
+  readonly #setters: ReadonlyMap<string, readonly string[]>;
+  readonly #interfaceObjects: ReadonlySet<string>;
+  readonly #contextsByField: ReadonlyMap<string, readonly string[]>;
+  readonly #untypedFields: ReadonlyMap<string, readonly string[]>;
+
+  constructor(
+    supergraph: DocumentNode,
+    apiSchema: Schema,
+    setters: ReadonlyMap<string, readonly string[]>,
+    interfaceObjects: ReadonlySet<string>,
+  ) {
+    this.#apiSchema = apiSchema;
+    this.#setters = setters;
+    this.#interfaceObjects = interfaceObjects;
+    this.#contextsByField = readContexts(supergraph);
+    this.#untypedFields = readUntypedFields(supergraph);
+  }
 
   /** `objects`: the types that the objects of the selection set can have. `missing`: contexts that some of these objects
    *  do not set themselves. */
-  function divide(
+  divide(
     set: SelectionSetNode,
     parent: CompositeType,
     objects: readonly ObjectType[],
@@ -70,13 +90,14 @@ export function createTypeDivider(supergraph: DocumentNode, apiSchema: Schema): 
     const missing = new Set<string>();
     const selections = set.selections.flatMap((selection): SelectionNode | readonly SelectionNode[] => {
       if (selection.kind === Kind.FRAGMENT_SPREAD) return selection;
-      if (selection.kind === Kind.INLINE_FRAGMENT) return divideFragment(selection);
-      const { field, contexts } = divideField(selection, parent, objects);
+      if (selection.kind === Kind.INLINE_FRAGMENT)
+        return this.#divideFragment(selection, parent, objects, missing);
+      const { field, contexts } = this.#divideField(selection, parent, objects);
       const isPartlySet = [...contexts].some(
-        (context) => !sets(parent, context) && objects.some((object) => sets(object, context)),
+        (context) => !this.#sets(parent, context) && objects.some((object) => this.#sets(object, context)),
       );
       for (const context of contexts) {
-        if (!objects.every((object) => sets(object, context))) missing.add(context);
+        if (!objects.every((object) => this.#sets(object, context))) missing.add(context);
       }
       return isPartlySet && parent.kind !== 'ObjectType'
         ? objects.map(({ name }) => fragmentOn(name, field))
@@ -86,82 +107,87 @@ export function createTypeDivider(supergraph: DocumentNode, apiSchema: Schema): 
       selections.length !== set.selections.length ||
       selections.some((selection, index) => selection !== set.selections[index]);
     return { set: isDivided ? { ...set, selections } : set, missing };
+  }
 
-    function divideFragment(fragment: InlineFragmentNode): readonly InlineFragmentNode[] {
-      const condition = fragment.typeCondition && apiSchema.type(fragment.typeCondition.name.value);
-      const type = condition !== undefined && isCompositeType(condition) ? condition : parent;
-      const possible = possibleRuntimeTypes(type);
-      const matching = objects.filter((object) => possible.includes(object));
-      if (type === parent || type.kind === 'ObjectType' || !interfaceObjects.has(parent.name))
-        return divideInner(fragment, type, matching);
-      return matching.flatMap((object) =>
-        divideInner({ ...fragment, typeCondition: namedType(object.name) }, object, [object]),
-      );
-    }
-
-    function divideInner(
-      fragment: InlineFragmentNode,
-      type: CompositeType,
-      matching: readonly ObjectType[],
-    ): readonly InlineFragmentNode[] {
-      const inner = divide(fragment.selectionSet, type, matching);
+  /** Adds to `missing` the contexts that some objects of the fragment do not set. */
+  #divideFragment(
+    fragment: InlineFragmentNode,
+    parent: CompositeType,
+    objects: readonly ObjectType[],
+    missing: Set<string>,
+  ): readonly InlineFragmentNode[] {
+    const condition = fragment.typeCondition && this.#apiSchema.type(fragment.typeCondition.name.value);
+    const type = condition !== undefined && isCompositeType(condition) ? condition : parent;
+    const possible = possibleRuntimeTypes(type);
+    const matching = objects.filter((object) => possible.includes(object));
+    const isWhole = type === parent || type.kind === 'ObjectType' || !this.#interfaceObjects.has(parent.name);
+    const parts = isWhole
+      ? [{ part: fragment, type, matching }]
+      : matching.map((object) => ({
+          part: { ...fragment, typeCondition: namedType(object.name) },
+          type: object,
+          matching: [object],
+        }));
+    return parts.flatMap(({ part, type: partType, matching: ofPart }) => {
+      const inner = this.divide(part.selectionSet, partType, ofPart);
       for (const context of inner.missing) missing.add(context);
       // The planner rejects fragments that no object matches.
-      if (matching.length === 0 || inner.set.selections.length === 0) return [];
-      return [inner.set === fragment.selectionSet ? fragment : { ...fragment, selectionSet: inner.set }];
-    }
+      if (ofPart.length === 0 || inner.set.selections.length === 0) return [];
+      return inner.set === part.selectionSet ? part : { ...part, selectionSet: inner.set };
+    });
   }
 
   /** `contexts`: the contexts that the field and the fields below it take from its object or from one above. */
-  function divideField(
+  #divideField(
     field: FieldNode,
     parent: CompositeType,
     objects: readonly ObjectType[],
   ): { readonly field: FieldNode; readonly contexts: ReadonlySet<string> } {
     const contexts = new Set(
-      objects.flatMap(({ name }) => contextsByField.get(`${name}.${field.name.value}`) ?? []),
+      objects.flatMap(({ name }) => this.#contextsByField.get(`${name}.${field.name.value}`) ?? []),
     );
     const definition = isUnionType(parent) ? undefined : parent.field(field.name.value);
     const type = definition?.type && baseType(definition.type);
     if (field.selectionSet === undefined || type === undefined || !isCompositeType(type))
       return { field, contexts };
     const coordinate = `${parent.name}.${field.name.value}`;
-    const untyped = untypedFields.get(coordinate)?.find((name) => mayApply(field.selectionSet, name));
+    const untyped = this.#untypedFields
+      .get(coordinate)
+      ?.find((name) => this.#mayApply(field.selectionSet, name));
     if (untyped !== undefined)
       throw new Error(
         `The types of the objects of ${coordinate} cannot be fetched: its subgraph has ${untyped} as an @interfaceObject.`,
       );
-    const divided = divide(field.selectionSet, type, possibleRuntimeTypes(type));
-    const { missing } = divided;
+    const divided = this.divide(field.selectionSet, type, possibleRuntimeTypes(type));
     const set = divided.set.selections.length === 0 ? typenameOnly : divided.set;
     return {
       field: set === field.selectionSet ? field : { ...field, selectionSet: set },
-      contexts: contexts.union(missing),
+      contexts: contexts.union(divided.missing),
     };
   }
 
   /** Whether one of the fragments may apply to objects of the interface. */
-  function mayApply(set: SelectionSetNode | undefined, interfaceName: string): boolean {
-    const objects = new Set(objectTypesOf(interfaceName));
+  #mayApply(set: SelectionSetNode | undefined, interfaceName: string): boolean {
+    const objects = new Set(this.#objectTypesOf(interfaceName));
     return (set?.selections ?? []).some(
       (selection) =>
         selection.kind === Kind.INLINE_FRAGMENT &&
-        objectTypesOf(selection.typeCondition?.name.value ?? '').some((type) => objects.has(type)),
+        this.#objectTypesOf(selection.typeCondition?.name.value ?? '').some((type) => objects.has(type)),
     );
   }
 
-  function objectTypesOf(name: string): readonly ObjectType[] {
-    const type = apiSchema.type(name);
+  #objectTypesOf(name: string): readonly ObjectType[] {
+    const type = this.#apiSchema.type(name);
     return type !== undefined && isCompositeType(type) ? possibleRuntimeTypes(type) : [];
   }
 
   /** Whether the planner finds the context at a field that is selected on the type. */
-  function sets(type: CompositeType, context: string): boolean {
-    return (setters.get(context) ?? []).some((name) => {
+  #sets(type: CompositeType, context: string): boolean {
+    return (this.#setters.get(context) ?? []).some((name) => {
       if (name === type.name) return true;
       if (!isUnionType(type) && type.interfaces().some((implemented) => implemented.name === name))
         return true;
-      const setter = apiSchema.type(name);
+      const setter = this.#apiSchema.type(name);
       return setter !== undefined && isUnionType(setter) && setter.types().some((member) => member === type);
     });
   }
