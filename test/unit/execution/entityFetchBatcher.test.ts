@@ -60,14 +60,17 @@ describe('entity fetches of several clients in one event loop turn', () => {
     expect(client.calls.map(({ body }) => body.variables)).toEqual([
       { representations: [typed('1'), typed('2'), typed('3')] },
     ]);
-    client.calls[0]?.answer({
-      data: { _entities: [{ stock: 1 }, { stock: 2 }, null] },
-      errors: [
-        { message: 'three', path: ['_entities', 2, 'stock'] },
-        { message: 'two', path: ['_entities', 1, 'stock'] },
-      ],
-    });
-    await waitForTurns(2);
+    await client.answer(
+      0,
+      {
+        data: { _entities: [{ stock: 1 }, { stock: 2 }, null] },
+        errors: [
+          { message: 'three', path: ['_entities', 2, 'stock'] },
+          { message: 'two', path: ['_entities', 1, 'stock'] },
+        ],
+      },
+      2,
+    );
     const two = (entityIndex: number): unknown => ({
       entry: { message: 'two', path: ['_entities', 1, 'stock'] },
       entityIndex,
@@ -92,8 +95,7 @@ describe('entity fetches of several clients in one event loop turn', () => {
     const sent = calls.map((call) => send(requests, call));
     await waitForTurns(2);
     const deep = JSON.parse('['.repeat(10_000) + ']'.repeat(10_000));
-    client.calls[0]?.answer({ data: { _entities: [{ stock: deep }] } });
-    await waitForTurns(2);
+    await client.answer(0, { data: { _entities: [{ stock: deep }] } }, 2);
     const failed = { kind: 'failed', error: expect.objectContaining({ code: 'SUBGRAPH_INVALID_RESPONSE' }) };
     expect(calls.map(({ results }) => results)).toEqual([[failed], [failed]]);
     expect(sent.map(({ isDone }) => isDone)).toEqual([true, true]);
@@ -121,8 +123,7 @@ describe('entity fetches of several clients in one event loop turn', () => {
     for (const call of [one, other]) send(requests, call);
     await waitForTurns(2);
     const two = { message: 'two', path: ['_entities', 2] };
-    client.calls[0]?.answer({ data: null, errors: [two], failureStatus: 500 });
-    await waitForTurns(2);
+    await client.answer(0, { data: null, errors: [two], failureStatus: 500 }, 2);
     expect(one.results).toEqual([answered(undefined, [{ entry: two, entityIndex: undefined, path: [] }])]);
     expect(other.results).toEqual([answered(undefined, [{ entry: two, entityIndex: 1, path: [] }])]);
     expect(client.calls).toHaveLength(1);
@@ -136,8 +137,7 @@ describe('entity fetches of several clients in one event loop turn', () => {
     const calls = [createFetchCall(['1']), createFetchCall(['2'])];
     for (const call of calls) send(requests, call);
     await waitForTurns(2);
-    client.calls[0]?.answer({ data: { _entities: entities }, errors });
-    await waitForTurns(2);
+    await client.answer(0, { data: { _entities: entities }, errors }, 2);
     const failed = { kind: 'failed', error: expect.objectContaining({ code: 'SUBGRAPH_INVALID_RESPONSE' }) };
     expect(calls.map(({ results }) => results)).toEqual([[failed], [failed]]);
   });
@@ -323,8 +323,7 @@ describe('a batch of several clients without data', () => {
     const calls = ids.map((own) => createFetchCall(own));
     for (const call of calls) send(requests, call);
     await waitForTurns(2);
-    client.calls[0]?.answer({ data: null, ...response });
-    await waitForTurns(2);
+    await client.answer(0, { data: null, ...response }, 2);
     expect([client.calls.length, ...calls.map(({ results }) => results.length)]).toEqual([1, 1, 1]);
   });
 });
@@ -384,8 +383,7 @@ describe('a client that disconnects', () => {
     send(requests, ...both());
     await waitForTurns(2);
     gone.cancel();
-    client.calls[0]?.answer({ data: null, errors: [{ message: 'all of it' }] });
-    await waitForTurns(2);
+    await client.answer(0, { data: null, errors: [{ message: 'all of it' }] }, 2);
     expect(client.calls).toHaveLength(3);
   });
 });
@@ -498,8 +496,7 @@ describe('one HTTP request for several fetches of one client', () => {
       send(requests, ...calls);
       await waitForTurns(2);
       const down = { message: 'down' };
-      client.calls[0]?.answer({ errors: [down], failureStatus });
-      await waitForTurns(2);
+      await client.answer(0, { errors: [down], failureStatus }, 2);
       expect(client.calls).toHaveLength(1);
       expect(calls.map(({ results }) => results)).toMatchObject(
         Array(2).fill([{ kind: 'answered', errors: [{ entry: down, path: [] }] }]),
