@@ -1,10 +1,5 @@
-import { ApolloClient, CombinedGraphQLErrors, gql, HttpLink, InMemoryCache } from '@apollo/client/core';
-import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { createFetchMultipartSubscription } from '@apollo/client/utilities/subscriptions/relay';
 import { expect, test } from '@jest/globals';
-import { Client, fetchExchange } from '@urql/core';
-import { createClient as createSseClient } from 'graphql-sse';
-import { createClient, type Client as SocketClient } from 'graphql-ws';
 import {
   Environment,
   type GraphQLResponse,
@@ -16,87 +11,29 @@ import {
   Store,
   type Variables,
 } from 'relay-runtime';
-import { WebSocket } from 'ws';
 import { postJson } from '../../harness/postJson.ts';
 import { startTestGateway, subscribed, type TestGateway } from '../../harness/testGateway.ts';
 import reviewAddedRequest from './__generated__/relayReviewAddedSubscription.graphql.ts';
 import { ResultLog } from './resultLog.ts';
+import {
+  connect,
+  type SeenEvent,
+  type Watch,
+  watchApolloHttp,
+  watchApolloSocket,
+  watchSocket,
+  watchSse,
+  watchUrql,
+} from './watchSubscription.ts';
 
 /** `relayReviewAdded.ts` has the same operation for Relay's compiler. */
 const query = 'subscription { reviewAdded { body product { name stock { total } } } }';
 
-/** One event as the client passes it to its application. */
-interface SeenEvent {
-  readonly data: unknown;
-  readonly errors: readonly unknown[];
-}
-
 type RelaySubscribe = (request: RequestParameters, variables: Variables) => Observable<GraphQLResponse>;
 
-/** Subscribes and logs every result that the application gets. Returns a function that unsubscribes. */
-type Watch = (url: string, log: ResultLog<SeenEvent>) => () => void;
+const watchRelayHttp: Watch = (url, _query, log) => watchRelay(createFetchMultipartSubscription(url), log);
 
-const watchApollo = (client: ApolloClient, log: ResultLog<SeenEvent>): (() => void) => {
-  const subscription = client.subscribe({ query: gql(query), errorPolicy: 'all' }).subscribe({
-    next: ({ data, error }) => {
-      if (error !== undefined && !CombinedGraphQLErrors.is(error)) return log.fail(error);
-      log.push({ data, errors: error?.errors ?? [] });
-    },
-    error: (error: unknown) => log.fail(error),
-    complete: () => log.end(),
-  });
-  return () => subscription.unsubscribe();
-};
-
-const watchApolloHttp: Watch = (url, log) =>
-  watchApollo(new ApolloClient({ link: new HttpLink({ uri: url }), cache: new InMemoryCache() }), log);
-
-const watchApolloSocket: Watch = (url, log) =>
-  watchApollo(new ApolloClient({ link: new GraphQLWsLink(connect(url)), cache: new InMemoryCache() }), log);
-
-const watchUrql: Watch = (url, log) => {
-  const client = new Client({
-    url,
-    exchanges: [fetchExchange],
-    preferGetMethod: false,
-    fetchSubscriptions: true,
-  });
-  const { unsubscribe } = client.subscription(query, {}).subscribe(({ data, error, hasNext }) => {
-    if (error?.networkError !== undefined) return log.fail(error.networkError);
-    const errors = error?.graphQLErrors.map(({ message, path, extensions }) => ({
-      message,
-      path,
-      extensions,
-    }));
-    log.push({ data, errors: errors ?? [] });
-    if (!hasNext) log.end();
-  });
-  return unsubscribe;
-};
-
-const watchSse: Watch = (url, log) =>
-  createSseClient({ url, retryAttempts: 0 }).subscribe(
-    { query },
-    {
-      next: ({ data, errors = [] }) => log.push({ data, errors }),
-      error: (error) => log.fail(error),
-      complete: () => log.end(),
-    },
-  );
-
-const watchSocket: Watch = (url, log) =>
-  connect(url).subscribe(
-    { query },
-    {
-      next: ({ data, errors = [] }) => log.push({ data, errors }),
-      error: (error) => log.fail(error),
-      complete: () => log.end(),
-    },
-  );
-
-const watchRelayHttp: Watch = (url, log) => watchRelay(createFetchMultipartSubscription(url), log);
-
-const watchRelaySocket: Watch = (url, log) => {
+const watchRelaySocket: Watch = (url, _query, log) => {
   const client = connect(url);
   return watchRelay(
     ({ name, text }, variables) =>
@@ -141,11 +78,6 @@ function watchRelay(subscribe: RelaySubscribe, log: ResultLog<SeenEvent>): () =>
   return dispose;
 }
 
-/** A client that closes its connection with its last subscription. */
-function connect(url: string): SocketClient {
-  return createClient({ url: url.replace('http', 'ws'), webSocketImpl: WebSocket, retryAttempts: 0 });
-}
-
 async function addReview({ url }: TestGateway, body: string): Promise<void> {
   const response = await postJson(url, {
     query: `mutation { addReview(input: { productId: "p77", authorId: "a117", rating: 4, body: "${body}" }) { review { body } } }`,
@@ -181,7 +113,7 @@ test.each<{ name: string; watch: Watch; keepsErrors?: true }>([
     });
     const { faults } = gateway.subgraphs.inventory;
     const log = new ResultLog<SeenEvent>();
-    const unsubscribe = watch(gateway.url, log);
+    const unsubscribe = watch(gateway.url, query, log);
     await subscribed(gateway, 1);
 
     await addReview(gateway, 'one');

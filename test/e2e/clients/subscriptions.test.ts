@@ -1,10 +1,9 @@
-import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client/core';
+import { ApolloClient, gql, InMemoryCache } from '@apollo/client/core';
 import { Defer20220824Handler, GraphQL17Alpha9Handler } from '@apollo/client/incremental';
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
 import { describe, expect, test } from '@jest/globals';
-import { Client, fetchExchange } from '@urql/core';
-import { createClient as createSseClient } from 'graphql-sse';
-import { createClient as createSocketClient } from 'graphql-ws';
+import { createClient as createSseClient, type Client as SseClient } from 'graphql-sse';
+import { createClient as createSocketClient, type Client as SocketClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { GatewayError } from '../../../gateway/errors.ts';
 import {
@@ -16,6 +15,14 @@ import {
 } from '../../harness/gatedDemo.ts';
 import { ScriptedEvents, startScriptedServer } from '../../harness/scriptedServer.ts';
 import { ResultLog } from './resultLog.ts';
+import {
+  type SeenEvent,
+  watchApolloHttp,
+  watchApolloSocket,
+  watchSocket,
+  watchSse,
+  watchUrql,
+} from './watchSubscription.ts';
 
 const query = 'subscription { greetings }';
 const first = { data: { greetings: 'one' } };
@@ -26,106 +33,8 @@ const second = {
 const third = { data: { greetings: 'three' } };
 const gone = new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.');
 
-/** Subscribes and logs every result that the application gets. Returns a function that unsubscribes. */
-type Watch = (url: string, log: ResultLog<unknown>) => () => void;
-
-const watchApollo: Watch = (url, log) => {
-  const client = new ApolloClient({ link: new HttpLink({ uri: url }), cache: new InMemoryCache() });
-  const subscription = client.subscribe({ query: gql(query), errorPolicy: 'all' }).subscribe({
-    next: ({ data, error }) =>
-      log.push(error === undefined ? { data } : { ...(data == null ? {} : { data }), error: error.message }),
-    error: (error: unknown) => log.fail(error),
-    complete: () => log.end(),
-  });
-  return () => subscription.unsubscribe();
-};
-
-const watchUrql: Watch = (url, log) => {
-  const client = new Client({
-    url,
-    exchanges: [fetchExchange],
-    preferGetMethod: false,
-    fetchSubscriptions: true,
-  });
-  const { unsubscribe } = client.subscription(query, {}).subscribe(({ data, error, hasNext }) => {
-    const messages = error?.graphQLErrors.map(({ message }) => message).join();
-    if (error?.networkError !== undefined) return log.fail(error.networkError);
-    log.push(messages === undefined ? { data } : { ...(data == null ? {} : { data }), error: messages });
-    if (!hasNext) log.end();
-  });
-  return unsubscribe;
-};
-
-const watchSse: Watch = (url, log) => {
-  const client = createSseClient({ url, retryAttempts: 0 });
-  const dispose = client.subscribe(
-    { query },
-    {
-      next: ({ data, errors }) => {
-        const error = errors?.map(({ message }) => message).join();
-        log.push(error === undefined ? { data } : { ...(data == null ? {} : { data }), error });
-      },
-      error: (error) => log.fail(error),
-      complete: () => log.end(),
-    },
-  );
-  return () => {
-    dispose();
-    client.dispose();
-  };
-};
-
-const watchApolloSocket: Watch = (url, log) => {
-  const socket = createSocketClient({
-    url: url.replace('http', 'ws'),
-    webSocketImpl: WebSocket,
-    retryAttempts: 0,
-  });
-  const client = new ApolloClient({ link: new GraphQLWsLink(socket), cache: new InMemoryCache() });
-  const subscription = client.subscribe({ query: gql(query), errorPolicy: 'all' }).subscribe({
-    next: ({ data, error }) =>
-      log.push(error === undefined ? { data } : { ...(data == null ? {} : { data }), error: error.message }),
-    error: (error: unknown) => log.fail(error),
-    complete: () => {
-      log.end();
-      void socket.dispose();
-    },
-  });
-  return () => {
-    subscription.unsubscribe();
-    void socket.dispose();
-  };
-};
-
-const watchSocket: Watch = (url, log) => {
-  const client = createSocketClient({
-    url: url.replace('http', 'ws'),
-    webSocketImpl: WebSocket,
-    retryAttempts: 0,
-  });
-  const dispose = client.subscribe<Record<string, unknown>>(
-    { query },
-    {
-      next: ({ data, errors }) => {
-        const error = errors?.map(({ message }) => message).join();
-        log.push(error === undefined ? { data } : { ...(data == null ? {} : { data }), error });
-      },
-      error: (error) => {
-        // An `error` message of the protocol ends a subscription; the application gets its errors.
-        log.push({ error: (error as readonly { message: string }[]).map(({ message }) => message).join() });
-        log.end();
-      },
-      complete: () => log.end(),
-    },
-  );
-  return () => {
-    dispose();
-    void client.dispose();
-  };
-};
-
 describe.each([
-  ['Apollo Client by multipart', watchApollo],
+  ['Apollo Client by multipart', watchApolloHttp],
   ['urql by server-sent events', watchUrql],
   ['graphql-sse', watchSse],
   ['Apollo Client by WebSocket', watchApolloSocket],
@@ -134,14 +43,19 @@ describe.each([
   test('receives each event with its errors as it arrives, then the completion', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
-    const log = new ResultLog<unknown>();
-    watch(server.url, log);
+    const log = new ResultLog<SeenEvent>();
+    watch(server.url, query, log);
     scripted.push(first);
     await log.first(1);
     scripted.push(third);
     await log.first(2);
     scripted.push(second);
-    const seen = [first, third, { data: second.data, error: 'Not this one.' }];
+    const errors = [expect.objectContaining(second.errors[0] as object)];
+    const seen = [
+      { ...first, errors: [] },
+      { ...third, errors: [] },
+      { data: second.data, errors },
+    ];
     expect(await log.first(3)).toEqual(seen);
     scripted.push('end');
     // urql repeats the last event at the end.
@@ -151,19 +65,19 @@ describe.each([
   test('receives the error that ends the subscription', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
-    const log = new ResultLog<unknown>();
-    watch(server.url, log);
+    const log = new ResultLog<SeenEvent>();
+    watch(server.url, query, log);
     scripted.push(first);
     await log.first(1);
     scripted.push(gone);
-    expect((await log.all())[1]).toMatchObject({ error: expect.stringContaining('Gone.') });
+    expect((await log.all())[1]?.errors).toMatchObject([{ message: expect.stringContaining('Gone.') }]);
   });
 
   test('ends the subscription at the gateway when it unsubscribes', async () => {
     const scripted = new ScriptedEvents();
     await using server = await startScriptedServer(() => scripted.outcome);
-    const log = new ResultLog<unknown>();
-    const unsubscribe = watch(server.url, log);
+    const log = new ResultLog<SeenEvent>();
+    const unsubscribe = watch(server.url, query, log);
     scripted.push(first);
     await log.first(1);
     unsubscribe();
@@ -171,41 +85,27 @@ describe.each([
   });
 });
 
-test('graphql-sse subscribes again by itself when the gateway shuts down', async () => {
-  const scripted = new ScriptedEvents();
-  const server = await startScriptedServer(() => scripted.outcome);
-  const other = new ScriptedEvents();
-  await using next = await startScriptedServer(() => other.outcome);
-  const addresses = [server.url, next.url];
-  const client = createSseClient({
-    url: () => addresses.shift() ?? next.url,
-    retry: () => Promise.resolve(),
-  });
-  const log = new ResultLog<unknown>();
-  client.subscribe<Record<string, unknown>>(
-    { query },
-    { next: ({ data }) => log.push({ data }), error: (error) => log.fail(error), complete: () => log.end() },
-  );
-  scripted.push(first);
-  await log.first(1);
-  await server.close();
-  other.push(third);
-  other.push('end');
-  expect(await log.all()).toEqual([first, third]);
-  client.dispose();
-});
+/** Clients that subscribe again at once, each time at the next of the addresses. */
+const reconnecting: [string, (next: () => string) => SseClient | SocketClient][] = [
+  ['graphql-sse', (next) => createSseClient({ url: next, retry: () => Promise.resolve() })],
+  [
+    'graphql-ws',
+    (next) =>
+      createSocketClient({
+        url: () => next().replace('http', 'ws'),
+        webSocketImpl: WebSocket,
+        retryWait: () => Promise.resolve(),
+      }),
+  ],
+];
 
-test('graphql-ws subscribes again by itself when the gateway shuts down', async () => {
+test.each(reconnecting)('%s subscribes again by itself when the gateway shuts down', async (_, connect) => {
   const scripted = new ScriptedEvents();
   const server = await startScriptedServer(() => scripted.outcome);
   const other = new ScriptedEvents();
   await using next = await startScriptedServer(() => other.outcome);
   const addresses = [server.url, next.url];
-  const client = createSocketClient({
-    url: () => (addresses.shift() ?? next.url).replace('http', 'ws'),
-    webSocketImpl: WebSocket,
-    retryWait: () => Promise.resolve(),
-  });
+  const client = connect(() => addresses.shift() ?? next.url);
   const log = new ResultLog<unknown>();
   client.subscribe<Record<string, unknown>>(
     { query },
