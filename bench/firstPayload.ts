@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { HttpConnection, requestBytes } from './httpConnection.ts';
-import type { Payload } from './multipart.ts';
-import { MultipartReader, mergedData } from './multipart.ts';
+import { ClientConnection, type Received } from './clientConnection.ts';
+import { requestBytes } from './httpConnection.ts';
+import { mergedData, type Payload } from './multipart.ts';
 import { percentile } from './percentile.ts';
 
 /** Requests start at a fixed rate, however long their responses take. Otherwise slow responses would reduce the load
@@ -42,8 +42,8 @@ interface Exchange {
 export async function runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloadResult> {
   const accept = job.incremental ? 'multipart/mixed; deferSpec=20220824' : 'application/json';
   const request = requestBytes({ url: job.url, query: job.query, headers: { accept } });
-  const idle: Client[] = [];
-  const all: Client[] = [];
+  const idle: ClientConnection[] = [];
+  const all: ClientConnection[] = [];
   const exchanges: Promise<Exchange>[] = [];
   const count = Math.round((job.requestsPerSecond * job.measureMs) / 1000);
   const startedAt = performance.now();
@@ -55,13 +55,13 @@ export async function runFirstPayload(job: FirstPayloadJob): Promise<FirstPayloa
       let client = idle.pop();
       while (client?.isOpen === false) client = idle.pop();
       if (!client) {
-        client = new Client(job);
+        client = new ClientConnection(new URL(job.url));
         all.push(client);
       }
       const used = client;
-      const exchange = used.exchange(request).then((times) => {
+      const exchange = used.send(request).then((received) => {
         idle.push(used);
-        return times;
+        return check(received, job);
       });
       // Handled below, after all requests were sent.
       exchange.catch(() => {});
@@ -95,65 +95,8 @@ function summary(exchanges: readonly Exchange[]): FirstPayloadResult {
   };
 }
 
-class Client {
-  isOpen = true;
-  readonly #job: FirstPayloadJob;
-  readonly #connection: HttpConnection;
-  #parts: MultipartReader | undefined;
-  #single: Buffer[] = [];
-  #payloads: string[] = [];
-  #sentAt = 0;
-  #firstAt = 0;
-  #current: PromiseWithResolvers<Exchange> | undefined;
-
-  constructor(job: FirstPayloadJob) {
-    this.#job = job;
-    this.#connection = new HttpConnection(new URL(job.url), {
-      onHead: (_status, head) => {
-        this.#parts = job.incremental ? new MultipartReader(head) : undefined;
-      },
-      onBody: (chunk) => this.#receive(chunk),
-      onEnd: () => this.#finish(),
-      onFailure: (error) => {
-        this.isOpen = false;
-        this.#current?.reject(error);
-      },
-    });
-  }
-
-  exchange(request: Buffer): Promise<Exchange> {
-    this.#current = Promise.withResolvers();
-    this.#single = [];
-    this.#payloads = [];
-    this.#firstAt = 0;
-    this.#sentAt = performance.now();
-    this.#connection.send(request);
-    return this.#current.promise;
-  }
-
-  close(): void {
-    this.#connection.close();
-  }
-
-  #receive(chunk: Buffer): void {
-    if (!this.#parts) {
-      this.#single.push(chunk);
-      return;
-    }
-    this.#payloads.push(...this.#parts.push(chunk));
-    if (this.#payloads.length > 0) this.#firstAt ||= performance.now();
-  }
-
-  #finish(): void {
-    const now = performance.now();
-    this.#firstAt ||= now;
-    const texts = this.#parts ? this.#payloads : [Buffer.concat(this.#single).toString()];
-    const payloads = texts.map((text) => JSON.parse(text) as Payload);
-    const isRight = isDeepStrictEqual(mergedData(payloads), this.#job.expected);
-    this.#current?.resolve({
-      firstMs: this.#firstAt - this.#sentAt,
-      wholeMs: now - this.#sentAt,
-      ...(isRight ? {} : { wrongAnswer: texts.join('\n') }),
-    });
-  }
+function check({ bodies, firstMs, wholeMs }: Received, { expected }: FirstPayloadJob): Exchange {
+  const payloads = bodies.map((body) => JSON.parse(body) as Payload);
+  const isRight = isDeepStrictEqual(mergedData(payloads), expected);
+  return { firstMs, wholeMs, ...(isRight ? {} : { wrongAnswer: bodies.join('\n') }) };
 }
