@@ -172,14 +172,14 @@ function operation(name: OperationName, variables?: Readonly<Record<string, unkn
 
 /** The scenarios of these names. A name may end with `*`.
  *  @throws if a name is unknown */
-export function selectScenarios(names: string | undefined, all = scenarios): readonly Scenario[] {
-  if (names === undefined) return all;
+export function selectScenarios(names: string | undefined): readonly Scenario[] {
+  if (names === undefined) return scenarios;
   return names.split(',').flatMap((name) => {
     const prefix = name.endsWith('*') ? name.slice(0, -1) : undefined;
-    const found = all.filter((scenario) =>
+    const found = scenarios.filter((scenario) =>
       prefix === undefined ? scenario.name === name : scenario.name.startsWith(prefix),
     );
     if (found.length > 0) return found;
-    throw new Error(`Unknown scenario ${name}; choose from ${all.map((one) => one.name).join(', ')}`);
+    throw new Error(`Unknown scenario ${name}; choose from ${scenarios.map((one) => one.name).join(', ')}`);
   });
 }

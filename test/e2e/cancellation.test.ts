@@ -41,7 +41,7 @@ const config = { subgraphs: { all: { timeouts: { attempt: '1h', deadline: '1h' }
 const gateway = disposeAfterSuite(await startInlineGateway({ subgraphs, config }));
 afterEach(() => gateway.reset());
 
-const callOf = (name: string, index = 0): SubgraphCall => gateway.subgraph(name).calls[index] as SubgraphCall;
+const callOf = (name: string): SubgraphCall => gateway.subgraph(name).calls[0] as SubgraphCall;
 
 describe('a client that disconnects', () => {
   test('ends the root fetch that only it waits for, and later fetches are not sent', async () => {

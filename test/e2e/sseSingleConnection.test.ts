@@ -106,14 +106,14 @@ describe('an event stream for several operations', () => {
     await using stream = await openStream(
       server.url,
       token,
-      nextEvent({ data: { greeting: 'hello' } }) + completeEvent(),
+      nextEvent({ data: { greeting: 'hello' } }) + completeEvent,
     );
     expect((await send(server, token, { query: subscription })).status).toBe(202);
     scripted.push({ data: { greetings: 'one' } }, '7-0');
     expect(await stream.readChunk()).toBe(nextEvent({ data: { greetings: 'one' } }));
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));
     const errors = [{ message: 'Gone.', extensions: { code: 'SUBGRAPH_UNREACHABLE' } }];
-    expect(await stream.readChunk()).toBe(nextEvent({ errors }) + completeEvent());
+    expect(await stream.readChunk()).toBe(nextEvent({ errors }) + completeEvent);
   });
 
   test('can be opened with the token in the query string, and accepts queries and subscriptions by GET', async () => {
@@ -134,7 +134,7 @@ describe('an event stream for several operations', () => {
         headers: { 'apollo-require-preflight': 'yes' },
       });
     expect((await sendByGet(query)).status).toBe(202);
-    expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent());
+    expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent);
     const refused = await sendByGet('mutation { greet(name: "a") }');
     expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'POST']);
     expect((await sendByGet(subscription)).status).toBe(202);

@@ -104,8 +104,8 @@ function post(query: string, headers: Readonly<Record<string, string>> = {}): Pr
 }
 
 /** The lines of a response header, in their order. */
-async function readLines(query: string, name: string, headers?: Record<string, string>): Promise<string[]> {
-  const response = await postJson(gateway.url, { query }, headers);
+async function readLines(query: string, name: string): Promise<string[]> {
+  const response = await postJson(gateway.url, { query });
   await response.text();
   return name === 'set-cookie' ? response.headers.getSetCookie() : [response.headers.get(name) ?? 'absent'];
 }

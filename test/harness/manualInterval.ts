@@ -5,7 +5,6 @@ import { Changes } from './changes.ts';
 export class ManualInterval implements Timers {
   readonly #ms: number;
   readonly #starts = new Changes();
-  #startCount = 0;
   #run: (() => void) | undefined;
 
   constructor(ms: number) {
@@ -19,16 +18,15 @@ export class ManualInterval implements Timers {
   after(ms: number, run: () => void): () => void {
     if (ms !== this.#ms) return systemTimers.after(ms, run);
     this.#run = run;
-    this.#startCount += 1;
     this.#starts.notify();
     return () => {
       if (this.#run === run) this.#run = undefined;
     };
   }
 
-  /** Resolves when `count` such timers have started in total, and the last one is pending. */
-  waitForStart(count = 1): Promise<void> {
-    return this.#starts.until(() => this.#startCount >= count && this.#run !== undefined);
+  /** Resolves when such a timer is pending. */
+  waitForStart(): Promise<void> {
+    return this.#starts.until(() => this.#run !== undefined);
   }
 
   /** Waits for such a timer to start, and fires it. */

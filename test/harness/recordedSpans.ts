@@ -9,9 +9,8 @@ export class RecordedSpans {
   #spans: ReadableSpan[] = [];
   readonly #ends = new Changes();
 
-  constructor(options: ConstructorParameters<typeof TracerProvider>[0] = {}) {
+  constructor() {
     this.tracerProvider = new TracerProvider({
-      ...options,
       spanProcessors: [
         {
           onStart: () => {},

@@ -50,13 +50,11 @@ export function endingRequest(token: string, operationId = '1'): RawRequest {
   };
 }
 
-export function nextEvent(payload: unknown, operationId = '1'): string {
-  return `event: next\ndata: {"id":"${operationId}","payload":${JSON.stringify(payload)}}\n\n`;
+export function nextEvent(payload: unknown): string {
+  return `event: next\ndata: {"id":"1","payload":${JSON.stringify(payload)}}\n\n`;
 }
 
-export function completeEvent(operationId = '1'): string {
-  return `event: complete\ndata: {"id":"${operationId}"}\n\n`;
-}
+export const completeEvent = 'event: complete\ndata: {"id":"1"}\n\n';
 
 /** The status and the first error code of a rejected request. */
 export function rejectionOf({ status, body }: RawResponse): readonly [number, string] {

@@ -9,9 +9,9 @@ interface SuiteRedis {
   readonly redis: Redis;
 }
 
-/** Starts a Redis, and ends it after the tests of the file. `options`: see `startDedicatedRedis`. */
-export async function startSuiteRedis(options?: readonly string[]): Promise<SuiteRedis> {
-  const server = await startDedicatedRedis(options);
+/** Starts a Redis, and ends it after the tests of the file. */
+export async function startSuiteRedis(): Promise<SuiteRedis> {
+  const server = await startDedicatedRedis();
   let redis: Redis | undefined;
   afterAll(async () => {
     redis?.disconnect();

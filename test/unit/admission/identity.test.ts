@@ -10,7 +10,7 @@ import type { Claims, ClientIdentity } from '../../../gateway/execution/requestC
 
 type Source = Parameters<typeof createIdentityReader>[0];
 
-const tokenOf = (claims: Claims, text = 'a.b.c'): VerifiedToken => ({ text, claims, expiresAt: 1_000 });
+const tokenOf = (claims: Claims): VerifiedToken => ({ text: 'a.b.c', claims, expiresAt: 1_000 });
 
 const read = (source: Source, headers: Record<string, string>, token?: VerifiedToken) =>
   createIdentityReader(source)(new Map(Object.entries(headers)), '192.0.2.1', token);

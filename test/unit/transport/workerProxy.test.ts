@@ -112,7 +112,7 @@ describe('an event stream that belongs to another worker', () => {
         status: 202,
         body: '',
       });
-      expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent());
+      expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent);
     }
     expect((await exchange(second.url, operationRequest(token, { query: subscription }))).status).toBe(202);
     events.push({ data: { greetings: 'one' } });
@@ -208,7 +208,7 @@ describe('an event stream that belongs to another worker', () => {
     const events = readEvents(stream);
     const accepted = await send(session2, 'POST', headers ?? {}, String(body));
     expect([accepted.status, await text(accepted.stream)]).toEqual([202, '']);
-    const expected = `:\n\n${nextEvent({ data: { greeting: 'hello' } })}${completeEvent()}`;
+    const expected = `:\n\n${nextEvent({ data: { greeting: 'hello' } })}${completeEvent}`;
     expect(await events(expected.length)).toBe(expected);
     expect(first.receivedOperations[0]?.headers.get('host')).toBe(new URL(second.url).host);
     for (const session of [session1, session2]) session.destroy();
@@ -522,7 +522,7 @@ describe('a worker that shuts down', () => {
       expect((await control.readResponse()).status).toBe(200);
       gate.open();
       expect((await response).status).toBe(202);
-      expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent());
+      expect(await stream.readChunk()).toBe(nextEvent({ data: { greeting: 'hello' } }) + completeEvent);
       expect(await stream.readChunk()).toBeUndefined();
       await closing;
     },
