@@ -264,12 +264,15 @@ describe('the decision records', () => {
     expect(numbers.sort((a, b) => a - b)).toEqual(numbers.map((_, index) => index));
   });
 
-  test('are listed once each, with their titles, in docs/decisions/README.md', () => {
+  test('are listed once each, with their titles and with what supersedes them, in docs/decisions/README.md', () => {
     const index = pages.find(({ path }) => path === 'docs/decisions/README.md')?.text ?? '';
     const listed = Array.from(index.matchAll(/^- \[(\d{4})\]\((\1-.+\.md)\): (.+)$/gm), ([line]) => line);
     const expected = records.slice(1).map(({ path, text }) => {
       const file = path.slice('docs/decisions/'.length);
-      return `- [${file.slice(0, 4)}](${file}): ${/^# (.+)$/m.exec(text)?.[1]}`;
+      const [, title] = /^# (.+)$/m.exec(text) ?? [];
+      const [, part, by] = /^Status: .*superseded in part \((.+)\) by (.+)\. Date/m.exec(text) ?? [];
+      const newer = by === undefined ? '' : ` (superseded in part by ${by}: ${part})`;
+      return `- [${file.slice(0, 4)}](${file}): ${title}${newer}`;
     });
     expect(listed.sort()).toEqual(expected);
   });
