@@ -28,13 +28,13 @@ export class OperationLabels {
     if (mode === 'trusted') return isTrusted(name) ? name : otherOperations;
     if (mode === 'off') return otherOperations;
     if (this.#names.has(name)) return name;
-    if (this.#names.size >= maxOperationNames || name.length > maxNameLength) return otherOperations;
+    if (this.#names.size >= maxOperationNames || name.length > maxLabelLength) return otherOperations;
     this.#names.add(name);
     return name;
   }
 }
 
-const maxNameLength = 128;
+const maxLabelLength = 128;
 
 /** Returns the metrics with at most `maxNames` operations: the first ones in the order of the snapshots. The samples of all
  *  further ones have the label of operations without one of their own; `mergeMetrics` adds them up. */

@@ -1,4 +1,4 @@
-import { maxTimerMs, type Timers } from './timers.ts';
+import type { Timers } from './timers.ts';
 
 export interface TimedTask {
   /** Milliseconds, on the clock of the timer. */
@@ -60,7 +60,7 @@ export class SharedTimer<Task extends TimedTask> {
   #start(firesAt: number): void {
     this.#stop?.();
     this.#firesAt = firesAt;
-    const delayMs = Math.min(Math.max(0, Math.ceil(firesAt - this.#timers.now())), maxTimerMs);
+    const delayMs = Math.max(0, Math.ceil(firesAt - this.#timers.now()));
     this.#stop = this.#timers.after(delayMs, this.#fire);
   }
 

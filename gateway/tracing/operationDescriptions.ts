@@ -20,7 +20,7 @@ export class OperationDescriptions {
     const operation = getOperationAST(document, operationName);
     if (operation === null || operation === undefined) return {};
     const attributes = shareAttributes({
-      'graphql.operation.name': operation.name?.value.slice(0, maxNameLength),
+      'graphql.operation.name': operation.name?.value.slice(0, maxAttributeLength),
       'graphql.operation.type': operation.operation,
       'graphql.document': this.#recordsDocuments
         ? hideLiterals(document).slice(0, maxDocumentLength)
@@ -36,5 +36,5 @@ export class OperationDescriptions {
   }
 }
 
-const maxNameLength = 256;
+const maxAttributeLength = 256;
 const maxDocumentLength = 16_384;
