@@ -12,13 +12,14 @@ type Tests = Parameters<InstanceType<typeof TestSequencer.default>['sort']>[0];
  *  time. */
 const first = [
   'differential/graphOperations.test.ts',
-  'e2e/cli.test.ts',
+  'e2e/serve.test.ts',
   'unit/contracts/golden/golden.test.ts',
   'e2e/redisStream.test.ts',
   'e2e/workers.test.ts',
   'e2e/storefront.test.ts',
   'e2e/contractGuard.test.ts',
   'e2e/browser.test.ts',
+  'e2e/cli.test.ts',
   'unit/planning/workerPlanner.test.ts',
   'e2e/enrichmentRedis.test.ts',
   'e2e/package.test.ts',
