@@ -8,6 +8,7 @@ import { readCallbackMessage } from './callbackMessage.ts';
 import type { CallbackOutcome, CallbackReceiver } from './callbackReceiver.ts';
 import { CallbackSubscription } from './callbackSubscription.ts';
 import { createFailedSubscription } from './createFailedSubscription.ts';
+import { currentEndpointOr } from './currentEndpoint.ts';
 import type {
   SourceEndpoint,
   SourceOptions,
@@ -45,13 +46,21 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
   readonly #client: SubgraphClient;
   readonly #subscriptions = new Set<CallbackSubscription>();
   readonly #byId = new Map<string, CallbackRegistration>();
+  /** The endpoint of each subgraph at the time of its latest subscription. */
+  readonly #endpoints = new Map<string, SourceEndpoint>();
   #closed: Promise<void> | undefined;
 
   constructor(options: HttpCallbackSourceOptions) {
     this.#options = options;
     this.#timers = options.timers ?? systemTimers;
     this.#client = createHttpSubgraphClient({
-      endpointOf: (subgraph) => toPostEndpoint(subgraph, options.endpoint(subgraph)),
+      endpointOf: (subgraph) => {
+        const earlier = this.#endpoints.get(subgraph) as SourceEndpoint;
+        return toPostEndpoint(
+          subgraph,
+          currentEndpointOr(earlier, () => options.endpoint(subgraph)),
+        );
+      },
       sharesInFlightCalls: false,
       // Each subscription has its own timer.
       timers: { now: systemTimers.now, after: () => () => {} },
@@ -64,6 +73,7 @@ class HttpCallbackSource implements SubscriptionSource, CallbackReceiver {
     try {
       if (this.#closed !== undefined) throw new Error('the source was closed');
       endpoint = this.#options.endpoint(subgraph);
+      this.#endpoints.set(subgraph, endpoint);
     } catch (cause) {
       return createFailedSubscription(subgraph, cause, receiver);
     }

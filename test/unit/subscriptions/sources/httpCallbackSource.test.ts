@@ -200,6 +200,18 @@ describe('a subgraph without heartbeats', () => {
     expect(receiver.log).toEqual(['interrupted SUBGRAPH_UNREACHABLE', 'resubscribed', '{"tick":1}']);
   });
 
+  test.each([
+    ['its current one is invalid', 'http://:nonsense/'],
+    ['a new supergraph without it is about to end its subscriptions', undefined],
+  ])('is subscribed again at its earlier URL while %s', async (_, url) => {
+    await using at = await startCallbacks();
+    const { receiver } = await lostSubscription(at);
+    at.move(url);
+    at.upstream.enqueueScripts(promise);
+    at.clock.advance(firstDelayMs);
+    expect(await receiver.waitForLog(2)).toEqual(['interrupted SUBGRAPH_UNREACHABLE', 'resubscribed']);
+  });
+
   test('fails after reconnect.attempts attempts', async () => {
     await using at = await startCallbacks();
     const { receiver } = await lostSubscription(at);
