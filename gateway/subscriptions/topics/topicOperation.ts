@@ -42,12 +42,7 @@ export class TopicOperation {
 
   /** Created once for each operation, which is a subscription. */
   static of(operation: PreparedOperation): TopicOperation {
-    let known = byOperation.get(operation);
-    if (known === undefined) {
-      known = new TopicOperation(operation);
-      byOperation.set(operation, known);
-    }
-    return known;
+    return getOrInsertComputed(byOperation, operation, () => new TopicOperation(operation));
   }
 
   /** Whether the type of the event is a possible type of the field. */
