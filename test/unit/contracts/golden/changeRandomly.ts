@@ -3,6 +3,7 @@ import {
   type ConstDirectiveNode,
   type DocumentNode,
   type FieldDefinitionNode,
+  type InterfaceTypeDefinitionNode,
   Kind,
   type NameNode,
   type ObjectTypeDefinitionNode,
@@ -16,27 +17,33 @@ import {
 import { readSubgraphVersion } from '../../../../contracts/diff/subgraphVersion.ts';
 import type { Random } from '../../../../subgraphs/shared/random.ts';
 import { composeOnce } from '../../../harness/shared/compositions.ts';
-import type { Edit } from './changeContracts.ts';
-import { baseContracts, type Contracts } from './goldenGraph.ts';
+import type { Contracts } from './goldenGraph.ts';
 
 /** Imports every directive that random changes use, into all subgraphs. */
-export const importAll: readonly Edit[] = [...baseContracts.keys()].map((subgraph) => ({
-  subgraph,
-  change: (sdl = '') =>
-    sdl.replace(/(federation\/v2\.9"\s+import: )\[[^\]]*\]/, `$1${JSON.stringify(imports)}`),
-}));
+export function importAll(contracts: Contracts): Contracts {
+  return new Map(
+    [...contracts].map(([name, contract]) => {
+      const [before = '', used = ''] = /federation\/v2\.9",?\s+import: \[([^\]]*)\]/.exec(contract.sdl) ?? [];
+      const names = new Set([...(JSON.parse(`[${used}]`) as string[]), ...imports]);
+      const sdl = contract.sdl.replace(before, `federation/v2.9", import: ${JSON.stringify([...names])}`);
+      return [name, { ...contract, sdl }];
+    }),
+  );
+}
 
 const imports = [
   '@composeDirective',
   '@cost',
   '@external',
   '@inaccessible',
+  '@interfaceObject',
   '@key',
   '@listSize',
   '@override',
   '@provides',
   '@requires',
   '@shareable',
+  '@tag',
 ];
 
 /** One to three changes of random elements. The subgraphs stay valid, and most of the graphs compose. */
@@ -47,7 +54,7 @@ export async function changeRandomly(contracts: Contracts, random: Random): Prom
     let changed = contracts;
     for (let index = 0; index < count; index += 1) changed = changeElement(changed, random);
     const next = [...changed.values()];
-    if (next.every((one, index) => one.sdl === [...contracts.values()][index]?.sdl)) continue;
+    if (contracts.values().every(({ name, sdl }) => changed.get(name)?.sdl === sdl)) continue;
     if (!next.every((contract) => 'schema' in readSubgraphVersion(contract))) continue;
     if (mayFail || 'sdl' in (await composeOnce(next))) return changed;
   }
@@ -57,7 +64,7 @@ export async function changeRandomly(contracts: Contracts, random: Random): Prom
 export function describeChanges(before: Contracts, after: Contracts): string {
   return [...before]
     .flatMap(([name, contract]) => {
-      const [old, next] = [contract, after.get(name)].map((one) => lines(one?.sdl ?? ''));
+      const [old, next] = [contract, after.get(name)].map((one) => lines(one?.sdl));
       const removed = old?.filter((line) => !next?.includes(line)).map((line) => `- ${line}`) ?? [];
       const added = next?.filter((line) => !old?.includes(line)).map((line) => `+ ${line}`) ?? [];
       return removed.length + added.length === 0 ? [] : [name, ...removed, ...added];
@@ -66,8 +73,9 @@ export function describeChanges(before: Contracts, after: Contracts): string {
 }
 
 /** With the type of each field, and in one layout. */
-function lines(sdl: string): readonly string[] {
+function lines(sdl: string | undefined): readonly string[] {
   let holder = '';
+  if (sdl === undefined) return [];
   return print(parse(sdl))
     .split('\n')
     .map((line) => {
@@ -78,6 +86,7 @@ function lines(sdl: string): readonly string[] {
 
 function changeElement(contracts: Contracts, random: Random): Contracts {
   const contract = random.pick([...contracts.values()]);
+  if (random.chance(0.02)) return new Map([...contracts].filter(([name]) => name !== contract.name));
   const document = parse(contract.sdl, { noLocation: true });
   const { kind, change } = random.pick(changes);
   const nodes: ASTNode[] = [];
@@ -136,7 +145,7 @@ const changes: readonly ElementChange[] = [
     return { ...field, arguments: [...(field.arguments ?? []), ...fieldFrom(`f(${text}): Int`).arguments] };
   }),
   on(Kind.FIELD_DEFINITION, (field, random) =>
-    toggleDirective(field, random.pick(['@shareable', '@inaccessible', '@external', '@deprecated'])),
+    toggleDirective(field, random.pick(['@shareable', '@inaccessible', '@external', '@deprecated', tag])),
   ),
   on(Kind.INPUT_VALUE_DEFINITION, remove),
   on(Kind.INPUT_VALUE_DEFINITION, (input, random) => ({ ...input, type: changeType(input.type, random) })),
@@ -148,7 +157,19 @@ const changes: readonly ElementChange[] = [
     if (defaultValue !== undefined) return rest;
     return value === undefined ? undefined : { ...input, defaultValue: parseConstValue(value) };
   }),
-  on(Kind.ENUM_VALUE_DEFINITION, (value) => toggleDirective(value, '@inaccessible')),
+  on(Kind.INPUT_VALUE_DEFINITION, ({ defaultValue, ...input }) => {
+    const [other] = otherDefaults.filter(
+      ([one]) => defaultValue !== undefined && one.test(print(defaultValue)),
+    );
+    return other && { ...input, defaultValue: parseConstValue(other[1]) };
+  }),
+  on(Kind.INPUT_VALUE_DEFINITION, hideOrTag),
+  on(Kind.ENUM_VALUE_DEFINITION, hideOrTag),
+  on(Kind.ENUM_TYPE_DEFINITION, hideOrTag),
+  on(Kind.INPUT_OBJECT_TYPE_DEFINITION, hideOrTag),
+  on(Kind.INTERFACE_TYPE_DEFINITION, hideOrTag),
+  on(Kind.UNION_TYPE_DEFINITION, hideOrTag),
+  on(Kind.SCALAR_TYPE_DEFINITION, hideOrTag),
   on(Kind.ENUM_TYPE_DEFINITION, (type, random) => {
     // Mock subgraphs return the first value.
     const [first, ...others] = type.values ?? [];
@@ -175,6 +196,22 @@ const changes: readonly ElementChange[] = [
   }),
   on(Kind.OBJECT_TYPE_DEFINITION, remove),
   on(Kind.OBJECT_TYPE_DEFINITION, (type) => ({ ...type, interfaces: [] })),
+  on(Kind.OBJECT_TYPE_DEFINITION, (type, random, { document }) => {
+    const others = document.definitions.filter((other) => other.kind === Kind.INTERFACE_TYPE_DEFINITION);
+    const [{ name, fields = [] } = type] = random.sample(others, 1);
+    const missing = fields.filter(
+      (field) => !type.fields?.some((own) => own.name.value === field.name.value),
+    );
+    return {
+      ...type,
+      interfaces: [...(type.interfaces ?? []), { kind: Kind.NAMED_TYPE, name }],
+      fields: [...(type.fields ?? []), ...missing],
+    };
+  }),
+  on(Kind.OBJECT_TYPE_DEFINITION, (type, random, { contracts }) => requireField(type, random, contracts)),
+  on(Kind.OBJECT_TYPE_DEFINITION, (type) => toggleDirective(type, '@interfaceObject')),
+  on(Kind.DOCUMENT, (document, random, { contracts }) => provideField(document, random, contracts)),
+  on(Kind.DOCUMENT, (document, random) => addMember(document, random)),
   on(Kind.OBJECT_TYPE_DEFINITION, (type) => toggleDirective(type, '@inaccessible')),
   on(Kind.OBJECT_TYPE_DEFINITION, (type) => toggleDirective(type, '@shareable')),
   on(Kind.OBJECT_TYPE_DEFINITION, (type, random, { contracts }) => copyField(type, random, contracts)),
@@ -199,6 +236,11 @@ const changes: readonly ElementChange[] = [
     if (directive.name.value !== 'key') return undefined;
     return directiveFrom(`${print(directive).slice(0, -1)}, resolvable: ${random.chance(0.5)})`);
   }),
+  on(Kind.DIRECTIVE, (directive) => {
+    if (directive.name.value !== 'override') return undefined;
+    const [text, start] = [print(directive), /.*(?=, label)/.exec(print(directive))?.[0]];
+    return directiveFrom(`${start ?? `${text.slice(0, -1)}, label: "percent(50)"`})`);
+  }),
   on(Kind.DIRECTIVE, (directive, random) => {
     const text = /^@(?:key|requires|provides)\(fields: "(.*)"\)$/.exec(print(directive))?.[1];
     if (text === undefined || text.includes('{')) return undefined;
@@ -217,7 +259,20 @@ const changeable: ReadonlySet<string> = new Set([
   'provides',
   'override',
   'inaccessible',
+  'interfaceObject',
 ]);
+
+const tag = '@tag(name: "a")';
+
+function hideOrTag<Node extends Parameters<typeof toggleDirective>[0]>(node: Node, random: Random): Node {
+  return toggleDirective(node, random.pick(['@inaccessible', '@inaccessible', tag]));
+}
+
+/** The first value that applies, by the text of a default value. */
+const otherDefaults: readonly (readonly [RegExp, string])[] = [
+  [/^\d+$/, '1'],
+  [/^TITLE$/, 'SCORE'],
+];
 
 function changeType(type: TypeNode, random: Random): TypeNode {
   const text = print(type);
@@ -251,19 +306,96 @@ function toggleNonNull(type: TypeNode, random: Random): TypeNode {
 
 /** Adds a field that the same type has in another subgraph. */
 function copyField(type: ObjectTypeDefinitionNode, random: Random, contracts: Contracts) {
-  const others = [...contracts.values()].flatMap(({ name, sdl }) =>
+  const [missing] = random.sample(missingFieldsOf(type, contracts), 1);
+  if (missing === undefined) return undefined;
+  const { from, field } = missing;
+  const directive = random.pick([
+    '@shareable',
+    '@external',
+    `@override(from: "${from}")`,
+    `@override(from: "${from}", label: "percent(5)")`,
+  ]);
+  return { ...type, fields: [...(type.fields ?? []), withDirective(field, directive)] };
+}
+
+function missingFieldsOf({ name: type, fields: own }: ObjectTypeDefinitionNode, contracts: Contracts) {
+  return [...contracts.values()].flatMap(({ name, sdl }) =>
     objectTypesOf(parse(sdl, { noLocation: true }))
-      .filter((other) => other.name.value === type.name.value)
-      .flatMap(({ fields = [] }) => fields.map((field) => ({ from: name, field }))),
+      .filter((other) => other.name.value === type.value)
+      .flatMap(({ fields = [] }) => fields.map((field) => ({ from: name, field })))
+      .filter(({ field }) => !own?.some((one) => one.name.value === field.name.value)),
   );
-  const missing = others.filter(
-    ({ field }) => !type.fields?.some(({ name }) => name.value === field.name.value),
+}
+
+function withDirective(field: FieldDefinitionNode, directive: string): FieldDefinitionNode {
+  return { ...field, directives: [directiveFrom(directive)] };
+}
+
+/** Computes a field from one that the same type has in another subgraph. */
+function requireField(type: ObjectTypeDefinitionNode, random: Random, contracts: Contracts) {
+  const { fields = [] } = type;
+  const [missing] = random.sample(missingFieldsOf(type, contracts), 1);
+  const [computed] = random.sample(fields, 1);
+  if (missing === undefined || computed === undefined) return undefined;
+  const requires = directiveFrom(`@requires(fields: "${missing.field.name.value}")`);
+  const { directives = [] } = computed;
+  return {
+    ...type,
+    fields: [
+      ...fields.map((field) =>
+        field === computed ? { ...field, directives: [...directives, requires] } : field,
+      ),
+      withDirective(missing.field, '@external'),
+    ],
+  };
+}
+
+/** Provides a field that another subgraph shares. */
+function provideField(
+  document: DocumentNode,
+  random: Random,
+  contracts: Contracts,
+): DocumentNode | undefined {
+  const types = objectTypesOf(document);
+  const [provided] = random.sample(
+    types.flatMap((type) => missingFieldsOf(type, contracts).map(({ field }) => ({ type, field }))),
+    1,
   );
-  if (missing.length === 0) return undefined;
-  const { from, field } = random.pick(missing);
-  const directive = random.pick(['@shareable', '@external', `@override(from: "${from}")`]);
-  const copy = { ...field, directives: [directiveFrom(directive)] };
-  return { ...type, fields: [...(type.fields ?? []), copy] };
+  const [provider] = random.sample(
+    types.flatMap(({ fields = [] }) =>
+      fields.filter(({ type }) => /\w+/.exec(print(type))?.[0] === provided?.type.name.value),
+    ),
+    1,
+  );
+  if (provided === undefined || provider === undefined) return undefined;
+  const { type: holder, field } = provided;
+  const provides = directiveFrom(`@provides(fields: "${field.name.value}")`);
+  return visit(document, {
+    [Kind.FIELD_DEFINITION]: (node: FieldDefinitionNode) =>
+      node === provider ? { ...node, directives: [...(node.directives ?? []), provides] } : undefined,
+    [Kind.OBJECT_TYPE_DEFINITION]: {
+      leave: (node: ObjectTypeDefinitionNode) =>
+        node.name.value === holder.name.value
+          ? { ...node, fields: [...(node.fields ?? []), withDirective(field, '@external')] }
+          : undefined,
+    },
+  });
+}
+
+/** Adds a type to an interface. */
+function addMember(document: DocumentNode, random: Random): DocumentNode | undefined {
+  const interfaces = document.definitions.filter(({ kind }) => kind === Kind.INTERFACE_TYPE_DEFINITION);
+  const [other] = random.sample(interfaces, 1) as InterfaceTypeDefinitionNode[];
+  if (other === undefined) return undefined;
+  const text = print({
+    ...other,
+    directives: other.directives?.filter(({ name }) => name.value === 'key') ?? [],
+  });
+  const member = text.replace(/(".*"\s+)?interface (\w+)/, 'type Another implements $2');
+  return {
+    ...document,
+    definitions: [...document.definitions, ...parse(member, { noLocation: true }).definitions],
+  };
 }
 
 function objectTypesOf({ definitions }: DocumentNode): readonly ObjectTypeDefinitionNode[] {

@@ -5,8 +5,9 @@ import { chooseFuzzSeeds, createCaseRandom } from '../../../harness/fuzzSeeds.ts
 import { changeContracts } from './changeContracts.ts';
 import { changeRandomly, describeChanges, importAll } from './changeRandomly.ts';
 import { checkContractsAgainst, planContracts } from './checkChange.ts';
-import { consumerOperations, operationsOf } from './goldenGraph.ts';
+import { baseContracts, consumerOperations, operationsOf } from './goldenGraph.ts';
 import { type ExpectedFinding, toExpectedFinding } from './goldenRow.ts';
+import { clubs, media, parcels, shelves } from './moreSubgraphs.ts';
 import {
   broken,
   brokenAtAnyTime,
@@ -17,7 +18,7 @@ import {
   runOperations,
 } from './runOperations.ts';
 
-const { all: seeds, timeoutMs } = chooseFuzzSeeds({ perRun: 3, pool: 160, long: 160 });
+const { all: seeds, timeoutMs } = chooseFuzzSeeds({ perRun: 3, pool: 250, long: 250 });
 
 /** They use what the operations of the base leave out. */
 const operations = [
@@ -43,29 +44,47 @@ mutation Rename { rename(name: "a") { id email } }
 `),
 ];
 
-const start = changeContracts(importAll);
-let planned: PlannedGraph;
-let loaded: LoadedContracts;
+/** Every other case changes the cinema; the others change graphs with parts that it does not have. */
+const graphs = [
+  { contracts: importAll(baseContracts), operations },
+  {
+    contracts: importAll(changeContracts([...clubs, ...parcels, ...media, shelves], new Map())),
+    operations: operationsOf(`
+query Club { club { id town { id size fee } } }
+query Parcel { parcel { id size { width } postage } }
+query Media { media { id name rating ... on Book { name } } book { name rating } }
+query Best { best { __typename id name rating } }
+query Shelf { shelf { height width book { id fits } } }
+`),
+  },
+];
+const starts: { planned: PlannedGraph; loaded: LoadedContracts }[] = [];
 
 beforeAll(async () => {
-  const result = await planContracts(start, operations);
-  if ('findings' in result) throw new Error(result.findings.map(({ message }) => message).join('\n'));
-  planned = result;
-  loaded = await loadContracts(start);
+  for (const graph of graphs) {
+    const planned = await planContracts(graph.contracts, graph.operations);
+    if ('findings' in planned) throw new Error(planned.findings.map(({ message }) => message).join('\n'));
+    starts.push({ planned, loaded: await loadContracts(graph.contracts) });
+  }
 });
 
-afterAll(() => loaded.supergraph.planner.close());
+afterAll(() => Promise.all(starts.map(({ loaded }) => loaded.supergraph.planner.close())));
 
 // To run more cases: FUZZ_SEED=1000 FUZZ_COUNT=200.
 describe('The findings about random changes say what happens to executed operations', () => {
   test.each(seeds)(
     'random change %i',
     async (seed) => {
-      const next = await changeRandomly(start, createCaseRandom(seed));
+      const { planned, loaded } = starts[seed % starts.length] as (typeof starts)[number];
+      const { contracts } = loaded;
+      const next = await changeRandomly(contracts, createCaseRandom(seed));
       const findings = (await checkContractsAgainst(planned, next)).map(toExpectedFinding);
-      const results = await runOperations(loaded, next, operations);
+      const results = await runOperations(loaded, next, [...planned.plans.keys()]);
       const problems = findProblems(findings, results);
-      const context = [describeChanges(start, next), ...findings.map((finding) => JSON.stringify(finding))];
+      const context = [
+        describeChanges(contracts, next),
+        ...findings.map((finding) => JSON.stringify(finding)),
+      ];
       expect(problems.length === 0 ? [] : [...problems, ...context]).toEqual([]);
     },
     timeoutMs,
@@ -86,8 +105,8 @@ function findProblems(all: readonly ExpectedFinding[], results: RunResults): rea
     ...(isRefused === (results.refusal !== undefined) ? [] : [`The graph: ${results.refusal ?? 'composes'}`]),
     ...Object.entries(problems).flatMap(([problem, names]) =>
       [...names].map((name) => {
-        const { breakageAfterRollout, rollouts } = results.operations.get(name) ?? {};
-        return `${name} ${problem}: ${JSON.stringify([breakageAfterRollout, ...(rollouts ?? [])])}`;
+        const { breakageAfterRollout, rollouts, jointRollout } = results.operations.get(name) ?? {};
+        return `${name} ${problem}: ${JSON.stringify([breakageAfterRollout, ...(rollouts ?? []), jointRollout])}`;
       }),
     ),
   ];
@@ -111,8 +130,8 @@ function isNotSafe({ severity, order }: ExpectedFinding): boolean {
   return severity !== 'safe' || order !== undefined;
 }
 
-/** Another default value breaks some operations, and only changes the data of others. A new enum value may be one that another
- *  subgraph computes a field from, and does not know. */
+/** Another default value breaks some operations, and only changes the data of others. A new enum value may be one that
+ *  another subgraph computes a field from, and does not know. */
 function isAlarm(finding: ExpectedFinding): boolean {
   return isAboutRollout(finding) && !/-default-changed$|^enum-value-added$/.test(finding.rule);
 }

@@ -7,13 +7,13 @@ import {
   isEnumType,
   isListType,
   isNonNullType,
-  isObjectType,
   Kind,
   parse,
   print,
   subscribe,
 } from 'graphql';
 import type { ConsumerOperation } from '../../../../contracts/contractStore.ts';
+import { fieldOf } from '../../../../contracts/graph/fieldOf.ts';
 import { messageOf } from '../../../../gateway/errors.ts';
 import { listOverrideSets } from '../../../../gateway/operation/overrideDecision.ts';
 import { relevantOverrides } from '../../../../gateway/operation/relevantOverrides.ts';
@@ -37,6 +37,8 @@ export interface OperationRunResult {
   readonly breakageAfterRollout: string | undefined;
   /** By changed subgraph. */
   readonly rollouts: ReadonlyMap<string, RolloutRunResult>;
+  /** The same while all of several changed subgraphs have the other version than the gateways. */
+  readonly jointRollout: RolloutRunResult | undefined;
   /** It works after the rollout, but returns other data than before. */
   readonly isDataChanged: boolean;
 }
@@ -118,13 +120,21 @@ export async function runOperations(
     );
     const before = await old.ownOutcomes;
     const last = loaded === undefined ? await run(old, next) : await run(loaded, next);
-    const rollouts = new Map<string, readonly ReadonlyMap<string, Outcome>[]>();
+    const runRollout = async (before: Contracts, after: Contracts) => {
+      const oldGateway = await run(old, after);
+      const newGateway = loaded === undefined ? oldGateway : await run(loaded, before);
+      return (name: string) => ({
+        oldGateway: oldGateway.get(name)?.breakage,
+        newGateway: newGateway.get(name)?.breakage,
+      });
+    };
+    const rollouts = new Map<string, (name: string) => RolloutRunResult>();
     for (const name of changedSubgraphs(old.contracts, next)) {
-      const oldGateway = await run(old, replaceSubgraph(old.contracts, name, next));
-      const newGateway =
-        loaded === undefined ? oldGateway : await run(loaded, replaceSubgraph(next, name, old.contracts));
-      rollouts.set(name, [oldGateway, newGateway]);
+      const before = replaceSubgraph(next, name, old.contracts);
+      rollouts.set(name, await runRollout(before, replaceSubgraph(old.contracts, name, next)));
     }
+    const jointRollout =
+      rollouts.size > 1 && loaded !== undefined ? await runRollout(old.contracts, next) : undefined;
     const results = operations.map((operation): [string, OperationRunResult] => {
       const name = nameOf(operation);
       const breakageAfterRollout = last.get(name)?.breakage;
@@ -132,12 +142,8 @@ export async function runOperations(
         name,
         {
           breakageAfterRollout,
-          rollouts: new Map(
-            [...rollouts].map(([subgraph, [oldGateway, newGateway]]) => [
-              subgraph,
-              { oldGateway: oldGateway?.get(name)?.breakage, newGateway: newGateway?.get(name)?.breakage },
-            ]),
-          ),
+          rollouts: new Map([...rollouts].map(([subgraph, resultOf]) => [subgraph, resultOf(name)])),
+          jointRollout: jointRollout?.(name),
           isDataChanged:
             breakageAfterRollout === undefined &&
             !isDeepStrictEqual(last.get(name)?.data, before.get(name)?.data),
@@ -152,10 +158,13 @@ export async function runOperations(
 
 /** Operations that break at any time. */
 export function brokenAtAnyTime({ operations }: RunResults): Set<string> {
-  return namesOf(operations, ({ breakageAfterRollout, rollouts }) =>
-    [breakageAfterRollout, ...[...rollouts.values()].flatMap((one) => [one.oldGateway, one.newGateway])].some(
-      (reason) => reason !== undefined,
-    ),
+  return namesOf(
+    operations,
+    ({ breakageAfterRollout, rollouts, jointRollout }) =>
+      breakageAfterRollout !== undefined ||
+      [...rollouts.values(), jointRollout].some(
+        (one) => one?.oldGateway !== undefined || one?.newGateway !== undefined,
+      ),
   );
 }
 
@@ -372,8 +381,8 @@ function* fieldsOf(subgraphs: Contracts, schemas: readonly GraphQLSchema[]) {
       if (definition.kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
       for (const { name, type } of definition.fields ?? []) {
         for (const schema of schemas) {
-          const parent = schema.getType(definition.name.value);
-          const promised = isObjectType(parent) ? parent.getFields()[name.value]?.type : undefined;
+          // A subgraph with `@interfaceObject` has an interface as an object type.
+          const promised = fieldOf(schema.getType(definition.name.value), name.value)?.type;
           const coordinate = `${definition.name.value}.${name.value}`;
           if (promised !== undefined) yield { coordinate, type, promised };
         }
