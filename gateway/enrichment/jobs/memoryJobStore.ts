@@ -70,7 +70,7 @@ export class MemoryJobStore implements JobStore {
   }
 
   async close(): Promise<void> {
-    this.#tokens.clear();
+    this.#tokens.close();
     this.#deadLetters.clear();
     for (const { cancelExpiry } of this.#runs.values()) cancelExpiry();
     this.#runs.clear();

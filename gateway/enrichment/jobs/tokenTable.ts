@@ -70,10 +70,8 @@ export class TokenTable {
     for (const { tokenHash } of this.of(runId)) this.#remove(tokenHash);
   }
 
-  clear(): void {
+  close(): void {
     for (const { cancelExpiry } of this.#tokens.values()) cancelExpiry();
-    this.#tokens.clear();
-    this.#hashesByRun.clear();
   }
 
   #remove(tokenHash: string): void {
