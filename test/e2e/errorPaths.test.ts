@@ -267,6 +267,36 @@ test('an error that makes an entity null, but not its object, is reported at all
   });
 });
 
+test('an error of an input that the client did not select is reported at all fields that are lost with its entity', async () => {
+  const reference = (fields: object) => ({
+    Item: { __resolveReference: (item: object) => ({ ...item, ...fields }) },
+  });
+  await using graph = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'items',
+        sdl: 'type Query { item: Item } type Item @key(fields: "id") { id: ID! }',
+        resolvers: { Query: { item: () => ({ id: '1' }) } },
+      },
+      {
+        name: 'sizes',
+        sdl: 'type Item @key(fields: "id") { id: ID! size: Int! colour: String }',
+        resolvers: reference({ size: null, colour: 'red' }),
+      },
+      {
+        name: 'costs',
+        sdl: 'type Item @key(fields: "id") { id: ID! size: Int! @external cost: Int @requires(fields: "size") }',
+        resolvers: reference({ cost: 1 }),
+      },
+    ],
+  });
+  const { body } = await graph.execute('{ item { id colour cost } }');
+  expect(body).toEqual({
+    data: { item: { id: '1', colour: null, cost: null } },
+    errors: [at('item', 'colour'), at('item', 'cost')],
+  });
+});
+
 test('an error that makes an object of an interface null has the whole path of its field', async () => {
   const { body } = await gateway.execute(
     '{ parts { id ... on Wheel { width: size tyre { size: width } } ... on Screw { size } } }',
