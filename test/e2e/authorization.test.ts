@@ -371,15 +371,11 @@ describe('A cached value', () => {
 
 describe('A subscription', () => {
   const subscribe = (query: string, client?: string, { gateway } = shop): Promise<Response> =>
-    fetch(gateway.url, {
-      method: 'POST',
-      headers: {
-        accept: 'text/event-stream',
-        'content-type': 'application/json',
-        ...(client === undefined ? {} : { 'x-client': client }),
-      },
-      body: JSON.stringify({ query }),
-    });
+    postJson(
+      gateway.url,
+      { query },
+      { accept: 'text/event-stream', ...(client === undefined ? {} : { 'x-client': client }) },
+    );
 
   /** The payload of the next event. */
   async function nextPayload(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<unknown> {

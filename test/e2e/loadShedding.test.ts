@@ -6,12 +6,11 @@ import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
 import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
 import { ManualInterval } from '../harness/manualInterval.ts';
-import { exchange } from '../harness/rawHttp.ts';
+import { exchange, exchangeJson } from '../harness/rawHttp.ts';
 import { transports } from '../harness/transports.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 import { Peer } from '../harness/webSocketPeer.ts';
 
-const json = { 'content-type': 'application/json', accept: 'application/json' };
 const idle = { eventLoopDelayMs: 0, memory: 0.1 };
 const overloaded = { eventLoopDelayMs: 1_000, memory: 0.1 };
 
@@ -59,9 +58,6 @@ async function start(priorities: object): Promise<SheddingGateway> {
   };
 }
 
-const post = (url: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
-  exchange(url, { headers: { ...json, ...headers }, body: JSON.stringify(body) });
-
 /** Without configured operations, requests are shed before their operations are parsed. */
 let early: SheddingGateway;
 /** With them, the operation must be known, unless requests of every priority are shed. */
@@ -108,14 +104,14 @@ describe('while requests of normal priority are shed', () => {
     const hash = createHash('sha256').update(query).digest('hex');
     const extensions = { persistedQuery: { version: 1, sha256Hash: hash } };
     for (const { gateway, sample } of [early, late]) {
-      expect((await post(gateway.url, { query, extensions })).status).toBe(200);
+      expect((await exchangeJson(gateway.url, { query, extensions })).status).toBe(200);
       await sample(overloaded, 2);
       const answers = [
-        await post(gateway.url, { query }),
-        await post(gateway.url, { extensions }),
-        await post(gateway.url, [{ query }, { query }]),
-        await post(gateway.url, { query }, { accept: 'text/event-stream' }),
-        await post(gateway.url, { query }, { accept: 'multipart/mixed;deferSpec=20220824' }),
+        await exchangeJson(gateway.url, { query }),
+        await exchangeJson(gateway.url, { extensions }),
+        await exchangeJson(gateway.url, [{ query }, { query }]),
+        await exchangeJson(gateway.url, { query }, { accept: 'text/event-stream' }),
+        await exchangeJson(gateway.url, { query }, { accept: 'multipart/mixed;deferSpec=20220824' }),
         await exchange(gateway.url, {
           method: 'GET',
           path: `/graphql?query=${encodeURIComponent(query)}`,
@@ -141,9 +137,9 @@ describe('while requests of normal priority are shed', () => {
     const { gateway, sample } = early;
     await sample(overloaded, 2);
     const critical = { 'tributary-priority': 'critical' };
-    expect((await post(gateway.url, { query: '{ price }' }, critical)).status).toBe(503);
-    expect((await post(gateway.url, { query: '{ price }' }, { 'x-user': 'ada' })).status).toBe(503);
-    const served = await post(gateway.url, { query: '{ price }' }, { ...critical, 'x-user': 'ada' });
+    expect((await exchangeJson(gateway.url, { query: '{ price }' }, critical)).status).toBe(503);
+    expect((await exchangeJson(gateway.url, { query: '{ price }' }, { 'x-user': 'ada' })).status).toBe(503);
+    const served = await exchangeJson(gateway.url, { query: '{ price }' }, { ...critical, 'x-user': 'ada' });
     expect([served.status, JSON.parse(served.body)]).toEqual([200, { data: { price: 5 } }]);
   });
 
@@ -162,15 +158,15 @@ describe('while requests of normal priority are shed', () => {
     const before = await counted();
     await sample(overloaded, 1);
     expect(await ready()).toEqual([200, undefined]);
-    expect((await post(gateway.url, { query: 'query Report { price }' })).status).toBe(503);
-    expect((await post(gateway.url, { query: '{ price }' })).status).toBe(200);
+    expect((await exchangeJson(gateway.url, { query: 'query Report { price }' })).status).toBe(503);
+    expect((await exchangeJson(gateway.url, { query: '{ price }' })).status).toBe(200);
     await sample(overloaded, 2);
     expect(await ready()).toEqual([
       503,
       [{ code: 'OVERLOADED', message: expect.stringContaining('overload.eventLoopDelay') }],
     ]);
     const critical = { 'tributary-priority': 'critical' };
-    expect((await post(gateway.url, { query: '{ price }' }, critical)).status).toBe(503);
+    expect((await exchangeJson(gateway.url, { query: '{ price }' }, critical)).status).toBe(503);
     expect((await exchange(gateway.url, { method: 'GET', path: '/health/live' })).status).toBe(200);
     const after = await counted();
     const added = ['background', 'normal', 'critical'].map(
@@ -179,7 +175,7 @@ describe('while requests of normal priority are shed', () => {
     expect(added).toEqual([1, 0, 1]);
     await sample(idle, 8);
     expect(await ready()).toEqual([200, undefined]);
-    expect((await post(gateway.url, { query: '{ price }' })).status).toBe(200);
+    expect((await exchangeJson(gateway.url, { query: '{ price }' })).status).toBe(200);
   });
 });
 
@@ -262,7 +258,8 @@ test('requests that wait too long leave one warning, and each that fails counts 
     dependencies: { timers, logger },
   });
   const send = async (of: number): Promise<string> =>
-    (await post(gateway.url, { query: 'query($of: Int) { price(of: $of) }', variables: { of } })).body;
+    (await exchangeJson(gateway.url, { query: 'query($of: Int) { price(of: $of) }', variables: { of } }))
+      .body;
   const sumOf = async (pattern: string): Promise<number> => {
     const { body } = await exchange(gateway.adminUrl, { method: 'GET', path: '/metrics' });
     const samples = body.matchAll(new RegExp(`^${pattern} (\\d+)$`, 'gm'));

@@ -2,10 +2,9 @@ import { describe, expect, test } from '@jest/globals';
 import type { GatewayDependencies, GatewayOptions } from '../../gateway/gateway.ts';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
-import { exchange } from '../harness/rawHttp.ts';
+import { exchange, exchangeJson } from '../harness/rawHttp.ts';
 import { transports } from '../harness/transports.ts';
 
-const json = { 'content-type': 'application/json', accept: 'application/json' };
 const query = '{ price }';
 
 function start(
@@ -30,9 +29,6 @@ function start(
   });
 }
 
-const post = (url: string, body: unknown, headers: Readonly<Record<string, string>> = {}) =>
-  exchange(url, { headers: { ...json, ...headers }, body: JSON.stringify(body) });
-
 describe('a client that has sent too many operations', () => {
   test('gets RATE_LIMITED over every transport, until its window ends', async () => {
     await using gateway = await start({ cost: transports.length, window: '1h' });
@@ -50,11 +46,11 @@ describe('a client that has sent too many operations', () => {
   test('gets 429 with the standard header fields, which admitted responses have too', async () => {
     await using gateway = await start({ cost: 3, window: '1h' });
     const answers = [
-      await post(gateway.url, { query }),
-      await post(gateway.url, { query }, { accept: 'text/event-stream' }),
-      await post(gateway.url, { query }, { accept: 'multipart/mixed;deferSpec=20220824' }),
-      await post(gateway.url, { query }),
-      await post(gateway.url, { query }, { accept: 'text/event-stream' }),
+      await exchangeJson(gateway.url, { query }),
+      await exchangeJson(gateway.url, { query }, { accept: 'text/event-stream' }),
+      await exchangeJson(gateway.url, { query }, { accept: 'multipart/mixed;deferSpec=20220824' }),
+      await exchangeJson(gateway.url, { query }),
+      await exchangeJson(gateway.url, { query }, { accept: 'text/event-stream' }),
     ];
     for (const [index, { status, headers, body }] of answers.entries()) {
       const isLimited = index >= 3;
@@ -74,7 +70,7 @@ describe('a client that has sent too many operations', () => {
     const expensive = `{ ${['a', 'b', 'c'].map((alias) => `${alias}: product { id }`).join(' ')} }`;
     const answers = [];
     for (const text of ['{', '{ unknown }', expensive, query])
-      answers.push(await post(gateway.url, { query: text }));
+      answers.push(await exchangeJson(gateway.url, { query: text }));
     expect(answers.map(({ status, headers }) => [status, headers.has('ratelimit')])).toEqual([
       [400, false],
       [400, false],
@@ -95,15 +91,15 @@ describe('a client that has sent too many operations', () => {
       { query: withVariable },
       { query },
     ])
-      statuses.push((await post(gateway.url, body)).status);
+      statuses.push((await exchangeJson(gateway.url, body)).status);
     expect(statuses).toEqual([400, 400, 400, 400, 429]);
   });
 
   test('spends the limit once for each operation of a batch', async () => {
     await using gateway = await start({ cost: 3, window: '1h' });
-    const { body } = await post(gateway.url, [{ query }, { query }]);
+    const { body } = await exchangeJson(gateway.url, [{ query }, { query }]);
     expect(JSON.parse(body)).toEqual([{ data: { price: 5 } }, { data: { price: 5 } }]);
-    const second = await post(gateway.url, [{ query }, { query }]);
+    const second = await exchangeJson(gateway.url, [{ query }, { query }]);
     expect([second.status, second.headers.get('ratelimit-policy')]).toEqual([429, '"default";q=3;w=3600']);
     expect(JSON.parse(second.body)).toEqual([
       { data: { price: 5 } },
@@ -117,7 +113,8 @@ describe('a client that has sent too many operations', () => {
 describe('one client', () => {
   const statuses = async (gateway: InlineGateway, requests: readonly Readonly<Record<string, string>>[]) => {
     const answers: number[] = [];
-    for (const headers of requests) answers.push((await post(gateway.url, { query }, headers)).status);
+    for (const headers of requests)
+      answers.push((await exchangeJson(gateway.url, { query }, headers)).status);
     return answers;
   };
 
@@ -153,7 +150,7 @@ describe('one client', () => {
 
 test('without a rate limit, responses have no RateLimit header fields', async () => {
   await using gateway = await start({ cost: 0 });
-  const { status, headers } = await post(gateway.url, { query });
+  const { status, headers } = await exchangeJson(gateway.url, { query });
   expect([status, headers.has('ratelimit'), headers.has('ratelimit-policy')]).toEqual([200, false, false]);
 });
 
@@ -168,7 +165,7 @@ test('a process counts alone while Redis cannot be used, and logs one warning', 
   const redis = { url: 'redis://127.0.0.1:1' };
   await using gateway = await start({ cost: 2, window: '1h' }, { redis }, { logger });
   const statuses: number[] = [];
-  for (let count = 0; count < 3; count++) statuses.push((await post(gateway.url, { query })).status);
+  for (let count = 0; count < 3; count++) statuses.push((await exchangeJson(gateway.url, { query })).status);
   expect(statuses).toEqual([200, 200, 429]);
   const msg = 'Rate limits are counted by this process alone, because Redis cannot be used';
   expect(warnings).toEqual([{ level: 40, msg, problem: 'redis' }]);

@@ -9,7 +9,7 @@ import { composeSubgraphs, federationLink } from '../harness/composeSubgraphs.ts
 import { Gate } from '../harness/gate.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
 import { postJson } from '../harness/postJson.ts';
-import { MultipartReader, RawConnection } from '../harness/rawHttp.ts';
+import { collectPayloads } from '../harness/rawHttp.ts';
 import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { isLongRun } from '../harness/seeds.ts';
 import { createTemporaryDirectory } from '../harness/suiteResources.ts';
@@ -45,19 +45,11 @@ async function subscribe(url: string, query: string): Promise<Response> {
 }
 
 /** Resolves with the payloads. The last one arrives when the stock of `late` is answered. */
-async function defer(url: string): Promise<unknown[]> {
-  await using connection = await RawConnection.open(url);
-  connection.send({
+async function defer(url: string): Promise<readonly unknown[]> {
+  const { payloads } = await collectPayloads(url, {
     headers: { 'content-type': 'application/json', accept: 'multipart/mixed;deferSpec=20220824' },
     body: JSON.stringify({ query: '{ item { name ... @defer { late: stock } } }' }),
   });
-  await connection.readHead();
-  const reader = new MultipartReader();
-  const payloads: unknown[] = [];
-  for (let chunk = await connection.readChunk(); chunk !== undefined; chunk = await connection.readChunk()) {
-    payloads.push(...reader.read(chunk));
-  }
-  reader.assertClosed();
   return payloads;
 }
 

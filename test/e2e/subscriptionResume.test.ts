@@ -5,6 +5,7 @@ import { WebSocket } from 'ws';
 import type { GatewayOptions } from '../../gateway/gateway.ts';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
 import { startGatewayProcess } from '../harness/gatewayProcess.ts';
+import { postJson } from '../harness/postJson.ts';
 import { EventCounter } from '../harness/redisStoreFixture.ts';
 import { scrapeSample } from '../harness/scrapeSample.ts';
 import { startSuiteRedis } from '../harness/suiteRedis.ts';
@@ -31,15 +32,11 @@ interface Payload {
 
 /** Yields the events after a cursor until the connection is lost. */
 async function* overEvents(url: string, cursor?: string): AsyncGenerator<Seen> {
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: {
-      accept: 'text/event-stream',
-      'content-type': 'application/json',
-      ...(cursor !== undefined && { 'last-event-id': cursor }),
-    },
-    body: JSON.stringify({ query }),
-  });
+  const response = await postJson(
+    url,
+    { query },
+    { accept: 'text/event-stream', ...(cursor !== undefined && { 'last-event-id': cursor }) },
+  );
   if (response.body === null) throw new Error(`No stream, but ${response.status}.`);
   let unread = '';
   for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
