@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 import {
   changed,
+  complete,
   dropping,
   holdNames,
   inParts,
@@ -38,6 +39,20 @@ test.each([true, false])(
     expect(subscriptions.droppedEventCount).toBe(3);
   },
 );
+
+test('events that are dropped before they are completed are reported to a client that has read all others', async () => {
+  const { source, subscribe } = start(dropping);
+  const client = await subscribe(whole);
+  const release = holdNames();
+  for (let amount = 0; amount < 6; amount++) source.at(0).send(changed('1', amount));
+  const payloads = client.take(5);
+  release();
+  expect(await payloads).toEqual([
+    complete('1', 0),
+    missed,
+    ...[3, 4, 5].map((amount) => complete('1', amount)),
+  ]);
+});
 
 test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
   'of what comes in parts, whole events are dropped and none that was begun (%s)',
