@@ -453,10 +453,17 @@ export const rows: readonly Row[] = [
     panels: [
       {
         title: 'Subscriptions: problems',
-        description: 'Dropped events: clients read too slowly. Topics: by kind of problem.',
+        description:
+          'Dropped events: clients read too slowly. Interrupted: the gateway subscribes again. Failed: clients get the error. Topics: by kind of problem.',
         unit: 'reqps',
         queries: {
           'dropped events': rateOf('tributary_subscription_events_dropped_total', selector),
+          '{{subgraph}} interrupted': rateOf(
+            'tributary_subscription_interruptions_total',
+            forSubgraph,
+            'subgraph',
+          ),
+          '{{subgraph}} failed': rateOf('tributary_subscription_failures_total', forSubgraph, 'subgraph'),
           'topics: {{kind}}': rateOf('tributary_subscription_topic_problems_total', selector, 'kind'),
         },
       },

@@ -1,16 +1,22 @@
 import { describeCause, GatewayError } from '../errors.ts';
 import { type ErrorPolicy, withCause } from '../response/formatErrors.ts';
 import { httpStatusOf } from '../subgraphs/callErrors.ts';
+import type { LabeledCounter } from '../telemetry/labeledCounter.ts';
 import { hideQuotedJson, type Logger } from '../telemetry/logger.ts';
 import { ProblemLog } from '../telemetry/problemLog.ts';
 import { reportedErrorsOf } from './sources/reportedErrors.ts';
 
-interface ClientErrorMapperOptions {
+interface ReportOptions {
   /** With `exposeSubgraphErrors`, the log has the subgraph's own message, too. */
   readonly policy: Pick<ErrorPolicy, 'exposeSubgraphErrors' | 'exposeSubgraphs'>;
   readonly log: Logger;
   /** Milliseconds since 1970. */
   now(): number;
+}
+
+interface ClientErrorMapperOptions extends ReportOptions {
+  /** Counts the errors by subgraph and code. */
+  readonly counter: Pick<LabeledCounter, 'increment'>;
 }
 
 /** Creates a function that logs the error with which a subgraph ended or refused a subscription, at most one a minute for each
@@ -29,7 +35,7 @@ export function createInterruptionMapper(
 }
 
 function createMapper(
-  { policy, log, now }: ClientErrorMapperOptions,
+  { policy, log, now, counter }: ClientErrorMapperOptions,
   kind: string,
   message: string,
 ): (error: GatewayError) => GatewayError {
@@ -39,6 +45,7 @@ function createMapper(
   const exposedErrors = new WeakMap<GatewayError, GatewayError>();
   return (error) => {
     const { subgraph, code } = error;
+    counter.increment(subgraph ?? '', code);
     problems.report(
       kind,
       describeProblem(error, policy),
@@ -58,7 +65,7 @@ export function createResubscribeReporter({
   policy,
   log,
   now,
-}: ClientErrorMapperOptions): (error: GatewayError) => void {
+}: ReportOptions): (error: GatewayError) => void {
   const message =
     'A subgraph is not available for subscriptions with the new supergraph; they continue as before';
   const problems = new ProblemLog({ log, now, message });
@@ -69,7 +76,7 @@ export function createResubscribeReporter({
   };
 }
 
-function describeProblem(error: GatewayError, policy: ClientErrorMapperOptions['policy']): string {
+function describeProblem(error: GatewayError, policy: ReportOptions['policy']): string {
   const problem = hideQuotedJson(causeForLog(error, policy) ?? error.message);
   const status = httpStatusOf(error);
   return status === undefined ? problem : `${problem} (status ${status})`;
@@ -78,7 +85,7 @@ function describeProblem(error: GatewayError, policy: ClientErrorMapperOptions['
 /** The subgraph's own message only with `exposeSubgraphErrors`. `undefined` without a cause. */
 function causeForLog(
   error: GatewayError,
-  { exposeSubgraphErrors }: ClientErrorMapperOptions['policy'],
+  { exposeSubgraphErrors }: ReportOptions['policy'],
 ): string | undefined {
   const [reported] = reportedErrorsOf(error) ?? [];
   if (reported === undefined) return describeCause(error);
@@ -87,7 +94,7 @@ function causeForLog(
 
 function exposeDetails(
   error: GatewayError,
-  { exposeSubgraphErrors, exposeSubgraphs }: ClientErrorMapperOptions['policy'],
+  { exposeSubgraphErrors, exposeSubgraphs }: ReportOptions['policy'],
 ): GatewayError {
   const { subgraph, code } = error;
   // The error of an extension's hook has a code of its own.

@@ -29,7 +29,7 @@ import { ProtocolRoutingSource } from './sources/protocolRoutingSource.ts';
 import { createSseSource } from './sources/sseSource.ts';
 import type { SourceEndpoint, SourceOptions, SubscriptionSource } from './sources/subscriptionSource.ts';
 import { SubscriptionManager } from './subscriptionManager.ts';
-import { registerSubscriptionMetrics } from './subscriptionMetrics.ts';
+import { registerSubscriptionMetrics, type SubscriptionCounters } from './subscriptionMetrics.ts';
 import { subscriptionUrlOf } from './subscriptionUrlOf.ts';
 import { TopicBus } from './topics/topicBus.ts';
 import { findUnknownTopicFields } from './topics/topicField.ts';
@@ -90,12 +90,12 @@ export class SubscriptionFeature implements Feature {
       (subgraph) => this.#policyOf(subgraph).subscription.protocol,
     );
     const problems = new TopicProblemLog({ log, now });
-    this.subscriptions = this.#createSubscriptions(source, problems);
-    registerSubscriptionMetrics({
+    const counters = registerSubscriptionMetrics({
       registry: metrics.registry,
       topicProblems: () => problems.counts,
       droppedEventCount: () => this.subscriptions.droppedEventCount,
     });
+    this.subscriptions = this.#createSubscriptions(source, problems, counters);
   }
 
   readSupergraph(reading: SupergraphReading): SupergraphFindings | undefined {
@@ -155,7 +155,11 @@ export class SubscriptionFeature implements Feature {
     });
   }
 
-  #createSubscriptions(source: SubscriptionSource, problems: TopicProblemLog): SubscriptionManager {
+  #createSubscriptions(
+    source: SubscriptionSource,
+    problems: TopicProblemLog,
+    counters: SubscriptionCounters,
+  ): SubscriptionManager {
     const { config, log, timers, now, openStream } = this.#context;
     const { queue, interruptions, reconnect, idleTimeout, topics, eventSize } = config.subscriptions;
     const reporting = { policy: config.security, log, now };
@@ -170,8 +174,8 @@ export class SubscriptionFeature implements Feature {
       source: new TopicSource({ fields: topics, hub, problems, fallback: source }),
       queue: { maxEvents: queue.events, maxBytes: queue.size, policy: queue.whenFull },
       reportsInterruptions: interruptions === 'reported',
-      toClientError: createClientErrorMapper(reporting),
-      toClientInterruption: createInterruptionMapper(reporting),
+      toClientError: createClientErrorMapper({ ...reporting, counter: counters.failures }),
+      toClientInterruption: createInterruptionMapper({ ...reporting, counter: counters.interruptions }),
       retryDelays: reconnect,
       onResubscribeFailed: createResubscribeReporter(reporting),
       onInternalError: (err, requestId) =>

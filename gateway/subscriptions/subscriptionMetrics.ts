@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { LabeledCounter } from '../telemetry/labeledCounter.ts';
 import { registerCounter, toLabelValue } from '../telemetry/registerCounter.ts';
 
 interface SubscriptionMetricsOptions {
@@ -9,12 +10,18 @@ interface SubscriptionMetricsOptions {
   readonly droppedEventCount: () => number;
 }
 
-/** Registers the metrics of subscriptions. The values of the label `kind` are a fixed list. */
+export interface SubscriptionCounters {
+  readonly failures: LabeledCounter;
+  readonly interruptions: LabeledCounter;
+}
+
+/** Registers the metrics of subscriptions, and returns those that count errors of subgraphs. The values of the labels `kind`
+ *  and `code` are fixed lists. */
 export function registerSubscriptionMetrics({
   registry,
   topicProblems,
   droppedEventCount,
-}: SubscriptionMetricsOptions): void {
+}: SubscriptionMetricsOptions): SubscriptionCounters {
   registerCounter(registry, {
     name: 'tributary_subscription_topic_problems_total',
     help: 'Problems with topics that feed subscriptions, by kind.',
@@ -29,4 +36,16 @@ export function registerSubscriptionMetrics({
     labelNames: [],
     read: (set) => set({}, droppedEventCount()),
   });
+  const createCounter = (name: string, help: string): LabeledCounter =>
+    new LabeledCounter(registry, name, ['subgraph', 'code'], help, {});
+  return {
+    failures: createCounter(
+      'tributary_subscription_failures_total',
+      'Subscriptions at a subgraph that ended with an error, or were refused.',
+    ),
+    interruptions: createCounter(
+      'tributary_subscription_interruptions_total',
+      'Interruptions of subscriptions at a subgraph. The gateway subscribes again.',
+    ),
+  };
 }

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { WebSocket } from 'ws';
 import { postJson } from '../harness/postJson.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
+import { scrapeSample } from '../harness/scrapeSample.ts';
 import { openStream, operationRequest, reserveStream } from '../harness/singleConnection.ts';
 import { startTestGateway, subscribed, type TestGateway } from '../harness/testGateway.ts';
 
@@ -112,6 +113,33 @@ describe('subscriptions', () => {
     // To the subgraph itself: a mutation is sent once, perhaps to the other instance.
     await ask({ url }, review('one'));
     expect(await event).toEqual({ data: { reviewAdded: { body: 'one' } } });
+    await client.leave();
+  });
+
+  test('are interrupted and then end with an error when their subgraph stops, which metrics count', async () => {
+    await using gateway = await startTestGateway({
+      config: {
+        subgraphs: { all: { subscription: { protocol: 'graphql_ws', path: '/ws' } } },
+        subscriptions: {
+          interruptions: 'reported',
+          reconnect: { attempts: 1, minDelay: '1ms', maxDelay: '1ms' },
+        },
+      },
+    });
+    const client = subscribe(gateway, 'subscription { reviewAdded { body } }');
+    const first = client.next();
+    await subscribed(gateway, 1);
+    await gateway.subgraphs.all.find(({ name }) => name === 'reviews')?.close();
+    const unreachable = { errors: [{ extensions: { code: 'SUBGRAPH_UNREACHABLE' } }] };
+    expect(await first).toMatchObject(unreachable);
+    expect(await client.next()).toMatchObject(unreachable);
+    const countOf = (name: string): Promise<number> =>
+      scrapeSample(
+        gateway.adminUrl,
+        `tributary_subscription_${name}_total{subgraph="reviews",code="SUBGRAPH_UNREACHABLE"}`,
+      );
+    expect(await countOf('interruptions')).toBe(1);
+    expect(await countOf('failures')).toBe(1);
     await client.leave();
   });
 

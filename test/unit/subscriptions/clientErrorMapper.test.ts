@@ -10,6 +10,8 @@ import {
 import { reportedFailure } from '../../../gateway/subscriptions/sources/reportedErrors.ts';
 import { countRemaining } from '../../harness/countRemaining.ts';
 
+const uncounted = { increment: () => undefined };
+
 function mapError(error: GatewayError, exposeSubgraphErrors: boolean, exposeSubgraphs = false) {
   const lines: Record<string, unknown>[] = [];
   const log = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) });
@@ -18,6 +20,7 @@ function mapError(error: GatewayError, exposeSubgraphErrors: boolean, exposeSubg
       policy: { exposeSubgraphErrors, exposeSubgraphs },
       log,
       now: () => 0,
+      counter: uncounted,
     })(error).toFormatted(),
     lines,
   };
@@ -98,6 +101,7 @@ test('subscriptions that a subgraph refuses are logged once a minute for each co
     policy: { exposeSubgraphErrors: false, exposeSubgraphs: false },
     log: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
     now: () => now,
+    counter: uncounted,
   });
   for (const at of [0, 1_000, 60_000]) {
     now = at;
@@ -119,6 +123,7 @@ test('interruptions of a subgraph are logged once a minute, and clients see its 
     policy: { exposeSubgraphErrors: false, exposeSubgraphs: true },
     log: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
     now: () => now,
+    counter: uncounted,
   });
   const lost = unreachableError('reviews', new Error('the connection ended before the stream did'));
   for (const at of [0, 1_000, 60_000]) {
@@ -160,6 +165,7 @@ test('the message of a subgraph is in the line of an interruption once, and only
       policy: { exposeSubgraphErrors, exposeSubgraphs: false },
       log: pino({ base: null }, { write: (line) => lines.push(JSON.parse(line)) }),
       now: () => 0,
+      counter: uncounted,
     });
     toClient(refused);
     return lines[0]?.message;
@@ -173,6 +179,7 @@ test('an interruption does not stay in memory after the subscriptions have its e
     policy: { exposeSubgraphErrors: false, exposeSubgraphs: false },
     log: pino({ level: 'silent' }),
     now: () => 0,
+    counter: uncounted,
   });
   class Interruption extends Error {}
   toClient(unreachableError('reviews', new Interruption('the connection ended')));
