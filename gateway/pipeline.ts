@@ -33,8 +33,8 @@ import type { RequestPriority } from './subgraphs/policies/callPriority.ts';
 import { EventFetchSender } from './subscriptions/eventFetchSender.ts';
 import type { SourceEvent } from './subscriptions/sources/subscriptionSource.ts';
 import type { SubscriptionManager } from './subscriptions/subscriptionManager.ts';
+import type { SupergraphLease } from './supergraph/leasedSnapshots.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
-import type { SupergraphLease } from './supergraph/supergraphHolder.ts';
 import type { TraceSpan, Tracing } from './telemetry/trace.ts';
 
 interface PipelineOptions extends OperationRunnerOptions {

@@ -10,7 +10,8 @@ import {
   type SubscriptionOutcome,
 } from '../response/executionOutcome.ts';
 import type { ResponseCaching } from '../response/responseCaching.ts';
-import type { SupergraphLease, SupergraphView } from '../supergraph/supergraphHolder.ts';
+import type { SupergraphLease } from '../supergraph/leasedSnapshots.ts';
+import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { RequestRecord } from '../telemetry/requestRecord.ts';
 import type { RequestTrace, Tracing } from '../telemetry/trace.ts';
 import type { TraceHeaders } from '../telemetry/traceContext.ts';

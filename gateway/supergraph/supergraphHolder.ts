@@ -1,11 +1,12 @@
 import { messageOf } from '../errors.ts';
 import { ThreadStartError } from '../planning/threadStartError.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
-import { PendingPromises } from '../time/pendingPromises.ts';
 import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
+import { LeasedSnapshots, type SupergraphLease } from './leasedSnapshots.ts';
 import { supergraphId } from './loadSupergraph.ts';
 import type { SupergraphSource } from './sources/supergraphSource.ts';
 import type { Supergraph } from './supergraph.ts';
+import { SupergraphLoads } from './supergraphLoads.ts';
 
 /** What transports may use of a `SupergraphHolder`. */
 export interface SupergraphView {
@@ -50,12 +51,6 @@ export interface SupergraphHolder extends SupergraphView {
 
 type ProblemListener = (message: string | undefined, origin: 'source' | 'load') => void;
 
-export interface SupergraphLease {
-  readonly supergraph: Supergraph;
-  /** Idempotent. */
-  release(): void;
-}
-
 export interface SupergraphHolderOptions {
   /** Loads a snapshot. Rejects with the reason for the operator. `previous`: the current snapshot. */
   readonly load: (sdl: string, signal: AbortSignal, previous: Supergraph | undefined) => Promise<Supergraph>;
@@ -76,76 +71,6 @@ export interface SupergraphHolderOptions {
 
 /** Between attempts to load a supergraph for which the system started no thread. */
 const retryBackoff = { minDelay: 1_000, maxDelay: 30_000 };
-
-/** A snapshot with the number of operations that use it. */
-interface LeasedSnapshot {
-  readonly supergraph: Supergraph;
-  leases: number;
-}
-
-/** The snapshots with a running planner: the current one and those that operations still use. */
-class LeasedSnapshots {
-  readonly #onRetired: SupergraphHolderOptions['onRetired'];
-  readonly #snapshots = new Set<LeasedSnapshot>();
-  readonly #retiring = new PendingPromises();
-  #current: LeasedSnapshot | undefined;
-
-  constructor(onRetired: SupergraphHolderOptions['onRetired']) {
-    this.#onRetired = onRetired;
-  }
-
-  get current(): Supergraph | undefined {
-    return this.#current?.supergraph;
-  }
-
-  acquire(): SupergraphLease | undefined {
-    const snapshot = this.#current;
-    if (snapshot === undefined) return undefined;
-    snapshot.leases += 1;
-    let isReleased = false;
-    return {
-      supergraph: snapshot.supergraph,
-      release: () => {
-        if (isReleased) return;
-        isReleased = true;
-        snapshot.leases -= 1;
-        this.#retireIfUnused(snapshot);
-      },
-    };
-  }
-
-  /** Makes a snapshot the current one. Returns a function that retires the one before when no operation uses it. */
-  replace(supergraph: Supergraph): () => void {
-    const previous = this.#current;
-    this.#current = { supergraph, leases: 0 };
-    this.#snapshots.add(this.#current);
-    return () => {
-      if (previous !== undefined) this.#retireIfUnused(previous);
-    };
-  }
-
-  /** Closes the planner of a snapshot that is in use no more, or never was. */
-  retire(supergraph: Supergraph): Promise<void> {
-    const closed = supergraph.planner.close();
-    this.#onRetired?.(supergraph);
-    return closed;
-  }
-
-  /** Retires all snapshots, although operations may use them. */
-  async close(): Promise<void> {
-    this.#current = undefined;
-    for (const snapshot of [...this.#snapshots]) {
-      snapshot.leases = 0;
-      this.#retireIfUnused(snapshot);
-    }
-    await this.#retiring.settled();
-  }
-
-  #retireIfUnused(snapshot: LeasedSnapshot): void {
-    if (snapshot === this.#current || snapshot.leases > 0 || !this.#snapshots.delete(snapshot)) return;
-    this.#retiring.add(this.retire(snapshot.supergraph));
-  }
-}
 
 /** Why no newer supergraph is in use. */
 class SupergraphProblems {
@@ -168,104 +93,6 @@ class SupergraphProblems {
     this[kind] = message;
     const origin = kind === 'source' ? 'source' : 'load';
     for (const listener of [...this.#listeners]) listener(message, origin);
-  }
-}
-
-/** The load of one supergraph, until it is in use, has failed or is superseded. */
-class SupergraphLoad {
-  readonly id: string;
-  readonly settled: Promise<void>;
-  /** Whether the load still waits for an older one to end. */
-  isWaiting: boolean;
-  readonly #controller = new AbortController();
-
-  /** `older`: a load that ends before this one starts. */
-  constructor(
-    id: string,
-    older: SupergraphLoad | undefined,
-    load: (signal: AbortSignal) => Promise<void>,
-    onEnd: (load: SupergraphLoad) => void,
-  ) {
-    this.id = id;
-    this.isWaiting = older !== undefined;
-    const { signal } = this.#controller;
-    const loading = older === undefined ? load(signal) : older.settled.then(() => this.#start(load));
-    this.settled = loading.finally(() => onEnd(this));
-  }
-
-  async #start(load: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    this.isWaiting = false;
-    if (!this.#controller.signal.aborted) await load(this.#controller.signal);
-  }
-
-  stop(): void {
-    this.#controller.abort();
-  }
-}
-
-/** The loads under way: that of the newest SDL, and at most one before it. */
-class SupergraphLoads {
-  readonly #active = new Set<SupergraphLoad>();
-  #newest: SupergraphLoad | undefined;
-  /** Loads the SDL before the newest one, which waits for it. */
-  #older: SupergraphLoad | undefined;
-  /** Whether a load was superseded, and none has been completed since. */
-  #hasSuperseded = false;
-
-  /** Resolves when the load of the newest SDL has ended. `undefined` when none is under way. */
-  get settled(): Promise<void> | undefined {
-    return this.#newest?.settled;
-  }
-
-  /** Whether a load under way is that of an SDL before the newest one. */
-  get hasOlder(): boolean {
-    return this.#older !== undefined;
-  }
-
-  /** Makes the load under way of this SDL that of the newest one. `undefined` when there is none. */
-  join(id: string): Promise<void> | undefined {
-    if (this.#newest?.id !== id && this.#older?.id === id) {
-      this.#newest?.stop();
-      [this.#newest, this.#older] = [this.#older, undefined];
-    }
-    return this.#newest?.id === id ? this.#newest.settled : undefined;
-  }
-
-  /** Ends the loads that a newer SDL supersedes. `canWait`: whether that SDL may wait for one under way. */
-  supersede(canWait: boolean): void {
-    if (this.#newest === undefined) return;
-    if (this.#newest.isWaiting) this.#newest.stop();
-    const underWay = this.#newest.isWaiting ? this.#older : this.#newest;
-    this.#newest = undefined;
-    this.#older = canWait && this.#hasSuperseded ? underWay : undefined;
-    if (this.#older !== undefined) return;
-    underWay?.stop();
-    this.#hasSuperseded = underWay !== undefined;
-  }
-
-  start(id: string, load: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const started = new SupergraphLoad(id, this.#older, load, (ended) => {
-      this.#active.delete(ended);
-      if (this.#newest === ended) this.#newest = undefined;
-      if (this.#older === ended) this.#older = undefined;
-    });
-    this.#newest = started;
-    this.#active.add(started);
-    return started.settled;
-  }
-
-  /** A load was not superseded: it has succeeded or failed. */
-  complete(): void {
-    this.#hasSuperseded = false;
-  }
-
-  stop(): void {
-    for (const load of this.#active) load.stop();
-  }
-
-  /** Resolves when no load is under way any more, after `stop`. */
-  async ended(): Promise<void> {
-    await Promise.all([...this.#active].map(({ settled }) => settled));
   }
 }
 
