@@ -5,9 +5,9 @@ import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { HeaderAuthentication } from '../../gateway/admission/authentication/authentication.ts';
 import { createIdentityReader } from '../../gateway/admission/identity.ts';
+import { collectGarbage } from '../../gateway/memory/collectGarbage.ts';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import { WebSocketConnection } from '../../gateway/transport/websocket/webSocketConnection.ts';
-import { countRemaining } from '../harness/countRemaining.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
 import {
   FakeSupergraphView,
@@ -16,6 +16,7 @@ import {
   supergraphOf,
   testSdl,
 } from '../harness/scriptedServer.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
 import { Peer } from '../harness/webSocketPeer.ts';
 
 const query = '{ greeting }';
@@ -253,5 +254,9 @@ test('a closed WebSocket is not kept in memory by what one of its operations has
   peer.socket.close();
   await server.close();
   expect(opened).toHaveLength(1);
-  expect(await countRemaining(WebSocketConnection)).toBe(0);
+  for (let turn = 0; turn < 5; turn++) {
+    await waitForTurns();
+    collectGarbage('regular');
+  }
+  expect(queryObjects(WebSocketConnection, { format: 'count' })).toBe(0);
 });

@@ -4,7 +4,6 @@ import { GraphQLSchema, parse } from 'graphql';
 import { ValidatedOperationCache } from '../../../gateway/admission/validatedOperationCache.ts';
 import { GatewayError } from '../../../gateway/errors.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
-import { countRemaining } from '../../harness/countRemaining.ts';
 import { Gate } from '../../harness/gate.ts';
 import { postJson } from '../../harness/postJson.ts';
 import {
@@ -14,6 +13,7 @@ import {
   supergraphOf,
   testSdl,
 } from '../../harness/scriptedServer.ts';
+import { WeakList } from '../../harness/weakList.ts';
 
 const supergraph = { id: 'one' } as Supergraph;
 const text = 'query A { a } query B { b }';
@@ -145,10 +145,10 @@ describe('executing a validated operation', () => {
   });
 
   test('does not keep a supergraph in memory that was replaced while the text of an operation was read from Redis', async () => {
-    class ReplacedSchema extends GraphQLSchema {}
+    const replaced = new WeakList();
     const createReplaced = (): Supergraph => {
       const created = supergraphOf(testSdl);
-      return { ...created, apiSchema: new ReplacedSchema(created.apiSchema.toConfig()) };
+      return { ...created, apiSchema: replaced.add(new GraphQLSchema(created.apiSchema.toConfig())) };
     };
     const supergraphs = new FakeSupergraphView(createReplaced());
     const gate = new Gate();
@@ -166,6 +166,6 @@ describe('executing a validated operation', () => {
     supergraphs.set(supergraphOf(testSdl, 'second'));
     gate.open();
     expect(await (await responding).json()).toEqual({ data: { greeting: 'hello' } });
-    expect(await countRemaining(ReplacedSchema)).toBe(0);
+    expect(await replaced.countRemaining()).toBe(0);
   });
 });

@@ -11,10 +11,10 @@ import {
   type ResponseHeaderMap,
 } from '../../../gateway/execution/respondedHeaders.ts';
 import { RaisablePriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
-import { countRemaining } from '../../harness/countRemaining.ts';
 import { FakeSubgraphClient } from '../../harness/fakeSubgraphClient.ts';
 import { createFetchCall, createRequestContext, entityFetch, shapeOf } from '../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
+import { WeakList } from '../../harness/weakList.ts';
 
 function send(
   requests: EntityFetchBatcher,
@@ -102,16 +102,16 @@ describe('entity fetches of several clients in one event loop turn', () => {
   });
 
   test('are not kept in memory after their response', async () => {
-    class Execution {}
+    const executions = new WeakList();
     const { client, requests } = started();
     const fetchOnce = async (): Promise<void> => {
-      send(requests, Object.assign(createFetchCall(['1']), { execution: new Execution() }));
+      send(requests, Object.assign(createFetchCall(['1']), { execution: executions.add({}) }));
       await waitForTurns(2);
       client.calls.pop()?.answer({ data: { _entities: [{ stock: 1 }] } });
       await waitForTurns(2);
     };
     await fetchOnce();
-    expect(await countRemaining(Execution)).toBe(0);
+    expect(await executions.countRemaining()).toBe(0);
     // The batcher itself is still in use.
     await fetchOnce();
   });

@@ -3,8 +3,8 @@ import { CaughtUpSubscriptions } from '../../../gateway/subscriptions/caughtUpSu
 import type { SharedSubscription } from '../../../gateway/subscriptions/sharedSubscription.ts';
 import type { Subscriber } from '../../../gateway/subscriptions/subscriber.ts';
 import { SubscriptionRegistry } from '../../../gateway/subscriptions/subscriptionRegistry.ts';
-import { countRemaining } from '../../harness/countRemaining.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
+import { WeakList } from '../../harness/weakList.ts';
 
 /** A shared subscription that only knows whether it is idle. */
 class FakeShared {
@@ -131,15 +131,15 @@ test('an idle subscription is not looked up while none waits', async () => {
 });
 
 test('a subscription that ends while it waits is not kept in memory', async () => {
-  class EndingSubscription extends FakeShared {}
+  const ended = new WeakList();
   const { caughtUp, start } = setUp();
   const startAndEnd = (): void => {
-    const live = start(undefined, new EndingSubscription());
+    const live = start(undefined, ended.add(new FakeShared()));
     caughtUp.add(live, 'a');
     live.fake.end();
     caughtUp.delete(live);
   };
   start('a').fake.isBusy = true;
   startAndEnd();
-  expect(await countRemaining(EndingSubscription)).toBe(0);
+  expect(await ended.countRemaining()).toBe(0);
 });

@@ -8,7 +8,7 @@ import {
   createResubscribeReporter,
 } from '../../../gateway/subscriptions/clientErrorMapper.ts';
 import { reportedFailure } from '../../../gateway/subscriptions/sources/reportedErrors.ts';
-import { countRemaining } from '../../harness/countRemaining.ts';
+import { WeakList } from '../../harness/weakList.ts';
 
 const uncounted = { increment: () => undefined };
 
@@ -181,8 +181,8 @@ test('an interruption does not stay in memory after the subscriptions have its e
     now: () => 0,
     counter: uncounted,
   });
-  class Interruption extends Error {}
-  toClient(unreachableError('reviews', new Interruption('the connection ended')));
-  expect(await countRemaining(Interruption)).toBe(0);
+  const interruptions = new WeakList();
+  toClient(unreachableError('reviews', interruptions.add(new Error('the connection ended'))));
+  expect(await interruptions.countRemaining()).toBe(0);
   expect(toClient).toBeInstanceOf(Function);
 });

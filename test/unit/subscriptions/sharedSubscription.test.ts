@@ -4,10 +4,10 @@ import { SharedSubscription } from '../../../gateway/subscriptions/sharedSubscri
 import type { SourceReceiver } from '../../../gateway/subscriptions/sources/subscriptionSource.ts';
 import type { Subscriber } from '../../../gateway/subscriptions/subscriber.ts';
 import type { EventFeed } from '../../../gateway/subscriptions/upstreamSubscription.ts';
-import { countRemaining } from '../../harness/countRemaining.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { useUpTurns } from '../../harness/useUpTurns.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
+import { WeakList } from '../../harness/weakList.ts';
 
 const event = { data: {}, errors: undefined, extensions: undefined, size: 1 };
 
@@ -31,14 +31,9 @@ function subscriberOf(onTexts: (texts: readonly string[]) => void): Subscriber {
 function start(
   subscriberCount: number,
   onPayload: (index: number, texts: readonly string[]) => void,
-  {
-    hasDeferredPayloads = false,
-    reportsInterruptions = true,
-    isHanging = false,
-    Type = SharedSubscription,
-  } = {},
+  { hasDeferredPayloads = false, reportsInterruptions = true, isHanging = false } = {},
 ) {
-  const shared = new Type({
+  const shared = new SharedSubscription({
     queue: { maxEvents: 30, maxBytes: 1000, policy: 'close' },
     reportsInterruptions,
     isBehind: false,
@@ -124,20 +119,18 @@ test.each<[string, (receiver: SourceReceiver) => void]>([
 });
 
 test('a subscription that was merged into another one is not kept in memory by its clients, which can leave', async () => {
-  class MergedSubscription extends SharedSubscription {}
+  const merged = new WeakList();
   const received: string[] = [];
   const { shared: target, receiver } = start(0, () => {});
   const mergeNew = (name: string) => {
-    const [first, second] = [0, 0].map(
-      (count) => start(count, () => {}, { Type: MergedSubscription }).shared,
-    );
+    const [first, second] = [0, 0].map((count) => merged.add(start(count, () => {}).shared));
     const leave = first?.join(subscriberOf(() => received.push(name)));
     first?.mergeInto(second as SharedSubscription);
     second?.mergeInto(target);
     return leave;
   };
   const leaves = ['first', 'second'].map(mergeNew);
-  expect(await countRemaining(MergedSubscription)).toBe(0);
+  expect(await merged.countRemaining()).toBe(0);
   leaves[0]?.();
   receiver.onEvent(event);
   while (!target.isIdle) await waitForTurns(1);

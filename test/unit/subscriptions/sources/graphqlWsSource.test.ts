@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import type { PreparedOperation } from '../../../../gateway/operation/preparedOperation.ts';
-import { countRemaining } from '../../../harness/countRemaining.ts';
 import { firstDelayMs, heartbeatMs } from '../../../harness/sourceFixture.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
+import { WeakList } from '../../../harness/weakList.ts';
 import { startReference, startScripted } from './graphqlWsFixture.ts';
 
 const headers = (name: string, value: string) => ({ key: `${name}:${value}`, pairs: [name, value] });
@@ -117,16 +117,16 @@ describe('with the reference server', () => {
   });
 
   test('a subscription that has ended is not kept in memory by the socket that it opened', async () => {
-    class Supergraph {}
+    const supergraphs = new WeakList();
     await using at = await startReference();
-    const subscribeWith = (supergraph: Supergraph) =>
+    const subscribeWith = (supergraph: object) =>
       at.subscribe({ currentOperation: () => ({ supergraph }) as unknown as PreparedOperation });
-    const opener = subscribeWith(new Supergraph());
+    const opener = subscribeWith(supergraphs.add({}));
     const { receiver } = at.subscribe();
     await at.upstream.ticks.waitForListeners(2);
     opener.cancel();
     await at.upstream.ticks.waitForListeners(1);
-    expect(await countRemaining(Supergraph)).toBe(0);
+    expect(await supergraphs.countRemaining()).toBe(0);
     at.upstream.ticks.push(1);
     expect(await receiver.waitForLog(1)).toEqual(['{"tick":"1"}']);
   });
