@@ -1215,18 +1215,25 @@ describe('A Redis that is slow', () => {
     await using one = createEnrichmentReplica(server.url, prefix);
     await using reader = createManualEnrichmentReplica(server.url, prefix);
     const token = await enqueueJob(one.enrichments, jobOf('a'));
-    const updates = expect(
-      collectUpdates(await subscribeToJob(reader.enrichments, token)),
-    ).rejects.toMatchObject({
-      code: 'ENRICHMENT_EXPIRED',
-    });
+    let end: unknown;
+    void collectUpdates(await subscribeToJob(reader.enrichments, token)).then(
+      (updates) => {
+        end = updates;
+      },
+      (error: unknown) => {
+        end = error;
+      },
+    );
     await waitUntil(async () => (await reader.enrichments.readArrived(token, ada)) !== undefined);
     reader.advance(10_000);
-    // What the subscription reads must not be under way when the clock moves again: it would time out.
-    await reader.enrichments.readArrived(token, ada);
     await redis.del(await redis.keys(`${prefix}{a}enrichment:run:*`));
-    reader.advance(5_000);
-    await updates;
+    // More than once: on a busy machine, the subscription may begin to wait for its next read only after the clock has moved.
+    for (let round = 0; end === undefined && round < 1_000; round++) {
+      // What the subscription reads must not be under way when the clock moves again: it would time out.
+      await reader.enrichments.readArrived(token, ada);
+      reader.advance(5_000);
+    }
+    expect(end).toMatchObject({ code: 'ENRICHMENT_EXPIRED' });
     expect(await reader.enrichments.readArrived(token, ada)).toBeUndefined();
   });
 

@@ -156,10 +156,14 @@ function createResponder(client: Socket, fault: ProxyFault): (chunk: Buffer) => 
   if (fault.kind !== 'drip') return (chunk) => client.write(chunk);
   let bytes = Buffer.alloc(0);
   const timer = setInterval(() => {
+    // Not when the socket has closed: that may come much later, or never, after a reset.
+    if (client.writableEnded || client.destroyed) {
+      clearInterval(timer);
+      return;
+    }
     if (bytes.length > 0) client.write(bytes.subarray(0, 1));
     bytes = bytes.subarray(1);
   }, fault.everyMs);
-  client.once('close', () => clearInterval(timer));
   return (chunk) => {
     bytes = Buffer.concat([bytes, chunk]);
   };
