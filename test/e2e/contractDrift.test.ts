@@ -1,12 +1,11 @@
 import { renameSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
+import { federation } from '../harness/contractsCommand.ts';
 import { DriftCommand, runDrift, summarizeFindings } from '../harness/driftCommand.ts';
 import { json, type ScriptedSubgraph, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { TemporaryContractStore } from '../harness/temporaryContractStore.ts';
 
-const federation =
-  'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@key", "@external", "@requires"])\n';
 const products = `${federation}
 type Query {
   product(id: ID!): Product

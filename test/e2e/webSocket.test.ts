@@ -12,7 +12,7 @@ import {
   singleOutcome,
   startScriptedServer,
 } from '../harness/scriptedServer.ts';
-import { Peer } from '../harness/webSocketPeer.ts';
+import { Peer, rejectionOf } from '../harness/webSocketPeer.ts';
 
 const query = '{ greeting }';
 const subscription = 'subscription { greetings }';
@@ -32,15 +32,6 @@ function failed(message: unknown, code: string, id = '1'): object {
     type: 'error',
     payload: [expect.objectContaining({ message, extensions: expect.objectContaining({ code }) })],
   };
-}
-
-/** The status and the first error code of a rejected handshake. */
-async function rejectionOf(url: string, options: WebSocket.ClientOptions = {}): Promise<unknown> {
-  const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', options);
-  const [, response] = await once(socket, 'unexpected-response');
-  let body = '';
-  for await (const chunk of response) body += chunk;
-  return [response.statusCode, JSON.parse(body).errors[0].extensions.code];
 }
 
 describe('an operation on a WebSocket', () => {

@@ -1,5 +1,4 @@
 import { AsyncResource } from 'node:async_hooks';
-import { once } from 'node:events';
 import { queryObjects } from 'node:v8';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
@@ -17,18 +16,9 @@ import {
   testSdl,
 } from '../harness/scriptedServer.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
-import { Peer } from '../harness/webSocketPeer.ts';
+import { Peer, rejectionOf } from '../harness/webSocketPeer.ts';
 
 const query = '{ greeting }';
-
-/** The status and the first error code of a rejected handshake. */
-async function rejectionOf(url: string, options: WebSocket.ClientOptions = {}): Promise<unknown> {
-  const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', options);
-  const [, response] = await once(socket, 'unexpected-response');
-  let body = '';
-  for await (const chunk of response) body += chunk;
-  return [response.statusCode, JSON.parse(body).errors[0].extensions.code];
-}
 
 describe('the headers of an operation on a WebSocket', () => {
   test('are those of the handshake, overridden by allowed connection parameters', async () => {

@@ -66,3 +66,12 @@ export class Peer implements AsyncDisposable {
     await this.closed;
   }
 }
+
+/** The status and the first error code of a rejected handshake. */
+export async function rejectionOf(url: string, options: WebSocket.ClientOptions = {}): Promise<unknown> {
+  const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-transport-ws', options);
+  const [, response] = await once(socket, 'unexpected-response');
+  let body = '';
+  for await (const chunk of response) body += chunk;
+  return [response.statusCode, JSON.parse(body).errors[0].extensions.code];
+}
