@@ -43,9 +43,6 @@ export function connectToServer(
   return redis;
 }
 
-/** How long Redis has to reply to a command that a blocked event loop has sent late. */
-const graceMs = 10;
-
 /** Sends the commands until the write moment in one write (decision 0122), and reads what has arrived before a connection is
  *  closed because of `redis.timeouts.socket`: after the event loop was blocked for so long, the timer of ioredis fires before
  *  Node reads the replies. */
@@ -55,11 +52,19 @@ function adaptStream(redis: Redis, writeMoment: WriteMoment): void {
     const { stream } = redis;
     const write = stream.write.bind(stream) as (...args: readonly unknown[]) => boolean;
     const destroy = stream.destroy.bind(stream);
+    let bytesReadBefore = -1;
+    let firstUnansweredMs = 0;
+    const send = (): void => {
+      stream.uncork();
+      if (stream.bytesRead === bytesReadBefore) return;
+      bytesReadBefore = stream.bytesRead;
+      firstUnansweredMs = performance.now();
+    };
     Object.assign(stream, {
       write: (...args: readonly unknown[]) => {
         if (stream.writableCorked === 0) {
           stream.cork();
-          defer(() => stream.uncork());
+          defer(send);
         }
         return write(...args);
       },
@@ -67,9 +72,13 @@ function adaptStream(redis: Redis, writeMoment: WriteMoment): void {
         if (error?.message.startsWith('Socket timeout.') !== true) return destroy(error);
         const { bytesRead } = stream;
         const destroyIfSilent = (): void => {
-          if (stream.bytesRead === bytesRead) destroy(error);
+          if (stream.bytesRead !== bytesRead) return;
+          // A blocked event loop has sent the command late: Redis has the whole timeout from then on.
+          const remainingMs = firstUnansweredMs + (redis.options.socketTimeout ?? 0) - performance.now();
+          if (remainingMs > 0) setTimeout(() => setImmediate(destroyIfSilent), remainingMs);
+          else destroy(error);
         };
-        setTimeout(() => setImmediate(destroyIfSilent), graceMs);
+        setImmediate(destroyIfSilent);
         return stream;
       },
     });
