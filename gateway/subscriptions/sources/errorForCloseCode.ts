@@ -2,10 +2,10 @@ import { CloseCode } from 'graphql-ws/client';
 import { GatewayError } from '../../errors.ts';
 import { InvalidResponseError, invalidResponseError, unreachableError } from '../../subgraphs/callErrors.ts';
 
-/** Close codes with which a server refuses the connection permanently. */
+/** Close codes with which a server refuses the connection permanently. 1011 (internal error) is none: WebSocket servers also
+ *  send it when they stop, and when the answer to a ping is late. */
 const refusalCodes: ReadonlySet<number> = new Set([
   1008, // policy violation
-  1011, // internal error
   CloseCode.Unauthorized,
   CloseCode.Forbidden,
   CloseCode.InternalServerError,

@@ -266,12 +266,12 @@ describe('lost connections', () => {
   test.each([
     [1000, 'interrupted SUBGRAPH_UNREACHABLE'],
     [1001, 'interrupted SUBGRAPH_UNREACHABLE'],
+    [1011, 'interrupted SUBGRAPH_UNREACHABLE'],
     [4408, 'interrupted SUBGRAPH_UNREACHABLE'],
     [4999, 'interrupted SUBGRAPH_UNREACHABLE'],
     [4401, 'error SUBGRAPH_ERROR'],
     [4403, 'error SUBGRAPH_ERROR'],
     [4500, 'error SUBGRAPH_ERROR'],
-    [1011, 'error SUBGRAPH_ERROR'],
     [4400, 'error SUBGRAPH_INVALID_RESPONSE'],
     [4406, 'error SUBGRAPH_INVALID_RESPONSE'],
     [4409, 'error SUBGRAPH_INVALID_RESPONSE'],

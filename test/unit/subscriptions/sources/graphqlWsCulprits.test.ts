@@ -45,7 +45,7 @@ describe('a subscription that ends a shared socket', () => {
 
   test.each([
     ['a close code', closeWith(4400)],
-    ['an internal error', closeWith(1011)],
+    ['an internal error of the GraphQL server', closeWith(4500)],
     ['an invalid message', ({ send }: ScriptedSocket) => send('{"type":"next"')],
     [
       'an event over twice the limit',
@@ -68,6 +68,7 @@ describe('a subscription that ends a shared socket', () => {
   test.each<[string, (socket: ScriptedSocket) => void]>([
     ['without a close frame', ({ socket }) => socket.terminate()],
     ['with the code of a restart', closeWith(1012)],
+    ['with an internal error of the WebSocket server', closeWith(1011)],
   ])('ends alone also when the server ends each connection %s', async (_, end) => {
     await using at = await startWithCulprit(query, end, {
       heartbeatMs: 0,
