@@ -168,11 +168,12 @@ export class SharedSubscription {
   }
 
   #enqueue(queued: QueuedEvent): void {
-    if (!this.#queue.push(queued, this.#overflowPolicy)) {
+    const policy = this.#completionPolicy;
+    if (!this.#queue.push(queued, policy)) {
       this.fail(slowCompletionError());
       return;
     }
-    if (this.#overflowPolicy === 'wait' && this.#queue.isFull) this.#upstream.pause();
+    if (policy === 'wait' && this.#queue.isFull) this.#upstream.pause();
     if (!this.#isCompleting) void this.#processQueue();
   }
 
@@ -187,18 +188,20 @@ export class SharedSubscription {
     return policy === 'wait' && !this.#upstream.isPausable ? 'close' : policy;
   }
 
-  #resumeIfRoom(): void {
-    if (this.#upstream.isPaused && this.#queue.isHalfEmpty) this.#upstream.resume();
+  /** What happens when too many events wait for completion. A subgraph that waits for the response to each event is slowed
+   *  down also with `close`, which would end the subscription for all clients, however fast they read. */
+  get #completionPolicy(): OverflowPolicy {
+    const policy = this.#overflowPolicy;
+    return policy === 'close' && this.#upstream.acknowledgesEvents ? 'wait' : policy;
   }
 
   async #processQueue(): Promise<void> {
     this.#isCompleting = true;
     for (let queued = this.#queue.shift(); queued !== undefined; queued = this.#queue.shift()) {
       if (this.#isSentBeforeNext(queued)) await this.#fanOut.waitUntilIdle();
-      if (this.#overflowPolicy === 'wait') {
+      if (this.#overflowPolicy === 'wait')
         await Promise.all([...this.#subscribers].map((subscriber) => subscriber.waitForRoom()));
-        this.#resumeIfRoom();
-      }
+      if (this.#upstream.isPaused && this.#queue.isHalfEmpty) this.#upstream.resume();
       const turn = waitForTurn();
       if (turn !== undefined) await turn;
       if (this.#isEnded) return;

@@ -84,6 +84,11 @@ export class UpstreamSubscription {
     return this.#current?.flowControl !== undefined;
   }
 
+  /** See `FlowControl`. */
+  get acknowledgesEvents(): boolean {
+    return this.#current?.flowControl?.acknowledgesEvents === true;
+  }
+
   get isPaused(): boolean {
     return this.#isPaused;
   }

@@ -27,6 +27,8 @@ export class FakeSource implements SubscriptionSource {
   readonly subscriptions: FakeSubscription[] = [];
   isClosed = false;
   isPausable = true;
+  /** Waits for a response to each event, like a subgraph with HTTP callbacks. */
+  acknowledgesEvents = false;
   /** Starts immediately, like the source of a stream. */
   isStream = false;
 
@@ -41,6 +43,7 @@ export class FakeSource implements SubscriptionSource {
         ? {
             pause: () => (subscription.isPaused = true),
             resume: () => (subscription.isPaused = false),
+            acknowledgesEvents: this.acknowledgesEvents,
           }
         : undefined,
       startsImmediately: this.isStream,

@@ -24,7 +24,7 @@ export const subscriptionsSection = z
         size: size().describe('Maximum bytes of these events.').prefault('4MB'),
         whenFull: choice(['drop-oldest', 'close', 'wait'])
           .describe(
-            "What happens when the queue is full. `drop-oldest`: the oldest waiting event is dropped. `close`: the subscription ends with an error. `wait`: the gateway stops reading from the subgraph or stream until there is room; equal subscriptions wait for the slowest client. Sources that cannot be paused, such as topics of the gateway's own process, use `close` instead.",
+            "What happens when the queue is full. `drop-oldest`: the oldest waiting event is dropped. `close`: the subscription ends with an error; over `http_callback`, a subgraph whose events wait to be completed is slowed down instead. `wait`: the gateway stops reading from the subgraph or stream until there is room; equal subscriptions wait for the slowest client. Sources that cannot be paused, such as topics of the gateway's own process, use `close` instead.",
           )
           .prefault('close'),
       })

@@ -204,6 +204,10 @@ class ProtocolNegotiation implements SourceReceiver, FlowControl {
     this.#subscription.cancel();
   }
 
+  get acknowledgesEvents(): boolean | undefined {
+    return this.#subscription.flowControl?.acknowledgesEvents;
+  }
+
   pause(): void {
     this.#subscription.flowControl?.pause();
   }

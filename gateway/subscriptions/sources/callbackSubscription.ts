@@ -44,6 +44,7 @@ interface Attempt {
 
 /** One HTTP callback subscription. Each attempt has a new id. */
 export class CallbackSubscription implements FlowControl {
+  readonly acknowledgesEvents = true;
   readonly #options: CallbackSubscriptionOptions;
   readonly #lifecycle: SubscriptionLifecycle;
   #currentAttempt: Attempt | undefined;

@@ -75,6 +75,8 @@ export interface FlowControl {
   /** Stops reading. Events in flight may still arrive. */
   pause(): void;
   resume(): void;
+  /** Whether the subgraph waits for a response to each event, which a pause delays. */
+  readonly acknowledgesEvents?: boolean | undefined;
 }
 
 /** A running subscription. */

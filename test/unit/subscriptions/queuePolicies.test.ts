@@ -26,6 +26,26 @@ test('events beyond the queue limit end the subscription with the policy "close"
   expect(source.at(0).isCancelled).toBe(true);
 });
 
+test('a subgraph that waits for responses is slowed down with the policy "close" while events wait for completion', async () => {
+  const { source, subscribe } = start();
+  source.acknowledgesEvents = true;
+  const [slow, fast] = [await subscribe(whole), await subscribe(whole)];
+  const release = holdNames();
+  const played = source.at(0);
+  let sent = 0;
+  while (!played.isPaused) played.send(changed('1', sent++));
+  // Three wait for completion, and one is being completed. The next one was in flight.
+  expect(sent).toBe(4);
+  played.send(changed('1', sent++));
+  release();
+  expect(await fast.take(sent)).toEqual(Array.from({ length: sent }, (_, amount) => complete('1', amount)));
+  expect(played.isPaused).toBe(false);
+  // A client that does not read still ends alone.
+  await expect(slow.next()).rejects.toMatchObject({ code: 'OVERLOADED' });
+  played.send(changed('1', sent));
+  expect(await fast.next()).toEqual(complete('1', sent));
+});
+
 test.each([true, false])(
   'the oldest events are dropped with the policy "drop-oldest", and reported once with reportsInterruptions: %p',
   async (reportsInterruptions) => {

@@ -101,9 +101,10 @@ describe('HTTP callback', () => {
   test('is tried when the subgraph refused all other protocols', async () => {
     const promise = answer(200, { data: null });
     await using started = await start([refused, refused, refused, promise]);
-    const { receiver } = started.at.subscribe();
+    const { receiver, flow } = started.at.subscribe();
     await started.at.waitUntil(() => started.chosen.length > 0);
     expect(started.chosen).toEqual(['reviews http_callback']);
+    expect(flow?.acknowledgesEvents).toBe(true);
     const callback = readSubscriptionCallback(started.upstream.requests.at(-1));
     expect(await sendCallback(callback, 'next', { payload: { data: { tick: 1 } } })).toBe(200);
     expect(receiver.log).toEqual(['{"tick":1}']);
