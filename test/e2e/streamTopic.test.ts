@@ -21,16 +21,17 @@ const readerWaits = 'xread';
 async function open() {
   const proxy = await startPausableProxy(server.port);
   const stream = randomUUID();
+  const problems = new TopicProblemLog({ log: pino({ level: 'silent' }), now: () => 0 });
   const topic = new StreamTopic({
     config: parseRedisConfig({ url: `redis://127.0.0.1:${proxy.port}`, timeouts: longRedisTimeouts }),
     stream,
     maxEventBytes: 1000,
-    problems: new TopicProblemLog({ log: pino({ level: 'silent' }), now: () => 0 }),
+    problems,
     timers: new FakeTimers(),
   });
   return {
     proxy,
-    topic,
+    problems,
     stream,
     /** Adds events with these numbers, which are also their ids. */
     add: async (...numbers: readonly number[]) => {
@@ -273,4 +274,25 @@ test('a listener that subscribes after all that waited for the same entries have
   opened.listen(0).unsubscribe();
   const next = opened.listen(0);
   await next.until('past 1');
+});
+
+test('an entry that is malformed is counted once, however often it is read', async () => {
+  await using opened = await open();
+  const waits = opened.proxy.pauseAt(readerWaits);
+  const live = opened.listen();
+  await waits;
+  opened.proxy.resume();
+  await redis.xadd(opened.stream, '1-0', 'event', 'not JSON');
+  await opened.add(2);
+  await live.until('live 2');
+  for (let replay = 0; replay < 2; replay++) {
+    const resumed = opened.listen(0);
+    await resumed.until('caught up');
+    // Its pages are discarded, and the next replay reads them again.
+    resumed.unsubscribe();
+  }
+  await redis.xadd(opened.stream, '3-0', 'event', 'not JSON');
+  await opened.add(4);
+  await live.until('live 4');
+  expect(opened.problems.counts).toEqual(new Map([['malformed event', 2]]));
 });

@@ -294,7 +294,7 @@ export class StreamTopic {
     const { maxEventBytes, problems, stream } = this.#options;
     const event = parseTopicEvent(fields.get('event'), id, maxEventBytes);
     if (!isMalformed(event)) return event;
-    problems.report('malformed event', stream, `${id}: ${event.reason}`);
+    problems.report('malformed event', stream, `${id}: ${event.reason}`, id);
     return undefined;
   }
 

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { RedisFailureKind } from '../../redis/redisFailure.ts';
 import { ProblemLog, type ProblemLogOptions } from '../../telemetry/problemLog.ts';
 
@@ -8,10 +9,15 @@ type TopicProblemKind =
   | 'events missed'
   | 'ignored value';
 
+/** Entries of streams whose problems are known to be counted. */
+const maxCountedEntries = 1_000;
+
 /** Counts problems with topics, and logs the first one of each kind, topic and minute. */
 export class TopicProblemLog {
   /** By topic and coordinate. */
   readonly #ignoredValues = new Set<string>();
+  /** By kind, topic and id. */
+  readonly #countedEntries = new LRUCache<string, true>({ max: maxCountedEntries });
   readonly #problems: ProblemLog<TopicProblemKind>;
 
   constructor(options: Omit<ProblemLogOptions, 'message'>) {
@@ -22,8 +28,14 @@ export class TopicProblemLog {
     return this.#problems.counts;
   }
 
-  /** `topic`: the name of the stream or topic in the configuration. */
-  report(kind: TopicProblemKind, topic: string, message: string): void {
+  /** `topic`: the name of the stream or topic in the configuration. `entryId`: of the stream entry with the problem. Each
+   *  entry is counted once, although every replay reads it again. */
+  report(kind: TopicProblemKind, topic: string, message: string, entryId?: string): void {
+    if (entryId !== undefined) {
+      const entry = `${kind} ${topic} ${entryId}`;
+      if (this.#countedEntries.has(entry)) return;
+      this.#countedEntries.set(entry, true);
+    }
     this.#problems.report(kind, message, { topic });
   }
 

@@ -101,7 +101,7 @@ export class TopicSource implements SubscriptionSource {
       if (this.#reported.has(event)) return false;
       this.#reported.add(event);
       const message = `${event.typename} is not a possible type of ${operation.field.coordinate}`;
-      problems.report('event of another type', topic, message);
+      problems.report('event of another type', topic, message, event.id);
       return false;
     }
     if (!matches(event.value)) return false;
