@@ -145,8 +145,13 @@ function withoutConnections(config: GatewayConfig, sdl = ''): GatewayConfig {
     supergraph: { load: () => sdl, pollInterval: undefined },
     // A busy machine is no problem of the configuration.
     overload: { ...config.overload, eventLoopDelay: 0, memory: 1 },
-    // Only for callbacks, which need an address.
-    listen: { ...listen, publicUrl: listen.publicUrl || 'http://localhost' },
+    listen: {
+      ...listen,
+      // Only for callbacks, which need an address.
+      publicUrl: listen.publicUrl || 'http://localhost',
+      // For the validation of many trusted documents.
+      drainTimeout: 60_000,
+    },
     redis: {
       ...redis,
       url: '',

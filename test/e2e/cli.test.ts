@@ -236,6 +236,20 @@ describe('tributary config check', () => {
     });
   });
 
+  test('warns of trusted documents that the supergraph refuses', async () => {
+    const many = Array.from({ length: 200 }, (_, index) => [`d${index}`, `{ me { id } a${index}: nothing }`]);
+    write('documents.json', JSON.stringify(Object.fromEntries(many)));
+    const config = write(
+      'documents.yaml',
+      `supergraph: { file: ${demoSupergraphFile} }\nsecurity: { trustedDocuments: { mode: require, manifest: documents.json } }`,
+    );
+    const { stderr, ...outcome } = await runInProcess(['config', 'check', '--config', config]);
+    expect(outcome).toEqual({ code: 0, stdout: 'The configuration is valid.\n' });
+    expect(stderr).toMatch(
+      /^Warning: Trusted documents are invalid, .*"invalid":200,"documents":200,.*Cannot query field \\"nothing\\"/,
+    );
+  });
+
   test('exits with code 3 when a subgraph is down, and with code 2 when options are wrong as well', async () => {
     const supergraph = "supergraph: { subgraphs: [{ name: gone, url: 'http://127.0.0.1:1' }] }";
     const down = write('gone.yaml', supergraph);

@@ -8,6 +8,7 @@ import type { Supergraph } from '../../supergraph/supergraph.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { resolveInSlices, runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
 import type { Timers } from '../../time/timers.ts';
+import { withTimeout } from '../../time/withTimeout.ts';
 import { createTextLimitCheck } from '../limitChecks.ts';
 import { gatewayValidationRules } from '../validationRules.ts';
 import {
@@ -47,6 +48,8 @@ export class TrustedDocumentsFeature {
   /** The content of the files that was read last, or the problem with it. */
   #lastRead: string | undefined;
   #cancelValidation: (() => void) | undefined;
+  /** Resolves when the last validation has ended. */
+  #validated = Promise.resolve();
 
   constructor(options: TrustedDocumentsOptions, mode: 'prefer' | 'require', manifest: DocumentManifest) {
     this.#options = options;
@@ -68,9 +71,11 @@ export class TrustedDocumentsFeature {
     void this.#watcher.start();
   }
 
-  async stop(): Promise<void> {
+  /** Lets the validation end, which may be all that a gateway was started for (`tributary config check`). */
+  async stop(withinMs: number): Promise<void> {
+    const validated = withTimeout(withinMs, this.#validated, this.#options.timers);
+    await Promise.all([this.#watcher.stop(), validated]);
     this.#cancelValidation?.();
-    await this.#watcher.stop();
   }
 
   /** Returns false when a file could not be read. */
@@ -107,11 +112,21 @@ export class TrustedDocumentsFeature {
     this.#cancelValidation?.();
     if (this.#supergraph === undefined) return;
     const { log } = this.#options;
-    this.#cancelValidation = runInSlices(
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#validated = promise;
+    const cancelTask = runInSlices(
       this.#reportInvalid(this.#supergraph, this.documents.manifest.documents),
-      () => undefined,
-      (err) => log.error({ err }, 'Validating the trusted documents failed'),
+      resolve,
+      (err) => {
+        log.error({ err }, 'Validating the trusted documents failed');
+        resolve();
+      },
     );
+    const cancel = () => {
+      cancelTask();
+      resolve();
+    };
+    this.#cancelValidation = cancel;
   }
 
   *#reportInvalid(supergraph: Supergraph, documents: readonly TrustedDocument[]): SlicedTask {

@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  await feature?.stop();
+  await feature?.stop(0);
   feature = undefined;
 });
 
@@ -57,7 +57,7 @@ async function load() {
     }
     return lines[seen++];
   };
-  return { feature, lines, details, nextLine };
+  return { feature, timers, lines, details, nextLine };
 }
 
 /** Replaces the file in one step, as tools that deploy it do. */
@@ -200,11 +200,13 @@ describe('the manifest of trusted documents', () => {
       Array.from({ length: 10_000 }, (_, index) => [`${index}`, `{ a${index}: nothing }`]),
     );
     await replaceFile(documents);
-    const { feature, details } = await load();
+    const { feature, timers, details } = await load();
     feature.onSupergraph(supergraphOf(testSdl));
     // One slice is over when this returns; the others let everything else run in between.
     expect(details.length).toBeLessThan(10_000);
-    await feature.stop();
+    const stopping = feature.stop(1_000);
+    timers.fire(1_000);
+    await stopping;
     const validated = details.length;
     await waitForTurns(3);
     expect(details.length).toBe(validated);
