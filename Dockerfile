@@ -1,6 +1,7 @@
 # The gateway (`--target gateway`, the default), and the demo's subgraphs and storefront (`--target demo`).
 #   docker build -t tributary .
 #   docker run -p 4000:4000 -v ./supergraph:/etc/tributary/supergraph:ro tributary    # reads supergraph/supergraph.graphql
+#   docker run tributary config check    # any other command
 # docs/production.md lists the environment variables.
 ARG NODE_IMAGE=node:26.10.0-slim
 
@@ -52,4 +53,5 @@ EXPOSE 4000 4001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "const { TRIBUTARY_ADMIN_HOST: host, TRIBUTARY_ADMIN_PORT: port } = process.env; http.get({ host, port, path: '/health/live' }, (r) => process.exit(r.statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 # Young generation: at the default of 16 MiB, collecting it is the largest single cost of a busy gateway.
-ENTRYPOINT ["node", "--max-semi-space-size=64", "/app/dist/gateway/cli.js", "serve"]
+ENTRYPOINT ["node", "--max-semi-space-size=64", "/app/dist/gateway/cli.js"]
+CMD ["serve"]

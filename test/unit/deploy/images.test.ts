@@ -191,6 +191,14 @@ describe('Dockerfile', () => {
     expect(gateway.match(/^COPY --from=build .*$/gm)).toEqual(['COPY --from=build /app/dist /app/dist']);
   });
 
+  test('runs any command of tributary, and `serve` without one', async () => {
+    const dockerfile = await readFile(join(root, 'Dockerfile'), 'utf8');
+    const gateway = dockerfile.slice(dockerfile.indexOf('AS gateway'));
+    const wordsOf = (instruction: string): string[] =>
+      JSON.parse(new RegExp(`^${instruction} (.*)$`, 'm').exec(gateway)?.[1] ?? '[]');
+    expect([wordsOf('ENTRYPOINT').at(-1), wordsOf('CMD')]).toEqual(['/app/dist/gateway/cli.js', ['serve']]);
+  });
+
   // Other systems have one loopback address only.
   const otherAddress = process.platform === 'linux' ? ['127.0.0.2'] : [];
   test.each(['127.0.0.1', '0.0.0.0', 'localhost', ...otherAddress])(
