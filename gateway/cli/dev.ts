@@ -46,7 +46,7 @@ export async function dev({ config: file, ...overrides }: DevOptions): Promise<n
       }),
     );
   const stop = new Shutdown(0);
-  const gateways = new SuccessiveGateways(load(), stop);
+  const gateways = new SuccessiveGateways(load(), file, stop);
   const watcher = new FileWatcher({
     files: [file ?? defaultConfigFile],
     read: async () => {
@@ -91,14 +91,16 @@ function allowLocalPages({ security, ...config }: GatewayConfig): GatewayConfig 
 /** Gateways of which each has the ports of the one before. */
 class SuccessiveGateways {
   readonly #stop: Shutdown;
+  readonly #configFile: string | undefined;
   #config: GatewayConfig;
   #next: GatewayConfig | undefined;
   #lastProblem: string | undefined;
   /** Ends the running gateway. */
   #shutdown = new Shutdown(0);
 
-  constructor(config: GatewayConfig, stop: Shutdown) {
+  constructor(config: GatewayConfig, configFile: string | undefined, stop: Shutdown) {
     this.#config = config;
+    this.#configFile = configFile;
     this.#stop = stop;
     void stop.requested.then(() => this.#shutdown.skipDelay());
   }
@@ -151,6 +153,7 @@ class SuccessiveGateways {
   #runOne(watchFiles: () => Promise<void>): Promise<ExitCode> {
     const { graphiql } = this.#config.security;
     return runGateway(this.#config, this.#shutdown, {
+      configFile: this.#configFile,
       onListening: (addresses) => {
         void watchFiles();
         printAddresses(addresses);

@@ -1,3 +1,4 @@
+import { rethrowWithLines } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { createGateway, type GatewayDependencies } from '../gateway.ts';
 import { createConfiguredLogger } from '../telemetry/logger.ts';
@@ -7,6 +8,8 @@ import type { Shutdown } from './shutdown.ts';
 import { handleUnhandledErrors } from './unhandledErrors.ts';
 
 interface RunGatewayOptions {
+  /** Path of the configuration file, whose lines an invalid configuration is reported with. */
+  readonly configFile: string | undefined;
   readonly onListening: (addresses: Addresses) => void;
   /** Called when the first supergraph is in use. */
   readonly onReady?: () => void;
@@ -20,11 +23,12 @@ interface RunGatewayOptions {
 export async function runGateway(
   config: GatewayConfig,
   shutdown: Shutdown,
-  { onListening, onReady, onFatalError, dependencies }: RunGatewayOptions,
+  { configFile, onListening, onReady, onFatalError, dependencies }: RunGatewayOptions,
 ): Promise<ExitCode> {
   const logger =
     dependencies?.logger ?? (await createConfiguredLogger(config.telemetry, dependencies?.worker?.name));
-  const creating = createGateway(config, { ...dependencies, logger });
+  const rethrow = (error: unknown): never => rethrowWithLines(error, configFile);
+  const creating = createGateway(config, { ...dependencies, logger }).catch(rethrow);
   const gateway = await Promise.race([creating, shutdown.requested]);
   if (gateway === undefined) {
     // What takes long, such as the setup of an extension, cannot be aborted. `tributary dev` continues in this process.
@@ -40,7 +44,7 @@ export async function runGateway(
   try {
     // It rejects when the gateway is closed before its first supergraph.
     void gateway.ready.then(onReady, () => {});
-    const addresses = await Promise.race([gateway.start(), shutdown.requested]);
+    const addresses = await Promise.race([gateway.start().catch(rethrow), shutdown.requested]);
     // A load balancer does not yet send requests to a gateway that has not started.
     if (addresses !== undefined) {
       onListening(addresses);

@@ -9,7 +9,7 @@ import { readWorkerIdentity } from './workersDirectory.ts';
 /** Runs the gateway in a worker process until the supervisor, or a SIGTERM or SIGUSR2 to this process, shuts it down.
  *  SIGINT and SIGHUP are ignored, because a terminal sends them to the supervisor too. When the supervisor exits, Node's
  *  cluster module ends the worker. Resolves with the exit code. `onReady`: called when the first supergraph is in use. */
-export async function runWorker(onReady: () => void): Promise<number> {
+export async function runWorker(configFile: string | undefined, onReady: () => void): Promise<number> {
   const configuration = Promise.withResolvers<GatewayConfig>();
   const mayListenUnready = Promise.withResolvers<void>();
   let shutdown = new Shutdown(0);
@@ -33,6 +33,7 @@ export async function runWorker(onReady: () => void): Promise<number> {
   };
   process.on('SIGTERM', stop).on('SIGUSR2', stop);
   return runGateway(withWorkerPorts(config), shutdown, {
+    configFile,
     onReady: () => {
       onReady();
       report({ kind: 'tributary:ready' });

@@ -33,16 +33,20 @@ export async function serve(
   keepIdleHeap();
   collectAloneOnOneCore();
   adaptYoungCollections();
-  if (cluster.isWorker) return runWorker(onReady);
+  if (cluster.isWorker) return runWorker(file, onReady);
   const config = loadConfig({ file, overrides, env: process.env });
   const workers = config.workers === 'auto' ? availableCores() : config.workers;
   if (workers > 1) return superviseWorkers(workers, config);
   restartWithYoungGeneration();
-  return serveInProcess(config, onReady);
+  return serveInProcess(config, file, onReady);
 }
 
 /** Runs the gateway in this process until a stop signal arrives and it is drained. */
-async function serveInProcess(config: GatewayConfig, onReady: () => void): Promise<number> {
+async function serveInProcess(
+  config: GatewayConfig,
+  configFile: string | undefined,
+  onReady: () => void,
+): Promise<number> {
   const shutdown = new Shutdown(config.listen.shutdownDelay);
   const logger = await createConfiguredLogger(config.telemetry);
   const removeSignalListeners = shutDownAtStopSignals(shutdown, () => {
@@ -51,6 +55,7 @@ async function serveInProcess(config: GatewayConfig, onReady: () => void): Promi
   });
   try {
     return await runGateway(config, shutdown, {
+      configFile,
       onListening: printAddresses,
       onReady,
       onFatalError: () => shutdown.request(),

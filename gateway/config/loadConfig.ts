@@ -96,6 +96,22 @@ export function loadConfigWithSources({
   }
 }
 
+/** Adds the lines of the configuration file to the problems that a start finds, such as those of the files that it names.
+ *  `file`: as for `loadConfig`.
+ *  @throws the error, always. */
+export function rethrowWithLines(error: unknown, file: string | undefined): never {
+  const path = findConfigFile(file);
+  if (!(error instanceof ConfigError) || path === undefined) throw error;
+  let locate: ConfigDocument['locate'];
+  try {
+    ({ locate } = readConfigDocument(path));
+  } catch {
+    // The file has changed since the gateway read it.
+    throw error;
+  }
+  throw new ConfigError(error.problems.map((problem) => ({ ...problem, location: locate(problem.path) })));
+}
+
 /** The document without the options of other subgraphs. In the list, which has their order, their names remain. */
 function withoutOthers(document: unknown, used: ReadonlySet<string>): unknown {
   const { supergraph, subgraphs } = sectionOf(document);

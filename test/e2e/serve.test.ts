@@ -409,7 +409,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
       );
       const { code, stdout, stderr } = await run(['serve', '--config', once]);
       const file = join(realpathSync(folder), name);
-      const message = `The configuration is invalid:\n  supergraph.file cannot be used, and supergraph.watch is false: ${problem.replace('FILE', file)}\n`;
+      const message = `The configuration is invalid:\n  supergraph.file cannot be used, and supergraph.watch is false: ${problem.replace('FILE', file)} (${once}:3:15)\n`;
       expect([code, stdout, new Set(stderr.split(/(?=^The )/m))]).toEqual([2, '', new Set([message])]);
     },
   );

@@ -15,6 +15,7 @@ test('a gateway whose creation ends after the shutdown was requested is closed',
   const fail = () => {
     throw new Error('The gateway must not start.');
   };
-  expect(await runGateway(config, shutdown, { onListening: fail, onFatalError: fail })).toBe(0);
+  const options = { configFile: undefined, onListening: fail, onFatalError: fail };
+  expect(await runGateway(config, shutdown, options)).toBe(0);
   await closed.promise;
 });

@@ -19,7 +19,7 @@ test('a worker whose supervisor has ended meanwhile handles the error of its rep
     reports.push(args);
     return false;
   };
-  void runWorker(() => {});
+  void runWorker(undefined, () => {});
   // Without a callback, Node emits the error, which nothing handles.
   expect(reports).toEqual([[{ kind: 'tributary:started' }, undefined, undefined, expect.any(Function)]]);
 });
