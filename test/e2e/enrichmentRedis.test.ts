@@ -710,7 +710,7 @@ describe('A job that fails', () => {
     const executor = createAnsweringExecutor('other');
     await using one = createEnrichmentReplica(server.url, prefix, { attempts: 1 }, executor);
     const attempt = new ControlledAttempt();
-    await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock']), attempt);
+    const token = await enqueueJob(one.enrichments, jobOf('a', ['reviews', 'stock']), attempt);
     attempt.complete(successfulResult('stock', 1), failedResult('reviews'));
     await waitUntil(async () => (await one.enrichments.list({ state: 'failed', limit: 10 })).length === 1);
     const [failed] = await one.enrichments.list({ state: 'failed', limit: 10 });
@@ -718,6 +718,11 @@ describe('A job that fails', () => {
     expect(await one.enrichments.retry(failed?.id ?? '')).toBe('retried');
     await waitUntil(async () => (await one.enrichments.list({ state: undefined, limit: 10 })).length === 0);
     expect(executor.startedJobs).toEqual(['a']);
+    // A Redis that evicts keys has the token. The updates are those of the retried field only.
+    await using reader = createManualEnrichmentReplica(server.url, prefix, patientReclaim);
+    await waitForSubscribers(prefix, 2);
+    reader.advance(10_000);
+    expect(await reader.enrichments.readArrived(token, ada)).toBeUndefined();
   });
 });
 
@@ -912,6 +917,22 @@ describe('A Redis', () => {
     attempt.complete(successfulResult('stock', 1));
     expect(await rest).toEqual(['2-0 stock 1']);
     operator.disconnect();
+  });
+
+  test('that has evicted the updates of a run, and not the run, makes the subscription fail instead of end', async () => {
+    const prefix = randomUUID();
+    await using one = createEnrichmentReplica(server.url, prefix, patientReclaim);
+    await using other = createManualEnrichmentReplica(server.url, prefix, patientReclaim);
+    await waitForSubscribers(prefix, 2);
+    const attempt = new ControlledAttempt();
+    const token = await enqueueJob(one.enrichments, jobOf('a'), attempt);
+    attempt.complete(successfulResult('reviews'));
+    const arrived = await collectUpdates(await subscribeToJob(other.enrichments, token));
+    expect(arrived).toEqual(['1-0 reviews "reviews!"']);
+    await redis.del(await redis.keys(`${prefix}*:log:*`));
+    other.advance(10_000);
+    const updates = await subscribeToJob(other.enrichments, token);
+    await expect(updates.next()).rejects.toMatchObject({ code: 'ENRICHMENT_EXPIRED' });
   });
 
   test('that is full stores no job; the job is finished by its own process', async () => {

@@ -289,9 +289,9 @@ describe('The scripts of enrichment jobs', () => {
         redis.callBuffer('eval', text, names.length, ...names, ...args),
     };
     const page = await readRedisLog(client, jobKeys, 'job.1', after);
-    return (
-      page && [page.remaining, ...page.updates.map(({ key, cursor, data }) => `${cursor} ${key} ${data}`)]
-    );
+    if (page === undefined) return undefined;
+    const updates = page.updates.map(({ key, cursor, data }) => `${cursor} ${key} ${data}`);
+    return [page.remaining, ...(page.isComplete ? [] : ['incomplete']), ...updates];
   }
 
   test('create a run once, unless an equal job has an active one', async () => {
@@ -319,6 +319,8 @@ describe('The scripts of enrichment jobs', () => {
     await write({ owner: 'other', updates: [['b', 1, 0]] });
     expect(await readLog()).toEqual([0, '3-0 a own', '4-0 b other']);
     expect([await readLog('3-0'), await readLog('4-0')]).toEqual([[0, '4-0 b other'], [0]]);
+    await redis.xdel(logKey, '3-0');
+    expect(await readLog('3-0')).toEqual([0, 'incomplete', '4-0 b other']);
   });
 
   test('accept no failure of a process that does not own the run', async () => {
@@ -443,8 +445,8 @@ describe('The scripts of enrichment jobs', () => {
   });
 
   test('reopen a run that has expired with its failed fields only', async () => {
-    expect(await reopen(['a'], ['b'])).toBe(1);
-    expect(await readLog()).toEqual([1]);
+    expect([await readLog(), await reopen(['a'], ['b'])]).toEqual([undefined, 1]);
+    expect(await readLog()).toEqual([1, 'incomplete']);
     await write({
       owner: '',
       updates: [
@@ -452,7 +454,10 @@ describe('The scripts of enrichment jobs', () => {
         ['a', 1, 0],
       ],
     });
-    expect(await readLog()).toEqual([0, '1-0 a ']);
+    expect(await readLog()).toEqual([0, 'incomplete', '1-0 a ']);
+    await redis.flushall();
+    await reopen(['a']);
+    expect(await readLog()).toEqual([1]);
   });
 
   test('say whether a token of a run is valid, or an operator has retried it', async () => {

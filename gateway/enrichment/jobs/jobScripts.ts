@@ -4,9 +4,9 @@ import { firstStreamId, nextId } from '../../redis/streamIds.ts';
 import type { JobKeys } from './jobKeys.ts';
 import type { LogEntry } from './updateLog.ts';
 
-// A run is a hash: owner (a process id, or empty), state, remaining (fields without an update), number (of the last
-// update), attempts (failed ones), error, retried (by an operator), ownerDeaths, `field:<key>` with the number of the
-// field's update, and `replaced:<key>` with the number of the update that the field's next one replaces.
+// A run is a hash: owner (a process id, or empty), state, fields (their number), remaining (fields without an update),
+// number (of the last update), attempts (failed ones), error, retried (by an operator), ownerDeaths, `field:<key>` with
+// the number of the field's update, and `replaced:<key>` with the number of the update that the field's next one replaces.
 
 const extendExpiry = `
 local function extend_expiry(id, run, log, active_run, ttl)
@@ -30,7 +30,8 @@ if redis.call('EXISTS', run) == 0 then
   if mode == 'update' then return 'lost' end
   local other = redis.call('GET', active_run)
   if mode == 'create' and other then return other end
-  redis.call('HSET', run, 'owner', owner, 'state', 'open', 'remaining', ARGV[6], 'number', 0, 'retried', ARGV[10])
+  redis.call('HSET', run, 'owner', owner, 'state', 'open', 'fields', ARGV[6], 'remaining', ARGV[6], 'number', 0,
+    'retried', ARGV[10])
   if not other then redis.call('SET', active_run, id, 'PX', ttl) end
 end
 local is_owner = redis.call('HGET', run, 'owner') == owner
@@ -67,11 +68,12 @@ return is_owner and 'ok' or 'not owner'
 `);
 
 /** KEYS: run, log. ARGV: the stream id to read from, or nothing if no id can follow. Returns nothing if the run does
- *  not exist, else the number of fields without an update, and the updates. */
+ *  not exist, else the number of fields without an update, the updates, and 1 if the log has all updates, else 0. */
 const readLog = createRedisScript(`
-local remaining = redis.call('HGET', KEYS[1], 'remaining')
+local remaining, fields = unpack(redis.call('HMGET', KEYS[1], 'remaining', 'fields'))
 if not remaining then return false end
-return {remaining, ARGV[1] == '' and {} or redis.call('XRANGE', KEYS[2], ARGV[1], '+')}
+local is_complete = redis.call('XLEN', KEYS[2]) >= fields - remaining
+return {remaining, ARGV[1] == '' and {} or redis.call('XRANGE', KEYS[2], ARGV[1], '+'), is_complete and 1 or 0}
 `);
 
 interface ScriptRunner {
@@ -86,6 +88,8 @@ interface ScriptRunner {
 interface RedisLogPage {
   readonly updates: readonly LogEntry[];
   readonly remaining: number;
+  /** False if Redis has evicted updates. */
+  readonly isComplete: boolean;
 }
 
 /** The updates of a run in Redis after a cursor; `undefined` if Redis does not have the run, or if `signal` is aborted. */
@@ -99,8 +103,12 @@ export async function readRedisLog(
   const names = [keys.run(runId), keys.updateLog(runId)];
   const reply = await redis.runScript(readLog, names, [nextId(after)], signal);
   if (!Array.isArray(reply)) return undefined;
-  const [remaining, entries] = reply as [Buffer, readonly [Buffer, readonly Buffer[]][]];
-  return { remaining: Number(String(remaining)), updates: entries.map(readEntry) };
+  const [remaining, entries, isComplete] = reply as [Buffer, readonly [Buffer, readonly Buffer[]][], number];
+  return {
+    remaining: Number(String(remaining)),
+    updates: entries.map(readEntry),
+    isComplete: Number(isComplete) === 1,
+  };
 }
 
 function readEntry([id, fields]: readonly [Buffer, readonly Buffer[]]): LogEntry {
@@ -133,15 +141,16 @@ redis.call('HSET', KEYS[1], 'owner', ARGV[2])
 return redis.call('HINCRBY', KEYS[1], 'ownerDeaths', (ARGV[1] == '' or ARGV[1] == ARGV[2]) and 0 or 1)
 `);
 
-/** Reopens failed fields: each gets another update, which replaces the one that it has. KEYS: run, log, active run.
- *  ARGV: run id, ttl, number of failed fields, their keys, the keys of the other fields. Returns 0 if the run has not
- *  failed (any more): another operator has retried it, and it may have its updates by now. */
+/** Reopens failed fields: each gets another update, which replaces the one that it has. If Redis no longer has the run,
+ *  its log stays incomplete: without the updates of the other fields. KEYS: run, log, active run. ARGV: run id, ttl,
+ *  number of failed fields, their keys, the keys of the other fields. Returns 0 if the run has not failed (any more):
+ *  another operator has retried it, and it may have its updates by now. */
 export const reopenRun = createRedisScript(`${extendExpiry}
 local run, count = KEYS[1], tonumber(ARGV[3])
 local state, owner = unpack(redis.call('HMGET', run, 'state', 'owner'))
 if state == 'done' or (state == 'open' and owner ~= '') then return 0 end
 if redis.call('EXISTS', run) == 0 then
-  redis.call('HSET', run, 'remaining', count, 'number', 0)
+  redis.call('HSET', run, 'fields', #ARGV - 3, 'remaining', count, 'number', 0)
   for i = 4 + count, #ARGV do redis.call('HSET', run, 'field:' .. ARGV[i], 0) end
 else
   for i = 4, 3 + count do

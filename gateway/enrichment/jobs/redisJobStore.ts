@@ -263,7 +263,8 @@ export class RedisJobStore implements JobStore {
     const page = await readRedisLog(this.#redis, this.#keys, runId, after, timeout.signal);
     cancelTimer();
     if (timeout.signal.aborted) throw jobStoreUnavailableError();
-    return page;
+    // A client would take a part of the updates for all.
+    return page?.isComplete === true ? page : undefined;
   }
 
   #onChange(message: string): void {
