@@ -720,9 +720,10 @@ describe('A job that fails', () => {
     expect(executor.startedJobs).toEqual(['a']);
     // A Redis that evicts keys has the token. The updates are those of the retried field only.
     await using reader = createManualEnrichmentReplica(server.url, prefix, patientReclaim);
-    await waitForSubscribers(prefix, 2);
-    reader.advance(10_000);
-    expect(await reader.enrichments.readArrived(token, ada)).toBeUndefined();
+    await waitUntil(async () => {
+      reader.advance(10_000);
+      return (await reader.enrichments.readArrived(token, ada)) === undefined;
+    });
   });
 });
 
