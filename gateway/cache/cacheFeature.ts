@@ -41,6 +41,8 @@ export class CacheFeature implements Feature {
   readonly #usages: RuleUsages;
   readonly #events: EventInvalidations | undefined;
   readonly #rules = new WeakMap<Supergraph, SupergraphRules>();
+  /** See `InvalidatingFetchSender`. */
+  readonly #repetitions = new Set<() => void>();
   readonly #firstRules = Promise.withResolvers<CacheRules>();
   #current: SupergraphRules | undefined;
   #hasSupergraph = false;
@@ -122,6 +124,7 @@ export class CacheFeature implements Feature {
       observer: this.#observer,
       maxWaitMs: config.redis.timeouts.read,
       repeatAfterMs: this.#cache.options.refreshTimeoutMs,
+      repetitions: this.#repetitions,
       onSkipped: (field, reason) =>
         log.warn(
           { field, reason },
@@ -150,6 +153,8 @@ export class CacheFeature implements Feature {
 
   async close(withinMs: number): Promise<void> {
     this.#events?.close();
+    // Other processes continue to serve the entries.
+    for (const repeat of this.#repetitions) repeat();
     await this.#store.close(shutdownStepMs(withinMs, this.#context.config.listen.drainTimeout));
   }
 

@@ -225,10 +225,39 @@ describe('Gateways that share a Redis', () => {
     expect(requestedIds.filter((id) => ids.some((one) => one === id))).toEqual(ids);
     client.disconnect();
   });
+
+  test('invalidate what an unanswered mutation may still change again when the gateway that sent it stops', async () => {
+    await using sharingShop = await startSharing(patient);
+    const { shop, replicas, keyPrefix } = sharingShop;
+    await using stopping = await startReplica(shop, keyPrefix, {
+      'Mutation.rename': { entities: [{ __typename: 'Product', id: '{args.id}' }] },
+    });
+    await askFor(replicas[0], '1');
+    await stored(replicas[1], ['1'], 3);
+    const gate = shop.catalog.hold('Mutation.rename');
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    const answer = executeOnShop(stopping.url, 'mutation { rename(id: "1", prefix: "A") { id } }', { signal });
+    await gate.waitForArrivals();
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    await until(async () => (await entriesOf(replicas[1], '1')).length === 0);
+    await askFor(replicas[0], '1');
+    await stored(replicas[1], ['1'], 3);
+    shop.data.stock = 8;
+    gate.open();
+    await stopping[Symbol.asyncDispose]();
+    await until(async () => (await entriesOf(replicas[1], '1')).length === 0);
+    expect((await askFor(replicas[1], '1')).body).toEqual(answerFor('1', 8));
+  });
 });
 
 /** Starts another replica with an empty memory. */
-async function startReplica(shop: CachedShop, keyPrefix: string): Promise<Replica & AsyncDisposable> {
+async function startReplica(
+  shop: CachedShop,
+  keyPrefix: string,
+  mutations: NonNullable<GatewayOptions['cache']>['mutations'] = {},
+): Promise<Replica & AsyncDisposable> {
   const gateway = await createGateway(
     {
       listen: { port: 0, drainTimeout: 100 },
@@ -236,7 +265,7 @@ async function startReplica(shop: CachedShop, keyPrefix: string): Promise<Replic
       overload: noShedding,
       supergraph: { file: shop.gateway.supergraphFile, watch: false },
       telemetry: { logLevel: 'silent' },
-      cache: { rules },
+      cache: { rules, mutations },
       redis: { url: redis.url, keyPrefix, timeouts: patient },
     },
     { now: shop.clock.now, startPlannerThread: planInProcess },

@@ -18,6 +18,8 @@ interface InvalidatingFetchSenderOptions {
   readonly maxWaitMs: number;
   /** A mutation that the subgraph did not answer may still be running: it invalidates again after this time. */
   repeatAfterMs(subgraph: string): number;
+  /** Receives a function for each repetition that is due later, which brings it forward. */
+  readonly repetitions: Set<() => void>;
   readonly onSkipped: OnSkipped;
   onFault(fault: unknown): void;
   readonly timers: Timers;
@@ -67,7 +69,6 @@ export class InvalidatingFetchSender implements FetchSender {
   }
 
   #invalidate(call: FetchCall, data: unknown, proceed: () => void): void {
-    const { repeatAfterMs, timers } = this.#options;
     runInSlices(
       this.#tagsOf(call, data),
       (tags) => {
@@ -76,14 +77,24 @@ export class InvalidatingFetchSender implements FetchSender {
           return;
         }
         this.#deleteTags(tags, proceed);
-        if (data === undefined)
-          timers.after(repeatAfterMs(call.shape.subgraph), () => this.#deleteTags(tags, () => {}));
+        if (data === undefined) this.#repeatLater(tags, call.shape.subgraph);
       },
       (fault) => {
         this.#options.onFault(fault);
         proceed();
       },
     );
+  }
+
+  #repeatLater(tags: readonly string[], subgraph: string): void {
+    const { repeatAfterMs, repetitions, timers } = this.#options;
+    const repeat = (): void => {
+      cancelTimer();
+      repetitions.delete(repeat);
+      this.#deleteTags(tags, () => {});
+    };
+    const cancelTimer = timers.after(repeatAfterMs(subgraph), repeat);
+    repetitions.add(repeat);
   }
 
   #tagsOf({ shape, requestContext }: FetchCall, data: unknown): SlicedTask<readonly string[]> {

@@ -24,6 +24,7 @@ function send({
 } = {}) {
   const timers = new FakeTimers();
   const events: string[] = [];
+  const repetitions = new Set<() => void>();
   let settle: FetchCall['settle'] = () => {};
   const next = {
     sendRoot: ({ call }) => {
@@ -49,6 +50,7 @@ function send({
     observer: silentObserver,
     maxWaitMs: 100,
     repeatAfterMs: () => 1_000,
+    repetitions,
     onSkipped: () => {},
     onFault: (reported) => events.push(String(reported)),
     timers,
@@ -65,6 +67,7 @@ function send({
   return {
     timers,
     events,
+    repetitions,
     cancel,
     answer: (result: FetchResult) => settle(result, () => events.push('done')),
   };
@@ -102,6 +105,17 @@ test('a mutation that was not answered invalidates again later, because it may s
   expect(deletions()).toEqual([1, 2, 2]);
   expect(timedOut.events.at(-1)).toBe('deletes tag,without data');
   expect([timedOut, cancelled].map(({ timers }) => timers.pendingCount)).toEqual([0, 0]);
+  expect([timedOut, cancelled].map(({ repetitions }) => repetitions.size)).toEqual([0, 0]);
+});
+
+test('a mutation that may still be running invalidates again once, also when that is brought forward', async () => {
+  const { cancel, repetitions, timers, events } = send();
+  cancel();
+  await waitForTurns();
+  for (const repeat of repetitions) repeat();
+  await waitForTurns();
+  expect(events).toEqual(['cancelled', 'deletes tag,without data', 'deletes tag,without data']);
+  expect([repetitions.size, timers.pendingCount]).toEqual([0, 0]);
 });
 
 test('a mutation waits for other processes no longer than maxWaitMs, and is settled once', async () => {
