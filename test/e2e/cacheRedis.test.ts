@@ -237,7 +237,9 @@ describe('Gateways that share a Redis', () => {
     const gate = shop.catalog.hold('Mutation.rename');
     const leaving = new AbortController();
     const { signal } = leaving;
-    const answer = executeOnShop(stopping.url, 'mutation { rename(id: "1", prefix: "A") { id } }', { signal });
+    const answer = executeOnShop(stopping.url, 'mutation { rename(id: "1", prefix: "A") { id } }', {
+      signal,
+    });
     await gate.waitForArrivals();
     leaving.abort();
     await expect(answer).rejects.toThrow();
