@@ -17,7 +17,6 @@ export type RunningSubgraphs = ContractGraph | { readonly contracts: Contracts }
 export class CrossVersionPlanCheck {
   readonly #planned: ContractGraph;
   readonly #running: RunningSubgraphs;
-  readonly #targets = new Map<string, FetchTarget | undefined>();
   // By the document, which equal requests share.
   readonly #requestProblems = new Map<DocumentNode, readonly FetchProblem[]>();
   readonly #requiringFields = new Map<DocumentNode, readonly string[]>();
@@ -80,11 +79,6 @@ export class CrossVersionPlanCheck {
   }
 
   #targetOf(name: string): FetchTarget | undefined {
-    if (!this.#targets.has(name)) this.#targets.set(name, this.#createTarget(name));
-    return this.#targets.get(name);
-  }
-
-  #createTarget(name: string): FetchTarget | undefined {
     const contract = this.#running.contracts.get(name);
     if (contract === undefined) return undefined;
     if (!('sdl' in this.#running)) return fetchTargetOf(contract);

@@ -1,5 +1,6 @@
 import { Kind, type SelectionSetNode } from 'graphql';
 import { argumentOf, parseFieldSet } from '../../gateway/planning/supergraphDocument.ts';
+import { getOrInsertComputed } from '../../gateway/sharing/getOrInsertComputed.ts';
 import type { SubgraphContract } from '../contractStore.ts';
 import { applicationsOf, readCanonicalSubgraph } from '../diff/canonicalSubgraph.ts';
 import type { FetchTarget } from './fetchProblem.ts';
@@ -11,8 +12,15 @@ import {
   type FieldMetadata,
 } from './supergraphMetadata.ts';
 
-/** A running subgraph, described by its own SDL alone. For use when no supergraph describes it. */
+const targets = new WeakMap<SubgraphContract, FetchTarget>();
+
+/** A running subgraph, described by its own SDL alone. For use when no supergraph describes it. Read once per contract.
+ *  @throws {GraphQLError} for a contract that no subgraph can serve. */
 export function fetchTargetOf(contract: SubgraphContract): FetchTarget {
+  return getOrInsertComputed(targets, contract, readTarget);
+}
+
+function readTarget(contract: SubgraphContract): FetchTarget {
   const keys = new Map<string, readonly EntityKey[]>();
   const fields = new Map<string, FieldMetadata>();
   const { types } = readCanonicalSubgraph(contract.sdl);

@@ -30,7 +30,6 @@ export class PlanVerifier {
   readonly unusable = new Map<string, string>();
   readonly #graph: ContractGraph;
   readonly #live: ReadonlyMap<string, SubgraphContract>;
-  readonly #targets = new Map<string, FetchTarget | undefined>();
 
   constructor({ supergraphSdl, live }: LiveGraph) {
     this.#live = new Map(live.map(({ name, sdl }) => [name, { name, url: '', file: name, sdl }]));
@@ -67,13 +66,8 @@ export class PlanVerifier {
   }
 
   #targetOf(name: string): FetchTarget | undefined {
-    if (!this.#targets.has(name)) this.#targets.set(name, this.#createTarget(name));
-    return this.#targets.get(name);
-  }
-
-  #createTarget(name: string): FetchTarget | undefined {
     const contract = this.#live.get(name);
-    if (contract === undefined) return undefined;
+    if (contract === undefined || this.unusable.has(name)) return undefined;
     try {
       return fetchTargetOf(contract);
     } catch (error) {
