@@ -25,7 +25,7 @@ export interface ApiSchemas {
 /** Whether a change can be the cause of a breakage. */
 export function coversBreakage(change: Finding, breakage: Breakage, schemas: ApiSchemas): boolean {
   const { subgraph, coordinate, rule } = change;
-  if (breakage.subgraph !== undefined && breakage.subgraph !== subgraph) return false;
+  if (!isInSubgraph(breakage, subgraph)) return false;
   if (coordinate === undefined || !isPossibleCause(rule, breakage)) return false;
   const member = unionMemberOf(change);
   const providedType = providedTypeOf(change, schemas);
@@ -41,6 +41,11 @@ export function coversBreakage(change: Finding, breakage: Breakage, schemas: Api
   );
 }
 
+/** Whether a change of a subgraph can cause the breakage: it is about the whole graph or about that subgraph. */
+function isInSubgraph(breakage: Breakage, subgraph: string | undefined): boolean {
+  return breakage.subgraph === undefined || breakage.subgraph === subgraph;
+}
+
 /** Whether a change of an interface can be the cause of a breakage of a field in a type that implements it: with
  *  `@interfaceObject`, types get fields from a subgraph that does not know them. */
 export function coversInheritedField(change: Finding, breakage: Breakage, schemas: ApiSchemas): boolean {
@@ -51,7 +56,7 @@ export function coversInheritedField(change: Finding, breakage: Breakage, schema
     const after = new Set(interfacesOf(next, typeName).map(({ name }) => name));
     const inherited = before.filter((type) => fieldOf(type, member.split('(')[0] ?? '') !== undefined);
     if (change.rule === 'interface-removed' && change.coordinate === typeName)
-      return inherited.some(({ name }) => !after.has(name));
+      return isInSubgraph(breakage, change.subgraph) && inherited.some(({ name }) => !after.has(name));
     const coordinates = inherited.map(({ name }) => `${name}.${member}`);
     return coversBreakage(change, { ...breakage, coordinates }, schemas);
   });
@@ -59,13 +64,15 @@ export function coversInheritedField(change: Finding, breakage: Breakage, schema
 
 /** Whether a type that leaves an interface can be why a fragment applies to none of the types of the interface. */
 export function coversLeftInterface(
-  { rule, coordinate = '' }: Finding,
-  { coordinates }: Breakage,
+  { rule, subgraph, coordinate = '' }: Finding,
+  breakage: Breakage,
   { old, next }: ApiSchemas,
 ): boolean {
-  if (rule !== 'interface-removed') return false;
+  if (rule !== 'interface-removed' || !isInSubgraph(breakage, subgraph)) return false;
   const after = new Set(interfacesOf(next, coordinate).map(({ name }) => name));
-  return interfacesOf(old, coordinate).some(({ name }) => !after.has(name) && coordinates.includes(name));
+  return interfacesOf(old, coordinate).some(
+    ({ name }) => !after.has(name) && breakage.coordinates.includes(name),
+  );
 }
 
 /** The interfaces of a type; none if the schema lacks the type. */
@@ -80,14 +87,14 @@ export function interfacesOf(
 /** Whether a field that returns another type can be the cause of a breakage in what operations select from the field. */
 export function coversSelection(
   { rule, subgraph, coordinate = '' }: Finding,
-  { operation, subgraph: brokenSubgraph, coordinates }: Breakage,
+  breakage: Breakage,
   schemas: ApiSchemas,
 ): boolean {
-  if (rule !== 'field-type-changed' || (brokenSubgraph ?? subgraph) !== subgraph) return false;
+  if (rule !== 'field-type-changed' || !isInSubgraph(breakage, subgraph)) return false;
   const returned = new Set(typesOf(coordinate, schemas));
-  if (returned.size < 2 || !selectsField(operation, coordinate)) return false;
+  if (returned.size < 2 || !selectsField(breakage.operation, coordinate)) return false;
   const types = new Set([...returned].flatMap((name) => [name, ...possibleTypeNamesOf(name, schemas)]));
-  return coordinates.some((affected) => types.has(affected.split('.')[0] ?? ''));
+  return breakage.coordinates.some((affected) => types.has(affected.split('.')[0] ?? ''));
 }
 
 /** Whether an operation selects a field of that name, on any type. */

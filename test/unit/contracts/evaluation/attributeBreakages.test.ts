@@ -157,6 +157,10 @@ describe('a breakage is attributed', () => {
     expect(causesOf([left], ['Rated'])).toHaveLength(1);
     expect(causesOf([left], ['Titled'])).toEqual([]);
     expect(causesOf([changeAt('interface-added', 'Film')], ['Rated'])).toEqual([]);
+    for (const affected of ['Film.stars', 'Rated']) {
+      expect(causesOf([left], [affected], { phase: 'old gateways', subgraph: 'a' })).toHaveLength(1);
+      expect(causesOf([left], [affected], { phase: 'old gateways', subgraph: 'b' })).toEqual([]);
+    }
   });
 
   test('to a field of another type, from which the operation selects what is gone', () => {
