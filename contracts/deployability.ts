@@ -25,9 +25,7 @@ export function evaluateDeployability(
     if (finding.severity !== 'safe' && finding.severity !== 'dangerous') return [finding];
     return prematureOrders.includes(finding.deployment?.order) ? [{ ...finding, severity: 'breaking' }] : [];
   });
-  const steps = new Set(
-    unwaived.flatMap(({ deployment }) => (deployment?.order === 'safe' ? [] : (deployment?.steps ?? []))),
-  );
+  const steps = new Set(unwaived.flatMap(({ deployment }) => deployment?.steps ?? []));
   const report = createReport({ findings: obstacles, strict, checked });
   return { ...report, summary: { ...report.summary, deployability: { ...target, steps: [...steps] } } };
 }

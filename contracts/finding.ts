@@ -50,7 +50,7 @@ export interface Deployment {
 
 /** `subgraph first`: the new subgraph serves the plans of old gateways. `gateway first`: the old subgraph serves the
  *  plans of new gateways. `expand and contract`: neither does. */
-export type DeploymentOrder = 'safe' | 'subgraph first' | 'gateway first' | 'expand and contract';
+export type DeploymentOrder = 'subgraph first' | 'gateway first' | 'expand and contract';
 
 type FindingDetails<Id extends RuleId> = Omit<Finding, 'rule' | 'severity' | 'advice'> &
   (Id extends FixedSeverityRuleId

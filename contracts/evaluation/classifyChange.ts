@@ -25,7 +25,6 @@ export function classifyChange(change: Finding, evidence: ChangeEvidence): Findi
   const { breakages, deployment, users, schemas } = evidence;
   const base = baseSeverityOf(change, users.length > 0, schemas);
   const severity = worstSeverity(base, severityOf(deployment));
-  const hasOrder = deployment !== undefined && deployment.order !== 'safe';
   const affects = new Map<ConsumerOperation, AffectedOperation>();
   for (const [operation, own] of Map.groupBy(breakages, (breakage) => breakage.operation))
     affects.set(operation, affectedOperation(operation, reasonOf(change, own)));
@@ -44,7 +43,9 @@ export function classifyChange(change: Finding, evidence: ChangeEvidence): Findi
     ...(severity === 'dangerous' && change.severity === 'breaking'
       ? { message: softenMessage(change, evidence) }
       : {}),
-    ...(hasOrder && change.advice?.startsWith('Nothing to do') ? { advice: followSteps } : {}),
+    ...(deployment !== undefined && change.advice?.startsWith('Nothing to do')
+      ? { advice: followSteps }
+      : {}),
     ...(affects.size === 0 ? {} : { affects: [...affects.values()] }),
     ...(deployment === undefined ? {} : { deployment }),
   };

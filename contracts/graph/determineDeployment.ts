@@ -25,7 +25,8 @@ export function lifecycleOf({ rule }: Pick<Finding, 'rule'>): SubgraphLifecycle 
   return rule === 'subgraph-removed' ? 'removed' : undefined;
 }
 
-/** The order in which to roll out a subgraph and the supergraph, for one operation or several. */
+/** The order in which to roll out a subgraph and the supergraph, for operations of which at least one fails in another
+ *  order. */
 export function determineDeployment(problems: RolloutProblems): Deployment {
   const { subgraph, lifecycle, oldPlanProblems, newPlanProblems, isRefused } = problems;
   if (isRefused || (oldPlanProblems.length > 0 && newPlanProblems.length > 0))
@@ -45,24 +46,16 @@ export function determineDeployment(problems: RolloutProblems): Deployment {
             ],
     };
   }
-  if (oldPlanProblems.length > 0) {
-    const publish = 'Publish the new supergraph, and wait until no gateway runs with the old one: its plans';
-    return {
-      order: 'gateway first',
-      steps:
-        lifecycle === 'removed'
-          ? [`${publish} fetch from "${subgraph}".`, `Then stop subgraph "${subgraph}".`]
-          : [
-              `${publish} fail on the new "${subgraph}"${quoteProblems(problems, oldPlanProblems)}.`,
-              `Then deploy subgraph "${subgraph}".`,
-            ],
-    };
-  }
+  const publish = 'Publish the new supergraph, and wait until no gateway runs with the old one: its plans';
   return {
-    order: 'safe',
-    steps: [
-      `Deploy subgraph "${subgraph}" and publish the new supergraph in any order: old and new plans work with both versions.`,
-    ],
+    order: 'gateway first',
+    steps:
+      lifecycle === 'removed'
+        ? [`${publish} fetch from "${subgraph}".`, `Then stop subgraph "${subgraph}".`]
+        : [
+            `${publish} fail on the new "${subgraph}"${quoteProblems(problems, oldPlanProblems)}.`,
+            `Then deploy subgraph "${subgraph}".`,
+          ],
   };
 }
 

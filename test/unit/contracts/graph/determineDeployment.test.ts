@@ -59,8 +59,4 @@ describe('determineDeployment', () => {
       ],
     });
   });
-
-  test('allows any order when nothing fails', () => {
-    expect(determineDeployment(rollout).order).toBe('safe');
-  });
 });

@@ -103,7 +103,7 @@ export const hostileFinding: fc.Arbitrary<Finding> = fc.record({
   ),
   deployment: optional(
     fc.record({
-      order: fc.constantFrom('safe', 'subgraph first', 'gateway first', 'expand and contract'),
+      order: fc.constantFrom('subgraph first', 'gateway first', 'expand and contract'),
       steps: fc.array(hostileText, { maxLength: 3 }),
     }),
   ),
