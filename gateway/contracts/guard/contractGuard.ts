@@ -182,8 +182,12 @@ export class ContractGuard {
   /** The planner also serves requests, so operations are planned one at a time. */
   async #checkInitialSupergraph(supergraph: Supergraph, signal: AbortSignal): Promise<void> {
     try {
+      const earlier = this.#lastCheck;
       const result = await this.#check(supergraph, undefined, 1, signal);
+      const newer = this.#lastCheck;
       this.#count(result?.check);
+      // A newer supergraph was refused meanwhile.
+      if (newer !== earlier) this.#lastCheck = newer;
       if (result?.check.outcome !== 'broken') return;
       const { check, absentSubgraphs } = result;
       const { log, directory, liveSubgraphs } = this.#options;

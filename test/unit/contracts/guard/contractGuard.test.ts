@@ -302,6 +302,21 @@ test('the contract guard ends the check of the first supergraph when another one
   expect(Object.fromEntries(shop.guard.counts)).toEqual({ fine: 1, broken: 0, refused: 0, undecided: 0 });
 });
 
+test('the contract guard shows the refusal of a newer supergraph although the check of the first one ends later', async () => {
+  await using shop = new Shop({ products, stock });
+  const planning = new Gate();
+  const first = await load({ products, stock }, 'first', async (options) => {
+    const thread = await planInProcess(options, undefined);
+    return { ...thread, plan: (...args) => planning.pass().then(() => thread.plan(...args)) };
+  });
+  shop.guard.onSupergraph(first);
+  await planning.waitForArrivals();
+  expect(await shop.admit(after)).toBe(refusal);
+  planning.open();
+  while (shop.guard.counts.get('fine') !== 1) await waitForTurns();
+  expect(shop.guard.lastCheck).toMatchObject({ supergraph: after.id, outcome: 'refused' });
+});
+
 describe('the contract guard, for a first supergraph without a subgraph of the contracts,', () => {
   const firstMessages = async (areSource: boolean) => {
     await using shop = new Shop({}, { areSource });
