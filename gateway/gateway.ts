@@ -226,7 +226,7 @@ async function assembleGateway(
       workers: workerCalls,
       subgraphStates: () => client.states(),
       listJobs: (limit) => enrichment.listJobs(limit),
-      describeContracts: () => contracts.describe(),
+      describeContracts: (maxOperations) => contracts.describe(maxOperations),
     }),
   );
   const path = createRequestPath({

@@ -113,24 +113,34 @@ export class ContractGuardFeature implements Feature {
     ];
   }
 
-  /** The answer of `GET /contracts`. */
-  describe(): object {
+  /** The answer of `GET /contracts`. With `maxOperations`, lists of broken operations have at most so many, and the findings
+   *  are omitted. */
+  describe(maxOperations?: number): object {
     const { guard: mode, directory } = this.#context.config.contracts;
     const guard = this.#guard;
     if (guard === undefined) return { guard: mode };
+    const shorten = (check: GuardCheck) => ({
+      ...check,
+      broken: check.broken.slice(0, maxOperations),
+      brokenCount: check.broken.length,
+    });
     return {
       guard: mode,
       store: guard.store ?? null,
       directory,
-      lastCheck: guard.lastCheck ?? null,
-      refusals: guard.refusals,
+      lastCheck: guard.lastCheck === undefined ? null : shorten(guard.lastCheck),
+      refusals: guard.refusals.map(shorten),
       drift:
         this.#drift === undefined
           ? null
           : {
               lastCheckAt: this.#drift.lastCheckAt ?? null,
-              subgraphs: this.#watchedSubgraphs,
-              findings: this.#drift.findings,
+              subgraphs: this.#watchedSubgraphs.map((subgraph) => ({
+                ...subgraph,
+                breaks: subgraph.breaks.slice(0, maxOperations),
+                breaksCount: subgraph.breaks.length,
+              })),
+              findings: maxOperations === undefined ? this.#drift.findings : [],
             },
     };
   }
@@ -202,14 +212,21 @@ function schemaUrls({ supergraph }: GatewayConfig): ReadonlyMap<string, string> 
 }
 
 function describeRefusal({ broken }: GuardCheck): string {
-  const operations = broken.map(({ consumer, operation }) => `${consumer}/${operation}`).join(', ');
+  const operations = listOperations(broken.map(({ consumer, operation }) => `${consumer}/${operation}`));
   const subgraphs = [...new Set(broken.flatMap((operation) => operation.subgraphs ?? []))];
   const first = subgraphs.length === 0 ? '' : ` Deploy the new version of ${subgraphs.join(', ')} first.`;
   return `The newest supergraph is not used: it breaks ${operations}.${first}`;
 }
 
 function describeDrift({ name, breaks, refusal }: WatchedSubgraph): string {
-  const broken = breaks.length === 0 ? '' : ` It breaks ${breaks.join(', ')}.`;
+  const broken = breaks.length === 0 ? '' : ` It breaks ${listOperations(breaks)}.`;
   const refused = refusal === undefined ? '' : ' It refuses fetches that were planned for it.';
   return `${name} serves another schema than its contract.${refused}${broken}`;
+}
+
+const maxListedOperations = 20;
+
+function listOperations(names: readonly string[]): string {
+  const others = names.length - maxListedOperations;
+  return [...names.slice(0, maxListedOperations), ...(others > 0 ? [`and ${others} more`] : [])].join(', ');
 }

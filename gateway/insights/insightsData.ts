@@ -6,6 +6,9 @@ import type { DescribedFetch } from './planDescription.ts';
 /** How many enrichment jobs in each state the data has. The newest ones. */
 export const maxJobs = 100;
 
+/** How many broken operations of each check and of each drifted subgraph the data has. */
+export const maxBrokenOperations = 100;
+
 export interface InsightsData {
   /** How many workers the data is of, and how many there are: one that does not answer in time is missing. `null` for a
    *  process without others. */
@@ -25,7 +28,7 @@ export interface InsightsData {
   readonly series: readonly SeriesPoint[];
   /** Enrichment jobs that wait or have failed (`GET /jobs`), at most `maxJobs` of each, or why they cannot be read. */
   readonly jobs: readonly unknown[] | { readonly error: string };
-  /** `GET /contracts`. */
+  /** `GET /contracts`, with at most `maxBrokenOperations` in each list, and without findings. */
   readonly contracts: unknown;
   readonly supergraph: {
     readonly id: string;

@@ -16,7 +16,7 @@ import type { Routes } from '../transport/http/routes.ts';
 import { AnswerTimes } from './answerTimes.ts';
 import { ExplainedTrace } from './explainedTracing.ts';
 import { explainPayload } from './explainPayload.ts';
-import { type InsightsData, maxJobs, type OperationInsights } from './insightsData.ts';
+import { type InsightsData, maxBrokenOperations, maxJobs, type OperationInsights } from './insightsData.ts';
 import { addInsightsPage, findInsightsDirectory } from './insightsPage.ts';
 import {
   describeOperation,
@@ -46,7 +46,8 @@ interface InsightsSources {
   subgraphStates(): readonly SubgraphState[];
   /** `limit`: in each state. Rejects with a `GatewayError` if they cannot be read. */
   listJobs(limit: number): Promise<readonly unknown[]>;
-  describeContracts(): object;
+  /** `maxOperations`: of each list of broken operations. */
+  describeContracts(maxOperations: number): object;
 }
 
 /** A call from worker to worker for the details of operations. */
@@ -185,7 +186,7 @@ export class InsightsFeature implements Feature {
       unrecordedRequests: summaries.reduce((sum, { unrecordedRequests }) => sum + unrecordedRequests, 0),
       series: mergeSeries(summaries.map(({ series }) => series)).map(describePoint),
       jobs: await jobs,
-      contracts: this.#sources.describeContracts(),
+      contracts: this.#sources.describeContracts(maxBrokenOperations),
       supergraph:
         supergraph === undefined
           ? null

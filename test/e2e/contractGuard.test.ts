@@ -197,19 +197,27 @@ interface SupergraphAnswer {
   readonly lastRefusal: string | null;
 }
 
+interface GuardCheckAnswer {
+  readonly outcome: string;
+  readonly broken: readonly unknown[];
+  readonly brokenCount: number;
+}
+
 interface ContractsAnswer {
   readonly guard: string;
   readonly store: { readonly operations: number } | null;
-  readonly lastCheck: { readonly outcome: string } | null;
-  readonly refusals: readonly unknown[];
+  readonly lastCheck: GuardCheckAnswer | null;
+  readonly refusals: readonly GuardCheckAnswer[];
   readonly drift: {
     readonly lastCheckAt: string | null;
     readonly subgraphs: readonly {
       readonly name: string;
       readonly state: string;
       readonly breaks: readonly string[];
+      readonly breaksCount: number;
       readonly refusal?: string;
     }[];
+    readonly findings: readonly unknown[];
   } | null;
 }
 
@@ -299,6 +307,59 @@ describe('contracts.guard: enforce', () => {
     const back = load(shop);
     await shop.ask('Price');
     expect(await back.stop()).toEqual(new Set());
+  });
+
+  test('names the first of many broken operations in the notes and in the insights, counts the others, and has all of them in GET /contracts', async () => {
+    await using shop = await Guarded.start({ guard: 'enforce', driftInterval: '1s' });
+    const many = Array.from({ length: 130 }, (_, index) => `Price${index}`);
+    shop.disk.write(
+      Object.fromEntries(
+        many.map((name) => [
+          `contracts/operations/web/${name}.graphql`,
+          operations.Price.replace('Price', name),
+        ]),
+      ),
+    );
+    shop.products.deploy(withoutPrice);
+    await shop.logged(refused);
+    const broken = ({ lastCheck, refusals }: ContractsAnswer) =>
+      [lastCheck, ...refusals].map((check) => [check?.broken.length, check?.brokenCount]);
+    const drifted = ({ drift }: ContractsAnswer) =>
+      drift?.subgraphs.map(({ breaks, breaksCount }) => [breaks.length, breaksCount]);
+    const all = await shop.becomes<ContractsAnswer>(
+      '/contracts',
+      ({ drift }) => drift?.subgraphs.some(({ state }) => state === 'drifted') === true,
+    );
+    expect([broken(all), drifted(all), all.drift?.findings.length !== 0]).toEqual([
+      [
+        [131, 131],
+        [131, 131],
+      ],
+      [
+        [131, 131],
+        [0, 0],
+      ],
+      true,
+    ]);
+    const { contracts } = await shop.admin<{ contracts: ContractsAnswer }>('/insights/data');
+    expect([broken(contracts), drifted(contracts), contracts.drift?.findings]).toEqual([
+      [
+        [100, 131],
+        [100, 131],
+      ],
+      [
+        [100, 131],
+        [0, 0],
+      ],
+      [],
+    ]);
+    const { notes } = await shop.admin<{ notes: readonly { readonly message: string }[] }>('/health/ready');
+    expect(notes.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /^The newest supergraph is not used: it breaks shop\/Price(, web\/Price\d+){19}, and 111 more\.$/,
+      ),
+      expect.stringMatching(/It breaks shop\/Price(, web\/Price\d+){19}, and 111 more\.$/),
+    ]);
   });
 
   test('holds a supergraph back under load until its subgraph is deployed, and no request fails', async () => {

@@ -1,33 +1,36 @@
 /** @jsxImportSource preact */
-import { formatCountOf, formatTime } from './format.ts';
+import { formatCount, formatCountOf, formatTime } from './format.ts';
 import { Name, Section, TableFrame } from './Section.tsx';
 
 /** The part of `GET /contracts` that the page shows. */
 interface ContractState {
   readonly guard?: string;
   readonly store?: { readonly subgraphs: number; readonly operations: number } | null;
-  readonly lastCheck?: {
-    readonly at: string;
-    readonly outcome: string;
-    readonly broken: readonly {
-      readonly consumer: string;
-      readonly operation: string;
-      readonly reasons: readonly string[];
-    }[];
-  } | null;
+  readonly lastCheck?: GuardCheck | null;
   readonly refusals?: readonly unknown[];
-  readonly drift?: {
-    readonly lastCheckAt: string | null;
-    readonly subgraphs: readonly {
-      readonly name: string;
-      readonly state: string;
-      readonly since: string;
-      readonly breaks: readonly string[];
-    }[];
-  } | null;
+  readonly drift?: { readonly subgraphs: readonly WatchedSubgraph[] } | null;
 }
 
-const maxBrokenRows = 100;
+interface GuardCheck {
+  readonly at: string;
+  readonly outcome: string;
+  /** The first ones. */
+  readonly broken: readonly {
+    readonly consumer: string;
+    readonly operation: string;
+    readonly reasons: readonly string[];
+  }[];
+  readonly brokenCount: number;
+}
+
+interface WatchedSubgraph {
+  readonly name: string;
+  readonly state: string;
+  readonly since: string;
+  /** The first ones. */
+  readonly breaks: readonly string[];
+  readonly breaksCount: number;
+}
 
 export function Contracts({ contracts }: { contracts: unknown }) {
   const { guard, store, lastCheck, refusals = [], drift } = contracts as ContractState;
@@ -51,65 +54,76 @@ export function Contracts({ contracts }: { contracts: unknown }) {
           {refusals.length > 0 && `Refused: ${formatCountOf(refusals.length, 'supergraph')}.`}
         </p>
       )}
-      {lastCheck && lastCheck.broken.length > maxBrokenRows && (
-        <p class="soft">The first {maxBrokenRows} are shown; GET /contracts has all of them.</p>
-      )}
-      {lastCheck && lastCheck.broken.length > 0 && (
-        <TableFrame label="Broken operations">
-          <table class="stacked">
-            <thead>
-              <tr>
-                <th scope="col">Operation that breaks</th>
-                <th scope="col">Why</th>
-              </tr>
-            </thead>
-            <tbody>
-              {lastCheck.broken.slice(0, maxBrokenRows).map(({ consumer, operation, reasons }) => (
-                <tr key={`${consumer}/${operation}`} class="failed">
-                  <th scope="row">
-                    <Name text={`${consumer}/${operation}`} />
-                  </th>
-                  <td class="fields">{reasons.join(' ')}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </TableFrame>
-      )}
-      {drift !== null && drift !== undefined && drift.subgraphs.length > 0 && (
-        <TableFrame label="Drift of subgraphs">
-          <table class="stacked">
-            <thead>
-              <tr>
-                <th scope="col">Subgraph</th>
-                <th scope="col">Compared with its contract</th>
-                <th scope="col">Since</th>
-                <th scope="col">Breaks</th>
-              </tr>
-            </thead>
-            <tbody>
-              {drift.subgraphs.map(({ name, state, since, breaks }) => (
-                <tr key={name} class={state === 'drifted' ? 'failed' : ''}>
-                  <th scope="row">
-                    <Name text={name} />
-                  </th>
-                  <td data-label="Compared with its contract">{state}</td>
-                  <td data-label="Since">{formatTime(since)}</td>
-                  <td class="fields" data-label="Breaks">
-                    {breaks.length === 0 ? '–' : breaks.join(', ')}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </TableFrame>
-      )}
+      {lastCheck && lastCheck.brokenCount > 0 && <BrokenOperations check={lastCheck} />}
+      {drift && drift.subgraphs.length > 0 && <DriftOfSubgraphs subgraphs={drift.subgraphs} />}
     </Section>
   );
 }
 
-function describeCheck({ at, outcome, broken }: NonNullable<ContractState['lastCheck']>): string {
+function describeCheck({ at, outcome, brokenCount }: GuardCheck): string {
   const breaks =
-    broken.length === 0 ? outcome : `the supergraph breaks ${formatCountOf(broken.length, 'operation')}`;
+    brokenCount === 0 ? outcome : `the supergraph breaks ${formatCountOf(brokenCount, 'operation')}`;
   return `The last check, at ${formatTime(at)}: ${breaks}.`;
+}
+
+function BrokenOperations({ check: { broken, brokenCount } }: { check: GuardCheck }) {
+  return (
+    <>
+      {brokenCount > broken.length && (
+        <p class="soft">The first {formatCount(broken.length)} are shown; GET /contracts has all of them.</p>
+      )}
+      <TableFrame label="Broken operations">
+        <table class="stacked">
+          <thead>
+            <tr>
+              <th scope="col">Operation that breaks</th>
+              <th scope="col">Why</th>
+            </tr>
+          </thead>
+          <tbody>
+            {broken.map(({ consumer, operation, reasons }) => (
+              <tr key={`${consumer}/${operation}`} class="failed">
+                <th scope="row">
+                  <Name text={`${consumer}/${operation}`} />
+                </th>
+                <td class="fields">{reasons.join(' ')}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </TableFrame>
+    </>
+  );
+}
+
+function DriftOfSubgraphs({ subgraphs }: { subgraphs: readonly WatchedSubgraph[] }) {
+  return (
+    <TableFrame label="Drift of subgraphs">
+      <table class="stacked">
+        <thead>
+          <tr>
+            <th scope="col">Subgraph</th>
+            <th scope="col">Compared with its contract</th>
+            <th scope="col">Since</th>
+            <th scope="col">Breaks</th>
+          </tr>
+        </thead>
+        <tbody>
+          {subgraphs.map(({ name, state, since, breaks, breaksCount }) => (
+            <tr key={name} class={state === 'drifted' ? 'failed' : ''}>
+              <th scope="row">
+                <Name text={name} />
+              </th>
+              <td data-label="Compared with its contract">{state}</td>
+              <td data-label="Since">{formatTime(since)}</td>
+              <td class="fields" data-label="Breaks">
+                {breaks.length === 0 ? '–' : breaks.join(', ')}
+                {breaksCount > breaks.length && `, and ${formatCount(breaksCount - breaks.length)} more`}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </TableFrame>
+  );
 }
