@@ -19,8 +19,7 @@ export class RepresentationReader {
   #lastTypename: string | undefined;
   #lastRepresentation: TypeRepresentation | undefined;
   /** Response tree keys of optional inputs. */
-  readonly #optionalKeys: readonly string[];
-  #strictReader: RepresentationReader | undefined;
+  readonly optionalKeys: readonly string[];
 
   /** `objectType`: the type of all objects that the fetch is for; `undefined` if their `__typename` decides. */
   constructor(
@@ -34,28 +33,7 @@ export class RepresentationReader {
     this.#requires = requires;
     this.#inputRewrites = inputRewrites;
     this.#conditions = conditions;
-    this.#optionalKeys = optionalKeysOf(requires);
-  }
-
-  /** Returns the reader for a response tree with these failures: an optional input that could not be fetched is required,
-   *  because its absence says nothing about the object. */
-  afterFailures(
-    failures: readonly { readonly missing: ReadonlySet<string> | undefined; readonly lostObject?: unknown }[],
-  ): RepresentationReader {
-    const isAffected =
-      this.#optionalKeys.length > 0 &&
-      failures.some(
-        ({ missing, lostObject }) =>
-          lostObject === undefined && this.#optionalKeys.some((key) => missing?.has(key)),
-      );
-    if (!isAffected) return this;
-    this.#strictReader ??= new RepresentationReader(
-      withRequiredInputs(this.#requires),
-      this.#inputRewrites,
-      this.#conditions,
-      this.#objectType,
-    );
-    return this.#strictReader;
+    this.optionalKeys = optionalKeysOf(requires);
   }
 
   /** Returns the representation of objects of this object's type; `undefined` for types that the fetch is not for. */
@@ -288,12 +266,4 @@ function optionalKeysOf(requires: readonly RequiresSelection[]): string[] {
     if (selection.kind === 'InlineFragment') return optionalKeysOf(selection.selections);
     return selection.isOptional ? [selection.alias ?? selection.name] : [];
   });
-}
-
-function withRequiredInputs(requires: readonly RequiresSelection[]): RequiresSelection[] {
-  return requires.map((selection) =>
-    selection.kind === 'InlineFragment'
-      ? { ...selection, selections: withRequiredInputs(selection.selections) }
-      : { ...selection, isOptional: false },
-  );
 }

@@ -297,6 +297,75 @@ test('an error of an input that the client did not select is reported at all fie
   });
 });
 
+test('an object that has lost an input of a @requires is not sent for it, and objects of other types are', async () => {
+  const media = [
+    { __typename: 'Film', id: 'f1' },
+    { __typename: 'Film', id: 'f2' },
+    { __typename: 'Song', id: 's' },
+  ];
+  const title = ({ id }: { id: string }) => `title of ${id}`;
+  await using graph = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'media',
+        sdl: `
+          type Query { media: [Media] }
+          interface Media @key(fields: "id") { id: ID! }
+          type Film implements Media @key(fields: "id") { id: ID! }
+          type Song implements Media @key(fields: "id") { id: ID! }
+        `,
+        resolvers: { Query: { media: () => media } },
+      },
+      {
+        name: 'titles',
+        sdl: `
+          interface Media @key(fields: "id") { id: ID! title: String length: Int }
+          type Film implements Media @key(fields: "id") { id: ID! title: String length: Int! @shareable }
+          type Song implements Media @key(fields: "id") { id: ID! title: String length: Int }
+        `,
+        resolvers: {
+          Media: { __resolveReference: ({ id }: { id: string }) => media.find((one) => one.id === id) },
+          Film: { title, length: ({ id }: { id: string }) => (id === 'f1' ? null : 7) },
+          Song: { title },
+        },
+      },
+      {
+        name: 'lengths',
+        sdl: 'type Query { film: Film } type Film @key(fields: "id", resolvable: false) { id: ID! length: Int @shareable }',
+      },
+      {
+        name: 'twins',
+        sdl: `
+          type Media @key(fields: "id") @interfaceObject {
+            id: ID!
+            shelf: String
+            title: String @external
+            twin: Media @requires(fields: "title")
+          }
+        `,
+        resolvers: {
+          Media: {
+            shelf: () => 'A',
+            twin: ({ title: own }: { title?: string }) => ({ id: own === undefined ? 'unknown' : 's' }),
+          },
+        },
+      },
+    ],
+  });
+  // The fetch of the twins has the title as an optional input, because only films need it.
+  const { body } = await graph.execute('{ media { shelf ... on Film { length twin { id } } } }');
+  expect(body).toEqual({
+    data: {
+      media: [
+        { shelf: null, length: null, twin: null },
+        { shelf: 'A', length: 7, twin: { id: 's' } },
+        { shelf: 'A' },
+      ],
+    },
+    errors: ['shelf', 'length', 'twin'].map((field) => at('media', 0, field)),
+  });
+});
+
 test('an error that makes an object of an interface null has the whole path of its field', async () => {
   const { body } = await gateway.execute(
     '{ parts { id ... on Wheel { width: size tyre { size: width } } ... on Screw { size } } }',
