@@ -18,11 +18,22 @@ export function createQueueConnection(config: RedisConfig): QueueConnection {
   const client = connect(config, delay);
   const duplicate = client.duplicate.bind(client) as (...args: readonly unknown[]) => Redis | Cluster;
   refuseOtherDatabase(client);
+  const blocked = new Set<(error: Error) => void>();
   Object.assign(client, {
     duplicate: (...args: readonly unknown[]) => {
       const copy = duplicate(...args);
       adaptInfo(copy);
       refuseOtherDatabase(copy);
+      const bzpopmin = copy.bzpopmin.bind(copy) as (...args: readonly unknown[]) => Promise<unknown>;
+      Object.assign(copy, {
+        bzpopmin: (...command: readonly unknown[]) =>
+          new Promise((resolve, reject) => {
+            blocked.add(reject);
+            bzpopmin(...command)
+              .finally(() => blocked.delete(reject))
+              .then(resolve, reject);
+          }),
+      });
       // A worker of BullMQ that was paused while Redis did not answer connects its duplicate again after it was closed, and
       // without listeners.
       copy.on('connecting', () => {
@@ -37,6 +48,9 @@ export function createQueueConnection(config: RedisConfig): QueueConnection {
     close: () => {
       isClosed = true;
       client.disconnect();
+      // After the loss of a connection, ioredis neither sends nor rejects the command that it was to send again. The timer
+      // with which BullMQ waits for it would let the process live for 11 s.
+      for (const reject of blocked) reject(new Error('Connection is closed.'));
     },
   };
 }

@@ -209,6 +209,21 @@ test('after a queue connection was closed, no duplicate of its client connects a
   expect(duplicate.status).toBe('end');
 });
 
+test('a blocking command on a duplicate of a queue connection is rejected when that is closed after Redis has died', async () => {
+  await using server = await startDedicatedRedis();
+  const connection = createQueueConnection(parseRedisConfig({ url: server.url }));
+  connection.client.on('error', () => {});
+  const duplicate = (connection.client as Redis).duplicate();
+  await once(duplicate, 'ready');
+  const popped = duplicate.bzpopmin('key', 0);
+  const isLost = once(duplicate, 'reconnecting');
+  await server.kill();
+  await isLost;
+  connection.close();
+  duplicate.disconnect();
+  await expect(popped).rejects.toThrow('Connection is closed.');
+});
+
 test('a queue connection sends no command while the configured database does not exist', async () => {
   await using server = await startDedicatedRedis();
   const connection = createQueueConnection(parseRedisConfig({ url: server.url, database: 16 }));

@@ -20,7 +20,12 @@ import {
 } from '../harness/enrichmentReplica.ts';
 import { startGatewayProcess } from '../harness/gatewayProcess.ts';
 import { connectRedis, startDedicatedRedis } from '../harness/redis.ts';
-import { longRedisTimeouts, openRedisStore, parseRedisConfig } from '../harness/redisStoreFixture.ts';
+import {
+  EventCounter,
+  longRedisTimeouts,
+  openRedisStore,
+  parseRedisConfig,
+} from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
 import { startSuiteRedis } from '../harness/suiteRedis.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
@@ -218,6 +223,21 @@ test.each([
   await queue.stop();
   queue.close();
   expect(errorReplies).toBeLessThan(50);
+});
+
+test('a job queue has no timer that keeps the process alive after it was closed while Redis refused scripts', async () => {
+  const timers = jest.spyOn(globalThis, 'setTimeout');
+  const errors = new EventCounter();
+  const queue = createQueue(await createUser('-@scripting'), { onError: errors.increment });
+  queue.start();
+  // Of fetching a run, and of looking for stalled ones.
+  await errors.waitForCount(2);
+  await queue.stop();
+  queue.close();
+  const delays = timers.mock.calls.map(([, delay]) => delay);
+  timers.mockRestore();
+  // BullMQ cannot cancel its wait after an error.
+  expect(delays).not.toContain(5_000);
 });
 
 describe('The Redis user of docs/production.md', () => {

@@ -46,8 +46,8 @@ function loadBullMq(): typeof import('bullmq') {
   return bullMq;
 }
 
-/** The delay before a worker that failed to fetch a run tries again, in milliseconds. */
-const fetchRetryDelayMs = 1_000;
+/** The delay before a worker that failed to fetch a run, or to look for runs of dead workers, tries again, in milliseconds. */
+const retryDelayMs = 1_000;
 
 const queueName = 'enrichments';
 const jobName = 'enrichment';
@@ -55,18 +55,22 @@ const jobName = 'enrichment';
 /** BullMQ's own keys, such as `meta` or `<run id>:lock`, have the form of keys of runs, but their names do not match. */
 const runIdPattern = /^[^.:]+\.[^.:]+$/;
 
-/** Creates a class of workers that wait after each error of fetching a run. BullMQ waits only if the connection failed: a
- *  Redis that is full, or refuses scripts, would get thousands of commands per second. `stopping` ends the wait. */
+/** Creates a class of workers that wait after each error, until `stopping`. After an error of fetching a run, BullMQ waits
+ *  only if the connection failed: a Redis that is full, or refuses scripts, would get thousands of commands per second. After
+ *  an error of looking for stalled runs it waits 5 s, also when the worker was closed: the process would live so long. */
 function createBackoffWorkerClass(stopping: AbortSignal) {
   const { Worker } = loadBullMq();
+  async function backOff(error: unknown): Promise<never> {
+    await sleep(retryDelayMs, undefined, { signal: stopping }).catch(ignoreAbort);
+    throw error;
+  }
   return class BackoffWorker extends Worker<QueuedJobRun> {
-    protected override async moveToActive(token: string, name?: string) {
-      try {
-        return await super.moveToActive(token, name);
-      } catch (error) {
-        await sleep(fetchRetryDelayMs, undefined, { signal: stopping }).catch(ignoreAbort);
-        throw error;
-      }
+    protected override moveToActive(token: string, name?: string) {
+      return super.moveToActive(token, name).catch(backOff);
+    }
+
+    protected override checkConnectionError<Result>(execute: () => Promise<Result>) {
+      return super.checkConnectionError(() => execute().catch(backOff), 0);
     }
   };
 }
@@ -110,7 +114,7 @@ export class JobQueue {
       lockDuration: Math.max(1_000, 2 * dueAfterMs),
       stalledInterval: dueAfterMs,
       // The delay after a failed connection.
-      runRetryDelay: fetchRetryDelayMs,
+      runRetryDelay: retryDelayMs,
       maxStalledCount: 1_000,
       // For a run whose data, and with it the options, Redis has lost.
       removeOnComplete: { count: 0 },
