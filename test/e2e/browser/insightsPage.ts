@@ -297,6 +297,8 @@ describe('the insights page in a browser', () => {
     await using shop = await startEnrichedShop();
     const page = await newPage();
     await page.clock.install();
+    // The page reads again after a timeout, which is not on that clock.
+    await page.addInitScript('AbortSignal.timeout = () => new AbortController().signal');
     const released = Promise.withResolvers<void>();
     let reads = 0;
     await page.route('**/insights/data', async (route) => {
