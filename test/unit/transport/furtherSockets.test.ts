@@ -25,10 +25,12 @@ testOnLinux(
     const clients = Array.from({ length: 100 }, () => connect(address.port, address.address));
     let turns = 0;
     while (accepted < clients.length) {
+      const before = accepted;
       await nextTurn();
-      turns++;
+      // On a busy machine, the system takes more turns to establish the connections.
+      if (accepted > before) turns++;
     }
-    // With a single socket, there would be at least a turn for each.
+    // With a single socket, there would be a turn for each.
     expect(turns).toBeLessThan(clients.length / 2);
 
     for (const client of clients) client.write('GET / HTTP/1.1\r\nHost: test\r\n\r\n');

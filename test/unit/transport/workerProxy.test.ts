@@ -36,6 +36,7 @@ import {
 } from '../../harness/singleConnection.ts';
 import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 import { writeCertificate } from '../../harness/temporaryCertificates.ts';
+import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 type Script = Parameters<typeof startScriptedServer>[0];
 type Overrides = Parameters<typeof startScriptedServer>[1];
@@ -396,22 +397,20 @@ describe('a proxied request', () => {
     client.write(
       `POST /graphql HTTP/1.1\r\nhost: a\r\n${tokenHeader}: ${owner.token}\r\ncontent-length: 1000000000\r\n\r\n`,
     );
-    // Ends when the socket buffers are full, and never if a worker buffers the body.
     const chunk = Buffer.alloc(1024 * 1024);
-    let sent = 0;
-    while (sent < 64 && client.write(chunk)) sent++;
-    while (sent < 64) {
-      const isDrained = await Promise.race([
-        once(client, 'drain').then(() => true),
-        new Promise((resolve) => client.setTimeout(500, () => resolve(false))),
-      ]);
-      if (isDrained !== true) break;
-      sent++;
+    client.write(chunk);
+    const request = await received.promise;
+    // Ends when the socket buffers are full, and never if a worker buffers the body.
+    let sent = 1;
+    for (let idleTurns = 0; sent < 64 && idleTurns < 1_000; idleTurns++) {
+      await waitForTurns();
+      if (client.writableNeedDrain) continue;
       client.write(chunk);
+      sent++;
+      idleTurns = 0;
     }
     expect(sent).toBeLessThan(64);
     client.destroy();
-    const request = await received.promise;
     const read = once(request, 'end');
     request.resume();
     await expect(read).rejects.toThrow('aborted');
