@@ -109,15 +109,16 @@ async function checkStart(config: GatewayConfig, sdl: string | undefined, warnin
   } finally {
     await gateway.close();
   }
-  if (refusals.length > 0) throw new ConfigError(refusals.flatMap(toProblems));
+  if (refusals.length > 0)
+    throw new ConfigError(refusals.flatMap((refusal) => toProblems(refusal, config.supergraph)));
 }
 
 /** What features report about the configuration begins with the path of an option. */
-function toProblems(refusal: string): ConfigProblem[] {
+function toProblems(refusal: string, source: GatewayConfig['supergraph']): ConfigProblem[] {
   const lines = refusal
     .split('\n')
     .map((line) => /^(?<path>[a-z]\w*(?:\.\w+)+): (?<problem>.+)$/.exec(line)?.groups);
-  if (lines.includes(undefined)) return [supergraphProblem(refusal)];
+  if (lines.includes(undefined)) return [supergraphProblem(refusal, source)];
   return lines.map(({ path = '', problem } = {}) => ({
     path,
     message: `does not fit the supergraph: ${problem}`,
@@ -125,12 +126,11 @@ function toProblems(refusal: string): ConfigProblem[] {
   }));
 }
 
-function supergraphProblem(reason: string): ConfigProblem {
-  return {
-    path: 'supergraph',
-    message: `cannot be used: ${reason.replaceAll('\n', '\n    ')}`,
-    expected: '',
-  };
+function supergraphProblem(reason: string, source?: GatewayConfig['supergraph']): ConfigProblem {
+  const problem = `cannot be used: ${reason.replaceAll('\n', '\n    ')}`;
+  return source !== undefined && 'file' in source
+    ? { path: 'supergraph.file', message: `is ${source.file}, which ${problem}`, expected: '' }
+    : { path: 'supergraph', message: problem, expected: '' };
 }
 
 /** The configuration of a gateway that connects to nothing, and loads this supergraph. */

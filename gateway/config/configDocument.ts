@@ -55,12 +55,22 @@ function yamlProblems(document: Document.Parsed, text: string, lines: LineCounte
   const variables = document.errors.filter(isVariable);
   // Each of them has further errors as a consequence.
   const errors = variables.length > 0 ? variables : document.errors;
-  return errors.map((error) => {
-    const [offset] = error.pos;
+  const positionOf = ({ pos: [offset] }: YAMLError) => {
     const { line, col } = lines.linePos(offset);
-    return { position: `${line}:${col}`, ...describeYamlError(error, document, lines, isVariable(error)) };
-  });
+    return `${line}:${col}`;
+  };
+  const problems = errors.slice(0, maxYamlProblems).map((error) => ({
+    position: positionOf(error),
+    ...describeYamlError(error, document, lines, isVariable(error)),
+  }));
+  const next = errors[maxYamlProblems];
+  if (next === undefined) return problems;
+  const message = `is the first of ${errors.length - maxYamlProblems} more places that are not valid YAML`;
+  return [...problems, { position: positionOf(next), message, expected: '' }];
 }
+
+/** Another kind of file may have a problem in each of its lines. */
+const maxYamlProblems = 10;
 
 function describeYamlError(
   { code, message, pos: [offset] }: YAMLError,

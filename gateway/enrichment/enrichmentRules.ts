@@ -6,6 +6,7 @@ import {
   isInterfaceType,
   isObjectType,
 } from 'graphql';
+import { suggestName } from '../config/findNearestName.ts';
 import type { EnrichmentPriority, EnrichmentRule } from '../operation/enrichmentRule.ts';
 import { findNonDeferrableFields } from './findNonDeferrableFields.ts';
 import { type DeclaredEnrichment, readEnrichmentDirectives } from './readEnrichmentDirectives.ts';
@@ -92,8 +93,15 @@ export function readEnrichmentRules(options: EnrichmentRulesOptions): Enrichment
 function describeMissingField(schema: GraphQLSchema, coordinate: string): string | undefined {
   const [typeName = '', fieldName = ''] = coordinate.split('.');
   const type = schema.getType(typeName);
-  if (!hasFields(type)) return `there is no object type or interface ${typeName}`;
-  return Object.hasOwn(type.getFields(), fieldName) ? undefined : `${typeName} has no field ${fieldName}`;
+  if (!hasFields(type)) {
+    const names = Object.values(schema.getTypeMap()).flatMap((other) =>
+      hasFields(other) ? [other.name] : [],
+    );
+    return `there is no object type or interface ${typeName}${suggestName(typeName, names)}`;
+  }
+  const fields = type.getFields();
+  if (Object.hasOwn(fields, fieldName)) return undefined;
+  return `${typeName} has no field ${fieldName}${suggestName(fieldName, Object.keys(fields))}`;
 }
 
 function hasFields(type: unknown): type is TypeWithFields {

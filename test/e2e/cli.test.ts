@@ -232,8 +232,18 @@ describe('tributary config check', () => {
     expect(await runInProcess(['config', 'check', '--config', config])).toEqual({
       code: 2,
       stdout: '',
-      stderr: `The configuration is invalid:\n  cache.rules does not fit the supergraph: Product has no field stok (${config}:2:10)\n`,
+      stderr: `The configuration is invalid:\n  cache.rules does not fit the supergraph: Product has no field stok; did you mean \`stock\`? (${config}:2:10)\n`,
     });
+  });
+
+  test.each([
+    ['broken.graphql', 'hello {', 'Syntax Error: Unexpected Name "hello". (line 1, column 1)'],
+    ['schema.graphql', 'type Query { a: Int }', 'the schema has no enum join__Graph'],
+  ])('names the file %s that is no supergraph', async (name, text, problem) => {
+    const file = write(name, text);
+    const { code, stderr } = await runInProcess(['config', 'check', '--supergraph', file]);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`  supergraph.file is ${file}, which cannot be used: ${problem}`);
   });
 
   test('warns of trusted documents that the supergraph refuses', async () => {

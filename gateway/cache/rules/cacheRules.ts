@@ -1,5 +1,6 @@
 import { type DocumentNode, OperationTypeNode } from 'graphql';
 import { type CacheRuleTarget, parseCacheRuleTarget } from '../../config/cacheRuleTarget.ts';
+import { suggestName } from '../../config/findNearestName.ts';
 import { readCachedDirectives } from './cachedDirectives.ts';
 import { type CacheGraph, type GraphType, readCacheGraph } from './cacheGraph.ts';
 import {
@@ -104,12 +105,17 @@ function overrideRule(directive: DeclaredRule | undefined, rule: ConfiguredRule)
 
 function findMissingTarget(target: CacheRuleTarget, graph: CacheGraph): string | undefined {
   if (target.kind === 'subgraph') {
-    return graph.subgraphs.has(target.subgraph) ? undefined : `there is no subgraph "${target.subgraph}"`;
+    return graph.subgraphs.has(target.subgraph)
+      ? undefined
+      : `there is no subgraph "${target.subgraph}"${suggestName(target.subgraph, [...graph.subgraphs])}`;
   }
   const type = graph.types.get(target.type);
-  if (type === undefined) return `there is no object type, interface or union ${target.type}`;
+  if (type === undefined) {
+    const suggestion = suggestName(target.type, [...graph.types.keys()]);
+    return `there is no object type, interface or union ${target.type}${suggestion}`;
+  }
   if (target.kind === 'type' || type.fields.has(target.field)) return undefined;
-  return `${target.type} has no field ${target.field}`;
+  return `${target.type} has no field ${target.field}${suggestName(target.field, [...type.fields.keys()])}`;
 }
 
 class LayeredCacheRules implements CacheRules {

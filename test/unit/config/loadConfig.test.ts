@@ -352,6 +352,12 @@ describe('a configuration file', () => {
     expect(problems[0]?.message).toMatch(/^is not valid YAML: /);
   });
 
+  test('that is no YAML at all is reported with its first problems', () => {
+    const problems = problemsOf(() => load('type Query { a: Int b: Int }\n'.repeat(100)));
+    expect(problems).toHaveLength(11);
+    expect(problems.at(-1)?.message).toMatch(/^is the first of \d+ more places that are not valid YAML$/);
+  });
+
   test('that repeats a key is reported with the key and both lines', () => {
     const yaml = `supergraph: { file: a }
 subgraphs:

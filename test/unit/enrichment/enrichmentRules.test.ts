@@ -170,15 +170,17 @@ describe('enrichment.fields', () => {
         'Either.b': {},
         'In.c': {},
         'Query.constructor': {},
+        'Query.anny': {},
         'Other.b': {},
       },
     );
     expect(unknownCoordinates).toEqual([
       'Query has no field x',
       'there is no object type or interface Nothing',
-      'there is no object type or interface Either',
+      'there is no object type or interface Either; did you mean `Other`?',
       'there is no object type or interface In',
       'Query has no field constructor',
+      'Query has no field anny; did you mean `any`?',
     ]);
     expect(rules.ruleOf('Other', 'b')).toBeDefined();
   });

@@ -241,10 +241,10 @@ test('every name in the configuration that the supergraph lacks is listed', asyn
     'a b': configuredRule(1),
   });
   expect(unknown).toEqual([
-    'there is no object type, interface or union Produkt',
-    'Product has no field prize',
+    'there is no object type, interface or union Produkt; did you mean `Product`?',
+    'Product has no field prize; did you mean `price`?',
     'Thing has no field name',
-    'there is no subgraph "shopp"',
+    'there is no subgraph "shopp"; did you mean `shop`?',
     'there is no object type, interface or union CacheScope',
     'there is no object type, interface or union constructor',
     '"a b" is not a type, field or subgraph',
