@@ -24,8 +24,9 @@ const restartBackoff = { minDelay: 100, maxDelay: 30_000 };
 const foldDelayMs = 30_000;
 /** Time within which all processes of a group notice a signal, on a busy machine, too. */
 const groupSignalMs = 500;
-/** Time after the drain timeout until a worker is killed. */
-const killGraceMs = 5_000;
+/** Time after the drain timeout until a worker is killed. If requests have used up the drain timeout, each step of the
+ *  shutdown still has a second or two: jobs and invalidations that Redis does not take, extensions, traces, metrics. */
+const killGraceMs = 10_000;
 /** How often the supervisor checks a worker within `workerTimeout`. Checks are counted, and not the time since a response:
  *  when the whole machine has stood still, no worker is at fault. */
 const checksPerTimeout = 5;

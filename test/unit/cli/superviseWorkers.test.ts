@@ -229,9 +229,9 @@ test('a worker that does not drain in time is killed, and one that is killed mea
   await started;
   for (const worker of workers) worker.drains = false;
   process.emit('SIGTERM', 'SIGTERM');
-  await timers.waitForTimer(config.listen.drainTimeout + 5_000);
+  await timers.waitForTimer(config.listen.drainTimeout + 10_000);
   workers[0]?.emit('exit', null, 'SIGSEGV');
-  timers.fire(config.listen.drainTimeout + 5_000);
+  timers.fire(config.listen.drainTimeout + 10_000);
   expect(await code).toBe(1);
   expect(lines).toEqual([
     {
@@ -243,7 +243,7 @@ test('a worker that does not drain in time is killed, and one that is killed mea
     {
       worker: '2',
       pid: 2,
-      limitMs: config.listen.drainTimeout + 5_000,
+      limitMs: config.listen.drainTimeout + 10_000,
       msg: 'A worker has not ended in time, and is killed with its requests (listen.drainTimeout)',
     },
   ]);
