@@ -319,6 +319,7 @@ describe('The scripts of enrichment jobs', () => {
     await write({ owner: 'other', updates: [['b', 1, 0]] });
     expect(await readLog()).toEqual([0, '3-0 a own', '4-0 b other']);
     expect([await readLog('3-0'), await readLog('4-0')]).toEqual([[0, '4-0 b other'], [0]]);
+    expect(await readLog(`${2n ** 64n - 1n}-${2n ** 64n - 1n}`)).toEqual([0]);
     await redis.xdel(logKey, '3-0');
     expect(await readLog('3-0')).toEqual([0, 'incomplete', '4-0 b other']);
   });
@@ -353,6 +354,8 @@ describe('The scripts of enrichment jobs', () => {
     await redis.set(activeKey, 'job.2');
     await write({ id: 'job.3', owner: 'other', updates: last });
     expect(await redis.get(activeKey)).toBe('job.2');
+    await write({ id: 'job.2', state: 'done' });
+    expect(await redis.get(activeKey)).toBeNull();
   });
 
   test('leave a failed run with its error, and a released one without an owner', async () => {
