@@ -160,6 +160,7 @@ const subgraphRules = {
   'field-type-changed': { severity: byDetails, severityFrom: 'api', coversMembers: true, advice: 'Add a field of another name with the new type, and deprecate this one.' },
   'external-field-added': { severity: 'safe', severityFrom: 'plans', direction: 'loss', coversMembers: true, advice: nothingToDo },
   'external-field-removed': { severity: 'safe', severityFrom: 'plans', coversMembers: true, advice: 'Nothing to do: the subgraph does not serve external fields.' },
+  'external-field-type-changed': { severity: 'safe', severityFrom: 'plans', coversMembers: true, advice: 'Nothing to do: the field has the type of the subgraph that serves it.' },
   'argument-added': { severity: byDetails, severityFrom: 'api', advice: 'Make the argument nullable, or give it a default value.' },
   'argument-removed': { severity: byDetails, severityFrom: 'api', advice: 'Keep the argument and ignore it until no operation passes it.' },
   'argument-type-changed': { severity: byDetails, severityFrom: 'api', advice: 'Add an argument of another name with the new type.' },

@@ -37,9 +37,9 @@ export function classifySchemaChange(
     case 'input-field-removed':
       return rated(isInaccessible(before) ? 'dangerous' : severity);
     case 'field-type-changed':
-      return rated(
-        severity === 'breaking' && isExternal(before) && isExternal(after) ? 'dangerous' : severity,
-      );
+      return isExternal(before) && isExternal(after)
+        ? { rule: 'external-field-type-changed', severity: 'safe' }
+        : rated(severity);
     case 'enum-value-added':
       return rated(isEnumUsed('out', coordinate, next) ? severity : 'safe');
     case 'argument-added':

@@ -90,7 +90,7 @@ export function coversSelection(
   breakage: Breakage,
   schemas: ApiSchemas,
 ): boolean {
-  if (rule !== 'field-type-changed' || !isInSubgraph(breakage, subgraph)) return false;
+  if (!/^(?:external-)?field-type-changed$/.test(rule) || !isInSubgraph(breakage, subgraph)) return false;
   const returned = new Set(typesOf(coordinate, schemas));
   if (returned.size < 2 || !selectsField(breakage.operation, coordinate)) return false;
   const types = new Set([...returned].flatMap((name) => [name, ...possibleTypeNamesOf(name, schemas)]));

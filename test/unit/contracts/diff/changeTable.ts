@@ -334,7 +334,7 @@ const federationRows: readonly Row[] = [
     'an external field has another type',
     entity('@key(fields: "id")', 'a: Int! @external r: Int @requires(fields: "a")'),
     entity('@key(fields: "id")', 'a: Int @external r: Int @requires(fields: "a")'),
-    'field-type-changed dangerous T.a 4',
+    'external-field-type-changed safe T.a 4',
   ],
   ...fieldRows('', '@inaccessible', 'inaccessible-added breaking T.f 4'),
   ...fieldRows('@inaccessible', '', 'inaccessible-removed safe T.f 4'),

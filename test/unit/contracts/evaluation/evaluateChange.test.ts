@@ -447,6 +447,24 @@ test('one more sequential fetch is reported as dangerous, with and without a lat
   expect(await cost({})).toEqual(['dangerous plan-cost shop/Page']);
 });
 
+test('evaluateChange does not blame a subgraph whose @external field follows the type of the subgraph that serves it', async () => {
+  const [served, external] = ['size: Int!', 'size: Int! @external depth: Int @requires(fields: "size")'].map(
+    (fields) => `type Shelf @key(fields: "id") { id: ID! ${fields} }`,
+  ) as [string, string];
+  const before = [`type Query { shelf: Shelf } ${served}`, external];
+  const after = before.map((sdl) => sdl.replace('Int!', 'Int'));
+  const operations = [operation('{ shelf { size } }')];
+  const [old, next] = [await plan(operations, ...before), await plan(operations, ...after)];
+  const changed = [...contractsOf(...before).values()].map((one, index) =>
+    diffSubgraph(one, contract(after[index] ?? '', one.name)),
+  );
+  const found = evaluateChange({ changes: (await Promise.all(changed)).flat(), old, gateway: old, next, operations });
+  expect(found.map((finding) => [finding.subgraph, summaryOf(finding), finding.affects?.length])).toEqual([
+    ['shelves', 'breaking field-type-changed Shelf.size', 1],
+    ['others', 'safe external-field-type-changed Shelf.size', undefined],
+  ]);
+});
+
 function summaryOf({ severity, rule, coordinate }: Finding): string {
   return `${severity} ${rule} ${coordinate}`;
 }
