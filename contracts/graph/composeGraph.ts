@@ -86,7 +86,7 @@ export function newHints(
     .map((diagnostic) =>
       createFinding('composition-hint', {
         severity: isHarmless(diagnostic, old?.supergraph.apiSchema) ? 'safe' : 'dangerous',
-        advice: diagnostic.code === argumentHint ? addArgumentEverywhere : undefined,
+        advice: hintAdvice.get(diagnostic.code),
         ...withHintCoordinate(diagnostic, describeDiagnostic(diagnostic, next.contracts)),
       }),
     );
@@ -105,6 +105,7 @@ function isHarmless(
   return args.every(({ name }) => name !== argumentName);
 }
 
+const cleanUpLater = 'Clean it up in a later change, when every gateway has this supergraph.';
 const cleanupHints: ReadonlySet<string> = new Set([
   'OVERRIDDEN_FIELD_CAN_BE_REMOVED',
   'OVERRIDE_DIRECTIVE_CAN_BE_REMOVED',
@@ -114,8 +115,15 @@ const cleanupHints: ReadonlySet<string> = new Set([
 
 /** An optional argument that the supergraph lacks, because one of the subgraphs lacks it. */
 const argumentHint = 'INCONSISTENT_ARGUMENT_PRESENCE';
-const addArgumentEverywhere =
-  'Add the argument to every subgraph that serves the field. Until then, operations that pass it are refused.';
+
+/** By code; other hints have the advice of the rule. */
+const hintAdvice: ReadonlyMap<string, string> = new Map([
+  ...Array.from(cleanupHints, (code) => [code, cleanUpLater] as const),
+  [
+    argumentHint,
+    'Add the argument to every subgraph that serves the field. Until then, operations that pass it are refused.',
+  ],
+]);
 
 function diagnosticKey({ code, coordinate, message }: CompositionDiagnostic): string {
   return JSON.stringify([code, coordinate, message]);

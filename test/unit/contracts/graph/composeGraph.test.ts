@@ -249,4 +249,21 @@ describe('newHints', () => {
     expect(newHints(undefined, next).length).toBe(next.hints.length);
     expect(newHints(next, next)).toEqual([]);
   });
+
+  test('reports what an @override leaves behind as safe, and to be removed later', async () => {
+    await using graphs = new ComposedGraphs();
+    const moved =
+      'extend schema @link(url: "https://specs.apollo.dev/federation/v2.9", import: ["@override"])';
+    const next = await graphs.compose({
+      before: 'type Query { a: Int }',
+      after: `${moved} type Query { a: Int @override(from: "before") b: Int }`,
+    });
+    expect(newHints(undefined, next)).toEqual([
+      expect.objectContaining({
+        severity: 'safe',
+        coordinate: 'Query.a',
+        advice: 'Clean it up in a later change, when every gateway has this supergraph.',
+      }),
+    ]);
+  });
 });
