@@ -32,7 +32,10 @@ export function findOutputDifferences(
     ({ kind, description, coordinates }): FetchProblem => ({
       kind,
       isCertain: kind === 'other type',
-      message: `subgraph "${target.name}" serves ${coordinate} as ${served.type}, but the gateway expects ${expected.type}: ${description}`,
+      message:
+        kind === 'unknown value'
+          ? `subgraph "${target.name}" serves values of ${coordinate} that the gateway does not know: ${description}`
+          : `subgraph "${target.name}" serves ${coordinate} as ${served.type}, but the gateway expects ${expected.type}: ${description}`,
       coordinates: [coordinate, ...coordinates],
     }),
   );
