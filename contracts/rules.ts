@@ -156,7 +156,7 @@ const subgraphRules = {
   'type-removed': { severity: byDetails, severityFrom: 'api', coversMembers: true, advice: 'Keep the type until no operation and no other subgraph uses it.' },
   'type-kind-changed': { severity: byDetails, severityFrom: 'api', coversMembers: true, advice: 'Add a type of another name, and move clients to it.' },
   'field-added': { severity: byDetails, severityFrom: 'api', direction: 'addition', coversMembers: true, advice: subgraphFirst },
-  'field-removed': { severity: byDetails, severityFrom: 'api', coversMembers: true, advice: 'Deprecate the field, and remove it when no operation uses it.' },
+  'field-removed': { severity: byDetails, severityFrom: 'api', coversMembers: true, advice: 'Deprecate the field if it is not, and remove it when no operation uses it.' },
   'field-type-changed': { severity: byDetails, severityFrom: 'api', coversMembers: true, advice: 'Add a field of another name with the new type, and deprecate this one.' },
   'external-field-added': { severity: 'safe', severityFrom: 'plans', direction: 'loss', coversMembers: true, advice: nothingToDo },
   'external-field-removed': { severity: 'safe', severityFrom: 'plans', coversMembers: true, advice: 'Nothing to do: the subgraph does not serve external fields.' },

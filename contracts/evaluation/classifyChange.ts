@@ -30,11 +30,13 @@ export function classifyChange(change: Finding, evidence: ChangeEvidence): Findi
     affects.set(operation, affectedOperation(operation, reasonOf(change, own)));
   // When breakages were searched in plans, an operation without one is known to work. Another default value changes
   // its data all the same.
-  const isListed = breakages.length === 0 || change.rule.endsWith('-default-changed');
+  const isDefault = change.rule.endsWith('-default-changed');
+  const isListed = breakages.length === 0 || isDefault;
+  const use = isDefault ? 'may get the new default value of' : 'uses';
   if (isListed && base !== 'safe' && ruleOf(change.rule).severityFrom !== 'plans') {
     for (const operation of users) {
       if (affects.has(operation)) continue;
-      affects.set(operation, affectedOperation(operation, `uses ${change.coordinate}`));
+      affects.set(operation, affectedOperation(operation, `${use} ${change.coordinate}`));
     }
   }
   return {
@@ -43,15 +45,24 @@ export function classifyChange(change: Finding, evidence: ChangeEvidence): Findi
     ...(severity === 'dangerous' && change.severity === 'breaking'
       ? { message: softenMessage(change, evidence) }
       : {}),
-    ...(deployment !== undefined && change.advice?.startsWith('Nothing to do')
-      ? { advice: followSteps }
-      : {}),
+    ...(deployment !== undefined && isAboutOtherOrder(change, deployment) ? { advice: followSteps } : {}),
     ...(affects.size === 0 ? {} : { affects: [...affects.values()] }),
     ...(deployment === undefined ? {} : { deployment }),
   };
 }
 
 const followSteps = 'Follow the rollout steps: in another order, operations fail for some time.';
+
+/** How the advice of rules begins that is right for one rollout order only, or for none. */
+const adviceForOrder = [
+  ['Nothing to do', undefined],
+  ['Roll the subgraph out', 'subgraph first'],
+  ['Give gateways the new supergraph first', 'gateway first'],
+] as const;
+
+function isAboutOtherOrder({ advice = '' }: Finding, { order }: Deployment): boolean {
+  return adviceForOrder.some(([start, right]) => advice.startsWith(start) && right !== order);
+}
 
 /** How bad a change is that breaks no plan and no operation. `isUsed`: an operation uses the changed element. */
 function baseSeverityOf(change: Finding, isUsed: boolean, { old, next }: ApiSchemas): Severity {

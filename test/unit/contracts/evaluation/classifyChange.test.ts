@@ -94,7 +94,7 @@ test.each<Case>([
     { rule: 'argument-default-changed', severity: 'dangerous' },
     {},
     'dangerous',
-    uses,
+    ['may get the new default value of Query.shelf'],
   ],
   ['another default that is not used', { rule: 'argument-default-changed' }, unused, 'safe'],
   [
@@ -191,13 +191,23 @@ test.each<Case>([
   ]);
 });
 
-test('a harmless change has another advice if its rollout order matters', () => {
-  const added: Finding = { ...change, rule: 'type-added', severity: 'safe', advice: 'Nothing to do.' };
-  expect(classify(added, unused).advice).toBe('Nothing to do.');
-  const deployment = { order: 'subgraph first', steps: [] } as const;
-  const evidence = { breakages: [breakageIn('new gateways')], deployment };
-  expect(classify(added, evidence).advice).toMatch(/^Follow the rollout steps/);
-  expect(classify({ ...added, advice: 'Keep it.' }, evidence).advice).toBe('Keep it.');
+test.each([
+  ['Nothing to do.', undefined, true],
+  ['Nothing to do.', 'subgraph first', false],
+  ['Roll the subgraph out before gateways get the new supergraph.', undefined, true],
+  ['Roll the subgraph out before gateways get the new supergraph.', 'subgraph first', true],
+  ['Roll the subgraph out before gateways get the new supergraph.', 'gateway first', false],
+  ['Roll the subgraph out before gateways get the new supergraph.', 'expand and contract', false],
+  ['Give gateways the new supergraph first: old plans lack it.', 'gateway first', true],
+  ['Give gateways the new supergraph first: old plans lack it.', 'expand and contract', false],
+  ['Keep it.', 'expand and contract', true],
+] as const)('the advice "%s" with the rollout order "%s" stays: %s', (advice, order, stays) => {
+  const deployment = order && { order, steps: [] };
+  const breakages = order === undefined ? [] : [breakageIn('new gateways')];
+  const found = classify({ ...change, advice }, { breakages, deployment });
+  expect(found.advice).toBe(
+    stays ? advice : 'Follow the rollout steps: in another order, operations fail for some time.',
+  );
 });
 
 test('only the message of a change that breaks less than it could is amended', () => {
