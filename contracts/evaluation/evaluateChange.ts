@@ -1,6 +1,7 @@
 import type { GraphQLSchema } from 'graphql';
 import type { GraphChange } from '../checkSteps.ts';
 import type { ConsumerOperation } from '../contractStore.ts';
+import { ancestorsOf } from '../diff/elements.ts';
 import { createFinding, type Deployment, type Finding } from '../finding.ts';
 import {
   checkPlanCompatibility,
@@ -177,13 +178,20 @@ function deploymentOf(
   const { subgraph } = change;
   if (own.length === 0 || subgraph === undefined) return undefined;
   const ownMessages = new Set(own.map(({ message }) => message));
+  // The running version has no new element, only what contains it.
+  const known = (coordinate: string) =>
+    coordinate === change.coordinate && change.rule.endsWith('-added')
+      ? (ancestorsOf(coordinate)[0] ?? coordinate)
+      : coordinate;
   const problemsIn = (phase: Breakage['phase']) =>
-    attributed.filter(
-      (breakage) =>
-        breakage.phase === phase &&
-        (ownMessages.has(breakage.message) ||
-          breakage.coordinates.some((coordinate) => !lost.has(coordinate))),
-    );
+    attributed
+      .filter(
+        (breakage) =>
+          breakage.phase === phase &&
+          (ownMessages.has(breakage.message) ||
+            breakage.coordinates.some((coordinate) => !lost.has(coordinate))),
+      )
+      .map(({ message, coordinates }) => ({ message, coordinates: coordinates.map(known) }));
   return determineDeployment({
     subgraph,
     lifecycle: lifecycleOf(change),
@@ -222,7 +230,9 @@ function withEarlierProblems(
   if (before?.kind !== 'failed' || after.kind !== 'failed') return finding;
   const known = new Set(before.problems.map(({ message }) => message));
   if (!after.problems.every(({ message }) => known.has(message))) return finding;
-  return { ...finding, earlierProblems: after.problems.map(({ coordinates }) => coordinates) };
+  // A finding with another severity says so already.
+  const { message } = finding.severity === 'breaking' ? markUnchanged(finding) : finding;
+  return { ...finding, message, earlierProblems: after.problems.map(({ coordinates }) => coordinates) };
 }
 
 function brokenOperationFinding(

@@ -24,7 +24,7 @@ describe('evaluateChange reports an operation', () => {
       'breaking operation-broken shop/Page',
     ]);
     expect(found.at(-1)?.message).toBe(
-      'shop/Page fails with this graph: Cannot query field "colour" on type "Shelf".',
+      'shop/Page fails with this graph: Cannot query field "colour" on type "Shelf". The problem existed before the change.',
     );
   });
 
@@ -375,6 +375,16 @@ describe('the rollout steps', () => {
     });
   });
 
+  test('of a new required argument keep its field as it is, because the running version has no such argument', async () => {
+    const [added] = await evaluate(
+      [operation('{ shelf { id } }')],
+      v1,
+      v1.replace('shelf: Shelf', 'shelf(id: ID!): Shelf'),
+    );
+    expect(added?.rule).toBe('argument-added');
+    expect(added?.deployment?.steps[0]).toContain('still serves Query.shelf as before; otherwise');
+  });
+
   test('of a subgraph that nothing needs after its removal stop it last', async () => {
     const [old, next] = [await plan([page], shelves, takesWidth), await plan([page], shelves)];
     const changes = await diffSubgraph(contract(takesWidth, 'others'), undefined);
@@ -458,7 +468,13 @@ test('evaluateChange does not blame a subgraph whose @external field follows the
   const changed = [...contractsOf(...before).values()].map((one, index) =>
     diffSubgraph(one, contract(after[index] ?? '', one.name)),
   );
-  const found = evaluateChange({ changes: (await Promise.all(changed)).flat(), old, gateway: old, next, operations });
+  const found = evaluateChange({
+    changes: (await Promise.all(changed)).flat(),
+    old,
+    gateway: old,
+    next,
+    operations,
+  });
   expect(found.map((finding) => [finding.subgraph, summaryOf(finding), finding.affects?.length])).toEqual([
     ['shelves', 'breaking field-type-changed Shelf.size', 1],
     ['others', 'safe external-field-type-changed Shelf.size', undefined],
