@@ -28,6 +28,7 @@ import { removeRootFragments } from './removeRootFragments.ts';
 import { RepresentationCompleter } from './representationCompleter.ts';
 import { restrictMerging } from './restrictMerging.ts';
 import { restrictRebasing } from './restrictRebasing.ts';
+import { splitByContext } from './splitByContext.ts';
 import { SplitTimeLimit, SplitTimeoutError } from './splitTimeLimit.ts';
 import { rootTypesOf } from './supergraphDocument.ts';
 import { describeUnsupportedFeatures, type LinkedFeature } from './supergraphFeatures.ts';
@@ -77,6 +78,7 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
   const inputChecker = new InputChecker(plannerDocument);
   const keys = new RepresentationCompleter(plannerDocument);
   const rootTypes = rootTypesOf(document);
+  const apiSchema = original.apiSchema();
 
   return {
     apiSchemaSdl: printApiSchema(original, document),
@@ -87,7 +89,8 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
       const raw = planRaw(request);
       const missingInput = inputChecker.findMissingInput(raw);
       if (missingInput !== undefined) throw missingInputsError(missingInput);
-      const plan = restore(toSubgraphPlan(keys.complete(raw), requiredArguments, canOverlap));
+      const split = splitByContext(keys.complete(raw), request.document, apiSchema);
+      const plan = restore(toSubgraphPlan(split, requiredArguments, canOverlap));
       return request.shouldSplitDefer ? removeRootFragments(plan, rootTypes) : plan;
     },
   };

@@ -1,41 +1,46 @@
 import type { FetchNode, FlattenNode, PlanNode, QueryPlan, SubscriptionNode } from './queryPlan.ts';
 
-/** Replaces each fetch node of a plan and, with `changePart`, each part of the paths of its flatten nodes. */
+/** Replaces each fetch node of a plan, which is at `path`, and, with `changePart`, each part of the paths of its flatten
+ *  nodes. */
 export function mapFetches(
   plan: QueryPlan,
-  change: (fetch: FetchNode) => PlanNode,
+  change: (fetch: FetchNode, path: FlattenNode['path']) => PlanNode,
   changePart?: (part: string) => string,
 ): QueryPlan {
   const { node } = plan;
   if (node === undefined) return plan;
-  if (node.kind !== 'Subscription') return { ...plan, node: mapNode(node) };
+  if (node.kind !== 'Subscription') return { ...plan, node: mapNode(node, []) };
   return { ...plan, node: mapSubscription(node) };
 
-  function mapNode(current: PlanNode): PlanNode {
+  function mapNode(current: PlanNode, path: FlattenNode['path']): PlanNode {
     switch (current.kind) {
       case 'Fetch':
-        return change(current);
+        return change(current, path);
       case 'Sequence':
       case 'Parallel':
-        return { ...current, nodes: current.nodes.map(mapNode) };
+        return { ...current, nodes: current.nodes.map((node) => mapNode(node, path)) };
       case 'Flatten':
-        return { ...current, path: mapPath(current.path), node: mapNode(current.node) };
+        return {
+          ...current,
+          path: mapPath(current.path),
+          node: mapNode(current.node, [...path, ...current.path]),
+        };
       case 'Defer':
         return {
           ...current,
-          primary: mapBlock(current.primary),
-          deferred: current.deferred.map(mapBlock),
+          primary: mapBlock(current.primary, path),
+          deferred: current.deferred.map((block) => mapBlock(block, path)),
         };
     }
   }
 
   /** When the primary fetch is replaced by a sequence, its first fetch is the one that subscribes. */
   function mapSubscription({ primary, rest, ...node }: SubscriptionNode): SubscriptionNode {
-    const mapped = change(primary);
+    const mapped = change(primary, []);
     const [first, ...more] = mapped.kind === 'Sequence' ? mapped.nodes : [mapped];
     if (first?.kind !== 'Fetch')
       throw new Error('The primary node of a subscription must begin with a fetch.');
-    const nodes = rest === undefined ? more : [...more, mapNode(rest)];
+    const nodes = rest === undefined ? more : [...more, mapNode(rest, [])];
     const [only] = nodes;
     if (only === undefined) return { ...node, primary: first };
     return { ...node, primary: first, rest: nodes.length === 1 ? only : { kind: 'Sequence', nodes } };
@@ -46,7 +51,7 @@ export function mapFetches(
     return path.map((part) => (typeof part === 'string' ? changePart(part) : part));
   }
 
-  function mapBlock<B extends { readonly node?: PlanNode }>(block: B): B {
-    return block.node === undefined ? block : { ...block, node: mapNode(block.node) };
+  function mapBlock<B extends { readonly node?: PlanNode }>(block: B, path: FlattenNode['path']): B {
+    return block.node === undefined ? block : { ...block, node: mapNode(block.node, path) };
   }
 }

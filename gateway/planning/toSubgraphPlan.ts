@@ -217,16 +217,8 @@ function splitFetch(fetch: FetchNode, required: RequiredArguments, canOverlap: C
   });
   if (parts.length < 2) return [fetch];
   return parts.map(({ selected, uses }) => {
-    const retained = {
-      ...entities,
-      selectionSet: {
-        kind: Kind.SELECTION_SET,
-        selections: retainFields(entities.selectionSet?.selections ?? [], selected),
-      },
-    } as const;
     return {
-      ...fetch,
-      ...replaceEntitiesSelection(document, retained, fetch.variableUsages),
+      ...withEntityFields(fetch, document, entities, selected),
       requires: dropUnused(fetch.requires ?? [], '', required.fields, (field, path, typeName) =>
         uses.some(
           (use) =>
@@ -247,7 +239,7 @@ export function entitiesOf(fetch: FetchNode): [OperationDefinitionNode, FieldNod
   return entities?.kind === Kind.FIELD ? [operation, entities] : [undefined, undefined];
 }
 
-function visitFields(
+export function visitFields(
   selections: readonly SelectionNode[],
   typeName: string | undefined,
   visitField: (field: FieldNode, typeName: string | undefined) => void,
@@ -283,6 +275,18 @@ function retainFields(selections: readonly SelectionNode[], fields: ReadonlySet<
       ? []
       : [{ ...selection, selectionSet: { ...selection.selectionSet, selections: inner } }];
   });
+}
+
+/** Reduces an entity fetch to some fields of its entities. */
+export function withEntityFields(
+  fetch: FetchNode,
+  operation: OperationDefinitionNode,
+  entities: FieldNode,
+  fields: ReadonlySet<FieldNode>,
+): FetchNode {
+  const selections = retainFields(entities.selectionSet?.selections ?? [], fields);
+  const reduced = { ...entities, selectionSet: { kind: Kind.SELECTION_SET, selections } } as const;
+  return { ...fetch, ...replaceEntitiesSelection(operation, reduced, fetch.variableUsages) };
 }
 
 /** Replaces the `_entities` selection of an operation, and drops variables that are no longer used. */

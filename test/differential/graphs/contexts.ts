@@ -73,6 +73,7 @@ export const contexts: Graph = {
         type Team @key(fields: "id") @context(name: "owner") { id: ID! locale: String! level: Int @shareable }
         type Kid @key(fields: "id") {
           id: ID!
+          mood: String
           text(locale: String @fromContext(field: "$owner { locale }")): String
           rank(
             level: Int @fromContext(field: "$owner ... on Club { level } ... on Firm { level } ... on Team { level }")
