@@ -135,14 +135,15 @@ async function addedSince(before: Resources): Promise<Resources> {
   return compareWith(before);
 }
 
-/** Fewer listeners are no change: the loggers of earlier suites of this process may be collected at any time. */
+/** Fewer timers and listeners are no change: those of proxies end at their next turn, and the loggers of earlier suites of this
+ *  process may be collected at any time. */
 function compareWith(before: Resources): Resources {
   const { timers, sockets, servers, listeners } = countResources();
   const added = Object.entries(listeners).map(
     ([name, count]) => [name, count - (before.listeners[name] ?? 0)] as const,
   );
   return {
-    timers: timers - before.timers,
+    timers: Math.max(0, timers - before.timers),
     sockets: sockets - before.sockets,
     servers: servers - before.servers,
     listeners: Object.fromEntries(added.filter(([, count]) => count > 0)),
