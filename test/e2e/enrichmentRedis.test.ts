@@ -914,10 +914,28 @@ describe('A Redis', () => {
     // The reader sends its heartbeat again when it has noticed the loss.
     await waitUntil(async () => (await operator.keys('*:heartbeat:*')).length === 1);
     one.advance(5_000);
-    await waitUntil(async () => (await reader.enrichments.readArrived(token, ada))?.hasNext === true);
+    await waitUntil(async () => (await operator.keys('*:token:*')).length === 1);
+    expect((await reader.enrichments.readArrived(token, ada))?.hasNext).toBe(true);
     attempt.complete(successfulResult('stock', 1));
     expect(await rest).toEqual(['2-0 stock 1']);
     operator.disconnect();
+  });
+
+  test('that has lost a token delays its readers until the process that issued it has written it again', async () => {
+    const prefix = randomUUID();
+    await using one = createManualEnrichmentReplica(server.url, prefix, patientReclaim);
+    await using other = createEnrichmentReplica(server.url, prefix, patientReclaim);
+    await waitForSubscribers(prefix, 2);
+    const attempt = new ControlledAttempt();
+    const token = await enqueueJob(one.enrichments, jobOf('a'), attempt);
+    await other.enrichments.readArrived(token, ada);
+    await redis.del(await redis.keys(`*${prefix}*`));
+    const reading = other.enrichments.readArrived(token, ada);
+    // The reader sends its heartbeat again when it has noticed the loss.
+    await waitUntil(async () => (await redis.keys(`${prefix}*:heartbeat:*`)).length === 1);
+    one.advance(5_000);
+    expect(await reading).toEqual({ updates: [], hasNext: true });
+    attempt.complete(successfulResult('reviews'));
   });
 
   test('that has evicted the updates of a run, and not the run, makes the subscription fail instead of end', async () => {

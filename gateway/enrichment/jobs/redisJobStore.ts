@@ -62,6 +62,8 @@ export class RedisJobStore implements JobStore {
   readonly #readLimiter: ReadLimiter;
   /** On the clock of the timers. */
   #recoveredAt = Number.NEGATIVE_INFINITY;
+  /** How often Redis could be used (again), from the start of this process on. */
+  #recoveries = 0;
   #cancelResync: CancelTimer = () => {};
   #isEvicting = false;
 
@@ -218,7 +220,7 @@ export class RedisJobStore implements JobStore {
 
   async findToken(tokenHash: string): Promise<FoundToken | undefined> {
     const known = await this.#memory.findToken(tokenHash);
-    return known ?? this.#readLimiter.run(() => this.#tokens.find(tokenHash));
+    return known ?? this.#readLimiter.run(() => this.#findSharedToken(tokenHash));
   }
 
   async read(runId: string, after: string, isSubscribed = false): Promise<LogPage | undefined> {
@@ -226,10 +228,7 @@ export class RedisJobStore implements JobStore {
     if (ownPage !== undefined) return ownPage;
     const read = () => this.#readRedisLog(runId, after);
     const page = await (isSubscribed ? read() : this.#readLimiter.run(read));
-    if (page !== undefined) return page;
-    // Finds out whether Redis has lost its data, also without a new connection (FLUSHALL).
-    await this.#withRedisTimeout(this.#heartbeat.beat());
-    return this.#isRecovering ? { updates: [], remaining: 1 } : undefined;
+    return page ?? ((await this.#mayBeWrittenAgain()) ? { updates: [], remaining: 1 } : undefined);
   }
 
   watch(runId: string, onChange: () => void): () => void {
@@ -248,6 +247,22 @@ export class RedisJobStore implements JobStore {
   async retry(id: string): Promise<RetryResult> {
     const result = await this.#memory.retry(id);
     return result === 'unknown' ? this.#admin.retry(id) : result;
+  }
+
+  async #findSharedToken(tokenHash: string): Promise<FoundToken | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      const found = await this.#tokens.find(tokenHash);
+      if (found !== undefined || this.#redis.isClosed) return found;
+      // Right after the start, a missing token has expired.
+      if (!(await this.#mayBeWrittenAgain()) || this.#recoveries === 1) return undefined;
+      await this.#redis.backOff(attempt);
+    }
+  }
+
+  /** Whether Redis may have lost what it does not have, also without a new connection (FLUSHALL). */
+  async #mayBeWrittenAgain(): Promise<boolean> {
+    await this.#withRedisTimeout(this.#heartbeat.beat());
+    return this.#isRecovering;
   }
 
   /** Processes that know more than a Redis that has come back empty are writing to it. */
@@ -277,6 +292,7 @@ export class RedisJobStore implements JobStore {
   /** Redis has lost data, or answers (again) and may have lost data, or published nothing for a while. */
   #recover(): void {
     this.#recoveredAt = this.#options.timers.now();
+    this.#recoveries += 1;
     void this.#heartbeat.beat();
     this.#replicated.recover();
     this.#notifier.notifyAll();
