@@ -154,6 +154,8 @@ export class ResponseErrors {
   /** Reads the execution's new errors. Called before data is shaped, which uses `causeOf`. */
   *readNew(): SlicedTask {
     const { errors } = this.#execution;
+    const lost: (readonly [object: string, LocatedError])[] = [];
+    const nullObjects = new Set<string>();
     while (this.#readCount < errors.length) {
       const error = errors[this.#readCount++] as ExecutionError;
       const { reason } = error;
@@ -167,7 +169,7 @@ export class ResponseErrors {
         if (located !== undefined && missing !== undefined) this.#addFailure(located);
         continue;
       }
-      // If the field that failed makes the object null, nothing else of it is missing. It does not if the API schema allows null,
+      // If a field that failed makes the object null, nothing else of it is missing. It does not if the API schema allows null,
       // in payloads without the field, or if the client selected it for other types only: a subgraph with an @interfaceObject
       // fetches it for all objects.
       const object = this.#locate({ ...error, path: lostObject });
@@ -175,8 +177,11 @@ export class ResponseErrors {
       const isNull =
         located?.isNullable[lostObject.length] === false &&
         object.groups.every((group) => located.groups.includes(group));
-      if (!isNull) this.#addFailure({ ...object, error });
+      const key = `${error.step} ${pathKey(lostObject)}`;
+      if (isNull) nullObjects.add(key);
+      else lost.push([key, { ...object, error }]);
     }
+    for (const [key, located] of lost) if (!nullObjects.has(key)) this.#addFailure(located);
   }
 
   #addFailure(located: LocatedError): void {

@@ -297,6 +297,33 @@ test('an error of an input that the client did not select is reported at all fie
   });
 });
 
+test('an entity of which two fields failed, one of them non-null, has one error for each of the two', async () => {
+  await using graph = await startInlineGateway({
+    subgraphs: [
+      {
+        name: 'items',
+        sdl: 'type Query { item: Item } type Item @key(fields: "id") { id: ID! }',
+        resolvers: { Query: { item: () => ({ id: '1' }) } },
+      },
+      {
+        name: 'stock',
+        sdl: 'type Item @key(fields: "id") { id: ID! store: String count: Int! sold: Int }',
+        resolvers: {
+          Item: {
+            store: () => {
+              throw new Error('No store');
+            },
+            count: () => null,
+            sold: () => 3,
+          },
+        },
+      },
+    ],
+  });
+  const { body } = await graph.execute('{ item { store count sold } }');
+  expect(body).toEqual({ data: { item: null }, errors: [at('item', 'store'), at('item', 'count')] });
+});
+
 test('an object that has lost an input of a @requires is not sent for it, and objects of other types are', async () => {
   const media = [
     { __typename: 'Film', id: 'f1' },
