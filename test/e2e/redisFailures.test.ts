@@ -190,7 +190,10 @@ test('a store that closes while Redis is gone waits until Redis takes its invali
 test('a Redis that starts later than the store is used', async () => {
   await using late = await startDedicatedRedis();
   await late.kill();
-  const parts = createRedisStoreFixture(parseRedisConfig({ url: late.url }), clock.now);
+  const parts = createRedisStoreFixture(
+    parseRedisConfig({ url: late.url, timeouts: longRedisTimeouts }),
+    clock.now,
+  );
   const store = new RedisStore(parts.options);
   await waitForProblem(parts, 'unreachable');
   expect(store.getMany(['key'])).toEqual([undefined]);
@@ -209,7 +212,10 @@ test('a Redis that starts later than the store is used', async () => {
 
 test('a wrong password causes misses and one log line until it is corrected', async () => {
   await using closed = await startDedicatedRedis(['--requirepass', 'right']);
-  const parts = createRedisStoreFixture(parseRedisConfig({ url: closed.url, password: 'wrong' }), clock.now);
+  const parts = createRedisStoreFixture(
+    parseRedisConfig({ url: closed.url, password: 'wrong', timeouts: longRedisTimeouts }),
+    clock.now,
+  );
   const store = new RedisStore(parts.options);
   while ((parts.problems.counts.get('authentication') ?? 0) < 5) await parts.problemEvents.waitForNext();
   expect(store.getMany(['key'])).toEqual([undefined]);

@@ -249,7 +249,8 @@ describe('The Redis user of docs/production.md', () => {
     const [url, prefix] = [urlOf('tributary'), 'tributary:'];
 
     const clock = new TestClock();
-    await using cache = await openRedisStore(parseRedisConfig({ url, keyPrefix: prefix }), clock.now);
+    const config = parseRedisConfig({ url, keyPrefix: prefix, timeouts: longRedisTimeouts });
+    await using cache = await openRedisStore(config, clock.now);
     cache.store.setMany([createCacheWrite(clock, { key: 'a', tags: ['tag'] })], cache.store.beginRead());
     await cache.waitForWrites();
     expect(await cache.store.deleteByTags(['tag'])).toEqual({ deleted: 1, isPending: false });

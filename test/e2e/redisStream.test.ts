@@ -16,7 +16,7 @@ import {
   startRedisCluster,
   startSentinel,
 } from '../harness/redis.ts';
-import { parseRedisConfig } from '../harness/redisStoreFixture.ts';
+import { longRedisTimeouts, parseRedisConfig } from '../harness/redisStoreFixture.ts';
 import { disposeAfterSuite } from '../harness/suiteResources.ts';
 import { waitUntil } from '../harness/waitUntil.ts';
 
@@ -63,7 +63,7 @@ test('existing and new entries are passed in order with their fields', async () 
   const fields: unknown[] = [];
   const done = Promise.withResolvers<void>();
   const reader = new RedisStreamReader({
-    config: parseRedisConfig({ url: server.url }),
+    config: parseRedisConfig({ url: server.url, timeouts: longRedisTimeouts }),
     stream,
     after: '0-0',
     timers: systemTimers,
@@ -75,8 +75,7 @@ test('existing and new entries are passed in order with their fields', async () 
     onGap: async () => done.reject(new Error('gap')),
     onFailure: ({ cause }) => done.reject(cause),
   });
-  await done.promise;
-  reader.close();
+  await done.promise.finally(() => reader.close());
   expect(fields).toEqual([
     [
       '1-1',
