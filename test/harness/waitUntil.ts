@@ -1,7 +1,7 @@
 import { waitForTurns } from './waitForTurns.ts';
 
 // Shorter than the timeout of a test, for a message that names the probe.
-const patienceMs = 45_000;
+const patienceMs = 120_000;
 
 /** Asks the probe in each turn of the event loop, and resolves when it returns true.
  *  @throws an error that names the probe, if it does not. */
