@@ -167,7 +167,14 @@ export function joinErrorMessages(error: unknown): string {
   // No instanceof: errors of Node internals and of other threads may not be instances of this realm's `AggregateError`.
   const { message = String(error), errors }: Partial<AggregateError> = Object(error);
   const details = Array.isArray(errors) ? errors.map(joinErrorMessages) : [];
-  // Node appends the local address of a connection, also where there is none.
-  const own = message.replace(' - Local (undefined:undefined)', '');
+  const own = message
+    // Node appends the local address of a connection, also where there is none.
+    .replace(' - Local (undefined:undefined)', '')
+    // OpenSSL's text for it has addresses and a source file, and no hint.
+    .replace(/^\w+ EPROTO .*wrong version number.*$/s, 'the server does not use TLS at this port')
+    .replace(
+      /; if the root CA is installed locally, .*$/,
+      '; name its authority in the option `tls.ca`, or start with NODE_OPTIONS=--use-system-ca if this machine trusts it',
+    );
   return [own, ...details].filter((text) => text !== '').join('; ');
 }

@@ -29,7 +29,12 @@ export class SchemaRefusedError extends Error {
   readonly status: number;
 
   constructor(status: number, messages: readonly string[]) {
-    super(`the response (status ${status}) has errors: ${truncate(messages.join('\n'), maxMessageLength)}`);
+    // What servers say of an unknown field has its name.
+    const advice = messages.some((message) => message.includes('_service'))
+      ? ' Its schema has no field `_service`: build it with a library for subgraphs, such as @apollo/subgraph'
+      : '';
+    const text = truncate(messages.join('\n'), maxMessageLength);
+    super(`the response (status ${status}) has errors: ${text}${advice}`);
     this.status = status;
   }
 }

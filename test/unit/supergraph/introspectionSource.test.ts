@@ -160,6 +160,25 @@ describe('the introspection source', () => {
     expect(await source.look()).toEqual([{ sdl: 'a=2 b=1' }]);
   });
 
+  test('says what to do about a server that is no subgraph, and about one without TLS', async () => {
+    const a = await serve('1');
+    const message = 'Cannot query field "_service" on type "Query".';
+    a.answer = { status: 400, body: JSON.stringify({ errors: [{ message }] }) };
+    const https = a.url.replace('http:', 'https:');
+    const problem = (url: string, reason: string) => ({
+      problem: `the schema of subgraph "a" could not be fetched from ${url}: ${reason}`,
+    });
+    expect((await start({ a: a.url }, join)).drain()).toEqual([
+      problem(
+        a.url,
+        `the response (status 400) has errors: ${message} Its schema has no field \`_service\`: build it with a library for subgraphs, such as @apollo/subgraph`,
+      ),
+    ]);
+    expect((await start({ a: https }, join)).drain()).toEqual([
+      problem(https, 'the server does not use TLS at this port'),
+    ]);
+  });
+
   test('reports the SDL again when a subgraph is back unchanged', async () => {
     const a = await serve('1');
     const source = await start({ a: a.url }, join);
