@@ -6,6 +6,8 @@ import type { RedisConfig } from './redisOptions.ts';
 
 export interface RetryingRedisClientOptions {
   readonly config: RedisConfig;
+  /** Redis is connected again, before any command is sent to it. */
+  onReconnected?(): void;
   onFailure(failure: RedisFailure): void;
   readonly timers: Timers;
 }
@@ -17,6 +19,7 @@ export class RetryingRedisClient {
   readonly #client: RedisClient;
   readonly #waiters = new Set<() => void>();
   readonly #onceUnreachable: (() => void)[] = [];
+  #wasReady = false;
   #isClosed = false;
 
   constructor(options: RetryingRedisClientOptions) {
@@ -25,7 +28,11 @@ export class RetryingRedisClient {
     this.#client = new RedisClient({
       config: options.config,
       writeMoment: 'end of callback',
-      onReady: () => this.#wakeAll(),
+      onReady: () => {
+        if (this.#wasReady) options.onReconnected?.();
+        this.#wasReady = true;
+        this.#wakeAll();
+      },
       onClose: () => this.#resolveUnreachable(),
       onFailure: (failure) => this.#report(failure),
     });

@@ -934,8 +934,33 @@ describe('A Redis', () => {
     // The reader sends its heartbeat again when it has noticed the loss.
     await waitUntil(async () => (await redis.keys(`${prefix}*:heartbeat:*`)).length === 1);
     one.advance(5_000);
-    expect(await reading).toEqual({ updates: [], hasNext: true });
+    const arrived = await reading;
+    // A process with a running attempt waits for its clock when it closes.
     attempt.complete(successfulResult('reviews'));
+    expect(arrived).toEqual({ updates: [], hasNext: true });
+  });
+
+  test('that answers again without a token delays its readers, also if their subscription was not interrupted', async () => {
+    const prefix = randomUUID();
+    await using one = createManualEnrichmentReplica(server.url, prefix, patientReclaim);
+    const heartbeats = () => redis.keys(`${prefix}*:heartbeat:*`);
+    await waitUntil(async () => (await heartbeats()).length === 1);
+    const ofOne = await heartbeats();
+    await using other = createEnrichmentReplica(server.url, prefix, patientReclaim);
+    await waitForSubscribers(prefix, 2);
+    const attempt = new ControlledAttempt();
+    const token = await enqueueJob(one.enrichments, jobOf('a'), attempt);
+    await other.enrichments.readArrived(token, ada);
+    await redis.del(...ofOne, ...(await redis.keys(`${prefix}*:token:*`)));
+    // Not those with subscriptions.
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    const reading = other.enrichments.readArrived(token, ada);
+    await Promise.race([reading, waitForTurns()]);
+    one.advance(5_000);
+    const arrived = await reading;
+    // A process with a running attempt waits for its clock when it closes.
+    attempt.complete(successfulResult('reviews'));
+    expect(arrived).toEqual({ updates: [], hasNext: true });
   });
 
   test('that has evicted the updates of a run, and not the run, makes the subscription fail instead of end', async () => {

@@ -62,8 +62,6 @@ export class RedisJobStore implements JobStore {
   readonly #readLimiter: ReadLimiter;
   /** On the clock of the timers. */
   #recoveredAt = Number.NEGATIVE_INFINITY;
-  /** How often Redis could be used (again), from the start of this process on. */
-  #recoveries = 0;
   #cancelResync: CancelTimer = () => {};
   #isEvicting = false;
 
@@ -77,7 +75,8 @@ export class RedisJobStore implements JobStore {
     this.#readLimiter = new ReadLimiter(maxReads);
     this.#keys = new JobKeys(config.keyPrefix);
     this.#memory = new MemoryJobStore({ ...options, isReplicated: (id) => this.#replicated.has(id) });
-    this.#redis = new RetryingRedisClient({ config, onFailure, timers });
+    const onReconnected = (): void => this.#beginRecovery();
+    this.#redis = new RetryingRedisClient({ config, onReconnected, onFailure, timers });
     this.#queue = new JobQueue({
       config,
       prefix: this.#keys.queuePrefix,
@@ -105,7 +104,10 @@ export class RedisJobStore implements JobStore {
     this.#heartbeat = new ProcessHeartbeat({
       ...context,
       expireAfterMs: reclaimAfter,
-      onLost: () => this.#recover(),
+      onLost: () => {
+        this.#beginRecovery();
+        this.#writeAgain();
+      },
     });
     this.#tokens = new RedisTokens({ ...context, expireAfterMs: expireAfter, maxInFlight: maxTokenWrites });
     this.#replicated = new ReplicatedRuns({
@@ -131,7 +133,7 @@ export class RedisJobStore implements JobStore {
       config,
       channel: this.#keys.changesChannel,
       onMessage: (message) => this.#onChange(message),
-      onSubscribed: () => this.#recover(),
+      onSubscribed: () => this.#writeAgain(),
       onFailure,
       timers,
     });
@@ -253,8 +255,7 @@ export class RedisJobStore implements JobStore {
     for (let attempt = 1; ; attempt++) {
       const found = await this.#tokens.find(tokenHash);
       if (found !== undefined || this.#redis.isClosed) return found;
-      // Right after the start, a missing token has expired.
-      if (!(await this.#mayBeWrittenAgain()) || this.#recoveries === 1) return undefined;
+      if (!(await this.#mayBeWrittenAgain())) return undefined;
       await this.#redis.backOff(attempt);
     }
   }
@@ -289,10 +290,13 @@ export class RedisJobStore implements JobStore {
     this.#notifier.notify(runId);
   }
 
-  /** Redis has lost data, or answers (again) and may have lost data, or published nothing for a while. */
-  #recover(): void {
+  /** Redis has lost data, or answers again and may have lost data. */
+  #beginRecovery(): void {
     this.#recoveredAt = this.#options.timers.now();
-    this.#recoveries += 1;
+  }
+
+  /** Redis may have lost data, or published nothing for a while. */
+  #writeAgain(): void {
     void this.#heartbeat.beat();
     this.#replicated.recover();
     this.#notifier.notifyAll();
