@@ -1,4 +1,5 @@
 /** @jsxImportSource preact */
+import { useErrorBoundary } from 'preact/hooks';
 import type { InsightsData } from '../insightsData.ts';
 import { Charts } from './Charts.tsx';
 import { Contracts } from './Contracts.tsx';
@@ -20,7 +21,8 @@ const sections = [
 
 export function App() {
   const insights = useInsights();
-  const { data, problem, isPaused, setPaused, search, setSearch, refresh } = insights;
+  const { data, problem, isPaused, setPaused } = insights;
+  const [failure] = useErrorBoundary() as [Error | undefined, unknown];
   return (
     <>
       <header class="top">
@@ -55,36 +57,50 @@ export function App() {
           </button>
         </div>
       </header>
-      {data === undefined ? (
-        <main>
-          <p class="notice">
-            {problem === undefined
-              ? 'Loading the insights…'
-              : `The insights could not be read: ${problem}. The page tries again.`}
-          </p>
-        </main>
-      ) : (
-        <main>
-          {typeof data.supergraph?.refusal === 'string' && (
-            <p class="notice warning">
-              <strong>A newer supergraph was refused.</strong> {data.supergraph.refusal}
-            </p>
-          )}
-          {typeof data.supergraph?.sourceProblem === 'string' && (
-            <p class="notice warning">
-              <strong>The source of the supergraph cannot be read.</strong> {data.supergraph.sourceProblem}
-            </p>
-          )}
-          <Overview data={data} />
-          <Subgraphs subgraphs={data.subgraphs} />
-          <Operations data={data} search={search} onSearch={setSearch} />
-          <Charts series={data.series} />
-          <Jobs jobs={data.jobs} onRetried={refresh} />
-          <Contracts contracts={data.contracts} />
-        </main>
-      )}
+      <main>
+        {data !== undefined && failure === undefined ? (
+          <Sections insights={insights} data={data} />
+        ) : (
+          <p class="notice">{describeMissing(insights, failure)}</p>
+        )}
+      </main>
     </>
   );
+}
+
+interface SectionsProps {
+  readonly insights: Insights;
+  readonly data: InsightsData;
+}
+
+function Sections({ insights: { search, setSearch, refresh }, data }: SectionsProps) {
+  return (
+    <>
+      {typeof data.supergraph?.refusal === 'string' && (
+        <p class="notice warning lines">
+          <strong>A newer supergraph was refused.</strong> {data.supergraph.refusal}
+        </p>
+      )}
+      {typeof data.supergraph?.sourceProblem === 'string' && (
+        <p class="notice warning">
+          <strong>The source of the supergraph cannot be read.</strong> {data.supergraph.sourceProblem}
+        </p>
+      )}
+      <Overview data={data} />
+      <Subgraphs subgraphs={data.subgraphs} />
+      <Operations data={data} search={search} onSearch={setSearch} />
+      <Charts series={data.series} />
+      <Jobs jobs={data.jobs} onRetried={refresh} />
+      <Contracts contracts={data.contracts} />
+    </>
+  );
+}
+
+function describeMissing({ problem }: Insights, failure: Error | undefined): string {
+  if (failure !== undefined)
+    return `The page cannot show this data: ${failure.message}. Reload the page, because the gateway may have another version by now.`;
+  if (problem !== undefined) return `The insights could not be read: ${problem}. The page tries again.`;
+  return 'Loading the insights…';
 }
 
 function describeState({ data, problem, isPaused }: Insights): string {

@@ -96,7 +96,13 @@ function BrokenOperations({ check: { broken, brokenCount } }: { check: GuardChec
   );
 }
 
+/** The number of operations that are named for each subgraph. */
+const maxBreaks = 10;
+
 function DriftOfSubgraphs({ subgraphs }: { subgraphs: readonly WatchedSubgraph[] }) {
+  const [drifted, others] = [true, false].map((isDrifted) =>
+    subgraphs.filter(({ state }) => (state === 'drifted') === isDrifted),
+  ) as [WatchedSubgraph[], WatchedSubgraph[]];
   return (
     <TableFrame label="Drift of subgraphs">
       <table class="stacked">
@@ -109,7 +115,7 @@ function DriftOfSubgraphs({ subgraphs }: { subgraphs: readonly WatchedSubgraph[]
           </tr>
         </thead>
         <tbody>
-          {subgraphs.map(({ name, state, since, breaks, breaksCount }) => (
+          {[...drifted, ...others].map(({ name, state, since, breaks, breaksCount }) => (
             <tr key={name} class={state === 'drifted' ? 'failed' : ''}>
               <th scope="row">
                 <Name text={name} />
@@ -117,8 +123,8 @@ function DriftOfSubgraphs({ subgraphs }: { subgraphs: readonly WatchedSubgraph[]
               <td data-label="Compared with its contract">{state}</td>
               <td data-label="Since">{formatTime(since)}</td>
               <td class="fields" data-label="Breaks">
-                {breaks.length === 0 ? '–' : breaks.join(', ')}
-                {breaksCount > breaks.length && `, and ${formatCount(breaksCount - breaks.length)} more`}
+                {breaks.length === 0 ? '–' : breaks.slice(0, maxBreaks).join(', ')}
+                {breaksCount > maxBreaks && `, and ${formatCount(breaksCount - maxBreaks)} more`}
               </td>
             </tr>
           ))}

@@ -21,47 +21,59 @@ export function Plan({ plan, number }: { plan: PlanInsights; number: number | un
         and {formatMs(timings.shapingMs)} of making the payload.
       </p>
       <Waterfall fetches={fetches} critical={critical} />
-      <TableFrame label="Fetches of the plan">
-        <table class="stacked">
-          <thead>
-            <tr>
-              <th scope="col">Fetch</th>
-              <th scope="col">Fields</th>
-              <th scope="col">p50</th>
-              <th scope="col">p95</th>
-              <th scope="col">p99</th>
-              <th scope="col">Errors</th>
-              <th scope="col">Holds up</th>
-              <th scope="col">Payload</th>
-            </tr>
-          </thead>
-          <tbody>
-            {fetches.map((fetched, index) => {
-              const { fields, latency, errorShare, criticalShare, criticalMs, group } = fetched;
-              return (
-                <tr key={labelOf(fetched, index)} class={critical.has(index) ? 'critical' : ''}>
-                  <th scope="row">
-                    <FetchName of={fetched} />
-                  </th>
-                  <td class="fields" data-label="Fields">
-                    <Name text={fields.join(', ')} />
-                  </td>
-                  <td data-label="p50">{formatMs(latency?.p50)}</td>
-                  <td data-label="p95">{formatMs(latency?.p95)}</td>
-                  <td data-label="p99">{formatMs(latency?.p99)}</td>
-                  <td data-label="Errors">{errorShare === 0 ? '–' : formatShare(errorShare)}</td>
-                  <td data-label="Holds up">
-                    {criticalShare === 0 ? '–' : `${formatShare(criticalShare)}, ${formatMs(criticalMs)}`}
-                  </td>
-                  <td data-label="Payload">{group === 0 ? 'first' : 'later'}</td>
-                </tr>
-              );
-            })}
-          </tbody>
-        </table>
-      </TableFrame>
+      <FetchTable fetches={fetches} critical={critical} />
       <WhatIfTable whatIf={whatIf} />
     </div>
+  );
+}
+
+interface FetchesProps {
+  readonly fetches: readonly FetchInsights[];
+  /** Indices of those on the critical path. */
+  readonly critical: ReadonlySet<number>;
+}
+
+function FetchTable({ fetches, critical }: FetchesProps) {
+  return (
+    <TableFrame label="Fetches of the plan">
+      <table class="stacked">
+        <thead>
+          <tr>
+            <th scope="col">Fetch</th>
+            <th scope="col">Fields</th>
+            <th scope="col">p50</th>
+            <th scope="col">p95</th>
+            <th scope="col">p99</th>
+            <th scope="col">Errors</th>
+            <th scope="col">Holds up</th>
+            <th scope="col">Payload</th>
+          </tr>
+        </thead>
+        <tbody>
+          {fetches.map((fetched, index) => {
+            const { fields, latency, errorShare, criticalShare, criticalMs, group } = fetched;
+            return (
+              <tr key={labelOf(fetched, index)} class={critical.has(index) ? 'critical' : ''}>
+                <th scope="row">
+                  <FetchName of={fetched} />
+                </th>
+                <td class="fields" data-label="Fields">
+                  <Name text={fields.join(', ')} />
+                </td>
+                <td data-label="p50">{formatMs(latency?.p50)}</td>
+                <td data-label="p95">{formatMs(latency?.p95)}</td>
+                <td data-label="p99">{formatMs(latency?.p99)}</td>
+                <td data-label="Errors">{errorShare === 0 ? '–' : formatShare(errorShare)}</td>
+                <td data-label="Holds up">
+                  {criticalShare === 0 ? '–' : `${formatShare(criticalShare)}, ${formatMs(criticalMs)}`}
+                </td>
+                <td data-label="Payload">{group === 0 ? 'first' : 'later'}</td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </TableFrame>
   );
 }
 
@@ -82,13 +94,7 @@ function labelOf({ subgraph, path }: FetchInsights, index: number): string {
 }
 
 /** The fetches over time: a bar to the median latency, and a thin one to the 95th percentile. */
-function Waterfall({
-  fetches,
-  critical,
-}: {
-  fetches: readonly FetchInsights[];
-  critical: ReadonlySet<number>;
-}) {
+function Waterfall({ fetches, critical }: FetchesProps) {
   const endMs = Math.max(1, ...fetches.map(({ startMs, latency }) => (startMs ?? 0) + (latency?.p95 ?? 0)));
   const percent = (ms: number): string => `${(ms / endMs) * 100}%`;
   return (

@@ -10,8 +10,7 @@ interface HeatedSubgraph extends ReturnType<typeof heatOf> {
 /** How much a subgraph needs attention: as a word, by its errors, and by how long answers wait for it. */
 function heatOf({ breaker, failureShare, errorShare, ...rest }: SubgraphInsights) {
   const { latency, gatedShare, gatedMs, callsPerSecond } = rest;
-  const failing = Math.max(failureShare, errorShare);
-  const errors = heatBetween(failing, Number.MIN_VALUE, 0.05);
+  const errors = errorHeatOf(Math.max(failureShare, errorShare));
   const waits = heatBetween(gatedShare * gatedMs, 25, 100);
   const wordOf = (): readonly [heat: string, word: string] => {
     if (breaker === 'open') return ['hot', 'not called'];
@@ -22,7 +21,11 @@ function heatOf({ breaker, failureShare, errorShare, ...rest }: SubgraphInsights
     return waits === 'warm' ? ['warm', 'holds up answers'] : ['cool', 'fine'];
   };
   const [heat, word] = wordOf();
-  return { heat, word, errors, waits };
+  return { heat, word, waits };
+}
+
+function errorHeatOf(share: number): string {
+  return heatBetween(share, Number.MIN_VALUE, 0.05);
 }
 
 function heatBetween(value: number, warm: number, hot: number): string {
@@ -66,7 +69,7 @@ export function Subgraphs({ subgraphs }: { subgraphs: readonly SubgraphInsights[
 function Tiles({ tiles }: { tiles: readonly HeatedSubgraph[] }) {
   return (
     <ul class="map">
-      {tiles.map(({ subgraph, heat, word, errors, waits }) => {
+      {tiles.map(({ subgraph, heat, word, waits }) => {
         const { name, latency, callsPerSecond, failureShare, errorShare, breaker, queued, running } =
           subgraph;
         return (
@@ -87,11 +90,11 @@ function Tiles({ tiles }: { tiles: readonly HeatedSubgraph[] }) {
                 <dt>Calls per second</dt>
                 <dd>{formatRate(callsPerSecond)}</dd>
               </div>
-              <div class={errors}>
+              <div class={errorHeatOf(failureShare)}>
                 <dt>Calls failed</dt>
                 <dd>{formatShare(failureShare)}</dd>
               </div>
-              <div class={errors}>
+              <div class={errorHeatOf(errorShare)}>
                 <dt>Answers with its errors</dt>
                 <dd>{formatShare(errorShare)}</dd>
               </div>

@@ -257,6 +257,41 @@ describe('the insights page in a browser', () => {
     await page.close();
   });
 
+  test('lists drifted subgraphs first with some of what they break, keeps the lines of a refusal, and says why it cannot show its data', async () => {
+    await using shop = await startEnrichedShop();
+    const { adminUrl } = shop.gateway;
+    const real = (await (await fetch(`${adminUrl}/insights/data`)).json()) as InsightsData;
+    const since = real.now;
+    const breaks = Array.from({ length: 100 }, (_, index) => `web/Page${index}`);
+    const subgraphs = [
+      { name: 'fine', state: 'as agreed', since, breaks: [], breaksCount: 0 },
+      { name: 'changed', state: 'drifted', since, breaks, breaksCount: 120 },
+    ];
+    const store = { subgraphs: 2, operations: 120 };
+    const contracts = { guard: 'warn', store, lastCheck: null, refusals: [], drift: { subgraphs } };
+    const refusal = 'It breaks 2 operations:\nweb/Page1: gone\nweb/Page2: gone';
+    let served: object = { ...real, contracts, supergraph: { id: '1', refusal, sourceProblem: null } };
+    const page = await newPage();
+    await page.route('**/insights/data', (route) => route.fulfill({ json: served }));
+    await page.goto(`${adminUrl}/insights`);
+    const rows = page.getByRole('group', { name: 'Drift of subgraphs' }).locator('tbody tr');
+    await rows.nth(1).waitFor();
+    expect(await rows.locator('th').allTextContents()).toEqual(['changed', 'fine']);
+    expect(await rows.first().locator('td').last().textContent()).toBe(
+      `${breaks.slice(0, 10).join(', ')}, and 110 more`,
+    );
+    const whiteSpace = await page
+      .locator('.warning')
+      .evaluate((notice) => getComputedStyle(notice).whiteSpace);
+    expect(whiteSpace).toBe('pre-line');
+
+    const { contracts: _, ...unknown } = real;
+    served = unknown;
+    await page.reload();
+    await page.getByText(/^The page cannot show this data: .* Reload the page/).waitFor();
+    await page.close();
+  });
+
   test('draws a value between two gaps as a point', async () => {
     await using shop = await startEnrichedShop();
     const { adminUrl } = shop.gateway;
