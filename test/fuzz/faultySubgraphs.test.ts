@@ -135,8 +135,8 @@ async function addedSince(before: Resources): Promise<Resources> {
   return compareWith(before);
 }
 
-/** Fewer timers and listeners are no change: those of proxies end at their next turn, and the loggers of earlier suites of this
- *  process may be collected at any time. */
+/** Fewer timers and listeners are no change: those of proxies end at their next turn, and the loggers of earlier suites of
+ *  this process may be collected at any time. */
 function compareWith(before: Resources): Resources {
   const { timers, sockets, servers, listeners } = countResources();
   const added = Object.entries(listeners).map(

@@ -46,7 +46,7 @@ function loadBullMq(): typeof import('bullmq') {
   return bullMq;
 }
 
-/** The delay before a worker that failed to fetch a run, or to look for runs of dead workers, tries again, in milliseconds. */
+/** The delay before a worker that failed to fetch a run, or to look for stalled ones, tries again, in milliseconds. */
 const retryDelayMs = 1_000;
 
 const queueName = 'enrichments';
@@ -56,8 +56,8 @@ const jobName = 'enrichment';
 const runIdPattern = /^[^.:]+\.[^.:]+$/;
 
 /** Creates a class of workers that wait after each error, until `stopping`. After an error of fetching a run, BullMQ waits
- *  only if the connection failed: a Redis that is full, or refuses scripts, would get thousands of commands per second. After
- *  an error of looking for stalled runs it waits 5 s, also when the worker was closed: the process would live so long. */
+ *  only if the connection failed: a Redis that is full, or refuses scripts, would get thousands of commands per second. Its
+ *  wait after an error of looking for stalled runs, of 5 s, would keep the process of a closed worker alive. */
 function createBackoffWorkerClass(stopping: AbortSignal) {
   const { Worker } = loadBullMq();
   async function backOff(error: unknown): Promise<never> {
