@@ -195,13 +195,19 @@ export class SharedSubscription {
     return policy === 'close' && this.#upstream.acknowledgesEvents ? 'wait' : policy;
   }
 
+  /** A subgraph that waits for a response gets it when one event fits: after a timeout, it may send the event again. Other
+   *  sources resume for a batch. */
+  get #hasRoom(): boolean {
+    return this.#upstream.acknowledgesEvents ? !this.#queue.isFull : this.#queue.isHalfEmpty;
+  }
+
   async #processQueue(): Promise<void> {
     this.#isCompleting = true;
     for (let queued = this.#queue.shift(); queued !== undefined; queued = this.#queue.shift()) {
       if (this.#isSentBeforeNext(queued)) await this.#fanOut.waitUntilIdle();
       if (this.#overflowPolicy === 'wait')
         await Promise.all([...this.#subscribers].map((subscriber) => subscriber.waitForRoom()));
-      if (this.#upstream.isPaused && this.#queue.isHalfEmpty) this.#upstream.resume();
+      if (this.#upstream.isPaused && this.#hasRoom) this.#upstream.resume();
       const turn = waitForTurn();
       if (turn !== undefined) await turn;
       if (this.#isEnded) return;
