@@ -25,11 +25,6 @@ export class TopicHub {
     this.#options = options;
   }
 
-  /** How many streams are being read. */
-  get openStreamCount(): number {
-    return this.#streams.size;
-  }
-
   /** `after`: the id of a stream entry; events after it are replayed first. */
   subscribe(
     { stream, topic = '' }: TopicField,
