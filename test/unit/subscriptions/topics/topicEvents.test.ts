@@ -9,6 +9,7 @@ import {
   openTopicShop,
   type TopicShopSupergraph,
 } from '../../../harness/topicShop.ts';
+import { waitForTurns } from '../../../harness/waitForTurns.ts';
 
 let supergraph: TopicShopSupergraph;
 beforeAll(async () => {
@@ -356,11 +357,12 @@ describe('recipients of an event', () => {
     const shop = open();
     const queries = ['id', 'stock'].map((name) => `subscription { stockChanged { ${name} } }`);
     const clients = await Promise.all(queries.map((query) => shop.subscribe(query)));
-    shop.bus.publish('stock', { __typename: 'Pallet', id: '1' });
+    shop.bus.publish('stock', { __typename: 'Pallet', id: 'none' });
     shop.bus.publish('stock', product({ stock: 2 }));
     const received = await Promise.all(clients.map(async (client) => (await client.next()).data));
     expect(received).toEqual([{ stockChanged: { id: '1' } }, { stockChanged: { stock: 2 } }]);
     expect(shop.problems.counts).toEqual(new Map([['event of another type', 1]]));
+    expect(shop.lines).toMatchObject([{ problem: 'event_of_another_type', topic: 'stock' }]);
   });
 
   test('a client gets no event after leaving', async () => {
@@ -390,6 +392,80 @@ describe('recipients of an event', () => {
     const shop = open();
     await shop.subscribe('subscription { priceChanged { stock } }');
     expect(shop.next.subscriptions).toHaveLength(1);
+  });
+});
+
+describe('the events of a stream', () => {
+  const query = 'subscription ($w: ID) { stockChanged(warehouse: $w) { id } }';
+
+  /** A shop with a stream, whose entries the test sends to the listeners. */
+  function openStream() {
+    const shop = openTopicShop(supergraph, {
+      fields: { 'Subscription.stockChanged': { stream: 'stock', filter: { warehouse: 'warehouse.id' } } },
+    });
+    const unsubscribe = jest.fn();
+    const subscribe = jest.spyOn(shop.hub, 'subscribe').mockReturnValue({ unsubscribe });
+    return {
+      shop,
+      unsubscribe,
+      /** The cursors with which the source has subscribed. */
+      cursors: () => subscribe.mock.calls.map(([, cursor]) => cursor),
+      listener: () => subscribe.mock.lastCall?.[2] as TopicListener,
+    };
+  }
+
+  const entry = (number: number, warehouse = 'north') => ({
+    typename: 'Product',
+    value: product({ id: `p${number}`, warehouse: { id: warehouse } }),
+    id: `${number}-0`,
+    size: 10,
+  });
+
+  test('are replayed as fast as the client reads those that it gets, then sent live', async () => {
+    const { shop, cursors, listener } = openStream();
+    const client = await shop.subscribe(query, { w: 'north' }, undefined, '1-0');
+    expect(cursors()).toEqual(['1-0']);
+    const source = listener();
+    await source.onReplayedEvent(entry(2, 'south'));
+    let isConsumed = false;
+    const consumed = source.onReplayedEvent(entry(3)).then(() => {
+      isConsumed = true;
+    });
+    await waitForTurns(5);
+    expect(isConsumed).toBe(false);
+    expect(await client.next()).toMatchObject({ data: { stockChanged: { id: 'p3' } }, cursor: '3-0' });
+    await consumed;
+    source.onCaughtUp();
+    source.onGap();
+    expect(await client.next()).toMatchObject({ errors: [{ extensions: { code: 'EVENTS_MISSED' } }] });
+    source.onEvent(entry(4, 'south'));
+    source.onEvent(entry(5));
+    expect(await client.next()).toMatchObject({ data: { stockChanged: { id: 'p5' } }, cursor: '5-0' });
+    await client.leave();
+  });
+
+  test('are not replayed after a text that is no cursor', async () => {
+    const { shop, cursors } = openStream();
+    const resumed = shop.subscribe(query, {}, undefined, 'yesterday');
+    await expect(resumed).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    expect(cursors()).toEqual([]);
+  });
+
+  test('are read with the plan of a new supergraph at once, without waiting for the first one', async () => {
+    const { shop, unsubscribe, cursors } = openStream();
+    const client = await shop.subscribe('subscription { stockChanged { id name } }');
+    const later = await loadUpdatedTopicShop();
+    await shop.replan(later);
+    expect([cursors(), unsubscribe.mock.calls]).toEqual([[undefined, undefined], [[]]]);
+    await client.leave();
+    await later.planner.close();
+  });
+
+  test('end with the source', async () => {
+    const { shop } = openStream();
+    const close = jest.spyOn(shop.hub, 'close');
+    await shop[Symbol.asyncDispose]();
+    expect([close.mock.calls.length, shop.next.isClosed]).toEqual([1, true]);
   });
 });
 
