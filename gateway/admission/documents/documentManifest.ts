@@ -8,6 +8,8 @@ import type { SlicedTask } from '../../time/slicedTask.ts';
 export interface ManifestFile {
   readonly path: string;
   readonly text: string;
+  /** Why the file could not be read, as a predicate of it. */
+  readonly readProblem?: string;
 }
 
 export interface TrustedDocument {
@@ -54,6 +56,10 @@ export function* readManifests(
     const report = (problem: string, whatToDo: string): void => {
       problems.push({ file: file.path, problem, whatToDo });
     };
+    if (file.readProblem !== undefined) {
+      report(file.readProblem, 'Name an existing file in UTF-8.');
+      continue;
+    }
     for (const { id, name, text } of readEntries(file.text, report)) {
       yield;
       const other = byId.get(id);

@@ -33,8 +33,7 @@ export async function loadTrustedDocuments(
 ): Promise<TrustedDocumentsFeature | undefined> {
   const { mode, manifest: paths } = options.config.security.trustedDocuments;
   if (mode === 'off') return undefined;
-  const loaded = await readFiles(paths);
-  const result = 'problems' in loaded ? loaded : await resolveInSlices(readManifests(loaded.files));
+  const result = await resolveInSlices(readManifests(await readFiles(paths)));
   if (!('manifest' in result)) throw new ConfigError(toConfigProblems(result.problems));
   return new TrustedDocumentsFeature(options, mode, result.manifest);
 }
@@ -80,18 +79,18 @@ export class TrustedDocumentsFeature {
 
   /** Returns false when a file could not be read. */
   async #reload(): Promise<boolean> {
-    const loaded = await readFiles(this.#options.config.security.trustedDocuments.manifest);
-    const read = JSON.stringify(loaded);
+    const files = await readFiles(this.#options.config.security.trustedDocuments.manifest);
+    const read = JSON.stringify(files);
     if (read !== this.#lastRead) {
       this.#lastRead = read;
-      await this.#use(loaded);
+      await this.#use(files);
     }
-    return 'files' in loaded;
+    return files.every(({ readProblem }) => readProblem === undefined);
   }
 
-  async #use(loaded: Loaded): Promise<void> {
+  async #use(files: readonly ManifestFile[]): Promise<void> {
     const { log } = this.#options;
-    const result = 'problems' in loaded ? loaded : await resolveInSlices(readManifests(loaded.files));
+    const result = await resolveInSlices(readManifests(files));
     if (!('manifest' in result)) {
       log.error(
         { problems: describe(result.problems) },
@@ -189,24 +188,15 @@ function problemsOf(
   return validate(apiSchema, parse(text), rules, { maxErrors: 5 }).map(({ message }) => message);
 }
 
-type Loaded = { readonly files: readonly ManifestFile[] } | { readonly problems: readonly ManifestProblem[] };
-
-async function readFiles(paths: readonly string[]): Promise<Loaded> {
-  const problems: ManifestProblem[] = [];
-  const files = await Promise.all(
-    paths.map(async (path) => {
-      const text = await readTextFile(path).catch((error: unknown) => {
-        problems.push({
-          file: path,
-          problem: describeReadError(error),
-          whatToDo: 'Name an existing file in UTF-8.',
-        });
-        return '';
-      });
-      return { path, text };
-    }),
+function readFiles(paths: readonly string[]): Promise<readonly ManifestFile[]> {
+  return Promise.all(
+    paths.map((path) =>
+      readTextFile(path).then(
+        (text) => ({ path, text }),
+        (error: unknown) => ({ path, text: '', readProblem: describeReadError(error) }),
+      ),
+    ),
   );
-  return problems.length > 0 ? { problems } : { files };
 }
 
 function areEqual({ documents }: DocumentManifest, other: DocumentManifest): boolean {

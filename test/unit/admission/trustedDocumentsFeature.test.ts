@@ -239,6 +239,21 @@ describe('a gateway with a manifest that cannot be used', () => {
     });
   });
 
+  test('reports the problems of all manifests at once', async () => {
+    await writeFile(file, '{ "a"');
+    const gone = join(directory, 'gone.json');
+    const starting = createGateway({
+      supergraph: { file: 'supergraph.graphql' },
+      security: { trustedDocuments: { mode: 'prefer', manifest: [gone, file] } },
+    });
+    await expect(starting).rejects.toMatchObject({
+      problems: [
+        { message: `cannot be used: ${gone} does not exist. Name an existing file in UTF-8.` },
+        { message: expect.stringContaining(`${file} is not JSON`) },
+      ],
+    });
+  });
+
   test('reports at most twenty problems', async () => {
     await writeFile(
       file,
