@@ -109,9 +109,10 @@ class SuccessiveGateways {
   reload(load: () => GatewayConfig): void {
     try {
       const config = load();
+      if (!isDeepStrictEqual(config, this.#next ?? this.#config)) this.#startAgain(config);
+      else if (this.#lastProblem !== undefined)
+        console.log('The configuration is valid again, and has not changed.');
       this.#lastProblem = undefined;
-      if (isDeepStrictEqual(config, this.#next ?? this.#config)) return;
-      this.#startAgain(config);
     } catch (error) {
       const problem = messageOf(error);
       if (problem === this.#lastProblem) return;

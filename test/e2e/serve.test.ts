@@ -101,6 +101,8 @@ describe('tributary dev', () => {
     writeConfig('prot: 1');
     await command.printed('stderr', /listen\.prot is not known; .*\nThe gateway continues with the last/g);
     expect(await typeName(first)).toBe('Query');
+    writeConfig('port: 0, path: /first');
+    await command.printed('stdout', /^The configuration is valid again, and has not changed\./gm);
     writeConfig('port: 0, path: /second');
     const [, [, second = ''] = []] = await command.printed('stdout', /listens on (\S+)/g, 2);
     expect([new URL(second).pathname, await typeName(second)]).toEqual(['/second', 'Query']);
