@@ -66,7 +66,7 @@ function nameKey(message: string, command: ConnectionError['command']): string {
 }
 
 /** For nodes of a Cluster and for Sentinels, ioredis hides why a connection could not be established, and has another delay
- *  in each message. Redis does not say which option has the index. */
+ *  in each message. Only commands to Sentinels time out. Redis does not say which option has the index. */
 function explainIoredisMessage(message: string): string {
   return message
     .replace(/ Retrying from scratch after \d+ms\./, '')
@@ -74,6 +74,7 @@ function explainIoredisMessage(message: string): string {
       'All sentinels are unreachable. Last error: ERR No such master with that name',
       'no Sentinel knows a master of this name (redis.sentinel.name)',
     )
+    .replace('Command timed out', 'no answer in time (redis.timeouts.socket)')
     .replace(/DB index is out of range$/, '$& (redis.database, or the number in redis.url)')
     .replace('Connection is closed.', 'the connection was refused, was closed, or timed out');
 }

@@ -30,6 +30,7 @@ import {
   longRedisTimeouts,
   openRedisStore,
   parseRedisConfig,
+  shortSocketTimeout,
   waitForProblem,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
@@ -110,12 +111,16 @@ test(
 );
 
 describe('a client that finds its server through Sentinels', () => {
-  async function openClient(sentinels: readonly { readonly port: number }[], name: string) {
+  async function openClient(
+    sentinels: readonly { readonly port: number }[],
+    name: string,
+    timeouts = longRedisTimeouts,
+  ) {
     const nodes = sentinels.map(({ port }) => `127.0.0.1:${port}`);
     const [readyEvents, failureEvents] = [new EventCounter(), new EventCounter()];
     const failures: string[] = [];
     const client = new RedisClient({
-      config: parseRedisConfig({ sentinel: { nodes, name }, timeouts: longRedisTimeouts }),
+      config: parseRedisConfig({ sentinel: { nodes, name }, timeouts }),
       onReady: readyEvents.increment,
       onFailure: ({ cause }) => {
         failures.push(cause.message);
@@ -148,6 +153,19 @@ describe('a client that finds its server through Sentinels', () => {
     client.close();
     expect(failures[0]).toBe(
       `127.0.0.1:${sentinel.port}: no Sentinel knows a master of this name (redis.sentinel.name)`,
+    );
+  });
+
+  test('reports that the Sentinels do not answer in time, with the option', async () => {
+    await using master = await startDedicatedRedis();
+    await using sentinel = await startSentinel(master);
+    sentinel.pause();
+    const { client, failureEvents, failures } = await openClient([sentinel], 'cache', shortSocketTimeout);
+    await failureEvents.waitForCount(1);
+    client.close();
+    sentinel.resume();
+    expect(failures[0]).toBe(
+      `127.0.0.1:${sentinel.port}: All sentinels are unreachable. Last error: no answer in time (redis.timeouts.socket)`,
     );
   });
 });
