@@ -114,7 +114,7 @@ describe('a client that finds its server through Sentinels', () => {
   async function openClient(
     sentinels: readonly { readonly port: number }[],
     name: string,
-    timeouts = longRedisTimeouts,
+    timeouts: typeof longRedisTimeouts | typeof shortSocketTimeout = longRedisTimeouts,
   ) {
     const nodes = sentinels.map(({ port }) => `127.0.0.1:${port}`);
     const [readyEvents, failureEvents] = [new EventCounter(), new EventCounter()];
