@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { isServable, selectEntry } from '../../../../gateway/cache/fetches/effectiveEntry.ts';
+import { ageOf, isServable, selectEntry } from '../../../../gateway/cache/fetches/effectiveEntry.ts';
 import type { CacheRule } from '../../../../gateway/cache/rules/cacheRule.ts';
 import type { CacheEntry } from '../../../../gateway/cache/store/cacheStore.ts';
 
@@ -44,4 +44,13 @@ test('of two entries, the private one is selected if it may be served, then the 
   expect(scopeAt(100, 81, 80)).toEqual(['PUBLIC', true]);
   expect(scopeAt(100, 80, 79)).toEqual(['PUBLIC', false]);
   expect(scopeAt(100, 79, 80)).toEqual(['PRIVATE', false]);
+  expect(scopeAt(100, 80, 80)).toEqual(['PRIVATE', false]);
+  // An older entry that lives longer.
+  expect(selectEntry(rule, entryOf(85, lifetime), entryOf(90, [1, 2, 40]), 100)?.scope).toBe('PUBLIC');
+});
+
+test('an entry that was stored in the future, by another clock, has no age', () => {
+  const ageAt = (now: number) =>
+    ageOf(selectEntry(rule, entryOf(100, [10, 20, 40]), undefined, now) as never, now);
+  expect([ageAt(99), ageAt(100), ageAt(103)]).toEqual([0, 0, 3]);
 });
