@@ -2,13 +2,7 @@ import { truncate } from '../../gateway/json/truncate.ts';
 import type { Finding } from '../finding.ts';
 import { type Severity, severitiesWorstFirst } from '../severity.ts';
 import type { CheckReport } from './checkReport.ts';
-import {
-  affectedPhrase,
-  deploymentPhrase,
-  locationPhrase,
-  summaryPhrase,
-  verdictSentence,
-} from './reportPhrases.ts';
+import { affectedPhrase, locationPhrase, summaryPhrase, verdictSentence } from './reportPhrases.ts';
 import { toSingleLine } from './textFormatting.ts';
 
 /** GitHub's limit for the length of a comment, in characters. */
@@ -98,19 +92,21 @@ function listItem({
     subgraph === undefined ? undefined : `in ${subgraph}`,
     location && locationPhrase(location),
   ];
-  const details = [
-    ...affects.slice(0, maxAffectedOperations).map((operation) => `affects ${affectedPhrase(operation)}`),
-    ...(affects.length > maxAffectedOperations
-      ? [`and ${affects.length - maxAffectedOperations} more operations`]
-      : []),
-    ...(deployment === undefined ? [] : [`deploy ${deploymentPhrase(deployment)}`]),
-    ...(advice === undefined ? [] : [`to do: ${advice}`]),
-    ...(waivedBy === undefined ? [] : [`waived: ${waivedBy}`]),
-  ];
+  const item = (text: string): string => `  - ${escapeMarkdown(text)}\n`;
   const heading = where.filter((part) => part !== undefined).map((part) => escapeMarkdown(part));
   return [
     `- **${[escapeMarkdown(rule), ...heading].join(' · ')}**<br>${escapeMarkdown(message)}\n`,
-    ...details.map((detail) => `  - ${escapeMarkdown(detail)}\n`),
+    ...affects
+      .slice(0, maxAffectedOperations)
+      .map((operation) => item(`affects ${affectedPhrase(operation)}`)),
+    ...(affects.length > maxAffectedOperations
+      ? [item(`and ${affects.length - maxAffectedOperations} more operations`)]
+      : []),
+    ...(deployment === undefined ? [] : [item(`deploy ${deployment.order}`)]),
+    // A list of its own: as one line, the last steps would exceed the length of a text.
+    ...(deployment?.steps ?? []).map((step, index) => `    ${index + 1}. ${escapeMarkdown(step)}\n`),
+    ...(advice === undefined ? [] : [item(`to do: ${advice}`)]),
+    ...(waivedBy === undefined ? [] : [item(`waived: ${waivedBy}`)]),
   ].join('');
 }
 

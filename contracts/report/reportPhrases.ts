@@ -75,7 +75,7 @@ export function affectedPhrase({ consumer, operation, location, reason }: Affect
 }
 
 /** Such as `gateway first: 1. Deploy the gateway. 2. Deploy the subgraph.` */
-export function deploymentPhrase({ order, steps }: Deployment): string {
+function deploymentPhrase({ order, steps }: Deployment): string {
   if (steps.length === 0) return order;
   return `${order}: ${steps.map((step, index) => `${index + 1}. ${step}`).join(' ')}`;
 }

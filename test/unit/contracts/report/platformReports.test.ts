@@ -302,7 +302,9 @@ describe('format markdown', () => {
 
 - **field-removed · Review.body · in reviews · contracts/schemas/reviews.graphql:12:3**<br>The field \`Review.body\` was removed.
   - affects storefront/ProductPage (contracts/operations/storefront/productPage.graphql:4:7): selects it
-  - deploy expand and contract: 1. Deploy the new field. 2. Remove the old one.
+  - deploy expand and contract
+    1. Deploy the new field.
+    2. Remove the old one.
   - to do: Deprecate it, and remove it when no operation selects it any more.
 
 </details>
@@ -330,7 +332,7 @@ describe('format markdown', () => {
 
   test('has a fixed line structure, even if messages contain line breaks', () => {
     const line =
-      /^(<!-- tributary contracts -->|### Contracts: [^<|]*|\| [\w-]+ \| [\w-]+ \||<details( open)?><summary>[\w ]+<\/summary>|<\/details>|- \*\*(?<heading>.+)\*\*<br>(?<message>.*)| {2}- (?<detail>.*)|[\w ,;]+\.|)$/;
+      /^(<!-- tributary contracts -->|### Contracts: [^<|]*|\| [\w-]+ \| [\w-]+ \||<details( open)?><summary>[\w ]+<\/summary>|<\/details>|- \*\*(?<heading>.+)\*\*<br>(?<message>.*)| {2}(?:-| {2}\d+\.) (?<detail>.*)|[\w ,;]+\.|)$/;
     // Characters with a meaning in Markdown are escaped.
     const shown = /^(?:[^\\`*_[\]<>|~&$#@]|\\[\\`*_[\]<>|~&$]|(?:@|\\#)&#8203;|`[\w.@(),:"' -]+`)*$/;
     holdsForHostileReports('markdown', (text) => {
