@@ -58,6 +58,8 @@ const adviceForOrder = [
   ['Nothing to do', undefined],
   ['Roll the subgraph out', 'subgraph first'],
   ['Give gateways the new supergraph first', 'gateway first'],
+  // In another order, a different subgraph serves the field from now on.
+  ['Deprecate the field', 'expand and contract'],
 ] as const;
 
 function isAboutOtherOrder({ advice = '' }: Finding, { order }: Deployment): boolean {

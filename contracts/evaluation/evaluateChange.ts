@@ -25,7 +25,13 @@ import {
   findNullableInputs,
   type PlannedValues,
 } from './findBreakagesAfterRollout.ts';
-import { affectedOperation, joinMessages, markUnchanged, operationReference } from './operationFindings.ts';
+import {
+  addSentence,
+  affectedOperation,
+  joinMessages,
+  markUnchanged,
+  operationReference,
+} from './operationFindings.ts';
 import { OperationUsageIndex } from './operationUsageIndex.ts';
 
 /** Rates changes by their consequences for known consumers and for a rollout. A change that breaks operations is
@@ -230,9 +236,15 @@ function withEarlierProblems(
   if (before?.kind !== 'failed' || after.kind !== 'failed') return finding;
   const known = new Set(before.problems.map(({ message }) => message));
   if (!after.problems.every(({ message }) => known.has(message))) return finding;
-  // A finding with another severity says so already.
-  const { message } = finding.severity === 'breaking' ? markUnchanged(finding) : finding;
-  return { ...finding, message, earlierProblems: after.problems.map(({ coordinates }) => coordinates) };
+  return {
+    ...finding,
+    // The change may have added the operation. A finding with another severity says that the problem is old.
+    message:
+      finding.severity === 'breaking'
+        ? addSentence(finding.message, 'It fails with the earlier graph, too.')
+        : finding.message,
+    earlierProblems: after.problems.map(({ coordinates }) => coordinates),
+  };
 }
 
 function brokenOperationFinding(

@@ -200,6 +200,8 @@ test.each([
   ['Roll the subgraph out before gateways get the new supergraph.', 'expand and contract', false],
   ['Give gateways the new supergraph first: old plans lack it.', 'gateway first', true],
   ['Give gateways the new supergraph first: old plans lack it.', 'expand and contract', false],
+  ['Deprecate the field if it is not.', 'expand and contract', true],
+  ['Deprecate the field if it is not.', 'gateway first', false],
   ['Keep it.', 'expand and contract', true],
 ] as const)('the advice "%s" with the rollout order "%s" stays: %s', (advice, order, stays) => {
   const deployment = order && { order, steps: [] };

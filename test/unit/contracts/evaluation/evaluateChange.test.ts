@@ -24,7 +24,7 @@ describe('evaluateChange reports an operation', () => {
       'breaking operation-broken shop/Page',
     ]);
     expect(found.at(-1)?.message).toBe(
-      'shop/Page fails with this graph: Cannot query field "colour" on type "Shelf". The problem existed before the change.',
+      'shop/Page fails with this graph: Cannot query field "colour" on type "Shelf". It fails with the earlier graph, too.',
     );
   });
 
