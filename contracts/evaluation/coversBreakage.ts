@@ -153,6 +153,6 @@ const unionMemberMessage = /^Member '(\w+)' was (?:added to|removed from) Union 
 
 /** The type that a union gains or loses; `undefined` for any other change. Union members have no coordinates: the
  *  change has that of the union, and only its message names the member. */
-export function unionMemberOf(change: Pick<Finding, 'rule' | 'message'>): string | undefined {
-  return change.rule.startsWith('union-member-') ? unionMemberMessage.exec(change.message)?.[1] : undefined;
+export function unionMemberOf({ message }: Pick<Finding, 'message'>): string | undefined {
+  return unionMemberMessage.exec(message)?.[1];
 }

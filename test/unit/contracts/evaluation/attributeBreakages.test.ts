@@ -127,6 +127,17 @@ describe('a breakage is attributed', () => {
         .toArray(),
     ).toEqual([film]);
     expect(causesOf(members, ['Hit'])).toHaveLength(2);
+    // A change of the union itself, and the same member of another union.
+    const hidden = changeAt('inaccessible-added', 'Hit');
+    expect(causesOf([hidden, ...members], ['Hit', 'Film'])).toEqual([
+      'inaccessible-added Hit',
+      'union-member-removed Hit',
+    ]);
+    const [, book = film] = members;
+    expect(causesOf([{ ...film, coordinate: 'Found' }, book], ['Hit', 'Film'])).toEqual([
+      'union-member-removed Found',
+      'union-member-removed Hit',
+    ]);
     expect(causesOf(members, ['Film'])).toHaveLength(1);
   });
 
@@ -149,6 +160,10 @@ describe('a breakage is attributed', () => {
       1,
     );
     expect(causesOf([changeAt('field-removed', 'Titled.title')], ['Film.code'])).toEqual([]);
+    expect(causesOf([changeAt('field-removed', 'Titled.title')], ['Film.title'], { subgraph: 'b' })).toEqual(
+      [],
+    );
+    expect(causesOf([changeAt('interface-removed', 'Book')], ['Film.stars'])).toEqual([]);
     const left = changeAt('interface-removed', 'Film');
     expect(causesOf([left], ['Film.stars'])).toHaveLength(1);
     expect(causesOf([left], ['Film.title'])).toEqual([]);
@@ -176,6 +191,11 @@ describe('a breakage is attributed', () => {
     expect(causesOf([ofFilm], ['Book.title'], { operation: related })).toHaveLength(1);
     expect(causesOf([changeAt('field-type-changed', 'Query.shelf')], ['Shelf.gone'])).toEqual([]);
     const other = { ...operation, document: parse('{ shelf { size } }') };
+    // The type has the same name, and another change is none of the type.
+    const sameName = changeAt('field-type-changed', 'Query.shelf');
+    expect(causesOf([sameName], ['Shelf.gone'], { operation: other })).toEqual([]);
+    expect(causesOf([changeAt('deprecation-added', 'Film.maker')], ['Studio.name'])).toEqual([]);
+    expect(causesOf([{ ...changed, rule: 'external-field-type-changed' }], ['Studio.name'])).toHaveLength(1);
     expect(causesOf([changed], ['Studio.name'], { operation: other })).toEqual([]);
     // Although the two breakages are equal in all but their operations.
     const both = [breakageAt('Studio.name'), { ...breakageAt('Studio.name'), operation: other }];

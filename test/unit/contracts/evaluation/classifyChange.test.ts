@@ -52,7 +52,9 @@ type Case = readonly [
 ];
 
 const [wide, narrow] = ['a: ID b: ID', 'a: ID'].map((fields) =>
-  buildSchema(`type Query { a: Shelf } type Shelf { ${fields} } type Mutation { ${fields} }`),
+  buildSchema(
+    `type Query { a: Shelf } type Shelf { ${fields} } type Mutation { ${fields} } type Subscription { ${fields} }`,
+  ),
 );
 const fewerFields = { users: [], schemas: { old: wide, next: narrow } };
 const unused = { users: [] };
@@ -110,6 +112,12 @@ test.each<Case>([
     'dangerous',
   ],
   [
+    'a root type of subscriptions with fewer fields elsewhere',
+    { rule: 'subscription-type-changed', coordinate: 'Subscription' },
+    fewerFields,
+    'dangerous',
+  ],
+  [
     'a type whose members are reported themselves',
     { rule: 'type-kind-changed', coordinate: 'Shelf' },
     fewerFields,
@@ -154,6 +162,13 @@ test.each<Case>([
     { breakages: [breakageIn('new gateways')] },
     'safe',
     ['until the subgraph runs: it fails'],
+  ],
+  [
+    'a new subgraph that breaks an operation for good',
+    { rule: 'subgraph-added', severity: 'safe' },
+    { breakages: [breakageIn('after rollout')] },
+    'safe',
+    ['it fails'],
   ],
   [
     'breakages in several phases',
