@@ -150,6 +150,24 @@ describe('a @fromContext argument below a field of an interface', () => {
     expect(first).not.toContain('...on');
   });
 
+  test.each([
+    ['without an argument when all objects above set the context', '{ places { guests { name text } } }', 1],
+    [
+      'without an argument, but not when some objects above do not set the context',
+      '{ places { guests { name } ... on User { guests { text } } } }',
+      2,
+    ],
+  ])('shares its fetch with a field %s', async (_, operation, count) => {
+    const places = `
+      type Query { places: [Place!]! }
+      interface Place { guests: [Kid!]! }
+      type User implements Place @key(fields: "id") { id: ID! guests: [Kid!]! }
+      type Team implements Place @key(fields: "id") { id: ID! guests: [Kid!]! }
+      type Kid @key(fields: "id") { id: ID! }`;
+    const fetches = await planFetches({ people, places }, operation);
+    expect(fetches.filter((fetch) => fetch.includes('on Kid'))).toHaveLength(count);
+  });
+
   test('is not planned with deferred parts, so that the whole operation is planned', async () => {
     await expect(
       planFetches({ people }, '{ owners { kids { id ... @defer(label: "a") { text } } } }', true),
