@@ -223,7 +223,8 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     const { code, stderr } = await gateway.ended;
     expect(code).toBe(0);
     // The process restarted itself with the same process id.
-    expect(stderr).toBe(
+    // On a machine with one processor, V8 gets one more flag.
+    expect(stderr.replace(/,--concurrent-marking\S+/, '')).toBe(
       `process ${gateway.child.pid}  undefined \nprocess ${gateway.child.pid} --max-semi-space-size=64 1 production\n`,
     );
   });
@@ -333,7 +334,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     const url = await gateway.url();
     expect(await ask(url, '{ __typename }')).toEqual({ data: { __typename: 'Query' } });
 
-    const flagged = /process (\d+) --max-semi-space-size=64 1 .*\n/g;
+    const flagged = /process (\d+) --max-semi-space-size=64\S* 1 .*\n/g;
     const [first] = await gateway.printed('stderr', flagged, 2);
     process.kill(Number(first?.[1]), 'SIGKILL');
     await gateway.printed('stderr', /"signal":"SIGKILL",.*"msg":"A worker has exited, and is replaced"/g);
