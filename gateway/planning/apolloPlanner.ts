@@ -89,8 +89,8 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
       const raw = planRaw(request);
       const missingInput = inputChecker.findMissingInput(raw);
       if (missingInput !== undefined) throw missingInputsError(missingInput);
-      const split = splitByContext(keys.complete(raw), request.document, apiSchema);
-      const plan = restore(toSubgraphPlan(split, requiredArguments, canOverlap));
+      const inputs = toSubgraphPlan(keys.complete(raw), requiredArguments, canOverlap);
+      const plan = restore(splitByContext(inputs, request.document, apiSchema));
       return request.shouldSplitDefer ? removeRootFragments(plan, rootTypes) : plan;
     },
   };

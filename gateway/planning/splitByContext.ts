@@ -35,13 +35,15 @@ export function splitByContext(plan: QueryPlan, text: string, apiSchema: Schema)
       const key = [...new Set(gaps)].sort().join();
       getOrInsertComputed(fieldsByGap, key, () => new Set()).add(field);
     });
-    if (fieldsByGap.size < 2) return fetch;
+    // A fetch that was split for its inputs has the rewrites of all its parts.
     const nodes = Array.from(fieldsByGap.values(), (fields): FetchNode => {
-      const part = withEntityFields(fetch, document, entities, fields);
+      const part = fieldsByGap.size === 1 ? fetch : withEntityFields(fetch, document, entities, fields);
       const isUsed = ({ renameKeyTo }: KeyRenamer): boolean =>
         new RegExp(`\\$${renameKeyTo}\\b`).test(part.operation);
       return { ...part, contextRewrites: contextRewrites.filter(isUsed) };
     });
+    const [only] = nodes;
+    if (only !== undefined && nodes.length === 1) return only;
     return { kind: 'Parallel', nodes };
   });
 }
