@@ -2,7 +2,7 @@ import { type Agent, request } from 'node:http';
 import { WebSocket } from 'ws';
 
 /** Far longer than any deadline of the gateway, even on a busy machine. Only a hanging request reaches it. */
-export const hangLimitMs = 60_000;
+export const hangLimitMs = 120_000;
 
 export interface ClientRequest {
   readonly method?: 'GET' | 'POST';

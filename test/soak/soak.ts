@@ -194,12 +194,13 @@ const stop = async (): Promise<void> => {
   process.exit(1);
 };
 process.once('SIGINT', stop).once('SIGTERM', stop);
+// Long: it runs beside the suites, with lower priority.
 setTimeout(
   () => {
     console.error(`Soak with seed ${seed} did not end (${problems.length} problems).`);
     void stop();
   },
-  (Number(seconds) + 600) * 1_000,
+  (Number(seconds) + 1_800) * 1_000,
 ).unref();
 const redis = gatewayNames.includes('redis') ? started.use(await startDedicatedRedis()) : undefined;
 const subgraphs = await Promise.all(names.map(startSubgraph));
