@@ -1,6 +1,6 @@
 /** @jsxImportSource preact */
 import { formatCount, formatCountOf, formatTime } from './format.ts';
-import { Name, Section, TableFrame } from './Section.tsx';
+import { Name, Section, Table } from './Section.tsx';
 
 /** The part of `GET /contracts` that the page shows. */
 interface ContractState {
@@ -72,26 +72,16 @@ function BrokenOperations({ check: { broken, brokenCount } }: { check: GuardChec
       {brokenCount > broken.length && (
         <p class="soft">The first {formatCount(broken.length)} are shown; GET /contracts has all of them.</p>
       )}
-      <TableFrame label="Broken operations">
-        <table class="stacked">
-          <thead>
-            <tr>
-              <th scope="col">Operation that breaks</th>
-              <th scope="col">Why</th>
-            </tr>
-          </thead>
-          <tbody>
-            {broken.map(({ consumer, operation, reasons }) => (
-              <tr key={`${consumer}/${operation}`} class="failed">
-                <th scope="row">
-                  <Name text={`${consumer}/${operation}`} />
-                </th>
-                <td class="fields">{reasons.join(' ')}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </TableFrame>
+      <Table label="Broken operations" columns={['Operation that breaks', 'Why']}>
+        {broken.map(({ consumer, operation, reasons }) => (
+          <tr key={`${consumer}/${operation}`} class="failed">
+            <th scope="row">
+              <Name text={`${consumer}/${operation}`} />
+            </th>
+            <td class="fields">{reasons.join(' ')}</td>
+          </tr>
+        ))}
+      </Table>
     </>
   );
 }
@@ -104,32 +94,20 @@ function DriftOfSubgraphs({ subgraphs }: { subgraphs: readonly WatchedSubgraph[]
     subgraphs.filter(({ state }) => (state === 'drifted') === isDrifted),
   ) as [WatchedSubgraph[], WatchedSubgraph[]];
   return (
-    <TableFrame label="Drift of subgraphs">
-      <table class="stacked">
-        <thead>
-          <tr>
-            <th scope="col">Subgraph</th>
-            <th scope="col">Compared with its contract</th>
-            <th scope="col">Since</th>
-            <th scope="col">Breaks</th>
-          </tr>
-        </thead>
-        <tbody>
-          {[...drifted, ...others].map(({ name, state, since, breaks, breaksCount }) => (
-            <tr key={name} class={state === 'drifted' ? 'failed' : ''}>
-              <th scope="row">
-                <Name text={name} />
-              </th>
-              <td data-label="Compared with its contract">{state}</td>
-              <td data-label="Since">{formatTime(since)}</td>
-              <td class="fields" data-label="Breaks">
-                {breaks.length === 0 ? '–' : breaks.slice(0, maxBreaks).join(', ')}
-                {breaksCount > maxBreaks && `, and ${formatCount(breaksCount - maxBreaks)} more`}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </TableFrame>
+    <Table label="Drift of subgraphs" columns={['Subgraph', 'Compared with its contract', 'Since', 'Breaks']}>
+      {[...drifted, ...others].map(({ name, state, since, breaks, breaksCount }) => (
+        <tr key={name} class={state === 'drifted' ? 'failed' : ''}>
+          <th scope="row">
+            <Name text={name} />
+          </th>
+          <td data-label="Compared with its contract">{state}</td>
+          <td data-label="Since">{formatTime(since)}</td>
+          <td class="fields" data-label="Breaks">
+            {breaks.length === 0 ? '–' : breaks.slice(0, maxBreaks).join(', ')}
+            {breaksCount > maxBreaks && `, and ${formatCount(breaksCount - maxBreaks)} more`}
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { JobView } from '../../enrichment/jobs/jobAdmin.ts';
 import { type InsightsData, maxJobs } from '../insightsData.ts';
 import { formatAge } from './format.ts';
-import { Name, Section, TableFrame } from './Section.tsx';
+import { Name, Section, Table } from './Section.tsx';
 
 interface JobsProps {
   readonly jobs: InsightsData['jobs'];
@@ -64,42 +64,31 @@ interface JobTableProps {
 
 function JobTable({ jobs, retry }: JobTableProps) {
   return (
-    <TableFrame label="Enrichment jobs">
-      <table class="stacked">
-        <thead>
-          <tr>
-            <th scope="col">Fields</th>
-            <th scope="col">State</th>
-            <th scope="col">Age</th>
-            <th scope="col">Failed attempts</th>
-            <th scope="col">Last error</th>
-            <th scope="col">Retry</th>
-          </tr>
-        </thead>
-        <tbody>
-          {jobs.map(({ id, state, coordinates, attempts, error, ageMs }) => (
-            <tr key={id} class={state === 'failed' ? 'failed' : ''}>
-              <th scope="row">
-                <Name text={coordinates.join(', ')} />
-              </th>
-              <td data-label="State">{state === 'failed' ? 'dead letter' : 'waiting'}</td>
-              <td data-label="Age">{formatAge(ageMs)}</td>
-              <td data-label="Failed attempts">{attempts}</td>
-              <td class="fields" data-label="Last error">
-                {error ?? '–'}
-              </td>
-              <td>
-                {state === 'failed' && (
-                  <button type="button" onClick={() => void retry(id)}>
-                    Retry<span class="hidden"> {coordinates.join(', ')}</span>
-                  </button>
-                )}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </TableFrame>
+    <Table
+      label="Enrichment jobs"
+      columns={['Fields', 'State', 'Age', 'Failed attempts', 'Last error', 'Retry']}
+    >
+      {jobs.map(({ id, state, coordinates, attempts, error, ageMs }) => (
+        <tr key={id} class={state === 'failed' ? 'failed' : ''}>
+          <th scope="row">
+            <Name text={coordinates.join(', ')} />
+          </th>
+          <td data-label="State">{state === 'failed' ? 'dead letter' : 'waiting'}</td>
+          <td data-label="Age">{formatAge(ageMs)}</td>
+          <td data-label="Failed attempts">{attempts}</td>
+          <td class="fields" data-label="Last error">
+            {error ?? '–'}
+          </td>
+          <td>
+            {state === 'failed' && (
+              <button type="button" onClick={() => void retry(id)}>
+                Retry<span class="hidden"> {coordinates.join(', ')}</span>
+              </button>
+            )}
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

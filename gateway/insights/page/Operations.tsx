@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { InsightsData, OperationInsights } from '../insightsData.ts';
 import { formatCount, formatCountOf, formatMs, formatShare, formatTime } from './format.ts';
 import { Plan } from './Plan.tsx';
-import { Name, Section, TableFrame } from './Section.tsx';
+import { Name, Section, Table } from './Section.tsx';
 
 /** With more operations, the list has a search. */
 const searchedCount = 10;
@@ -60,34 +60,30 @@ export function Operations({ data, search, onSearch }: OperationsProps) {
           </span>
         </p>
       )}
-      <TableFrame label="Operations">
-        <table class="stacked">
-          <thead>
-            <tr>
-              <th scope="col">Operation</th>
-              <th scope="col">Answers</th>
-              <th scope="col">Errors</th>
-              <th scope="col">First payload p50 / p95 / p99</th>
-              <th scope="col">Completion p95</th>
-              <th scope="col">Last used</th>
-            </tr>
-          </thead>
-          <tbody>
-            {operations.map((operation) => (
-              <OperationRow
-                key={keyOf(operation)}
-                operation={operation}
-                isSelected={operation === selected}
-                onSelect={(byKeyboard) => {
-                  setSelectedKey(keyOf(operation));
-                  // The details are behind as many buttons as there are operations.
-                  if (byKeyboard) requestAnimationFrame(() => title.current?.focus());
-                }}
-              />
-            ))}
-          </tbody>
-        </table>
-      </TableFrame>
+      <Table
+        label="Operations"
+        columns={[
+          'Operation',
+          'Answers',
+          'Errors',
+          'First payload p50 / p95 / p99',
+          'Completion p95',
+          'Last used',
+        ]}
+      >
+        {operations.map((operation) => (
+          <OperationRow
+            key={keyOf(operation)}
+            operation={operation}
+            isSelected={operation === selected}
+            onSelect={(byKeyboard) => {
+              setSelectedKey(keyOf(operation));
+              // The details are behind as many buttons as there are operations.
+              if (byKeyboard) requestAnimationFrame(() => title.current?.focus());
+            }}
+          />
+        ))}
+      </Table>
       {selected !== undefined && <OperationDetails key={shownKey} operation={selected} title={title} />}
     </Section>
   );

@@ -1,7 +1,7 @@
 /** @jsxImportSource preact */
 import type { FetchInsights, PlanInsights, WhatIf } from '../insightsData.ts';
 import { formatCountOf, formatMs, formatPath, formatShare } from './format.ts';
-import { Name, TableFrame } from './Section.tsx';
+import { Name, Table } from './Section.tsx';
 
 export function Plan({ plan, number }: { plan: PlanInsights; number: number | undefined }) {
   const { timings, fetches, payloads, whatIf, recorded } = plan;
@@ -35,45 +35,32 @@ interface FetchesProps {
 
 function FetchTable({ fetches, critical }: FetchesProps) {
   return (
-    <TableFrame label="Fetches of the plan">
-      <table class="stacked">
-        <thead>
-          <tr>
-            <th scope="col">Fetch</th>
-            <th scope="col">Fields</th>
-            <th scope="col">p50</th>
-            <th scope="col">p95</th>
-            <th scope="col">p99</th>
-            <th scope="col">Errors</th>
-            <th scope="col">Holds up</th>
-            <th scope="col">Payload</th>
+    <Table
+      label="Fetches of the plan"
+      columns={['Fetch', 'Fields', 'p50', 'p95', 'p99', 'Errors', 'Holds up', 'Payload']}
+    >
+      {fetches.map((fetched, index) => {
+        const { fields, latency, errorShare, criticalShare, criticalMs, group } = fetched;
+        return (
+          <tr key={labelOf(fetched, index)} class={critical.has(index) ? 'critical' : ''}>
+            <th scope="row">
+              <FetchName of={fetched} />
+            </th>
+            <td class="fields" data-label="Fields">
+              <Name text={fields.join(', ')} />
+            </td>
+            <td data-label="p50">{formatMs(latency?.p50)}</td>
+            <td data-label="p95">{formatMs(latency?.p95)}</td>
+            <td data-label="p99">{formatMs(latency?.p99)}</td>
+            <td data-label="Errors">{errorShare === 0 ? '–' : formatShare(errorShare)}</td>
+            <td data-label="Holds up">
+              {criticalShare === 0 ? '–' : `${formatShare(criticalShare)}, ${formatMs(criticalMs)}`}
+            </td>
+            <td data-label="Payload">{group === 0 ? 'first' : 'later'}</td>
           </tr>
-        </thead>
-        <tbody>
-          {fetches.map((fetched, index) => {
-            const { fields, latency, errorShare, criticalShare, criticalMs, group } = fetched;
-            return (
-              <tr key={labelOf(fetched, index)} class={critical.has(index) ? 'critical' : ''}>
-                <th scope="row">
-                  <FetchName of={fetched} />
-                </th>
-                <td class="fields" data-label="Fields">
-                  <Name text={fields.join(', ')} />
-                </td>
-                <td data-label="p50">{formatMs(latency?.p50)}</td>
-                <td data-label="p95">{formatMs(latency?.p95)}</td>
-                <td data-label="p99">{formatMs(latency?.p99)}</td>
-                <td data-label="Errors">{errorShare === 0 ? '–' : formatShare(errorShare)}</td>
-                <td data-label="Holds up">
-                  {criticalShare === 0 ? '–' : `${formatShare(criticalShare)}, ${formatMs(criticalMs)}`}
-                </td>
-                <td data-label="Payload">{group === 0 ? 'first' : 'later'}</td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </TableFrame>
+        );
+      })}
+    </Table>
   );
 }
 
@@ -140,36 +127,25 @@ function WhatIfTable({ whatIf }: { whatIf: readonly WhatIf[] }) {
   return (
     <>
       <h4>What if …</h4>
-      <TableFrame label="Predictions">
-        <table class="stacked">
-          <thead>
-            <tr>
-              <th scope="col">Change</th>
-              <th scope="col">First payload, now → then</th>
-              <th scope="col">Completion, now → then</th>
-            </tr>
-          </thead>
-          <tbody>
-            {whatIf.map((prediction) => (
-              <tr key={`${prediction.kind} ${prediction.subgraph ?? ''} ${prediction.fields.join()}`}>
-                <th scope="row">
-                  <Name text={changeOf(prediction)} />
-                </th>
-                <td data-label="First payload">
-                  <FromTo before={prediction.currentFirstPayloadMs} after={prediction.firstPayloadMs} />
-                </td>
-                <td data-label="Completion">
-                  {prediction.completionMs === null ? (
-                    '–'
-                  ) : (
-                    <FromTo before={prediction.currentCompletionMs} after={prediction.completionMs} />
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </TableFrame>
+      <Table label="Predictions" columns={['Change', 'First payload, now → then', 'Completion, now → then']}>
+        {whatIf.map((prediction) => (
+          <tr key={`${prediction.kind} ${prediction.subgraph ?? ''} ${prediction.fields.join()}`}>
+            <th scope="row">
+              <Name text={changeOf(prediction)} />
+            </th>
+            <td data-label="First payload">
+              <FromTo before={prediction.currentFirstPayloadMs} after={prediction.firstPayloadMs} />
+            </td>
+            <td data-label="Completion">
+              {prediction.completionMs === null ? (
+                '–'
+              ) : (
+                <FromTo before={prediction.currentCompletionMs} after={prediction.completionMs} />
+              )}
+            </td>
+          </tr>
+        ))}
+      </Table>
     </>
   );
 }

@@ -25,13 +25,32 @@ export function Name({ text }: { text: string }) {
   return <>{[first, ...others.flatMap((word) => [<wbr />, word])]}</>;
 }
 
+interface TableProps {
+  readonly label: string;
+  /** The headings of the columns. */
+  readonly columns: readonly string[];
+  /** The rows. */
+  readonly children: ComponentChildren;
+}
+
 /** A table that scrolls sideways on a narrow screen, also by keyboard. */
-export function TableFrame({ label, children }: { label: string; children: ComponentChildren }) {
+export function Table({ label, columns, children }: TableProps) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a group is no landmark, of which there would be too many.
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard.
     <div class="frame" role="group" aria-label={label} tabIndex={0}>
-      {children}
+      <table class="stacked">
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column} scope="col">
+                {column}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
     </div>
   );
 }
