@@ -4,6 +4,7 @@ import type { GatewayConfig } from '../config/schema.ts';
 import { createConfiguredLogger } from '../telemetry/logger.ts';
 import { printAddresses } from './addresses.ts';
 import { availableCores } from './availableCores.ts';
+import { shareSmallBlocks } from './bufferPool.ts';
 import { exitCode } from './exitCode.ts';
 import { keepIdleHeap } from './idleHeap.ts';
 import { runGateway } from './runGateway.ts';
@@ -31,6 +32,7 @@ export async function serve(
   createObjectsInYoungGeneration();
   limitYoungGenerationOfThreads();
   keepIdleHeap();
+  shareSmallBlocks();
   collectAloneOnOneCore();
   adaptYoungCollections();
   if (cluster.isWorker) return runWorker(file, onReady);
