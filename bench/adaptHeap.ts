@@ -1,4 +1,6 @@
-/** Preloaded by the other programs, so that their young generation is collected as that of Tributary is. */
+/** Preloaded by the other programs, so that they get the memory settings that Tributary sets while it runs. */
+import { shareSmallBlocks } from '../gateway/cli/bufferPool.ts';
 import { adaptYoungCollections } from '../gateway/cli/youngCollections.ts';
 
+shareSmallBlocks();
 adaptYoungCollections();
