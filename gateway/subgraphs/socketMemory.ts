@@ -6,8 +6,9 @@ import type { Socket } from 'node:net';
 import { isMarkedAsUntransferable } from 'node:worker_threads';
 import { buildConnector } from 'undici';
 
-/** All sockets read into this, one after the other. */
-const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+/** All sockets read into this, one after the other. Node's own reads end at 64 KiB; the parts of a response that needs several
+ *  are copied together. */
+const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
 
 /** Reads of up to so many bytes get a part of Node's pool, which takes less time than memory of their own. It is not freed
  *  here. */
