@@ -16,6 +16,7 @@ import { isStackOverflow } from '../errors.ts';
 import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import { checkNesting } from './checkNesting.ts';
 import { createTypeDivider } from './divideByType.ts';
+import { EntityInputs } from './entityInputs.ts';
 import { InputChecker } from './inputChecker.ts';
 import { createFieldLifter } from './liftComputedFields.ts';
 import { loadChangedSupergraph, loadOriginalSupergraph } from './loadApolloSupergraph.ts';
@@ -28,7 +29,7 @@ import { removeRootFragments } from './removeRootFragments.ts';
 import { RepresentationCompleter } from './representationCompleter.ts';
 import { restrictMerging } from './restrictMerging.ts';
 import { restrictRebasing } from './restrictRebasing.ts';
-import { splitByContext } from './splitByContext.ts';
+import { splitByMissingInputs } from './splitByMissingInputs.ts';
 import { SplitTimeLimit, SplitTimeoutError } from './splitTimeLimit.ts';
 import { rootTypesOf } from './supergraphDocument.ts';
 import { describeUnsupportedFeatures, type LinkedFeature } from './supergraphFeatures.ts';
@@ -75,8 +76,9 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     plannerDocument,
     options,
   );
-  const inputChecker = new InputChecker(plannerDocument);
-  const keys = new RepresentationCompleter(plannerDocument);
+  const inputs = new EntityInputs(plannerDocument);
+  const inputChecker = new InputChecker(plannerDocument, inputs);
+  const keys = new RepresentationCompleter(plannerDocument, inputs);
   const rootTypes = rootTypesOf(document);
   const apiSchema = original.apiSchema();
 
@@ -89,19 +91,11 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
       const raw = planRaw(request);
       const missingInput = inputChecker.findMissingInput(raw);
       if (missingInput !== undefined) throw missingInputsError(missingInput);
-      const inputs = toSubgraphPlan(keys.complete(raw), requiredArguments, canOverlap);
-      const plan = restore(splitByContext(inputs, request.document, apiSchema));
+      const split = splitByMissingInputs(keys.complete(raw), request.document, apiSchema, inputs);
+      const plan = restore(toSubgraphPlan(split, requiredArguments, inputs));
       return request.shouldSplitDefer ? removeRootFragments(plan, rootTypes) : plan;
     },
   };
-
-  function canOverlap(left: string, right: string): boolean {
-    return left === right || !isObject(left) || !isObject(right);
-  }
-
-  function isObject(name: string): boolean {
-    return original.schema.type(name)?.kind === 'ObjectType';
-  }
 }
 
 function printApiSchema(supergraph: Supergraph, document: DocumentNode): string {

@@ -266,7 +266,7 @@ function restoreFetch(
       ...replaceEntitiesSelection(
         document,
         { ...entities, selectionSet: { kind: Kind.SELECTION_SET, selections } },
-        fetch.variableUsages,
+        fetch,
       ),
       requires: (fetch.requires ?? []).filter(
         (selection) =>

@@ -1,4 +1,5 @@
 import { type DocumentNode, Kind, parse, type SelectionSetNode } from 'graphql';
+import type { EntityInputs } from './entityInputs.ts';
 import {
   emptyFieldTree,
   type FieldTree,
@@ -23,14 +24,15 @@ import {
 export class InputChecker {
   readonly #types: ReadonlyMap<string, CompositeDefinition>;
   readonly #rootTypes: ReadonlyMap<string, string>;
+  readonly #inputs: EntityInputs;
   /** By `subgraph Type.field`. */
-  readonly #required = new Map<string, SelectionSetNode>();
   readonly #provided = new Map<string, SelectionSetNode>();
   /** `subgraph Type.field` of fields that the subgraph does not resolve. */
   readonly #external = new Set<string>();
 
   /** `supergraph`: the document that the plans are created for. */
-  constructor(supergraph: DocumentNode) {
+  constructor(supergraph: DocumentNode, inputs: EntityInputs) {
+    this.#inputs = inputs;
     this.#types = compositesOf(supergraph);
     this.#rootTypes = rootTypesOf(supergraph);
     const names = subgraphNamesOf(supergraph);
@@ -42,8 +44,6 @@ export class InputChecker {
           if (directive.name.value !== 'join__field' || directive.arguments?.length === 1) continue;
           const subgraph = names.get(argumentOf(directive, 'graph') ?? '');
           const coordinate = `${subgraph} ${typeName}.${field.name.value}`;
-          const required = parseFieldSet(argumentOf(directive, 'requires'));
-          if (required !== undefined) this.#required.set(coordinate, required);
           const provided = parseFieldSet(argumentOf(directive, 'provides'));
           if (provided !== undefined) this.#provided.set(coordinate, provided);
           if (argumentOf(directive, 'external') !== 'true') continue;
@@ -59,7 +59,7 @@ export class InputChecker {
   findMissingInput(plan: QueryPlan): string | undefined {
     // The planner adds an input of a deferred fetch to the preceding fetch, whether or not its subgraph resolves it.
     const isSplit = plan.node?.kind === 'Defer';
-    if (this.#required.size === 0 && !isSplit) return undefined;
+    if (this.#inputs.isEmpty && !isSplit) return undefined;
     let missingField: string | undefined;
     mapFetches(plan, (fetch) => {
       missingField ??= this.#checkFetch(fetch, isSplit);
@@ -105,7 +105,7 @@ export class InputChecker {
       if (selection.kind !== Kind.FIELD || typeName === undefined) continue;
       const fieldName = selection.name.value;
       const coordinate = `${where.subgraph} ${typeName}.${fieldName}`;
-      const required = this.#required.get(coordinate);
+      const required = this.#inputs.requiredBy(coordinate);
       if (required !== undefined && !isFieldSubset(fieldTreeOf([required]), known))
         return `${typeName}.${fieldName}`;
       if (where.isSplit && this.#external.has(coordinate) && !known.has(fieldName)) {

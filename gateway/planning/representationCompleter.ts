@@ -1,15 +1,9 @@
-import type { DocumentNode, SelectionSetNode } from 'graphql';
-import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
+import type { DocumentNode } from 'graphql';
+import type { EntityInputs } from './entityInputs.ts';
 import { fieldTreeOf, fieldTreeOfRequires, isFieldSubset } from './fieldTree.ts';
 import { mapFetches } from './mapFetches.ts';
 import type { FetchNode, QueryPlan, RequiresInlineFragment, RequiresSelection } from './queryPlan.ts';
-import {
-  argumentOf,
-  type CompositeDefinition,
-  compositesOf,
-  parseFieldSet,
-  subgraphNamesOf,
-} from './supergraphDocument.ts';
+import { argumentOf, type CompositeDefinition, compositesOf, subgraphNamesOf } from './supergraphDocument.ts';
 
 /** Corrects the `requires` of entity fetches where `@interfaceObject` makes the planner confuse which types need which
  *  inputs:
@@ -21,20 +15,18 @@ import {
  *    ... on Media { id title }`). An object of another type would not be sent at all. The input becomes optional. */
 export class RepresentationCompleter {
   readonly #types: ReadonlyMap<string, CompositeDefinition>;
-  /** Field sets by `subgraph Type`. Parsed at each use: few plans need them. */
-  readonly #keys = new Map<string, string[]>();
+  readonly #inputs: EntityInputs;
   readonly #interfaceObjects = new Set<string>();
 
-  constructor(supergraph: DocumentNode) {
+  constructor(supergraph: DocumentNode, inputs: EntityInputs) {
+    this.#inputs = inputs;
     this.#types = compositesOf(supergraph);
     const names = subgraphNamesOf(supergraph);
     for (const [typeName, { directives = [] }] of this.#types) {
       for (const directive of directives) {
         if (directive.name.value !== 'join__type') continue;
-        const key = argumentOf(directive, 'key');
-        if (key === undefined) continue;
+        if (argumentOf(directive, 'key') === undefined) continue;
         const coordinate = `${names.get(argumentOf(directive, 'graph') ?? '')} ${typeName}`;
-        getOrInsertComputed(this.#keys, coordinate, () => []).push(key);
         if (argumentOf(directive, 'isInterfaceObject') === 'true') this.#interfaceObjects.add(coordinate);
       }
     }
@@ -78,7 +70,7 @@ export class RepresentationCompleter {
   ): RequiresSelection[] {
     return requires.map((selection) => {
       if (selection.kind !== 'InlineFragment' || selection.typeCondition === undefined) return selection;
-      const keys = this.#keysOf(`${serviceName} ${selection.typeCondition}`);
+      const keys = this.#inputs.keysOf(serviceName, selection.typeCondition);
       const isMixed =
         this.#interfaceObjects.has(`${serviceName} ${selection.typeCondition}`) &&
         requires.some(
@@ -101,12 +93,8 @@ export class RepresentationCompleter {
     const fields = fieldTreeOfRequires(selections);
     const { interfaces = [] } = this.#types.get(typeCondition) ?? {};
     return [typeCondition, ...interfaces.map(({ name }) => name.value)].some((typeName) =>
-      this.#keysOf(`${subgraph} ${typeName}`).some((key) => isFieldSubset(fieldTreeOf([key]), fields)),
+      this.#inputs.keysOf(subgraph, typeName).some((key) => isFieldSubset(fieldTreeOf([key]), fields)),
     );
-  }
-
-  #keysOf(coordinate: string): SelectionSetNode[] {
-    return (this.#keys.get(coordinate) ?? []).flatMap((key) => parseFieldSet(key) ?? []);
   }
 
   /** Whether every object that matches `sub` also matches `base`. */

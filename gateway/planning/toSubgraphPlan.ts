@@ -10,14 +10,12 @@ import {
   visit,
 } from 'graphql';
 import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
-import { pathBelow, responseNameOf } from './fieldTree.ts';
+import type { EntityFields, EntityInputs } from './entityInputs.ts';
+import { responseNameOf } from './fieldTree.ts';
 import { mapFetches } from './mapFetches.ts';
 import type { FetchNode, QueryPlan, RequiresSelection } from './queryPlan.ts';
 import type { RequiredArguments, RequiredField, RequiredUse } from './requiredArguments.ts';
 import { withUsedVariables } from './usedVariableDefinitions.ts';
-
-/** Whether one object can have both types. */
-type CanOverlap = (left: string, right: string) => boolean;
 
 /** Converts a plan for the planner's supergraph to one for the subgraphs: placeholders become aliases of the fields that
  *  they represent, from which `@fromContext` arguments are read, and representations contain the original field names.
@@ -28,7 +26,7 @@ type CanOverlap = (left: string, right: string) => boolean;
 export function toSubgraphPlan(
   plan: QueryPlan,
   required: RequiredArguments,
-  canOverlap: CanOverlap,
+  inputs: EntityInputs,
 ): QueryPlan {
   if (required.fields.size === 0) return plan;
   const restorations = restorationsOf(plan, required);
@@ -36,7 +34,7 @@ export function toSubgraphPlan(
   return mapFetches(
     plan,
     (fetch) => {
-      const parts = splitFetch(fetch, required, canOverlap).map((part) =>
+      const parts = splitFetch(fetch, required, inputs).map((part) =>
         restoreFetch(part, required.fields, restorations),
       );
       return parts.length === 1 ? (parts[0] as FetchNode) : { kind: 'Parallel', nodes: parts };
@@ -199,36 +197,22 @@ interface FetchPart {
   readonly uses: RequiredUse[];
 }
 
-function splitFetch(fetch: FetchNode, required: RequiredArguments, canOverlap: CanOverlap): FetchNode[] {
+function splitFetch(fetch: FetchNode, required: RequiredArguments, inputs: EntityInputs): FetchNode[] {
   const [document, entities] = entitiesOf(fetch);
   if (document === undefined || entities?.selectionSet === undefined) return [fetch];
   const parts: FetchPart[] = [];
-  visitFields(entities.selectionSet.selections, undefined, (field, typeName) => {
+  for (const [field, typeName] of entityFieldsOf(entities)) {
     const uses = required.uses.get(`${fetch.serviceName} ${typeName}.${field.name.value}`) ?? [];
-    let part = parts.find(
-      (candidate) => !uses.some((use) => conflictsWithAny(use, candidate.uses, canOverlap)),
-    );
+    let part = parts.find((candidate) => !uses.some((use) => conflictsWithAny(use, candidate.uses, inputs)));
     if (part === undefined) {
       part = { selected: new Set(), uses: [] };
       parts.push(part);
     }
     part.selected.add(field);
     part.uses.push(...uses);
-  });
+  }
   if (parts.length < 2) return [fetch];
-  return parts.map(({ selected, uses }) => {
-    return {
-      ...withEntityFields(fetch, document, entities, selected),
-      requires: dropUnused(fetch.requires ?? [], '', required.fields, (field, path, typeName) =>
-        uses.some(
-          (use) =>
-            use.field === field &&
-            use.path === path &&
-            (typeName === undefined || canOverlap(use.typeName, typeName)),
-        ),
-      ),
-    };
-  });
+  return parts.map(({ selected }) => withEntityFields(fetch, document, entities, selected, inputs));
 }
 
 export function entitiesOf(fetch: FetchNode): [OperationDefinitionNode, FieldNode] | [undefined, undefined] {
@@ -239,30 +223,26 @@ export function entitiesOf(fetch: FetchNode): [OperationDefinitionNode, FieldNod
   return entities?.kind === Kind.FIELD ? [operation, entities] : [undefined, undefined];
 }
 
-export function visitFields(
-  selections: readonly SelectionNode[],
-  typeName: string | undefined,
-  visitField: (field: FieldNode, typeName: string | undefined) => void,
-): void {
-  for (const selection of selections) {
-    if (selection.kind === Kind.FIELD) visitField(selection, typeName);
-    else if (selection.kind === Kind.INLINE_FRAGMENT) {
-      visitFields(
-        selection.selectionSet.selections,
-        selection.typeCondition?.name.value ?? typeName,
-        visitField,
-      );
+export function entityFieldsOf({ selectionSet }: FieldNode): EntityFields {
+  const fields = new Map<FieldNode, string | undefined>();
+  const visitSelections = (selections: readonly SelectionNode[], typeName: string | undefined): void => {
+    for (const selection of selections) {
+      if (selection.kind === Kind.FIELD) fields.set(selection, typeName);
+      else if (selection.kind === Kind.INLINE_FRAGMENT)
+        visitSelections(selection.selectionSet.selections, selection.typeCondition?.name.value ?? typeName);
     }
-  }
+  };
+  visitSelections(selectionSet?.selections ?? [], undefined);
+  return fields;
 }
 
-function conflictsWithAny(use: RequiredUse, others: readonly RequiredUse[], canOverlap: CanOverlap): boolean {
+function conflictsWithAny(use: RequiredUse, others: readonly RequiredUse[], inputs: EntityInputs): boolean {
   return others.some(
     (other) =>
       other.path === use.path &&
       other.field !== use.field &&
       other.field.name === use.field.name &&
-      canOverlap(other.typeName, use.typeName),
+      inputs.canOverlap(other.typeName, use.typeName),
   );
 }
 
@@ -277,56 +257,46 @@ function retainFields(selections: readonly SelectionNode[], fields: ReadonlySet<
   });
 }
 
-/** Reduces an entity fetch to some fields of its entities. */
+/** Reduces an entity fetch to some fields of its entities, with the inputs that these need. */
 export function withEntityFields(
   fetch: FetchNode,
   operation: OperationDefinitionNode,
   entities: FieldNode,
   fields: ReadonlySet<FieldNode>,
+  inputs: EntityInputs,
 ): FetchNode {
   const selections = retainFields(entities.selectionSet?.selections ?? [], fields);
   const reduced = { ...entities, selectionSet: { kind: Kind.SELECTION_SET, selections } } as const;
-  return { ...fetch, ...replaceEntitiesSelection(operation, reduced, fetch.variableUsages) };
+  const { requires = [], outputRewrites } = fetch;
+  const keys = new Set(Array.from(fields, responseNameOf));
+  return {
+    ...fetch,
+    ...replaceEntitiesSelection(operation, reduced, fetch),
+    requires: inputs.limitTo(fields, entityFieldsOf(entities), fetch.serviceName, requires),
+    ...(outputRewrites && {
+      outputRewrites: outputRewrites.filter(({ path }) =>
+        keys.has(path.find((part) => !part.startsWith('... on ')) ?? ''),
+      ),
+    }),
+  };
 }
 
 /** Replaces the `_entities` selection of an operation, and drops variables that are no longer used. */
 export function replaceEntitiesSelection(
   operation: OperationDefinitionNode,
   entities: FieldNode,
-  usages: readonly string[],
-): Pick<FetchNode, 'operation' | 'variableUsages'> {
+  { variableUsages, contextRewrites }: FetchNode,
+): Pick<FetchNode, 'operation' | 'variableUsages' | 'contextRewrites'> {
   const narrowed = withUsedVariables({
     ...operation,
     selectionSet: { kind: Kind.SELECTION_SET, selections: [entities] },
   });
   const names = new Set(narrowed.variableDefinitions?.map(({ variable }) => variable.name.value));
-  return { operation: print(narrowed), variableUsages: usages.filter((name) => names.has(name)) };
-}
-
-/** `typeName`: of the objects with these selections, as far as it is known. */
-function dropUnused(
-  selections: readonly RequiresSelection[],
-  path: string,
-  fields: RequiredFields,
-  isUsed: (field: RequiredField, path: string, typeName: string | undefined) => boolean,
-  typeName?: string,
-): RequiresSelection[] {
-  return selections.flatMap((selection): RequiresSelection[] => {
-    if (selection.kind === 'InlineFragment') {
-      const inner = dropUnused(
-        selection.selections,
-        path,
-        fields,
-        isUsed,
-        selection.typeCondition ?? typeName,
-      );
-      return inner.length === 0 ? [] : [{ ...selection, selections: inner }];
-    }
-    const field = fields.get(selection.name);
-    if (field !== undefined && !isUsed(field, path, typeName)) return [];
-    if (selection.selections === undefined) return [selection];
-    const below = pathBelow(path, selection.name);
-    const inner = dropUnused(selection.selections, below, fields, isUsed);
-    return inner.length === 0 ? [] : [{ ...selection, selections: inner }];
-  });
+  return {
+    operation: print(narrowed),
+    variableUsages: variableUsages.filter((name) => names.has(name)),
+    ...(contextRewrites && {
+      contextRewrites: contextRewrites.filter(({ renameKeyTo }) => names.has(renameKeyTo)),
+    }),
+  };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type ArgumentNode, Kind, parse, parseValue } from 'graphql';
+import { EntityInputs } from '../../../gateway/planning/entityInputs.ts';
 import type { FetchNode, PlanNode } from '../../../gateway/planning/queryPlan.ts';
 import {
   PlaceholderFields,
@@ -26,11 +27,22 @@ const dollar = requiredField('_required1_price', 'USD');
 const canonicalArgumentsOf = (_: string, given: readonly ArgumentNode[]): string =>
   given.map(({ value }) => (value.kind === Kind.ENUM ? value.value : '')).join() || 'EUR';
 
+const inputs = new EntityInputs(
+  parse(`
+    enum join__Graph { STOCK @join__graph(name: "stock") }
+    ${['Product', 'Book', 'Film'].map(
+      (name) => `type ${name} @join__type(graph: STOCK, key: "id") {
+      a: Int @join__field(graph: STOCK, requires: "${euro.placeholder}")
+      b: Int @join__field(graph: STOCK, requires: "${dollar.placeholder} size")
+    }`,
+    )}
+  `),
+);
+
 function convert(node: PlanNode, uses: ReadonlyMap<string, readonly RequiredUse[]> = new Map()): PlanNode {
   const fields = new Map([euro, dollar].map((field) => [field.placeholder, field]));
   const required = { fields, uses, canonicalArgumentsOf };
-  const canOverlap = (left: string, right: string): boolean => left === right;
-  return toSubgraphPlan({ kind: 'QueryPlan', node }, required, canOverlap).node as PlanNode;
+  return toSubgraphPlan({ kind: 'QueryPlan', node }, required, inputs).node as PlanNode;
 }
 
 const fetches = (node: PlanNode): readonly FetchNode[] =>
@@ -95,11 +107,14 @@ describe('an input with arguments', () => {
     expect(fetches(convert(entityFetch('a b'), uses))).toHaveLength(count);
   });
 
-  test('has one value in each part of a divided fetch, although a type without the other value shares the part', () => {
+  test('has in each part of a divided fetch one value, and no other inputs than those of the part', () => {
     const requires = ['Book', 'Film'].map((typeCondition) => ({
       kind: 'InlineFragment' as const,
       typeCondition,
-      selections: [euro, dollar].map(({ placeholder }) => ({ kind: 'Field' as const, name: placeholder })),
+      selections: ['id', euro.placeholder, dollar.placeholder, 'size'].map((name) => ({
+        kind: 'Field' as const,
+        name,
+      })),
     }));
     const uses = new Map(
       ['Book', 'Film'].flatMap((typeName) => [
@@ -113,7 +128,10 @@ describe('an input with arguments', () => {
     const inputs = parts.map((part) =>
       part.requires?.map((fragment) =>
         fragment.kind === 'InlineFragment'
-          ? [fragment.typeCondition, ...fragment.selections.map((field) => 'alias' in field && field.alias)]
+          ? [
+              fragment.typeCondition,
+              ...fragment.selections.map((field) => field.kind === 'Field' && (field.alias ?? field.name)),
+            ]
           : [],
       ),
     );
@@ -122,10 +140,10 @@ describe('an input with arguments', () => {
     ).toEqual(['... on Book { a } ... on Film { b } } }', '... on Book { b } } }']);
     expect(inputs).toEqual([
       [
-        ['Book', '_required0_price'],
-        ['Film', '_required1_price'],
+        ['Book', 'id', '_required0_price'],
+        ['Film', 'id', '_required1_price', 'size'],
       ],
-      [['Book', '_required1_price']],
+      [['Book', 'id', '_required1_price', 'size']],
     ]);
   });
 });
