@@ -46,6 +46,22 @@ export const apolloDifferences: readonly ApolloDifference[] = [
       'What is skipped takes nothing along: the planner hangs the __typename that it needs on the first field.',
   },
   {
+    name: 'fields of one subgraph that are selected for the objects of different types',
+    graph: 'partialInputs',
+    source: '{ owners { ... on Club { best { weight } } ... on Firm { best { town } } } }',
+    apollo: { data: { owners: [{ best: { weight: null } }, { best: { town: null } }] } },
+    expected: {
+      data: {
+        owners: [
+          { best: { weight: 'Kid k1.weight<{"age":287400}>' } },
+          { best: { town: 'Kid k3.town<{"home":{"town":"town of k3"}}>' } },
+        ],
+      },
+    },
+    reason:
+      'Each field needs its own inputs only, and a kid that lacks the input of the other one is no less a kid.',
+  },
+  {
     name: 'the same field with other arguments in a @requires and in the operation',
     graph: 'requiresArguments',
     source: '{ room(id: "r1") { area(unit: INCH) rent } }',

@@ -77,6 +77,11 @@ export const requestCounts: readonly RequestCount[] = [
     requests: { gateway: 6, apollo: 6 },
   },
   {
+    graph: 'partialInputs',
+    source: '{ owners { kids { label mood } best { note } } }',
+    requests: { gateway: 5, apollo: 5 },
+  },
+  {
     graph: 'provides',
     source: '{ tonight { hall { address { zip } } } stage { name } later { title } }',
     requests: { gateway: 3, apollo: 4 },

@@ -15,6 +15,7 @@ import { missingEntities } from './missingEntities.ts';
 import { mutations } from './mutations.ts';
 import { nonNull } from './nonNull.ts';
 import { overrides } from './overrides.ts';
+import { partialInputs } from './partialInputs.ts';
 import { provides } from './provides.ts';
 import { requiresAbstract } from './requiresAbstract.ts';
 import { requiresArguments } from './requiresArguments.ts';
@@ -42,6 +43,7 @@ export const graphs: readonly Graph[] = [
   mutations,
   nonNull,
   overrides,
+  partialInputs,
   provides,
   requiresAbstract,
   requiresArguments,
