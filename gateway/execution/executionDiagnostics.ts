@@ -198,21 +198,6 @@ export class ExecutionDiagnostics {
     this.addFailure(step, toFetchError(cause, step.shape.subgraph));
   }
 
-  /** The targets of a step that lack one of the keys because a fetch has failed, or has lost the entity. */
-  *objectsWithout(step: FetchStep, keys: readonly string[]): SlicedTask<ReadonlySet<object>> {
-    const failures = this.errors.filter(({ missing }) => keys.some((key) => missing?.has(key)));
-    const lost = new Set(failures.map(({ path, lostObject = path }) => lostObject.join('.')));
-    const objects = new Set<object>();
-    if (lost.size === 0) return objects;
-    for (const [object, paths] of yield* collectTargetPaths(this.#tree, step.path)) {
-      const isLost = paths.some((path) =>
-        [...path, ''].some((_, length) => lost.has(path.slice(0, length).join('.'))),
-      );
-      if (isLost && keys.some((key) => (object as ResponseObject)[key] === undefined)) objects.add(object);
-    }
-    return objects;
-  }
-
   #addStaleEntity(step: FetchStep, paths: readonly ResponsePath[], staleness: Staleness): void {
     for (const path of paths) {
       for (const key of step.shape.keys) {

@@ -18,8 +18,6 @@ export class RepresentationReader {
   /** Most objects have the type of the one before. */
   #lastTypename: string | undefined;
   #lastRepresentation: TypeRepresentation | undefined;
-  /** Response tree keys of optional inputs. */
-  readonly optionalKeys: readonly string[];
 
   /** `objectType`: the type of all objects that the fetch is for; `undefined` if their `__typename` decides. */
   constructor(
@@ -33,7 +31,6 @@ export class RepresentationReader {
     this.#requires = requires;
     this.#inputRewrites = inputRewrites;
     this.#conditions = conditions;
-    this.optionalKeys = optionalKeysOf(requires);
   }
 
   /** Returns the representation of objects of this object's type; `undefined` for types that the fetch is not for. */
@@ -53,7 +50,7 @@ export class RepresentationReader {
       selection.kind === 'Field' ? selection : selection.selections,
     );
     for (const input of inputs) {
-      if (input.kind !== 'Field' || input.isOptional || input.name === '__typename') continue;
+      if (input.kind !== 'Field' || input.name === '__typename') continue;
       const key = input.alias ?? input.name;
       if (object[key] === undefined) return key;
     }
@@ -216,7 +213,6 @@ class NestedRepresentation implements TypeRepresentation {
       }
       const key = selection.alias ?? selection.name;
       const value = key === '__typename' ? (object.__typename ?? typename) : object[key];
-      if (value === undefined && selection.isOptional) continue;
       if (value === undefined) return false;
       const read =
         selection.selections === undefined ? finiteValue(value) : this.#read(value, selection.selections);
@@ -255,15 +251,8 @@ function flatFields(selections: readonly RequiresSelection[]): Map<string, strin
       continue;
     }
     const key = selection.alias ?? selection.name;
-    if (selection.selections !== undefined || selection.isOptional || !isPlainName(key)) return undefined;
+    if (selection.selections !== undefined || !isPlainName(key)) return undefined;
     if (key !== '__typename') names.set(key, selection.name);
   }
   return names;
-}
-
-function optionalKeysOf(requires: readonly RequiresSelection[]): string[] {
-  return requires.flatMap((selection) => {
-    if (selection.kind === 'InlineFragment') return optionalKeysOf(selection.selections);
-    return selection.isOptional ? [selection.alias ?? selection.name] : [];
-  });
 }

@@ -245,10 +245,6 @@ export class StepRunner {
   ): SlicedTask<readonly Settlement[] | undefined> {
     const diagnostics = this.#diagnostics;
     const reader = step.representationReader as NonNullable<FetchStep['representationReader']>;
-    const { optionalKeys } = reader;
-    // The absence of an optional input that could not be fetched says nothing about the object.
-    const incomplete =
-      optionalKeys.length === 0 ? undefined : yield* diagnostics.objectsWithout(step, optionalKeys);
     const slots = this.#entities.slotsFor(
       step.shape,
       context === undefined ? reader.key : `${reader.key}${context.key}`,
@@ -269,7 +265,6 @@ export class StepRunner {
           untilPause = targetsPerSlice;
           yield;
         }
-        if (incomplete?.has(target)) continue;
         const representation = reader.representationOf(target);
         if (representation === undefined) continue;
         if (slotsOfType?.representation !== representation) slotsOfType = slots.slotsOf(representation);

@@ -37,14 +37,13 @@ export interface FetchNode {
 
 export type RequiresSelection = RequiresField | RequiresInlineFragment;
 
+/** An object that lacks the field is not sent. */
 interface RequiresField {
   readonly kind: 'Field';
   /** The subgraph's name of the field, which is the key in the representation. */
   readonly name: string;
   /** The key in the response tree, if it differs from `name`. */
   readonly alias?: string;
-  /** Omitted from the representation of an object without the field. An object that lacks any other field is not sent. */
-  readonly isOptional?: boolean;
   readonly selections?: readonly RequiresSelection[];
 }
 

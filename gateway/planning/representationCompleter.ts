@@ -3,40 +3,25 @@ import type { EntityInputs } from './entityInputs.ts';
 import { fieldTreeOf, fieldTreeOfRequires, isFieldSubset } from './fieldTree.ts';
 import { mapFetches } from './mapFetches.ts';
 import type { FetchNode, QueryPlan, RequiresInlineFragment, RequiresSelection } from './queryPlan.ts';
-import { argumentOf, type CompositeDefinition, compositesOf, subgraphNamesOf } from './supergraphDocument.ts';
+import { type CompositeDefinition, compositesOf } from './supergraphDocument.ts';
 
-/** Corrects the `requires` of entity fetches where `@interfaceObject` makes the planner confuse which types need which
- *  inputs:
- *
- *  - The plan may require the key of one type and an input of all types (`... on Film { id } ... on Media { title }`). An
- *    object of another type would be sent with the input but without a key, and the subgraph would answer with an error.
- *    The input moves to the types that have a key.
- *  - The plan may require an input of all types that it fetches for one of them only (`... on Film { id }
- *    ... on Media { id title }`). An object of another type would not be sent at all. The input becomes optional. */
+/** Corrects the `requires` of entity fetches where `@interfaceObject` makes the planner require the key of one type and an
+ *  input of all types (`... on Film { id } ... on Media { title }`). An object of another type would be sent with the
+ *  input but without a key, and the subgraph would answer with an error. The input moves to the types that have a key. */
 export class RepresentationCompleter {
   readonly #types: ReadonlyMap<string, CompositeDefinition>;
   readonly #inputs: EntityInputs;
-  readonly #interfaceObjects = new Set<string>();
 
   constructor(supergraph: DocumentNode, inputs: EntityInputs) {
     this.#inputs = inputs;
     this.#types = compositesOf(supergraph);
-    const names = subgraphNamesOf(supergraph);
-    for (const [typeName, { directives = [] }] of this.#types) {
-      for (const directive of directives) {
-        if (directive.name.value !== 'join__type') continue;
-        if (argumentOf(directive, 'key') === undefined) continue;
-        const coordinate = `${names.get(argumentOf(directive, 'graph') ?? '')} ${typeName}`;
-        if (argumentOf(directive, 'isInterfaceObject') === 'true') this.#interfaceObjects.add(coordinate);
-      }
-    }
   }
 
   complete(plan: QueryPlan): QueryPlan {
     return mapFetches(plan, (fetch) => {
       if (fetch.requires === undefined || fetch.requires.length < 2) return fetch;
-      const requires = this.#completeRequires(fetch, fetch.requires) ?? fetch.requires;
-      return { ...fetch, requires: this.#markOptionalInputs(fetch, requires) };
+      const requires = this.#completeRequires(fetch, fetch.requires);
+      return requires === undefined ? fetch : { ...fetch, requires };
     });
   }
 
@@ -61,30 +46,6 @@ export class RepresentationCompleter {
         .flatMap(({ selections }) => selections)
         .filter((field) => !(field.kind === 'Field' && field.name === '__typename'));
       return [{ ...selection, selections: [...selection.selections, ...added] }];
-    });
-  }
-
-  #markOptionalInputs(
-    { serviceName }: FetchNode,
-    requires: readonly RequiresSelection[],
-  ): RequiresSelection[] {
-    return requires.map((selection) => {
-      if (selection.kind !== 'InlineFragment' || selection.typeCondition === undefined) return selection;
-      const keys = this.#inputs.keysOf(serviceName, selection.typeCondition);
-      const isMixed =
-        this.#interfaceObjects.has(`${serviceName} ${selection.typeCondition}`) &&
-        requires.some(
-          (other) =>
-            other !== selection && other.kind === 'InlineFragment' && this.#isSubtype(other, selection),
-        );
-      if (!isMixed) return selection;
-      const keyFields = new Set(keys.flatMap((key) => [...fieldTreeOf([key]).keys(), '__typename']));
-      return {
-        ...selection,
-        selections: selection.selections.map((field) =>
-          field.kind === 'Field' && !keyFields.has(field.name) ? { ...field, isOptional: true } : field,
-        ),
-      };
     });
   }
 

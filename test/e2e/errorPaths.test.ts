@@ -379,7 +379,6 @@ test('an object that has lost an input of a @requires is not sent for it, and ob
       },
     ],
   });
-  // The fetch of the twins has the title as an optional input, because only films need it.
   const { body } = await graph.execute('{ media { shelf ... on Film { length twin { id } } } }');
   expect(body).toEqual({
     data: {

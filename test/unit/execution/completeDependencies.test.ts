@@ -132,7 +132,7 @@ test('an operation ends although two of its fetches bring inputs for each other'
         typeCondition: 'Product',
         selections: [
           { kind: 'Field', name: 'id' },
-          { kind: 'Field', name: 'shipping', isOptional: true },
+          { kind: 'Field', name: 'shipping' },
         ],
       },
     ],

@@ -62,15 +62,6 @@ describe('a representation', () => {
     expect(read(reader, book({ id: '1' }))).toEqual(book({ id: '1' }));
   });
 
-  test('may lack an optional input', () => {
-    const reader = readerOf(field('id'), field('title', { isOptional: true }));
-    const object = book({ id: '1' });
-    expect(read(reader, object)).toEqual(object);
-    expect(read(reader, book({ id: '1', title: 'a' }))).toEqual(book({ id: '1', title: 'a' }));
-    expect(reader.missingInputOf(object)).toBeUndefined();
-    expect(reader.optionalKeys).toEqual(['title']);
-  });
-
   test('is equal for objects with equal contents of each field', () => {
     const representation = readerOf(field('id'), field('size')).representationOf(book({}));
     const [small, equal, large] = [1, 1, 2].map((w) => book({ id: '1', size: { w } })) as [
