@@ -1,7 +1,6 @@
 import { GatewayError } from '../errors.ts';
 import { cursorExtension } from '../response/cursorExtension.ts';
 import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
-import type { BackoffLimits } from '../time/backoffDelayMs.ts';
 import { waitForTurn } from '../time/eventLoopTurn.ts';
 import type { Timers } from '../time/timers.ts';
 import {
@@ -19,7 +18,7 @@ import {
 } from './missedEventErrors.ts';
 import type { SourceEvent } from './sources/subscriptionSource.ts';
 import type { PayloadOrigin, Subscriber } from './subscriber.ts';
-import { type EventFeed, UpstreamSubscription } from './upstreamSubscription.ts';
+import { type EventFeed, type SubscribeRetryLimits, UpstreamSubscription } from './upstreamSubscription.ts';
 
 interface SharedSubscriptionOptions {
   readonly queue: EventQueueOptions;
@@ -27,8 +26,7 @@ interface SharedSubscriptionOptions {
   readonly reportsInterruptions: boolean;
   /** Whether the source first replays past events. */
   readonly isBehind: boolean;
-  /** Of further attempts to subscribe at the subgraph again. */
-  readonly retryDelays: BackoffLimits;
+  readonly retryLimits: SubscribeRetryLimits;
   readonly timers: Timers;
   /** Called for each event that was dropped because the queue was full. */
   onDropped(): void;
@@ -92,7 +90,7 @@ export class SharedSubscription {
     });
     this.#upstream = new UpstreamSubscription({
       isBehind: options.isBehind,
-      retryDelays: options.retryDelays,
+      retryLimits: options.retryLimits,
       timers: options.timers,
       onEvent: (event, feed) => this.#enqueue(toQueuedEvent(event, feed)),
       onCaughtUp: () => options.onCaughtUp(),

@@ -176,7 +176,7 @@ export class SubscriptionFeature implements Feature {
       reportsInterruptions: interruptions === 'reported',
       toClientError: createClientErrorMapper({ ...reporting, counter: counters.failures }),
       toClientInterruption: createInterruptionMapper({ ...reporting, counter: counters.interruptions }),
-      retryDelays: reconnect,
+      retryLimits: reconnect,
       onResubscribeFailed: createResubscribeReporter(reporting),
       onInternalError: (err, requestId) =>
         log.error({ err, requestId }, 'A subscription failed unexpectedly'),

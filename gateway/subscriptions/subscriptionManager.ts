@@ -9,7 +9,6 @@ import type { SubscriptionOutcome } from '../response/executionOutcome.ts';
 import { partitionKeyOf } from '../response/responseKey.ts';
 import type { SubscriptionPayload } from '../response/subscriptionEvents.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
-import type { BackoffLimits } from '../time/backoffDelayMs.ts';
 import { InactivityTimer } from '../time/inactivityTimer.ts';
 import type { Timers } from '../time/timers.ts';
 import { CaughtUpSubscriptions } from './caughtUpSubscriptions.ts';
@@ -25,7 +24,7 @@ import type { Subscriber } from './subscriber.ts';
 import { SubscriberQueue } from './subscriberQueue.ts';
 import { SubscriptionRegistry } from './subscriptionRegistry.ts';
 import { type ReprepareOperation, SubscriptionReplanner } from './subscriptionReplanner.ts';
-import type { EventFeed } from './upstreamSubscription.ts';
+import type { EventFeed, SubscribeRetryLimits } from './upstreamSubscription.ts';
 
 export interface SubscriptionManagerOptions {
   readonly source: SubscriptionSource;
@@ -35,8 +34,7 @@ export interface SubscriptionManagerOptions {
   toClientError(error: GatewayError): GatewayError;
   /** The same for each interruption. */
   toClientInterruption(error: GatewayError): GatewayError;
-  /** Delays before a subscription is sent again to a subgraph that was unavailable after a supergraph change. */
-  readonly retryDelays: BackoffLimits;
+  readonly retryLimits: SubscribeRetryLimits;
   /** Called for each failed attempt of it. */
   onResubscribeFailed(error: GatewayError): void;
   /** A fault of the gateway failed an event, or ended a subscription. `requestId`: of the client that subscribed first. */

@@ -15,11 +15,16 @@ export interface EventFeed {
   hasDeferredPayloads(): boolean;
 }
 
+/** How subscriptions that the subgraph has not accepted yet are sent again. */
+export interface SubscribeRetryLimits extends BackoffLimits {
+  /** Maximum attempts in a row while no subscription is left. A replacement is retried as long as the old one continues. */
+  readonly attempts: number;
+}
+
 interface UpstreamSubscriptionOptions {
   /** Whether the source first replays past events. */
   readonly isBehind: boolean;
-  /** Of further attempts at a replacement. */
-  readonly retryDelays: BackoffLimits;
+  readonly retryLimits: SubscribeRetryLimits;
   readonly timers: Timers;
   onEvent(event: SourceEvent, feed: EventFeed): void;
   /** The source has replayed all past events. */
@@ -37,7 +42,8 @@ interface UpstreamSubscriptionOptions {
 
 /** The subscription at the subgraph or topic that feeds a shared subscription. When its feed is replaced, the old
  *  subscription continues until the first event of the new one, so that no event is lost while the new one is being
- *  established. While the subgraph is unavailable, the new one is retried. */
+ *  established. While the subgraph is unavailable, the new one is retried, also after the old one has ended: its source
+ *  reconnects only what was accepted before. */
 export class UpstreamSubscription {
   readonly #options: UpstreamSubscriptionOptions;
   #current: SourceSubscription | undefined;
@@ -45,8 +51,12 @@ export class UpstreamSubscription {
   #next: SourceSubscription | undefined;
   /** Set while a replacement waits for its next attempt. */
   #cancelRetry: CancelTimer | undefined;
-  /** Attempts at the replacement that have failed. */
+  /** Attempts at the replacement that have failed, counted anew when the old subscription ends. */
   #failedAttempts = 0;
+  /** False from the moment at which the old subscription ended without a replacement until the next event. */
+  #isEstablished = true;
+  /** Whether `onInterrupted` was called for an attempt that failed in this time. */
+  #isInterrupted = false;
   #isPaused = false;
   /** Whether the next events are past ones, which equal subscriptions already have. Stays true after a pause of a source
    *  without cursors, which is neither replayed nor merged. */
@@ -137,6 +147,7 @@ export class UpstreamSubscription {
       {
         onEvent: (event) => {
           if (isNext()) this.#switchToNext();
+          this.#establish();
           onEvent(event, feed);
         },
         onCaughtUp: () => {
@@ -152,8 +163,8 @@ export class UpstreamSubscription {
         },
         onComplete: () => (isBeingReplaced() ? this.#switchToNext() : onComplete()),
         onError: (error) => {
-          if (isNext() && isTransientError(error)) this.#retryNext(feed, error);
-          else if (isBeingReplaced()) this.#switchToNext();
+          if (isBeingReplaced()) this.#switchToNext();
+          else if (isTransientError(error) && (isNext() || this.#mayRetry)) this.#retry(feed, error);
           else onError(error);
         },
       },
@@ -163,22 +174,47 @@ export class UpstreamSubscription {
     return subscription;
   }
 
-  #retryNext(feed: EventFeed, cause: GatewayError): void {
-    const { timers, retryDelays, onReplacementFailed, onError } = this.#options;
+  get #mayRetry(): boolean {
+    return !this.#isEstablished && this.#failedAttempts < this.#options.retryLimits.attempts;
+  }
+
+  /** Called when the replacement has failed, or the current subscription that was one. */
+  #retry(feed: EventFeed, cause: GatewayError): void {
+    const { timers, retryLimits, onError } = this.#options;
+    if (this.#next === undefined) this.#current = undefined;
     this.#next = undefined;
     this.#failedAttempts += 1;
-    this.#cancelRetry = timers.after(backoffDelayMs(this.#failedAttempts, retryDelays), () => {
+    this.#cancelRetry = timers.after(backoffDelayMs(this.#failedAttempts, retryLimits), () => {
       try {
         this.#subscribeNext(feed);
       } catch (error) {
         onError(internalServerError(error));
       }
     });
-    onReplacementFailed(cause);
+    this.#reportRetry(cause);
+  }
+
+  #reportRetry(cause: GatewayError): void {
+    const { onReplacementFailed, onInterrupted } = this.#options;
+    if (this.#current !== undefined) {
+      onReplacementFailed(cause);
+    } else if (!this.#isInterrupted) {
+      this.#isInterrupted = true;
+      onInterrupted(cause);
+    }
+  }
+
+  #establish(): void {
+    this.#isEstablished = true;
+    if (!this.#isInterrupted) return;
+    this.#isInterrupted = false;
+    this.#options.onResubscribed();
   }
 
   /** Also when the old subscription ends before the next attempt at the new one. */
   #switchToNext(): void {
+    this.#failedAttempts = 0;
+    this.#isEstablished = false;
     this.#promoteNext();
     this.#options.onReplaced();
   }

@@ -5,6 +5,7 @@ import {
   changed,
   complete,
   holdNames,
+  interrupted,
   lost,
   missed,
   names,
@@ -100,6 +101,43 @@ describe('a new supergraph', () => {
     expect(await client.next()).toEqual(ownComplete(1));
     source.at(2).receiver.onError(lost);
     await expect(client.next()).rejects.toThrow('lost');
+  });
+
+  test('tries the new subscription again when the subgraph becomes unavailable after the old one has ended', async () => {
+    const { source, timers, client } = await startReplaced();
+    source.at(0).receiver.onComplete();
+    expect(await client.next()).toEqual(missed);
+    source.at(1).receiver.onError(lost);
+    expect(await client.next()).toEqual(interrupted);
+    timers.advance(100);
+    source.at(2).receiver.onError(lost);
+    timers.advance(200);
+    source.at(3).send(own(1));
+    // The interruption is reported once, and its end before the next event.
+    expect(await client.take(2)).toEqual([missed, ownComplete(1)]);
+    source.at(3).receiver.onError(lost);
+    await expect(client.next()).rejects.toThrow('lost');
+    expect(timers.pendingCount).toBe(0);
+  });
+
+  test('ends the subscription when all attempts have failed after the old one has ended', async () => {
+    const { source, timers, client } = await startReplaced({
+      retryLimits: { attempts: 2, minDelay: 100, maxDelay: 100 },
+      reportsInterruptions: false,
+    });
+    // Attempts while the old one continues do not count.
+    for (const attempt of [1, 2, 3]) {
+      source.at(attempt).receiver.onError(lost);
+      timers.advance(100);
+    }
+    source.at(0).receiver.onError(lost);
+    for (const attempt of [4, 5]) {
+      source.at(attempt).receiver.onError(lost);
+      timers.advance(100);
+    }
+    source.at(6).receiver.onError(lost);
+    await expect(client.next()).rejects.toThrow('lost');
+    expect(timers.pendingCount).toBe(0);
   });
 
   test('makes no attempt at a subscription that a later supergraph replaces, or whose clients have left', async () => {
