@@ -161,7 +161,8 @@ export class SubscriptionFeature implements Feature {
     counters: SubscriptionCounters,
   ): SubscriptionManager {
     const { config, log, timers, now, openStream } = this.#context;
-    const { queue, interruptions, reconnect, idleTimeout, topics, eventSize } = config.subscriptions;
+    const { queue, interruptions, reconnect, connectTimeout, idleTimeout, topics, eventSize } =
+      config.subscriptions;
     const reporting = { policy: config.security, log, now };
     const hub = new TopicHub({
       config: config.redis,
@@ -176,7 +177,7 @@ export class SubscriptionFeature implements Feature {
       reportsInterruptions: interruptions === 'reported',
       toClientError: createClientErrorMapper({ ...reporting, counter: counters.failures }),
       toClientInterruption: createInterruptionMapper({ ...reporting, counter: counters.interruptions }),
-      retryLimits: reconnect,
+      retryLimits: { ...reconnect, connectTimeoutMs: connectTimeout },
       onResubscribeFailed: createResubscribeReporter(reporting),
       onInternalError: (err, requestId) =>
         log.error({ err, requestId }, 'A subscription failed unexpectedly'),

@@ -19,6 +19,8 @@ export interface EventFeed {
 export interface SubscribeRetryLimits extends BackoffLimits {
   /** Maximum attempts in a row while no subscription is left. A replacement is retried as long as the old one continues. */
   readonly attempts: number;
+  /** How long the first subscription is retried. */
+  readonly connectTimeoutMs: number;
 }
 
 interface UpstreamSubscriptionOptions {
@@ -42,8 +44,8 @@ interface UpstreamSubscriptionOptions {
 
 /** The subscription at the subgraph or topic that feeds a shared subscription. When its feed is replaced, the old
  *  subscription continues until the first event of the new one, so that no event is lost while the new one is being
- *  established. While the subgraph is unavailable, the new one is retried, also after the old one has ended: its source
- *  reconnects only what was accepted before. */
+ *  established. A source reconnects only what the subgraph accepted before: while the subgraph is unavailable, the first
+ *  subscription and replacements are retried here. */
 export class UpstreamSubscription {
   readonly #options: UpstreamSubscriptionOptions;
   #current: SourceSubscription | undefined;
@@ -53,9 +55,10 @@ export class UpstreamSubscription {
   #cancelRetry: CancelTimer | undefined;
   /** Attempts at the replacement that have failed, counted anew when the old subscription ends. */
   #failedAttempts = 0;
-  /** False from the moment at which the old subscription ended without a replacement until the next event. */
-  #isEstablished = true;
-  /** Whether `onInterrupted` was called for an attempt that failed in this time. */
+  /** Until when the current subscription is sent again if its source ends it: the past after its first event, and always if it
+   *  replaces one that has ended. */
+  #retriedUntilMs = Number.NEGATIVE_INFINITY;
+  /** Whether `onInterrupted` was called for a failed attempt, and no event has arrived since. */
   #isInterrupted = false;
   #isPaused = false;
   /** Whether the next events are past ones, which equal subscriptions already have. Stays true after a pause of a source
@@ -68,6 +71,8 @@ export class UpstreamSubscription {
   }
 
   start(feed: EventFeed): void {
+    const { timers, retryLimits } = this.#options;
+    this.#retriedUntilMs = timers.now() + retryLimits.connectTimeoutMs;
     this.#current = this.#subscribe(feed);
   }
 
@@ -156,7 +161,11 @@ export class UpstreamSubscription {
         },
         // No event is missing while the old subscription continues. The switch itself is reported.
         onInterrupted: (cause) => {
-          if (!isNext()) onInterrupted(cause);
+          if (isNext()) return;
+          // The subgraph had accepted it: the source makes all further attempts, and reports the end of the interruption.
+          this.#retriedUntilMs = Number.NEGATIVE_INFINITY;
+          this.#isInterrupted = false;
+          onInterrupted(cause);
         },
         onResubscribed: () => {
           if (!isNext()) onResubscribed();
@@ -175,16 +184,22 @@ export class UpstreamSubscription {
   }
 
   get #mayRetry(): boolean {
-    return !this.#isEstablished && this.#failedAttempts < this.#options.retryLimits.attempts;
+    const { timers, retryLimits } = this.#options;
+    return this.#failedAttempts < retryLimits.attempts && timers.now() < this.#retriedUntilMs;
   }
 
-  /** Called when the replacement has failed, or the current subscription that was one. */
+  /** Called when the replacement has failed, or else the current subscription. */
   #retry(feed: EventFeed, cause: GatewayError): void {
     const { timers, retryLimits, onError } = this.#options;
-    if (this.#next === undefined) this.#current = undefined;
-    this.#next = undefined;
     this.#failedAttempts += 1;
-    this.#cancelRetry = timers.after(backoffDelayMs(this.#failedAttempts, retryLimits), () => {
+    let delayMs = backoffDelayMs(this.#failedAttempts, retryLimits);
+    if (this.#next === undefined) {
+      this.#current = undefined;
+      // The last attempt is made at the end of the time.
+      delayMs = Math.min(delayMs, this.#retriedUntilMs - timers.now());
+    }
+    this.#next = undefined;
+    this.#cancelRetry = timers.after(delayMs, () => {
       try {
         this.#subscribeNext(feed);
       } catch (error) {
@@ -198,14 +213,14 @@ export class UpstreamSubscription {
     const { onReplacementFailed, onInterrupted } = this.#options;
     if (this.#current !== undefined) {
       onReplacementFailed(cause);
-    } else if (!this.#isInterrupted) {
+    } else if (this.#retriedUntilMs === Number.POSITIVE_INFINITY && !this.#isInterrupted) {
       this.#isInterrupted = true;
       onInterrupted(cause);
     }
   }
 
   #establish(): void {
-    this.#isEstablished = true;
+    this.#retriedUntilMs = Number.NEGATIVE_INFINITY;
     if (!this.#isInterrupted) return;
     this.#isInterrupted = false;
     this.#options.onResubscribed();
@@ -214,7 +229,7 @@ export class UpstreamSubscription {
   /** Also when the old subscription ends before the next attempt at the new one. */
   #switchToNext(): void {
     this.#failedAttempts = 0;
-    this.#isEstablished = false;
+    this.#retriedUntilMs = Number.POSITIVE_INFINITY;
     this.#promoteNext();
     this.#options.onReplaced();
   }

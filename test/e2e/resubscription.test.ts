@@ -63,28 +63,28 @@ async function subscribe(url: string) {
   };
 }
 
-const minDelay = { minDelay: '1ms' } as const;
-const sse = { protocol: 'sse' } as const;
-
-test('A subscription continues when its subgraph, after a new supergraph, ends it and is unavailable for the next attempts', async () => {
-  await using items = await startScriptedSubgraph();
-  const file = join(createTemporaryDirectory(), 'supergraph.graphql');
-  await writeFile(file, await compose(items.url, false));
-  await using stack = new AsyncDisposableStack();
+/** A gateway that watches the file of its supergraph. */
+async function startGateway(file: string) {
   const gateway = await createGateway(
     {
       listen: { port: 0 },
       admin: { port: 0 },
       supergraph: { file, watch: true },
       contracts: { guard: 'off' },
-      subscriptions: { reconnect: minDelay },
-      subgraphs: { items: { subscription: sse } },
+      subscriptions: { reconnect: { minDelay: '1ms' } },
+      subgraphs: { items: { subscription: { protocol: 'sse' } } },
     },
     { startPlannerThread: planInProcess, logger: pino({ level: 'silent' }) },
   );
-  stack.defer(() => gateway.close());
   const { url } = await gateway.start();
+  return { url, [Symbol.asyncDispose]: () => gateway.close() };
+}
 
+test('A subscription continues when its subgraph, after a new supergraph, ends it and is unavailable for the next attempts', async () => {
+  await using items = await startScriptedSubgraph();
+  const file = join(createTemporaryDirectory(), 'supergraph.graphql');
+  await writeFile(file, await compose(items.url, false));
+  await using gateway = await startGateway(file);
   const first = Promise.withResolvers<Exchange>();
   const second = Promise.withResolvers<Exchange>();
   items.enqueueScripts(
@@ -96,7 +96,7 @@ test('A subscription continues when its subgraph, after a new supergraph, ends i
     reset,
     streamOf(named('Pan')),
   );
-  await using client = await subscribe(url);
+  await using client = await subscribe(gateway.url);
   const old = await first.promise;
   await writeFile(`${file}.next`, await compose(items.url, true));
   await rename(`${file}.next`, file);
@@ -111,4 +111,14 @@ test('A subscription continues when its subgraph, after a new supergraph, ends i
     '"code":"EVENTS_MISSED"',
     '"name":"Pan"',
   ]);
+});
+
+test('A client that subscribes while the subgraph is unavailable for a moment gets its events, and no error', async () => {
+  await using items = await startScriptedSubgraph();
+  const file = join(createTemporaryDirectory(), 'supergraph.graphql');
+  await writeFile(file, await compose(items.url, true));
+  await using gateway = await startGateway(file);
+  items.enqueueScripts(reset, reset, streamOf(named('Pan')));
+  await using client = await subscribe(gateway.url);
+  expect(await client.until('Pan')).not.toContain('errors');
 });

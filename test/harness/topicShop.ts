@@ -177,7 +177,7 @@ export function openTopicShop(supergraph: TopicShopSupergraph, options: TopicSho
     reportsInterruptions: true,
     toClientError: (error) => error,
     toClientInterruption: (error) => error,
-    retryLimits: { attempts: 3, minDelay: 100, maxDelay: 1_000 },
+    retryLimits: { attempts: 3, connectTimeoutMs: 0, minDelay: 100, maxDelay: 1_000 },
     onResubscribeFailed: () => {},
     onInternalError: (cause) => {
       throw cause;

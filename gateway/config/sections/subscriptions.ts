@@ -35,7 +35,9 @@ export const subscriptionsSection = z
       )
       .prefault('1MB'),
     connectTimeout: duration({ min: 1 })
-      .describe('Maximum time to subscribe to a subgraph, including connecting.')
+      .describe(
+        'Maximum time to subscribe to a subgraph, including connecting. A new subscription is tried again for this long while the subgraph is unavailable.',
+      )
       .prefault('5s'),
     heartbeat: duration()
       .describe('Interval of heartbeats on connections to subgraphs. `0s`: no heartbeats.')

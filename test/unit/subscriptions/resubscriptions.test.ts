@@ -122,7 +122,7 @@ describe('a new supergraph', () => {
 
   test('ends the subscription when all attempts have failed after the old one has ended', async () => {
     const { source, timers, client } = await startReplaced({
-      retryLimits: { attempts: 2, minDelay: 100, maxDelay: 100 },
+      retryLimits: { attempts: 2, connectTimeoutMs: 0, minDelay: 100, maxDelay: 100 },
       reportsInterruptions: false,
     });
     // Attempts while the old one continues do not count.

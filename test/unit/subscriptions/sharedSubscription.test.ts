@@ -43,7 +43,7 @@ function start(
     onSlowSubscriber: unexpected,
     toClientError: unexpected,
     toClientInterruption: (error) => error,
-    retryLimits: { attempts: 3, minDelay: 100, maxDelay: 1_000 },
+    retryLimits: { attempts: 3, connectTimeoutMs: 0, minDelay: 100, maxDelay: 1_000 },
     timers: new FakeTimers(),
     onResubscribeFailed: unexpected,
     toInternalError: unexpected,

@@ -1,5 +1,15 @@
 import { describe, expect, jest, test } from '@jest/globals';
-import { changed, complete, start, stockOf, stockOnly, whole } from './subscriptionFixture.ts';
+import { GatewayError } from '../../../gateway/errors.ts';
+import {
+  changed,
+  complete,
+  interrupted,
+  lost,
+  start,
+  stockOf,
+  stockOnly,
+  whole,
+} from './subscriptionFixture.ts';
 
 describe('idle timeout', () => {
   test('ends a subscription without events for idleTimeout with SUBSCRIPTION_IDLE', async () => {
@@ -31,6 +41,62 @@ describe('idle timeout', () => {
     const { timers, subscribe } = start();
     await subscribe(stockOnly);
     expect(timers.pendingCount).toBe(0);
+  });
+});
+
+describe('a subgraph that is unavailable for a new subscription', () => {
+  const retryLimits = { attempts: 10, minDelay: 100, maxDelay: 100, connectTimeoutMs: 150 };
+
+  test('gets it again, and the client gets the first event', async () => {
+    const { source, timers, subscribe } = start({ retryLimits });
+    const client = await subscribe(stockOnly);
+    source.at(0).receiver.onError(lost);
+    timers.advance(100);
+    source.at(1).send(changed('1', 1));
+    expect(await client.next()).toEqual(stockOf(1));
+    source.at(1).receiver.onError(lost);
+    await expect(client.next()).rejects.toThrow('lost');
+    expect([source.subscriptions.length, timers.pendingCount]).toEqual([2, 0]);
+  });
+
+  test('ends it with an error after connectTimeout, with the last attempt at its end', async () => {
+    const { source, timers, subscribe } = start({ retryLimits });
+    const client = await subscribe(stockOnly);
+    source.at(0).receiver.onError(lost);
+    timers.advance(100);
+    source.at(1).receiver.onError(lost);
+    timers.advance(50);
+    source.at(2).receiver.onError(lost);
+    await expect(client.next()).rejects.toThrow('lost');
+    expect([source.subscriptions.length, timers.pendingCount]).toEqual([3, 0]);
+  });
+
+  test('ends it at once if it refuses it, or if reconnect.attempts is 0', async () => {
+    const refusing = start({ retryLimits });
+    const refused = await refusing.subscribe(stockOnly);
+    refusing.source.at(0).receiver.onError(new GatewayError('SUBGRAPH_ERROR', 'refused'));
+    await expect(refused.next()).rejects.toThrow('refused');
+    const { source, subscribe } = start({ retryLimits: { ...retryLimits, attempts: 0 } });
+    const client = await subscribe(stockOnly);
+    source.at(0).receiver.onError(lost);
+    await expect(client.next()).rejects.toThrow('lost');
+  });
+
+  test('makes no attempt when the client has left', async () => {
+    const { source, timers, subscribe } = start({ retryLimits });
+    const client = await subscribe(stockOnly);
+    source.at(0).receiver.onError(lost);
+    await client.leave();
+    expect([source.subscriptions.length, timers.pendingCount]).toEqual([1, 0]);
+  });
+
+  test('gets no attempts beyond those of its source after it had accepted it', async () => {
+    const { source, subscribe } = start({ retryLimits });
+    const client = await subscribe(stockOnly);
+    source.at(0).receiver.onInterrupted(lost);
+    expect(await client.next()).toEqual(interrupted);
+    source.at(0).receiver.onError(lost);
+    await expect(client.next()).rejects.toThrow('lost');
   });
 });
 

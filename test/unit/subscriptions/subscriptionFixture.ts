@@ -104,7 +104,7 @@ export function start(
     reportsInterruptions: true,
     toClientError: (error) => error,
     toClientInterruption: (error) => error,
-    retryLimits: { attempts: 3, minDelay: 100, maxDelay: 1_000 },
+    retryLimits: { attempts: 3, connectTimeoutMs: 0, minDelay: 100, maxDelay: 1_000 },
     onResubscribeFailed: () => {},
     onInternalError: (cause) => {
       throw cause;

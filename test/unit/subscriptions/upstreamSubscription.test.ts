@@ -14,7 +14,7 @@ function open() {
   const onOperationChanged = jest.fn();
   const upstream = new UpstreamSubscription({
     isBehind: false,
-    retryLimits: { attempts: 3, minDelay: 100, maxDelay: 100_000 },
+    retryLimits: { attempts: 3, connectTimeoutMs: 0, minDelay: 100, maxDelay: 100_000 },
     timers,
     onEvent: () => {},
     onCaughtUp: unexpected,

@@ -270,7 +270,7 @@ async function runMocked(
     reportsInterruptions: false,
     toClientError: (error) => error,
     toClientInterruption: (error) => error,
-    retryLimits: { attempts: 3, minDelay: 100, maxDelay: 1_000 },
+    retryLimits: { attempts: 3, connectTimeoutMs: 0, minDelay: 100, maxDelay: 1_000 },
     onResubscribeFailed: () => {},
     onInternalError: () => {},
     openStream: () => () => {},
