@@ -49,8 +49,10 @@ const reviewsWithPrice = reviews.replace('  reviews:', '  price: Int\n  reviews:
 
 interface LogLine {
   readonly msg: string;
+  readonly count?: number;
   readonly operations?: readonly string[];
   readonly problems?: readonly string[];
+  readonly breaks?: readonly string[];
 }
 
 /** Where the gateway gets its supergraph from: a file; its own composition of the running subgraphs, in a thread; or the
@@ -222,6 +224,7 @@ interface ContractsAnswer {
 }
 
 const refused = 'The new supergraph was refused';
+const drifts = 'A subgraph serves another schema than its contract';
 const driftIsOver = 'A subgraph serves its contract again';
 const refusesPlans = 'A subgraph refuses a fetch that was planned for it: it has drifted';
 const inUse = 'A new supergraph is in use';
@@ -309,7 +312,7 @@ describe('contracts.guard: enforce', () => {
     expect(await back.stop()).toEqual(new Set());
   });
 
-  test('names the first of many broken operations in the notes and in the insights, counts the others, and has all of them in GET /contracts', async () => {
+  test('names the first of many broken operations in the notes, the log and the insights, counts the others, and has all of them in GET /contracts', async () => {
     await using shop = await Guarded.start({ guard: 'enforce', driftInterval: '1s' });
     const many = Array.from({ length: 130 }, (_, index) => `Price${index}`);
     shop.disk.write(
@@ -360,6 +363,8 @@ describe('contracts.guard: enforce', () => {
       ),
       expect.stringMatching(/It breaks shop\/Price(, web\/Price\d+){19}, and 111 more\.$/),
     ]);
+    const [drift] = await shop.logged(drifts);
+    expect([drift?.count, drift?.breaks?.length]).toEqual([131, 20]);
   });
 
   test('holds a supergraph back under load until its subgraph is deployed, and no request fails', async () => {
@@ -515,7 +520,7 @@ test('a validation error without a code starts a check, which finds the drift', 
   shop.products.hasErrorCodes = false;
   shop.products.deploy(withoutPrice);
   await shop.ask('Price');
-  await shop.logged('A subgraph serves another schema than its contract');
+  await shop.logged(drifts);
   expect(await shop.admin('/contracts')).toMatchObject({
     drift: { subgraphs: [{ name: 'products', state: 'drifted' }, { state: 'as agreed' }] },
   });

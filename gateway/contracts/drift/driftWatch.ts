@@ -178,7 +178,10 @@ export class DriftWatch {
         const state = refusal === undefined ? observed : 'drifted';
         const isSame = known?.state === state;
         if (!isSame && state === 'drifted') {
-          log.warn({ subgraph: name, breaks }, 'A subgraph serves another schema than its contract');
+          log.warn(
+            { subgraph: name, count: breaks.length, breaks: breaks.slice(0, maxLoggedOperations) },
+            'A subgraph serves another schema than its contract',
+          );
         } else if (known?.state === 'drifted' && state === 'as agreed') {
           log.info({ subgraph: name }, 'A subgraph serves its contract again');
         }
@@ -187,6 +190,9 @@ export class DriftWatch {
     );
   }
 }
+
+/** Maximum broken operations in one log message. `GET /contracts` has all of them. */
+const maxLoggedOperations = 20;
 
 /** Minimum time between two checks that refusals start. */
 const minExtraCheckIntervalMs = 10_000;
