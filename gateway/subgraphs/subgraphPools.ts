@@ -1,5 +1,6 @@
+import type { ClientHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
-import { type ConnectionOptions, TLSSocket } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import { type buildConnector, Client, type Dispatcher, errors, Pool } from 'undici';
 import { isLoopback } from '../config/isLoopback.ts';
 import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './policies/callLimits.ts';
@@ -18,8 +19,8 @@ export interface SubgraphEndpoint extends CallCapacity, CallPolicySettings {
   /** Connections older than this take no more requests, so that new ones resolve the host name again. Milliseconds; no limit
    *  when omitted. */
   readonly maxConnectionAgeMs?: number | undefined;
-  /** An HTTP/2 connection is closed when a ping of this interval has no answer before the next one. Milliseconds; undici's
-   *  default, a minute, when omitted. */
+  /** How long an HTTP/2 connection may take to answer a ping before it is closed, and the time from an answer to the next
+   *  ping. Milliseconds; a minute when omitted. */
   readonly pingIntervalMs?: number | undefined;
   /** Largest body that is accepted, before and after decompression. */
   readonly maxResponseBytes: number;
@@ -50,6 +51,7 @@ export interface CallDispatchOptions extends Dispatcher.DispatchOptions {
 type ClientOptions = Client.Options & {
   connect: buildConnector.connector;
   maxAgeMs: number | undefined;
+  pingIntervalMs: number | undefined;
   /** Has the socket of the client while it connects. */
   connecting: Set<Socket>;
 };
@@ -62,14 +64,14 @@ class PooledClient extends Client {
   #isOld = false;
   #ageTimer: NodeJS.Timeout | undefined;
 
-  constructor(origin: URL, { maxAgeMs, connecting, ...options }: ClientOptions) {
-    let isHttp2 = false;
+  constructor(origin: URL, { maxAgeMs, pingIntervalMs, connecting, ...options }: ClientOptions) {
+    let connected: Socket | undefined;
     super(origin, {
       ...options,
       connect: (socketOptions, callback) => {
         const socket = openSocket(options.connect, socketOptions, (...result) => {
           connecting.delete(socket);
-          isHttp2 = socket instanceof TLSSocket && socket.alpnProtocol === 'h2';
+          connected = socket;
           callback(...result);
         });
         connecting.add(socket);
@@ -78,8 +80,11 @@ class PooledClient extends Client {
     this.#origin = origin;
     this.on('connect', () => {
       this.#watchAge(maxAgeMs);
+      const socket = connected as Socket;
+      const session = sessionOf(socket);
       // With HTTP/1.1, a pipelined second request would wait for a slow first one. Only now is the protocol known.
-      this.pipelining = isHttp2 ? http2StreamsPerConnection : 1;
+      this.pipelining = session === undefined ? 1 : http2StreamsPerConnection;
+      if (session !== undefined) keepPinging(session, socket, pingIntervalMs);
     });
     this.on('disconnect', () => {
       this.requestsOnSocket = 0;
@@ -114,6 +119,35 @@ class PooledClient extends Client {
       this.#isOld = true;
     }, maxAgeMs).unref();
   }
+}
+
+/** The HTTP/2 session of a connection, which undici sets as a property of the socket; `undefined` with HTTP/1.1. */
+function sessionOf(socket: Socket): ClientHttp2Session | undefined {
+  const key = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'http2Session');
+  return key === undefined ? undefined : (Reflect.get(socket, key) as ClientHttp2Session | undefined);
+}
+
+/** Closes the connection when a ping has no answer in time. undici's own pings (`pingInterval`) close a healthy one whose
+ *  answer has arrived while the event loop was blocked, and so fail the mutations under way. */
+function keepPinging(session: ClientHttp2Session, socket: Socket, intervalMs = 60_000): void {
+  let timer: NodeJS.Timeout | undefined;
+  session.once('close', () => clearTimeout(timer));
+  const ping = (): void => {
+    if (session.closed || session.destroyed) return;
+    let isAnswered = false;
+    session.ping(() => {
+      isAnswered = true;
+    });
+    const closeOrContinue = (): void => {
+      if (isAnswered) ping();
+      else socket.destroy(new errors.SocketError('The connection did not answer a ping.'));
+    };
+    // The ping is written at the end of this turn. An immediate runs after the answers of its turn were read.
+    setImmediate(() => {
+      timer = setTimeout(() => setImmediate(closeOrContinue), intervalMs).unref();
+    });
+  };
+  timer = setTimeout(ping, intervalMs).unref();
 }
 
 type Targets = Map<string, { readonly endpoint: SubgraphEndpoint; readonly target: SubgraphTarget }>;
@@ -180,11 +214,12 @@ export class SubgraphPools {
         headersTimeout: 0,
         bodyTimeout: 0,
         ...(allowH2 && maxConnectionAgeMs !== undefined ? { clientTtl: maxConnectionAgeMs } : {}),
-        ...(pingIntervalMs === undefined ? {} : { h2Options: { pingInterval: pingIntervalMs } }),
+        h2Options: { pingInterval: 0 },
         factory: (origin, options) =>
           new PooledClient(origin, {
             ...(options as ClientOptions),
             maxAgeMs: allowH2 ? undefined : maxConnectionAgeMs,
+            pingIntervalMs,
             connecting: this.#connecting,
           }),
       });

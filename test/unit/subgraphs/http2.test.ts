@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { loopbackCertificate } from '../../harness/loopbackCertificate.ts';
+import { NodeProcess } from '../../harness/nodeProcess.ts';
 import { startPausableProxy } from '../../harness/pausableProxy.ts';
 import { json, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
 import { createClientFixture, describeFailure } from './clientFixture.ts';
@@ -54,6 +55,21 @@ afterEach(async () => {
   for (const session of sessions) session.destroy();
   await closed;
 });
+
+/** A server for a process of its own, which answers pings while this one is blocked. It answers with the number of the
+ *  connection. */
+const numberingServer = `
+  import { createSecureServer } from 'node:http2';
+  let count = 0;
+  const numbers = new Map();
+  const server = createSecureServer(JSON.parse(process.env.CERTIFICATE));
+  server.on('session', (session) => numbers.set(session, ++count));
+  server.on('request', (request, response) => {
+    const connection = numbers.get(request.stream.session);
+    request.resume().on('end', () => response.end(JSON.stringify({ data: { connection } })));
+  });
+  server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+`;
 
 const dataOf = async (answer: { readonly outcome: Promise<unknown> }): Promise<unknown> => {
   const outcome = await answer.outcome;
@@ -125,6 +141,25 @@ describe('HTTP/2', () => {
 
     expect(await answer).toEqual({ body: 'b' });
     expect(proxy.acceptedConnections).toBe(2);
+  });
+
+  test('keeps its connection when the event loop was blocked for longer than a ping may take', async () => {
+    await using subgraph = new NodeProcess(['--input-type=module', '-e', numberingServer], {
+      env: { CERTIFICATE: JSON.stringify(loopbackCertificate) },
+    });
+    const [port] = await subgraph.printed('stdout', /(\d+)\n/);
+    await using under = createClientFixture(`https://127.0.0.1:${port?.[1]}/graphql`, {
+      at: { http2: true, connections: 1, tls, pingIntervalMs: 50 },
+    });
+    expect(await dataOf(under.send())).toEqual({ connection: 1 });
+    // Each turn of the event loop, some of which send a ping, is longer than the interval.
+    for (let count = 0; count < 6; count += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      const until = performance.now() + 60;
+      while (performance.now() < until);
+    }
+
+    expect(await dataOf(under.send())).toEqual({ connection: 1 });
   });
 
   test('uses another connection when the subgraph has left too much of requests unread', async () => {
