@@ -23,6 +23,8 @@ interface RedisClientOptions {
   onReady(): void;
   /** The connection is lost, or could not be established. */
   onClose?(): void;
+  /** The connection to one node of a Cluster is lost; those to the others may stay. */
+  onNodeLost?(): void;
   /** A failure that no command reports, such as a refused connection. */
   onFailure(failure: RedisFailure): void;
 }
@@ -40,7 +42,7 @@ export class RedisClient {
   #wasReady = false;
   #isClosed = false;
 
-  constructor({ config, writeMoment, onReady, onClose, onFailure }: RedisClientOptions) {
+  constructor({ config, writeMoment, onReady, onClose, onNodeLost, onFailure }: RedisClientOptions) {
     // At least two redirections: one for a moved slot (MOVED), and one for a slot that is being moved (ASK).
     this.#redis = connectRedis(config, connectionOptions(config), writeMoment, { maxRedirections: 3 });
     const address = describeAddress(config);
@@ -63,6 +65,10 @@ export class RedisClient {
       this.#wasReady = false;
       this.#isOtherDatabase = false;
       onClose?.();
+    });
+    this.#redis.on('+node', (node: Redis) => {
+      // Failed attempts to connect again end with `close`, too.
+      node.on('ready', () => node.once('close', () => !this.#isClosed && onNodeLost?.()));
     });
     this.#redis.on('error', fail);
     this.#redis.on('node error', fail);

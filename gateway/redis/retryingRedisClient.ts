@@ -6,8 +6,11 @@ import type { RedisConfig } from './redisOptions.ts';
 
 export interface RetryingRedisClientOptions {
   readonly config: RedisConfig;
-  /** Redis is connected again, before any command is sent to it. */
+  /** Redis is connected again, before any command is sent to it, or a command has succeeded that had found no server: one
+   *  master of a Cluster may be another one now. */
   onReconnected?(): void;
+  /** See `RedisClient`. */
+  onNodeLost?(): void;
   onFailure(failure: RedisFailure): void;
   readonly timers: Timers;
 }
@@ -34,6 +37,7 @@ export class RetryingRedisClient {
         this.#wakeAll();
       },
       onClose: () => this.#resolveUnreachable(),
+      onNodeLost: () => options.onNodeLost?.(),
       onFailure: (failure) => this.#report(failure),
     });
   }
@@ -96,6 +100,7 @@ export class RetryingRedisClient {
 
   async #retryUntilDone(send: () => Promise<unknown>, signal: AbortSignal | undefined): Promise<unknown> {
     const isOver = (): boolean => this.#isClosed || signal?.aborted === true;
+    let foundServer = true;
     for (let attempt = 1; !isOver(); ) {
       if (!this.#client.isReady) {
         await this.#wait(() => () => {}, signal);
@@ -103,10 +108,16 @@ export class RetryingRedisClient {
       }
       const reply = await send();
       if (isOver()) break;
-      if (!(reply instanceof RedisFailure)) return reply;
+      if (!(reply instanceof RedisFailure)) {
+        if (!foundServer) this.#options.onReconnected?.();
+        return reply;
+      }
       this.#report(reply);
       // Without one of its masters, a Cluster is still connected.
-      if (reply.kind === 'unreachable' || reply.kind === 'cluster') this.#resolveUnreachable();
+      if (reply.kind === 'unreachable' || reply.kind === 'cluster') {
+        foundServer = false;
+        this.#resolveUnreachable();
+      }
       if (reply.isPermanent) break;
       await this.#waitForBackoff(attempt, signal);
       attempt += 1;

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { describe, expect, test } from '@jest/globals';
+import { slotOf } from '../../gateway/cache/store/redisKeys.ts';
 import type { DeferredEnrichments, EnrichmentUpdate } from '../../gateway/enrichment/deferredEnrichments.ts';
 import { hashOf } from '../../gateway/enrichment/jobs/enrichmentToken.ts';
 import { JobKeys } from '../../gateway/enrichment/jobs/jobKeys.ts';
@@ -31,13 +32,21 @@ import {
   tokenTtlMs,
 } from '../harness/enrichmentReplica.ts';
 import { startPausableProxy } from '../harness/pausableProxy.ts';
-import { connectRedis, startDedicatedRedis, startRedisCluster } from '../harness/redis.ts';
+import {
+  connectRedis,
+  type DedicatedRedisServer,
+  type RedisCluster,
+  startDedicatedRedis,
+  startRedisCluster,
+} from '../harness/redis.ts';
 import { parseRedisConfig, shortSocketTimeout } from '../harness/redisStoreFixture.ts';
 import { startSuiteRedis } from '../harness/suiteRedis.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 import { waitUntil } from '../harness/waitUntil.ts';
 
 const { server, redis } = await startSuiteRedis();
+
+type ManualReplica = ReturnType<typeof createManualEnrichmentReplica>;
 
 /** For processes that live to the end of the test. With less, a pause of this process would make one take the other for dead. */
 const patientReclaim = { reclaimAfter: 60_000 };
@@ -61,11 +70,26 @@ async function waitForSubscribers(prefix: string, count: number): Promise<void> 
   await waitUntil(async () => (await redis.pubsub('NUMSUB', changesChannel))[1] === count);
 }
 
+/** Two processes without a heartbeat on the last master of the Cluster, which the test closes. */
+async function startClusterReplicas({ nodes, servers }: RedisCluster) {
+  const lastMaster = connectRedis(servers.at(-1)?.url ?? '');
+  for (;;) {
+    const prefix = randomUUID();
+    const create = (): ManualReplica =>
+      createManualEnrichmentReplica('', prefix, patientReclaim, { cluster: { nodes: [...nodes] } });
+    const [one, other] = [create(), create()];
+    // Answers after the first heartbeat.
+    for (const { enrichments } of [one, other]) await enrichments.list({ state: undefined, limit: 1 });
+    if ((await lastMaster.keys('*:heartbeat:*')).length === 0) {
+      lastMaster.disconnect();
+      return { prefix, one, other };
+    }
+    for (const { enrichments } of [one, other]) await enrichments.close(closeTimeoutMs);
+  }
+}
+
 /** Closes a process that cannot store everything: its timeouts pass. */
-async function closeWithTimeouts({
-  enrichments,
-  advance,
-}: ReturnType<typeof createManualEnrichmentReplica>): Promise<void> {
+async function closeWithTimeouts({ enrichments, advance }: ManualReplica): Promise<void> {
   let isClosed = false;
   const closed = enrichments.close(closeTimeoutMs).then(() => {
     isClosed = true;
@@ -343,7 +367,7 @@ describe('Two processes that share Redis', () => {
 
 describe('The shutdown of a process', () => {
   // The clock of these processes stands still: they cannot wait for a timeout.
-  async function finishJob({ enrichments }: ReturnType<typeof createManualEnrichmentReplica>): Promise<void> {
+  async function finishJob({ enrichments }: ManualReplica): Promise<void> {
     const attempt = new ControlledAttempt();
     await enqueueJob(enrichments, jobOf('a'), attempt);
     attempt.complete(successfulResult('reviews'));
@@ -961,6 +985,33 @@ describe('A Redis', () => {
     // A process with a running attempt waits for its clock when it closes.
     attempt.complete(successfulResult('reviews'));
     expect(arrived).toEqual({ updates: [], hasNext: true });
+  });
+
+  test('of which one master restarts empty gets its tokens again from the process that issued them', async () => {
+    await using cluster = await startRedisCluster();
+    const lastMaster = cluster.servers.at(-1) as DedicatedRedisServer;
+    const { prefix, one, other } = await startClusterReplicas(cluster);
+    const keys = new JobKeys(prefix);
+    const attempts: ControlledAttempt[] = [];
+    let token: string;
+    do {
+      const attempt = new ControlledAttempt();
+      token = await enqueueJob(one.enrichments, jobOf(`a${attempts.push(attempt)}`), attempt);
+    } while (slotOf(keys.token(hashOf(token))) < Math.ceil((2 * 16_384) / 3));
+    expect(await other.enrichments.readArrived(token, ada)).toEqual({ updates: [], hasNext: true });
+    // Longer than the recovery window.
+    for (const { advance } of [one, other]) advance(10_000);
+    await lastMaster.kill();
+    await lastMaster.restart();
+    const operator = connectRedis(lastMaster.url);
+    await waitUntil(async () => {
+      one.advance(100);
+      return (await operator.keys('*:token:*')).length > 0;
+    });
+    operator.disconnect();
+    expect(await other.enrichments.readArrived(token, ada)).toEqual({ updates: [], hasNext: true });
+    for (const attempt of attempts) attempt.complete(successfulResult('reviews'));
+    for (const replica of [one, other]) await closeWithTimeouts(replica);
   });
 
   test('that has evicted the updates of a run, and not the run, makes the subscription fail instead of end', async () => {

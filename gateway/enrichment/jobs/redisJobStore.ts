@@ -76,7 +76,12 @@ export class RedisJobStore implements JobStore {
     this.#keys = new JobKeys(config.keyPrefix);
     this.#memory = new MemoryJobStore({ ...options, isReplicated: (id) => this.#replicated.has(id) });
     const onReconnected = (): void => this.#beginRecovery();
-    this.#redis = new RetryingRedisClient({ config, onReconnected, onFailure, timers });
+    // The master, or its replica, may answer without what was written last. The writes wait until then.
+    const onNodeLost = (): void => {
+      this.#beginRecovery();
+      this.#writeAgain();
+    };
+    this.#redis = new RetryingRedisClient({ config, onReconnected, onNodeLost, onFailure, timers });
     this.#queue = new JobQueue({
       config,
       prefix: this.#keys.queuePrefix,
