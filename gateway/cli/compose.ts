@@ -1,9 +1,8 @@
-import { writeFileSync } from 'node:fs';
 import { loadConfig } from '../config/loadConfig.ts';
-import { messageOf } from '../errors.ts';
 import { schemaSections } from '../subgraphs/schemaAccess.ts';
 import { composeSubgraphs, describeDiagnostic } from './composeSubgraphs.ts';
 import { CommandError, exitCode } from './exitCode.ts';
+import { writeText } from './textFiles.ts';
 
 interface ComposeOptions {
   readonly config?: string | undefined;
@@ -24,15 +23,7 @@ export async function compose({ config: file, out }: ComposeOptions): Promise<vo
   }
   const result = await composeSubgraphs(supergraph, config);
   if (result.hints.length > 0) console.error(`Hints:\n${result.hints.map(describeDiagnostic).join('\n')}`);
-  if (out === undefined) process.stdout.write(result.sdl.endsWith('\n') ? result.sdl : `${result.sdl}\n`);
-  else writeSupergraph(out, result.sdl);
-}
-
-function writeSupergraph(path: string, sdl: string): void {
-  try {
-    writeFileSync(path, sdl.endsWith('\n') ? sdl : `${sdl}\n`);
-  } catch (cause) {
-    const message = messageOf(cause);
-    throw new CommandError(exitCode.usageError, `${path} could not be written: ${message}`, { cause });
-  }
+  const sdl = result.sdl.endsWith('\n') ? result.sdl : `${result.sdl}\n`;
+  if (out === undefined) process.stdout.write(sdl);
+  else writeText(out, sdl, 'w');
 }

@@ -1,4 +1,3 @@
-import { statSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type DocumentNode, GraphQLError, parse, Source } from 'graphql';
 import { readConfigDocument } from '../config/configDocument.ts';
@@ -11,7 +10,7 @@ import { CommandError, exitCode } from './exitCode.ts';
 import { ConfigDraft } from './init/configDraft.ts';
 import { translateApolloRouter } from './init/fromApolloRouter.ts';
 import { printDraft } from './init/printDraft.ts';
-import { readText } from './readOperation.ts';
+import { readText, writeText } from './textFiles.ts';
 
 interface InitOptions {
   readonly supergraph?: string | undefined;
@@ -53,12 +52,13 @@ export function init(options: InitOptions): void {
   if (String(draft.get(['listen', 'port'])).includes('4001')) draft.set(['admin', 'port'], 4002);
   const problems = draft.dropInvalid();
   if (problems.length > 0) throw new ConfigError(problems);
-  write(out, printDraft(draft, introductionOf(options)), force);
+  writeText(out, printDraft(draft, introductionOf(options)), force ? 'w' : 'wx');
   console.log(`Written: ${out}`);
   if (draft.notes.length > 0) console.log('To decide by hand, also at the end of the file:');
   for (const { subject, text } of draft.notes) console.log(`  ${subject}: ${text}`);
   const config = out === defaultConfigFile ? '' : ` --config ${out}`;
-  console.log(`Next: npx tributary dev${config}, or in production npx tributary serve${config}`);
+  console.log(`Next: npx tributary config check${config}`);
+  console.log(`Then: npx tributary dev${config}, or in production npx tributary serve${config}`);
 }
 
 function introductionOf({ supergraph, apolloRouter }: InitOptions): string {
@@ -123,22 +123,4 @@ function readRouterConfig(file: string): Section {
     exitCode.usageError,
     `${file} is not a configuration of Apollo Router: it has no sections.`,
   );
-}
-
-function write(file: string, text: string, force: boolean): void {
-  try {
-    writeFileSync(file, text, { flag: force ? 'w' : 'wx' });
-  } catch (cause) {
-    throw new CommandError(exitCode.usageError, describeWriteError(file, cause as NodeJS.ErrnoException), {
-      cause,
-    });
-  }
-}
-
-function describeWriteError(file: string, { code, message }: NodeJS.ErrnoException): string {
-  const exists = code === 'EEXIST';
-  if (code === 'EISDIR' || (exists && statSync(file, { throwIfNoEntry: false })?.isDirectory()))
-    return `Nothing was written, because ${file} is a directory.`;
-  if (exists) return `Nothing was written, because ${file} exists. --force replaces it.`;
-  return `${file} could not be written: ${message}`;
 }

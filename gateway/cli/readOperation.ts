@@ -7,8 +7,6 @@ import {
   parse,
   Source,
 } from 'graphql';
-import { describeReadError } from '../files/describeReadError.ts';
-import { readTextFileSync } from '../files/readTextFile.ts';
 import {
   describeExceededLimit,
   type ExceededLimit,
@@ -18,6 +16,7 @@ import {
 } from '../operation/operationLimits.ts';
 import { validateDocument } from '../operation/validateDocument.ts';
 import { CommandError, exitCode } from './exitCode.ts';
+import { readText } from './textFiles.ts';
 
 interface ReadOperationOptions {
   readonly file: string;
@@ -52,16 +51,6 @@ export function readOperation(options: ReadOperationOptions): ReadOperation {
     throw new CommandError(exitCode.usageError, message);
   }
   return { document, operation };
-}
-
-/** Reads a file from the command line.
- *  @throws {CommandError} `usageError` */
-export function readText(file: string): string {
-  try {
-    return readTextFileSync(file);
-  } catch (cause) {
-    throw new CommandError(exitCode.usageError, `${file} ${describeReadError(cause)}.`, { cause });
-  }
 }
 
 function parseText(text: string, file: string): DocumentNode {

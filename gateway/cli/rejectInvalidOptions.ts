@@ -5,6 +5,16 @@ import type { Command } from 'commander';
  *  mistake names the help of its own command. `call`: the words that call the command. */
 export function rejectInvalidOptions(command: Command, call = command.name()): void {
   command.showHelpAfterError(`See \`${call} --help\`.`);
+  if (command.commands.length > 0) {
+    // Such as `tributary --workers 2`.
+    const outputError = (message: string, write: (text: string) => void): void =>
+      write(
+        message.startsWith('error: unknown option')
+          ? `${message}Options follow a command: \`${call} COMMAND [options]\`.\n`
+          : message,
+      );
+    command.configureOutput({ outputError });
+  }
   for (const argument of command.registeredArguments) {
     argument.argParser((value: string) => {
       if (value === '') command.error(`error: argument '${argument.name()}' is empty`);

@@ -38,6 +38,10 @@ describe('tributary', () => {
       ['serve', '--prot', '1'],
       "error: unknown option '--prot'\n(Did you mean --port?)\nSee `tributary serve --help`.\n",
     ],
+    [
+      ['--workers', '2'],
+      "error: unknown option '--workers'\nOptions follow a command: `tributary COMMAND [options]`.\nSee `tributary --help`.\n",
+    ],
     [['plan'], "error: missing required argument 'operation'\nSee `tributary plan --help`.\n"],
   ])('exits with code 2 for the arguments %p', async (args, stderr) => {
     expect(await run(args)).toEqual({ code: 2, stdout: '', stderr });
@@ -420,6 +424,17 @@ Deferred:
   1 "opinions" at product: 2 sequential fetches: products → reviews (product)
 Critical path of the first payload: 1 fetch: products
 `,
+    });
+  });
+
+  test('says that a supergraph file is empty', async () => {
+    const operation = write('unplanned.graphql', '{ __typename }');
+    const file = write('nothing.graphql', '\n');
+    const stderr = `${file} is empty; expected: a supergraph.\n`;
+    expect(await runInProcess(['plan', '--supergraph', file, operation])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr,
     });
   });
 

@@ -19,7 +19,7 @@ describe('tributary init', () => {
     expect(await run('init', '--supergraph', 'supergraph.graphql')).toEqual({
       code: 0,
       stdout: expect.stringMatching(
-        /^Written: tributary\.yaml\n(.*\n)*Next: npx tributary dev, or in production npx tributary serve\n$/,
+        /^Written: tributary\.yaml\n(.*\n)*Next: npx tributary config check\nThen: npx tributary dev, or in production npx tributary serve\n$/,
       ),
       stderr: '',
     });
@@ -44,7 +44,7 @@ describe('tributary init', () => {
     expect(await run('init', ...subgraphs, '--out', 'two.yaml')).toEqual({
       code: 0,
       stdout:
-        'Written: two.yaml\nNext: npx tributary dev --config two.yaml, or in production npx tributary serve --config two.yaml\n',
+        'Written: two.yaml\nNext: npx tributary config check --config two.yaml\nThen: npx tributary dev --config two.yaml, or in production npx tributary serve --config two.yaml\n',
       stderr: '',
     });
     expect(parseYaml(read('two.yaml')).supergraph).toEqual({
@@ -153,6 +153,11 @@ describe('tributary init', () => {
       'a directory as output with --force',
       ['--subgraph', 'a=http://a', '--out', '.', '--force'],
       'Nothing was written, because . is a directory.',
+    ],
+    [
+      'an output in a directory that does not exist',
+      ['--subgraph', 'a=http://a', '--out', 'absent/a.yaml'],
+      'Nothing was written, because the directory absent does not exist.',
     ],
     [
       'two subgraphs of one name',
