@@ -1,3 +1,4 @@
+import { truncateList } from '../../gateway/json/truncate.ts';
 import type { SubgraphContract } from '../contractStore.ts';
 import { startOfFile } from '../diff/locateCoordinate.ts';
 import { createFinding, type Finding } from '../finding.ts';
@@ -30,8 +31,7 @@ export function missingContractFinding({ name, file }: SubgraphContract, directo
 }
 
 export function supergraphDriftFinding(subgraph: string, coordinates: readonly string[]): Finding {
-  const more = coordinates.length - maxNamedCoordinates;
-  const named = `${coordinates.slice(0, maxNamedCoordinates).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const named = truncateList(coordinates, maxNamedCoordinates).join(', ');
   return createFinding('supergraph-drift', {
     message: `The running supergraph differs about ${subgraph} from one composed of the running subgraphs: ${named}.`,
     subgraph,

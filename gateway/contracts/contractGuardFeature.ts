@@ -1,6 +1,7 @@
 import { fetchLiveSubgraphs } from '../../contracts/drift/fetchLiveSubgraphs.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
+import { truncateList } from '../json/truncate.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import { reportValidationFailures } from '../subgraphs/policies/reportValidationFailures.ts';
 import type { SendPolicy } from '../subgraphs/subgraphClient.ts';
@@ -227,6 +228,5 @@ function describeDrift({ name, breaks, refusal }: WatchedSubgraph): string {
 const maxListedOperations = 20;
 
 function listOperations(names: readonly string[]): string {
-  const others = names.length - maxListedOperations;
-  return [...names.slice(0, maxListedOperations), ...(others > 0 ? [`and ${others} more`] : [])].join(', ');
+  return truncateList(names, maxListedOperations).join(', ');
 }

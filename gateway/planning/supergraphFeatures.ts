@@ -1,3 +1,5 @@
+import { truncateList } from '../json/truncate.ts';
+
 /** A feature that a supergraph links to with `@link` or `@core`. */
 export interface LinkedFeature {
   /** URL without the version. */
@@ -73,7 +75,5 @@ function describeUnsupportedFeature(feature: LinkedFeature): string | undefined 
 const maxListedCoordinates = 10;
 
 function listCoordinates({ coordinates }: LinkedFeature): string {
-  const remaining = coordinates.length - maxListedCoordinates;
-  const shown = coordinates.slice(0, maxListedCoordinates).join(', ');
-  return remaining > 0 ? `${shown} and ${remaining} more` : shown;
+  return truncateList(coordinates, maxListedCoordinates).join(', ');
 }

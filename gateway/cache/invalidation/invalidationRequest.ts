@@ -2,6 +2,7 @@ import { suggestName } from '../../config/findNearestName.ts';
 import { isCacheTag } from '../../config/isCacheTag.ts';
 import { isNestedDeeperThan } from '../../json/isNestedDeeperThan.ts';
 import { isObject } from '../../json/isObject.ts';
+import { truncateList } from '../../json/truncate.ts';
 import type { CacheGraph } from '../rules/cacheGraph.ts';
 import { customTag, subgraphTag } from '../tags/tagNames.ts';
 import { EntityInvalidation, tagsOfType } from './entityInvalidation.ts';
@@ -110,9 +111,5 @@ function tooManyItems(reasons: readonly string[]): ParsedInvalidationRequest {
 }
 
 function invalidRequest(reasons: readonly string[]): ParsedInvalidationRequest {
-  const more = reasons.length - maxReportedProblems;
-  return {
-    kind: 'invalid',
-    reasons: more > 0 ? [...reasons.slice(0, maxReportedProblems), `and ${more} more`] : reasons,
-  };
+  return { kind: 'invalid', reasons: truncateList(reasons, maxReportedProblems) };
 }

@@ -1,6 +1,7 @@
 import type { ContractStore } from '../../../contracts/contractStore.ts';
 import type { LiveSubgraph } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
 import { joinMessages } from '../../../contracts/evaluation/operationFindings.ts';
+import { truncateList } from '../../json/truncate.ts';
 import type { OperationLimits } from '../../operation/operationLimits.ts';
 import type { SubgraphAddress } from '../../supergraph/sources/fetchSubgraphSdl.ts';
 import type { Supergraph } from '../../supergraph/supergraph.ts';
@@ -182,14 +183,13 @@ export class ContractGuard {
   /** The planner also serves requests, so operations are planned one at a time. */
   async #checkInitialSupergraph(supergraph: Supergraph, signal: AbortSignal): Promise<void> {
     try {
-      const earlier = this.#lastCheck;
       const result = await this.#check(supergraph, undefined, 1, signal);
-      const newer = this.#lastCheck;
-      this.#count(result?.check);
-      // A newer supergraph was refused meanwhile.
-      if (newer !== earlier) this.#lastCheck = newer;
-      if (result?.check.outcome !== 'broken') return;
+      if (result === undefined) return;
       const { check, absentSubgraphs } = result;
+      incrementCount(this.counts, check.outcome, 1);
+      // A newer supergraph may have been refused meanwhile.
+      this.#lastCheck ??= check;
+      if (check.outcome !== 'broken') return;
       const { log, directory, liveSubgraphs } = this.#options;
       // The configuration lists the subgraphs of a supergraph that the gateway composes, so they are absent on purpose.
       if (absentSubgraphs.length > 0 && liveSubgraphs?.isCompositionSource === true) {
@@ -342,10 +342,8 @@ function describeBrokenOperation({ consumer, operation, location, reasons }: Bro
 
 function describeRefusal({ broken }: GuardCheck, directory: string): string {
   const count = broken.length === 1 ? '1 operation' : `${broken.length} operations`;
-  const more = broken.length > maxReportedItems ? [`and ${broken.length - maxReportedItems} more`] : [];
   return [
     `contracts.guard is enforce, and the supergraph breaks ${count} of ${directory}:`,
-    ...broken.slice(0, maxReportedItems).map(describeBrokenOperation),
-    ...more,
+    ...truncateList(broken.map(describeBrokenOperation), maxReportedItems),
   ].join('\n');
 }

@@ -164,7 +164,7 @@ scalar Url @specifiedBy(url: "https://url.test")`);
 describe('the refusal of a supergraph', () => {
   test.each([
     [1, 'Query.f10'],
-    [13, `${Array.from({ length: 10 }, (_, n) => `Query.f${10 + n}`).join(', ')} and 3 more`],
+    [13, `${Array.from({ length: 10 }, (_, n) => `Query.f${10 + n}`).join(', ')}, and 3 more`],
   ])('names connectors and how to replace them: %d', async (count, coordinates) => {
     const link = 'extend schema @link(url: "https://specs.apollo.dev/federation/v2.12")';
     const connect = 'extend schema @link(url: "https://specs.apollo.dev/connect/v0.3", import: ["@connect"])';
