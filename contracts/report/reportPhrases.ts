@@ -74,13 +74,13 @@ export function affectedPhrase({ consumer, operation, location, reason }: Affect
   return `${consumer}/${operation} (${locationPhrase(location)}): ${reason}`;
 }
 
-/** Such as `gateway first: 1. Deploy the gateway. 2. Deploy the subgraph.` */
-function deploymentPhrase({ order, steps }: Deployment): string {
-  if (steps.length === 0) return order;
-  return `${order}: ${steps.map((step, index) => `${index + 1}. ${step}`).join(' ')}`;
+/** Such as `Deploy gateway first:`, `1. Deploy the gateway.`, `2. Deploy the subgraph.` */
+function deploymentLines({ order, steps }: Deployment): string[] {
+  if (steps.length === 0) return [`Deploy ${order}`];
+  return [`Deploy ${order}:`, ...steps.map((step, index) => `${index + 1}. ${step}`)];
 }
 
-/** Everything known about a finding besides its rule and location, one line each, the message first. `maxAffected`: the
+/** Everything known about a finding besides its rule and location, the message first. Each rollout step is a line. `maxAffected`: the
  *  number of affected operations that are named; the others are counted. */
 export function findingLines(finding: Finding, maxAffected = Number.POSITIVE_INFINITY): string[] {
   const { message, affects = [], deployment, advice, waivedBy } = finding;
@@ -89,7 +89,7 @@ export function findingLines(finding: Finding, maxAffected = Number.POSITIVE_INF
     message,
     ...affects.slice(0, maxAffected).map((operation) => `Breaks or worsens ${affectedPhrase(operation)}`),
     ...(more > 0 ? [`and ${counted(more, 'more operation')}`] : []),
-    ...(deployment === undefined ? [] : [`Deploy ${deploymentPhrase(deployment)}`]),
+    ...(deployment === undefined ? [] : deploymentLines(deployment)),
     ...(advice === undefined ? [] : [`What to do: ${advice}`]),
     ...(waivedBy === undefined ? [] : [`Waived: ${waivedBy}`]),
   ];

@@ -83,7 +83,9 @@ describe('format junit', () => {
       .filter(({ name }) => name === 'failure');
     expect(textOf(failure!)).toBe(`The field \`Review.body\` was removed.
 Breaks or worsens storefront/ProductPage (contracts/operations/storefront/productPage.graphql:4:7): selects it
-Deploy expand and contract: 1. Deploy the new field. 2. Remove the old one.
+Deploy expand and contract:
+1. Deploy the new field.
+2. Remove the old one.
 What to do: Deprecate it, and remove it when no operation selects it any more.
 At contracts/schemas/reviews.graphql:12:3`);
   });
@@ -232,7 +234,9 @@ describe('format github', () => {
     expect(lines.filter((line) => line.startsWith('Breaks'))).toHaveLength(10);
     expect(lines.slice(11)).toEqual([
       'and 490 more operations',
-      'Deploy expand and contract: 1. Deploy the new field. 2. Remove the old one.',
+      'Deploy expand and contract:',
+      '1. Deploy the new field.',
+      '2. Remove the old one.',
       'What to do: Deprecate it, and remove it when no operation selects it any more.',
     ]);
   });
