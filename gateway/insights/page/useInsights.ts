@@ -35,7 +35,10 @@ export function useInsights(): Insights {
         signal,
       });
       if (!response.ok) throw new Error(`status ${response.status}`);
-      setData((await response.json()) as InsightsData);
+      const read = (await response.json()) as InsightsData | null;
+      // Such as from a proxy that answers for the gateway.
+      if (typeof read !== 'object' || read === null) throw new Error('the response is not an object');
+      setData(read);
       setProblem(undefined);
     } catch (error) {
       if (!controller.signal.aborted) setProblem(error instanceof Error ? error.message : String(error));

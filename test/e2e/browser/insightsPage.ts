@@ -339,7 +339,8 @@ describe('the insights page in a browser', () => {
     await page.route('**/insights/data', async (route) => {
       reads += 1;
       await released.promise;
-      await route.fulfill({ status: 403 });
+      if (reads === 1) await route.fulfill({ status: 403 });
+      else await route.fulfill({ json: null });
     });
     const first = page.waitForRequest('**/insights/data');
     await page.goto(`${shop.gateway.adminUrl}/insights`);
@@ -348,6 +349,8 @@ describe('the insights page in a browser', () => {
     expect(reads).toBe(1);
     released.resolve();
     await page.getByText('The insights could not be read: status 403. The page tries again.').waitFor();
+    await page.clock.runFor(5_000);
+    await page.getByText('The insights could not be read: the response is not an object.').waitFor();
     await page.unroute('**/insights/data');
     await page.clock.runFor(5_000);
     await page.getByRole('region', { name: 'Now', exact: true }).waitFor();
