@@ -29,26 +29,17 @@ function unknownNameKey({ section, key }: UnknownName): string {
 
 function findUnknownNames({ document, apiSchema, gatewaySettings }: ServedGraph): readonly UnknownName[] {
   const { cache, enrichments, waitsForAll } = gatewaySettings;
-  const rulesUnknown = (rules: typeof cache.rules) => readCacheRules(document, rules).unknown;
-  const fieldsUnknown = (fields: typeof enrichments.fields) =>
-    readEnrichmentRules({ document, apiSchema, configured: { ...enrichments, fields } }).unknownCoordinates;
+  const rules = cache.enabled ? cache.rules : {};
+  const configured = { ...enrichments, fields: waitsForAll ? {} : enrichments.fields };
+  const isEmpty = (section: object): boolean => Object.keys(section).length === 0;
+  const unknownRules = isEmpty(rules) ? [] : readCacheRules(document, rules).unknown;
+  const unknownFields = isEmpty(configured.fields)
+    ? []
+    : readEnrichmentRules({ document, apiSchema, configured }).unknown;
   return [
-    ...findUnknownKeys('cache.rules', cache.enabled ? cache.rules : {}, rulesUnknown),
-    ...findUnknownKeys('enrichment.fields', waitsForAll ? {} : enrichments.fields, fieldsUnknown),
+    ...unknownRules.map((name) => ({ section: 'cache.rules', ...name }) as const),
+    ...unknownFields.map((name) => ({ section: 'enrichment.fields', ...name }) as const),
   ];
-}
-
-/** The gateway's readers report which names are unknown but not by which key, so each key is read alone. */
-function findUnknownKeys<Rule>(
-  section: Section,
-  rules: Readonly<Record<string, Rule>>,
-  unknownOf: (rules: Readonly<Record<string, Rule>>) => readonly string[],
-): readonly UnknownName[] {
-  if (Object.keys(rules).length === 0 || unknownOf(rules).length === 0) return [];
-  return Object.entries(rules).flatMap(([key, rule]) => {
-    const [reason] = unknownOf({ [key]: rule });
-    return reason === undefined ? [] : [{ section, key, reason }];
-  });
 }
 
 function unknownNameFinding({ section, key, reason }: UnknownName, { locate }: GatewaySettings): Finding {

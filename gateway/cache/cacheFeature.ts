@@ -1,3 +1,4 @@
+import { formatConfigPath } from '../config/configError.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import type { FetchSender } from '../execution/fetchSender.ts';
 import type { Feature, FeatureContext, SupergraphFindings, SupergraphReading } from '../feature.ts';
@@ -88,12 +89,12 @@ export class CacheFeature implements Feature {
     return {
       problems,
       unknownNames: [
-        ...unknown.map((name) => `cache.rules: ${name}`),
-        ...ignoreSubgraphNoStore.flatMap((name) => {
+        ...unknown.map(({ key, reason }) => `${formatConfigPath(['cache', 'rules', key])}: ${reason}`),
+        ...ignoreSubgraphNoStore.flatMap((name, index) => {
           const problem = findSubgraphProblem(name, rules.graph);
-          return problem === undefined ? [] : [`cache.ignoreSubgraphNoStore: ${problem}`];
+          return problem === undefined ? [] : [`cache.ignoreSubgraphNoStore[${index}]: ${problem}`];
         }),
-        ...compiled.unknown.map((name) => `cache.mutations: ${name}`),
+        ...compiled.unknown,
       ],
       warnings,
       attach: (supergraph) => {

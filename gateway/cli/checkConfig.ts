@@ -113,11 +113,14 @@ async function checkStart(config: GatewayConfig, sdl: string | undefined, warnin
     throw new ConfigError(refusals.flatMap((refusal) => toProblems(refusal, config.supergraph)));
 }
 
-/** What features report about the configuration begins with the path of an option. */
+/** What features report about the configuration begins with the path of an option, such as `cache.rules["Product.stock"]`. */
 function toProblems(refusal: string, source: GatewayConfig['supergraph']): ConfigProblem[] {
   const lines = refusal
     .split('\n')
-    .map((line) => /^(?<path>[a-z]\w*(?:\.\w+)+): (?<problem>.+)$/.exec(line)?.groups);
+    .map(
+      (line) =>
+        /^(?<path>[a-z]\w*(?:\.[\w-]+|\[(?:\d+|"(?:[^"\\]|\\.)*")\])+): (?<problem>.+)$/.exec(line)?.groups,
+    );
   if (lines.includes(undefined)) return [supergraphProblem(refusal, source)];
   return lines.map(({ path = '', problem } = {}) => ({
     path,

@@ -44,8 +44,8 @@ export interface EnrichmentRulesResult {
   readonly rules: EnrichmentRules;
   /** Invalid uses of `@enrichment`: reasons to refuse the supergraph. */
   readonly problems: readonly string[];
-  /** For each configured coordinate that the API schema lacks, which part is missing. */
-  readonly unknownCoordinates: readonly string[];
+  /** Keys of `enrichment.fields` that the API schema lacks, and which part is missing. */
+  readonly unknown: readonly { readonly key: string; readonly reason: string }[];
   /** Enrichments without effect, each with the reason. */
   readonly warnings: readonly string[];
 }
@@ -65,11 +65,11 @@ export function readEnrichmentRules(options: EnrichmentRulesOptions): Enrichment
     const earlier = declared.get(coordinate);
     declared.set(coordinate, earlier === undefined ? use : stricter(earlier, use));
   }
-  const unknownCoordinates: string[] = [];
+  const unknown: { key: string; reason: string }[] = [];
   for (const [coordinate, { budget, priority }] of Object.entries(configured.fields)) {
     const missing = describeMissingField(apiSchema, coordinate);
     if (missing !== undefined) {
-      unknownCoordinates.push(missing);
+      unknown.push({ key: coordinate, reason: missing });
       continue;
     }
     const directive = declared.get(coordinate);
@@ -85,7 +85,7 @@ export function readEnrichmentRules(options: EnrichmentRulesOptions): Enrichment
   return {
     rules: new SupergraphEnrichmentRules(apiSchema, declared, stricter),
     problems,
-    unknownCoordinates,
+    unknown,
     warnings,
   };
 }

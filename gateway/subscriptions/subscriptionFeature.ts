@@ -104,7 +104,7 @@ export class SubscriptionFeature implements Feature {
     if (!hasTopics && reading.supergraph.apiSchema.getSubscriptionType() == null) return undefined;
     const { document } = reading;
     return {
-      unknownNames: findUnknownTopicFields(topics, document).map((name) => `subscriptions.topics: ${name}`),
+      unknownNames: findUnknownTopicFields(topics, document),
       attach: (supergraph) => {
         this.#subscribableSubgraphs.set(supergraph, findSubscribableSubgraphs(document, topics));
         // Here, so that the first event does not wait for the schema to be read.

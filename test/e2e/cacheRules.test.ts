@@ -115,7 +115,7 @@ test('rules and options for names that the first supergraph lacks are refused wi
     supergraph: null,
     sourceProblem: null,
     lastRefusal:
-      'cache.rules: Product has no field prize\ncache.rules: there is no subgraph "inventory"\ncache.ignoreSubgraphNoStore: there is no subgraph "inventory"',
+      'cache.rules["Product.prize"]: Product has no field prize\ncache.rules["subgraph:inventory"]: there is no subgraph "inventory"\ncache.ignoreSubgraphNoStore[0]: there is no subgraph "inventory"',
   });
 });
 
@@ -125,7 +125,7 @@ test('a later supergraph that lacks names of rules is used with a warning', asyn
   });
   const before = await gateway.supergraph();
   expect(await gateway.switchTo(await shop('price: Int'))).toMatchObject({
-    unknown: ['cache.rules: Product has no field stock'],
+    unknown: ['cache.rules["Product.stock"]: Product has no field stock'],
     msg: 'The configuration names types or fields that the supergraph does not have',
   });
   expect((await gateway.supergraph()).lastRefusal).toBe(before.lastRefusal);

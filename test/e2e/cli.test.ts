@@ -231,12 +231,12 @@ describe('tributary config check', () => {
   test('names the options that do not fit the supergraph, with their lines', async () => {
     const config = write(
       'misfit.yaml',
-      `supergraph: { file: ${demoSupergraphFile} }\ncache: { rules: { Product.stok: { maxAge: 5s } } }`,
+      `supergraph: { file: ${demoSupergraphFile} }\ncache: { rules: { Product.stok: { maxAge: 5s } } }\nenrichment:\n  fields:\n    Product.price: {}\n    Product.recommendd: { budget: 1s }\n`,
     );
     expect(await runInProcess(['config', 'check', '--config', config])).toEqual({
       code: 2,
       stdout: '',
-      stderr: `The configuration is invalid:\n  cache.rules does not fit the supergraph: Product has no field stok; did you mean \`stock\`? (${config}:2:10)\n`,
+      stderr: `The configuration is invalid:\n  enrichment.fields["Product.recommendd"] does not fit the supergraph: Product has no field recommendd; did you mean \`recommended\`? (${config}:6:5)\n  cache.rules["Product.stok"] does not fit the supergraph: Product has no field stok; did you mean \`stock\`? (${config}:2:19)\n`,
     });
   });
 

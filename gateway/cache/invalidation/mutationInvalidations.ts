@@ -9,6 +9,7 @@ import {
   valueFromASTUntyped,
   visit,
 } from 'graphql';
+import { formatConfigPath } from '../../config/configError.ts';
 import { suggestName } from '../../config/findNearestName.ts';
 import { isCacheTag } from '../../config/isCacheTag.ts';
 import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
@@ -43,7 +44,7 @@ export type ConfiguredMutations = Readonly<Record<string, ConfiguredMutation>>;
 
 interface CompiledMutations {
   readonly invalidations: MutationInvalidations;
-  /** Names in the configuration that the supergraph lacks. They are ignored. */
+  /** Names in the configuration that the supergraph lacks, each after its configuration path. They are ignored. */
   readonly unknown: readonly string[];
 }
 
@@ -58,16 +59,17 @@ export function compileMutationInvalidations(
   const root = rootName === undefined ? undefined : graph.types.get(rootName);
   const fields = new Map<string, FieldInvalidation>();
   for (const [coordinate, mutation] of Object.entries(configured)) {
+    const path = formatConfigPath(['cache', 'mutations', coordinate]);
     const [typeName = '', fieldName = ''] = coordinate.split('.');
     const field = root?.name === typeName ? root.fields.get(fieldName) : undefined;
     if (field === undefined) {
       const coordinates = [...(root?.fields.keys() ?? [])].map((name) => `${root?.name}.${name}`);
-      unknown.push(`there is no mutation ${coordinate}${suggestName(coordinate, coordinates)}`);
+      unknown.push(`${path}: there is no mutation ${coordinate}${suggestName(coordinate, coordinates)}`);
       continue;
     }
     const compiled = compileFieldInvalidation(mutation, field.argumentNames, graph, entities);
     fields.set(fieldName, compiled.invalidation);
-    unknown.push(...compiled.problems.map((problem) => `${coordinate}: ${problem}`));
+    unknown.push(...compiled.problems.map((problem) => `${path}: ${problem}`));
   }
   return { invalidations: new MutationInvalidations(fields, graph, entities), unknown };
 }

@@ -53,8 +53,8 @@ export interface CacheRulesResult {
   readonly rules: CacheRules;
   /** Invalid uses of `@cached`: reasons to refuse the supergraph. */
   readonly problems: readonly string[];
-  /** What keys of the configuration name and this supergraph lacks. */
-  readonly unknown: readonly string[];
+  /** Keys of `cache.rules` that name something that this supergraph lacks. */
+  readonly unknown: readonly { readonly key: string; readonly reason: string }[];
   /** Rules without effect, each with the reason. */
   readonly warnings: readonly string[];
 }
@@ -65,12 +65,12 @@ export function readCacheRules(document: DocumentNode, configured: ConfiguredRul
   const { rules: declared, problems } = readCachedDirectives(document);
   const byCoordinate = new Map(declared);
   const bySubgraph = new Map<string, DeclaredRule>();
-  const unknown: string[] = [];
+  const unknown: { key: string; reason: string }[] = [];
   for (const [key, rule] of Object.entries(configured)) {
     const target = parseCacheRuleTarget(key);
     const problem =
       target === undefined ? `"${key}" is not a type, field or subgraph` : findMissingTarget(target, graph);
-    if (problem !== undefined) unknown.push(problem);
+    if (problem !== undefined) unknown.push({ key, reason: problem });
     else if (target?.kind === 'subgraph') bySubgraph.set(target.subgraph, overrideRule(undefined, rule));
     else byCoordinate.set(key, overrideRule(byCoordinate.get(key), rule));
   }

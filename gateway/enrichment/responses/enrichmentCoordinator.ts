@@ -1,4 +1,5 @@
 import type { GraphQLSchema } from 'graphql';
+import { formatConfigPath } from '../../config/configError.ts';
 import type { GatewayConfig } from '../../config/schema.ts';
 import type { AwaitedEnrichment } from '../../execution/firstResponseGate.ts';
 import type { Claims, ClientPreferences, RequestContext } from '../../execution/requestContext.ts';
@@ -75,12 +76,14 @@ export class EnrichmentCoordinator {
     const { sdl, apiSchema } = reading.supergraph;
     const mayHaveRules = Object.keys(fields).length > 0 || sdl.includes('://tributary.dev/spec/');
     if (!mayHaveRules) return undefined;
-    const { rules, problems, unknownCoordinates, warnings } = readEnrichmentRules({
+    const { rules, problems, unknown, warnings } = readEnrichmentRules({
       document: reading.document,
       apiSchema,
       configured: { fields, budget },
     });
-    const unknownNames = unknownCoordinates.map((name) => `enrichment.fields: ${name}`);
+    const unknownNames = unknown.map(
+      ({ key, reason }) => `${formatConfigPath(['enrichment', 'fields', key])}: ${reason}`,
+    );
     if (mode === 'never') return { problems, unknownNames };
     return {
       problems,

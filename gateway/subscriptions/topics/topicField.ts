@@ -1,4 +1,5 @@
 import { type DocumentNode, type FieldDefinitionNode, Kind, OperationTypeNode } from 'graphql';
+import { formatConfigPath } from '../../config/configError.ts';
 import { suggestName } from '../../config/findNearestName.ts';
 import { compositesOf, namedTypeOf, rootTypesOf } from '../../planning/supergraphDocument.ts';
 
@@ -28,21 +29,22 @@ export function findUnknownTopicFields(configured: TopicFields, document: Docume
     ),
   );
   return entries.flatMap(([coordinate, { filter }]) => {
+    const path = formatConfigPath(['subscriptions', 'topics', coordinate]);
     const [typeName, fieldName] = coordinate.split('.');
     const field =
       typeName === rootName ? root?.fields?.find(({ name }) => name.value === fieldName) : undefined;
     if (field === undefined) {
       const coordinates = (root?.fields ?? []).map(({ name }) => `${rootName}.${name.value}`);
-      return [`there is no subscription field ${coordinate}${suggestName(coordinate, coordinates)}`];
+      return [`${path}: there is no subscription field ${coordinate}${suggestName(coordinate, coordinates)}`];
     }
     const named = namedTypeOf(field);
     if (isList(field) || !(types.has(named) || unions.has(named))) {
-      return [`${coordinate}: a topic feeds only fields whose type is an object, interface or union`];
+      return [`${path}: a topic feeds only fields whose type is an object, interface or union`];
     }
     const names = (field.arguments ?? []).map(({ name }) => name.value);
     return Object.keys(filter)
       .filter((name) => !names.includes(name))
-      .map((name) => `${coordinate}: there is no argument ${name}${suggestName(name, names)}`);
+      .map((name) => `${path}: there is no argument ${name}${suggestName(name, names)}`);
   });
 }
 

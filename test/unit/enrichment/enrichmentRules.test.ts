@@ -26,7 +26,7 @@ function rulesIn(sdl: string, fields: ConfiguredEnrichments['fields'] = {}) {
 
 describe('@enrichment', () => {
   test.each(directiveImportCases)('declares a rule when its import is $kind', async ({ name, link }) => {
-    const { rules, problems, unknownCoordinates, warnings } = await rulesOf({
+    const { rules, problems, unknown, warnings } = await rulesOf({
       shop: withEnrichment(
         `type Query { top: Product }
          type Product @key(fields: "id") {
@@ -37,7 +37,7 @@ describe('@enrichment', () => {
         { name, link },
       ),
     });
-    expect({ problems, unknown: unknownCoordinates, warnings }).toEqual({
+    expect({ problems, unknown, warnings }).toEqual({
       problems: [],
       unknown: [],
       warnings: [],
@@ -126,11 +126,11 @@ describe('@enrichment', () => {
   });
 
   test('is ignored on an inaccessible field', async () => {
-    const { rules, unknownCoordinates } = await rulesOf({
+    const { rules, unknown } = await rulesOf({
       shop: withEnrichment('type Query { a: Int  b: Int @enrichment @inaccessible }'),
     });
     expect(rules.isEmpty).toBe(true);
-    expect(unknownCoordinates).toEqual([]);
+    expect(unknown).toEqual([]);
   });
 });
 
@@ -162,7 +162,7 @@ describe('enrichment.fields', () => {
   });
 
   test('reports coordinates that the schema does not have', () => {
-    const { rules, unknownCoordinates } = rulesIn(
+    const { rules, unknown } = rulesIn(
       'type Query { a: Int any: Either } type Other { b: Int } union Either = Other input In { c: Int }',
       {
         'Query.x': {},
@@ -174,13 +174,13 @@ describe('enrichment.fields', () => {
         'Other.b': {},
       },
     );
-    expect(unknownCoordinates).toEqual([
-      'Query has no field x',
-      'there is no object type or interface Nothing',
-      'there is no object type or interface Either; did you mean `Other`?',
-      'there is no object type or interface In',
-      'Query has no field constructor',
-      'Query has no field anny; did you mean `any`?',
+    expect(unknown).toEqual([
+      { key: 'Query.x', reason: 'Query has no field x' },
+      { key: 'Nothing.a', reason: 'there is no object type or interface Nothing' },
+      { key: 'Either.b', reason: 'there is no object type or interface Either; did you mean `Other`?' },
+      { key: 'In.c', reason: 'there is no object type or interface In' },
+      { key: 'Query.constructor', reason: 'Query has no field constructor' },
+      { key: 'Query.anny', reason: 'Query has no field anny; did you mean `any`?' },
     ]);
     expect(rules.ruleOf('Other', 'b')).toBeDefined();
   });

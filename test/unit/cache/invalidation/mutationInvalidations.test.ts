@@ -289,15 +289,15 @@ test('names that the supergraph lacks are reported, and the other items apply', 
     },
   });
   expect(unknown).toEqual([
-    'there is no mutation Mutation.addReviw; did you mean `Mutation.addReview`?',
-    'there is no mutation Query.product',
-    'Mutation.addReview: there is no object type, interface or union Produkt; did you mean `Product`?',
-    'Mutation.addReview: there is no subgraph "shopp"; did you mean `shop`?',
-    'Mutation.addReview: there is no argument produktId; did you mean `productId`?',
-    'Mutation.addReview: there is no object type, interface or union Produkt; did you mean `Product`?',
-    'Mutation.addReview: Product has no key { sku }. Its keys: { id }, { sku vendor { code } }',
-    'Mutation.addReview: Vendor has no keys; invalidate its type instead',
-    'Mutation.addReview: there is no argument reviewId',
+    'cache.mutations["Mutation.addReviw"]: there is no mutation Mutation.addReviw; did you mean `Mutation.addReview`?',
+    'cache.mutations["Query.product"]: there is no mutation Query.product',
+    'cache.mutations["Mutation.addReview"]: there is no object type, interface or union Produkt; did you mean `Product`?',
+    'cache.mutations["Mutation.addReview"]: there is no subgraph "shopp"; did you mean `shop`?',
+    'cache.mutations["Mutation.addReview"]: there is no argument produktId; did you mean `productId`?',
+    'cache.mutations["Mutation.addReview"]: there is no object type, interface or union Produkt; did you mean `Product`?',
+    'cache.mutations["Mutation.addReview"]: Product has no key { sku }. Its keys: { id }, { sku vendor { code } }',
+    'cache.mutations["Mutation.addReview"]: Vendor has no keys; invalidate its type instead',
+    'cache.mutations["Mutation.addReview"]: there is no argument reviewId',
   ]);
   const shape = rootShape('shop', 'mutation { addReview { id } }', 'mutation');
   const tags = runToCompletion(
@@ -314,5 +314,5 @@ test('names that the supergraph lacks are reported, and the other items apply', 
 test('every configured mutation is unknown to a supergraph without mutations', async () => {
   const without = readCacheGraph(await composeCachedDocument({ shop: 'type Query { a: Int }' }));
   const { unknown } = compileMutationInvalidations({ 'Mutation.a': nothing }, without);
-  expect(unknown).toEqual(['there is no mutation Mutation.a']);
+  expect(unknown).toEqual(['cache.mutations["Mutation.a"]: there is no mutation Mutation.a']);
 });

@@ -241,13 +241,16 @@ test('every name in the configuration that the supergraph lacks is listed', asyn
     'a b': configuredRule(1),
   });
   expect(unknown).toEqual([
-    'there is no object type, interface or union Produkt; did you mean `Product`?',
-    'Product has no field prize; did you mean `price`?',
-    'Thing has no field name',
-    'there is no subgraph "shopp"; did you mean `shop`?',
-    'there is no object type, interface or union CacheScope',
-    'there is no object type, interface or union constructor',
-    '"a b" is not a type, field or subgraph',
+    {
+      key: 'Produkt',
+      reason: 'there is no object type, interface or union Produkt; did you mean `Product`?',
+    },
+    { key: 'Product.prize', reason: 'Product has no field prize; did you mean `price`?' },
+    { key: 'Thing.name', reason: 'Thing has no field name' },
+    { key: 'subgraph:shopp', reason: 'there is no subgraph "shopp"; did you mean `shop`?' },
+    { key: 'CacheScope', reason: 'there is no object type, interface or union CacheScope' },
+    { key: 'constructor', reason: 'there is no object type, interface or union constructor' },
+    { key: 'a b', reason: '"a b" is not a type, field or subgraph' },
   ]);
   expect(rules.graph.subgraphs).toEqual(new Set(['shop']));
 });

@@ -31,7 +31,7 @@ test.each(['adaptive', 'always', 'never'] as const)(
       problems: [
         'Product.reviews: budget of @enrichment is "5 sec"; expected a duration such as 50ms or 1s, at most 596h',
       ],
-      unknownNames: ['enrichment.fields: Product has no field stock'],
+      unknownNames: ['enrichment.fields["Product.stock"]: Product has no field stock'],
     });
   },
 );

@@ -32,18 +32,18 @@ test('reports topic fields and arguments that the supergraph lacks', () => {
       'Events.stockChanged': { topic: 't', filter: { warehose: 'id' } },
     }),
   ).toEqual([
-    'there is no subscription field Subscription.stockChanged',
-    'there is no subscription field Events.stokChanged; did you mean `Events.stockChanged`?',
-    'Events.all: a topic feeds only fields whose type is an object, interface or union',
-    'Events.any: a topic feeds only fields whose type is an object, interface or union',
-    'Events.count: a topic feeds only fields whose type is an object, interface or union',
-    'Events.stockChanged: there is no argument warehose; did you mean `warehouse`?',
+    'subscriptions.topics["Subscription.stockChanged"]: there is no subscription field Subscription.stockChanged',
+    'subscriptions.topics["Events.stokChanged"]: there is no subscription field Events.stokChanged; did you mean `Events.stockChanged`?',
+    'subscriptions.topics["Events.all"]: a topic feeds only fields whose type is an object, interface or union',
+    'subscriptions.topics["Events.any"]: a topic feeds only fields whose type is an object, interface or union',
+    'subscriptions.topics["Events.count"]: a topic feeds only fields whose type is an object, interface or union',
+    'subscriptions.topics["Events.stockChanged"]: there is no argument warehose; did you mean `warehouse`?',
   ]);
 });
 
 test('reports topic fields of a supergraph without subscriptions', () => {
   const fields = { 'Subscription.stockChanged': feed };
   expect(findUnknownTopicFields(fields, parse('schema { query: Query } type Query { ping: Int }'))).toEqual([
-    'there is no subscription field Subscription.stockChanged',
+    'subscriptions.topics["Subscription.stockChanged"]: there is no subscription field Subscription.stockChanged',
   ]);
 });
