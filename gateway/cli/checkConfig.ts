@@ -2,6 +2,7 @@ import { anonymousClient } from '../admission/identity.ts';
 import { ConfigError, type ConfigProblem, collectProblems } from '../config/configError.ts';
 import { type ConfigOverrides, loadConfigWithSources } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
+import { describeThrown } from '../extensions/loadExtensions.ts';
 import { describeReadError } from '../files/describeReadError.ts';
 import { readTextFile } from '../files/readTextFile.ts';
 import { createGateway } from '../gateway.ts';
@@ -63,7 +64,14 @@ async function check(
     failure = error;
     return undefined;
   });
+  const onUncaught = (error: unknown): void => {
+    const message = `have an error that no code catches: ${describeThrown(error)}`;
+    problems.push({ path: 'extensions', message, expected: '' });
+  };
+  // Such as of a timer: it would end this process without a report.
+  if (config.extensions.length > 0) process.on('uncaughtException', onUncaught);
   await collectProblems(problems, checkStart(config, sdl, warnings));
+  process.off('uncaughtException', onUncaught);
   if (problems.length > 0) {
     if (failure !== undefined) problems.push(supergraphProblem(failure.message));
     throw new ConfigError(problems.map((problem) => ({ ...problem, location: locate(problem.path) })));

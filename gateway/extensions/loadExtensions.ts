@@ -82,7 +82,7 @@ async function createFromModule(
         message: `is ${name}, which does not exist`,
         expected: 'an existing file',
       });
-    const reason = describe(error);
+    const reason = describeThrown(error);
     const expected = moduleInCommonJs.test(reason)
       ? moduleExpected
       : error instanceof SyntaxError && locationOf(error) === undefined
@@ -106,7 +106,7 @@ async function createFromModule(
     const extensionLog = log.child({ extension: module }, { formatters: { log: renameOwnFields } });
     return await within(timeoutMs, async () => exported(options, { log: extensionLog }));
   } catch (error) {
-    const message = `is ${name}, whose function failed: ${describe(error)}`;
+    const message = `is ${name}, whose function failed: ${describeThrown(error)}`;
     return new ExtensionProblem({ path, message, expected: '' });
   }
 }
@@ -127,7 +127,8 @@ function renameOwnFields(fields: object): object {
 const moduleInCommonJs = /outside a module|^Unexpected token 'export'/;
 const moduleExpected = 'a file named .mts or .mjs, or `"type": "module"` in the package.json of the file';
 
-function describe(error: unknown): string {
+/** The message of an error, and where code of the user threw it. */
+export function describeThrown(error: unknown): string {
   const location = locationOf(error);
   return location === undefined ? messageOf(error) : `${messageOf(error)} (${location})`;
 }

@@ -228,6 +228,29 @@ describe('tributary config check', () => {
     expect(stderr.match(/unusable\.yaml:\d+:\d+\)$/gm)).toHaveLength(problems.length);
   });
 
+  test.each([
+    ['a timer', 'setTimeout(() => { throw new Error("no licence"); })'],
+    ['a promise', 'Promise.reject(new Error("no licence"))'],
+  ])('prints an error of %s of an extension, which no code catches, with its place', async (_, code) => {
+    const module = write('uncaught.mjs', `export default () => { ${code}; return { name: 'uncaught' }; };`);
+    const config = write(
+      'uncaught.yaml',
+      `supergraph: { file: ${demoSupergraphFile} }\nextensions: [{ module: ${module} }]`,
+    );
+    const { code: exitCode, stdout } = await run(['config', 'check', '--config', config, '--json']);
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout).problems).toEqual([
+      {
+        path: 'extensions',
+        message: expect.stringMatching(
+          /^have an error that no code catches: no licence \(.*uncaught\.mjs:1:\d+\)$/,
+        ),
+        expected: '',
+        location: `${config}:2:1`,
+      },
+    ]);
+  });
+
   test('names the options that do not fit the supergraph, with their lines', async () => {
     const config = write(
       'misfit.yaml',
