@@ -2,6 +2,7 @@ import {
   type DocumentNode,
   GraphQLError,
   type GraphQLSchema,
+  isTypeSystemDefinitionNode,
   Kind,
   type OperationDefinitionNode,
   parse,
@@ -35,10 +36,18 @@ interface ReadOperation {
  *  @throws {CommandError} `usageError` with all problems and their locations. */
 export function readOperation(options: ReadOperationOptions): ReadOperation {
   const { file, schema, limits } = options;
+  if (file.includes('{')) {
+    const message = `The operation is read from a file: write it into one, such as operation.graphql, and name the file.`;
+    throw new CommandError(exitCode.usageError, message);
+  }
   const text = readText(file);
   const exceededByText = findExceededTextLimit(text, limits);
   if (exceededByText !== undefined) throw limitExceededError(file, exceededByText);
   const document = parseText(text, file);
+  if (document.definitions.some(isTypeSystemDefinitionNode)) {
+    const message = `${file} is a schema; expected: a file with an operation.`;
+    throw new CommandError(exitCode.usageError, message);
+  }
   // Before validation, whose time is quadratic in the number of fields with one response name.
   const exceeded = findExceededLimit(document, limits);
   if (exceeded !== undefined) throw limitExceededError(file, exceeded);

@@ -27,14 +27,15 @@ function problemsOfIssue(
 ): ConfigProblem[] {
   if (issue.code === 'unrecognized_keys') {
     const known = knownKeysAt(issue.path);
-    return issue.keys.map((key) => {
-      const suggestion = suggestName(key, known);
-      return {
-        path: formatConfigPath([...issue.path, key]),
-        message: `is not known${suggestion}`,
-        expected: suggestion === '' ? `one of ${known.join(', ')}` : '',
-      };
-    });
+    const problems = issue.keys.map((key) => ({
+      path: formatConfigPath([...issue.path, key]),
+      message: `is not known${suggestName(key, known)}`,
+      expected: '',
+    }));
+    // Once for all keys of the section: the file of another program may have many.
+    const first = problems.find(({ message }) => message === 'is not known');
+    if (first !== undefined) first.expected = `one of ${known.join(', ')}`;
+    return problems;
   }
   if (issue.code === 'invalid_key') {
     return [

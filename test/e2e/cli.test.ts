@@ -566,6 +566,7 @@ Critical path of the first payload: 1 fetch: products
       'query A { me { id } } query B { me { id } }',
       ['A, B. Choose one with --operation.'],
     ],
+    ['a schema', 'type Query { a: Int }', ['OPERATION is a schema; expected: a file with an operation.']],
     ['no operation', 'fragment F on Query { me { id } }', ['Fragment "F" is never used.']],
     [
       'more than the limits allow',
@@ -589,6 +590,15 @@ Critical path of the first payload: 1 fetch: products
       code: 2,
       stdout: '',
       stderr: `${operation}: the supergraph has no mutation type.\n`,
+    });
+  });
+
+  test('refuses an operation instead of the name of a file', async () => {
+    expect(await plan('{ me { id } }')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        'The operation is read from a file: write it into one, such as operation.graphql, and name the file.\n',
     });
   });
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { scalar } from '../scalars.ts';
 
 const ofOneConnection = 'belongs to a single connection (RFC 9110, 7.6.1)';
-const ofMessage = 'describes the message, which the gateway writes itself';
+const ofMessage = 'describes a message that the gateway writes itself';
 const ofGateway = 'is written by the gateway itself';
 
 /** Why these headers do not travel, in either direction. */

@@ -57,7 +57,7 @@ describe('an invalid configuration', () => {
       },
       {
         path: 'subgraphs.b.headers.forward[0]',
-        message: 'is "host", which describes the message, which the gateway writes itself',
+        message: 'is "host", which describes a message that the gateway writes itself',
         expected: 'another header',
       },
       ...['is "x y"', 'is 7'].map((message, index) => ({
@@ -89,6 +89,14 @@ describe('an invalid configuration', () => {
         expected:
           'one of listen, admin, supergraph, subgraphs, batching, cache, redis, enrichment, overload, limits, planning, override, http, delivery, subscriptions, security, telemetry, contracts, extensions, workers, workerTimeout',
       },
+    ]);
+  });
+
+  test('lists the keys of a section at the first one that is not known only', () => {
+    expect(findConfigProblems({ supergraph, admin: { pory: 1, rhai: {}, cors: {} } })).toEqual([
+      { path: 'admin.pory', message: 'is not known; did you mean `port`?', expected: '' },
+      { path: 'admin.rhai', message: 'is not known', expected: expect.stringMatching(/^one of host, port/) },
+      { path: 'admin.cors', message: 'is not known', expected: '' },
     ]);
   });
 

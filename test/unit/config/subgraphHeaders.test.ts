@@ -18,7 +18,7 @@ describe('header rules in the configuration', () => {
   test.each<[object, string]>([
     [
       { set: 'Content-Length', value: '1' },
-      '[0].set is "content-length", which describes the message, which the gateway writes itself; expected: another header',
+      '[0].set is "content-length", which describes a message that the gateway writes itself; expected: another header',
     ],
     [
       { rename: 'x-a', to: 'transfer-encoding' },
@@ -177,7 +177,7 @@ describe('response headers in the configuration', () => {
 
   test.each<[unknown, string]>([
     ['transfer-encoding', 'is "transfer-encoding", which belongs to a single connection (RFC 9110, 7.6.1)'],
-    ['content-length', 'is "content-length", which describes the message, which the gateway writes itself'],
+    ['content-length', 'is "content-length", which describes a message that the gateway writes itself'],
     ['Access-Control-Allow-Origin', 'is "access-control-allow-origin", which is decided by security.cors'],
     ['vary', 'is "vary", which is written by the gateway itself'],
     ['etag', 'is "etag", which is about the subgraph\'s response, and the client gets another one'],
