@@ -78,7 +78,7 @@ export class GraphFactory {
     name: string,
   ): Promise<ComposedContracts> {
     if (previous !== undefined) await previous;
-    this.#onProgress(`composing ${name}: ${contracts.size} subgraphs`);
+    this.#onProgress(`composing ${name}: ${contracts.size} subgraph${contracts.size === 1 ? '' : 's'}`);
     return this.#steps.composeContracts(contracts);
   }
 

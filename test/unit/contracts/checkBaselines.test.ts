@@ -47,6 +47,11 @@ describe('checkContracts compares', () => {
     });
   });
 
+  test('a store of one subgraph, and counts it as one', async () => {
+    using disk = new TemporaryContractStore({ 'contracts/schemas/a.graphql': a1 }).commit('v1');
+    expect((await check(disk)).progress).toContain('composing the candidate: 1 subgraph');
+  });
+
   test('an unchanged graph with itself, composed once', async () => {
     using disk = new TemporaryContractStore(agreed).commit('v1');
     const { calls, report } = await check(disk);
