@@ -8,8 +8,8 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { GraphQLError } from 'graphql';
 import type { ApolloServerPlugin, GatewayContext } from '../../gateway/gateway.ts';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
 import { Gate } from '../harness/gate.ts';
-import { createManualTimers } from '../harness/manualTimers.ts';
 import { postJson } from '../harness/postJson.ts';
 import { exchangeJson } from '../harness/rawHttp.ts';
 import {
@@ -124,7 +124,7 @@ describe('a plugin that does not start', () => {
   }
 
   test('because it fails is started again, and the gateway is not ready until it has started', async () => {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const refused = new Error('Connection refused.');
     const failing = new Connecting(refused, refused);
     const other = new Connecting();
@@ -154,7 +154,7 @@ describe('a plugin that does not start', () => {
   });
 
   test('because it does not end is no reason to wait for long, and ends with the gateway', async () => {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const other = new Connecting();
     await using server = await startScriptedServer(() => singleOutcome('{"greeting":"hello"}'), {
       plugins: [{ serverWillStart: () => new Promise(() => {}) }, other],
@@ -173,7 +173,7 @@ describe('a plugin that does not start', () => {
   });
 
   test('is neither started again nor reported when the gateway has closed', async () => {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const failing = new Connecting(new Error('Connection refused.'));
     const connection = Promise.withResolvers<void>();
     const server = await startScriptedServer(undefined, {
@@ -222,7 +222,7 @@ test.each<[string, Plugin]>([
 
 test('a plugin that does not end stopping has what the running requests have left of the drain timeout', async () => {
   const running = new Gate();
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const server = await startScriptedServer(
     async () => {
       await running.pass();

@@ -11,7 +11,7 @@ import {
 } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import type { CompressionOptions } from '../../gateway/transport/http/compression.ts';
-import { createManualTimers } from '../harness/manualTimers.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
 import {
   ScriptedEvents,
   ScriptedPayloads,
@@ -260,7 +260,7 @@ describe('a stream', () => {
       uncompressed.destroy();
 
       const more = new ScriptedEvents();
-      const timers = createManualTimers();
+      const timers = new FakeTimers();
       await using server = await start(() => more.outcome, { subscriptions: true }, { timers });
       const body = new DecodedBody(await send(server.url, sent));
       await body.includes(accept.startsWith('text') ? ':\n\n' : '{}');

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { type EnrichedBody, startEnrichedShop } from '../harness/enrichedShop.ts';
-import { createManualTimers } from '../harness/manualTimers.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
 import { readEvents } from '../harness/readEvents.ts';
 import { startDedicatedRedis } from '../harness/redis.ts';
 
@@ -86,7 +86,7 @@ describe('A gateway that drains', () => {
   test('gives requests and jobs drainTimeout together, and logs the fields that are still pending', async () => {
     const lines: Readonly<Record<string, unknown>>[] = [];
     const logger = pino({ level: 'warn', base: null }, { write: (line) => lines.push(JSON.parse(line)) });
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const drainTimeout = 2_345;
     await using shop = await startEnrichedShop({
       config: { listen: { port: 0, drainTimeout } },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type EnrichedBody, enrichmentOf, startEnrichedShop } from '../harness/enrichedShop.ts';
-import { createManualTimers } from '../harness/manualTimers.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
 import { postJson } from '../harness/postJson.ts';
 
 const query = '{ top { id advice { text } } }';
@@ -9,7 +9,7 @@ const metricsOf = async ({ gateway }: { gateway: { adminUrl: string } }) =>
 
 describe('A token', () => {
   test('gets ENRICHMENT_EXPIRED after its expiry', async () => {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     await using shop = await startEnrichedShop({
       enrichment: { tokens: { expireAfter: '4s' } },
       dependencies: { timers, now: timers.now },

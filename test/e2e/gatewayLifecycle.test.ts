@@ -9,9 +9,9 @@ import { describe, expect, jest, test } from '@jest/globals';
 import { loadFrom } from '../../docs/examples/embedding/supergraphManager.ts';
 import { createGateway, defineExtension } from '../../gateway/gateway.ts';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
 import { Gate } from '../harness/gate.ts';
 import { planInProcess } from '../harness/inProcessPlanner.ts';
-import { createManualTimers, type ManualTimers } from '../harness/manualTimers.ts';
 import { createMounted, listen, post, serving, shop } from '../harness/mountedGateway.ts';
 import { waitForTurns } from '../harness/waitForTurns.ts';
 
@@ -38,9 +38,9 @@ describe('a gateway in an application', () => {
   });
 
   describe('with a route of an extension that has not answered', () => {
-    async function closeWhileAnswering(run: (gate: Gate, timers: ManualTimers) => void, order: string[]) {
+    async function closeWhileAnswering(run: (gate: Gate, timers: FakeTimers) => void, order: string[]) {
       const gate = new Gate();
-      const timers = createManualTimers();
+      const timers = new FakeTimers();
       const events: string[] = [];
       const extension = defineExtension({
         name: 'hooks',
@@ -78,7 +78,7 @@ describe('a gateway in an application', () => {
     });
 
     test('closes the extension at the end of the drain timeout', async () => {
-      const endDrain = (_: Gate, timers: ManualTimers) => timers.fire(Math.max(...timers.pendingMs()));
+      const endDrain = (_: Gate, timers: FakeTimers) => timers.fire(Math.max(...timers.pendingMs()));
       await closeWhileAnswering(endDrain, ['closed', 'answered']);
     });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
-import { createManualTimers } from '../harness/manualTimers.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
 import { openStream, operationRequest, reserveStream } from '../harness/singleConnection.ts';
 import { startTestGateway } from '../harness/testGateway.ts';
@@ -83,7 +83,7 @@ describe('idle timeout of subscriptions', () => {
   test.each(ends)(
     'an idle subscription over %s ends with SUBSCRIPTION_IDLE, also at the subgraph',
     async (_, connect, end) => {
-      const timers = createManualTimers();
+      const timers = new FakeTimers();
       const lines: string[] = [];
       const logger = createLogger('info', { write: (line: string) => void lines.push(line) } as never);
       await using gateway = await startTestGateway({

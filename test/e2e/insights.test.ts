@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { InsightsData } from '../../gateway/insights/insightsData.ts';
 import type { ProcessSummaryData } from '../../gateway/insights/processSummary.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
 import { type InlineGateway, startInlineGateway } from '../harness/inlineGateway.ts';
-import { createManualTimers, type ManualTimers } from '../harness/manualTimers.ts';
 import { postJson } from '../harness/postJson.ts';
 import { startDedicatedRedis } from '../harness/redis.ts';
 import { createTemporaryDirectory } from '../harness/suiteResources.ts';
@@ -17,10 +17,10 @@ import { waitForTurns } from '../harness/waitForTurns.ts';
 const reviewsMs = 80;
 
 let gateway: InlineGateway;
-let timers: ManualTimers;
+let timers: FakeTimers;
 
 beforeAll(async () => {
-  timers = createManualTimers();
+  timers = new FakeTimers();
   gateway = await startInlineGateway({
     config: {
       security: { exposeSubgraphs: true, graphiql: true },

@@ -4,7 +4,7 @@ import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
 import { TieredStore } from '../../gateway/cache/store/tieredStore.ts';
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
-import { createManualTimers } from '../harness/manualTimers.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
 import { startPausableProxy } from '../harness/pausableProxy.ts';
 import {
   connectRedis,
@@ -63,7 +63,7 @@ const longestMs = 7_777;
 /** Opens a store whose polling delays the test fires. */
 async function openWaiting(config: TestRedisConfig) {
   const parts = createRedisStoreFixture(config, clock.now);
-  const waits = createManualTimers();
+  const waits = new FakeTimers();
   const { timers: others = systemTimers } = parts.options;
   const timers: Timers = {
     now: systemTimers.now,
@@ -95,8 +95,8 @@ describe('A wait for a claim holder', () => {
   });
 
   test.each([
-    ['is aborted', (_waits: unknown, client: AbortController) => client.abort()],
-    ['times out', ({ fire }: { fire(ms: number): void }) => fire(longestMs)],
+    ['is aborted', (_waits: FakeTimers, client: AbortController) => client.abort()],
+    ['times out', (waits: FakeTimers) => waits.fire(longestMs)],
   ])('leaves no timers when it %s', async (_, end) => {
     const config = sharedConfig();
     await using here = await openRedisStore(config, clock.now);

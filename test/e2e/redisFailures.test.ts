@@ -7,7 +7,7 @@ import { describe, expect, test } from '@jest/globals';
 import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
 import type { Timers } from '../../gateway/time/timers.ts';
-import { createManualTimers } from '../harness/manualTimers.ts';
+import { FakeTimers } from '../harness/fakeTimers.ts';
 import { startPausableProxy } from '../harness/pausableProxy.ts';
 import { connectRedis, startDedicatedRedis } from '../harness/redis.ts';
 import {
@@ -75,7 +75,7 @@ describe('While Redis hangs,', () => {
       config,
       clock.now,
     );
-    const probes = createManualTimers();
+    const probes = new FakeTimers();
     const { now, after } = options.timers;
     const timers: Timers = {
       now,

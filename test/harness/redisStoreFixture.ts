@@ -7,7 +7,7 @@ import { parseConfig } from '../../gateway/config/parseConfig.ts';
 import type { GatewayOptions } from '../../gateway/config/schema.ts';
 import { ProblemLog } from '../../gateway/telemetry/problemLog.ts';
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
-import { createManualTimers, type ManualTimers } from './manualTimers.ts';
+import { FakeTimers } from './fakeTimers.ts';
 
 export function parseRedisConfig(redis: GatewayOptions['redis']) {
   return parseConfig({ supergraph: { file: 'unused' }, redis }).redis;
@@ -54,7 +54,7 @@ interface RedisStoreFixture {
   readonly invalidations: EventCounter;
   readonly problemEvents: EventCounter;
   /** Fires the timeouts of reads (`config.timeouts.read`) and of invalidations. Other timers take real time. */
-  readonly deadlines: ManualTimers;
+  readonly deadlines: FakeTimers;
 }
 
 /** Creates the options of a Redis store, with timeouts that the test fires. */
@@ -63,7 +63,7 @@ export function createRedisStoreFixture(config: TestRedisConfig, now: () => numb
   const log = pino({ level: 'trace', base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
   const [ready, heard, invalidated] = [new EventCounter(), new EventCounter(), new EventCounter()];
   const problem = new EventCounter();
-  const deadlines = createManualTimers();
+  const deadlines = new FakeTimers();
   const problems: StoreProblems = new ProblemLog({ log, now, message: 'a problem' });
   const report = problems.report.bind(problems);
   problems.report = (...args) => {

@@ -7,12 +7,12 @@ import type {
 } from '../../../gateway/insights/insightsData.ts';
 import { findAxeViolations } from '../../harness/axe.ts';
 import { startEnrichedShop } from '../../harness/enrichedShop.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { newPage, openQuietly } from './pages.ts';
 
 describe('the insights page in a browser', () => {
   test('explains itself without data, then shows what holds up which operation, retries a dead letter, and says under load which subgraph fails, without findings of axe', async () => {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     await using shop = await startEnrichedShop({
       enrichment: { jobs: { attempts: 1 } },
       config: {

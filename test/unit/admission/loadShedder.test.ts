@@ -2,7 +2,6 @@ import { describe, expect, test } from '@jest/globals';
 import { LoadShedder } from '../../../gateway/admission/loadShedder.ts';
 import { ProcessLoad } from '../../../gateway/admission/processLoad.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
 
 const priorities = ['background', 'normal', 'critical'] as const;
 const limits = { eventLoopDelay: 200, memory: 0.9 };
@@ -46,7 +45,7 @@ describe('the load shedder', () => {
   });
 
   test('has the delay of the event loop of the newest sample, or how late the next one is', () => {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const load = { start: () => {}, readSample: () => delayed, stop: () => {} };
     const shedder = new LoadShedder({ limits, timers, load, onReport: () => {} });
     const delays = [shedder.eventLoopDelayMs];
@@ -199,7 +198,7 @@ describe('the load shedder', () => {
 });
 
 test('the load of the process has the used share of the heap, and a delay that counts each interval for as long as it took', () => {
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const load = new ProcessLoad(timers);
   load.start();
   // No interval has ended.

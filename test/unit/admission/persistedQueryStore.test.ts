@@ -5,7 +5,7 @@ import { PersistedQueryStore } from '../../../gateway/admission/documents/persis
 import { createSharedPersistedQueries } from '../../../gateway/admission/documents/sharedPersistedQueries.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import type { GatewayOptions } from '../../../gateway/config/schema.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { startDedicatedRedis } from '../../harness/redis.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -28,7 +28,7 @@ function createStore(
   checkText: (text: string) => void = () => {},
   more: Partial<GatewayOptions> = {},
 ) {
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const warnings: unknown[] = [];
   let calls = 0;
   const shared = createSharedPersistedQueries({
@@ -180,7 +180,7 @@ test('nothing is shared without Redis, when clients register nothing, and when p
     configOf(url, { http: { persistedQueries: { enabled: false } } }),
     configOf(url, { security: { trustedDocuments: { mode: 'require', manifest } } }),
   ]) {
-    const context = { config, timers: createManualTimers(), log: { warn: () => {} }, now: () => 0 };
+    const context = { config, timers: new FakeTimers(), log: { warn: () => {} }, now: () => 0 };
     expect(createSharedPersistedQueries(context)).toBeUndefined();
   }
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { RateLimiter } from '../../../gateway/admission/rateLimiter.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { ReadClient } from '../../../gateway/redis/readClient.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { connectRedis, startDedicatedRedis } from '../../harness/redis.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -78,7 +78,7 @@ describe('a rate limiter with Redis', () => {
       supergraph: { file: 'supergraph.graphql' },
       redis: { url, timeouts: { read: '20ms', socket: '10m' } },
     }).redis;
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const fallbacks: string[] = [];
     const limiters = [0, 1].map(() => {
       const client = new ReadClient({ config, timers, onFailure: () => {} });

@@ -7,7 +7,7 @@ import {
 } from '../../../gateway/admission/documents/trustedDocumentsFeature.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { createGateway } from '../../../gateway/gateway.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { supergraphOf, testSdl } from '../../harness/scriptedServer.ts';
 import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
@@ -28,7 +28,7 @@ afterEach(async () => {
 
 /** Loads the file. Timers fire only in `nextLine`. */
 async function load() {
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const lines: (readonly [string, string, unknown])[] = [];
   let seen = 0;
   const write = (level: string) => (fields: object, message: string) =>

@@ -6,7 +6,7 @@ import { RedisClient } from '../../../gateway/redis/redisClient.ts';
 import { RedisFailure } from '../../../gateway/redis/redisFailure.ts';
 import { describeAddress } from '../../../gateway/redis/redisOptions.ts';
 import { backoffDelayMs } from '../../../gateway/time/backoffDelayMs.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { parseRedisConfig } from '../../harness/redisStoreFixture.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -55,7 +55,7 @@ describe('An encoded entry', () => {
 
 describe('The circuit breaker for reads', () => {
   function open(probe: () => Promise<boolean>) {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     return { timers, breaker: new ReadCircuitBreaker({ timers, probeIntervalMs: 500, probe }) };
   }
 

@@ -8,7 +8,7 @@ import type { GatewayConfig } from '../../../gateway/config/schema.ts';
 import { MetricsExportFeature } from '../../../gateway/metricsExport/metricsExportFeature.ts';
 import { createLogger } from '../../../gateway/telemetry/logger.ts';
 import { MetricsDirectory } from '../../../gateway/telemetry/metricsDirectory.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 afterEach(() => {
@@ -118,7 +118,7 @@ function superviseWith(config: GatewayConfig, ...forks: readonly (() => FakeWork
       lines.push(fields);
     },
   });
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const code = superviseWorkers(2, config, { log, timers });
   return { workers, lines, code, timers, started: started.promise, allForked: allForked.promise };
 }

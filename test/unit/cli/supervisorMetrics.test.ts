@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { SupervisorMetrics } from '../../../gateway/cli/supervisorMetrics.ts';
 import type { MetricsDirectory } from '../../../gateway/telemetry/metricsDirectory.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 
 test('counts that could not be stored are stored later, with those that were added meanwhile', async () => {
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const stored: unknown[] = [];
   let isFull = true;
   const written = Promise.withResolvers<void>();

@@ -14,7 +14,7 @@ import type { OperationRequest } from '../../../gateway/operation/operationReque
 import type { SingleOutcome } from '../../../gateway/response/executionOutcome.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { createLogger } from '../../../gateway/telemetry/logger.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 
 const config = parseConfig({
   supergraph: { file: 'a' },
@@ -23,7 +23,7 @@ const config = parseConfig({
 });
 
 function featureOf(...extensions: readonly Extension[]) {
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const lines: unknown[] = [];
   const log = createLogger('warn', { write: (line) => lines.push(JSON.parse(line)) });
   return { feature: new ExtensionFeature(extensions, { config, log, timers }), timers, lines };

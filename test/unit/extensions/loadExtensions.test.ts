@@ -6,7 +6,7 @@ import type { ConfigError } from '../../../gateway/config/configError.ts';
 import type { Extension, ExtensionFactory } from '../../../gateway/extensions/extension.ts';
 import { loadExtensions } from '../../../gateway/extensions/loadExtensions.ts';
 import { createGateway, defineExtension, type GatewayOptions } from '../../../gateway/gateway.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 const log = pino({ level: 'silent' });
@@ -340,7 +340,7 @@ describe('an extension', () => {
 
   test('is closed when the gateway cannot be created, as everything else', async () => {
     const closed: string[] = [];
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const plugin = {
       get requestDidStart(): never {
         throw new Error('no plugin');

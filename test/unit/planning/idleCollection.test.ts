@@ -2,13 +2,13 @@ import { Worker } from 'node:worker_threads';
 import { describe, expect, test } from '@jest/globals';
 import { collectWhenIdle } from '../../../gateway/planning/idleCollection.ts';
 import type { PlannerThreadData } from '../../../gateway/planning/plannerMessages.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { composeTwoSubgraphShelf } from '../../harness/shelfGraphs.ts';
 import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
 
 describe('the heap of the planner thread', () => {
   test('is collected a second after loading, and a minute after the last operation', () => {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     let collections = 0;
     const postpone = collectWhenIdle(() => {
       collections += 1;

@@ -7,7 +7,7 @@ import type {
   ThreadLossReason,
 } from '../../../gateway/planning/plannerThread.ts';
 import { readSupergraphNames } from '../../../gateway/planning/supergraphNames.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
 const limits: PlannerPoolLimits = {
@@ -59,7 +59,7 @@ class HeldThread implements PlannerThread {
 }
 
 function open(changed: Partial<PlannerPoolLimits> = {}) {
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const threads = [new HeldThread()];
   const failures: unknown[] = [];
   let failure: Error | undefined;

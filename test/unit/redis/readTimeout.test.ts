@@ -1,12 +1,12 @@
 import { expect, test } from '@jest/globals';
 import { scheduleReadTimeout } from '../../../gateway/redis/readTimeout.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { parseRedisConfig } from '../../harness/redisStoreFixture.ts';
 
 const config = parseRedisConfig({ timeouts: { read: '20ms' } });
 
 function schedule() {
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const events: string[] = [];
   const cancel = scheduleReadTimeout({ config, timers }, () => events.push('timeout'));
   const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -10,7 +10,7 @@ import { fetchSubgraphSdl } from '../../../gateway/supergraph/sources/fetchSubgr
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import { Certificates } from '../../../gateway/tls/certificates.ts';
 import { createCertificate } from '../../harness/createCertificate.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { json, type ScriptedSubgraph, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
 import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 import { sendRequest } from './clientFixture.ts';
@@ -121,7 +121,7 @@ test('new connections use changed certificate files, for operations and for sche
   // The subgraph does not trust this certificate.
   await write({ ca: authority.cert, cert: foreign.cert, key: foreign.key });
   const config = configWith({ all: { tls: files, retry: { enabled: false } } });
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const changed = Promise.withResolvers<void>();
   const certificates = await Certificates.read(config, {
     timers,

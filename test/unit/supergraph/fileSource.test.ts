@@ -2,7 +2,7 @@ import { mkdir, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createFileSource } from '../../../gateway/supergraph/sources/fileSource.ts';
-import { createManualTimers, type ManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { type RecordedSource, recordSource } from '../../harness/recordSource.ts';
 import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
@@ -19,7 +19,7 @@ afterEach(async () => {
   await Promise.all(started.splice(0).map(({ source }) => source.stop()));
 });
 
-async function start(options: { watch?: boolean; timers?: ManualTimers; file?: string } = {}) {
+async function start(options: { watch?: boolean; timers?: FakeTimers; file?: string } = {}) {
   const { watch = true, timers } = options;
   const source = createFileSource({
     file: options.file ?? file,
@@ -41,7 +41,7 @@ describe('the file source', () => {
 
   test('reads the file again after a write', async () => {
     await writeFile(file, 'one');
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const source = await start({ timers });
     expect(await source.next()).toEqual({ sdl: 'one' });
     await writeFile(file, 'two');
@@ -104,7 +104,7 @@ describe('the file source', () => {
 
   test('waits until the directory exists', async () => {
     const missingFile = join(directory, 'later', 'supergraph.graphql');
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const source = await start({ file: missingFile, timers });
     expect(await source.next()).toEqual({ problem: `supergraph file ${missingFile} does not exist` });
     await mkdir(join(directory, 'later'));
@@ -117,7 +117,7 @@ describe('the file source', () => {
 
   test('reads the file once for several writes in quick succession', async () => {
     await writeFile(file, 'one');
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const source = await start({ timers });
     await writeFile(file, 'two');
     await timers.waitForTimer(5);
@@ -133,7 +133,7 @@ describe('the file source', () => {
 
   test('does not read the file again without `watch`', async () => {
     await writeFile(file, 'one');
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const source = await start({ watch: false, timers });
     expect(source.drain()).toEqual([{ sdl: 'one' }]);
     expect(timers.pendingMs()).toEqual([]);

@@ -7,7 +7,7 @@ import { UnavailableError } from '../../../gateway/supergraph/sources/httpReques
 import { createIntrospectionSource } from '../../../gateway/supergraph/sources/introspectionSource.ts';
 import { SupergraphRefusedError } from '../../../gateway/supergraph/supergraphRefusedError.ts';
 import { federationLink } from '../../harness/composeSubgraphs.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { recordSource } from '../../harness/recordSource.ts';
 import { type SdlServer, serveSdl } from '../../harness/serveSdl.ts';
 
@@ -30,7 +30,7 @@ type FetchSdl = NonNullable<Options['fetchSdl']>;
 
 /** Each poll ends by setting the timer for the next one, so that tests can await its end. */
 async function start(servers: Record<string, string>, compose?: Compose, fetchSdl?: FetchSdl) {
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const source = createIntrospectionSource({
     subgraphs: Object.entries(servers).map(([name, url]) => ({ name, url })),
     pollIntervalMs,
@@ -65,7 +65,7 @@ describe('the introspection source', () => {
   test('sends the headers of a subgraph to it, and none of them to the composer', async () => {
     const a = await serve('1');
     const composed: unknown[] = [];
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const source = createIntrospectionSource({
       subgraphs: [{ name: 'a', url: a.url }],
       accessOf: () => ({ headers: { Authorization: 'Bearer key' } }),

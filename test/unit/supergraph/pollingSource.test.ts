@@ -14,7 +14,7 @@ import { fetchSupergraphSdl } from '../../../gateway/supergraph/sources/fetchSup
 import { UnavailableError } from '../../../gateway/supergraph/sources/httpRequest.ts';
 import { createPollingSource } from '../../../gateway/supergraph/sources/pollingSource.ts';
 import { closeServer } from '../../harness/closeServer.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { recordSource } from '../../harness/recordSource.ts';
 
 const perTest: AsyncDisposable[] = [];
@@ -65,7 +65,7 @@ const sendTagged = (sdl: string) => (response: ServerResponse, headers: Incoming
 type Read = Parameters<typeof createPollingSource>[0]['read'];
 
 async function start(read: Read, { isPolling = true } = {}) {
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const source = createPollingSource({
     read,
     pollIntervalMs: isPolling ? pollIntervalMs : undefined,
@@ -359,7 +359,7 @@ describe('supergraph.load', () => {
         return new Promise(() => {});
       }),
       pollIntervalMs,
-      timers: createManualTimers(),
+      timers: new FakeTimers(),
     });
     const recorded = recordSource(source);
     const started = source.start(recorded);
@@ -370,7 +370,7 @@ describe('supergraph.load', () => {
   });
 
   test('fails after a minute, is called again, and may still submit by `update`', async () => {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const calls: LoadSupergraphContext[] = [];
     const source = createPollingSource({
       read: createFunctionReader((context) => {

@@ -12,7 +12,7 @@ import {
 } from '../../../gateway/supergraph/supergraphHolder.ts';
 import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
 import { countThreads } from '../../harness/countThreads.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -180,7 +180,7 @@ describe('the supergraph holder', () => {
   });
 
   test('does not load a supergraph again for which no thread was started when a newer one waits for its load', async () => {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const slow = Promise.withResolvers<void>();
     const loads: string[] = [];
     const { holder } = open({
@@ -226,7 +226,7 @@ describe('the supergraph holder', () => {
   });
 
   test('loads a supergraph again later when the system started no thread for it, unless another one is submitted', async () => {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const loads: string[] = [];
     const { holder } = open({
       timers,
@@ -251,7 +251,7 @@ describe('the supergraph holder', () => {
   });
 
   test('does not load a refused supergraph again', async () => {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const { holder } = open({ timers });
     await holder.submit('bad');
     expect(timers.pendingMs()).toEqual([]);
@@ -275,7 +275,7 @@ describe('the supergraph holder', () => {
   });
 
   test('switches when the warm-up timeout expires, and aborts warming', async () => {
-    const timers = createManualTimers();
+    const timers = new FakeTimers();
     const signals: AbortSignal[] = [];
     const { holder } = open({
       timers,

@@ -3,7 +3,7 @@ import { type DestinationStream, pino } from 'pino';
 import { type AccessLine, createAccessLog } from '../../../gateway/telemetry/accessLog.ts';
 import { BatchedDestination, maxBatchMs } from '../../../gateway/telemetry/batchedDestination.ts';
 import { createLogger, protectLogger } from '../../../gateway/telemetry/logger.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 
 const shortLine: AccessLine = {
   requestId: 'request-1',
@@ -39,7 +39,7 @@ const fullLine: AccessLine = {
 
 function open() {
   const writes: string[][] = [];
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const write = (bytes: Buffer): void => {
     const lines = bytes.toString().trimEnd().split('\n');
     writes.push(lines.map((line) => String(JSON.parse(line).requestId)));

@@ -8,7 +8,7 @@ import {
   watchCertificateFiles,
 } from '../../../gateway/tls/certificateFiles.ts';
 import { createCertificate } from '../../harness/createCertificate.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 const authority = createCertificate({ name: 'authority', isAuthority: true });
@@ -36,7 +36,7 @@ afterEach(async () => {
 });
 
 function watch(of: CertificateFiles = files, now?: () => number) {
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const events: unknown[] = [];
   const arrived: (() => void)[] = [];
   const push = (event: unknown) => {

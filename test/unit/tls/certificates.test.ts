@@ -5,7 +5,7 @@ import { Registry } from 'prom-client';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import { Certificates } from '../../../gateway/tls/certificates.ts';
 import { createCertificate } from '../../harness/createCertificate.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
@@ -33,7 +33,7 @@ async function writeOwn(name: string, notAfter: Date): Promise<{ cert: string; k
 }
 
 async function start(options: Partial<Parameters<typeof parseConfig>[0]>) {
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const warnings: unknown[] = [];
   const certificates = await Certificates.read(parseConfig({ supergraph, ...options }), {
     timers,

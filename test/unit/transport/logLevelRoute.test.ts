@@ -2,13 +2,13 @@ import { expect, test } from '@jest/globals';
 import { createLogger } from '../../../gateway/telemetry/logger.ts';
 import { LogLevel, type LogLevelChange } from '../../../gateway/telemetry/logLevel.ts';
 import { addLogLevelRoute } from '../../../gateway/transport/http/logLevelRoute.ts';
-import { createManualTimers } from '../../harness/manualTimers.ts';
+import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { exchange } from '../../harness/rawHttp.ts';
 import { startScriptedServer } from '../../harness/scriptedServer.ts';
 
 test('the level of the log is read and changed on the admin listener, and resets after the requested time', async () => {
   const log = createLogger('warn', { write: () => undefined });
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const forwarded: LogLevelChange[] = [];
   const workers = {
     handle: () => {},

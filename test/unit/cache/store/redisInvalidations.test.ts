@@ -6,11 +6,10 @@ import { RedisFailure } from '../../../../gateway/redis/redisFailure.ts';
 import { createLogger } from '../../../../gateway/telemetry/logger.ts';
 import { ProblemLog } from '../../../../gateway/telemetry/problemLog.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
-import { createManualTimers } from '../../../harness/manualTimers.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 
 test('an invalidation that fails during the retry of another one is retried too', async () => {
-  const timers = createManualTimers();
+  const timers = new FakeTimers();
   const failure = new RedisFailure(new Error('Redis is busy.'));
   const replies: unknown[] = [];
   const sent: string[] = [];
