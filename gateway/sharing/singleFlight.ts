@@ -11,7 +11,6 @@ export interface Leader<Joiner> {
 
 /** The flights that are under way, by key. */
 interface FlightMap<Joiner, Key> {
-  readonly size: number;
   get(key: Key): Flight<Joiner, Key> | undefined;
   set(key: Key, flight: Flight<Joiner, Key>): void;
   delete(key: Key): void;
@@ -106,10 +105,5 @@ export class SingleFlight<Joiner, Key = string> {
   find(key: Key): Flight<Joiner, Key> | undefined {
     const flight = this.#flights.get(key);
     return flight?.isOpen === true ? flight : undefined;
-  }
-
-  /** How many keys have a flight under way. */
-  get size(): number {
-    return this.#flights.size;
   }
 }

@@ -34,11 +34,6 @@ interface Entry<Value> {
  *  generation, where the text stays until the next full garbage collection. This map has numbers as keys. */
 export class TextMap<Value> {
   readonly #entries = new TransientMap<number, Entry<Value>>();
-  #size = 0;
-
-  get size(): number {
-    return this.#size;
-  }
 
   get(key: TextKey): Value | undefined {
     return this.#find(key)?.value;
@@ -51,7 +46,6 @@ export class TextMap<Value> {
       return;
     }
     this.#entries.set(key.hash, { key, value, next: this.#entries.get(key.hash) });
-    this.#size += 1;
   }
 
   delete(key: TextKey): void {
@@ -62,7 +56,6 @@ export class TextMap<Value> {
       entry = entry.next;
     }
     if (entry === undefined) return;
-    this.#size -= 1;
     if (before !== undefined) before.next = entry.next;
     else if (entry.next !== undefined) this.#entries.set(key.hash, entry.next);
     else this.#entries.delete(key.hash);

@@ -242,7 +242,7 @@ describe('A background fetch continues', () => {
     expect(call(fixture, 1).isCancelled).toBe(false);
     call(fixture, 1).answer(named('new 1'));
     expect(cachedData(fixture, ['1'])).toEqual(named('new 1'));
-    expect(fixture.cache.singleFlight.size).toBe(0);
+    expect(fixture.cache.flights.size).toBe(0);
   });
 
   test('if the fetch of the leading request stored nothing', async () => {
@@ -272,7 +272,7 @@ describe('A background fetch continues', () => {
     call(fixture, 1).fail();
     expect(request.result).toBe(result);
     expect(served).toEqual(['budget products Product']);
-    expect(fixture.cache.singleFlight.size).toBe(0);
+    expect(fixture.cache.flights.size).toBe(0);
   });
 });
 

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { CachePlans } from '../../../../gateway/cache/fetches/cachePlans.ts';
 import { CachingFetchSender } from '../../../../gateway/cache/fetches/cachingFetchSender.ts';
-import { FetchCache, type FetchCacheOptions } from '../../../../gateway/cache/fetches/fetchCache.ts';
+import type { FetchCacheOptions } from '../../../../gateway/cache/fetches/fetchCache.ts';
 import type { CacheRules } from '../../../../gateway/cache/rules/cacheRules.ts';
 import { RuleUsages } from '../../../../gateway/cache/ruleUsages.ts';
 import type { CacheStore } from '../../../../gateway/cache/store/cacheStore.ts';
@@ -21,6 +21,7 @@ import type { RequestContext } from '../../../../gateway/execution/requestContex
 import type { CallPriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
 import { systemTimers } from '../../../../gateway/time/timers.ts';
 import { createRequestContext, createScheduledStep } from '../../../harness/fetchNodes.ts';
+import { ObservedFetchCache } from './observedFetchCache.ts';
 import { silentObserver } from './silentObserver.ts';
 
 interface Headers {
@@ -93,7 +94,7 @@ export interface CachedFetchesFixture {
   readonly fetches: FetchSender;
   readonly subgraphs: FakeSubgraphs;
   readonly store: CacheStore;
-  readonly cache: FetchCache;
+  readonly cache: ObservedFetchCache;
   readonly clock: { now: number };
   /** `subgraph: coordinates: reason`, as logged. */
   readonly notStored: string[];
@@ -126,7 +127,7 @@ export function createCachedFetchesFixture(
   const clock = { now: 1_000_000 };
   const now = (): number => clock.now;
   const notStored: string[] = [];
-  const cache = new FetchCache({
+  const cache = new ObservedFetchCache({
     store: new MemoryStore({ maxSize: 1_000_000, now }),
     observer: silentObserver,
     nullMaxAgeMs: 5_000,

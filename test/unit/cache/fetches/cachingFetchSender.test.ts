@@ -438,7 +438,7 @@ describe('A request for an item that is being fetched', () => {
       named('two', 'one'),
       named('one', 'three'),
     ]);
-    expect(fixture.cache.singleFlight.size).toBe(0);
+    expect(fixture.cache.flights.size).toBe(0);
   });
 
   test('fails if the fetch fails', () => {
@@ -509,7 +509,7 @@ describe('A request for an item that is being fetched', () => {
     const request = fixture.fetch(names, ['1']);
     request.cancel();
     expect(at(fixture, 0).isCancelled).toBe(true);
-    expect(fixture.cache.singleFlight.size).toBe(0);
+    expect(fixture.cache.flights.size).toBe(0);
   });
 });
 

@@ -2,18 +2,19 @@ import { expect, test } from '@jest/globals';
 import type { FetchCache } from '../../../../gateway/cache/fetches/fetchCache.ts';
 import type { FetchJoiner } from '../../../../gateway/cache/fetches/fetchOutcome.ts';
 import { LeaderFetches } from '../../../../gateway/cache/fetches/leaderFetches.ts';
-import { SingleFlight } from '../../../../gateway/sharing/singleFlight.ts';
+import { type Flight, SingleFlight } from '../../../../gateway/sharing/singleFlight.ts';
 
 test('a fetch that has been settled is not settled again when the request is abandoned', () => {
   const released: (readonly string[])[] = [];
-  const singleFlight = new SingleFlight<FetchJoiner>();
+  const flights = new Map<string, Flight<FetchJoiner>>();
+  const singleFlight = new SingleFlight(flights);
   const cache = { singleFlight, store: { release: (keys: readonly string[]) => released.push(keys) } };
   const fetches = new LeaderFetches(cache as unknown as FetchCache, { onJoin: () => {}, onLeave: () => {} });
   expect([fetches.tryLead('a'), fetches.tryLead('b'), fetches.tryLead('a')]).toEqual([true, true, false]);
   fetches.settle(['a', 'of another request'], { kind: 'completed' });
   // By now, another request may have claimed it.
   fetches.abandon();
-  expect([released, singleFlight.size]).toEqual([[['a'], ['b']], 0]);
+  expect([released, flights.size]).toEqual([[['a'], ['b']], 0]);
 });
 
 test('a request has joiners until the last one has left, or its fetch is settled', () => {

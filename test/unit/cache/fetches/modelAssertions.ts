@@ -23,7 +23,7 @@ export function findProblems(run: ModelRun): readonly string[] {
     }
   }
   for (const cache of run.caches) {
-    if (cache.singleFlight.size > 0) problems.push(`${cache.singleFlight.size} fetches are still in flight`);
+    if (cache.flights.size > 0) problems.push(`${cache.flights.size} fetches are still in flight`);
   }
   if (run.clock.pendingCount > 0) problems.push(`${run.clock.pendingCount} timers are still pending`);
   if (run.shared.heldClaims > 0) problems.push(`${run.shared.heldClaims} claims are still held`);

@@ -1,7 +1,6 @@
 import { pino } from 'pino';
 import { CachePlans } from '../../../../gateway/cache/fetches/cachePlans.ts';
 import { CachingFetchSender } from '../../../../gateway/cache/fetches/cachingFetchSender.ts';
-import { FetchCache } from '../../../../gateway/cache/fetches/fetchCache.ts';
 import { RuleUsages } from '../../../../gateway/cache/ruleUsages.ts';
 import type { CacheStore } from '../../../../gateway/cache/store/cacheStore.ts';
 import { MemoryStore } from '../../../../gateway/cache/store/memoryStore.ts';
@@ -18,6 +17,7 @@ import { declaredRules, headerCases, type ModelRules, stricterRules } from './mo
 import { failures, roots, type Step, shapes } from './modelSteps.ts';
 import { ModelEntries, ModelStore } from './modelStore.ts';
 import { ModelSubgraph, plainAnswerSpec } from './modelSubgraph.ts';
+import { ObservedFetchCache } from './observedFetchCache.ts';
 import { silentObserver } from './silentObserver.ts';
 
 interface Invalidation {
@@ -64,7 +64,7 @@ export class ModelRun {
   readonly subgraph: ModelSubgraph;
   readonly requests: ModelRequest[] = [];
   readonly invalidations: Invalidation[] = [];
-  readonly caches: FetchCache[];
+  readonly caches: ObservedFetchCache[];
   readonly faults: string[] = [];
   readonly #fetches: CachingFetchSender[];
   readonly setup: ModelSetup;
@@ -86,7 +86,7 @@ export class ModelRun {
     this.caches = Array.from(
       { length: setup.processCount },
       (_, process) =>
-        new FetchCache({
+        new ObservedFetchCache({
           store: storeOf(process),
           observer: silentObserver,
           nullMaxAgeMs: 5_000,
@@ -179,7 +179,7 @@ export class ModelRun {
     return (
       this.requests.every(
         ({ doneCount, cancelledTick }) => doneCount > 0 || cancelledTick < Number.POSITIVE_INFINITY,
-      ) && this.caches.every(({ singleFlight }) => singleFlight.size === 0)
+      ) && this.caches.every(({ flights }) => flights.size === 0)
     );
   }
 
@@ -202,7 +202,7 @@ export class ModelRun {
       covers: covers[by],
     };
     this.invalidations.push(invalidation);
-    const { store } = this.caches[process % this.caches.length] as FetchCache;
+    const { store } = this.caches[process % this.caches.length] as ObservedFetchCache;
     void store.deleteByTags([tags[by]]).then(() => {
       invalidation.endTick = this.tick();
     });

@@ -157,7 +157,7 @@ describe('A cancelled request', () => {
     expect(at(fixture, 0).isCancelled).toBe(false);
     others[1]?.cancel();
     expect(at(fixture, 0).isCancelled).toBe(true);
-    expect(fixture.cache.singleFlight.size).toBe(0);
+    expect(fixture.cache.flights.size).toBe(0);
   });
 
   test('releases its claims if it is cancelled while they are being acquired', async () => {
@@ -167,12 +167,12 @@ describe('A cancelled request', () => {
     const first = fixture.fetch(names, ['1']);
     const other = fixture.fetch(names, ['1']);
     // Until the store has been read, and not until it has answered about claims.
-    while (fixture.cache.singleFlight.size === 0) await null;
+    while (fixture.cache.flights.size === 0) await null;
     first.cancel();
     await null;
     other.cancel();
     await waitForTurns();
-    expect(fixture.cache.singleFlight.size).toBe(0);
+    expect(fixture.cache.flights.size).toBe(0);
     expect(entries.heldClaims).toBe(0);
     expect(fixture.subgraphs.calls.every(({ isCancelled }) => isCancelled)).toBe(true);
   });
