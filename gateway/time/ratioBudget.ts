@@ -24,21 +24,21 @@ export class RatioBudget {
     this.#firstAttempts.add(now);
   }
 
-  /** Whether `tryTake` would succeed. */
-  get isAvailable(): boolean {
-    return this.#extraAttempts.total < this.#minExtraAttempts + this.#ratio * this.#firstAttempts.total;
-  }
-
   /** Whether extra attempts have used up the budget, or it never allows any. Without any attempt in the window it is not
    *  available, because the next first attempt makes it so, and not spent. */
   get isSpent(): boolean {
-    return !this.isAvailable && (this.#ratio === 0 || this.#extraAttempts.total > 0);
+    return !this.#isAvailable && (this.#ratio === 0 || this.#extraAttempts.total > 0);
   }
 
   /** Takes one extra attempt from the budget; false if none is left. */
   tryTake(): boolean {
-    if (!this.isAvailable) return false;
+    if (!this.#isAvailable) return false;
     this.#extraAttempts.add();
     return true;
+  }
+
+  /** Whether `tryTake` would succeed. */
+  get #isAvailable(): boolean {
+    return this.#extraAttempts.total < this.#minExtraAttempts + this.#ratio * this.#firstAttempts.total;
   }
 }

@@ -79,15 +79,11 @@ const latestBuilders: Readonly<Record<CacheScope, WeakMap<CachePlan, UsedKeyBuil
 export class KeyMemo {
   readonly #maxSize: number;
   readonly #keys = new Map<CacheKeyBuilder, Map<string, string>>();
+  /** Approximate bytes. */
   #size = 0;
 
   constructor(maxSize: number) {
     this.#maxSize = maxSize;
-  }
-
-  /** Approximate bytes. */
-  get size(): number {
-    return this.#size;
   }
 
   /** A builder has targets of one kind. */
