@@ -16,7 +16,7 @@ interface OperationsProps {
 }
 
 export function Operations({ data, search, onSearch }: OperationsProps) {
-  const { operations, operationCount, unrecordedRequests } = data;
+  const { operations } = data;
   const [selectedKey, setSelectedKey] = useState<string>();
   const selected = operations.find((operation) => keyOf(operation) === selectedKey) ?? operations[0];
   const shownKey = selected && keyOf(selected);
@@ -36,30 +36,9 @@ export function Operations({ data, search, onSearch }: OperationsProps) {
       </Section>
     );
   }
-  const others = operationCount - operations.length;
   return (
-    <Section
-      id="operations"
-      title="Operations"
-      note={`Those whose answers took the most time together come first. Counts are of the newest five to ten minutes with requests.${
-        others > 0 ? ` Recorded besides: ${formatCountOf(others, 'operation')}.` : ''
-      }${unrecordedRequests > 0 ? ` Not recorded, because of too many operations: ${formatCountOf(unrecordedRequests, 'request')}.` : ''}`}
-    >
-      {hasSearch.current && (
-        <p>
-          <label>
-            Find by name{' '}
-            <input
-              type="search"
-              value={search}
-              onInput={({ currentTarget }) => onSearch(currentTarget.value)}
-            />
-          </label>{' '}
-          <span role="status" class="soft">
-            {search !== '' && formatCountOf(operationCount, 'operation')}
-          </span>
-        </p>
-      )}
+    <Section id="operations" title="Operations" note={describeList(data)}>
+      {hasSearch.current && <SearchField search={search} count={data.operationCount} onSearch={onSearch} />}
       <Table
         label="Operations"
         columns={[
@@ -86,6 +65,37 @@ export function Operations({ data, search, onSearch }: OperationsProps) {
       </Table>
       {selected !== undefined && <OperationDetails key={shownKey} operation={selected} title={title} />}
     </Section>
+  );
+}
+
+function describeList({ operations, operationCount, unrecordedRequests }: InsightsData): string {
+  const others = operationCount - operations.length;
+  return [
+    'Those whose answers took the most time together come first.',
+    'Counts are of the newest five to ten minutes with requests.',
+    ...(others > 0 ? [`Recorded besides: ${formatCountOf(others, 'operation')}.`] : []),
+    ...(unrecordedRequests > 0
+      ? [`Not recorded, because of too many operations: ${formatCountOf(unrecordedRequests, 'request')}.`]
+      : []),
+  ].join(' ');
+}
+
+interface SearchFieldProps extends Pick<OperationsProps, 'search' | 'onSearch'> {
+  /** Operations that the search finds. */
+  readonly count: number;
+}
+
+function SearchField({ search, count, onSearch }: SearchFieldProps) {
+  return (
+    <p>
+      <label>
+        Find by name{' '}
+        <input type="search" value={search} onInput={({ currentTarget }) => onSearch(currentTarget.value)} />
+      </label>{' '}
+      <span role="status" class="soft">
+        {search !== '' && formatCountOf(count, 'operation')}
+      </span>
+    </p>
   );
 }
 
