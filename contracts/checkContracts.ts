@@ -74,43 +74,29 @@ export async function checkStore(
   const isRollout =
     (candidates !== undefined || environment !== undefined) &&
     comparisons.some(({ old }) => old !== undefined);
-  const check = new ContractCheck({
-    steps,
-    operations,
-    gatewaySettings,
-    isRollout,
-    unreadable,
-    onProgress,
-  });
+  const check = new ContractCheck({ steps, operations, gatewaySettings, isRollout, unreadable, onProgress });
   for (const comparison of comparisons) await check.compare(comparison);
   const findings = suggestSubgraphs(
     [...store.problems, ...(candidates?.problems ?? []), ...problems, ...settingsProblems, ...check.findings],
     candidates?.contracts.keys() ?? [],
     schemas,
   );
-
   const isComplete =
     check.isComplete && findings.every(({ severity }) => severity !== 'misuse' && severity !== 'undecided');
-  // A check of the whole store answers for every waiver. A check of candidates answers only for the waivers of these
-  // subgraphs.
-  const isInScope = ({ subgraph }: Waiver): boolean =>
-    candidates === undefined || (subgraph !== undefined && candidates.contracts.has(subgraph));
   // A change that is deployed in one environment may still be on its way to another.
   const hasOtherEnvironments = environment !== undefined && store.environments.length > 1;
-  const isEvaluated = (waiver: Waiver): boolean => {
-    // A waiver that was committed together with its change covers nothing any more.
-    const isSettled =
-      existedBefore(waiver, previousStore) &&
-      (waiver.subgraph === undefined || !check.hasChanged(waiver.subgraph));
-    return (
-      isComplete && !hasOtherEnvironments && !isSettled && isFullyEvaluated(waiver.rule, gatewaySettings)
-    );
-  };
   const baselines = comparisons.flatMap(({ baseline, old }) => (old === undefined ? [] : [baseline]));
   return createReport({
     findings: applyWaivers(withoutNewOperations(findings, previousStore), store.waivers, today, {
-      isEvaluated,
-      isInScope,
+      // A check of the whole store answers for every waiver. A check of candidates answers only for the waivers of these
+      // subgraphs.
+      isInScope: ({ subgraph }) =>
+        candidates === undefined || (subgraph !== undefined && candidates.contracts.has(subgraph)),
+      isEvaluated: (waiver) =>
+        isComplete &&
+        !hasOtherEnvironments &&
+        !isSettled(waiver, previousStore, check) &&
+        isFullyEvaluated(waiver.rule, gatewaySettings),
     }),
     strict,
     checked: {
@@ -136,10 +122,14 @@ function withoutNewOperations(
   );
 }
 
-function existedBefore({ rule, coordinate, subgraph }: Waiver, previous: ContractStore | undefined): boolean {
-  return (
-    previous?.waivers.some(
-      (known) => known.rule === rule && known.coordinate === coordinate && known.subgraph === subgraph,
-    ) ?? false
+/** Whether a waiver was committed together with its change, so that it covers nothing any more. */
+function isSettled(
+  { rule, coordinate, subgraph }: Waiver,
+  previous: ContractStore | undefined,
+  check: ContractCheck,
+): boolean {
+  const existedBefore = previous?.waivers.some(
+    (known) => known.rule === rule && known.coordinate === coordinate && known.subgraph === subgraph,
   );
+  return existedBefore === true && (subgraph === undefined || !check.hasChanged(subgraph));
 }

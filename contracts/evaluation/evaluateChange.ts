@@ -65,49 +65,20 @@ export function evaluateChange({
     ];
   }
   const schemas = { old: apiOf(gateway), next: apiOf(next) };
-  const served = () => supergraphMetadataOf(next.graph);
-  const pairs = pairOperations(gateway, next);
   const breakages = [
-    ...pairs.flatMap(({ operation, before, after }) =>
-      before?.kind === 'planned' && after !== undefined && schemas.old !== schemas.next
-        ? findBreakagesAfterRollout(
-            operation,
-            after,
-            schemas.old,
-            schemas.next,
-            served,
-            plannedValuesOf(after, next.graph),
-          )
-        : [],
-    ),
+    ...breakagesAfterRollout(gateway, next),
     ...checkPlanCompatibility(gateway, subgraphs, next).flatMap(breakagesOf),
   ];
-  const usage = new OperationUsageIndex(operations, [schemas.old, schemas.next]);
-  const { byChange, unattributed } = attributeBreakages(changes, breakages, schemas);
+  const attribution = attributeBreakages(changes, breakages, schemas);
   const causes =
     running === undefined
       ? undefined
       : new DeployedCauses(gateway.graph.contracts, running, next.graph.contracts);
-  const brokenOperations = new Set(breakages.map(({ operation }) => operation));
-  const attributed = Map.groupBy(new Set([...byChange.values()].flat()), ({ subgraph }) => subgraph);
-  const lost = new Set(
-    breakages.flatMap(({ phase, coordinates }) => (phase === 'after rollout' ? coordinates : [])),
-  );
-  const classified = changes.map((change) => {
-    const own = byChange.get(change) ?? [];
-    return classifyChange(change, {
-      breakages: own,
-      deployment: deploymentOf(change, own, attributed.get(change.subgraph) ?? [], lost),
-      users: usage.usersOf(change),
-      schemas,
-      brokenOperations,
-    });
-  });
   return [
-    ...classified,
+    ...classifyChanges(changes, breakages, attribution.byChange, schemas, operations),
     ...newHints(old?.graph ?? gateway.graph, next.graph),
-    ...unattributedBreakageFindings(unattributed, causes),
-    ...pairs.flatMap(({ operation, before, after }) =>
+    ...unattributedBreakageFindings(attribution.unattributed, causes),
+    ...pairOperations(gateway, next).flatMap(({ operation, before, after }) =>
       before?.kind === 'planned' || after === undefined
         ? []
         : failed(operation, after).map((finding) => withEarlierProblems(finding, before, after)),
@@ -130,6 +101,51 @@ function classifyInitialChanges(
   const usage = new OperationUsageIndex(operations, [schemas.next]);
   return changes.map((change) =>
     classifyChange(change, { breakages: [], deployment: undefined, users: usage.usersOf(change), schemas }),
+  );
+}
+
+/** Rates changes by the breakages that they cause. `byChange`: those of `breakages` that have a cause. */
+function classifyChanges(
+  changes: readonly Finding[],
+  breakages: readonly Breakage[],
+  byChange: ReadonlyMap<Finding, readonly Breakage[]>,
+  schemas: { readonly old: GraphQLSchema; readonly next: GraphQLSchema },
+  operations: readonly ConsumerOperation[],
+): readonly Finding[] {
+  const usage = new OperationUsageIndex(operations, [schemas.old, schemas.next]);
+  const brokenOperations = new Set(breakages.map(({ operation }) => operation));
+  const attributed = Map.groupBy(new Set([...byChange.values()].flat()), ({ subgraph }) => subgraph);
+  const lost = new Set(
+    breakages.flatMap(({ phase, coordinates }) => (phase === 'after rollout' ? coordinates : [])),
+  );
+  return changes.map((change) => {
+    const own = byChange.get(change) ?? [];
+    return classifyChange(change, {
+      breakages: own,
+      deployment: deploymentOf(change, own, attributed.get(change.subgraph) ?? [], lost),
+      users: usage.usersOf(change),
+      schemas,
+      brokenOperations,
+    });
+  });
+}
+
+/** What breaks in operations that work now, in whichever order the versions are rolled out. */
+function breakagesAfterRollout(gateway: PlannedGraph, next: PlannedGraph): readonly Breakage[] {
+  const [oldApi, nextApi] = [apiOf(gateway), apiOf(next)];
+  if (oldApi === nextApi) return [];
+  const served = () => supergraphMetadataOf(next.graph);
+  return pairOperations(gateway, next).flatMap(({ operation, before, after }) =>
+    before?.kind === 'planned' && after !== undefined
+      ? findBreakagesAfterRollout(
+          operation,
+          after,
+          oldApi,
+          nextApi,
+          served,
+          plannedValuesOf(after, next.graph),
+        )
+      : [],
   );
 }
 

@@ -32,10 +32,8 @@ export interface SchemaUsage {
 
 /** Reads the usage of an operation. Elements that the schema lacks are ignored. */
 export function readSchemaUsage(schema: GraphQLSchema, document: DocumentNode): SchemaUsage {
-  const used = new Set<string>();
-  const omitted = new Set<string>();
   const types = new TypeInfo(schema);
-  const optional = optionalVariables(document);
+  const usage = new UsageRecorder(schema, optionalVariables(document));
   visit(
     document,
     visitWithTypeInfo(types, {
@@ -43,72 +41,85 @@ export function readSchemaUsage(schema: GraphQLSchema, document: DocumentNode): 
         const field = types.getFieldDef();
         const parent = types.getParentType();
         if (field == null || parent == null) return;
-        for (const owner of ownersOf(parent)) used.add(`${owner.name}.${field.name}`);
-        addOutput(getNamedType(field.type));
+        const owners = usage.ownersOf(parent).map((owner) => `${owner.name}.${field.name}`);
+        for (const owner of owners) usage.used.add(owner);
+        usage.addOutput(getNamedType(field.type));
         for (const { name } of field.args) {
           const argument = given.find((one) => one.name.value === name);
-          for (const owner of ownersOf(parent)) {
-            const coordinate = `${owner.name}.${field.name}(${name}:)`;
-            if (argument !== undefined) used.add(coordinate);
-            if (mayBeOmitted(argument)) omitted.add(coordinate);
-          }
+          for (const owner of owners) usage.addGiven(`${owner}(${name}:)`, argument);
         }
       },
-      [Kind.NAMED_TYPE]: ({ name }) => void used.add(name.value),
-      [Kind.VARIABLE_DEFINITION]: ({ type }) => addInput(inputTypeOf(type)),
+      [Kind.NAMED_TYPE]: ({ name }) => void usage.used.add(name.value),
+      [Kind.VARIABLE_DEFINITION]: ({ type }) => usage.addVariable(type),
       [Kind.OBJECT]: ({ fields }) => {
         const type = getNamedType(types.getInputType());
         if (!isInputObjectType(type)) return;
-        used.add(type.name);
+        usage.used.add(type.name);
         for (const { name } of Object.values(type.getFields())) {
-          const coordinate = `${type.name}.${name}`;
           const field = fields.find((one) => one.name.value === name);
-          if (field !== undefined) used.add(coordinate);
-          if (mayBeOmitted(field)) omitted.add(coordinate);
+          usage.addGiven(`${type.name}.${name}`, field);
         }
       },
       [Kind.ENUM]: ({ value }) => {
         const type = getNamedType(types.getInputType());
-        if (isEnumType(type)) used.add(type.name).add(`${type.name}.${value}`);
+        if (isEnumType(type)) usage.used.add(type.name).add(`${type.name}.${value}`);
       },
     }),
   );
-  return { used, omitted };
+  return { used: usage.used, omitted: usage.omitted };
+}
 
-  /** Whether an argument or an input field is not given, or is given as a variable that clients may omit. */
-  function mayBeOmitted(given: ArgumentNode | ObjectFieldNode | undefined): boolean {
-    return (
-      given === undefined || (given.value.kind === Kind.VARIABLE && optional.has(given.value.name.value))
-    );
+class UsageRecorder {
+  readonly used = new Set<string>();
+  readonly omitted = new Set<string>();
+  readonly #schema: GraphQLSchema;
+  readonly #optionalVariables: ReadonlySet<string>;
+
+  constructor(schema: GraphQLSchema, variables: ReadonlySet<string>) {
+    this.#schema = schema;
+    this.#optionalVariables = variables;
   }
 
   /** A field of an interface is also a field of each implementing type. */
-  function ownersOf(type: GraphQLNamedType): readonly GraphQLNamedType[] {
-    return isInterfaceType(type) ? [type, ...schema.getPossibleTypes(type)] : [type];
+  ownersOf(type: GraphQLNamedType): readonly GraphQLNamedType[] {
+    return isInterfaceType(type) ? [type, ...this.#schema.getPossibleTypes(type)] : [type];
   }
 
-  function addOutput(type: GraphQLNamedType): void {
-    used.add(type.name);
-    if (isEnumType(type)) for (const { name } of type.getValues()) used.add(`${type.name}.${name}`);
-    for (const { name } of possibleTypesOf(schema, type)) used.add(name);
+  addOutput(type: GraphQLNamedType): void {
+    this.#addType(type);
+    for (const { name } of possibleTypesOf(this.#schema, type)) this.used.add(name);
   }
 
-  function inputTypeOf(node: TypeNode): GraphQLNamedType | undefined {
-    return getNamedType(typeFromAST(schema, node as never) as GraphQLInputType | undefined);
+  /** Adds an argument or an input field, which is omitted when it is not given, or given as a variable that clients may
+   *  omit. */
+  addGiven(coordinate: string, given: ArgumentNode | ObjectFieldNode | undefined): void {
+    if (given !== undefined) this.used.add(coordinate);
+    const variable = given?.value.kind === Kind.VARIABLE ? given.value.name.value : undefined;
+    if (given === undefined || (variable !== undefined && this.#optionalVariables.has(variable)))
+      this.omitted.add(coordinate);
+  }
+
+  addVariable(node: TypeNode): void {
+    this.#addInput(getNamedType(typeFromAST(this.#schema, node as never) as GraphQLInputType | undefined));
   }
 
   /** A variable can hold any value of its type. */
-  function addInput(type: GraphQLNamedType | undefined): void {
-    if (type === undefined || (used.has(type.name) && isInputObjectType(type))) return;
-    used.add(type.name);
-    if (isEnumType(type)) for (const { name } of type.getValues()) used.add(`${type.name}.${name}`);
+  #addInput(type: GraphQLNamedType | undefined): void {
+    if (type === undefined || (this.used.has(type.name) && isInputObjectType(type))) return;
+    this.#addType(type);
     if (!isInputObjectType(type)) return;
     for (const field of Object.values(type.getFields())) {
       const coordinate = `${type.name}.${field.name}`;
-      used.add(coordinate);
-      omitted.add(coordinate);
-      addInput(getNamedType(field.type));
+      this.used.add(coordinate);
+      this.omitted.add(coordinate);
+      this.#addInput(getNamedType(field.type));
     }
+  }
+
+  /** An enum with all its values. */
+  #addType(type: GraphQLNamedType): void {
+    this.used.add(type.name);
+    if (isEnumType(type)) for (const { name } of type.getValues()) this.used.add(`${type.name}.${name}`);
   }
 }
 

@@ -95,19 +95,30 @@ export function supergraphMetadataOf(graph: ContractGraph): SupergraphMetadata {
 export function readSupergraphMetadata(sdl: string): SupergraphMetadata {
   const document = parse(sdl, { noLocation: true });
   const names = subgraphNamesOf(document);
-  const subgraphs = new Map(
-    Array.from(names.values(), (name) => [
-      name,
-      {
-        keys: new Map<string, EntityKey[]>(),
-        members: new Map<string, Set<string>>(),
-        interfaceObjects: new Set<string>(),
-        fields: new Map<string, FieldMetadata>(),
-      },
-    ]),
-  );
-  const subgraphOf = (join: ConstDirectiveNode) =>
-    subgraphs.get(names.get(argumentOf(join, 'graph') ?? '') ?? '');
+  const subgraphs = new Map(Array.from(names.values(), (name) => [name, createMetadata()]));
+  const subgraphOf: SubgraphOf = (join) => subgraphs.get(names.get(argumentOf(join, 'graph') ?? '') ?? '');
+  addMembers(document, subgraphOf);
+  addTypes(document, subgraphOf);
+  return {
+    document,
+    subgraphs,
+    schema: buildASTSchema(document, { assumeValid: true, assumeValidSDL: true }),
+  };
+}
+
+function createMetadata() {
+  return {
+    keys: new Map<string, EntityKey[]>(),
+    members: new Map<string, Set<string>>(),
+    interfaceObjects: new Set<string>(),
+    fields: new Map<string, FieldMetadata>(),
+  };
+}
+
+/** The metadata of the subgraph that a join directive names. */
+type SubgraphOf = (join: ConstDirectiveNode) => ReturnType<typeof createMetadata> | undefined;
+
+function addMembers(document: DocumentNode, subgraphOf: SubgraphOf): void {
   const addMember = (
     join: ConstDirectiveNode,
     abstractType: string | undefined,
@@ -118,16 +129,21 @@ export function readSupergraphMetadata(sdl: string): SupergraphMetadata {
     members.set(abstractType, new Set(members.get(abstractType)).add(member));
   };
   for (const definition of document.definitions) {
-    if (definition.kind !== Kind.UNION_TYPE_DEFINITION) continue;
-    for (const join of joinsOf(definition, 'join__unionMember'))
-      addMember(join, definition.name.value, argumentOf(join, 'member'));
+    if (definition.kind === Kind.UNION_TYPE_DEFINITION) {
+      for (const join of joinsOf(definition, 'join__unionMember'))
+        addMember(join, definition.name.value, argumentOf(join, 'member'));
+    }
+    if (definition.kind === Kind.OBJECT_TYPE_DEFINITION) {
+      for (const join of joinsOf(definition, 'join__implements'))
+        addMember(join, argumentOf(join, 'interface'), definition.name.value);
+    }
   }
+}
+
+/** Adds keys, interface objects and fields. */
+function addTypes(document: DocumentNode, subgraphOf: SubgraphOf): void {
   const contexts = typesByContext(document);
   for (const [typeName, type] of compositesOf(document)) {
-    if (type.kind === Kind.OBJECT_TYPE_DEFINITION) {
-      for (const join of joinsOf(type, 'join__implements'))
-        addMember(join, argumentOf(join, 'interface'), typeName);
-    }
     for (const join of joinsOf(type, 'join__type')) {
       if (argumentOf(join, 'isInterfaceObject') === 'true') subgraphOf(join)?.interfaceObjects.add(typeName);
       const fields = parseFieldSet(argumentOf(join, 'key'));
@@ -137,25 +153,27 @@ export function readSupergraphMetadata(sdl: string): SupergraphMetadata {
       keys.set(typeName, [...(keys.get(typeName) ?? []), key]);
     }
     for (const field of type.fields ?? []) {
-      for (const join of joinsOf(field, 'join__field')) {
-        subgraphOf(join)?.fields.set(`${typeName}.${field.name.value}`, {
-          requires: parseFieldSet(argumentOf(join, 'requires')),
-          provides: parseFieldSet(argumentOf(join, 'provides')),
-          isExternal: argumentOf(join, 'external') === 'true',
-          ownType: argumentOf(join, 'type'),
-          contextArguments: new Map(
-            contextArgumentsOf(join).map(({ name, context, selection }) => [
-              name,
-              createContextValue(contexts.get(context) ?? [], selection),
-            ]),
-          ),
-        });
-      }
+      for (const join of joinsOf(field, 'join__field'))
+        subgraphOf(join)?.fields.set(`${typeName}.${field.name.value}`, fieldMetadataOf(join, contexts));
     }
   }
+}
+
+/** `contexts`: the types that have each context. */
+function fieldMetadataOf(
+  join: ConstDirectiveNode,
+  contexts: ReadonlyMap<string, readonly string[]>,
+): FieldMetadata {
   return {
-    document,
-    subgraphs,
-    schema: buildASTSchema(document, { assumeValid: true, assumeValidSDL: true }),
+    requires: parseFieldSet(argumentOf(join, 'requires')),
+    provides: parseFieldSet(argumentOf(join, 'provides')),
+    isExternal: argumentOf(join, 'external') === 'true',
+    ownType: argumentOf(join, 'type'),
+    contextArguments: new Map(
+      contextArgumentsOf(join).map(({ name, context, selection }) => [
+        name,
+        createContextValue(contexts.get(context) ?? [], selection),
+      ]),
+    ),
   };
 }
