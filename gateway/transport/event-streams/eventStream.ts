@@ -9,10 +9,11 @@ import type { CancelTimer } from '../../time/timers.ts';
 import { subscriptionEventEncoding } from '../http/serverSentEvents.ts';
 import { writeStreamHead } from '../http/writePayloads.ts';
 import type { ResponseHeaders } from '../http/writeResponse.ts';
-import {
+import { ConnectionOperations } from '../streams/connectionOperations.ts';
+import type {
   MultiplexedOperation,
-  type OperationMessages,
-  type WireMessage,
+  OperationMessages,
+  WireMessage,
 } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import { EventStreamOutbox } from './eventStreamOutbox.ts';
@@ -39,11 +40,10 @@ const reservationTimeoutMs = 10_000;
  *  opens it once, and it ends with its connection. */
 export class EventStream {
   readonly #options: EventStreamOptions;
-  readonly #operations = new Map<string, MultiplexedOperation>();
+  readonly #operations = new ConnectionOperations(() => this.#close());
   readonly #outbox: EventStreamOutbox;
   readonly #closed = Promise.withResolvers<void>();
   #state: StreamState;
-  #isDraining = false;
 
   constructor(options: EventStreamOptions) {
     const { bufferSize, readTimeoutMs, timers } = options;
@@ -86,7 +86,7 @@ export class EventStream {
     const abort = (): void => this.#abort(signal.reason as Error);
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
-    this.#closeIfDrained();
+    this.#operations.checkDrained();
     await this.#closed.promise;
     signal.removeEventListener('abort', abort);
   }
@@ -115,52 +115,36 @@ export class EventStream {
         { code: 'OVERLOADED' },
       );
     }
-    const operation: MultiplexedOperation = new MultiplexedOperation({
+    return this.#operations.add(id, {
       record,
       messages: messagesOf(id),
       outbox: this.#outbox,
       formatFailure,
-      onSubscription: () => this.#closeIfDrained(),
-      onEnd: () => {
-        // The client may have ended the operation and started another one with the same id.
-        if (this.#operations.get(id) === operation) this.#operations.delete(id);
-      },
     });
-    this.#operations.set(id, operation);
-    return operation;
   }
 
   /** To be called after each operation, however it ended. */
   notifyOperationEnd(): void {
-    this.#closeIfDrained();
+    this.#operations.checkDrained();
   }
 
   /** Ends an operation without a message. Does nothing for an unknown id. */
   endOperation(id: string): void {
-    this.#operations.get(id)?.abort(new ClientDisconnectedError());
-    this.#operations.delete(id);
-    this.#closeIfDrained();
+    this.#operations.end(id);
   }
 
   /** Closes the stream as soon as no query or mutation runs on it: a client would send these again. */
   drain(): void {
-    this.#isDraining = true;
-    this.#closeIfDrained();
+    this.#operations.drain();
   }
 
   #abort(reason: Error): void {
     if (reason instanceof ClientDisconnectedError) this.#close();
-    else for (const operation of [...this.#operations.values()]) operation.abort(reason);
+    else this.#operations.abortAll(reason);
   }
 
   #recordActivity(): void {
     if (this.#state.kind === 'open') this.#state.heartbeat.recordActivity();
-  }
-
-  #closeIfDrained(): void {
-    if (!this.#isDraining) return;
-    for (const operation of this.#operations.values()) if (!operation.isSubscription) return;
-    this.#close();
   }
 
   // Sends no `complete` for open subscriptions, so that clients subscribe again.
@@ -170,9 +154,7 @@ export class EventStream {
     this.#state = { kind: 'closed' };
     if (state.kind === 'reserved') state.cancelExpiry();
     else state.heartbeat.stop();
-    const operations = [...this.#operations.values()];
-    this.#operations.clear();
-    for (const operation of operations) operation.abort(new ClientDisconnectedError());
+    this.#operations.endAll();
     this.#outbox.close();
     if (state.kind === 'open') state.response.end();
     this.#options.onEnd();

@@ -36,7 +36,7 @@ export interface OperationMessages {
   fail(errors: readonly GraphQLFormattedError[]): readonly WireMessage[];
 }
 
-interface MultiplexedOperationOptions {
+export interface MultiplexedOperationOptions {
   /** Omitted where nothing is recorded. The caller finishes it. */
   readonly record?: RequestRecord | undefined;
   readonly messages: OperationMessages;

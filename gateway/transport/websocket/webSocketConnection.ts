@@ -12,7 +12,7 @@ import { WebSocket } from 'ws';
 import type { Admission } from '../../admission/admission.ts';
 import { ClientRequest } from '../../admission/clientRequest.ts';
 import { formatFailure } from '../../admission/errorFormatter.ts';
-import { ClientDisconnectedError, HttpError } from '../../admission/httpError.ts';
+import { HttpError } from '../../admission/httpError.ts';
 import { GatewayShutdownError } from '../../errors.ts';
 import { clientReviverFor } from '../../json/exactJson.ts';
 import { isNestedDeeperThan, maxUncheckedDepth } from '../../json/isNestedDeeperThan.ts';
@@ -24,7 +24,8 @@ import type { CancelTimer } from '../../time/timers.ts';
 import { negotiateFormats } from '../http/negotiateFormats.ts';
 import { largeJsonBytes, parseLargeJson } from '../http/readBody.ts';
 import { endRequestScope, runInRequestScope } from '../http/requestScope.ts';
-import { MultiplexedOperation, maxOperationIdLength } from '../streams/multiplexedOperation.ts';
+import { ConnectionOperations } from '../streams/connectionOperations.ts';
+import { type MultiplexedOperation, maxOperationIdLength } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import { ConnectionClient } from './connectionClient.ts';
 import {
@@ -69,7 +70,7 @@ const initTimeoutMs = 10_000;
  *  would be parsed and serialized again, and it cannot end an operation before its first result. */
 export class WebSocketConnection {
   readonly #options: WebSocketConnectionOptions;
-  readonly #operations = new Map<string, MultiplexedOperation>();
+  readonly #operations = new ConnectionOperations(() => this.#close(1001, 'Going away'));
   readonly #outbox: WebSocketOutbox;
   readonly #client: ConnectionClient;
   readonly #heartbeat: InactivityTimer;
@@ -78,7 +79,6 @@ export class WebSocketConnection {
   /** Ends with the last message of those that are being parsed. Those behind a large one wait for it. */
   #reading: Promise<void> | undefined;
   #isPingPending = false;
-  #isDraining = false;
   #forwardedParameters: Readonly<Record<string, unknown>> = {};
   #initPayload: Readonly<Record<string, unknown>> = {};
   #incremental: IncrementalFormat | undefined = 'deferSpec=20220824';
@@ -105,10 +105,7 @@ export class WebSocketConnection {
         this.#initialization = 'acknowledged';
         this.#outbox.send(JSON.stringify({ type: MessageType.ConnectionAck }));
       },
-      endStreams: (error) => {
-        for (const operation of [...this.#operations.values()])
-          if (operation.isStream) operation.abort(error);
-      },
+      endStreams: (error) => this.#operations.abortStreams(error),
       sendPong: (payload) =>
         this.#outbox.send(JSON.stringify({ type: MessageType.Pong, ...(payload && { payload }) })),
       close: (code, reason) => this.#close(code, reason),
@@ -143,13 +140,12 @@ export class WebSocketConnection {
 
   /** Closes the socket as soon as no query or mutation runs on it: a client would send these again. */
   drain(): void {
-    this.#isDraining = true;
-    this.#closeIfDrained();
+    this.#operations.drain();
   }
 
   /** Ends each operation with an error. After `drain`, the socket then closes. */
   abort(): void {
-    for (const operation of [...this.#operations.values()]) operation.abort(new GatewayShutdownError());
+    this.#operations.abortAll(new GatewayShutdownError());
   }
 
   terminate(): void {
@@ -212,9 +208,7 @@ export class WebSocketConnection {
         this.#subscribe(message.id, message.payload);
         return;
       case MessageType.Complete:
-        this.#operations.get(message.id)?.abort(new ClientDisconnectedError());
-        this.#operations.delete(message.id);
-        this.#closeIfDrained();
+        this.#operations.end(message.id);
         return;
       default:
         this.#close(CloseCode.BadRequest, `Invalid message: a client does not send "${message.type}"`);
@@ -275,7 +269,7 @@ export class WebSocketConnection {
       this.#outbox.send(...messages.fail([error.toFormatted()]));
       return;
     }
-    const operation: MultiplexedOperation = new MultiplexedOperation({
+    const operation: MultiplexedOperation = this.#operations.add(id, {
       record,
       messages,
       outbox: this.#outbox,
@@ -284,16 +278,10 @@ export class WebSocketConnection {
         reason instanceof HttpError
           ? reason.toFormatted()
           : formatFailure(reason, { requestId, signal: operation.signal }, log),
-      onSubscription: () => this.#closeIfDrained(),
-      onEnd: () => {
-        // The client may have ended the operation and started another one with the same id.
-        if (this.#operations.get(id) === operation) this.#operations.delete(id);
-      },
     });
-    this.#operations.set(id, operation);
     void this.#execute(operation, requestBodyOf(payload), { requestId, headers, record }).then(() => {
       record?.finish();
-      this.#closeIfDrained();
+      this.#operations.checkDrained();
     });
   }
 
@@ -352,12 +340,6 @@ export class WebSocketConnection {
     this.#heartbeat.recordActivity();
   }
 
-  #closeIfDrained(): void {
-    if (!this.#isDraining) return;
-    for (const operation of this.#operations.values()) if (!operation.isSubscription) return;
-    this.#close(1001, 'Going away');
-  }
-
   #close(code: number, reason: string): void {
     this.#stopInitTimer();
     // A control frame holds 125 bytes, two of them for the code.
@@ -368,21 +350,15 @@ export class WebSocketConnection {
         .toString()
         .replace(/\ufffd$/, ''),
     );
-    this.#endOperations();
+    this.#operations.endAll();
   }
 
   #onClose(): void {
     this.#heartbeat.stop();
     this.#stopInitTimer();
     this.#client.release();
-    this.#endOperations();
+    this.#operations.endAll();
     this.#outbox.close();
-  }
-
-  #endOperations(): void {
-    const operations = [...this.#operations.values()];
-    this.#operations.clear();
-    for (const operation of operations) operation.abort(new ClientDisconnectedError());
   }
 
   #stopInitTimer(): void {
