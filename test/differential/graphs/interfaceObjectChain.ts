@@ -1,15 +1,7 @@
-import type { Graph, GraphObject } from './framework/graph.ts';
+import type { Graph } from './framework/graph.ts';
+import { mediaData } from './media.ts';
 
 // Subgraphs that know an interface as an object: one requires a field that another one adds.
-
-const media: readonly GraphObject[] = [
-  { __typename: 'Book', id: 'b1', title: 'B1' },
-  { __typename: 'Film', id: 'f1', title: null },
-  { __typename: 'Book', id: 'b2', title: 'B2' },
-  { __typename: 'Song', id: 's1', title: 'S1' },
-].map((thing) => ({ ...thing, sequel: () => media[2], shelf: { label: `shelf of ${thing.id}` } }));
-
-const find = (id: string): GraphObject | undefined => media.find((thing) => thing.id === id);
 
 export const interfaceObjectChain: Graph = {
   name: 'interfaceObjectChain',
@@ -58,22 +50,5 @@ export const interfaceObjectChain: Graph = {
       `,
     },
   ],
-  entities: {
-    Book: media.filter(({ __typename }) => __typename === 'Book'),
-    Film: media.filter(({ __typename }) => __typename === 'Film'),
-    Song: media.filter(({ __typename }) => __typename === 'Song'),
-    Shop: ['north', 'south'].map((name) => ({ __typename: 'Shop', name, label: name })),
-  },
-  resolvers: {
-    'Query.media': () => media,
-    'Query.medium': (_, { id }) => find(id),
-    'Query.book': () => find('b2'),
-    'Query.popular': (_, { first }) => ['f1', 'b1', 's1'].slice(0, first ?? 2).map(find),
-    'Query.best': () => find('s1'),
-    'Media.shop': ({ id }) =>
-      id === 'b2' ? null : interfaceObjectChain.entities.Shop?.[id === 's1' ? 1 : 0],
-    'Shop.window': ({ name }) => find(name === 'north' ? 'b2' : 'f1'),
-    'Shop.film': () => find('f1'),
-  },
-  argumentValues: { 'Query.medium(id': ['b1', 'f1', 's1', 'none'], first: [0, 1, 3], scale: [5, 10] },
+  ...mediaData,
 };
