@@ -1,27 +1,15 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to environment variables
-import { closeSync, existsSync, openSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
 import { startDemoSubgraphs } from '../../subgraphs/demo.ts';
+import { folder, run, write } from '../harness/commandFolder.ts';
 import { runCommandInProcess } from '../harness/commandInProcess.ts';
 import { launcher, RunningCommand } from '../harness/runningCommand.ts';
 import { json, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
 import { serveSdl } from '../harness/serveSdl.ts';
-import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
-
-const folder = createTemporaryDirectory();
-
-function write(name: string, content: string): string {
-  const path = join(folder, name);
-  writeFileSync(path, content);
-  return path;
-}
-
-function run(args: readonly string[], env?: Record<string, string>, entry?: string) {
-  return new RunningCommand(folder, args, env, entry).ended;
-}
 
 /** For what a command does. A process of its own needs up to a second of CPU time to start. */
 function runInProcess(args: readonly string[]) {

@@ -1,28 +1,16 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to environment variables
 import type { StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, openSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, realpathSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { composeSupergraph } from '../../gateway/supergraph/composeSupergraph.ts';
+import { folder, run, write } from '../harness/commandFolder.ts';
 import { exchange, type RawResponse } from '../harness/rawHttp.ts';
 import { launcher, RunningCommand } from '../harness/runningCommand.ts';
 import { json, runAfter, type ScriptedSubgraph, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
-import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 import { demoSupergraphFile } from '../harness/testGateway.ts';
-
-const folder = createTemporaryDirectory();
-
-function write(name: string, content: string): string {
-  const path = join(folder, name);
-  writeFileSync(path, content);
-  return path;
-}
-
-function run(args: readonly string[], env?: Record<string, string>, entry?: string) {
-  return new RunningCommand(folder, args, env, entry).ended;
-}
 
 /** Prints the id and the Node flags of each process of the command to standard error, without its threads. */
 const reportProcesses = {

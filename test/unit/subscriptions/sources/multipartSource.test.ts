@@ -1,21 +1,15 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { type ExecutionResult, parse, subscribe } from 'graphql';
 import { createMultipartSource } from '../../../../gateway/subscriptions/sources/multipartSource.ts';
-import { closeServer } from '../../../harness/closeServer.ts';
 import { createSourceFixture, heartbeatMs, type SourceFixture } from '../../../harness/sourceFixture.ts';
-import { createTickSchema, Ticks } from '../../../harness/ticks.ts';
 import { type StreamUpstream, startStreamUpstream } from './streamUpstream.ts';
+import { startTickServer, testSubscription } from './tickServer.ts';
 
 const sourceOf = (url: string): SourceFixture => createSourceFixture(createMultipartSource, url);
 
 /** A subgraph that executes subscriptions and sends them with the multipart protocol. */
-async function multipartUpstream(): Promise<AsyncDisposable & { url: string; ticks: Ticks }> {
-  const ticks = new Ticks();
-  const schema = createTickSchema(ticks);
-  const server = createServer(async (request, response) => {
+const startServer = () =>
+  startTickServer('/graphql', (schema) => async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
     const events = await subscribe({ schema, document: parse(JSON.parse(body).query) });
@@ -32,41 +26,12 @@ async function multipartUpstream(): Promise<AsyncDisposable & { url: string; tic
     for await (const payload of events as AsyncIterable<ExecutionResult>) write({ payload });
     response.end('--\r\n');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`,
-    ticks,
-    [Symbol.asyncDispose]: () => closeServer(server),
-  };
-}
 
 describe('with a GraphQL server', () => {
-  test('delivers the events in order, then the completion', async () => {
-    await using upstream = await multipartUpstream();
-    await using at = sourceOf(upstream.url);
-    const { receiver } = at.subscribe();
-    await upstream.ticks.waitForListeners(1);
-    upstream.ticks.push('é');
-    upstream.ticks.push(2);
-    upstream.ticks.end();
-    expect(await receiver.waitForLog(3)).toEqual(['{"tick":"é"}', '{"tick":"2"}', 'complete']);
-    expect(at.clock.pendingCount).toBe(0);
-    expect(at.acceptedSubgraphs).toEqual(['reviews']);
-  });
-
-  test('a cancel ends the subscription at the subgraph', async () => {
-    await using upstream = await multipartUpstream();
-    await using at = sourceOf(upstream.url);
-    const { cancel } = at.subscribe();
-    await upstream.ticks.waitForListeners(1);
-    cancel();
-    await upstream.ticks.waitForListeners(0);
-    expect(at.clock.pendingCount).toBe(0);
-  });
+  testSubscription(startServer, sourceOf);
 
   test('reports an operation that the subgraph refuses', async () => {
-    await using upstream = await multipartUpstream();
+    await using upstream = await startServer();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
     expect((await receiver.waitForLog(1))[0]).toMatch(/^error SUBGRAPH_ERROR .*nonsense/);

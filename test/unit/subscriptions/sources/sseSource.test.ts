@@ -1,68 +1,25 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { createHandler } from 'graphql-sse/lib/use/http';
 import { createSseSource } from '../../../../gateway/subscriptions/sources/sseSource.ts';
-import { closeServer } from '../../../harness/closeServer.ts';
 import {
   createSourceFixture,
   firstDelayMs,
   heartbeatMs,
   type SourceFixture,
 } from '../../../harness/sourceFixture.ts';
-import { createTickSchema, Ticks } from '../../../harness/ticks.ts';
 import { startStreamUpstream } from './streamUpstream.ts';
-
-interface GraphqlSseUpstream extends AsyncDisposable {
-  readonly url: string;
-  readonly ticks: Ticks;
-  /** Closes every connection abruptly. */
-  cut(): void;
-}
+import { startTickServer, testSubscription } from './tickServer.ts';
 
 /** A subgraph with the reference server. */
-async function graphqlSseUpstream(): Promise<GraphqlSseUpstream> {
-  const ticks = new Ticks();
-  const server = createServer(createHandler({ schema: createTickSchema(ticks) }));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql/stream`,
-    ticks,
-    cut: () => server.closeAllConnections(),
-    [Symbol.asyncDispose]: () => closeServer(server),
-  };
-}
+const startReference = () => startTickServer('/graphql/stream', (schema) => createHandler({ schema }));
 
 const sourceOf = (url: string): SourceFixture => createSourceFixture(createSseSource, url);
 
 describe('with the reference server', () => {
-  test('delivers the events in order, then the completion', async () => {
-    await using upstream = await graphqlSseUpstream();
-    await using at = sourceOf(upstream.url);
-    const { receiver } = at.subscribe();
-    await upstream.ticks.waitForListeners(1);
-    upstream.ticks.push('é');
-    upstream.ticks.push(2);
-    upstream.ticks.end();
-    expect(await receiver.waitForLog(3)).toEqual(['{"tick":"é"}', '{"tick":"2"}', 'complete']);
-    expect(at.clock.pendingCount).toBe(0);
-    expect(at.acceptedSubgraphs).toEqual(['reviews']);
-  });
-
-  test('a cancel ends the subscription at the subgraph', async () => {
-    await using upstream = await graphqlSseUpstream();
-    await using at = sourceOf(upstream.url);
-    const { cancel } = at.subscribe();
-    await upstream.ticks.waitForListeners(1);
-    cancel();
-    await upstream.ticks.waitForListeners(0);
-    expect(at.clock.pendingCount).toBe(0);
-  });
+  testSubscription(startReference, sourceOf);
 
   test('subscribes again after a lost connection', async () => {
-    await using upstream = await graphqlSseUpstream();
+    await using upstream = await startReference();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe();
     await upstream.ticks.waitForListeners(1);
@@ -83,7 +40,7 @@ describe('with the reference server', () => {
   });
 
   test('reports the errors with which the subgraph refuses an operation', async () => {
-    await using upstream = await graphqlSseUpstream();
+    await using upstream = await startReference();
     await using at = sourceOf(upstream.url);
     const { receiver } = at.subscribe({ query: 'subscription { nonsense }' });
     const [news] = await receiver.waitForLog(1);
