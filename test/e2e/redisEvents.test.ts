@@ -1,14 +1,11 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import process from 'node:process';
-import { promisify } from 'node:util';
 import { expect, test } from '@jest/globals';
 import { EventInvalidations } from '../../gateway/cache/invalidation/eventInvalidations.ts';
 import { EventPosition } from '../../gateway/cache/invalidation/eventPosition.ts';
 import type { ParsedInvalidationRequest } from '../../gateway/cache/invalidation/invalidationRequest.ts';
 import type { InvalidationResult } from '../../gateway/cache/store/cacheStore.ts';
 import { systemTimers } from '../../gateway/time/timers.ts';
+import { expectExit } from '../harness/expectExit.ts';
 import { Gate } from '../harness/gate.ts';
 import { connectRedis, downloadTimeoutMs, startDedicatedRedis, startRedisCluster } from '../harness/redis.ts';
 import {
@@ -365,35 +362,17 @@ test(
 );
 
 test('a closed reader of events does not keep the process alive, in any state of Redis', async () => {
-  const script = `
-    import { pino } from 'pino';
-    import { EventInvalidations } from './gateway/cache/invalidation/eventInvalidations.ts';
-    import { ProblemLog } from './gateway/telemetry/problemLog.ts';
-    import { parseConfig } from './gateway/config/parseConfig.ts';
-    import { systemTimers } from './gateway/time/timers.ts';
-    process.on('unhandledRejection', (error) => { console.log('unhandled', error); process.exit(1); });
-    const [url, waits] = process.argv.slice(1);
-    const config = parseConfig({ supergraph: { file: 'a' }, redis: { url } }).redis;
-    const problems = new ProblemLog({ log: pino({ level: 'silent' }), now: Date.now, message: '' });
-    const isRead = Promise.withResolvers();
-    const events = new EventInvalidations({ config, stream: 'stream', problems, timers: systemTimers,
-      parse: () => { isRead.resolve(); return new Promise(() => {}); },
-      invalidate: () => new Promise(() => {}), tagsOfEverything: () => new Promise(() => {}) });
-    if (waits === 'yes') await isRead.promise;
-    events.close();
-  `;
-  const run = async (url: string, waits: 'yes' | 'no') => {
-    const args = ['--input-type=module', '-e', script, url, waits];
-    const cwd = join(import.meta.dirname, '../..');
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd });
-    expect(stdout).toBe('');
-  };
   await redis.set('tributary:events:stream', '0-0');
   await add('stream', event('a'));
-  await using hung = await startDedicatedRedis();
-  await using dead = await startDedicatedRedis();
-  await dead.kill();
-  hung.pause();
-  await Promise.all([run(server.url, 'yes'), run(hung.url, 'no'), run(dead.url, 'no')]);
-  hung.resume();
+  await expectExit(server.url, {
+    imports: "import { EventInvalidations } from './gateway/cache/invalidation/eventInvalidations.ts';",
+    code: `
+      const isRead = Promise.withResolvers();
+      const events = new EventInvalidations({ config, stream: 'stream', problems, timers: systemTimers,
+        parse: () => { isRead.resolve(); return new Promise(() => {}); },
+        invalidate: () => new Promise(() => {}), tagsOfEverything: () => new Promise(() => {}) });
+      if (works) await isRead.promise;
+      events.close();
+    `,
+  });
 });

@@ -1,12 +1,9 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import process from 'node:process';
-import { promisify } from 'node:util';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { RedisStreamReader } from '../../gateway/redis/redisStreamReader.ts';
 import { systemTimers } from '../../gateway/time/timers.ts';
+import { expectExit } from '../harness/expectExit.ts';
 import { Gate } from '../harness/gate.ts';
 import { openStreamReader } from '../harness/openStreamReader.ts';
 import {
@@ -393,32 +390,17 @@ test('an invalid start id is refused', () => {
 });
 
 test('a closed reader does not keep the process alive, in any state of Redis', async () => {
-  const script = `
-    import { parseConfig } from './gateway/config/parseConfig.ts';
-    import { RedisStreamReader } from './gateway/redis/redisStreamReader.ts';
-    import { systemTimers } from './gateway/time/timers.ts';
-    process.on('unhandledRejection', (error) => { console.log('unhandled', error); process.exit(1); });
-    const [url, waits] = process.argv.slice(1);
-    const config = parseConfig({ supergraph: { file: 'a' }, redis: { url, timeouts: { socket: '10m' } } }).redis;
-    const isStarted = Promise.withResolvers();
-    const reader = new RedisStreamReader({ config, stream: 'none', timers: systemTimers, onStart: isStarted.resolve,
-      onEntries: async () => {}, onGap: async () => {}, onFailure: () => {} });
-    if (waits === 'yes') {
-      await isStarted.promise;
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    reader.close();
-  `;
-  const run = async (url: string, waits: 'yes' | 'no') => {
-    const args = ['--input-type=module', '-e', script, url, waits];
-    const cwd = join(import.meta.dirname, '../..');
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd });
-    expect(stdout).toBe('');
-  };
-  await using hung = await startDedicatedRedis();
-  await using dead = await startDedicatedRedis();
-  await dead.kill();
-  hung.pause();
-  await Promise.all([run(server.url, 'yes'), run(hung.url, 'no'), run(dead.url, 'no')]);
-  hung.resume();
+  await expectExit(server.url, {
+    imports: "import { RedisStreamReader } from './gateway/redis/redisStreamReader.ts';",
+    code: `
+      const isStarted = Promise.withResolvers();
+      const reader = new RedisStreamReader({ config, stream: 'none', timers: systemTimers, onStart: isStarted.resolve,
+        onEntries: async () => {}, onGap: async () => {}, onFailure: () => {} });
+      if (works) {
+        await isStarted.promise;
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      reader.close();
+    `,
+  });
 });

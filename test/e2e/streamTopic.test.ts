@@ -75,8 +75,32 @@ async function open() {
   };
 }
 
+type OpenTopic = Awaited<ReturnType<typeof open>>;
+
+/** Adds events 4 to 6, and returns a listener that has received them from the reader. */
+async function listenFromFour(opened: OpenTopic) {
+  const waits = opened.proxy.pauseAt(readerWaits);
+  const live = opened.listen();
+  await waits;
+  opened.proxy.resume();
+  await opened.add(4, 5, 6);
+  await live.until('live 6');
+  return live;
+}
+
+/** Begins the stream anew with event 1, while the reader is at event 7. */
+async function beginAnew(opened: OpenTopic, live: ReturnType<OpenTopic['listen']>): Promise<void> {
+  const looks = opened.proxy.pauseAt(readerLooks);
+  await opened.add(7);
+  await looks;
+  await redis.del(opened.stream);
+  await opened.add(1);
+  opened.proxy.resume();
+  await live.until('gap');
+}
+
 /** Adds events up to 7. Pauses the reader before 6, and returns a listener from then on and one that has received 7. */
-async function listenAhead(opened: Awaited<ReturnType<typeof open>>) {
+async function listenAhead(opened: OpenTopic) {
   const waits = opened.proxy.pauseAt(readerWaits);
   await opened.add(5);
   const live = opened.listen();
@@ -157,22 +181,11 @@ test('a listener that subscribes while an event is passed on does not get it', a
 
 test('a listener that replays while the stream begins anew gets the new events', async () => {
   await using opened = await open();
-  const waits = opened.proxy.pauseAt(readerWaits);
-  const live = opened.listen();
-  await waits;
-  opened.proxy.resume();
+  const live = await listenFromFour(opened);
   const consumed = Promise.withResolvers<void>();
-  await opened.add(4, 5, 6);
-  await live.until('live 6');
   const replaying = opened.listen(4, () => consumed.promise);
   await replaying.until('past 5');
-  const looks = opened.proxy.pauseAt(readerLooks);
-  await opened.add(7);
-  await looks;
-  await redis.del(opened.stream);
-  await opened.add(1);
-  opened.proxy.resume();
-  await live.until('gap');
+  await beginAnew(opened, live);
   consumed.resolve();
   await replaying.until('caught up');
   await opened.add(2);
@@ -216,21 +229,10 @@ test('a listener that leaves before the reader has begun gets nothing more', asy
 
 test('a listener gets nothing that others have read before the stream began anew', async () => {
   await using opened = await open();
-  const waits = opened.proxy.pauseAt(readerWaits);
-  const live = opened.listen();
-  await waits;
-  opened.proxy.resume();
-  await opened.add(4, 5, 6);
-  await live.until('live 6');
+  const live = await listenFromFour(opened);
   const slow = opened.listen(4, () => new Promise(() => {}));
   await slow.until('past 5');
-  const looks = opened.proxy.pauseAt(readerLooks);
-  await opened.add(7);
-  await looks;
-  await redis.del(opened.stream);
-  await opened.add(1);
-  opened.proxy.resume();
-  await live.until('gap');
+  await beginAnew(opened, live);
   await opened.add(5);
   const next = opened.listen(4);
   await next.until('caught up');
