@@ -1,12 +1,15 @@
+import type { Redis } from 'ioredis';
 import type { EnrichmentJob, JobAttempt, JobExecutor } from '../../gateway/enrichment/enrichmentJob.ts';
 import { createEnrichmentJobs } from '../../gateway/enrichment/jobs/createEnrichmentJobs.ts';
 import { EnrichmentJobs } from '../../gateway/enrichment/jobs/enrichmentJobs.ts';
+import { JobKeys } from '../../gateway/enrichment/jobs/jobKeys.ts';
 import type { JobPolicy } from '../../gateway/enrichment/jobs/jobPolicy.ts';
 import { RedisJobStore } from '../../gateway/enrichment/jobs/redisJobStore.ts';
 import { systemTimers } from '../../gateway/time/timers.ts';
 import { createRecordingObserver, policyWith, RecordingExecutor } from './enrichmentJobsFixture.ts';
 import { FakeTimers } from './fakeTimers.ts';
 import { longRedisTimeouts, parseRedisConfig } from './redisStoreFixture.ts';
+import { waitUntil } from './waitUntil.ts';
 
 /** Short timeouts, for tests that cannot control the order of events. Not for two processes of which one may pause:
  *  the other one would take it for dead. */
@@ -18,6 +21,9 @@ const shortJobTimeouts = {
   maxPendingSize: 64_000_000,
   maxUpdatesSize: 64_000_000,
 } satisfies Partial<JobPolicy['jobs']>;
+
+/** For processes that live to the end of the test. With less, a pause of this process would make one take the other for dead. */
+export const patientReclaim = { reclaimAfter: 60_000 };
 
 /** Longer than any test takes: Redis expires tokens by its own clock. */
 export const tokenTtlMs = 600_000;
@@ -107,6 +113,28 @@ export function createManualEnrichmentReplica(
     },
     [Symbol.asyncDispose]: () => enrichments.close(closeTimeoutMs),
   };
+}
+
+/** Closes a process that cannot store everything: its timeouts pass. */
+export async function closeWithTimeouts({
+  enrichments,
+  advance,
+}: ReturnType<typeof createManualEnrichmentReplica>): Promise<void> {
+  let isClosed = false;
+  const closed = enrichments.close(closeTimeoutMs).then(() => {
+    isClosed = true;
+  });
+  await waitUntil(() => {
+    advance(100);
+    return isClosed;
+  });
+  await closed;
+}
+
+/** Resolves when as many processes receive the changes of others. Each then writes again what Redis may have lost. */
+export async function waitForSubscribers(redis: Redis, prefix: string, count: number): Promise<void> {
+  const { changesChannel } = new JobKeys(prefix);
+  await waitUntil(async () => (await redis.pubsub('NUMSUB', changesChannel))[1] === count);
 }
 
 /** An executor whose attempts answer every field with `<job id> by <name>` at once. */

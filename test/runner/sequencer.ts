@@ -22,6 +22,7 @@ const first = [
   'e2e/cli.test.ts',
   'unit/planning/workerPlanner.test.ts',
   'e2e/enrichmentRedis.test.ts',
+  'e2e/enrichmentRedisOutages.test.ts',
   'e2e/package.test.ts',
   'e2e/enrichmentAdaptiveMode.test.ts',
   'e2e/contracts.test.ts',
