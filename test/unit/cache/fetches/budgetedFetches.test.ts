@@ -8,7 +8,9 @@ import { createFetchCall, createRequestContext } from '../../../harness/fetchNod
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import {
   type CachedFetchesFixture,
+  callAt,
   createCachedFetchesFixture,
+  named,
   type RecordedCall,
 } from './cachedFetchesFixture.ts';
 import { ModelEntries, ModelStore } from './modelStore.ts';
@@ -28,22 +30,15 @@ const { rules } = await readRulesOf({
 });
 const names = entityShape('products', '... on Product { name }');
 const titles = entityShape('products', '... on Product { title: name }');
-const named = (...list: string[]): { name: string }[] => list.map((name) => ({ name }));
 const staleAfterBudget = (ageMs: number) => ({ ageMs, reason: 'budget' });
 
 /** Has stored names of products, which are stale by now. */
 function stale(ids: readonly string[], options: Partial<FetchCacheOptions> = {}): CachedFetchesFixture {
   const fixture = createCachedFetchesFixture(rules, options);
   fixture.fetch(names, ids);
-  call(fixture, 0).answer(named(...ids.map((id) => `old ${id}`)));
+  callAt(fixture, 0).answer(named(...ids.map((id) => `old ${id}`)));
   fixture.clock.now += 20_000;
   return fixture;
-}
-
-function call({ subgraphs: { calls } }: CachedFetchesFixture, index: number): RecordedCall {
-  const found = calls[index];
-  if (found === undefined) throw new Error(`The subgraph was request ${calls.length} times.`);
-  return found;
 }
 
 /** The data that the next request gets without waiting. */
@@ -71,8 +66,8 @@ describe('When the budget of a call ends,', () => {
       ]),
     });
     expect(request.isDone).toBe(true);
-    expect(call(fixture, 1).isCancelled).toBe(false);
-    call(fixture, 1).answer(named('new 1', 'new 2'));
+    expect(callAt(fixture, 1).isCancelled).toBe(false);
+    callAt(fixture, 1).answer(named('new 1', 'new 2'));
     expect(cachedData(fixture, ['1', '2'])).toEqual(named('new 1', 'new 2'));
   });
 
@@ -91,7 +86,7 @@ describe('When the budget of a call ends,', () => {
     const notifications: string[] = [];
     budget.onRefreshed(0, () => notifications.push('newer'));
     expect(notifications).toEqual([]);
-    end(call(fixture, 1));
+    end(callAt(fixture, 1));
     expect(notifications).toEqual(['newer']);
   });
 
@@ -101,7 +96,7 @@ describe('When the budget of a call ends,', () => {
     const request = fixture.fetch(names, ['1', '2'], undefined, budget);
     budget.expire();
     expect(request.result).toBeUndefined();
-    call(fixture, 1).answer(named('new 1', 'new 2'));
+    callAt(fixture, 1).answer(named('new 1', 'new 2'));
     expect(request.result).toMatchObject({ data: named('new 1', 'new 2'), stale: undefined });
   });
 
@@ -110,7 +105,7 @@ describe('When the budget of a call ends,', () => {
     const other = fixture.fetch(names, ['2']);
     const budget = new LatencyBudget();
     const request = fixture.fetch(names, ['1', '2'], undefined, budget);
-    call(fixture, 1).answer(named('new 2'));
+    callAt(fixture, 1).answer(named('new 2'));
     await waitForTurns();
     expect(other.data).toEqual(named('new 2'));
     expect(request.result).toBeUndefined();
@@ -128,7 +123,7 @@ describe('When the budget of a call ends,', () => {
     fixture.clock.now += 60_000;
     budget.expire();
     expect(request.result).toBeUndefined();
-    call(fixture, 1).answer(named('new 1'));
+    callAt(fixture, 1).answer(named('new 1'));
     expect(request.data).toEqual(named('new 1'));
   });
 
@@ -136,13 +131,13 @@ describe('When the budget of a call ends,', () => {
     const both = rootShape('products', '{ news hits }');
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(both);
-    call(fixture, 0).answer({ news: 'old', hits: 1 });
+    callAt(fixture, 0).answer({ news: 'old', hits: 1 });
     fixture.clock.now += 20_000;
     const budget = new LatencyBudget();
     const request = fixture.fetch(both, undefined, undefined, budget);
     budget.expire();
     expect(request.result).toBeUndefined();
-    call(fixture, 1).answer({ news: 'new', hits: 2 });
+    callAt(fixture, 1).answer({ news: 'new', hits: 2 });
     expect(request.data).toEqual({ news: 'new', hits: 2 });
   });
 
@@ -164,7 +159,7 @@ test('a call that starts after its budget serves stale values at once and fetche
     data: named('old 1'),
     stale: new Map([[0, staleAfterBudget(20_000)]]),
   });
-  call(fixture, 1).answer(named('new 1'));
+  callAt(fixture, 1).answer(named('new 1'));
   expect(cachedData(fixture, ['1'])).toEqual(named('new 1'));
 });
 
@@ -174,7 +169,7 @@ test('a call whose budget ends during the lookup serves stale values after it an
   const fixture = createCachedFetchesFixture(rules, { store: new ModelStore(entries, 0), now: clock.now });
   fixture.fetch(names, ['1']);
   await waitForTurns();
-  call(fixture, 0).answer(named('old 1'));
+  callAt(fixture, 0).answer(named('old 1'));
   clock.advance(20_000);
   const budget = new LatencyBudget();
   const request = fixture.fetch(names, ['1'], undefined, budget);
@@ -185,7 +180,7 @@ test('a call whose budget ends during the lookup serves stale values after it an
     data: named('old 1'),
     stale: new Map([[0, staleAfterBudget(20_000)]]),
   });
-  call(fixture, 1).answer(named('new 1'));
+  callAt(fixture, 1).answer(named('new 1'));
   await waitForTurns();
   const next = fixture.fetch(names, ['1']);
   await waitForTurns();
@@ -214,8 +209,8 @@ describe('A background fetch continues', () => {
     const { data, cancel } = half(fixture);
     expect(data).toEqual(named('old 1'));
     cancel();
-    expect(call(fixture, 1).isCancelled).toBe(false);
-    call(fixture, 1).answer(named('new 1'));
+    expect(callAt(fixture, 1).isCancelled).toBe(false);
+    callAt(fixture, 1).answer(named('new 1'));
     expect(cachedData(fixture, ['1'])).toEqual(named('new 1'));
   });
 
@@ -239,8 +234,8 @@ describe('A background fetch continues', () => {
     const first = fixture.fetch(names, ['1']);
     half(fixture).cancel();
     first.cancel();
-    expect(call(fixture, 1).isCancelled).toBe(false);
-    call(fixture, 1).answer(named('new 1'));
+    expect(callAt(fixture, 1).isCancelled).toBe(false);
+    callAt(fixture, 1).answer(named('new 1'));
     expect(cachedData(fixture, ['1'])).toEqual(named('new 1'));
     expect(fixture.cache.flights.size).toBe(0);
   });
@@ -249,10 +244,10 @@ describe('A background fetch continues', () => {
     const fixture = stale(['1']);
     fixture.fetch(names, ['1']);
     half(fixture).cancel();
-    call(fixture, 1).fail(new GatewayError('DEADLINE_EXCEEDED', 'late'));
+    callAt(fixture, 1).fail(new GatewayError('DEADLINE_EXCEEDED', 'late'));
     await waitForTurns();
-    expect(call(fixture, 3).requestedItems).toEqual(['1']);
-    call(fixture, 3).answer(named('new 1'));
+    expect(callAt(fixture, 3).requestedItems).toEqual(['1']);
+    callAt(fixture, 3).answer(named('new 1'));
     expect(cachedData(fixture, ['1'])).toEqual(named('new 1'));
   });
 
@@ -269,7 +264,7 @@ describe('A background fetch continues', () => {
     const request = fixture.fetch(names, ['1'], undefined, budget);
     budget.expire();
     const { result } = request;
-    call(fixture, 1).fail();
+    callAt(fixture, 1).fail();
     expect(request.result).toBe(result);
     expect(served).toEqual(['budget products Product']);
     expect(fixture.cache.flights.size).toBe(0);
@@ -283,7 +278,7 @@ test('cancelling a request before its budget ends cancels its fetches', () => {
   request.cancel();
   budget.expire();
   expect(request.result).toBeUndefined();
-  expect(call(fixture, 1).isCancelled).toBe(true);
+  expect(callAt(fixture, 1).isCancelled).toBe(true);
 });
 
 test('a cancelled request serves no stale values while its fetch continues for joiners', () => {
@@ -296,7 +291,7 @@ test('a cancelled request serves no stale values while its fetch continues for j
   const other = fixture.fetch(names, ['2']);
   request.cancel();
   budget.expire();
-  call(fixture, 2).answer(named('new 2'));
+  callAt(fixture, 2).answer(named('new 2'));
   expect(other.data).toEqual(named('new 2'));
   expect(served).toEqual([]);
 });
@@ -312,7 +307,7 @@ test('no timer is pending after all items were resolved', async () => {
   budget.expire();
   expect(request.isDone).toBe(true);
   expect(clock.pendingCount).toBe(1);
-  call(fixture, 1).answer(named('new 1'));
+  callAt(fixture, 1).answer(named('new 1'));
   await waitForTurns();
   expect(clock.pendingCount).toBe(0);
 });

@@ -201,3 +201,14 @@ export function createCachedFetchesFixture(
     },
   };
 }
+
+/** Products with these names, as a subgraph returns them. */
+export const named = (...list: string[]): { name: string }[] => list.map((name) => ({ name }));
+
+/** The call to the subgraph with this index.
+ *  @throws {Error} when there was none. */
+export function callAt({ subgraphs: { calls } }: CachedFetchesFixture, index: number): RecordedCall {
+  const call = calls[index];
+  if (call === undefined) throw new Error(`The subgraph was requested ${calls.length} times.`);
+  return call;
+}

@@ -5,15 +5,15 @@ import type { FetchError } from '../../../../gateway/execution/fetchCall.ts';
 import { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
 import { runInSlices, type SlicedTask } from '../../../../gateway/time/slicedTask.ts';
-import type { Timers } from '../../../../gateway/time/timers.ts';
 import { entityShape, readRulesOf, rootShape } from '../../../harness/cachedSubgraphs.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { createRequestContext } from '../../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import {
   type CachedFetchesFixture,
+  callAt,
   createCachedFetchesFixture,
-  type RecordedCall,
+  named,
 } from './cachedFetchesFixture.ts';
 import { silentObserver } from './silentObserver.ts';
 
@@ -41,20 +41,12 @@ const error = (message: string, at: Partial<FetchError> = {}, code?: string): Fe
   path: [],
   ...at,
 });
-const named = (...list: string[]): { name: string }[] => list.map((name) => ({ name }));
-
-function at(fixture: CachedFetchesFixture, index: number): RecordedCall {
-  const call = fixture.subgraphs.calls[index];
-  if (call === undefined)
-    throw new Error(`The subgraph was requested ${fixture.subgraphs.calls.length} times.`);
-  return call;
-}
 
 /** Stores products under these ids. */
 function fill(fixture: CachedFetchesFixture, ...ids: string[]): void {
   const from = fixture.subgraphs.calls.length;
   fixture.fetch(names, ids);
-  at(fixture, from).answer(named(...ids.map((id) => `name of ${id}`)));
+  callAt(fixture, from).answer(named(...ids.map((id) => `name of ${id}`)));
 }
 
 function ignore(): void {}
@@ -72,9 +64,9 @@ describe('Cached entities', () => {
     const fixture = createCachedFetchesFixture(rules);
     fill(fixture, '1', '2', '4');
     const request = fixture.fetch(names, ['1', '3', '2', '4']);
-    expect(at(fixture, 1).requestedItems).toEqual(['3']);
+    expect(callAt(fixture, 1).requestedItems).toEqual(['3']);
     expect(request.result).toBeUndefined();
-    at(fixture, 1).answer(named('third'));
+    callAt(fixture, 1).answer(named('third'));
     expect(request.data).toEqual(named('name of 1', 'third', 'name of 2', 'name of 4'));
     expect(request.isDone).toBe(true);
     expect(request.result).toMatchObject({
@@ -106,9 +98,9 @@ describe('Cached entities', () => {
   test('have the same result whether their entries are read at once or with a delay', async () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1', '2', '3']);
-    at(fixture, 0).answer([{ name: 'a "quoted" name' }, null, { name: 'plain' }]);
+    callAt(fixture, 0).answer([{ name: 'a "quoted" name' }, null, { name: 'plain' }]);
     fixture.fetch(news);
-    at(fixture, 1).answer({ news: 'old' });
+    callAt(fixture, 1).answer({ news: 'old' });
     fixture.clock.now += 3_000;
     const delayed = createCachedFetchesFixture(rules, {
       now: () => fixture.clock.now,
@@ -136,12 +128,12 @@ describe('Cached entities', () => {
   test('that are null are stored for cache.nullMaxAge, also beside others, which are stored for longer', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1', '2']);
-    at(fixture, 0).answer([{ name: 'one' }, null]);
+    callAt(fixture, 0).answer([{ name: 'one' }, null]);
     fixture.fetch(names, ['4', '3']);
-    at(fixture, 1).answer([null, { name: 'three' }]);
+    callAt(fixture, 1).answer([null, { name: 'three' }]);
     fixture.clock.now += 5_000;
     fixture.fetch(names, ['1', '2', '3', '4']);
-    expect(at(fixture, 2).requestedItems).toEqual(['2', '4']);
+    expect(callAt(fixture, 2).requestedItems).toEqual(['2', '4']);
   });
 
   test('with escape sequences are marked as such, also if they are returned beside values without', () => {
@@ -149,7 +141,7 @@ describe('Cached entities', () => {
     const answerWith = (index: number, name: string, isEscapeFree: boolean): void => {
       const result = { kind: 'answered', data: [{ name }], errors: [], isEscapeFree } as const;
       const absent = { metadata: undefined, caching: undefined, stale: undefined };
-      at(fixture, index).call.settle({ ...result, ...absent }, () => {});
+      callAt(fixture, index).call.settle({ ...result, ...absent }, () => {});
     };
     const isEscapeFree = (...ids: string[]): unknown => {
       const { result } = fixture.fetch(names, ids);
@@ -178,7 +170,7 @@ describe('Cached entities', () => {
   test('that are null are stored for cache.nullMaxAge', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);
-    at(fixture, 0).answer([null]);
+    callAt(fixture, 0).answer([null]);
     expect(fixture.fetch(names, ['1']).data).toEqual([null]);
     fixture.clock.now += 5_000;
     fixture.fetch(names, ['1']);
@@ -188,7 +180,7 @@ describe('Cached entities', () => {
   test('are stored unless they have errors of their own', () => {
     const fixture = createCachedFetchesFixture(rules);
     const request = fixture.fetch(names, ['1', '2']);
-    at(fixture, 0).answer([{ name: null }, { name: 'two' }], {}, [
+    callAt(fixture, 0).answer([{ name: null }, { name: 'two' }], {}, [
       error('no', { entityIndex: 0, path: ['name'] }),
     ]);
     expect(request.result).toMatchObject({
@@ -196,13 +188,13 @@ describe('Cached entities', () => {
       caching: undefined,
     });
     fixture.fetch(names, ['1', '2']);
-    expect(at(fixture, 1).requestedItems).toEqual(['1']);
+    expect(callAt(fixture, 1).requestedItems).toEqual(['1']);
   });
 
   test('are not stored if the answer has a general error', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);
-    at(fixture, 0).answer(named('one'), {}, [error('odd')]);
+    callAt(fixture, 0).answer(named('one'), {}, [error('odd')]);
     fixture.fetch(names, ['1']);
     expect(fixture.subgraphs.calls).toHaveLength(2);
   });
@@ -211,7 +203,7 @@ describe('Cached entities', () => {
     const fixture = createCachedFetchesFixture(rules);
     fill(fixture, '1', '2');
     const request = fixture.fetch(names, ['1', '2', '3']);
-    at(fixture, 1).answer([null], {}, [error('no', { entityIndex: 0, path: [] })]);
+    callAt(fixture, 1).answer([null], {}, [error('no', { entityIndex: 0, path: [] })]);
     expect(request.result).toMatchObject({
       errors: [{ entityIndex: 2 }],
       data: [...named('name of 1', 'name of 2'), null],
@@ -226,7 +218,7 @@ describe('The cache metadata of a subgraph', () => {
   ])('prevents storing with %s', (_, headers) => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);
-    at(fixture, 0).answer(named('one'), headers);
+    callAt(fixture, 0).answer(named('one'), headers);
     fixture.fetch(names, ['1']);
     expect(fixture.subgraphs.calls).toHaveLength(2);
   });
@@ -234,7 +226,7 @@ describe('The cache metadata of a subgraph', () => {
   test('is reported if it is invalid', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);
-    at(fixture, 0).answer(named('one'), { cacheControl: 'max-age=soon' });
+    callAt(fixture, 0).answer(named('one'), { cacheControl: 'max-age=soon' });
     expect(fixture.notStored).toEqual([
       expect.stringMatching(/^products: Product\.name: Cache-Control: max-age is "soon"/),
     ]);
@@ -243,7 +235,7 @@ describe('The cache metadata of a subgraph', () => {
   test('shortens the lifetime of the rule', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);
-    at(fixture, 0).answer(named('one'), { cacheControl: 'max-age=2, must-revalidate' });
+    callAt(fixture, 0).answer(named('one'), { cacheControl: 'max-age=2, must-revalidate' });
     fixture.clock.now += 1_999;
     fixture.fetch(names, ['1']);
     expect(fixture.subgraphs.calls).toHaveLength(1);
@@ -259,13 +251,13 @@ describe('Private values', () => {
   test('are stored for each identity, and not for requests without one', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(mails, ['1'], of('ann'));
-    at(fixture, 0).answer([{ mail: 'of ann' }]);
+    callAt(fixture, 0).answer([{ mail: 'of ann' }]);
     expect(fixture.fetch(mails, ['1'], of('ann')).data).toEqual([{ mail: 'of ann' }]);
     expect(fixture.fetch(mails, ['1'], of('bob')).result).toBeUndefined();
-    at(fixture, 1).answer([{ mail: 'of bob' }]);
+    callAt(fixture, 1).answer([{ mail: 'of bob' }]);
     expect(fixture.fetch(mails, ['1'], of('bob')).data).toEqual([{ mail: 'of bob' }]);
     const nobody = fixture.fetch(mails, ['1'], of(undefined));
-    at(fixture, 2).answer([{ mail: 'nobody' }]);
+    callAt(fixture, 2).answer([{ mail: 'nobody' }]);
     expect(nobody.data).toEqual([{ mail: 'nobody' }]);
     expect(fixture.fetch(mails, ['1'], of(undefined)).result).toBeUndefined();
   });
@@ -273,7 +265,7 @@ describe('Private values', () => {
   test('replace public ones when the subgraph marks its answer private', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1'], of('ann'));
-    at(fixture, 0).answer(named('for ann'), { cacheControl: 'private' });
+    callAt(fixture, 0).answer(named('for ann'), { cacheControl: 'private' });
     expect(fixture.fetch(names, ['1'], of('ann')).data).toEqual(named('for ann'));
     expect(fixture.fetch(names, ['1'], of('bob')).result).toBeUndefined();
     expect(fixture.fetch(names, ['1'], of(undefined)).result).toBeUndefined();
@@ -284,9 +276,9 @@ describe('Private values', () => {
     const ann = fixture.fetch(names, ['1'], of('ann'));
     const bob = fixture.fetch(names, ['1'], of('bob'));
     expect(fixture.subgraphs.calls).toHaveLength(1);
-    at(fixture, 0).answer(named('for ann'), { cacheControl: 'private' });
+    callAt(fixture, 0).answer(named('for ann'), { cacheControl: 'private' });
     await waitForTurns();
-    at(fixture, 1).answer(named('for bob'), { cacheControl: 'private' });
+    callAt(fixture, 1).answer(named('for bob'), { cacheControl: 'private' });
     expect([ann.data, bob.data]).toEqual([named('for ann'), named('for bob')]);
   });
 
@@ -299,10 +291,10 @@ describe('Private values', () => {
     // Lookups of more than 100 items wait for the next turn when this one has no time left.
     runInSlices(spendTurn(), ignore, ignore);
     const request = fixture.fetch(names, [...ids.slice(1), 'missing'], of('ann'));
-    at(fixture, 1).answer(named('secret'), { cacheControl: 'private' });
+    callAt(fixture, 1).answer(named('secret'), { cacheControl: 'private' });
     await waitForTurns(10);
-    expect(at(fixture, 2).requestedItems).toEqual(['missing']);
-    at(fixture, 2).answer(named('fetched'));
+    expect(callAt(fixture, 2).requestedItems).toEqual(['missing']);
+    callAt(fixture, 2).answer(named('fetched'));
     expect(request.data).toEqual(named(...ids.slice(1).map((id) => `name of ${id}`), 'fetched'));
   });
 });
@@ -321,8 +313,8 @@ describe('Stale values', () => {
       });
     }
     expect(fixture.subgraphs.calls).toHaveLength(2);
-    expect(at(fixture, 1).call.group).toBe(1);
-    at(fixture, 1).answer(named('new'));
+    expect(callAt(fixture, 1).call.group).toBe(1);
+    callAt(fixture, 1).answer(named('new'));
     await waitForTurns();
     expect(fixture.fetch(names, ['1']).result).toMatchObject({ data: named('new'), stale: undefined });
     expect(fixture.subgraphs.calls).toHaveLength(2);
@@ -334,12 +326,12 @@ describe('Stale values', () => {
   ])('are refreshed with a deadline of the refresh, for %s', async (_, shape, ids, value) => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(shape, ids);
-    at(fixture, 0).answer(value);
+    callAt(fixture, 0).answer(value);
     fixture.clock.now += 12_000;
     const deadline = performance.now() + 5;
     fixture.fetch(shape, ids, createRequestContext({ deadline, deadlineFor: () => deadline }));
     await waitForTurns();
-    expect(at(fixture, 1).call.requestContext.deadlineFor('products')).toBeGreaterThan(deadline + 5_000);
+    expect(callAt(fixture, 1).call.requestContext.deadlineFor('products')).toBeGreaterThan(deadline + 5_000);
   });
 
   test('are not refreshed again within the backoff after a failed refresh', async () => {
@@ -348,7 +340,7 @@ describe('Stale values', () => {
     fill(fixture, '1');
     fixture.clock.now += 12_000;
     fixture.fetch(names, ['1']);
-    at(fixture, 1).fail();
+    callAt(fixture, 1).fail();
     timers.advance(999);
     expect(fixture.fetch(names, ['1']).data).toEqual(named('name of 1'));
     expect(fixture.subgraphs.calls).toHaveLength(2);
@@ -362,7 +354,7 @@ describe('Stale values', () => {
     fill(fixture, '1', '2');
     fixture.clock.now += 40_000;
     const request = fixture.fetch(names, ['1', '2', '3']);
-    at(fixture, 1).fail();
+    callAt(fixture, 1).fail();
     expect(request.result).toMatchObject({
       data: [...named('name of 1', 'name of 2'), undefined],
       errors: [{ entityIndex: 2, entry: { code: 'SUBGRAPH_UNREACHABLE' } }],
@@ -373,7 +365,7 @@ describe('Stale values', () => {
     });
     fixture.clock.now += 30_000;
     const later = fixture.fetch(names, ['1', '2']);
-    at(fixture, 2).fail();
+    callAt(fixture, 2).fail();
     expect(later.result).toMatchObject({ kind: 'failed' });
   });
 
@@ -382,7 +374,7 @@ describe('Stale values', () => {
     fill(fixture, '1', '2');
     fixture.clock.now += 40_000;
     const request = fixture.fetch(names, ['1', '2']);
-    at(fixture, 1).answer([{ name: 'new' }, null], {}, [error('broken', { entityIndex: 1 })]);
+    callAt(fixture, 1).answer([{ name: 'new' }, null], {}, [error('broken', { entityIndex: 1 })]);
     expect(request.result).toMatchObject({
       data: named('new', 'name of 2'),
       errors: [],
@@ -395,7 +387,7 @@ describe('Stale values', () => {
     fill(fixture, '1', '2');
     fixture.clock.now += 40_000;
     const request = fixture.fetch(names, ['1', '2']);
-    at(fixture, 1).answer(undefined, {}, [error('broken', { entityIndex: 1 })]);
+    callAt(fixture, 1).answer(undefined, {}, [error('broken', { entityIndex: 1 })]);
     expect(request.result).toMatchObject({ data: named('name of 1', 'name of 2'), errors: [] });
   });
 
@@ -404,7 +396,7 @@ describe('Stale values', () => {
     fill(fixture, '1');
     fixture.clock.now += 40_000;
     const request = fixture.fetch(names, ['1']);
-    at(fixture, 1).answer([null], {}, [error('no', { entityIndex: 0 }, code)]);
+    callAt(fixture, 1).answer([null], {}, [error('no', { entityIndex: 0 }, code)]);
     expect(request.result).toMatchObject({
       data: [null],
       errors: [{ entry: { message: 'no' } }],
@@ -417,99 +409,10 @@ describe('Stale values', () => {
     fill(fixture, '1');
     fixture.clock.now += 40_000;
     const request = fixture.fetch(names, ['1']);
-    at(fixture, 1).fail(
+    callAt(fixture, 1).fail(
       new GatewayError('SUBGRAPH_ERROR', 'refused', { extensions: { http: { status: 403 } } }),
     );
     expect(request.result).toMatchObject({ kind: 'failed' });
-  });
-});
-
-describe('A request for an item that is being fetched', () => {
-  test('waits for the fetch', async () => {
-    const fixture = createCachedFetchesFixture(rules);
-    const first = fixture.fetch(names, ['1', '2']);
-    const others = [fixture.fetch(names, ['2', '1']), fixture.fetch(names, ['1', '3'])];
-    expect(fixture.subgraphs.calls.map(({ requestedItems }) => requestedItems)).toEqual([['1', '2'], ['3']]);
-    at(fixture, 0).answer(named('one', 'two'));
-    at(fixture, 1).answer(named('three'));
-    await waitForTurns();
-    expect([first, ...others].map(({ data }) => data)).toEqual([
-      named('one', 'two'),
-      named('two', 'one'),
-      named('one', 'three'),
-    ]);
-    expect(fixture.cache.flights.size).toBe(0);
-  });
-
-  test('fails if the fetch fails', () => {
-    const fixture = createCachedFetchesFixture(rules);
-    const both = [fixture.fetch(names, ['1']), fixture.fetch(names, ['1'])];
-    at(fixture, 0).fail();
-    for (const { result } of both) expect(result).toMatchObject({ kind: 'failed' });
-    expect(fixture.subgraphs.calls).toHaveLength(1);
-  });
-
-  test('fetches the item if the answer could not be stored', async () => {
-    const fixture = createCachedFetchesFixture(rules);
-    fixture.fetch(names, ['1']);
-    const other = fixture.fetch(names, ['1']);
-    at(fixture, 0).answer(named('one'), { cacheControl: 'no-store' });
-    await waitForTurns();
-    at(fixture, 1).answer(named('uno'), { cacheControl: 'no-store' });
-    expect(other.data).toEqual(named('uno'));
-  });
-
-  test('gets the answer although the leader is cancelled', async () => {
-    const fixture = createCachedFetchesFixture(rules);
-    const first = fixture.fetch(names, ['1']);
-    const other = fixture.fetch(names, ['1']);
-    first.cancel();
-    expect(at(fixture, 0).isCancelled).toBe(false);
-    at(fixture, 0).answer(named('one'));
-    await waitForTurns();
-    expect(other.data).toEqual(named('one'));
-    expect(first.result).toBeUndefined();
-  });
-
-  test('fetches the item if the leader timed out', async () => {
-    const fixture = createCachedFetchesFixture(rules);
-    fixture.fetch(names, ['1']);
-    const other = fixture.fetch(names, ['1']);
-    at(fixture, 0).fail(new GatewayError('DEADLINE_EXCEEDED', 'late'));
-    await waitForTurns();
-    at(fixture, 1).answer(named('one'));
-    expect(other.data).toEqual(named('one'));
-  });
-
-  test('does not wait beyond its own deadline', async () => {
-    const due: (() => void)[] = [];
-    const timers: Timers = {
-      now: () => 0,
-      after: (_, run) => {
-        due.push(run);
-        return () => undefined;
-      },
-    };
-    const fixture = createCachedFetchesFixture(rules, { timers });
-    fixture.fetch(names, ['1']);
-    const other = fixture.fetch(
-      names,
-      ['1'],
-      createRequestContext({ deadlineFor: () => performance.now() + 50 }),
-    );
-    due[0]?.();
-    expect(other.result).toMatchObject({ kind: 'failed', error: { code: 'DEADLINE_EXCEEDED' } });
-    at(fixture, 0).answer(named('one'));
-    await waitForTurns();
-    expect(other.isDone).toBe(true);
-  });
-
-  test('leaves nothing in flight when it is cancelled', () => {
-    const fixture = createCachedFetchesFixture(rules);
-    const request = fixture.fetch(names, ['1']);
-    request.cancel();
-    expect(at(fixture, 0).isCancelled).toBe(true);
-    expect(fixture.cache.flights.size).toBe(0);
   });
 });
 
@@ -526,17 +429,17 @@ describe('Cached root fields', () => {
   test('are stored separately', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(both);
-    at(fixture, 0).answer({ news: 'old', hits: 1 });
+    callAt(fixture, 0).answer({ news: 'old', hits: 1 });
     const request = fixture.fetch(both);
-    expect(at(fixture, 1).requestedItems).toEqual(['hits']);
-    at(fixture, 1).answer({ hits: 2 });
+    expect(callAt(fixture, 1).requestedItems).toEqual(['hits']);
+    callAt(fixture, 1).answer({ hits: 2 });
     expect(request.result).toMatchObject({ data: { news: 'old', hits: 2 }, caching: undefined });
   });
 
   test('are shared by operations with different names', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(both);
-    at(fixture, 0).answer({ news: 'old', hits: 1 });
+    callAt(fixture, 0).answer({ news: 'old', hits: 1 });
     expect(fixture.fetch(rootShape('products', 'query Other { news }')).data).toEqual({ news: 'old' });
   });
 
@@ -544,11 +447,11 @@ describe('Cached root fields', () => {
     const fixture = createCachedFetchesFixture(rules);
     const first = (n: number) => createRequestContext({ variables: { first: n } });
     fixture.fetch(top, undefined, first(1));
-    at(fixture, 0).answer({ top: named('one'), news: 'old' });
+    callAt(fixture, 0).answer({ top: named('one'), news: 'old' });
     const request = fixture.fetch(top, undefined, first(2));
-    expect(at(fixture, 1).requestedItems).toEqual(['top']);
-    expect(at(fixture, 1).call.shape.variables).toEqual(['first']);
-    at(fixture, 1).answer({ top: named('one', 'two') });
+    expect(callAt(fixture, 1).requestedItems).toEqual(['top']);
+    expect(callAt(fixture, 1).call.shape.variables).toEqual(['first']);
+    callAt(fixture, 1).answer({ top: named('one', 'two') });
     expect(request.data).toEqual({ top: named('one', 'two'), news: 'old' });
     fixture.clock.now += 15_000;
     fixture.fetch(top, undefined, first(3));
@@ -561,7 +464,7 @@ describe('Cached root fields', () => {
   test('are reported by response name if they are stale', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(both);
-    at(fixture, 0).answer({ news: 'old', hits: 1 });
+    callAt(fixture, 0).answer({ news: 'old', hits: 1 });
     fixture.clock.now += 11_000;
     const request = fixture.fetch(both);
     fixture.subgraphs.calls
@@ -579,9 +482,9 @@ describe('After an invalidation,', () => {
     fixture.fetch(names, ['1']);
     const waiting = fixture.fetch(names, ['1']);
     await fixture.store.deleteByTags([entityTag('Product', { id: '1' })]);
-    at(fixture, 0).answer(named('old'));
+    callAt(fixture, 0).answer(named('old'));
     await waitForTurns();
-    at(fixture, 1).answer(named('new'));
+    callAt(fixture, 1).answer(named('new'));
     expect(waiting.data).toEqual(named('new'));
     expect(fixture.fetch(names, ['1']).data).toEqual(named('new'));
   });

@@ -5,7 +5,7 @@ import { entityShape, readRulesOf } from '../../../harness/cachedSubgraphs.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { createRequestContext } from '../../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
-import { type CachedFetchesFixture, createCachedFetchesFixture } from './cachedFetchesFixture.ts';
+import { type CachedFetchesFixture, createCachedFetchesFixture, named } from './cachedFetchesFixture.ts';
 import { silentObserver } from './silentObserver.ts';
 
 const { rules } = await readRulesOf({
@@ -15,7 +15,6 @@ const { rules } = await readRulesOf({
   `,
 });
 const names = entityShape('products', '... on Product { name }');
-const named = (...list: string[]): { name: string }[] => list.map((name) => ({ name }));
 
 interface Wait {
   readonly key: string;

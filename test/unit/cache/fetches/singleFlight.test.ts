@@ -3,14 +3,16 @@ import { GatewayError } from '../../../../gateway/errors.ts';
 import type { FetchCall } from '../../../../gateway/execution/fetchCall.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
+import type { Timers } from '../../../../gateway/time/timers.ts';
 import { entityShape, readRulesOf } from '../../../harness/cachedSubgraphs.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { createRequestContext, createScheduledStep } from '../../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import {
   type CachedFetchesFixture,
+  callAt,
   createCachedFetchesFixture,
-  type RecordedCall,
+  named,
 } from './cachedFetchesFixture.ts';
 import { ModelEntries, ModelStore } from './modelStore.ts';
 
@@ -26,27 +28,108 @@ const { rules } = await readRulesOf({
 });
 const rows = entityShape('products', '... on Shelf { row }');
 const names = entityShape('products', '... on Product { name }');
-const named = (...list: string[]): { name: string }[] => list.map((name) => ({ name }));
 
 const of = (identity: string): RequestContext => createRequestContext({ identity });
 const deadlineExceeded = new GatewayError('DEADLINE_EXCEEDED', 'late');
 
-function at(fixture: CachedFetchesFixture, index: number): RecordedCall {
-  const call = fixture.subgraphs.calls[index];
-  if (call === undefined)
-    throw new Error(`The subgraph was request ${fixture.subgraphs.calls.length} times.`);
-  return call;
-}
+describe('A request for an item that is being fetched', () => {
+  test('waits for the fetch', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const first = fixture.fetch(names, ['1', '2']);
+    const others = [fixture.fetch(names, ['2', '1']), fixture.fetch(names, ['1', '3'])];
+    expect(fixture.subgraphs.calls.map(({ requestedItems }) => requestedItems)).toEqual([['1', '2'], ['3']]);
+    callAt(fixture, 0).answer(named('one', 'two'));
+    callAt(fixture, 1).answer(named('three'));
+    await waitForTurns();
+    expect([first, ...others].map(({ data }) => data)).toEqual([
+      named('one', 'two'),
+      named('two', 'one'),
+      named('one', 'three'),
+    ]);
+    expect(fixture.cache.flights.size).toBe(0);
+  });
+
+  test('fails if the fetch fails', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const both = [fixture.fetch(names, ['1']), fixture.fetch(names, ['1'])];
+    callAt(fixture, 0).fail();
+    for (const { result } of both) expect(result).toMatchObject({ kind: 'failed' });
+    expect(fixture.subgraphs.calls).toHaveLength(1);
+  });
+
+  test('fetches the item if the answer could not be stored', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    const other = fixture.fetch(names, ['1']);
+    callAt(fixture, 0).answer(named('one'), { cacheControl: 'no-store' });
+    await waitForTurns();
+    callAt(fixture, 1).answer(named('uno'), { cacheControl: 'no-store' });
+    expect(other.data).toEqual(named('uno'));
+  });
+
+  test('gets the answer although the leader is cancelled', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const first = fixture.fetch(names, ['1']);
+    const other = fixture.fetch(names, ['1']);
+    first.cancel();
+    expect(callAt(fixture, 0).isCancelled).toBe(false);
+    callAt(fixture, 0).answer(named('one'));
+    await waitForTurns();
+    expect(other.data).toEqual(named('one'));
+    expect(first.result).toBeUndefined();
+  });
+
+  test('fetches the item if the leader timed out', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    const other = fixture.fetch(names, ['1']);
+    callAt(fixture, 0).fail(new GatewayError('DEADLINE_EXCEEDED', 'late'));
+    await waitForTurns();
+    callAt(fixture, 1).answer(named('one'));
+    expect(other.data).toEqual(named('one'));
+  });
+
+  test('does not wait beyond its own deadline', async () => {
+    const due: (() => void)[] = [];
+    const timers: Timers = {
+      now: () => 0,
+      after: (_, run) => {
+        due.push(run);
+        return () => undefined;
+      },
+    };
+    const fixture = createCachedFetchesFixture(rules, { timers });
+    fixture.fetch(names, ['1']);
+    const other = fixture.fetch(
+      names,
+      ['1'],
+      createRequestContext({ deadlineFor: () => performance.now() + 50 }),
+    );
+    due[0]?.();
+    expect(other.result).toMatchObject({ kind: 'failed', error: { code: 'DEADLINE_EXCEEDED' } });
+    callAt(fixture, 0).answer(named('one'));
+    await waitForTurns();
+    expect(other.isDone).toBe(true);
+  });
+
+  test('leaves nothing in flight when it is cancelled', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const request = fixture.fetch(names, ['1']);
+    request.cancel();
+    expect(callAt(fixture, 0).isCancelled).toBe(true);
+    expect(fixture.cache.flights.size).toBe(0);
+  });
+});
 
 describe('A joiner whose leader brings no value', () => {
   test('fetches its items in the order of its own representations', async () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['2', '1']);
     const other = fixture.fetch(names, ['1', '2']);
-    at(fixture, 0).answer(named('two', 'one'), { cacheControl: 'no-store' });
+    callAt(fixture, 0).answer(named('two', 'one'), { cacheControl: 'no-store' });
     await waitForTurns();
-    expect(at(fixture, 1).requestedItems).toEqual(['1', '2']);
-    at(fixture, 1).answer(named('one', 'two'));
+    expect(callAt(fixture, 1).requestedItems).toEqual(['1', '2']);
+    callAt(fixture, 1).answer(named('one', 'two'));
     expect(other.data).toEqual(named('one', 'two'));
   });
 
@@ -54,26 +137,26 @@ describe('A joiner whose leader brings no value', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1', '2', '3']);
     const other = fixture.fetch(names, ['3', '1']);
-    at(fixture, 0).fail(deadlineExceeded);
+    callAt(fixture, 0).fail(deadlineExceeded);
     await waitForTurns();
     expect(fixture.subgraphs.calls.slice(1).map(({ requestedItems }) => requestedItems)).toEqual([
       ['3', '1'],
     ]);
-    at(fixture, 1).answer(named('three', 'one'));
+    callAt(fixture, 1).answer(named('three', 'one'));
     expect(other.data).toEqual(named('three', 'one'));
   });
 
   test('fetches the item when a refresh timed out', async () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);
-    at(fixture, 0).answer(named('old'));
+    callAt(fixture, 0).answer(named('old'));
     fixture.clock.now += 15_000;
     fixture.fetch(names, ['1']);
     fixture.clock.now += 20_000;
     const other = fixture.fetch(names, ['1']);
-    at(fixture, 1).fail(deadlineExceeded);
+    callAt(fixture, 1).fail(deadlineExceeded);
     await waitForTurns();
-    at(fixture, 2).answer(named('new'));
+    callAt(fixture, 2).answer(named('new'));
     expect(other.data).toEqual(named('new'));
   });
 
@@ -81,11 +164,11 @@ describe('A joiner whose leader brings no value', () => {
     const fixture = createCachedFetchesFixture(rules);
     const ann = fixture.fetch(names, ['1'], of('ann'));
     const bob = fixture.fetch(names, ['1'], of('bob'));
-    at(fixture, 0).fail(
+    callAt(fixture, 0).fail(
       new GatewayError('SUBGRAPH_ERROR', 'refused', { extensions: { http: { status: 403 } } }),
     );
     await waitForTurns();
-    at(fixture, 1).answer(named('one'));
+    callAt(fixture, 1).answer(named('one'));
     expect(ann.result).toMatchObject({ kind: 'failed' });
     expect(bob.data).toEqual(named('one'));
   });
@@ -93,7 +176,7 @@ describe('A joiner whose leader brings no value', () => {
   test('does not join again when the value is too large to be stored', () => {
     const fixture = createCachedFetchesFixture(rules, { maxEntrySize: 10 });
     fixture.fetch(names, ['1']);
-    at(fixture, 0).answer(named('a long name'));
+    callAt(fixture, 0).answer(named('a long name'));
     fixture.fetch(names, ['1']);
     fixture.fetch(names, ['1']);
     expect(fixture.subgraphs.calls).toHaveLength(3);
@@ -103,7 +186,7 @@ describe('A joiner whose leader brings no value', () => {
 test('A fetch is joined although a value of the answer before could not be stored', async () => {
   const fixture = createCachedFetchesFixture(rules, { maxEntrySize: 20 });
   fixture.fetch(names, ['1', '2']);
-  at(fixture, 0).answer(named('one', 'a name that is too long'));
+  callAt(fixture, 0).answer(named('one', 'a name that is too long'));
   fixture.fetch(names, ['3']);
   fixture.fetch(names, ['3']);
   expect(fixture.subgraphs.calls).toHaveLength(2);
@@ -127,10 +210,10 @@ describe('A fetch with joiners', () => {
   test('is raised from background priority when a request joins a refresh', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);
-    at(fixture, 0).answer(named('old'));
+    callAt(fixture, 0).answer(named('old'));
     fixture.clock.now += 15_000;
     fixture.fetch(names, ['1']);
-    expect(at(fixture, 1).call).toMatchObject({ priority: 'background', group: 1 });
+    expect(callAt(fixture, 1).call).toMatchObject({ priority: 'background', group: 1 });
     fixture.clock.now += 20_000;
     fixture.fetch(names, ['1'], undefined, undefined, 'critical');
     expect(priorities(fixture)).toEqual(['primary', 'critical']);
@@ -141,9 +224,9 @@ describe('A fetch with joiners', () => {
     const leader = fixture.fetch(names, ['1'], undefined, undefined, 'background');
     fixture.fetch(names, ['1'], undefined, undefined, 'normal');
     leader.cancel();
-    at(fixture, 0).fail(deadlineExceeded);
+    callAt(fixture, 0).fail(deadlineExceeded);
     await waitForTurns();
-    expect(at(fixture, 1).call).toMatchObject({ priority: 'normal' });
+    expect(callAt(fixture, 1).call).toMatchObject({ priority: 'normal' });
   });
 });
 
@@ -154,9 +237,9 @@ describe('A cancelled request', () => {
     const others = [fixture.fetch(names, ['1']), fixture.fetch(names, ['1'])];
     first.cancel();
     others[0]?.cancel();
-    expect(at(fixture, 0).isCancelled).toBe(false);
+    expect(callAt(fixture, 0).isCancelled).toBe(false);
     others[1]?.cancel();
-    expect(at(fixture, 0).isCancelled).toBe(true);
+    expect(callAt(fixture, 0).isCancelled).toBe(true);
     expect(fixture.cache.flights.size).toBe(0);
   });
 
@@ -202,8 +285,8 @@ describe('A cancelled request', () => {
     });
     fixture.fetch(names, ['1']);
     cancel();
-    at(fixture, 0).answer(named('one'));
-    at(fixture, 1).answer([{ row: 1 }]);
+    callAt(fixture, 0).answer(named('one'));
+    callAt(fixture, 1).answer([{ row: 1 }]);
     expect(settled).toEqual([]);
   });
 });
@@ -212,15 +295,15 @@ describe('Public and private entries of one key:', () => {
   test('an expired private entry does not hide a newer public one', async () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1'], of('ann'));
-    at(fixture, 0).answer(named('for ann'), { cacheControl: 'private' });
+    callAt(fixture, 0).answer(named('for ann'), { cacheControl: 'private' });
     expect(fixture.fetch(names, ['1'], of('ann')).data).toEqual(named('for ann'));
     fixture.clock.now += 40_000;
     fixture.fetch(names, ['1'], of('ann'));
-    at(fixture, 1).answer(named('for all'));
+    callAt(fixture, 1).answer(named('for all'));
     expect(fixture.fetch(names, ['1'], of('ann')).data).toEqual(named('for all'));
     fixture.clock.now += 35_000;
     const fallback = fixture.fetch(names, ['1'], of('ann'));
-    at(fixture, 2).fail();
+    callAt(fixture, 2).fail();
     expect(fallback.data).toEqual(named('for all'));
   });
 });
