@@ -57,37 +57,10 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
   const { config, log, metrics, supergraphs, openStream, tracing } = context;
   const priorities = new RequestPriorities(config.overload.priorities);
   const trafficMetrics = new TrafficMetrics(metrics.registry);
-  const countWaiting = (): number => executionQueue.length + admissionQueue.length;
-  const queueOverload = new QueueOverload({
-    log,
-    timers: context.timers,
-    countWaiting,
-    isQueueOverloaded: (priority) =>
-      executionQueue.isOverloaded(priority) || admissionQueue.isOverloaded(priority),
-  });
-  const onQueueTimeExceeded = (priority: RequestPriority): void => {
-    trafficMetrics.onShed(priority, 'queue_time');
-    queueOverload.onFail();
-  };
-  const queueTimeMs = config.overload.executionQueueTime;
-  const executionQueue = new ExecutionQueue({
-    queueTimeMs,
-    timers: context.timers,
-    readUtilization: createUtilizationReader(),
-    onDrop: (priority) => queueOverload.onDrop(priority),
-  });
-  const admissionQueue = new AdmissionQueue({
-    queueTimeMs,
-    executionQueue,
-    onDrop: (priority) => {
-      queueOverload.onDrop(priority);
-      onQueueTimeExceeded(priority);
-    },
-    now: () => context.timers.now(),
-    inNextTurn: setImmediate,
-  });
-  executionQueue.onWaitEnd(() => admissionQueue.onWaitEnd());
-  registerExecutionQueueMetrics(metrics.registry, countWaiting);
+  const { executionQueue, admissionQueue, queueOverload, onQueueTimeExceeded } = createQueues(
+    context,
+    trafficMetrics,
+  );
   const traffic = createTrafficControl({
     ...context,
     priorities,
@@ -163,4 +136,40 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
       { onSupergraph: replanSubscriptions, close: async () => queueOverload.close() },
     ],
   };
+}
+
+/** The queues in which requests wait while the event loop is saturated, and what sheds requests that wait too long. */
+function createQueues({ config, log, timers, metrics }: FeatureContext, trafficMetrics: TrafficMetrics) {
+  const countWaiting = (): number => executionQueue.length + admissionQueue.length;
+  const queueOverload = new QueueOverload({
+    log,
+    timers,
+    countWaiting,
+    isQueueOverloaded: (priority) =>
+      executionQueue.isOverloaded(priority) || admissionQueue.isOverloaded(priority),
+  });
+  const onQueueTimeExceeded = (priority: RequestPriority): void => {
+    trafficMetrics.onShed(priority, 'queue_time');
+    queueOverload.onFail();
+  };
+  const queueTimeMs = config.overload.executionQueueTime;
+  const executionQueue = new ExecutionQueue({
+    queueTimeMs,
+    timers,
+    readUtilization: createUtilizationReader(),
+    onDrop: (priority) => queueOverload.onDrop(priority),
+  });
+  const admissionQueue = new AdmissionQueue({
+    queueTimeMs,
+    executionQueue,
+    onDrop: (priority) => {
+      queueOverload.onDrop(priority);
+      onQueueTimeExceeded(priority);
+    },
+    now: () => timers.now(),
+    inNextTurn: setImmediate,
+  });
+  executionQueue.onWaitEnd(() => admissionQueue.onWaitEnd());
+  registerExecutionQueueMetrics(metrics.registry, countWaiting);
+  return { executionQueue, admissionQueue, queueOverload, onQueueTimeExceeded };
 }

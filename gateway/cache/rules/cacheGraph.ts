@@ -18,6 +18,7 @@ import {
   rootTypesOf,
   subgraphNamesOf,
 } from '../../planning/supergraphDocument.ts';
+import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 
 /** The part of a supergraph that cache rules and tags depend on. */
 export interface CacheGraph {
@@ -86,25 +87,8 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
       enumsAndInputs.set(definition.name.value, definition);
     }
   }
-  const implementers = new Map<string, string[]>();
-  // In the order of their names, so that each list is sorted.
-  for (const { kind, name, interfaces = [] } of [...composites.values()].sort(byName)) {
-    if (kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
-    for (const { name: implemented } of interfaces) {
-      const known = implementers.get(implemented.value) ?? [];
-      implementers.set(implemented.value, known);
-      known.push(name.value);
-    }
-  }
-  const unionsByMember = new Map<string, string[]>();
-  for (const [union, members] of unions) {
-    for (const member of members) {
-      const known = unionsByMember.get(member) ?? [];
-      unionsByMember.set(member, known);
-      known.push(union);
-    }
-  }
-
+  const implementers = implementersOf(composites.values());
+  const unionsByMember = unionsByMemberOf(unions);
   const roots = rootTypesOf(document);
   const rootNames = [...roots.values()];
   const readComposite = ({ kind, name, interfaces = [], fields = [], directives }: CompositeDefinition) => {
@@ -127,21 +111,11 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
       keys: entityKeysOf([...keys, ...inheritedKeys]),
     };
   };
-  const readUnion = (name: string, possibleTypes: readonly string[]): GraphType => ({
-    name,
-    isAbstract: true,
-    possibleTypes,
-    supertypes: [],
-    isValueType: true,
-    fields: new Map(),
-    keyFields: noKeyFields,
-    keys: [],
-  });
   const types = new Map<string, GraphType>();
   const readType = (name: string): GraphType | undefined => {
     const composite = composites.get(name);
     const members = unions.get(name);
-    const type = composite === undefined ? members && readUnion(name, members) : readComposite(composite);
+    const type = composite === undefined ? members && unionType(name, members) : readComposite(composite);
     if (type !== undefined) types.set(name, type);
     return type;
   };
@@ -161,6 +135,40 @@ export function readCacheGraph(document: DocumentNode): CacheGraph {
       ),
     ),
     describeType: (name) => describe(name, enumsAndInputs, new Set()),
+  };
+}
+
+/** The object types of each interface, sorted. */
+function implementersOf(definitions: Iterable<CompositeDefinition>): ReadonlyMap<string, readonly string[]> {
+  const implementers = new Map<string, string[]>();
+  for (const { kind, name, interfaces = [] } of [...definitions].sort(byName)) {
+    if (kind !== Kind.OBJECT_TYPE_DEFINITION) continue;
+    for (const implemented of interfaces)
+      getOrInsertComputed(implementers, implemented.name.value, () => []).push(name.value);
+  }
+  return implementers;
+}
+
+function unionsByMemberOf(
+  unions: ReadonlyMap<string, readonly string[]>,
+): ReadonlyMap<string, readonly string[]> {
+  const byMember = new Map<string, string[]>();
+  for (const [union, members] of unions) {
+    for (const member of members) getOrInsertComputed(byMember, member, () => []).push(union);
+  }
+  return byMember;
+}
+
+function unionType(name: string, possibleTypes: readonly string[]): GraphType {
+  return {
+    name,
+    isAbstract: true,
+    possibleTypes,
+    supertypes: [],
+    isValueType: true,
+    fields: new Map(),
+    keyFields: noKeyFields,
+    keys: [],
   };
 }
 
@@ -235,8 +243,7 @@ function keyFieldsOf(sets: readonly SelectionSetNode[]): KeyFields {
     for (const selection of selections) {
       if (selection.kind === Kind.INLINE_FRAGMENT) gather(selection.selectionSet);
       if (selection.kind !== Kind.FIELD) continue;
-      const known = nestedSets.get(selection.name.value) ?? [];
-      nestedSets.set(selection.name.value, known);
+      const known = getOrInsertComputed(nestedSets, selection.name.value, () => []);
       if (selection.selectionSet !== undefined) known.push(selection.selectionSet);
     }
   };

@@ -167,18 +167,18 @@ function collectFields(type: GraphType, sets: readonly SelectionSetNode[]): Map<
   const fields = new Map<string, CollectedField>();
   const gather = ({ selections }: SelectionSetNode, isOptional: boolean): void => {
     for (const selection of selections) {
-      const mayBeLeftOut = isOptional || isConditional(selection);
+      const mayBeOmitted = isOptional || isConditional(selection);
       if (selection.kind === Kind.INLINE_FRAGMENT) {
         const condition = selection.typeCondition?.name.value;
         if (condition === undefined || isAlways(type, condition))
-          gather(selection.selectionSet, mayBeLeftOut);
+          gather(selection.selectionSet, mayBeOmitted);
       } else if (selection.kind === Kind.FIELD) {
         const key = (selection.alias ?? selection.name).value;
         const known = fields.get(key);
         const below = selection.selectionSet === undefined ? [] : [selection.selectionSet];
         fields.set(key, {
           name: selection.name.value,
-          isOptional: mayBeLeftOut && known?.isOptional !== false,
+          isOptional: mayBeOmitted && known?.isOptional !== false,
           sets: known === undefined ? below : [...known.sets, ...below],
         });
       }

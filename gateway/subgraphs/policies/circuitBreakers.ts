@@ -77,7 +77,7 @@ export class CircuitBreakers {
     }
   }
 
-  /** For operators. Idle circuits of coordinates are left out: clients may have stopped selecting a field that fails, or the
+  /** For operators. Idle circuits of coordinates are omitted: clients may have stopped selecting a field that fails, or the
    *  supergraph may not have it any more, and then no probe would ever close its circuit. */
   get circuits(): readonly Circuit[] {
     return [...this.#circuits.values()].filter(
