@@ -100,7 +100,7 @@ export class Lifecycle {
 
   /** Further calls wait for the first one. */
   close(): Promise<void> {
-    // What is waited for, such as a promise of an extension, may hold nothing that keeps the process running.
+    // A step may wait for a promise, such as one of an extension, that does not keep the process running.
     this.#closing ??= keepRunning(() => this.#close());
     return this.#closing;
   }

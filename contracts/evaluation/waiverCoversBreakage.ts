@@ -22,7 +22,7 @@ interface SupergraphVersions extends ApiSchemas {
   statements(): StatementsOfVersions | undefined;
 }
 
-/** Whether waivers of changes cover a breakage, as far as that can be told without the changes: as in a check, which
+/** Whether waivers of changes cover a breakage, as far as that is known without the changes: as in a check, which
  *  attributes breakages to changes. */
 export function waiversCoverBreakage(
   waivers: readonly Waiver[],

@@ -34,7 +34,7 @@ export class QueueOverload {
     return this.#normalCalmSamples < calmSamplesPerStep;
   }
 
-  /** What waited too long, a request or the execution of several, was dropped. */
+  /** A request, or the execution of several, was dropped because it waited too long. */
   onDrop(priority: RequestPriority): void {
     const hasBegun = this.#calmSamples >= quietSamplesPerEnd;
     this.#calmSamples = -1;

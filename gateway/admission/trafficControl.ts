@@ -62,7 +62,7 @@ export class TrafficControl {
   holdBack(claim: string | undefined): WaitingRequest | undefined {
     const { admissionQueue, shedder, priorities } = this.#options;
     if (!admissionQueue.isClosed || !priorities.areClaimed) return undefined;
-    // It may be refused at once.
+    // The request may be refused at once.
     if (shedder.isShedding) return undefined;
     return admissionQueue.enter(priorities.priorityByClaim(claimedPriority(claim), false));
   }
@@ -128,7 +128,7 @@ export class TrafficControl {
         `The field ${unslicedField} needs exactly one of the arguments that limit the size of its list.`,
       );
     }
-    // It would be refused however long the client waits.
+    // The operation would be refused however long the client waits.
     if (rate.cost > 0 && cost > rate.cost) {
       throw tooExpensiveError('rate.cost', cost, rate.cost, 'limits.rate.cost');
     }

@@ -174,7 +174,7 @@ export class CacheFeature implements Feature {
     });
   }
 
-  /** Those of the first supergraph while there is none yet. With events, every supergraph has some. */
+  /** Waits for the first supergraph while there is none yet. With events, every supergraph has some. */
   async #currentRules(): Promise<CacheRules> {
     return this.#current?.rules ?? this.#firstRules.promise;
   }

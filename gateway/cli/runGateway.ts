@@ -31,7 +31,7 @@ export async function runGateway(
   const creating = createGateway(config, { ...dependencies, logger }).catch(rethrow);
   const gateway = await Promise.race([creating, shutdown.requested]);
   if (gateway === undefined) {
-    // What takes long, such as the setup of an extension, cannot be aborted. `tributary dev` continues in this process.
+    // Long steps, such as the setup of an extension, cannot be aborted. `tributary dev` continues in this process.
     creating.then((created) => created.close()).catch(() => {});
     return exitCode.success;
   }
@@ -42,7 +42,7 @@ export async function runGateway(
   };
   const removeErrorHandler = handleUnhandledErrors(logger, onFatalError && fail);
   try {
-    // It rejects when the gateway is closed before its first supergraph.
+    // `ready` rejects when the gateway is closed before its first supergraph.
     void gateway.ready.then(onReady, () => {});
     const addresses = await Promise.race([gateway.start().catch(rethrow), shutdown.requested]);
     // A load balancer does not yet send requests to a gateway that has not started.

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { availableCores } from './availableCores.ts';
 
-// What V8 does differently in a process that has a single core, where its helper threads take turns with the main thread.
+// Options of V8 for a process that has a single core, where V8's helper threads take turns with the main thread.
 
 /** Lets the main thread collect the young generation alone: with helper threads, every pause would last until the last of
  *  them has had its turn. */
@@ -9,8 +9,8 @@ export function collectAloneOnOneCore(cores = availableCores(), setFlags = setFl
   if (cores === 1) setFlags('--no-parallel-scavenge');
 }
 
-/** Starts without what V8 does in advance, which takes a quarter of the time until the gateway is ready. Call the returned
- *  function then.
+/** Starts without the work that V8 does in advance, which takes a quarter of the time until the gateway is ready. Call the
+ *  returned function then.
  *
  *  - TurboFan, V8's slowest and best compiler, is busy with code that runs only at the start. V8's efficiency mode is made
  *    for starting without it: with `--no-opt`, code from the start would never be compiled again.

@@ -46,7 +46,7 @@ function expandValue(value: unknown, path: readonly PropertyKey[], expansion: Ex
 
 function expandText(text: string, path: string, { values, problems, textsFromFiles }: Expansion): string {
   return text.replace(/\$\{([^}]*)\}/g, (reference: string, inside: string) => {
-    // It ends at the first brace: of the outer reference, a brace would remain in the text.
+    // The match ends at the first closing brace: the one of the outer reference would remain in the text.
     if (inside.includes('${')) {
       problems.push({ path, ...nestedReference });
       return reference;

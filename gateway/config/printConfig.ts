@@ -24,7 +24,7 @@ function toOptions(
     toOptions(item, childSchemaOf(schema, key), [...path, key], isFromFile);
   if (Array.isArray(value)) return value.map(childOptions);
   if (isSection(value)) {
-    // What they mean is unknown, and some may be secrets.
+    // The gateway does not know what options of extensions mean, and some may be secrets.
     if (schema?.title === 'options') return new Map(Object.keys(value).map((key) => [key, mask]));
     return new Map(Object.entries(value).map(([key, item]) => [key, childOptions(item, key)]));
   }

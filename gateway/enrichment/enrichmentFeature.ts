@@ -111,7 +111,7 @@ export class EnrichmentFeature implements Feature {
   async drain(): Promise<void> {
     if (isRedisConfigured(this.#context.config.redis)) return;
     await this.#jobs?.drain();
-    // One turn of the event loop, in which the last updates are written to the clients that wait for them.
+    // In this turn of the event loop, the last updates are written to the clients that wait for them.
     await yieldToEventLoop();
     this.#drained.abort();
   }

@@ -15,8 +15,8 @@ export interface EnrichmentJob {
     /** As JSON text: a queue would round numbers. */
     readonly variables: string;
   };
-  /** Who sent the operation, as it was authenticated then: a later attempt does not verify its token again, which may have
-   *  expired. */
+  /** The client that sent the operation, as it was authenticated then: a later attempt does not verify its token again,
+   *  which may have expired. */
   readonly caller: JobCaller;
   /** `x-request-id`, and without `subgraphHeaders` the client's headers that are forwarded to subgraphs, with names in lower
    *  case. */

@@ -15,7 +15,7 @@ interface CallHooksOptions {
 }
 
 /** The hooks of extensions for HTTP requests to subgraphs; `undefined` if no extension has them. Each may take half of the
- *  subgraph's attempt timeout: with all of it, the subgraph would get the blame for a hook that does not end. */
+ *  subgraph's attempt timeout: with all of it, a hook that does not end would look like a timeout of the subgraph. */
 export function createCallHooks({
   extensions,
   runner,

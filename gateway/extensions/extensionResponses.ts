@@ -67,7 +67,7 @@ export function decorateWithResponseHooks({
     const { errors = [], extensions, data } = outcome;
     const added = await callResponseHooks({ request, errors, extensions, isExecuted: data !== undefined });
     if (Object.keys(added).length === 0) return outcome;
-    // What an extension adds may be for this client alone.
+    // The extensions that a hook adds may be for this client alone.
     return { ...outcome, extensions: { ...extensions, ...added }, caching: undefined };
   }
 

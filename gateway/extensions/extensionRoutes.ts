@@ -52,7 +52,7 @@ export function addExtensionRoutes(
         const signal = disconnectSignalOf(reply.raw);
         const received = toRequest(request, await readBody(request.raw, bodySize), signal);
         const fail = (err: unknown): HttpError => {
-          // What ends with its client has not failed.
+          // A handler that ends because its client disconnected has not failed.
           if (!signal.aborted)
             log.error({ err, extension, method, path: url }, 'A route of an extension failed');
           return new HttpError(500, `The extension "${extension}" failed. The log has the cause.`);

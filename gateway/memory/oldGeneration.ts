@@ -32,7 +32,7 @@ export function isOldGenerationFull(): boolean {
     return share >= fullShareWithYoung || usedShareOfOldGeneration() >= fullShare;
   collectGarbage('regular');
   collectedAt = performance.now();
-  // What is young now has survived the collection, so it is in use.
+  // Young objects have survived the collection, so they are in use.
   return shareWithYoung() >= fullShare;
 }
 

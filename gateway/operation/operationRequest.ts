@@ -37,7 +37,7 @@ export interface OperationRequest {
   /** Headers that the response has with any content. Every stage may add some. Transports without headers ignore them. */
   readonly responseHeaders?: ResponseHeaderMap | undefined;
   readonly requestId: string;
-  /** What metrics and logs tell about the request; omitted where nothing is recorded. */
+  /** What metrics and logs report about the request; omitted where nothing is recorded. */
   readonly record?: RequestRecord | undefined;
   /** What subgraphs get, where the gateway traces; otherwise that is read from `headers`. */
   readonly traceHeaders?: TraceHeaders | undefined;

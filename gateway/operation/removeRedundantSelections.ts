@@ -9,7 +9,7 @@ const noFields: VisibleFields = new Map();
 /** Other selections on the same object. */
 interface Selected {
   readonly fields: VisibleFields;
-  /** Those for one type of the object. */
+  /** The fragments on one type of the object. */
   readonly fragments: readonly FragmentSelection[];
 }
 
@@ -109,7 +109,7 @@ function subtractField(
 ): FieldSelection | undefined {
   const same = visible.get(field.responseName);
   if (same === undefined) return field;
-  // What is denied on an interface may be allowed on a type of its objects, but not the other way round.
+  // A field that is denied on an interface may be allowed on a type of its objects, but not the other way round.
   if (same.isDenied === true && field.isDenied !== true) return field;
   if (field.isDenied === true) return undefined;
   if (!isSameField(same, field)) return field;

@@ -87,7 +87,7 @@ export interface IncrementalOutcome {
   /** Batches of complete payloads (JSON texts) in the client's format. The payloads of one batch belong into one write.
    *  `return()` ends the execution. */
   readonly payloads: AsyncIterable<readonly string[]>;
-  /** Those in the first payload, as the client may see them; absent instead of empty. */
+  /** The errors in the first payload, as the client may see them; `undefined` instead of empty. */
   readonly firstErrors: readonly GraphQLFormattedError[] | undefined;
   /** Whether a payload that was created so far has errors. */
   hasErrors(): boolean;

@@ -189,5 +189,5 @@ export class IncrementalPublisher {
   }
 }
 
-/** What is sent together has to wait together for a client that reads slowly. */
+/** Payloads of one batch wait together for a client that reads slowly. */
 const batchCharacters = 1024 * 1024;

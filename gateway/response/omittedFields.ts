@@ -14,7 +14,7 @@ import { enrichmentGroupsWithin, selectionSetOfField } from './pendingSelectionS
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { DeferredInstance, PendingField } from './shapeData.ts';
 
-/** What a payload leaves out, and later payloads or updates bring. As in `ShapedData`. */
+/** The fields that a payload omits, and later payloads or updates deliver. As in `ShapedData`. */
 export interface OmittedFields {
   readonly deferred: readonly DeferredInstance[];
   readonly pending: readonly PendingField[];
@@ -29,8 +29,8 @@ interface OmissionPlan {
 /** More objects are left to `shapeData`, which pauses. */
 const maxVisitedObjects = 1_000;
 
-/** Finds what a payload leaves out, visiting only the fields that lead there. The data must be valid: the payload is one that
- *  generated code has written. Returns `undefined` for a payload with very many objects. */
+/** Finds the fields that a payload omits, visiting only the fields that lead there. The data must be valid: the payload is
+ *  one that generated code has written. Returns `undefined` for a payload with very many objects. */
 export function findOmittedFields(
   schema: GraphQLSchema,
   set: SelectionSet,

@@ -31,7 +31,7 @@ export interface ResponseEnrichments {
   /** Whether pending fields follow as payloads of this response. Otherwise a job finishes them. */
   readonly isStreamed: boolean;
   completeGroup(group: number): void;
-  /** Enqueues a job for the fields that the first response leaves out. The job may continue the execution. */
+  /** Enqueues a job for the fields that the first response omits. The job may continue the execution. */
   enqueue(pending: PendingFields, shaper: ResponseShaper): Promise<EnrichmentExtension>;
   /** The first response is complete but for these groups. */
   recordResponse(pendingGroups: ReadonlySet<number>): void;
@@ -39,7 +39,7 @@ export interface ResponseEnrichments {
   endResponse(): void;
 }
 
-/** What the first response leaves out. */
+/** The fields that the first response omits. */
 export interface PendingFields {
   readonly fields: readonly PendingField[];
   /** Delivery groups that were not complete, or had failures that a later attempt may mend. */

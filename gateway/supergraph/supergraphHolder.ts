@@ -160,7 +160,7 @@ class SwitchingSupergraphHolder implements SupergraphHolder {
     await source.start({
       onSdl: (sdl) => {
         problems.report('source', undefined);
-        // It holds until this SDL is in use or refused.
+        // An earlier refusal stays the problem until this SDL is in use or refused.
         problems.load = problems.refusal;
         problems.composition = undefined;
         void this.submit(sdl);

@@ -161,8 +161,8 @@ export function divideLines(lines: Buffer, maxBytes: number): readonly Buffer[] 
   return parts;
 }
 
-// One for the process, because it must be flushed before the process exits. `isShared`: other workers write to it, too.
-// Their lines would come between the parts of one that a pipe with too little space takes in two writes.
+// The process has one destination, because it must be flushed before the process exits. `isShared`: other workers write to
+// it, too. Their lines would come between the parts of one that a pipe with too little space takes in two writes.
 function standardError(isShared = false): DestinationStream {
   if (sharedStandardError === undefined) {
     let retriesUntil = 0;

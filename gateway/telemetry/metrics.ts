@@ -80,8 +80,8 @@ const metricsOfOneProcess = ['process_open_fds', 'process_max_fds', 'process_sta
 
 let sharedRegistry: Registry | undefined;
 
-// One for the process, created at the first use: the observers of garbage collection and of the event loop cannot be
-// stopped, and hold their registry. They do not keep the process running.
+// The process has one registry of these metrics, created at the first use: the observers of garbage collection and of the
+// event loop cannot be stopped, and hold their registry. They do not keep the process running.
 function processRegistry(): Registry {
   if (sharedRegistry === undefined) {
     sharedRegistry = new Registry();

@@ -127,7 +127,7 @@ export class MetricsDirectory {
   }
 }
 
-/** What stays true when the process has ended: not its gauges. */
+/** The metrics that are still valid when the process has ended. Gauges are not. */
 function countsOf(metrics: MetricsSnapshot): MetricsSnapshot {
   return metrics.filter(({ type }) => ['counter', 'histogram'].includes(String(type)));
 }

@@ -46,7 +46,7 @@ export function limitOperations(
   const limitSample = (sample: MetricSample): MetricSample => {
     const { operation } = sample.labels;
     if (operation === undefined || names.has(operation)) return sample;
-    // One of the names is that of all others.
+    // `otherOperations` is one of the names, and does not count.
     if (names.size > maxNames) return { ...sample, labels: { ...sample.labels, operation: otherOperations } };
     names.add(operation);
     return sample;

@@ -31,7 +31,7 @@ interface RequestRecordOptions {
   readonly onFinish: (record: RequestRecord, endedAt: number) => void;
 }
 
-/** What metrics and the access log tell about one request. The stages of the request path fill it, and its transport
+/** What metrics and the access log report about one request. The stages of the request path fill it, and its transport
  *  finishes it, however the request ends. */
 export class RequestRecord implements RecordedOperation {
   readonly requestId: string;
@@ -113,7 +113,7 @@ export class RequestRecord implements RecordedOperation {
     if (subscriptionEndCodes.has(codeOf(error))) return;
     const outcome = outcomeOfError(error);
     if (error instanceof SlowClientError) this.outcome = 'aborted';
-    // It was not refused, but ends because the gateway cannot continue it.
+    // The subscription was not refused: it ends because the gateway cannot continue it.
     else this.outcome = outcome === 'shed' ? 'error' : outcome;
   }
 

@@ -13,7 +13,7 @@ function runAll(): void {
     while (done < waiting.length) (waiting[done++] as () => void)();
   } finally {
     waiting.splice(0, done);
-    // One has failed.
+    // A function has thrown: the others run in the next turn.
     if (waiting.length > 0) setImmediate(runAll);
   }
 }

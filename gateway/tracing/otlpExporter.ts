@@ -51,7 +51,7 @@ export class OtlpExporter<Batch> {
           const partialSuccess = readPartialSuccess(response);
           this.#partialSuccess = partialSuccess && {
             ...partialSuccess,
-            // It is logged: a collector may repeat the key that it refuses.
+            // The message is logged, and a collector may repeat the key that it refuses.
             message: secrets.reduce((masked, text) => masked.replaceAll(text, '***'), partialSuccess.message),
           };
         },

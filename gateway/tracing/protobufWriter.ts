@@ -18,7 +18,7 @@ export class ProtobufWriter {
     return this.#at;
   }
 
-  /** What comes next is written here. */
+  /** Continues at another position. */
   moveTo(position: number): void {
     this.#at = position;
   }

@@ -55,7 +55,7 @@ export class SpanBatch {
   }
 }
 
-/** What precedes the spans of every request: who sends them. */
+/** The bytes before the spans of every request: they name the sender. */
 export class SpanBatchHeads {
   /** The first field of `ResourceSpans`. */
   readonly resource: Uint8Array;

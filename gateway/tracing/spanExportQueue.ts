@@ -52,7 +52,7 @@ export class SpanExportQueue {
   #isExporting = false;
   #isClosed = false;
   #cancelTimer: CancelTimer | undefined;
-  /** What was dropped when the outage began; `undefined` while there is none. */
+  /** The number of spans that had been dropped when the outage began; `undefined` while there is none. */
   #outageSince: number | undefined;
   #onIdle: (() => void)[] = [];
 

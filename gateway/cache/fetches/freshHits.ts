@@ -15,14 +15,14 @@ const maxItems = 200;
 /** A call whose items are all cacheable, and are looked up under one key each. */
 interface PlainCall {
   readonly call: FetchCall;
-  /** One for all entities, or one for each root field. */
+  /** A plan for all entities, or one for each root field. */
   readonly plans: readonly CachePlan[];
   readonly itemCount: number;
 }
 
 interface PlainLookup {
   readonly calls: readonly PlainCall[];
-  /** Those of the first call in the order of its items, then those of the second, and so on. */
+  /** The keys of the first call in the order of its items, then the keys of the second, and so on. */
   readonly keys: readonly string[];
 }
 

@@ -1,10 +1,10 @@
 /** How long a value may be used, in milliseconds from the moment it is stored. */
 export interface Lifetime {
-  /** It is served like a new answer. */
+  /** The value is served like a new answer. */
   readonly freshMs: number;
-  /** It is served stale while a refresh runs. At least `freshMs`. */
+  /** The value is served stale while a refresh runs. At least `freshMs`. */
   readonly revalidateMs: number;
-  /** It is served stale if the subgraph fails. At least `freshMs`. */
+  /** The value is served stale if the subgraph fails. At least `freshMs`. */
   readonly fallbackMs: number;
 }
 

@@ -141,7 +141,7 @@ export class DriftWatch {
     try {
       await this.#compare(supergraph, signal);
     } finally {
-      // What it does with the contracts depends neither on this comparison nor on whether there are still contracts.
+      // `onChecked` needs neither this comparison nor contracts.
       if (!signal.aborted) await onChecked();
     }
   }

@@ -27,7 +27,7 @@ import { EqualJobs } from './equalJobs.ts';
 /** How one request delivers its enrichments. */
 export interface BudgetPlan {
   readonly enrichments: readonly AwaitedEnrichment[];
-  /** Those that are fetched inline, which the primary data may have to wait for. */
+  /** The enrichments that are fetched inline: the primary data may have to wait for them. */
   readonly inline: readonly AwaitedEnrichment[];
   /** The response waits for all enrichments; those that miss their budget are only counted (enrichment.shadow). */
   readonly isShadow: boolean;

@@ -29,7 +29,7 @@ export class SchemaRefusedError extends Error {
   readonly status: number;
 
   constructor(status: number, messages: readonly string[]) {
-    // What servers say of an unknown field has its name.
+    // Every server names the unknown field in its message.
     const advice = messages.some((message) => message.includes('_service'))
       ? ' Its schema has no field `_service`: build it with a library for subgraphs, such as @apollo/subgraph'
       : '';

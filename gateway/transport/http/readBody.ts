@@ -159,7 +159,7 @@ export function readBody(
  *  body. */
 export function discardBody(request: IncomingMessage): void {
   let [count, size] = [0, 0];
-  // It would write 100 (Continue).
+  // The listener would write 100 (Continue).
   request.removeAllListeners('newListener');
   request.on('data', (chunk: Buffer) => {
     count += 1;

@@ -116,7 +116,7 @@ export class ServerLifecycle {
     const deadline = timers.now() + listen.drainTimeout;
     this.isShuttingDown = true;
     draining.abort();
-    // What does not listen yet could not be closed, and would listen afterwards.
+    // A listener that is about to listen cannot be closed yet, and would listen afterwards.
     await this.#listening?.catch(() => {});
     await this.#drain();
     this.state = 'closed';

@@ -160,8 +160,8 @@ export function setReadTimeout(response: ServerResponse, timeoutMs: number, unti
   if (socket?.setTimeout === undefined) return;
   // The HTTP server destroys a connection whose timeout fires.
   socket.setTimeout(timeoutMs);
-  // What the client sends would be activity, too: an empty line now and then would keep the response in memory. Many clients
-  // read a response only after they have sent their request.
+  // Bytes from the client would count as activity, too: an empty line now and then would keep the response in memory. Many
+  // clients read a response only after they have sent their request.
   if (response.req.complete) socket.pause();
   const end = (): void => {
     response.off('drain', end).off('finish', end);
