@@ -39,18 +39,18 @@ interface InputDifference {
   readonly coordinate: string;
 }
 
-/** Finds values that are valid for the variables' types in the schema `given`, and may be invalid for types of the
- *  same names in the schema `taken`. */
+/** Finds values that are valid for the variables' types in the schema `source`, and may be invalid for types of the
+ *  same names in the schema `target`. */
 export function findVariableDifferences(
   { variableDefinitions = [] }: OperationDefinitionNode,
-  given: GraphQLSchema,
-  taken: GraphQLSchema,
+  source: GraphQLSchema,
+  target: GraphQLSchema,
 ): readonly InputDifference[] {
   const differences: InputDifference[] = [];
   const seen = new Set<string>();
   for (const definition of variableDefinitions) {
     const name = namedTypeOf(definition);
-    const [from, to] = [given.getType(name), taken.getType(name)];
+    const [from, to] = [source.getType(name), target.getType(name)];
     if (isInputType(from) && isInputType(to)) compare(from, to);
   }
   return differences;
@@ -103,23 +103,23 @@ export function findVariableDifferences(
 
 /** Whether every value of one type, given in a variable, is a value of the other. Values of enums and fields of input
  *  objects are compared separately. */
-function isAssignableInput(given: GraphQLInputType, taken: GraphQLInputType): boolean {
-  if (isNonNullType(taken)) return isNonNullType(given) && isAssignableInput(given.ofType, taken.ofType);
-  if (isNonNullType(given)) return isAssignableInput(given.ofType, taken);
-  if (isListType(taken)) {
-    if (isListType(given)) return isAssignableInput(given.ofType, taken.ofType);
+function isAssignableInput(source: GraphQLInputType, target: GraphQLInputType): boolean {
+  if (isNonNullType(target)) return isNonNullType(source) && isAssignableInput(source.ofType, target.ofType);
+  if (isNonNullType(source)) return isAssignableInput(source.ofType, target);
+  if (isListType(target)) {
+    if (isListType(source)) return isAssignableInput(source.ofType, target.ofType);
     // GraphQL coerces a single value to a list of one, and null to null.
-    return isAssignableInput(given, getNullableType(taken.ofType));
+    return isAssignableInput(source, getNullableType(target.ofType));
   }
-  return !isListType(given) && isCoercible(given, taken);
+  return !isListType(source) && isCoercible(source, target);
 }
 
-function isCoercible(given: GraphQLNamedType, taken: GraphQLNamedType): boolean {
-  if (given.name === taken.name) return true;
-  if (isEnumType(given) && isEnumType(taken)) return true;
-  if (isInputObjectType(given) && isInputObjectType(taken)) return true;
+function isCoercible(source: GraphQLNamedType, target: GraphQLNamedType): boolean {
+  if (source.name === target.name) return true;
+  if (isEnumType(source) && isEnumType(target)) return true;
+  if (isInputObjectType(source) && isInputObjectType(target)) return true;
   // In a variable, a value of an enum is a string.
-  return coercions.get(taken.name)?.has(isEnumType(given) ? 'String' : given.name) === true;
+  return coercions.get(target.name)?.has(isEnumType(source) ? 'String' : source.name) === true;
 }
 
 /** Scalars whose values another scalar accepts in a variable. */

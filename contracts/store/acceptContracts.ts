@@ -51,8 +51,8 @@ export function acceptContracts(options: AcceptContractsOptions): string[] {
 }
 
 /** A file that has neither the operations of others nor, on some file systems, a name that differs in its case only. */
-function freePath(start: string, taken: ReadonlyMap<string, string>): string {
-  const lowerCase = new Set([...taken.keys()].map((path) => path.toLowerCase()));
+function freePath(start: string, used: ReadonlyMap<string, string>): string {
+  const lowerCase = new Set([...used.keys()].map((path) => path.toLowerCase()));
   for (let suffix = 1; ; suffix++) {
     const path = `${start}${suffix === 1 ? '' : `.${suffix}`}.graphql`;
     if (!lowerCase.has(path.toLowerCase()) && !existsSync(path)) return path;

@@ -50,7 +50,7 @@ export class RespondPolicies {
         merges,
         isExclusive: merges.has('set-cookie'),
         handsOnCacheControl: merges.has('cache-control'),
-        clientHeaders: this.#rulesOf(subgraph).clientHeadersBehind(new Set()),
+        clientHeaders: this.#rulesOf(subgraph).sourceHeaders(new Set()),
       };
       this.#policies.set(subgraph, policy);
     }

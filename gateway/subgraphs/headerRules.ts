@@ -93,7 +93,7 @@ export class HeaderRules {
 
   /** The client headers that sent headers depend on, for `Vary`; `*` among them for those that cannot be named. `ignored`:
    *  names of sent headers that do not count. */
-  clientHeadersBehind(ignored: ReadonlySet<string>): readonly string[] {
+  sourceHeaders(ignored: ReadonlySet<string>): readonly string[] {
     const names = [...this.#sources].flatMap(([name, sources]) => (ignored.has(name) ? [] : [...sources]));
     return [...new Set(names)];
   }

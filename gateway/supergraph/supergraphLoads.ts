@@ -62,12 +62,12 @@ export class SupergraphLoads {
   supersede(canWait: boolean): void {
     if (this.#newest === undefined) return;
     if (this.#newest.isWaiting) this.#newest.stop();
-    const underWay = this.#newest.isWaiting ? this.#older : this.#newest;
+    const running = this.#newest.isWaiting ? this.#older : this.#newest;
     this.#newest = undefined;
-    this.#older = canWait && this.#hasSuperseded ? underWay : undefined;
+    this.#older = canWait && this.#hasSuperseded ? running : undefined;
     if (this.#older !== undefined) return;
-    underWay?.stop();
-    this.#hasSuperseded = underWay !== undefined;
+    running?.stop();
+    this.#hasSuperseded = running !== undefined;
   }
 
   start(id: string, load: (signal: AbortSignal) => Promise<void>): Promise<void> {

@@ -122,30 +122,30 @@ export class CacheMisses {
   }
 
   #fetch({ shared, unshared }: FetchBatch): void {
-    const led: ItemRef[] = [];
+    const leading: ItemRef[] = [];
     for (const ref of shared) {
       const item = ref.call.itemAt(ref.index);
       // The answer of an unstorable item is of no use to joiners. A failed refresh leaves a paused claim,
       // which this request could not acquire.
       if (item === undefined || !item.plan.isStorable || this.#cache.refreshBackoff.isBackingOff(item.key))
         unshared.push(ref);
-      else if (this.#leaderFetches.tryLead(item.key)) led.push(ref);
+      else if (this.#leaderFetches.tryLead(item.key)) leading.push(ref);
       else this.#join(ref, item.key);
     }
-    if (led.length === 0) {
+    if (leading.length === 0) {
       this.#send(unshared);
       return;
     }
-    const keys = led.map((ref) => itemOf(ref).key);
+    const keys = leading.map((ref) => itemOf(ref).key);
     const claims = this.#cache.store.claim(keys, this.#cache.options.refreshTimeoutMs(this.#subgraph));
     if (!(claims instanceof Promise)) {
-      this.#send([...unshared, ...led]);
+      this.#send([...unshared, ...leading]);
       return;
     }
     void claims.then((granted) => {
       if (this.#state === 'abandoned') return;
-      this.#send([...unshared, ...led.filter((_, index) => granted[index] === true)]);
-      for (const [index, ref] of led.entries()) if (granted[index] !== true) this.#awaitClaimHolder(ref);
+      this.#send([...unshared, ...leading.filter((_, index) => granted[index] === true)]);
+      for (const [index, ref] of leading.entries()) if (granted[index] !== true) this.#awaitClaimHolder(ref);
     });
   }
 

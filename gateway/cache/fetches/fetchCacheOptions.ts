@@ -64,8 +64,8 @@ function memoizeHeaderNames(
     let names = lists.get(subgraph);
     if (names === undefined) {
       const isPrivate = scope === 'PRIVATE';
-      const behind = rulesOf(subgraph).clientHeadersBehind(isPrivate ? noHeaders : ignored);
-      names = isPrivate ? [...behind, ...identityHeaders] : behind;
+      const sources = rulesOf(subgraph).sourceHeaders(isPrivate ? noHeaders : ignored);
+      names = isPrivate ? [...sources, ...identityHeaders] : sources;
       lists.set(subgraph, names);
     }
     return names;

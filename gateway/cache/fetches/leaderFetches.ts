@@ -48,17 +48,17 @@ export class LeaderFetches {
   /** Releases the claims on these keys and hands the outcome to the joiners. Keys that this request does not lead are
    *  ignored. */
   settle(keys: readonly string[], outcome: FetchOutcome): void {
-    const led: Flight<FetchJoiner>[] = [];
+    const flights: Flight<FetchJoiner>[] = [];
     const claimed: string[] = [];
     for (const key of keys) {
       const flight = this.#flights.get(key);
       if (flight === undefined) continue;
       this.#flights.delete(key);
-      led.push(flight);
+      flights.push(flight);
       if (!this.#claimedElsewhere.delete(key)) claimed.push(key);
     }
     if (claimed.length > 0) this.#cache.store.release(claimed, 0);
-    for (const flight of led) {
+    for (const flight of flights) {
       this.#joinerCount -= flight.joiners.length;
       settleFlight(flight, outcome);
     }

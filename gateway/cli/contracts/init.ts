@@ -26,8 +26,8 @@ export async function contractsInit(options: ContractsInitOptions): Promise<void
     fetchSdl: createCandidateFetch(config),
   });
   if (problems.length > 0) throw describeProblems('Nothing was written', problems);
-  const kept = force ? (await readContractStore(directory)).schemas : new Map();
-  await rejectUncomposable(new Map([...kept, ...contracts]));
+  const stored = force ? (await readContractStore(directory)).schemas : new Map();
+  await rejectUncomposable(new Map([...stored, ...contracts]));
   const outcome = await rethrowFileErrors(async () =>
     initStore({ directory, contracts: contracts.values(), force }),
   );

@@ -262,7 +262,7 @@ describe('header rules', () => {
 
   test('know the client headers behind the sent ones', () => {
     const behind = (rules: Rules, ignored: readonly string[] = []) =>
-      compile({ forward: ['authorization', 'cookie'], rules }).clientHeadersBehind(new Set(ignored));
+      compile({ forward: ['authorization', 'cookie'], rules }).sourceHeaders(new Set(ignored));
 
     expect(behind([])).toEqual(['authorization', 'cookie']);
     expect(behind([{ remove: 'cookie' }, { rename: 'authorization', to: 'x-token' }])).toEqual([
