@@ -3,7 +3,6 @@ import { GatewayError } from '../../../../gateway/errors.ts';
 import type { FetchCall } from '../../../../gateway/execution/fetchCall.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
-import type { Timers } from '../../../../gateway/time/timers.ts';
 import { entityShape, readRulesOf } from '../../../harness/cachedSubgraphs.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { createRequestContext, createScheduledStep } from '../../../harness/fetchNodes.ts';
@@ -90,14 +89,7 @@ describe('A request for an item that is being fetched', () => {
   });
 
   test('does not wait beyond its own deadline', async () => {
-    const due: (() => void)[] = [];
-    const timers: Timers = {
-      now: () => 0,
-      after: (_, run) => {
-        due.push(run);
-        return () => undefined;
-      },
-    };
+    const timers = new FakeTimers();
     const fixture = createCachedFetchesFixture(rules, { timers });
     fixture.fetch(names, ['1']);
     const other = fixture.fetch(
@@ -105,7 +97,7 @@ describe('A request for an item that is being fetched', () => {
       ['1'],
       createRequestContext({ deadlineFor: () => performance.now() + 50 }),
     );
-    due[0]?.();
+    timers.advance(50);
     expect(other.result).toMatchObject({ kind: 'failed', error: { code: 'DEADLINE_EXCEEDED' } });
     callAt(fixture, 0).answer(named('one'));
     await waitForTurns();
