@@ -74,8 +74,8 @@ export class Pipeline {
     this.#runner = new OperationRunner(options);
   }
 
-  /** @throws {GatewayError} if the operation cannot be prepared or its client may not use it, `REQUEST_ABORTED` if the client disconnected, and
-   *  `SHUTTING_DOWN`. */
+  /** @throws {GatewayError} if the operation cannot be prepared or its client may not use it, `REQUEST_ABORTED` if the
+   *  client disconnected, and `SHUTTING_DOWN`. */
   async respond(request: OperationRequest, supergraph: Supergraph): Promise<ExecutionOutcome> {
     const startedAt = performance.now();
     const { requestContexts, extendContext, traffic, enrichment } = this.#options;

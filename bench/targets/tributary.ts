@@ -76,8 +76,8 @@ export function tributaryOf(checkout: string, name: string): Target {
   return configuredTributary(name, optionsFor, join(checkout, 'gateway/cli.ts'));
 }
 
-/** `tributary serve` with these options, besides addresses and supergraph. `cli`: by default that of the built package, which is
- *  what users run. */
+/** `tributary serve` with these options, besides addresses and supergraph. `cli`: by default that of the built package,
+ *  which is what users run. */
 export function configuredTributary(
   name: string,
   optionsOf: (context: TargetContext) => Partial<GatewayOptions>,

@@ -205,7 +205,8 @@ function createApolloServer(
   });
 }
 
-/** Writes what Apollo Server or a plugin logs: a text, an error, or fields with a message in `msg`, as many plugins pass them. */
+/** Writes what Apollo Server or a plugin logs: a text, an error, or fields with a message in `msg`, as many plugins pass
+ *  them. */
 function logPluginMessage(log: PluginLog, level: keyof PluginLog) {
   return (logged: unknown): void => {
     if (logged instanceof Error) {

@@ -165,8 +165,9 @@ export class ExecutedData {
   readonly #caching: ResponseCaching | undefined;
   readonly #client: ClientRequest | undefined;
 
-  /** `data` is `undefined` for a response in several payloads, which is stored in `client` already. With `client`, `write` stores
-   *  the response there. Without it, as for the items of a batch, `write` returns the response, and `caching` is ignored. */
+  /** `data` is `undefined` for a response in several payloads, which is stored in `client` already. With `client`, `write`
+   *  stores the response there. Without it, as for the items of a batch, `write` returns the response, and `caching` is
+   *  ignored. */
   constructor(
     data: ResponseData | undefined,
     caching: ResponseCaching | undefined,

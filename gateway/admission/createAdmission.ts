@@ -40,7 +40,8 @@ export interface AdmissionSettings {
   readonly log: PluginLog;
 }
 
-/** Creates the admission of operations, which all transports share. The caller stops `apollo` when the transports are closed. */
+/** Creates the admission of operations, which all transports share. The caller stops `apollo` when the transports are
+ *  closed. */
 export function createAdmission(options: AdmissionSettings, authentication: Authentication) {
   const { supergraphs, limits, security, log } = options;
   const plugins = options.plugins ?? [];

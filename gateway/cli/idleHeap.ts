@@ -9,8 +9,8 @@ import { setFlagsFromString } from 'node:v8';
 export function keepIdleHeap(v8Version = process.versions.v8, setFlags = setFlagsFromString): void {
   // V8 of Node 22 knows neither flag, and that of Node 25 not the second one. The minor version has one digit.
   if (Number.parseFloat(v8Version) < 14.6) return;
-  // For ever: `--no-memory-reducer` has no effect on a heap that exists already. A reducer that has finished would be worse than
-  // one that waits, because V8 lets the heap grow less between full collections from then on.
+  // For ever: `--no-memory-reducer` has no effect on a heap that exists already. A reducer that has finished would be worse
+  // than one that waits, because V8 lets the heap grow less between full collections from then on.
   setFlags('--memory-reducer-delay-ms=2147483647');
   setFlags('--no-scavenger-updates-allocation-limit');
 }

@@ -69,8 +69,8 @@ export interface ExtensionTools {
   readonly log: ExtensionLog;
 }
 
-/** `fields`: the variables of a line. `message`: a fixed text. A field with the name of one that each line has (`level`, `time`,
- *  `msg`, `extension`) gets an underscore: `level_`. */
+/** `fields`: the variables of a line. `message`: a fixed text. A field with the name of one that each line has (`level`,
+ *  `time`, `msg`, `extension`) gets an underscore: `level_`. */
 export interface ExtensionLog {
   debug(fields: Values, message: string): void;
   info(fields: Values, message: string): void;
@@ -237,8 +237,8 @@ export interface ExtensionRoute {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Such as `/tenants/:id` or `/files/*`, as Fastify has it. */
   readonly path: string;
-  /** `params`: the values of the path's `:name` parts, and of a wildcard under `*`. The body is read before, up to `limits.bodySize`.
-   *  `request.signal` is aborted when the client disconnects. */
+  /** `params`: the values of the path's `:name` parts, and of a wildcard under `*`. The body is read before, up to
+   *  `limits.bodySize`. `request.signal` is aborted when the client disconnects. */
   handle(
     request: Request,
     params: Readonly<Record<string, string>>,

@@ -43,7 +43,8 @@ export function exactReviverFor(text: string, keepsDecimals = true): Reviver | u
   return undefined;
 }
 
-/** `exactReviverFor` a text of a client. JSON.parse takes half a second for 1 MB of small numbers with a reviver, and 10 ms without.
+/** `exactReviverFor` a text of a client. JSON.parse takes half a second for 1 MB of small numbers with a reviver, and 10 ms
+ *  without.
  *  @throws {JsonLimitError} for a text with a number that JSON.parse would change, and with very many values.
  *  @throws {SyntaxError} as JSON.parse. */
 export function clientReviverFor(text: string): Reviver | undefined {

@@ -1,7 +1,7 @@
 /** Creates a function from source text, for tasks that every request of an operation repeats: code with literal property
- *  names runs several times as fast as code that looks names up. `name` is what profiles show. `captured` holds the values that the text can use by
- *  name. Returns `undefined` if Node forbids code generation (`--disallow-code-generation-from-strings`); callers need a
- *  fallback.
+ *  names runs several times as fast as code that looks names up. `name` is what profiles show. `captured` holds the values
+ *  that the text can use by name. Returns `undefined` if Node forbids code generation
+ *  (`--disallow-code-generation-from-strings`); callers need a fallback.
  *
  *  Security: the text may contain only names that `isPlainName` accepts. Pass everything else through `captured`. */
 export function generateFunction<F extends (...parameters: never[]) => unknown>(

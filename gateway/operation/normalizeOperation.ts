@@ -82,7 +82,8 @@ interface EnclosingContext {
 }
 
 /** Expands fragments, folds `@skip`, `@include` and `@defer(if:)`, merges duplicate fields, removes from fragments what the
- *  enclosing selection set selects anyway, and marks what the client may not read. The document must be valid against the schema.
+ *  enclosing selection set selects anyway, and marks what the client may not read. The document must be valid against the
+ *  schema.
  *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` when the operation exceeds `maxSelections`. */
 export function normalizeOperation(options: NormalizeOperationOptions): NormalizedOperation {
   const { schema, operation, findEnrichmentRule } = options;

@@ -44,8 +44,8 @@ export function createPlannerInput(
   return document === undefined ? withoutDefer : { document, documentWithoutDefer, overrides };
 }
 
-/** Whether the operation is a mutation with several root fields to execute. The planner would fetch the deferred data of one root
- *  field while the next one is executed, which may change that data. */
+/** Whether the operation is a mutation with several root fields to execute. The planner would fetch the deferred data of one
+ *  root field while the next one is executed, which may change that data. */
 function isMutationSeries(operation: OperationDefinitionNode, root: readonly Selection[]): boolean {
   return operation.operation === OperationTypeNode.MUTATION && countFields(root) > 1;
 }

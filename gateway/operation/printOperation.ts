@@ -18,8 +18,9 @@ interface PrintOperationOptions {
 /** The beginning of every printed `@defer`. A printed document contains it nowhere else: its strings have escaped quotes. */
 export const deferMarker = '@defer(label: "';
 
-/** Prints a normalized operation for the planner: with internal names, without what is denied, without root fields that
- *  the gateway answers, and with the delivery group as the label of each `@defer`. `undefined` when no subgraph is needed, as for introspection. */
+/** Prints a normalized operation for the planner: with internal names, without what is denied, without root fields that the
+ *  gateway answers, and with the delivery group as the label of each `@defer`. `undefined` when no subgraph is needed, as
+ *  for introspection. */
 export function printOperation(
   operation: OperationDefinitionNode,
   root: SelectionSet,

@@ -25,8 +25,8 @@ export function validateDocument(
   return errors.length > 0 ? errors : validate(schema, document, rules);
 }
 
-/** One error for each `@skip` and `@include` on the root field of a subscription, or on a fragment around it: a subscription has
- *  exactly one root field, always (section 5.2.4.1 of the GraphQL specification). */
+/** One error for each `@skip` and `@include` on the root field of a subscription, or on a fragment around it: a subscription
+ *  has exactly one root field, always (section 5.2.4.1 of the GraphQL specification). */
 export function findConditionalRootFields(document: DocumentNode): readonly GraphQLError[] {
   const errors: GraphQLError[] = [];
   const unvisited = fragmentsOf(document);

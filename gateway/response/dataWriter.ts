@@ -33,8 +33,8 @@ export class DataWriter {
   }
 
   /** Returns `before`, the data and `after` in UTF-8; `undefined` for a response that is not ordinary. `before` and `after`
-   *  are ASCII. `isEscapeFree`: no string of the tree needs an escape sequence. `shared`: objects that occur several times in the
-   *  tree, whose bytes are copied. */
+   *  are ASCII. `isEscapeFree`: no string of the tree needs an escape sequence. `shared`: objects that occur several times
+   *  in the tree, whose bytes are copied. */
   write(
     tree: ResponseObject,
     isEscapeFree: boolean,

@@ -29,8 +29,8 @@ const maxDeltaSeconds = 2 ** 31 - 1;
 const secondsDirectives = ['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'] as const;
 type SecondsDirective = (typeof secondsDirectives)[number];
 
-/** Parses the caching headers of an answer. `ignoresNoStore`: `no-store` does not count. Ambiguous headers are invalid: not storing a value costs a call, and storing
- *  it for too long can make it wrong. */
+/** Parses the caching headers of an answer. `ignoresNoStore`: `no-store` does not count. Ambiguous headers are invalid: not
+ *  storing a value costs a call, and storing it for too long can make it wrong. */
 export function readCacheControl(
   { cacheControl, age }: CachingHeaders,
   ignoresNoStore = false,

@@ -1,5 +1,5 @@
-// The memory of what is read from unencrypted sockets. Node allocates it outside of V8's heap for each read, and V8 frees it when
-// it collects the young generation, a few times per second. With 50 clients and responses of 87 kB, 40 MiB then wait
+// The memory of what is read from unencrypted sockets. Node allocates it outside of V8's heap for each read, and V8 frees it
+// when it collects the young generation, a few times per second. With 50 clients and responses of 87 kB, 40 MiB then wait
 // for it. So each read gets memory that nothing else uses, and that is freed when the response has been decoded.
 
 import type { Socket } from 'node:net';
@@ -14,8 +14,8 @@ const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
  *  here. */
 export const maxPooledRead = 4096;
 
-/** Creates a connector for unencrypted connections. Without it, Node 26 reads into memory that it shares between sockets, unless
- *  a read is short. */
+/** Creates a connector for unencrypted connections. Without it, Node 26 reads into memory that it shares between sockets,
+ *  unless a read is short. */
 export function createConnector(connectTimeoutMs: number): buildConnector.connector {
   return (options, callback) => {
     const onread = {

@@ -31,8 +31,8 @@ interface EndedCalls {
   readonly batchSizes: BucketCounts;
 }
 
-/** Metrics of the policies for calls to subgraphs. The labels `subgraph` and `priority` come from the supergraph and from a fixed list, so
- *  that clients cannot add label values. A call that does not wait costs nothing here. */
+/** Metrics of the policies for calls to subgraphs. The labels `subgraph` and `priority` come from the supergraph and from a
+ *  fixed list, so that clients cannot add label values. A call that does not wait costs nothing here. */
 export class SubgraphMetrics implements CallCounts {
   /** Subgraphs of this supergraph and of earlier ones. */
   readonly #known = new Set<string>();

@@ -75,8 +75,8 @@ export async function prettify(destination: DestinationStream): Promise<Destinat
   return { write: (line) => destination.write(format(line)) };
 }
 
-/** An error as fields: what it is, and where it was thrown. Other properties are omitted, because they may be secrets: an error of
- *  graphql-js has the text of its operation, and one of ioredis the arguments of its command. */
+/** An error as fields: what it is, and where it was thrown. Other properties are omitted, because they may be secrets: an
+ *  error of graphql-js has the text of its operation, and one of ioredis the arguments of its command. */
 function toErrorFields(error: unknown): Readonly<Record<string, unknown>> {
   if (typeof error === 'string') return { type: 'string', message: error };
   try {

@@ -65,8 +65,9 @@ export function addMetricsRoute(server: Routes, metrics: Pick<Metrics, 'contentT
   );
 }
 
-/** They read `process._getActiveHandles` and `process._getActiveRequests`, which Node.js does not document. Node.js aborts the
- *  process in them while a handle is being removed (`async_wrap.cc`, `!obj.IsEmpty()`). `nodejs_active_resources` counts the same. */
+/** They read `process._getActiveHandles` and `process._getActiveRequests`, which Node.js does not document. Node.js aborts
+ *  the process in them while a handle is being removed (`async_wrap.cc`, `!obj.IsEmpty()`). `nodejs_active_resources` counts
+ *  the same. */
 const abortingMetrics = [
   'nodejs_active_handles',
   'nodejs_active_handles_total',

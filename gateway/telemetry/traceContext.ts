@@ -37,7 +37,8 @@ export function readTraceId(headers: ReadonlyMap<string, string>): string | unde
 
 const traceparentPattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
-/** The text in version 00; `undefined` if it is invalid. Later versions only append fields, and of their flags only `sampled` is known. */
+/** The text in version 00; `undefined` if it is invalid. Later versions only append fields, and of their flags only
+ *  `sampled` is known. */
 export function readTraceparent(text: string): string | undefined {
   const [, version, traceId, parentId, flags = '', more] = traceparentPattern.exec(text) ?? [];
   if (version === undefined || version === 'ff') return undefined;

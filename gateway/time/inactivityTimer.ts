@@ -10,8 +10,8 @@ interface InactivityTimerOptions {
   readonly onIdle: () => void;
 }
 
-/** Reports when a connection or a subscription has been idle for an interval. Recording activity only reads the clock. The timer is not
- *  restarted for it: when the timer fires early, it waits for the remaining part of the interval. */
+/** Reports when a connection or a subscription has been idle for an interval. Recording activity only reads the clock. The
+ *  timer is not restarted for it: when the timer fires early, it waits for the remaining part of the interval. */
 export class InactivityTimer {
   readonly #options: InactivityTimerOptions;
   #lastActivityMs: number;

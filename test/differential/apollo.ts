@@ -55,7 +55,8 @@ function toLiteral({ data, errors }: Answer): object {
   };
 }
 
-// A commit compares half of the graphs. The plans for `combined` make more requests than those of Apollo Gateway, which are wrong for many of its operations.
+// A commit compares half of the graphs. The plans for `combined` make more requests than those of Apollo Gateway, which are
+// wrong for many of its operations.
 const part = only === undefined ? choosePart(2) : undefined;
 const loaded = graphs.filter(
   ({ name }, index) =>

@@ -22,7 +22,8 @@ const shortJobTimeouts = {
   maxUpdatesSize: 64_000_000,
 } satisfies Partial<JobPolicy['jobs']>;
 
-/** For processes that live to the end of the test. With less, a pause of this process would make one take the other for dead. */
+/** For processes that live to the end of the test. With less, a pause of this process would make one take the other for
+ *  dead. */
 export const patientReclaim = { reclaimAfter: 60_000 };
 
 /** Longer than any test takes: Redis expires tokens by its own clock. */

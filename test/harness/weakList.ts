@@ -3,8 +3,8 @@ import { waitForTurns } from './waitForTurns.ts';
 
 const maxCollections = 20;
 
-/** Objects that should not stay in memory. `queryObjects` of node:v8 would find them without a list, but reads the whole heap of
- *  the worker, which takes seconds for each call. */
+/** Objects that should not stay in memory. `queryObjects` of node:v8 would find them without a list, but reads the whole
+ *  heap of the worker, which takes seconds for each call. */
 export class WeakList {
   readonly #references: WeakRef<object>[] = [];
 

@@ -138,8 +138,8 @@ export class TokenVerifier {
   }
 }
 
-/** `JSON.parse` rounds integers beyond 2^53, such as 64-bit ids: two users would have one identity. The claims of the token with
- *  such integers as texts. */
+/** `JSON.parse` rounds integers beyond 2^53, such as 64-bit ids: two users would have one identity. The claims of the token
+ *  with such integers as texts. */
 function withExactIntegers(claims: JWTPayload, token: string): JWTPayload {
   const json = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
   if (!/\d{16}/.test(json)) return claims;

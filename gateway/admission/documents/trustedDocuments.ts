@@ -3,8 +3,8 @@ import { isObject } from '../../json/isObject.ts';
 import { HttpError } from '../httpError.ts';
 import type { DocumentManifest, TrustedDocument } from './documentManifest.ts';
 
-/** The members of a request, besides `extensions.persistedQuery.sha256Hash`, that may have the id of a document: of GraphQL over
- *  HTTP, of Relay, and of Relay's older servers. */
+/** The members of a request, besides `extensions.persistedQuery.sha256Hash`, that may have the id of a document: of GraphQL
+ *  over HTTP, of Relay, and of Relay's older servers. */
 export const documentIdNames = ['documentId', 'id', 'doc_id'] as const;
 
 type OperationBody = Readonly<Record<string, unknown>>;
@@ -34,7 +34,8 @@ export class TrustedDocuments {
 
   /** The operation with the text of its document. The same object if there is nothing to replace: then it has no text, or
    *  one that may be executed. `checkText`: called with the text of a client before anything reads it.
-   *  @throws {HttpError} `PERSISTED_QUERY_NOT_FOUND`, `PERSISTED_QUERY_NOT_ALLOWED`, or `BAD_REQUEST` for an id that is no text. */
+   *  @throws {HttpError} `PERSISTED_QUERY_NOT_FOUND`, `PERSISTED_QUERY_NOT_ALLOWED`, or `BAD_REQUEST` for an id that is no
+   *  text. */
   resolve(operation: OperationBody, checkText: (text: string) => void): OperationBody {
     const { query, extensions } = operation;
     const text = typeof query === 'string' && query !== '' ? query : undefined;

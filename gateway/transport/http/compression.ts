@@ -135,7 +135,8 @@ function addToVary(vary: string): string {
   return /(^|,)\s*(accept-encoding|\*)\s*(,|$)/i.test(vary) ? vary : `${vary}, accept-encoding`;
 }
 
-/** Bytes up to which a body is compressed at once: this takes less time than to hand it to a thread, or at most half a millisecond. */
+/** Bytes up to which a body is compressed at once: this takes less time than to hand it to a thread, or at most half a
+ *  millisecond. */
 const maxSyncSize = 32 * 1024;
 
 // Measured with JSON of 20 kB to 100 kB: the next level of each takes about twice the time for a tenth fewer bytes.

@@ -11,7 +11,8 @@ const maxRequestsAtOnce = 100;
 /** So many requests in a row on one connection are not checked, so that a request on any other connection costs nothing. */
 const uncheckedRequests = 20;
 
-/** Requests in a row on `connection`. Those of earlier turns of the event loop count only until there are `uncheckedRequests`. */
+/** Requests in a row on `connection`. Those of earlier turns of the event loop count only until there are
+ *  `uncheckedRequests`. */
 let connection: object | undefined;
 let count = 0;
 let isResetScheduled = false;

@@ -31,15 +31,15 @@ export interface TlsServer {
 /** Limits of an HTTP/2 connection. Clients that exceed them lose it. */
 const http2Limits = {
   settings: { maxConcurrentStreams: 100, maxHeaderListSize: maxHeaderSize, enableConnectProtocol: false },
-  // Streams that the client resets at once ("rapid reset"): as many at once, and per second. A page that is closed resets all of
-  // its streams.
+  // Streams that the client resets at once ("rapid reset"): as many at once, and per second. A page that is closed resets
+  // all of its streams.
   streamResetBurst: 100,
   streamResetRate: 33,
   maxSessionInvalidFrames: 100,
   // As many as with HTTP/1.1. Node's default is 128, and browsers send each cookie as a header of its own.
   maxHeaderListPairs: 2_000,
-  // In MB: no limit, as with HTTP/1.1. Responses that wait for the client count, and Node's default of 10 would make one of them
-  // refuse all other requests of the connection.
+  // In MB: no limit, as with HTTP/1.1. Responses that wait for the client count, and Node's default of 10 would make one of
+  // them refuse all other requests of the connection.
   maxSessionMemory: 2 ** 32 - 1,
 } as const;
 

@@ -493,7 +493,8 @@ class GraphGenerator {
     }
   }
 
-  /** Non-null fields of `I` in the subgraph that knows it as an object, one of them computed from another input than `computed`. */
+  /** Non-null fields of `I` in the subgraph that knows it as an object, one of them computed from another input than
+   *  `computed`. */
   #addStrictInterfaceFields(): void {
     const subgraph = this.#objectSubgraph;
     if (subgraph === undefined) return;
