@@ -141,7 +141,7 @@ export function createApolloPipeline(options: ApolloPipelineOptions): ApolloPipe
   };
 }
 
-interface ApolloServerParts {
+interface ApolloServerDependencies {
   readonly gateway: ReturnType<typeof createGatewayInterface>;
   readonly starter: PluginStarter;
   /** `undefined` without plugins. */
@@ -150,7 +150,7 @@ interface ApolloServerParts {
 
 function createApolloServer(
   options: ApolloPipelineOptions,
-  { gateway, starter, payloads }: ApolloServerParts,
+  { gateway, starter, payloads }: ApolloServerDependencies,
 ): ApolloServer<GatewayContext> {
   const { supergraphs, plugins, log } = options;
   const formatError = createErrorFormatter(options);

@@ -124,16 +124,20 @@ export interface HttpServer extends MountedGateway {
  *  Fastify all other routes. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { listen, supergraphs, worker, log } = options;
-  const parts = createParts(options, () => lifecycle.isShuttingDown);
-  const { apollo, compression, draining, inFlight, streamSettings } = parts;
-  const eventStreams = createEventStreams(options, parts);
-  const webSockets = createWebSockets(options, parts);
-  const workerProxy = worker && createWorkerProxy(options, worker, parts, eventStreams);
-  const handleGraphQL = createGraphQLHandler(options, parts, eventStreams);
-  const publicListener = createPublicListener(options, parts, { handleGraphQL, webSockets, workerProxy });
+  const dependencies = createDependencies(options, () => lifecycle.isShuttingDown);
+  const { apollo, compression, draining, inFlight, streamSettings } = dependencies;
+  const eventStreams = createEventStreams(options, dependencies);
+  const webSockets = createWebSockets(options, dependencies);
+  const workerProxy = worker && createWorkerProxy(options, worker, dependencies, eventStreams);
+  const handleGraphQL = createGraphQLHandler(options, dependencies, eventStreams);
+  const publicListener = createPublicListener(options, dependencies, {
+    handleGraphQL,
+    webSockets,
+    workerProxy,
+  });
   const health = {
     supergraphs,
-    isShuttingDown: parts.isShuttingDown,
+    isShuttingDown: dependencies.isShuttingDown,
     reasons: () => [...apollo.unreadyReasons, ...(options.unreadyReasons?.() ?? [])],
     notes: options.readinessNotes ?? (() => []),
   };
@@ -177,10 +181,10 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
 }
 
-type Parts = ReturnType<typeof createParts>;
+type Dependencies = ReturnType<typeof createDependencies>;
 
-/** Creates what the transports share. */
-function createParts(options: HttpServerOptions, isShuttingDown: () => boolean) {
+/** Creates the objects that all transports of the public listener use. */
+function createDependencies(options: HttpServerOptions, isShuttingDown: () => boolean) {
   const { listen, security } = options;
   const streamSettings: StreamSettings = {
     bufferSize: options.bufferSize,
@@ -212,7 +216,7 @@ function createParts(options: HttpServerOptions, isShuttingDown: () => boolean) 
 
 function createEventStreams(
   { limits, worker }: HttpServerOptions,
-  { streamSettings, isDraining }: Parts,
+  { streamSettings, isDraining }: Dependencies,
 ): EventStreamRegistry {
   return new EventStreamRegistry({
     maxStreams: limits.eventStreams,
@@ -226,55 +230,55 @@ function createEventStreams(
 
 function createGraphQLHandler(
   options: HttpServerOptions,
-  parts: Parts,
+  dependencies: Dependencies,
   eventStreams: EventStreamRegistry,
 ): RequestListener {
   const { listen, limits, security, graphiqlDirectory, log } = options;
-  const { admission } = parts;
+  const { admission } = dependencies;
   return createGraphQLRoute({
     admission,
     holdBack: options.holdBack ?? (() => undefined),
     recorder: options.recorder,
     eventStreamRequests: new EventStreamRequests({ admission, eventStreams }),
-    clientAddressOf: parts.clientAddressOf,
+    clientAddressOf: dependencies.clientAddressOf,
     bodySize: limits.bodySize,
-    streamSettings: parts.streamSettings,
+    streamSettings: dependencies.streamSettings,
     requestErrorStatus: options.requestErrorStatus ?? 400,
     csrf: security.csrf,
-    cors: parts.cors,
-    compression: parts.compression,
+    cors: dependencies.cors,
+    compression: dependencies.compression,
     browserPage:
       graphiqlDirectory === undefined
         ? undefined
         : createBrowserPage(graphiqlDirectory, listen.path, options.graphiqlSettings),
-    inFlight: parts.inFlight,
-    isShuttingDown: parts.isShuttingDown,
-    isDraining: parts.isDraining,
+    inFlight: dependencies.inFlight,
+    isShuttingDown: dependencies.isShuttingDown,
+    isDraining: dependencies.isDraining,
     log,
   });
 }
 
-function createWebSockets(options: HttpServerOptions, parts: Parts): WebSocketRegistry {
+function createWebSockets(options: HttpServerOptions, dependencies: Dependencies): WebSocketRegistry {
   const { limits, security, log } = options;
-  const { tokenHeader } = parts.authentication;
+  const { tokenHeader } = dependencies.authentication;
   return new WebSocketRegistry({
-    admission: parts.admission,
+    admission: dependencies.admission,
     recorder: options.recorder,
-    clientAddressOf: parts.clientAddressOf,
+    clientAddressOf: dependencies.clientAddressOf,
     maxMessageBytes: limits.bodySize,
     maxConnections: limits.webSockets,
     maxConnectionsPerClient: limits.webSocketsPerClient,
     maxOperations: limits.operationsPerSocket,
-    ...parts.streamSettings,
+    ...dependencies.streamSettings,
     connectionParams: new Set([
       ...security.connectionParams,
       ...(tokenHeader === undefined ? [] : [tokenHeader]),
     ]),
     subgraphParams: new Set(security.subgraphParams),
     csrf: security.csrf,
-    cors: parts.cors,
-    checkHost: parts.checkHost,
-    isDraining: parts.isDraining,
+    cors: dependencies.cors,
+    checkHost: dependencies.checkHost,
+    isDraining: dependencies.isDraining,
     log,
   });
 }
@@ -282,7 +286,7 @@ function createWebSockets(options: HttpServerOptions, parts: Parts): WebSocketRe
 function createWorkerProxy(
   { listen, workerCalls, resourceIdOf, log }: HttpServerOptions,
   worker: WorkerIdentity,
-  { isForGraphQL, inFlight, isShuttingDown, isDraining }: Parts,
+  { isForGraphQL, inFlight, isShuttingDown, isDraining }: Dependencies,
   eventStreams: EventStreamRegistry,
 ): WorkerProxy {
   return new WorkerProxy({
@@ -310,7 +314,7 @@ interface PublicHandlers {
 
 function createPublicListener(
   { listen, readTimeoutMs }: HttpServerOptions,
-  { isForGraphQL, checkHost, inFlight, compression, tls }: Parts,
+  { isForGraphQL, checkHost, inFlight, compression, tls }: Dependencies,
   { handleGraphQL, webSockets, workerProxy }: PublicHandlers,
 ): HttpListener {
   const listener = createHttpListener({
@@ -352,7 +356,7 @@ function createPublicListener(
   return listener;
 }
 
-interface AdminListenerParts {
+interface AdminListenerDependencies {
   readonly health: HealthOptions;
   readonly compression: CompressionPolicy;
   readonly draining: AbortSignal;
@@ -361,7 +365,7 @@ interface AdminListenerParts {
 /** Returns `undefined` if there is no admin listener. */
 function createAdminListener(
   { admin, listen, readTimeoutMs, supergraphs, explain, addAdminRoutes: addFeatureRoutes }: HttpServerOptions,
-  { health, compression, draining }: AdminListenerParts,
+  { health, compression, draining }: AdminListenerDependencies,
 ): HttpListener | undefined {
   if (admin === undefined) return undefined;
   const listener = createHttpListener({
