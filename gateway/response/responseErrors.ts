@@ -4,12 +4,13 @@ import type { Execution } from '../execution/execution.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import { InvalidDataError } from '../execution/invalidDataError.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
+import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { type ClientPath, toClientPath, toInternalPath } from './clientPaths.ts';
 import { type ErrorPolicy, errorsPerSlice, formatExecutionError, formatShapeErrors } from './formatErrors.ts';
 import { PathIndex } from './pathIndex.ts';
 import { responseTooLarge } from './responseChunks.ts';
-import type { ShapedData } from './shapeData.ts';
+import type { FindCause, ShapedData } from './shapeData.ts';
 import type { InvalidValue, ShapeError } from './shapeErrors.ts';
 
 /** The errors of one execution as the client gets them. The error of a whole fetch is reported at each field that is
@@ -38,17 +39,34 @@ export class ResponseErrors {
     this.#maxBytes = maxBytes;
   }
 
-  /** Finds the error that explains why a field is missing, among those that `readNew` has read. */
-  causeOf = (path: ResponsePath, internalName: string): ExecutionError | undefined => {
-    if (this.#failures.size === 0) return undefined;
-    for (let length = path.length - 1; length >= 0; length--) {
-      const found = this.#failures
-        .get(pathKey(path.slice(0, length)))
-        ?.find(({ error }) => error.missing?.has(internalName));
-      if (found !== undefined) return found.error;
-    }
-    return undefined;
-  };
+  /** Returns a function that finds the error because of which a field is missing, among those that `readNew` has read.
+   *  `groups`: the delivery groups of a payload after the first one. */
+  causeFinder(groups?: ReadonlySet<number>): FindCause {
+    return (path, internalName) => {
+      if (this.#failures.size === 0) return undefined;
+      for (let length = path.length - 1; length >= 0; length--) {
+        const found = this.#failures
+          .get(pathKey(path.slice(0, length)))
+          ?.find(
+            ({ error, nullBy }) =>
+              error.missing?.has(internalName) && !nullBy?.some((other) => this.#isReportedIn(other, groups)),
+          );
+        if (found !== undefined) return found.error;
+      }
+      return undefined;
+    };
+  }
+
+  /** Whether a payload that has the field of an error also reports the error. */
+  #isReportedIn(
+    { error, groups, reportingGroups }: LocatedError,
+    payload: ReadonlySet<number> | undefined,
+  ): boolean {
+    return (
+      !this.#reported.has(error) &&
+      reportingGroups.some((group) => payload?.has(group) && groups.includes(group))
+    );
+  }
 
   /** Returns the errors of delivery groups whose data has been shaped. `found`: the errors of the shaping. If the data is
    *  null, the error of several root fields is reported at the first one only.
@@ -151,11 +169,12 @@ export class ResponseErrors {
     return source?.subgraph;
   }
 
-  /** Reads the execution's new errors. Called before data is shaped, which uses `causeOf`. */
+  /** Reads the execution's new errors. Called before data is shaped, which uses `causeFinder`. */
   *readNew(): SlicedTask {
     const { errors } = this.#execution;
     const lost: (readonly [object: string, LocatedError])[] = [];
-    const nullObjects = new Set<string>();
+    const byNonNull: typeof lost = [];
+    const nullBy = new Map<string, LocatedError[]>();
     while (this.#readCount < errors.length) {
       const error = errors[this.#readCount++] as ExecutionError;
       const { reason } = error;
@@ -169,19 +188,23 @@ export class ResponseErrors {
         if (located !== undefined && missing !== undefined) this.#addFailure(located);
         continue;
       }
+      const object = this.#locate({ ...error, path: lostObject });
+      if (object === undefined) continue;
+      const key = `${error.step} ${pathKey(lostObject)}`;
       // If a field that failed makes the object null, nothing else of it is missing. It does not if the API schema allows null,
       // in payloads without the field, or if the client selected it for other types only: a subgraph with an @interfaceObject
       // fetches it for all objects.
-      const object = this.#locate({ ...error, path: lostObject });
-      if (object === undefined) continue;
-      const isNull =
-        located?.isNullable[lostObject.length] === false &&
-        object.groups.every((group) => located.groups.includes(group));
-      const key = `${error.step} ${pathKey(lostObject)}`;
-      if (isNull) nullObjects.add(key);
-      else lost.push([key, { ...object, error }]);
+      if (located?.isNullable[lostObject.length] === false) {
+        getOrInsertComputed(nullBy, key, () => []).push(located);
+        // The entity is null because of this error rather than because of others.
+        byNonNull.push([key, { ...object, error }]);
+      } else lost.push([key, { ...object, error }]);
     }
-    for (const [key, located] of lost) if (!nullObjects.has(key)) this.#addFailure(located);
+    for (const [key, object] of [...byNonNull, ...lost]) {
+      const others = nullBy.get(key) ?? [];
+      const isNull = object.groups.every((group) => others.some(({ groups }) => groups.includes(group)));
+      if (!isNull) this.#addFailure({ ...object, nullBy: others });
+    }
   }
 
   #addFailure(located: LocatedError): void {
@@ -209,6 +232,8 @@ interface LocatedError extends ClientPath {
   readonly error: ExecutionError;
   /** Delivery groups of the payloads that report the error. */
   readonly reportingGroups: readonly number[];
+  /** Of a lost object: the errors of its fields that make it null in the payloads that have these fields. */
+  readonly nullBy?: readonly LocatedError[];
 }
 
 function pathKey(path: ResponsePath): string {

@@ -66,7 +66,7 @@ export class ResponseShaper {
       execution.tree,
       [],
       {
-        causeOf: this.#errors.causeOf,
+        causeOf: this.#errors.causeFinder(),
         maxBytes,
         sentNulls: this.#sentNulls,
         conditions: () => TypeConditions.forSupergraph(supergraph),
@@ -175,10 +175,11 @@ export class ResponseShaper {
     const { apiSchema } = operation.supergraph;
     const conditions = (): TypeConditions => TypeConditions.forSupergraph(operation.supergraph);
     yield* errors.readNew();
+    const causeOf = errors.causeFinder(groups);
     const shaped: ShapedData[] = [];
     let remainingBytes = maxBytes;
     for (const { object, type, path } of positions) {
-      const options = { ...shaping, causeOf: errors.causeOf, maxBytes: remainingBytes, conditions };
+      const options = { ...shaping, causeOf, maxBytes: remainingBytes, conditions };
       const data = yield* shapeData(apiSchema, set, type, object, path, options);
       remainingBytes -= data.bytes;
       errors.markReported(data.errors);

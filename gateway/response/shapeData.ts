@@ -38,7 +38,7 @@ export interface DeferredInstance {
 }
 
 /** Finds the error that explains why a field is missing, by the client's path and the internal name. */
-type FindCause = (path: ResponsePath, internalName: string) => ExecutionError | undefined;
+export type FindCause = (path: ResponsePath, internalName: string) => ExecutionError | undefined;
 
 /** A path that is null for now, because an enrichment at or below it is not complete. */
 export interface PendingField {

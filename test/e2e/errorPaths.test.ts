@@ -324,6 +324,42 @@ test('an entity of which two fields failed, one of them non-null, has one error 
   expect(body).toEqual({ data: { item: null }, errors: [at('item', 'store'), at('item', 'count')] });
 });
 
+test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
+  'a deferred fragment that is null because of one of its fields reports each field that failed once (%s)',
+  async (format) => {
+    const fail = (field: string) => (): never => {
+      throw new Error(`No ${field}`);
+    };
+    await using graph = await startInlineGateway({
+      subgraphs: [
+        {
+          name: 'items',
+          sdl: 'type Query { items: [Item] } type Item @key(fields: "id") { id: ID! }',
+          resolvers: { Query: { items: () => [{ id: '1' }] } },
+        },
+        {
+          name: 'stock',
+          sdl: 'type Item @key(fields: "id") { id: ID! store: String count: Int! size: Int }',
+          resolvers: { Item: { store: fail('store'), count: fail('count'), size: () => 1 } },
+        },
+        {
+          name: 'costs',
+          sdl: 'type Item @key(fields: "id") { id: ID! size: Int @external cost: Int @requires(fields: "size") }',
+        },
+      ],
+      config: { security: { exposeSubgraphErrors: true } },
+    });
+    await using answer = await graph.executeIncrementally(
+      '{ items { id ... @defer { cost store count } } }',
+      { format },
+    );
+    const errors = ['store', 'count'].map((field) => ({ ...at('items', 0, field), message: `No ${field}` }));
+    expect(JSON.stringify((await answer.remaining()).slice(1))).toContain(
+      JSON.stringify(errors.map(({ message, path, extensions }) => ({ message, path, extensions }))),
+    );
+  },
+);
+
 test('an object that has lost an input of a @requires is not sent for it, and objects of other types are', async () => {
   const media = [
     { __typename: 'Film', id: 'f1' },
