@@ -73,7 +73,7 @@ export class Admission {
     );
   }
 
-  /** Who sends requests with these headers, and when their token expires. */
+  /** Finds the client that sends certain headers, and when its token expires. */
   get authentication(): Authentication {
     return this.#options.authentication;
   }

@@ -10,8 +10,8 @@ const root = join(import.meta.dirname, '../..');
 /** Expects that a process ends by itself, without output, when its code has closed what it opened: while Redis works
  *  (`url`), hangs, and is dead.
  *
- *  `code` follows the imports. It gets the `config` of Redis, `problems`, `systemTimers`, and `works`: false for a Redis
- *  for which it cannot wait. */
+ *  `code` runs after `imports`, with the `config` of this Redis, `problems`, `systemTimers`, and `works`: whether this Redis
+ *  works, so that the code can wait for it. */
 export async function expectExit(
   url: string,
   { imports, code }: { imports: string; code: string },
