@@ -5,6 +5,7 @@ import { RetryingRedisClient } from './retryingRedisClient.ts';
 import { firstStreamId, isStreamId, nextId } from './streamIds.ts';
 import {
   hasGap,
+  isRestored,
   parseStreamProbe,
   positionAfter,
   positionAfterGap,
@@ -116,8 +117,11 @@ export class RedisStreamReader {
     }
     // This probe has no entries.
     if (isFirst) return;
-    if (hasGap(position, probe)) {
-      const next = positionAfterGap(position, probe);
+    const wasRestored = isRestored(position, probe);
+    if (wasRestored || hasGap(position, probe)) {
+      const after = positionAfterGap(position, probe);
+      // The number that the restored stream had at this id is not known.
+      const next = wasRestored ? { ...after, addedCount: undefined } : after;
       await onGap({ lastReadId: position.id, resumeAfterId: next.id });
       if (this.#redis.isClosed) return;
       position = next;

@@ -133,6 +133,15 @@ export function hasGap(position: StreamPosition, probe: StreamProbe): boolean {
   return trimmedUnread !== 0;
 }
 
+/** Whether the stream was restored to a state before the position, as after a crash of Redis, and others may have been added
+ *  and lost since. `probe`: of the entries after the position. */
+export function isRestored(
+  { addedCount: before }: StreamPosition,
+  { addedCount, entries }: StreamProbe,
+): boolean {
+  return before !== undefined && addedCount !== undefined && addedCount - before < entries.length;
+}
+
 /** Where reading continues after the entries of a probe. */
 export function positionAfter(position: StreamPosition, probe: StreamProbe): StreamPosition {
   const last = probe.entries.at(-1);

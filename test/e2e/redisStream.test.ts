@@ -265,6 +265,20 @@ describe('A gap', () => {
     expect([opened.seen, opened.gaps]).toEqual([['3-0', '4-0'], ['1-0 to 1-0']]);
   });
 
+  test('is reported once for a stream that was restored to an earlier state, although newer entries were added before it is read', async () => {
+    const stream = randomUUID();
+    await using opened = open({ stream, after: '0-0', batchSize: 1 });
+    await add(stream, '1-0', '2-0', '3-0');
+    await opened.until(() => opened.seen.length === 3);
+    const restored = redis.multi().del(stream);
+    for (const id of ['1-0', '7-0', '8-0']) restored.xadd(stream, id, 'n', id);
+    await restored.exec();
+    await opened.until(() => opened.seen.length === 5);
+    await add(stream, '9-0');
+    await opened.until(() => opened.seen.length === 6);
+    expect([opened.seen, opened.gaps]).toEqual([['1-0', '2-0', '3-0', '7-0', '8-0', '9-0'], ['3-0 to 3-0']]);
+  });
+
   test('is reported for a deleted stream, and a new one is read from its beginning', async () => {
     const stream = randomUUID();
     await using opened = open({ stream, after: '0-0' });
