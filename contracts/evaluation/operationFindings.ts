@@ -34,5 +34,6 @@ export function joinMessages(messages: Iterable<string>): string {
 }
 
 export function addSentence(message: string, sentence: string): string {
-  return `${message.replace(/\.$/, '')}. ${sentence}`;
+  // Messages of graphql-js may end with a question.
+  return `${/[.?]$/.test(message) ? message : `${message}.`} ${sentence}`;
 }

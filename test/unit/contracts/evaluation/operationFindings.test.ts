@@ -22,4 +22,10 @@ describe('the message of a finding', () => {
       });
     },
   );
+
+  test('has no period after a question of graphql-js', () => {
+    const message = 'Cannot query field "nme". Did you mean "name"?';
+    const finding = createFinding('composition-error', { severity: 'breaking', message });
+    expect(markUnchanged(finding).message).toBe(`${message} The problem existed before the change.`);
+  });
 });
