@@ -4,12 +4,6 @@ import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { knownKeysAt, schemaAt } from './configJsonSchema.ts';
 import { suggestName } from './findNearestName.ts';
 
-const shapeNames: Readonly<Record<string, string>> = {
-  object: 'a section with keys',
-  record: 'a section with keys',
-  array: 'a list',
-};
-
 /** Converts the issues of the schema to problems with messages for users. `input`: the checked configuration.
  *  `textsFromFiles`: paths whose values are not quoted. */
 export function toConfigProblems(
@@ -63,7 +57,16 @@ function problemOf(issue: z.core.$ZodIssue): string | undefined {
 
 function expectationOf(issue: z.core.$ZodIssue): string {
   const isGeneric = issue.code === 'invalid_type' && issue.message.startsWith('Invalid input');
-  return isGeneric ? (shapeNames[issue.expected] ?? issue.expected) : issue.message;
+  if (!isGeneric) return issue.message;
+  if (issue.expected === 'array') return `a list${describeKeys(' of sections', [...issue.path, 0])}`;
+  const isSection = issue.expected === 'object' || issue.expected === 'record';
+  return isSection ? `a section${describeKeys('', issue.path) || ' with keys'}` : issue.expected;
+}
+
+/** Some of the keys of a section, after `subject`; empty if the section accepts any key. */
+function describeKeys(subject: string, path: readonly PropertyKey[]): string {
+  const known = knownKeysAt(path);
+  return known.length === 0 ? '' : `${subject} with keys such as ${known.slice(0, 3).join(', ')}`;
 }
 
 /** Describes a value briefly. Does not quote what may be a secret or contain one: addresses with a password or a key, lines

@@ -92,6 +92,18 @@ describe('an invalid configuration', () => {
     ]);
   });
 
+  test('names keys of what should be a section or a list of sections', () => {
+    const options = {
+      supergraph: { subgraphs: { a: 'http://a' } },
+      cache: { rules: { Product: '5s' }, ignoreHeaders: 'x-a' },
+    };
+    expect(findConfigProblems(options).map(({ path, expected }) => [path, expected])).toEqual([
+      ['supergraph.subgraphs', 'a list of sections with keys such as name, url, headers'],
+      ['cache.rules.Product', 'a section with keys such as maxAge, staleWhileRevalidate, staleIfError'],
+      ['cache.ignoreHeaders', 'a list'],
+    ]);
+  });
+
   test('lists the keys of a section at the first one that is not known only', () => {
     expect(findConfigProblems({ supergraph, admin: { pory: 1, rhai: {}, cors: {} } })).toEqual([
       { path: 'admin.pory', message: 'is not known; did you mean `port`?', expected: '' },
@@ -105,7 +117,9 @@ describe('an invalid configuration', () => {
     [[], 'is a list'],
     ['supergraph.graphql', 'is a single value'],
   ])('that is not a mapping is reported: %p', (options, message) => {
-    expect(findConfigProblems(options)).toEqual([{ path: '', message, expected: 'a section with keys' }]);
+    expect(findConfigProblems(options)).toEqual([
+      { path: '', message, expected: 'a section with keys such as listen, admin, supergraph' },
+    ]);
   });
 
   test.each([
@@ -205,7 +219,11 @@ describe('an invalid configuration', () => {
 
   test('is reported for an empty section', () => {
     expect(findConfigProblems({ supergraph, batching: null })).toEqual([
-      { path: 'batching', message: 'is empty', expected: 'a section with keys' },
+      {
+        path: 'batching',
+        message: 'is empty',
+        expected: 'a section with keys such as acrossRequests, maxBatchSize, maxWait',
+      },
     ]);
   });
 
