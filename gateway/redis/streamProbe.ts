@@ -21,6 +21,8 @@ export interface StreamProbe {
   readonly entries: readonly StreamEntry[];
   /** Whether more entries may follow these. */
   readonly hasMore: boolean;
+  /** Whether the entry with the requested id exists. */
+  readonly hasEntry: boolean;
   /** The time of the server in milliseconds; 0 if entries were requested, or the stream does not exist. */
   readonly nowMs: number;
 }
@@ -38,9 +40,9 @@ export interface StreamPosition {
 const maxEntryBytes = 128 * 1024;
 
 /** Reads the state and the entries atomically, so that no entry is trimmed in between.
- *  KEYS: stream. ARGV: first id, or '' for no entries; maximum number of entries. */
+ *  KEYS: stream. ARGV: first id, or '' for no entries; maximum number of entries; optionally, the id of an entry. */
 export const streamProbeScript = createRedisScript(`
-if redis.call('EXISTS', KEYS[1]) == 0 then return {'${firstStreamId}', '', '', -1, 0, {}, 0, 0} end
+if redis.call('EXISTS', KEYS[1]) == 0 then return {'${firstStreamId}', '', '', -1, 0, {}, 0, 0, 0} end
 local reply = redis.call('XINFO', 'STREAM', KEYS[1])
 local info = {}
 for i = 1, #reply, 2 do info[reply[i]] = reply[i + 1] end
@@ -63,18 +65,19 @@ for i, entry in ipairs(entries) do
   end
 end
 return {info['last-generated-id'], first, info['max-deleted-entry-id'] or '', info['entries-added'] or -1,
-  info['length'], entries, hasMore, now}
+  info['length'], entries, hasMore, now, ARGV[3] and #redis.call('XRANGE', KEYS[1], ARGV[3], ARGV[3]) or 0}
 `);
 
 /** Parses the reply of `streamProbeScript`. */
 export function parseStreamProbe(reply: unknown): StreamProbe {
-  const [lastId, first, deleted, added, length, entries, hasMore, now] = reply as [
+  const [lastId, first, deleted, added, length, entries, hasMore, now, hasEntry] = reply as [
     Buffer,
     Buffer,
     Buffer,
     number,
     number,
     readonly [Buffer, readonly Buffer[]][],
+    number,
     number,
     number,
   ];
@@ -86,6 +89,7 @@ export function parseStreamProbe(reply: unknown): StreamProbe {
     length: Number(length),
     entries: entries.map(([id, flat]) => ({ id: String(id), fields: readFields(flat) })),
     hasMore: Number(hasMore) === 1,
+    hasEntry: Number(hasEntry) === 1,
     nowMs: Number(now),
   };
 }
@@ -140,6 +144,13 @@ export function isRestored(
   { addedCount, entries }: StreamProbe,
 ): boolean {
   return before !== undefined && addedCount !== undefined && addedCount - before < entries.length;
+}
+
+/** Whether the stream was restored to a state before this entry, which `probe` has not found. A deletion of this entry alone is
+ *  no loss; before Redis 7, it looks the same. */
+export function hasLostEntry(id: string, { firstEntryId, maxDeletedId }: StreamProbe): boolean {
+  if (firstEntryId === undefined || isLaterId(firstEntryId, id)) return false;
+  return maxDeletedId === undefined || isLaterId(id, maxDeletedId);
 }
 
 /** Where reading continues after the entries of a probe. */

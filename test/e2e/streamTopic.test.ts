@@ -236,7 +236,33 @@ test('a listener gets nothing that others have read before the stream began anew
   await opened.add(5);
   const next = opened.listen(4);
   await next.until('caught up');
-  expect(next.seen).toEqual(['past 5', 'caught up']);
+  // The new stream does not have the entry after which it resumes.
+  expect(next.seen).toEqual(['gap', 'past 5', 'caught up']);
+});
+
+test('a listener that resumes after an entry that a restored stream has lost gets a gap first, also on a page that others have read', async () => {
+  await using opened = await open();
+  await opened.add(1, 2, 3);
+  await redis.del(opened.stream);
+  await opened.add(1, 7);
+  const [lost, known] = [opened.listen(3), opened.listen(1, () => new Promise(() => {}))];
+  await Promise.all([lost.until('caught up'), known.until('past 7')]);
+  const onKnownPage = opened.listen(2);
+  await onKnownPage.until('caught up');
+  expect([lost.seen, known.seen, onKnownPage.seen]).toEqual([
+    ['gap', 'past 7', 'caught up'],
+    ['past 7'],
+    ['gap', 'past 7', 'caught up'],
+  ]);
+});
+
+test('a listener that resumes after an entry that was deleted gets no gap', async () => {
+  await using opened = await open();
+  await opened.add(1, 2, 3);
+  await redis.xdel(opened.stream, '2-0');
+  const resumed = opened.listen(2);
+  await resumed.until('caught up');
+  expect(resumed.seen).toEqual(['past 3', 'caught up']);
 });
 
 test('listeners with similar positions share what is read', async () => {

@@ -5,6 +5,7 @@ import { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
 import { firstStreamId, isLaterId, nextId } from '../../redis/streamIds.ts';
 import {
   hasGap,
+  hasLostEntry,
   parseStreamProbe,
   positionAfter,
   positionAfterGap,
@@ -119,7 +120,7 @@ export class StreamTopic {
     };
     this.#listeners.add(member);
     if (after === undefined) this.#liveListeners.add(member);
-    else void this.#replay(member, after);
+    else void this.#replay(member, after, after);
     return {
       unsubscribe: () => {
         member.hasUnsubscribed = true;
@@ -200,9 +201,10 @@ export class StreamTopic {
     member.listener.onCaughtUp();
   }
 
-  async #replay(member: ListenerState, after: string): Promise<void> {
+  /** `cursor`: the id of the last event that the client received, if it resumes. */
+  async #replay(member: ListenerState, after: string, cursor?: string): Promise<void> {
     this.#replaying.add(member);
-    await this.#catchUp(member, after);
+    await this.#catchUp(member, after, cursor);
     this.#endReplay(member);
   }
 
@@ -211,7 +213,7 @@ export class StreamTopic {
     if (this.#replaying.size === 0) this.#pages = [];
   }
 
-  async #catchUp(member: ListenerState, start: string): Promise<void> {
+  async #catchUp(member: ListenerState, start: string, cursor?: string): Promise<void> {
     let position = positionAt(start);
     for (;;) {
       const page = await this.#readPage(position.id, member);
@@ -220,7 +222,9 @@ export class StreamTopic {
       if (member.hasUnsubscribed || page === undefined) return;
       const { after, probe, events, gapCount } = page;
       const received = position.id;
-      if (hasGap(position, probe)) {
+      const isCursorLost =
+        received === cursor && !hasEntryOf(page, received) && hasLostEntry(received, probe);
+      if (isCursorLost || hasGap(position, probe)) {
         position = positionAfterGap(position, probe);
         member.listener.onGap();
       }
@@ -277,7 +281,7 @@ export class StreamTopic {
 
   async #read(after: string, signal: AbortSignal): Promise<HistoryPage | undefined> {
     const gapCount = this.#gapCount;
-    const args = [nextId(after), catchUpBatchSize];
+    const args = [nextId(after), catchUpBatchSize, after];
     const redis = this.#openHistoryRedis();
     const reply = await redis.runScript(streamProbeScript, [this.#options.stream], args, signal);
     if (reply === undefined) return undefined;
@@ -314,6 +318,10 @@ export class StreamTopic {
 }
 
 /** The position of a listener that has received everything up to an id. */
+function hasEntryOf({ after, probe }: HistoryPage, id: string): boolean {
+  return after === id ? probe.hasEntry : probe.entries.some((entry) => entry.id === id);
+}
+
 function positionAt(id: string): StreamPosition {
   return { id, addedCount: undefined, reportedDeletedId: firstStreamId };
 }

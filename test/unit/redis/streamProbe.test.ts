@@ -22,6 +22,7 @@ const probe = (parts: Partial<StreamProbe> = {}): StreamProbe => ({
   length: 8,
   entries: [],
   hasMore: false,
+  hasEntry: false,
   nowMs: 0,
   ...parts,
 });
