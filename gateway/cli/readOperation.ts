@@ -32,6 +32,10 @@ interface ReadOperation {
   readonly operation: OperationDefinitionNode;
 }
 
+/** Matches a text that begins with a definition of a schema. Only for texts beyond the limits, which are not parsed. */
+const schemaStart =
+  /^(?:\s|#.*[\n\r])*(?:"|(?:extend|schema|scalar|directive|type|interface|union|enum|input)\b)/;
+
 /** Reads an operation from a file, with the gateway's limits and validation.
  *  @throws {CommandError} `usageError` with all problems and their locations. */
 export function readOperation(options: ReadOperationOptions): ReadOperation {
@@ -42,12 +46,11 @@ export function readOperation(options: ReadOperationOptions): ReadOperation {
   }
   const text = readText(file);
   const exceededByText = findExceededTextLimit(text, limits);
-  if (exceededByText !== undefined) throw limitExceededError(file, exceededByText);
-  const document = parseText(text, file);
-  if (document.definitions.some(isTypeSystemDefinitionNode)) {
-    const message = `${file} is a schema; expected: a file with an operation.`;
-    throw new CommandError(exitCode.usageError, message);
+  if (exceededByText !== undefined) {
+    throw schemaStart.test(text) ? schemaError(file) : limitExceededError(file, exceededByText);
   }
+  const document = parseText(text, file);
+  if (document.definitions.some(isTypeSystemDefinitionNode)) throw schemaError(file);
   // Before validation, whose time is quadratic in the number of fields with one response name.
   const exceeded = findExceededLimit(document, limits);
   if (exceeded !== undefined) throw limitExceededError(file, exceeded);
@@ -94,6 +97,10 @@ function invalidOperationError(file: string, errors: readonly GraphQLError[]): C
     return `  ${positions === '' ? file : positions} ${message}`;
   });
   return new CommandError(exitCode.usageError, `The operation is not valid:\n${problems.join('\n')}`);
+}
+
+function schemaError(file: string): CommandError {
+  return new CommandError(exitCode.usageError, `${file} is a schema; expected: a file with an operation.`);
 }
 
 function limitExceededError(file: string, exceeded: ExceededLimit): CommandError {

@@ -555,10 +555,15 @@ Critical path of the first payload: 1 fetch: products
       ['A, B. Choose one with --operation.'],
     ],
     ['a schema', 'type Query { a: Int }', ['OPERATION is a schema; expected: a file with an operation.']],
+    [
+      'a schema beyond the limits',
+      `# composed\n\n"The root."\ntype Query { ${'a: Int '.repeat(5_000)}}`,
+      ['OPERATION is a schema; expected: a file with an operation.'],
+    ],
     ['no operation', 'fragment F on Query { me { id } }', ['Fragment "F" is never used.']],
     [
       'more than the limits allow',
-      `{ ${'me { id } '.repeat(3_000)} }`,
+      `{${'\ntype: me { id }'.repeat(3_000)} }`,
       ['OPERATION: The operation has at least', 'at most 10000 are allowed (limits.tokens).'],
     ],
   ])('refuses a file with %s', async (_title, text, parts) => {

@@ -202,6 +202,12 @@ const namedSubgraph = z
   .describe('Options of one subgraph, by its name in the supergraph. Omitted options are those of `all`.');
 
 export const subgraphsSection = z
-  .object({ all: allSubgraphs.prefault({}) })
+  .object(
+    { all: allSubgraphs.prefault({}) },
+    {
+      error:
+        'a section with `all` or names of subgraphs as keys. Subgraphs to compose are listed in supergraph.subgraphs',
+    },
+  )
   .catchall(namedSubgraph)
   .describe('How subgraphs are called: `all` for every subgraph, and a section for each subgraph name.');

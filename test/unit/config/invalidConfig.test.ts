@@ -104,6 +104,17 @@ describe('an invalid configuration', () => {
     ]);
   });
 
+  test('names supergraph.subgraphs when `subgraphs` is a list', () => {
+    expect(findConfigProblems({ supergraph, subgraphs: [{ name: 'a', url: 'http://a' }] })).toEqual([
+      {
+        path: 'subgraphs',
+        message: 'is a list',
+        expected:
+          'a section with `all` or names of subgraphs as keys. Subgraphs to compose are listed in supergraph.subgraphs',
+      },
+    ]);
+  });
+
   test('lists the keys of a section at the first one that is not known only', () => {
     expect(findConfigProblems({ supergraph, admin: { pory: 1, rhai: {}, cors: {} } })).toEqual([
       { path: 'admin.pory', message: 'is not known; did you mean `port`?', expected: '' },
