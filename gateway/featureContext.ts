@@ -1,4 +1,8 @@
-import { type Authentication, HeaderAuthentication } from './admission/authentication/authentication.ts';
+import {
+  type Authentication,
+  HeaderAuthentication,
+  warnAboutAudiences,
+} from './admission/authentication/authentication.ts';
 import {
   checkIdentities,
   createIdentityReader,
@@ -47,6 +51,7 @@ export async function createFeatureContext(options: FeatureContextOptions): Prom
 
   async function createAuthentication(): Promise<Authentication> {
     if (jwt === undefined) return new HeaderAuthentication(readIdentity);
+    warnAboutAudiences(config.security, log);
     // Imported on demand, as it brings the library for tokens.
     const { TokenAuthentication } = await import('./admission/authentication/tokenAuthentication.ts');
     return new TokenAuthentication({ ...basics, jwt, readIdentity });

@@ -1,3 +1,4 @@
+import { warnAboutAudiences } from '../admission/authentication/authentication.ts';
 import { anonymousClient } from '../admission/identity.ts';
 import { ConfigError, type ConfigProblem, collectProblems } from '../config/configError.ts';
 import { type ConfigOverrides, loadConfigWithSources } from '../config/loadConfig.ts';
@@ -109,6 +110,8 @@ async function checkStart(config: GatewayConfig, sdl: string | undefined, warnin
     else warnings.push(`${msg}: ${JSON.stringify(fields)}`);
   };
   const logger = createLogger('warn', { write });
+  // The gateway of the check has no section `jwt`, as it would fetch the keys.
+  warnAboutAudiences(config.security, logger);
   // Rules with claims are valid, although no token is verified.
   const readIdentity = () => anonymousClient;
   const gateway = await createGateway(withoutConnections(config, sdl), { logger, readIdentity });

@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import { TokenAuthentication } from '../../gateway/admission/authentication/tokenAuthentication.ts';
 import { createIdentityReader } from '../../gateway/admission/identity.ts';
 import { parseConfig } from '../../gateway/config/parseConfig.ts';
-import type { GatewayOptions } from '../../gateway/gateway.ts';
+import { createGateway, type GatewayOptions } from '../../gateway/gateway.ts';
 import type { ResponseCaching } from '../../gateway/response/responseCaching.ts';
 import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { createMetrics } from '../../gateway/telemetry/metrics.ts';
@@ -485,4 +485,23 @@ describe('A WebSocket client that renews its token', () => {
     peer.send({ type: 'ping', payload: null });
     expect(await peer.next()).toEqual({ type: 'pong' });
   });
+});
+
+test('A gateway whose issuers have no audiences warns of their tokens for other applications, once', async () => {
+  const lines: string[] = [];
+  const issuers = [
+    { jwks: issuer.jwks, issuer: 'https://login.test/' },
+    { jwks: issuer.jwks, issuer: 'https://shop.test/', audiences: ['shop'] },
+    { jwks: issuer.jwks, issuer: 'https://partner.test/' },
+  ];
+  const gateway = await createGateway(
+    { supergraph: { load: () => undefined }, security: { jwt: { issuers } } },
+    { logger: createLogger('warn', { write: (line) => lines.push(line) }) },
+  );
+  await gateway.close();
+  const options = ['security.jwt.issuers[0].audiences', 'security.jwt.issuers[2].audiences'];
+  const msg = 'Tokens that an issuer made for other applications are accepted: set audiences';
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    expect.objectContaining({ level: 40, msg, options }),
+  ]);
 });

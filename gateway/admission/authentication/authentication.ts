@@ -1,5 +1,7 @@
+import type { GatewayConfig } from '../../config/schema.ts';
 import type { ClientIdentity } from '../../execution/requestContext.ts';
 import type { ResponseCaching } from '../../response/responseCaching.ts';
+import type { Logger } from '../../telemetry/logger.ts';
 import type { CancelTimer } from '../../time/timers.ts';
 import type { ReadIdentity } from '../identity.ts';
 import type { TokenRefusal } from './tokenRefusal.ts';
@@ -46,3 +48,12 @@ export class HeaderAuthentication implements Authentication {
 
 /** A function that stops watching a token which never expires. */
 export const watchNothing: CancelTimer = () => undefined;
+
+/** Warns of issuers without `audiences`, whose tokens for every other application are accepted. */
+export function warnAboutAudiences({ jwt }: GatewayConfig['security'], log: Logger): void {
+  const options = (jwt?.issuers ?? []).flatMap(({ audiences }, index) =>
+    audiences.length > 0 ? [] : [`security.jwt.issuers[${index}].audiences`],
+  );
+  if (options.length === 0) return;
+  log.warn({ options }, 'Tokens that an issuer made for other applications are accepted: set audiences');
+}
