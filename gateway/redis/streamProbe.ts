@@ -153,18 +153,15 @@ export function hasLostEntry(id: string, { firstEntryId, maxDeletedId }: StreamP
   return maxDeletedId === undefined || isLaterId(id, maxDeletedId);
 }
 
-/** Where reading continues after the entries of a probe. */
+/** Where reading continues after the entries of a probe, which may begin before the position. */
 export function positionAfter(position: StreamPosition, probe: StreamProbe): StreamPosition {
   const last = probe.entries.at(-1);
   if (last === undefined || !probe.hasMore) {
     return { ...position, id: probe.lastId, addedCount: probe.addedCount };
   }
   const before = addedCountAt(position, probe);
-  return {
-    ...position,
-    id: last.id,
-    addedCount: before === undefined ? undefined : before + probe.entries.length,
-  };
+  const read = probe.entries.filter(({ id }) => isLaterId(id, position.id)).length;
+  return { ...position, id: last.id, addedCount: before === undefined ? undefined : before + read };
 }
 
 /** Where reading continues after a gap. */

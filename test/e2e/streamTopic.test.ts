@@ -77,14 +77,14 @@ async function open() {
 
 type OpenTopic = Awaited<ReturnType<typeof open>>;
 
-/** Adds events 4 to 6, and returns a listener that has received them from the reader. */
-async function listenFromFour(opened: OpenTopic) {
+/** Adds events with these numbers, and returns a listener that has received them from the reader. */
+async function listenLive(opened: OpenTopic, ...numbers: readonly number[]) {
   const waits = opened.proxy.pauseAt(readerWaits);
   const live = opened.listen();
   await waits;
   opened.proxy.resume();
-  await opened.add(4, 5, 6);
-  await live.until('live 6');
+  await opened.add(...numbers);
+  await live.until(`live ${numbers.at(-1)}`);
   return live;
 }
 
@@ -181,7 +181,7 @@ test('a listener that subscribes while an event is passed on does not get it', a
 
 test('a listener that replays while the stream begins anew gets the new events', async () => {
   await using opened = await open();
-  const live = await listenFromFour(opened);
+  const live = await listenLive(opened, 4, 5, 6);
   const consumed = Promise.withResolvers<void>();
   const replaying = opened.listen(4, () => consumed.promise);
   await replaying.until('past 5');
@@ -191,6 +191,25 @@ test('a listener that replays while the stream begins anew gets the new events',
   await opened.add(2);
   await replaying.until('live 2');
   expect(replaying.seen).toEqual(['past 5', 'past 6', 'gap', 'caught up', 'live 2']);
+});
+
+test('a replay notices trimmed entries after a page that others have read from an earlier position on', async () => {
+  await using opened = await open();
+  const live = await listenLive(opened, 1, 2, 3, 4, 5);
+  const consumed = [5, 28].map((number) => ({ number, ...Promise.withResolvers<void>() }));
+  const slow = opened.listen(0, (number) => consumed.find((step) => step.number === number)?.promise);
+  await slow.until('past 5');
+  await opened.add(...Array.from({ length: 495 }, (_, index) => index + 6));
+  await live.until('live 500');
+  // So many pages replace the first ones.
+  await opened.listen(5).until('caught up');
+  await opened.listen(3, () => new Promise(() => {})).until('past 4');
+  consumed[0]?.resolve();
+  await slow.until('past 28');
+  await redis.xtrim(opened.stream, 'MINID', '31-0');
+  consumed[1]?.resolve();
+  await slow.until('past 31');
+  expect(slow.seen.slice(27, 30)).toEqual(['past 28', 'gap', 'past 31']);
 });
 
 test('a replay that ends before the reader has begun waits for it', async () => {
@@ -229,7 +248,7 @@ test('a listener that leaves before the reader has begun gets nothing more', asy
 
 test('a listener gets nothing that others have read before the stream began anew', async () => {
   await using opened = await open();
-  const live = await listenFromFour(opened);
+  const live = await listenLive(opened, 4, 5, 6);
   const slow = opened.listen(4, () => new Promise(() => {}));
   await slow.until('past 5');
   await beginAnew(opened, live);
