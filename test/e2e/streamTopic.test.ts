@@ -193,6 +193,55 @@ test('a listener that replays while the stream begins anew gets the new events',
   expect(replaying.seen).toEqual(['past 5', 'past 6', 'gap', 'caught up', 'live 2']);
 });
 
+test('listeners that are paused or replay while the stream is restored to an earlier state get one gap', async () => {
+  await using opened = await open();
+  const live = await listenLive(opened, 4, 5, 6);
+  const consumed = Promise.withResolvers<void>();
+  const replaying = opened.listen(4, () => consumed.promise);
+  await replaying.until('past 5');
+  const paused = opened.listen();
+  paused.flowControl?.pause();
+  const looks = opened.proxy.pauseAt(readerLooks);
+  await opened.add(7);
+  await looks;
+  await redis.del(opened.stream);
+  await opened.add(4, 8);
+  opened.proxy.resume();
+  await live.until('live 8');
+  consumed.resolve();
+  paused.flowControl?.resume();
+  const later = opened.listen(4);
+  await Promise.all([replaying, paused, later].map((listener) => listener.until('caught up')));
+  await opened.add(9);
+  await Promise.all([replaying, paused, later].map((listener) => listener.until('live 9')));
+  expect([replaying.seen, paused.seen, later.seen]).toEqual([
+    ['past 5', 'past 6', 'gap', 'past 8', 'caught up', 'live 9'],
+    ['gap', 'past 8', 'caught up', 'live 9'],
+    ['past 8', 'caught up', 'live 9'],
+  ]);
+});
+
+test('a replay notices trimmed entries of a stream that was restored to an earlier state before', async () => {
+  await using opened = await open();
+  const live = await listenLive(opened, 4, 5, 6);
+  const consumed = [6, 32].map((number) => ({ number, ...Promise.withResolvers<void>() }));
+  const slow = opened.listen(4, (number) => consumed.find((step) => step.number === number)?.promise);
+  await slow.until('past 6');
+  const looks = opened.proxy.pauseAt(readerLooks);
+  await opened.add(7);
+  await looks;
+  await redis.del(opened.stream);
+  await opened.add(4, ...Array.from({ length: 30 }, (_, index) => index + 8));
+  opened.proxy.resume();
+  await live.until('live 37');
+  consumed[0]?.resolve();
+  await slow.until('past 32');
+  await redis.xtrim(opened.stream, 'MINID', '35-0');
+  consumed[1]?.resolve();
+  await slow.until('past 35');
+  expect(slow.seen.filter((entry) => entry === 'gap')).toEqual(['gap', 'gap']);
+});
+
 test('a replay notices trimmed entries after a page that others have read from an earlier position on', async () => {
   await using opened = await open();
   const live = await listenLive(opened, 1, 2, 3, 4, 5);

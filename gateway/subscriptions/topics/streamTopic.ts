@@ -35,6 +35,8 @@ interface ListenerState {
   receivedUpTo: string | undefined;
   /** The id of the last entry before the listener was paused. */
   pausedAt: string | undefined;
+  /** How many gaps of the reader the listener knows of. Not counted while it is live. */
+  knownGapCount: number;
   hasUnsubscribed: boolean;
   /** Set while the replay for this listener waits for a page. */
   stopWaiting?: () => void;
@@ -116,6 +118,7 @@ export class StreamTopic {
       listener,
       receivedUpTo: undefined,
       pausedAt: undefined,
+      knownGapCount: this.#gapCount,
       hasUnsubscribed: false,
     };
     this.#listeners.add(member);
@@ -157,7 +160,9 @@ export class StreamTopic {
 
   /** A listener that replays needs no pause: its next event is sent when the previous one was consumed. */
   #pause(member: ListenerState): void {
-    if (this.#liveListeners.delete(member)) member.pausedAt = member.receivedUpTo ?? this.#position;
+    if (!this.#liveListeners.delete(member)) return;
+    member.pausedAt = member.receivedUpTo ?? this.#position;
+    member.knownGapCount = this.#gapCount;
   }
 
   #resume(member: ListenerState): void {
@@ -224,8 +229,13 @@ export class StreamTopic {
       const received = position.id;
       const isCursorLost =
         received === cursor && !hasEntryOf(page, received) && hasLostEntry(received, probe);
-      if (isCursorLost || hasGap(position, probe)) {
-        position = positionAfterGap(position, probe);
+      // Where the stream was restored to an earlier state, only the reader has the count of entries that shows it.
+      const hasMissedGap = gapCount > member.knownGapCount;
+      if (hasMissedGap || isCursorLost || hasGap(position, probe)) {
+        // The number that a restored stream had at this id is not known.
+        const before = hasMissedGap ? positionAt(received) : position;
+        position = positionAfterGap(before, probe);
+        member.knownGapCount = gapCount;
         member.listener.onGap();
       }
       for (const event of events) {
@@ -317,11 +327,11 @@ export class StreamTopic {
   }
 }
 
-/** The position of a listener that has received everything up to an id. */
 function hasEntryOf({ after, probe }: HistoryPage, id: string): boolean {
   return after === id ? probe.hasEntry : probe.entries.some((entry) => entry.id === id);
 }
 
+/** The position of a listener that has received everything up to an id. */
 function positionAt(id: string): StreamPosition {
   return { id, addedCount: undefined, reportedDeletedId: firstStreamId };
 }
