@@ -2,11 +2,10 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { subgraphs } from '../harness/errorGraph.ts';
 import { type CannedAnswer, type SubgraphCall, startInlineGateway } from '../harness/inlineGateway.ts';
+import { maskedError, maskedErrorAt } from '../harness/maskedErrorAt.ts';
 import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
 const invalidDataMessage = 'A subgraph returned data that does not fit the supergraph';
-const masked = { message: 'A subgraph answered with an error.', extensions: { code: 'SUBGRAPH_ERROR' } };
-const failedAt = (...path: (string | number)[]): unknown => ({ ...masked, path });
 
 const gateway = disposeAfterSuite(await startInlineGateway({ subgraphs }));
 afterEach(() => gateway.reset());
@@ -26,7 +25,7 @@ describe('an error of a subgraph is reported', () => {
           { name: 'n1', inStock: null },
         ],
       },
-      errors: [failedAt('all', 0, 'inStock'), failedAt('all', 2, 'inStock')],
+      errors: [maskedErrorAt('all', 0, 'inStock'), maskedErrorAt('all', 2, 'inStock')],
     });
   });
 
@@ -35,9 +34,9 @@ describe('an error of a subgraph is reported', () => {
     expect(body).toEqual({
       data: { product: { stock: null }, products: [{ stock: null }, { stock: 5 }, { stock: null }] },
       errors: expect.arrayContaining([
-        failedAt('product', 'stock'),
-        failedAt('products', 0, 'stock'),
-        failedAt('products', 2, 'stock'),
+        maskedErrorAt('product', 'stock'),
+        maskedErrorAt('products', 0, 'stock'),
+        maskedErrorAt('products', 2, 'stock'),
       ]),
     });
     expect(body.errors).toHaveLength(3);
@@ -67,7 +66,7 @@ describe('an error of a subgraph is reported', () => {
     'at a non-null field, and makes the nearest nullable parent null: %s',
     async (query, data, paths) => {
       const { body } = await gateway.execute(query);
-      expect(body).toEqual({ data, errors: paths.map((path) => failedAt(...path)) });
+      expect(body).toEqual({ data, errors: paths.map((path) => maskedErrorAt(...path)) });
     },
   );
 
@@ -83,7 +82,7 @@ describe('an error of a subgraph is reported', () => {
         ],
         plain: { int: 1 },
       },
-      errors: [0, 1, 2].map((index) => failedAt('products', index, 'stock')),
+      errors: [0, 1, 2].map((index) => maskedErrorAt('products', index, 'stock')),
     });
   });
 });
@@ -161,7 +160,7 @@ describe('a null for a non-null field', () => {
 
   test('is neither reported nor logged beside the error of the subgraph', async () => {
     const { body, lines } = await executeLogged('{ product { sure } }', 'stock');
-    expect(body.errors).toEqual([expect.objectContaining({ message: masked.message })]);
+    expect(body.errors).toEqual([expect.objectContaining({ message: maskedError.message })]);
     expect(lines).toEqual([]);
   });
 
@@ -240,9 +239,9 @@ describe('the message and extensions that a client sees of a subgraph error', ()
     ],
     [
       { exposeSubgraphs: true },
-      { message: masked.message, extensions: { code: 'SUBGRAPH_ERROR', subgraph: 'stock' } },
+      { message: maskedError.message, extensions: { code: 'SUBGRAPH_ERROR', subgraph: 'stock' } },
     ],
-    [{}, masked],
+    [{}, maskedError],
   ])('with security: %j', async (security, shown) => {
     await using own = await startInlineGateway({ subgraphs, config: { security } });
     const { body } = await own.execute('{ product { stock } }');
@@ -264,7 +263,7 @@ describe('a mutation', () => {
     const { body } = await gateway.execute(
       'mutation { a: nullable(n: 1) b: nullable(n: 2) c: nullable(n: 3) }',
     );
-    expect(body).toEqual({ data: { a: 1, b: null, c: 3 }, errors: [failedAt('b')] });
+    expect(body).toEqual({ data: { a: 1, b: null, c: 3 }, errors: [maskedErrorAt('b')] });
     expect(normalizedQueries(gateway.subgraph('products').calls)).toHaveLength(1);
   });
 
@@ -281,6 +280,6 @@ describe('a mutation', () => {
 
   test('has null as its data when a non-null root field has failed', async () => {
     const { body } = await gateway.execute('mutation { a: nullable(n: 1) strictly }');
-    expect(body).toEqual({ data: null, errors: [failedAt('strictly')] });
+    expect(body).toEqual({ data: null, errors: [maskedErrorAt('strictly')] });
   });
 });
