@@ -87,8 +87,8 @@ export class ResponseErrors {
     for (const error of found) if (error.kind === 'missing') this.#reported.add(error.cause);
   }
 
-  /** Returns the errors of delivery groups' fetches that are not reported at missing fields. To be called before `format` for
-   *  each payload. `dataBytes`: size of the payload's data.
+  /** Returns the errors of delivery groups' fetches that are not reported at missing fields. To be called after `readNew` and
+   *  before `format` for each payload. `dataBytes`: size of the payload's data.
    *  @throws {GatewayError} `OPERATION_TOO_COMPLEX` for a payload that is too large. */
   *errorsOfFetches(
     groups: ReadonlySet<number>,
@@ -96,7 +96,6 @@ export class ResponseErrors {
     isDataNull = false,
   ): SlicedTask<GraphQLFormattedError[]> {
     this.#bytes = dataBytes;
-    yield* this.readNew();
     const formatted: GraphQLFormattedError[] = [];
     // Two subgraphs may fail for one field that they share.
     const texts = new Set<string>();
@@ -135,12 +134,11 @@ export class ResponseErrors {
   /** @throws {GatewayError} `OPERATION_TOO_COMPLEX` for a payload that is too large. */
   *format(found: readonly ShapeError[], explained: PathIndex): SlicedTask<GraphQLFormattedError[]> {
     const { access } = this.#operation;
-    const reported = new Set<string>();
     const formatted = yield* formatShapeErrors(
       found,
       explained,
       this.#policy,
-      (error) => this.#attribute(error, reported),
+      (error) => this.#attribute(error),
       access?.code ?? 'FORBIDDEN',
     );
     for (const [index, error] of formatted.entries()) {
@@ -156,16 +154,13 @@ export class ResponseErrors {
     if (this.#bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
   }
 
-  /** Returns the subgraph that returned the value, or that left it out, and reports the problem to the log unless it is in
-   *  `reported`. */
-  #attribute({ message, path, object }: InvalidValue, reported: Set<string>): string | undefined {
+  /** Returns the subgraph that returned the value, or that left it out, and reports the problem to the log. */
+  #attribute({ message, path, object }: InvalidValue): string | undefined {
     const { root } = this.#operation;
     const internalPath = toInternalPath(root, this.#execution.tree, path).join('.');
     const source = this.#execution.sourceOf(internalPath, object);
-    if (source !== undefined && !reported.has(message)) {
-      reported.add(message);
+    if (source !== undefined)
       this.#policy.onInvalidData?.(source.subgraph, `${message} At: ${source.path.slice(0, 200)}`);
-    }
     return source?.subgraph;
   }
 

@@ -1,7 +1,12 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { subgraphs } from '../harness/errorGraph.ts';
-import { type CannedAnswer, type SubgraphCall, startInlineGateway } from '../harness/inlineGateway.ts';
+import {
+  type CannedAnswer,
+  type InlineSubgraph,
+  type SubgraphCall,
+  startInlineGateway,
+} from '../harness/inlineGateway.ts';
 import { maskedError, maskedErrorAt } from '../harness/maskedErrorAt.ts';
 import { disposeAfterSuite } from '../harness/suiteResources.ts';
 
@@ -132,7 +137,7 @@ describe('a null for a non-null field', () => {
     ['that left out an input of the fetch, not to the one of the field', 'fee', 'product.stock'],
   ])('is attributed to the subgraph %s, for clients and in the log', async (_, field, source) => {
     const query = `{ product { ${field} } }`;
-    const { body, lines } = await executeLogged(query, 'stock', { _entities: [null] });
+    const { body, lines } = await executeLogged(query, { stock: { _entities: [null] } });
     const message = `Cannot return null for non-nullable field Product.${field}.`;
     expect(body).toMatchObject({ data: { product: null } });
     expect(body.errors).toEqual([
@@ -147,9 +152,22 @@ describe('a null for a non-null field', () => {
     ]);
   });
 
+  test('is logged for each subgraph that returned it', async () => {
+    const item = 'type Item @shareable { size: Int! }';
+    const graph = [
+      { name: 'one', sdl: `type Query { a: Item b: Item } ${item}` },
+      { name: 'two', sdl: `type Query { c: Item } ${item}` },
+    ];
+    const none = { size: null };
+    const answers = { one: { a: none, b: none }, two: { c: none } };
+    const { body, lines } = await executeLogged('{ a { size } b { size } c { size } }', answers, graph);
+    expect(body.errors).toHaveLength(3);
+    expect(lines.map(({ subgraph }) => subgraph)).toEqual(['one', 'two']);
+  });
+
   test('is no fault of a subgraph if it returned a value that the API schema hides', async () => {
-    const { body, lines } = await executeLogged('{ plain { strictKind } }', 'products', {
-      plain: { strictKind: 'HIDDEN' },
+    const { body, lines } = await executeLogged('{ plain { strictKind } }', {
+      products: { plain: { strictKind: 'HIDDEN' } },
     });
     expect(body).toMatchObject({
       data: { plain: null },
@@ -159,20 +177,25 @@ describe('a null for a non-null field', () => {
   });
 
   test('is neither reported nor logged beside the error of the subgraph', async () => {
-    const { body, lines } = await executeLogged('{ product { sure } }', 'stock');
+    const { body, lines } = await executeLogged('{ product { sure } }');
     expect(body.errors).toEqual([expect.objectContaining({ message: maskedError.message })]);
     expect(lines).toEqual([]);
   });
 
   /** `lines`: those about data that does not fit the supergraph. */
-  async function executeLogged(query: string, subgraph: string, data?: unknown) {
+  async function executeLogged(
+    query: string,
+    answers: Record<string, unknown> = {},
+    graph: readonly InlineSubgraph[] = subgraphs,
+  ) {
     const lines: Record<string, unknown>[] = [];
     await using own = await startInlineGateway({
-      subgraphs,
+      subgraphs: graph,
       config: { security: { exposeSubgraphs: true } },
       dependencies: { logger: pino({ level: 'warn' }, { write: (line) => lines.push(JSON.parse(line)) }) },
     });
-    if (data !== undefined) own.subgraph(subgraph).answerWith(() => ({ kind: 'json', body: { data } }));
+    for (const [subgraph, data] of Object.entries(answers))
+      own.subgraph(subgraph).answerWith(() => ({ kind: 'json', body: { data } }));
     const { body } = await own.execute(query);
     return { body, lines: lines.filter(({ msg }) => msg === invalidDataMessage) };
   }
