@@ -113,7 +113,6 @@ export class CacheMisses {
     this.#state = 'abandoned';
     this.#abandonController.abort();
     for (const cancel of this.#cancels) cancel();
-    this.#cancels.clear();
     this.#leaderFetches.abandon();
   }
 

@@ -256,19 +256,26 @@ describe('Private values', () => {
     expect(fixture.fetch(mails, ['1'], of('bob')).result).toBeUndefined();
     callAt(fixture, 1).answer([{ mail: 'of bob' }]);
     expect(fixture.fetch(mails, ['1'], of('bob')).data).toEqual([{ mail: 'of bob' }]);
-    const nobody = fixture.fetch(mails, ['1'], of(undefined));
-    callAt(fixture, 2).answer([{ mail: 'nobody' }]);
-    expect(nobody.data).toEqual([{ mail: 'nobody' }]);
+    const anonymous = fixture.fetch(mails, ['1'], of(undefined));
+    callAt(fixture, 2).answer([{ mail: 'anonymous' }]);
+    expect(anonymous.data).toEqual([{ mail: 'anonymous' }]);
     expect(fixture.fetch(mails, ['1'], of(undefined)).result).toBeUndefined();
   });
 
-  test('replace public ones when the subgraph marks its answer private', () => {
+  test.each([
+    ['an entity', names, ['1'], (name: string) => named(name)],
+    ['a root field', news, undefined, (name: string) => ({ news: name })],
+  ])('replace public ones when the subgraph marks its answer private: %s', (_, shape, ids, dataOf) => {
     const fixture = createCachedFetchesFixture(rules);
-    fixture.fetch(names, ['1'], of('ann'));
-    callAt(fixture, 0).answer(named('for ann'), { cacheControl: 'private' });
-    expect(fixture.fetch(names, ['1'], of('ann')).data).toEqual(named('for ann'));
-    expect(fixture.fetch(names, ['1'], of('bob')).result).toBeUndefined();
-    expect(fixture.fetch(names, ['1'], of(undefined)).result).toBeUndefined();
+    const fetchFor = (identity: string | undefined) => fixture.fetch(shape, ids, of(identity));
+    fetchFor('ann');
+    callAt(fixture, 0).answer(dataOf('for ann'), { cacheControl: 'private' });
+    expect(fetchFor('ann').data).toEqual(dataOf('for ann'));
+    expect(fetchFor('bob').result).toBeUndefined();
+    expect(fetchFor(undefined).result).toBeUndefined();
+    callAt(fixture, 1).answer(dataOf('for all'));
+    expect(fetchFor('bob').data).toEqual(dataOf('for all'));
+    expect(fetchFor('ann').data).toEqual(dataOf('for ann'));
   });
 
   test('make a joiner send its own fetch when the answer of the leader is private', async () => {

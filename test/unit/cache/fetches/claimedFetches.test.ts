@@ -145,6 +145,25 @@ describe('A missing value that another process has claimed', () => {
     await waitForTurns();
     expect([joiner.data, subgraphs.calls[0]?.isCancelled]).toEqual([named('of another process'), true]);
   });
+
+  test.each([true, false])(
+    'is no longer awaited when the only other fetch of a cancelled request has ended (with an answer: %s)',
+    async (isAnswered) => {
+      const opened = open();
+      const { subgraphs, grants, waits } = opened;
+      grants.push(true, false);
+      const request = opened.fetch(names, ['1', '2']);
+      await waitForTurns();
+      const joiner = opened.fetch(names, ['1']);
+      await waitForTurns();
+      request.cancel();
+      expect(waits[0]?.signal.aborted).toBe(false);
+      if (isAnswered) subgraphs.calls[0]?.answer(named('own'));
+      else subgraphs.calls[0]?.fail();
+      await waitForTurns();
+      expect([joiner.isDone, waits[0]?.signal.aborted]).toEqual([true, true]);
+    },
+  );
 });
 
 describe('A refresh', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { CacheResults } from '../../../../gateway/cache/store/cacheStore.ts';
 import { GatewayError } from '../../../../gateway/errors.ts';
 import type { FetchCall } from '../../../../gateway/execution/fetchCall.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
@@ -138,6 +139,20 @@ describe('A joiner whose leader brings no value', () => {
     expect(other.data).toEqual(named('three', 'one'));
   });
 
+  test('fetches its items in one request for each leader that timed out at another moment', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    fixture.fetch(names, ['2']);
+    const other = fixture.fetch(names, ['1', '2']);
+    for (const leader of [0, 1]) {
+      callAt(fixture, leader).fail(deadlineExceeded);
+      await waitForTurns();
+    }
+    callAt(fixture, 2).answer(named('one'));
+    callAt(fixture, 3).answer(named('two'));
+    expect(other.data).toEqual(named('one', 'two'));
+  });
+
   test('fetches the item when a refresh timed out', async () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);
@@ -250,6 +265,21 @@ describe('A cancelled request', () => {
     expect(fixture.cache.flights.size).toBe(0);
     expect(entries.heldClaims).toBe(0);
     expect(fixture.subgraphs.calls.every(({ isCancelled }) => isCancelled)).toBe(true);
+  });
+
+  test('does not fetch a value again that its leader could not store, although another fetch continues', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    const { store } = fixture;
+    fixture.fetch(names, ['1']);
+    const request = fixture.fetch(names, ['1', '2']);
+    fixture.fetch(names, ['2']);
+    const reads = Promise.withResolvers<CacheResults>();
+    store.getMany = () => reads.promise;
+    callAt(fixture, 0).answer(named('one'), { cacheControl: 'no-store' });
+    request.cancel();
+    reads.resolve([undefined]);
+    await waitForTurns();
+    expect(fixture.subgraphs.calls.map(({ requestedItems }) => requestedItems)).toEqual([['1'], ['2']]);
   });
 
   test('cancels its uncacheable calls', () => {
