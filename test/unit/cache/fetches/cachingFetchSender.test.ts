@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import type { CacheObserver } from '../../../../gateway/cache/cacheMetrics.ts';
 import { entityTag } from '../../../../gateway/cache/tags/tagNames.ts';
 import { GatewayError } from '../../../../gateway/errors.ts';
-import type { FetchError } from '../../../../gateway/execution/fetchCall.ts';
+import type { FetchCall, FetchError } from '../../../../gateway/execution/fetchCall.ts';
 import { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
 import { runInSlices, type SlicedTask } from '../../../../gateway/time/slicedTask.ts';
@@ -33,6 +34,7 @@ const { rules } = await readRulesOf({
   `,
 });
 const names = entityShape('products', '... on Product { name }');
+const either = entityShape('products', '... on Product { name } ... on User { mail }');
 const news = rootShape('products', '{ news }');
 const mails = entityShape('products', '... on User { mail }');
 const error = (message: string, at: Partial<FetchError> = {}, code?: string): FetchError => ({
@@ -83,6 +85,39 @@ describe('Cached entities', () => {
     expect(request.data).toEqual(named('name of 2', 'name of 1'));
     expect(request.result).toMatchObject({ errors: [], caching: { ageMs: 4_000, freshForMs: 6_000 } });
     expect(fixture.subgraphs.calls).toHaveLength(1);
+  });
+
+  test('of several calls are the results of their own call, and are counted by their type', () => {
+    const lookups: unknown[] = [];
+    const onLookup: CacheObserver['onLookup'] = ({ type, hits }) => lookups.push([type, hits]);
+    const fixture = createCachedFetchesFixture(rules, { observer: { ...silentObserver, onLookup } });
+    const requestContext = createRequestContext({ identity: 'ann' });
+    fixture.fetch(names, ['0'], requestContext);
+    const { call } = callAt(fixture, 0);
+    const results: unknown[] = [];
+    const settle: FetchCall['settle'] = (result, done) => {
+      results.push(result.kind === 'answered' && result.data);
+      done();
+    };
+    const representations = ['Product', 'Product', 'User'].map(
+      (type, id) => `{"__typename":"${type}","id":"${id}"}`,
+    );
+    const calls = [
+      { ...call, shape: either, representations, settle },
+      { ...call, representations: ['{"__typename":"Product","id":"3"}'], settle },
+    ];
+    const send = () => fixture.fetches.sendEntities({ calls, requestContext, onDone: () => {} });
+    send();
+    const answers = [[...named('one', 'two'), { mail: 'a@b.c' }], named('three')];
+    for (const [index, data] of answers.entries()) callAt(fixture, index + 1).answer(data);
+    lookups.length = 0;
+    send();
+    expect(results).toEqual([...answers, ...answers]);
+    expect(lookups).toEqual([
+      ['Product', 2],
+      ['User', 1],
+      ['Product', 1],
+    ]);
   });
 
   test('are other objects for each request', () => {
