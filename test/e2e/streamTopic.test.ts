@@ -14,8 +14,12 @@ const { server, redis } = await startSuiteRedis();
 
 /** The last argument of what the reader sends to look for entries: their maximum number. */
 const readerLooks = '\r\n$3\r\n100\r\n';
+/** The last argument but one of what a replay sends. */
+const replayLooks = '\r\n$2\r\n25\r\n';
 /** The reader waits for an entry. */
 const readerWaits = 'xread';
+
+const eventText = (number: number): string => `{"__typename":"Product","id":"${number}"}`;
 
 /** A topic whose connections to Redis the test can pause. */
 async function open() {
@@ -36,8 +40,7 @@ async function open() {
     /** Adds events with these numbers, which are also their ids. */
     add: async (...numbers: readonly number[]) => {
       const all = redis.multi();
-      for (const number of numbers)
-        all.xadd(stream, `${number}-0`, 'event', `{"__typename":"Product","id":"${number}"}`);
+      for (const number of numbers) all.xadd(stream, `${number}-0`, 'event', eventText(number));
       await all.exec();
     },
     /** `onReplayed`: called with the number of each past event. `onLive`: called for each other one. */
@@ -193,7 +196,7 @@ test('a listener that replays while the stream begins anew gets the new events',
   expect(replaying.seen).toEqual(['past 5', 'past 6', 'gap', 'caught up', 'live 2']);
 });
 
-test('listeners that are paused or replay while the stream is restored to an earlier state get one gap', async () => {
+test('each listener gets one gap when the stream is restored to an earlier state, also while it is paused or replays', async () => {
   await using opened = await open();
   const live = await listenLive(opened, 4, 5, 6);
   const consumed = Promise.withResolvers<void>();
@@ -210,14 +213,36 @@ test('listeners that are paused or replay while the stream is restored to an ear
   await live.until('live 8');
   consumed.resolve();
   paused.flowControl?.resume();
+  live.flowControl?.pause();
+  live.flowControl?.resume();
   const later = opened.listen(4);
-  await Promise.all([replaying, paused, later].map((listener) => listener.until('caught up')));
+  const all = [live, replaying, paused, later];
+  await Promise.all(all.map((listener) => listener.until('caught up')));
   await opened.add(9);
-  await Promise.all([replaying, paused, later].map((listener) => listener.until('live 9')));
-  expect([replaying.seen, paused.seen, later.seen]).toEqual([
+  await Promise.all(all.map((listener) => listener.until('live 9')));
+  expect(all.map(({ seen }) => seen)).toEqual([
+    ['live 4', 'live 5', 'live 6', 'gap', 'live 8', 'caught up', 'live 9'],
     ['past 5', 'past 6', 'gap', 'past 8', 'caught up', 'live 9'],
     ['gap', 'past 8', 'caught up', 'live 9'],
     ['past 8', 'caught up', 'live 9'],
+  ]);
+});
+
+test('a listener that waits for a page that was requested before the stream was restored gets no gap for that', async () => {
+  await using opened = await open();
+  const live = await listenLive(opened, 4, 5, 6);
+  const looks = opened.proxy.pauseAt(replayLooks);
+  const earlier = opened.listen(4);
+  await looks;
+  await redis.multi().del(opened.stream).xadd(opened.stream, '4-0', 'event', eventText(4)).exec();
+  await opened.add(8);
+  await live.until('gap');
+  const later = opened.listen(4);
+  opened.proxy.resume();
+  await Promise.all([earlier, later].map((listener) => listener.until('caught up')));
+  expect([earlier.seen, later.seen]).toEqual([
+    ['past 8', 'gap', 'caught up'],
+    ['past 8', 'caught up'],
   ]);
 });
 
@@ -231,15 +256,16 @@ test('a replay notices trimmed entries of a stream that was restored to an earli
   await opened.add(7);
   await looks;
   await redis.del(opened.stream);
-  await opened.add(4, ...Array.from({ length: 30 }, (_, index) => index + 8));
+  await opened.add(4, ...Array.from({ length: 60 }, (_, index) => index + 8));
   opened.proxy.resume();
-  await live.until('live 37');
+  await live.until('live 67');
   consumed[0]?.resolve();
   await slow.until('past 32');
   await redis.xtrim(opened.stream, 'MINID', '35-0');
   consumed[1]?.resolve();
-  await slow.until('past 35');
-  expect(slow.seen.filter((entry) => entry === 'gap')).toEqual(['gap', 'gap']);
+  await slow.until('caught up');
+  const gaps = slow.seen.flatMap((entry, index) => (entry === 'gap' ? [slow.seen[index + 1]] : []));
+  expect(gaps).toEqual(['past 8', 'past 35']);
 });
 
 test('a replay notices trimmed entries after a page that others have read from an earlier position on', async () => {
