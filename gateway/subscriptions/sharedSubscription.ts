@@ -138,9 +138,9 @@ export class SharedSubscription {
     return () => (sharedBySubscriber.get(subscriber) as SharedSubscription).#leave(subscriber);
   }
 
-  /** Whether everything that arrived was sent, the source is live, and more events may arrive. */
+  /** Whether everything that arrived was sent, and the source is live. Not meant for a subscription that has ended. */
   get isIdle(): boolean {
-    return this.#upstream.isLive && !this.#isProcessing && this.isOpen;
+    return this.#upstream.isLive && !this.#isProcessing;
   }
 
   get #isProcessing(): boolean {

@@ -110,7 +110,7 @@ export class UpstreamSubscription {
 
   /** Whether the next event will be a new one, not a replayed one. */
   get isLive(): boolean {
-    return !this.#isPaused && !this.#isBehind && !this.#isBeingReplaced;
+    return !this.#isBehind && !this.#isBeingReplaced;
   }
 
   pause(): void {
@@ -145,10 +145,9 @@ export class UpstreamSubscription {
 
   #subscribe(feed: EventFeed): SourceSubscription {
     const { onEvent, onCaughtUp, onInterrupted, onResubscribed, onComplete, onError } = this.#options;
-    let subscription: SourceSubscription | undefined;
-    const isNext = (): boolean => subscription !== undefined && subscription === this.#next;
+    const isNext = (): boolean => subscription === this.#next;
     const isBeingReplaced = (): boolean => !isNext() && this.#isBeingReplaced;
-    subscription = feed.subscribe(
+    const subscription: SourceSubscription = feed.subscribe(
       {
         onEvent: (event) => {
           if (isNext()) this.#switchToNext();

@@ -12,6 +12,8 @@ function open() {
   };
   const onReplaced = jest.fn();
   const onOperationChanged = jest.fn();
+  const onError = jest.fn();
+  const interruptions: string[] = [];
   const upstream = new UpstreamSubscription({
     isBehind: false,
     retryLimits: { attempts: 3, connectTimeoutMs: 0, minDelay: 100, maxDelay: 100_000 },
@@ -20,10 +22,10 @@ function open() {
     onCaughtUp: unexpected,
     onReplaced,
     onReplacementFailed: () => {},
-    onInterrupted: unexpected,
-    onResubscribed: unexpected,
+    onInterrupted: () => interruptions.push('begin'),
+    onResubscribed: () => interruptions.push('end'),
     onComplete: unexpected,
-    onError: unexpected,
+    onError,
   });
   const feed: EventFeed = {
     subscribe: (receiver) => ({ ...source.subscribe({} as never, receiver), onOperationChanged }),
@@ -31,7 +33,7 @@ function open() {
     hasDeferredPayloads: () => false,
   };
   upstream.start(feed);
-  return { upstream, feed, source, timers, onReplaced, onOperationChanged };
+  return { upstream, feed, source, timers, onReplaced, onOperationChanged, onError, interruptions };
 }
 
 const unavailable = new GatewayError('SUBGRAPH_UNREACHABLE', 'It is down.');
@@ -75,6 +77,42 @@ test('The replacement becomes current when the old subscription fails before its
   source.subscriptions[0]?.receiver.onError(unavailable);
   timers.advance(100);
   expect([source.subscriptions.length, onReplaced.mock.calls.length, upstream.isLive]).toEqual([3, 1, true]);
+});
+
+test('A subscription is not live, and so is not merged, until its replacement is established', () => {
+  const { upstream, feed, source, timers } = open();
+  const states = [upstream.isLive];
+  upstream.replace(feed);
+  states.push(upstream.isLive);
+  source.subscriptions[1]?.receiver.onError(unavailable);
+  states.push(upstream.isLive);
+  timers.advance(100);
+  states.push(upstream.isLive);
+  source.subscriptions[2]?.receiver.onEvent({ data: null, size: 0 } as never);
+  states.push(upstream.isLive);
+  expect(states).toEqual([true, false, false, false, true]);
+});
+
+test('A replacement that fails after its first event ends the subscription, as any other', () => {
+  const { upstream, feed, source, timers, onError } = open();
+  upstream.replace(feed);
+  source.subscriptions[1]?.receiver.onEvent({ data: null, size: 0 } as never);
+  expect(onError).not.toHaveBeenCalled();
+  source.subscriptions[1]?.receiver.onError(unavailable);
+  expect([onError.mock.calls, timers.pendingCount]).toEqual([[[unavailable]], 0]);
+});
+
+test('An interruption that began here and continues at the source ends once', () => {
+  const { upstream, feed, source, timers, interruptions } = open();
+  upstream.replace(feed);
+  source.subscriptions[0]?.receiver.onError(unavailable);
+  source.subscriptions[1]?.receiver.onError(unavailable);
+  timers.advance(100);
+  const { receiver } = source.subscriptions[2] as (typeof source.subscriptions)[number];
+  receiver.onInterrupted(unavailable);
+  receiver.onResubscribed?.();
+  receiver.onEvent({ data: null, size: 0 } as never);
+  expect(interruptions).toEqual(['begin', 'begin', 'end']);
 });
 
 test('A changed operation is reported to a subscription and to its replacement', () => {
