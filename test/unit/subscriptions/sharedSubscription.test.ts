@@ -207,6 +207,17 @@ test('a source that can be paused is not paused when its queue is full, unless `
   expect([received.length, observed.pauses]).toEqual([31, 0]);
 });
 
+test('an event is not completed when the last client leaves while it waits for a turn of the event loop', async () => {
+  await waitForTurns(2);
+  const clock = useUpTurns();
+  const [first, second] = [start(1, () => {}), start(1, unexpected)];
+  for (const { receiver } of [first, second]) receiver.onEvent(event);
+  second.leaves[0]?.();
+  await waitForTurns();
+  clock.mockRestore();
+  expect([first, second].map(({ observed }) => observed.completed)).toEqual([1, 0]);
+});
+
 test('an event that is being completed is cancelled when the last client leaves', async () => {
   const { receiver, leaves, observed } = start(1, () => {}, { isHanging: true });
   receiver.onEvent(event);
