@@ -19,7 +19,7 @@ function subscriberOf(onTexts: (texts: readonly string[]) => void): Subscriber {
   return {
     onBroadcast: ({ payloads }) => onTexts(payloads.map(({ text }) => text)),
     isSlow: false,
-    waitForRoom: unexpected,
+    waitForRoom: async () => {},
     waitForDrain: unexpected,
     onComplete: unexpected,
     onError: unexpected,
@@ -31,10 +31,15 @@ function subscriberOf(onTexts: (texts: readonly string[]) => void): Subscriber {
 function start(
   subscriberCount: number,
   onPayload: (index: number, texts: readonly string[]) => void,
-  { hasDeferredPayloads = false, reportsInterruptions = true, isHanging = false } = {},
+  {
+    hasDeferredPayloads = false,
+    reportsInterruptions = true,
+    isHanging = false,
+    policy = 'close' as 'close' | 'wait',
+  } = {},
 ) {
   const shared = new SharedSubscription({
-    queue: { maxEvents: 30, maxBytes: 1000, policy: 'close' },
+    queue: { maxEvents: 30, maxBytes: 1000, policy },
     reportsInterruptions,
     isBehind: false,
     onDropped: unexpected,
@@ -57,6 +62,8 @@ function start(
     completed: 0,
     subscriptions: 0,
     pauses: 0,
+    /** How many events were completed at each resumption. */
+    resumedAt: [] as number[],
     signal: undefined as AbortSignal | undefined,
   };
   const feed: EventFeed = {
@@ -66,7 +73,10 @@ function start(
       const pause = (): void => {
         observed.pauses += 1;
       };
-      return { cancel: () => {}, startsImmediately: true, flowControl: { pause, resume: unexpected } };
+      const resume = (): void => {
+        observed.resumedAt.push(observed.completed);
+      };
+      return { cancel: () => {}, startsImmediately: true, flowControl: { pause, resume } };
     },
     complete: async function* (_, signal) {
       observed.completed += 1;
@@ -175,6 +185,32 @@ test('while an event is being sent, no more than sixteen are completed', async (
   const numbers = Array.from({ length: 20 }, (_, index) => index + 1);
   expect(received).toEqual(['1', numbers.slice(1, 17).join('+'), numbers.slice(17).join('+')]);
   expect(completed[0]).toBe(17);
+});
+
+test('with `whenFull: wait`, no event is completed while another one is being sent', async () => {
+  await waitForTurns(2);
+  const clock = useUpTurns();
+  const completed: number[] = [];
+  const onPayload = (index: number): void => {
+    if (index === last) completed.push(observed.completed);
+  };
+  const { receiver, observed } = start(last + 1, onPayload, { policy: 'wait' });
+  for (let sent = 0; sent < 3; sent++) receiver.onEvent(event);
+  for (let turns = 0; completed.length < 3 && turns < 200; turns++) await waitForTurns(1);
+  clock.mockRestore();
+  expect(completed).toEqual([1, 2, 3]);
+});
+
+test('with `whenFull: wait`, the source is paused when its queue is full, and resumed when half of it is empty', async () => {
+  const received: string[] = [];
+  const onPayload = (_: number, texts: readonly string[]): void => {
+    received.push(...texts);
+  };
+  const { receiver, observed } = start(1, onPayload, { policy: 'wait' });
+  for (let sent = 0; sent < 31; sent++) receiver.onEvent(event);
+  expect(observed.pauses).toBe(1);
+  for (let turns = 0; received.length < 31 && turns < 200; turns++) await waitForTurns(1);
+  expect(observed.resumedAt).toEqual([15]);
 });
 
 test('an event with deferred payloads is not sent before notices that wait until an earlier one was sent', async () => {
