@@ -20,7 +20,7 @@ function subscriberOf(onTexts: (texts: readonly string[]) => void): Subscriber {
     onBroadcast: ({ payloads }) => onTexts(payloads.map(({ text }) => text)),
     isSlow: false,
     waitForRoom: async () => {},
-    waitForDrain: unexpected,
+    waitForDrain: async () => {},
     onComplete: unexpected,
     onError: unexpected,
   };
@@ -211,6 +211,19 @@ test('with `whenFull: wait`, the source is paused when its queue is full, and re
   expect(observed.pauses).toBe(1);
   for (let turns = 0; received.length < 31 && turns < 200; turns++) await waitForTurns(1);
   expect(observed.resumedAt).toEqual([15]);
+});
+
+test('a replayed event is consumed when the last of many clients has received it', async () => {
+  await waitForTurns(2);
+  const clock = useUpTurns();
+  const order: string[] = [];
+  const { shared, receiver } = start(last + 1, (index) => {
+    if (index === last) order.push('received');
+  });
+  receiver.onEvent({ ...event, onConsumed: () => order.push('consumed') });
+  for (let turns = 0; !shared.isIdle && turns < 200; turns++) await waitForTurns(1);
+  clock.mockRestore();
+  expect(order).toEqual(['received', 'consumed']);
 });
 
 test('an event with deferred payloads is not sent before notices that wait until an earlier one was sent', async () => {

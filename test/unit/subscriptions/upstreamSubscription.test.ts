@@ -115,6 +115,19 @@ test('An interruption that began here and continues at the source ends once', ()
   expect(interruptions).toEqual(['begin', 'begin', 'end']);
 });
 
+test('A subscription ends when the next attempt at its replacement cannot be made', () => {
+  const { upstream, feed, source, timers, onError } = open();
+  const cause = new Error('no such subgraph');
+  const subscribe = jest.spyOn(feed, 'subscribe');
+  upstream.replace(feed);
+  subscribe.mockImplementation(() => {
+    throw cause;
+  });
+  source.subscriptions[1]?.receiver.onError(unavailable);
+  timers.advance(100);
+  expect(onError.mock.calls).toEqual([[expect.objectContaining({ code: 'INTERNAL_SERVER_ERROR', cause })]]);
+});
+
 test('A changed operation is reported to a subscription and to its replacement', () => {
   const { upstream, feed, onOperationChanged } = open();
   upstream.notifyOperationChanged();
