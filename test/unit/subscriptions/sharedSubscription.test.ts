@@ -34,7 +34,8 @@ function start(
   {
     hasDeferredPayloads = false,
     reportsInterruptions = true,
-    isHanging = false,
+    /** The number of the first event whose completion does not end. */
+    hangsFrom = Number.POSITIVE_INFINITY,
     policy = 'close' as 'close' | 'wait',
   } = {},
 ) {
@@ -81,7 +82,7 @@ function start(
     complete: async function* (_, signal) {
       observed.completed += 1;
       observed.signal = signal;
-      if (isHanging) await new Promise(() => {});
+      if (observed.completed >= hangsFrom) await new Promise(() => {});
       yield { text: `${observed.completed}`, cursor: undefined };
     },
     hasDeferredPayloads: () => hasDeferredPayloads,
@@ -268,7 +269,7 @@ test('an event is not completed when the last client leaves while it waits for a
 });
 
 test('an event that is being completed is cancelled when the last client leaves', async () => {
-  const { receiver, leaves, observed } = start(1, () => {}, { isHanging: true });
+  const { receiver, leaves, observed } = start(1, () => {}, { hangsFrom: 1 });
   receiver.onEvent(event);
   for (let turns = 0; observed.completed === 0 && turns < 200; turns++) await waitForTurns(1);
   expect(observed.signal?.aborted).toBe(false);
@@ -276,8 +277,24 @@ test('an event that is being completed is cancelled when the last client leaves'
   expect(observed.signal?.aborted).toBe(true);
 });
 
+test('a subscription whose source has ended continues while its last event is completed, after the others were sent', async () => {
+  await waitForTurns(2);
+  const clock = useUpTurns();
+  let received = 0;
+  const onPayload = (): void => {
+    received += 1;
+  };
+  const { shared, receiver, observed } = start(last + 1, onPayload, { hangsFrom: 2 });
+  for (let sent = 0; sent < 2; sent++) receiver.onEvent(event);
+  receiver.onComplete();
+  for (let turns = 0; received <= last && turns < 200; turns++) await waitForTurns(1);
+  await waitForTurns();
+  clock.mockRestore();
+  expect([received, observed.completed, shared.subscribers.size]).toEqual([last + 1, 2, last + 1]);
+});
+
 test('a subscription whose source has ended does not subscribe again while its last event is sent', async () => {
-  const { shared, receiver, leaves, feed, observed } = start(1, () => {}, { isHanging: true });
+  const { shared, receiver, leaves, feed, observed } = start(1, () => {}, { hangsFrom: 1 });
   receiver.onEvent(event);
   receiver.onComplete();
   shared.resubscribe(feed);
