@@ -176,6 +176,29 @@ test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
   },
 );
 
+test.each(['deferSpec=20220824', 'incrementalSpec=v0.2'] as const)(
+  'an error of a field that a deferred fragment selects again is reported in the first payload only (%s)',
+  async (format) => {
+    gateway.subgraph('stock').answerWith(() => ({
+      kind: 'json',
+      body: {
+        data: { _entities: [{ stock: null }] },
+        errors: [{ message: 'no', path: ['_entities', 0, 'stock'] }],
+      },
+    }));
+    await using answer = await gateway.executeIncrementally(
+      '{ product { stock ... @defer { stock name } } }',
+      {
+        format,
+      },
+    );
+    const [first, ...others] = await answer.remaining();
+    expect(first).toMatchObject({ errors: [maskedErrorAt('product', 'stock')] });
+    expect(JSON.stringify(others)).toContain('name 1');
+    expect(JSON.stringify(others)).not.toContain('errors');
+  },
+);
+
 test('an error that makes an object of an interface null has the whole path of its field', async () => {
   const { body } = await gateway.execute(
     '{ parts { id ... on Wheel { width: size tyre { size: width } } ... on Screw { size } } }',
