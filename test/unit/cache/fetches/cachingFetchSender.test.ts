@@ -5,6 +5,7 @@ import { GatewayError } from '../../../../gateway/errors.ts';
 import type { FetchCall, FetchError } from '../../../../gateway/execution/fetchCall.ts';
 import { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
+import type { FetchSpan } from '../../../../gateway/telemetry/fetchSpan.ts';
 import { runInSlices, type SlicedTask } from '../../../../gateway/time/slicedTask.ts';
 import { entityShape, readRulesOf, rootShape } from '../../../harness/cachedSubgraphs.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
@@ -376,6 +377,32 @@ describe('Stale values', () => {
     expect(callAt(fixture, 1).call.requestContext.deadlineFor('products')).toBeGreaterThan(deadline + 5_000);
   });
 
+  test('are stale from the moment at which their freshness ends', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1');
+    fixture.clock.now += 10_000;
+    expect(fixture.fetch(names, ['1']).result).toMatchObject({ stale: new Map([[0, { ageMs: 10_000 }]]) });
+    expect(callAt(fixture, 1).call.group).toBe(1);
+  });
+
+  test('have a span for their refresh, with the error code if it fails', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fill(fixture, '1');
+    fixture.clock.now += 11_000;
+    const ends: unknown[] = [];
+    const end = (code?: string): void => void ends.push(code);
+    const span = { onLookup: ignore, startRefresh: () => ({ end }) } as unknown as FetchSpan;
+    const call = { ...callAt(fixture, 0).call, span, settle: ignore };
+    const { requestContext } = call;
+    const send = () => fixture.fetches.sendEntities({ calls: [call], requestContext, onDone: ignore });
+    send();
+    callAt(fixture, 1).answer(named('new'));
+    fixture.clock.now += 11_000;
+    send();
+    callAt(fixture, 2).fail();
+    expect(ends).toEqual([undefined, 'SUBGRAPH_UNREACHABLE']);
+  });
+
   test('are not refreshed again within the backoff after a failed refresh', async () => {
     const timers = new FakeTimers();
     const fixture = createCachedFetchesFixture(rules, { timers });
@@ -476,6 +503,19 @@ describe('Cached root fields', () => {
     expect(callAt(fixture, 1).requestedItems).toEqual(['hits']);
     callAt(fixture, 1).answer({ hits: 2 });
     expect(request.result).toMatchObject({ data: { news: 'old', hits: 2 }, caching: undefined });
+  });
+
+  test('are counted for the type of the root', () => {
+    const lookups: unknown[] = [];
+    const onLookup: CacheObserver['onLookup'] = ({ type, hits }) => lookups.push([type, hits]);
+    const fixture = createCachedFetchesFixture(rules, { observer: { ...silentObserver, onLookup } });
+    fixture.fetch(news);
+    callAt(fixture, 0).answer({ news: 'old' });
+    fixture.fetch(news);
+    expect(lookups).toEqual([
+      ['Query', 0],
+      ['Query', 1],
+    ]);
   });
 
   test('are shared by operations with different names', () => {

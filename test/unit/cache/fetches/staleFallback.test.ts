@@ -47,6 +47,13 @@ describe('A stale value is not served', () => {
   });
 });
 
+test('A general error is not returned if stale values replace everything that is missing', () => {
+  const fixture = stale(names, [{ name: 'old' }], ['1']);
+  const request = fixture.fetch(names, ['1']);
+  fixture.subgraphs.calls[1]?.answer([null], {}, [broken]);
+  expect(request.result).toMatchObject({ data: [{ name: 'old' }], errors: [] });
+});
+
 test('A stale value is served instead of a value that is nested too deep to be stored', () => {
   const fixture = stale(news, { news: 'old' });
   const request = fixture.fetch(news);
