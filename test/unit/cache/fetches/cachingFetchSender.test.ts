@@ -1,14 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import type { CacheObserver } from '../../../../gateway/cache/cacheMetrics.ts';
 import { entityTag } from '../../../../gateway/cache/tags/tagNames.ts';
-import { GatewayError } from '../../../../gateway/errors.ts';
 import type { FetchCall, FetchError } from '../../../../gateway/execution/fetchCall.ts';
 import { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
-import type { FetchSpan } from '../../../../gateway/telemetry/fetchSpan.ts';
 import { runInSlices, type SlicedTask } from '../../../../gateway/time/slicedTask.ts';
 import { entityShape, readRulesOf, rootShape } from '../../../harness/cachedSubgraphs.ts';
-import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { createRequestContext } from '../../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import {
@@ -339,149 +336,6 @@ describe('Private values', () => {
     expect(callAt(fixture, 2).requestedItems).toEqual(['missing']);
     callAt(fixture, 2).answer(named('fetched'));
     expect(request.data).toEqual(named(...ids.slice(1).map((id) => `name of ${id}`), 'fetched'));
-  });
-});
-
-describe('Stale values', () => {
-  test('are served at once while one refresh runs', async () => {
-    const fixture = createCachedFetchesFixture(rules);
-    fill(fixture, '1');
-    fixture.clock.now += 12_000;
-    const request = [1, 2, 3].map(() => fixture.fetch(names, ['1']));
-    for (const one of request) {
-      expect(one.result).toMatchObject({
-        data: named('name of 1'),
-        caching: { freshForMs: -2_000 },
-        stale: new Map([[0, { ageMs: 12_000, reason: 'revalidating' }]]),
-      });
-    }
-    expect(fixture.subgraphs.calls).toHaveLength(2);
-    expect(callAt(fixture, 1).call.group).toBe(1);
-    callAt(fixture, 1).answer(named('new'));
-    await waitForTurns();
-    expect(fixture.fetch(names, ['1']).result).toMatchObject({ data: named('new'), stale: undefined });
-    expect(fixture.subgraphs.calls).toHaveLength(2);
-  });
-
-  test.each([
-    ['an entity', names, ['1'], named('name of 1')],
-    ['a root field', news, undefined, { news: 'old' }],
-  ])('are refreshed with a deadline of the refresh, for %s', async (_, shape, ids, value) => {
-    const fixture = createCachedFetchesFixture(rules);
-    fixture.fetch(shape, ids);
-    callAt(fixture, 0).answer(value);
-    fixture.clock.now += 12_000;
-    const deadline = performance.now() + 5;
-    fixture.fetch(shape, ids, createRequestContext({ deadline, deadlineFor: () => deadline }));
-    await waitForTurns();
-    expect(callAt(fixture, 1).call.requestContext.deadlineFor('products')).toBeGreaterThan(deadline + 5_000);
-  });
-
-  test('are stale from the moment at which their freshness ends', () => {
-    const fixture = createCachedFetchesFixture(rules);
-    fill(fixture, '1');
-    fixture.clock.now += 10_000;
-    expect(fixture.fetch(names, ['1']).result).toMatchObject({ stale: new Map([[0, { ageMs: 10_000 }]]) });
-    expect(callAt(fixture, 1).call.group).toBe(1);
-  });
-
-  test('have a span for their refresh, with the error code if it fails', () => {
-    const fixture = createCachedFetchesFixture(rules);
-    fill(fixture, '1');
-    fixture.clock.now += 11_000;
-    const ends: unknown[] = [];
-    const end = (code?: string): void => void ends.push(code);
-    const span = { onLookup: ignore, startRefresh: () => ({ end }) } as unknown as FetchSpan;
-    const call = { ...callAt(fixture, 0).call, span, settle: ignore };
-    const { requestContext } = call;
-    const send = () => fixture.fetches.sendEntities({ calls: [call], requestContext, onDone: ignore });
-    send();
-    callAt(fixture, 1).answer(named('new'));
-    fixture.clock.now += 11_000;
-    send();
-    callAt(fixture, 2).fail();
-    expect(ends).toEqual([undefined, 'SUBGRAPH_UNREACHABLE']);
-  });
-
-  test('are not refreshed again within the backoff after a failed refresh', async () => {
-    const timers = new FakeTimers();
-    const fixture = createCachedFetchesFixture(rules, { timers });
-    fill(fixture, '1');
-    fixture.clock.now += 12_000;
-    fixture.fetch(names, ['1']);
-    callAt(fixture, 1).fail();
-    timers.advance(999);
-    expect(fixture.fetch(names, ['1']).data).toEqual(named('name of 1'));
-    expect(fixture.subgraphs.calls).toHaveLength(2);
-    timers.advance(1);
-    fixture.fetch(names, ['1']);
-    expect(fixture.subgraphs.calls).toHaveLength(3);
-  });
-
-  test('are served if the subgraph fails', () => {
-    const fixture = createCachedFetchesFixture(rules);
-    fill(fixture, '1', '2');
-    fixture.clock.now += 40_000;
-    const request = fixture.fetch(names, ['1', '2', '3']);
-    callAt(fixture, 1).fail();
-    expect(request.result).toMatchObject({
-      data: [...named('name of 1', 'name of 2'), undefined],
-      errors: [{ entityIndex: 2, entry: { code: 'SUBGRAPH_UNREACHABLE' } }],
-      stale: new Map([
-        [0, { ageMs: 40_000, reason: 'error' }],
-        [1, { ageMs: 40_000, reason: 'error' }],
-      ]),
-    });
-    fixture.clock.now += 30_000;
-    const later = fixture.fetch(names, ['1', '2']);
-    callAt(fixture, 2).fail();
-    expect(later.result).toMatchObject({ kind: 'failed' });
-  });
-
-  test('are served instead of an error of the subgraph', () => {
-    const fixture = createCachedFetchesFixture(rules);
-    fill(fixture, '1', '2');
-    fixture.clock.now += 40_000;
-    const request = fixture.fetch(names, ['1', '2']);
-    callAt(fixture, 1).answer([{ name: 'new' }, null], {}, [error('broken', { entityIndex: 1 })]);
-    expect(request.result).toMatchObject({
-      data: named('new', 'name of 2'),
-      errors: [],
-      stale: new Map([[1, { ageMs: 40_000, reason: 'error' }]]),
-    });
-  });
-
-  test('are served for all entities if one error made the data null', () => {
-    const fixture = createCachedFetchesFixture(rules);
-    fill(fixture, '1', '2');
-    fixture.clock.now += 40_000;
-    const request = fixture.fetch(names, ['1', '2']);
-    callAt(fixture, 1).answer(undefined, {}, [error('broken', { entityIndex: 1 })]);
-    expect(request.result).toMatchObject({ data: named('name of 1', 'name of 2'), errors: [] });
-  });
-
-  test.each(['FORBIDDEN', 'UNAUTHENTICATED'])('are not served if the subgraph refuses with %s', (code) => {
-    const fixture = createCachedFetchesFixture(rules);
-    fill(fixture, '1');
-    fixture.clock.now += 40_000;
-    const request = fixture.fetch(names, ['1']);
-    callAt(fixture, 1).answer([null], {}, [error('no', { entityIndex: 0 }, code)]);
-    expect(request.result).toMatchObject({
-      data: [null],
-      errors: [{ entry: { message: 'no' } }],
-      stale: undefined,
-    });
-  });
-
-  test('are not served if the subgraph refuses with a 4xx status', () => {
-    const fixture = createCachedFetchesFixture(rules);
-    fill(fixture, '1');
-    fixture.clock.now += 40_000;
-    const request = fixture.fetch(names, ['1']);
-    callAt(fixture, 1).fail(
-      new GatewayError('SUBGRAPH_ERROR', 'refused', { extensions: { http: { status: 403 } } }),
-    );
-    expect(request.result).toMatchObject({ kind: 'failed' });
   });
 });
 
