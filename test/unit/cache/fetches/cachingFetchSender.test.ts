@@ -322,6 +322,17 @@ describe('Private values', () => {
     expect([ann.data, bob.data]).toEqual([named('for ann'), named('for bob')]);
   });
 
+  test('are served to a joiner with the identity of its leader', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1'], of('ann'));
+    callAt(fixture, 0).answer(named('one'), { cacheControl: 'private' });
+    const both = [1, 2].map(() => fixture.fetch(names, ['2'], of('ann')));
+    callAt(fixture, 1).answer(named('two'), { cacheControl: 'private' });
+    await waitForTurns();
+    expect(both.map(({ data }) => data)).toEqual([named('two'), named('two')]);
+    expect(fixture.subgraphs.calls).toHaveLength(2);
+  });
+
   test('are those of their items when values become private during a lookup', async () => {
     const fixture = createCachedFetchesFixture(rules);
     const ids = Array.from({ length: 150 }, (_, index) => String(index));
