@@ -54,6 +54,13 @@ test('A general error is not returned if stale values replace everything that is
   expect(request.result).toMatchObject({ data: [{ name: 'old' }], errors: [] });
 });
 
+test('A general error is returned beside a stale value if another value is missing', () => {
+  const fixture = stale(names, [{ name: 'old' }], ['1']);
+  const request = fixture.fetch(names, ['1', '2']);
+  fixture.subgraphs.calls[1]?.answer([null, null], {}, [broken]);
+  expect(request.result).toMatchObject({ data: [{ name: 'old' }, null], errors: [broken] });
+});
+
 test('A stale value is served instead of a value that is nested too deep to be stored', () => {
   const fixture = stale(news, { news: 'old' });
   const request = fixture.fetch(news);
