@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import type { CacheObserver } from '../../../../gateway/cache/cacheMetrics.ts';
 import { GatewayError } from '../../../../gateway/errors.ts';
 import type { FetchError } from '../../../../gateway/execution/fetchCall.ts';
 import type { FetchSpan } from '../../../../gateway/telemetry/fetchSpan.ts';
@@ -12,6 +13,7 @@ import {
   createCachedFetchesFixture,
   named,
 } from './cachedFetchesFixture.ts';
+import { silentObserver } from './silentObserver.ts';
 
 const { rules } = await readRulesOf({
   products: `
@@ -99,6 +101,23 @@ describe('Stale values', () => {
     send();
     callAt(fixture, 2).fail();
     expect(ends).toEqual([undefined, 'SUBGRAPH_UNREACHABLE']);
+  });
+
+  test('have a failed refresh, which no request joins, after a fault of the gateway', () => {
+    const outcomes: string[] = [];
+    const observer: CacheObserver = {
+      ...silentObserver,
+      onStored: () => {
+        if (fixture.subgraphs.calls.length > 1) throw new RangeError('Invalid string length');
+      },
+      onRefresh: ({ outcome }) => outcomes.push(outcome),
+    };
+    const fixture = createCachedFetchesFixture(rules, { observer, onFault: ignore });
+    fill(fixture, '1');
+    fixture.clock.now += 11_000;
+    fixture.fetch(names, ['1']);
+    callAt(fixture, 1).answer(named('new'));
+    expect([outcomes, fixture.cache.flights.size]).toEqual([['failed'], 0]);
   });
 
   test('are not refreshed again within the backoff after a failed refresh', async () => {
