@@ -20,6 +20,7 @@ import type { LatencyBudget } from '../../../../gateway/execution/latencyBudget.
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
 import type { CallPriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
 import { systemTimers } from '../../../../gateway/time/timers.ts';
+import { entityShape } from '../../../harness/cachedSubgraphs.ts';
 import { createRequestContext, createScheduledStep } from '../../../harness/fetchNodes.ts';
 import { ObservedFetchCache } from './observedFetchCache.ts';
 import { silentObserver } from './silentObserver.ts';
@@ -212,3 +213,21 @@ export function callAt({ subgraphs: { calls } }: CachedFetchesFixture, index: nu
   if (call === undefined) throw new Error(`The subgraph was requested ${calls.length} times.`);
   return call;
 }
+
+/** Names of products. */
+export const names = entityShape('products', '... on Product { name }');
+
+/** Stores products under these ids. */
+export function fill(fixture: CachedFetchesFixture, ...ids: string[]): void {
+  const from = fixture.subgraphs.calls.length;
+  fixture.fetch(names, ids);
+  callAt(fixture, from).answer(named(...ids.map((id) => `name of ${id}`)));
+}
+
+/** `code`: in the `extensions` of the error. */
+export const error = (message: string, at: Partial<FetchError> = {}, code?: string): FetchError => ({
+  entry: { message, ...(code === undefined ? {} : { extensions: { code } }) },
+  entityIndex: undefined,
+  path: [],
+  ...at,
+});

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { CacheObserver } from '../../../../gateway/cache/cacheMetrics.ts';
 import { entityTag } from '../../../../gateway/cache/tags/tagNames.ts';
-import type { FetchCall, FetchError } from '../../../../gateway/execution/fetchCall.ts';
+import type { FetchCall } from '../../../../gateway/execution/fetchCall.ts';
 import { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
 import { runInSlices, type SlicedTask } from '../../../../gateway/time/slicedTask.ts';
@@ -12,7 +12,10 @@ import {
   type CachedFetchesFixture,
   callAt,
   createCachedFetchesFixture,
+  error,
+  fill,
   named,
+  names,
 } from './cachedFetchesFixture.ts';
 import { silentObserver } from './silentObserver.ts';
 
@@ -31,23 +34,9 @@ const { rules } = await readRulesOf({
     type User @key(fields: "id") @cached(maxAge: "10s", scope: PRIVATE) { id: ID! mail: String }
   `,
 });
-const names = entityShape('products', '... on Product { name }');
 const either = entityShape('products', '... on Product { name } ... on User { mail }');
 const news = rootShape('products', '{ news }');
 const mails = entityShape('products', '... on User { mail }');
-const error = (message: string, at: Partial<FetchError> = {}, code?: string): FetchError => ({
-  entry: { message, ...(code === undefined ? {} : { extensions: { code } }) },
-  entityIndex: undefined,
-  path: [],
-  ...at,
-});
-
-/** Stores products under these ids. */
-function fill(fixture: CachedFetchesFixture, ...ids: string[]): void {
-  const from = fixture.subgraphs.calls.length;
-  fixture.fetch(names, ids);
-  callAt(fixture, from).answer(named(...ids.map((id) => `name of ${id}`)));
-}
 
 function ignore(): void {}
 

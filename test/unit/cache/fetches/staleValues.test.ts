@@ -1,18 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { CacheObserver } from '../../../../gateway/cache/cacheMetrics.ts';
 import { GatewayError } from '../../../../gateway/errors.ts';
-import type { FetchError } from '../../../../gateway/execution/fetchCall.ts';
 import type { FetchSpan } from '../../../../gateway/telemetry/fetchSpan.ts';
-import { entityShape, readRulesOf, rootShape } from '../../../harness/cachedSubgraphs.ts';
+import { readRulesOf, rootShape } from '../../../harness/cachedSubgraphs.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { createRequestContext } from '../../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
-import {
-  type CachedFetchesFixture,
-  callAt,
-  createCachedFetchesFixture,
-  named,
-} from './cachedFetchesFixture.ts';
+import { callAt, createCachedFetchesFixture, error, fill, named, names } from './cachedFetchesFixture.ts';
 import { silentObserver } from './silentObserver.ts';
 
 const { rules } = await readRulesOf({
@@ -24,21 +18,7 @@ const { rules } = await readRulesOf({
     }
   `,
 });
-const names = entityShape('products', '... on Product { name }');
 const news = rootShape('products', '{ news }');
-const error = (message: string, at: Partial<FetchError> = {}, code?: string): FetchError => ({
-  entry: { message, ...(code === undefined ? {} : { extensions: { code } }) },
-  entityIndex: undefined,
-  path: [],
-  ...at,
-});
-
-/** Stores products under these ids. */
-function fill(fixture: CachedFetchesFixture, ...ids: string[]): void {
-  const from = fixture.subgraphs.calls.length;
-  fixture.fetch(names, ids);
-  callAt(fixture, from).answer(named(...ids.map((id) => `name of ${id}`)));
-}
 
 function ignore(): void {}
 
