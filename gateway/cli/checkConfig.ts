@@ -3,7 +3,6 @@ import { anonymousClient } from '../admission/identity.ts';
 import { ConfigError, type ConfigProblem, collectProblems } from '../config/configError.ts';
 import { type ConfigOverrides, loadConfigWithSources } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
-import { describeThrown } from '../extensions/loadExtensions.ts';
 import { describeReadError } from '../files/describeReadError.ts';
 import { readTextFile } from '../files/readTextFile.ts';
 import { createGateway } from '../gateway.ts';
@@ -11,6 +10,7 @@ import { createLogger } from '../telemetry/logger.ts';
 import { composeSubgraphs } from './composeSubgraphs.ts';
 import { CommandError, type ExitCode, exitCode } from './exitCode.ts';
 import { readSupergraph } from './readSupergraph.ts';
+import { reportUncaughtErrors } from './unhandledErrors.ts';
 
 interface CheckConfigOptions extends ConfigOverrides {
   readonly config?: string | undefined;
@@ -65,14 +65,9 @@ async function check(
     failure = error;
     return undefined;
   });
-  const onUncaught = (error: unknown): void => {
-    const message = `have an error that no code catches: ${describeThrown(error)}`;
-    problems.push({ path: 'extensions', message, expected: '' });
-  };
-  // Such as of a timer: it would end this process without a report.
-  if (config.extensions.length > 0) process.on('uncaughtException', onUncaught);
+  const removeErrorHandler = reportUncaughtErrors(config, (problem) => problems.push(problem));
   await collectProblems(problems, checkStart(config, sdl, warnings));
-  process.off('uncaughtException', onUncaught);
+  removeErrorHandler();
   if (problems.length > 0) {
     if (failure !== undefined) problems.push(supergraphProblem(failure.message));
     throw new ConfigError(problems.map((problem) => ({ ...problem, location: locate(problem.path) })));

@@ -1,3 +1,4 @@
+import { ConfigError } from '../config/configError.ts';
 import { rethrowWithLines } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { createGateway, type GatewayDependencies } from '../gateway.ts';
@@ -5,7 +6,7 @@ import { createConfiguredLogger } from '../telemetry/logger.ts';
 import type { Addresses } from './addresses.ts';
 import { type ExitCode, exitCode } from './exitCode.ts';
 import type { Shutdown } from './shutdown.ts';
-import { handleUnhandledErrors } from './unhandledErrors.ts';
+import { handleUnhandledErrors, reportUncaughtErrors } from './unhandledErrors.ts';
 
 interface RunGatewayOptions {
   /** Path of the configuration file, whose lines an invalid configuration is reported with. */
@@ -28,8 +29,14 @@ export async function runGateway(
   const logger =
     dependencies?.logger ?? (await createConfiguredLogger(config.telemetry, dependencies?.worker?.name));
   const rethrow = (error: unknown): never => rethrowWithLines(error, configFile);
-  const creating = createGateway(config, { ...dependencies, logger }).catch(rethrow);
-  const gateway = await Promise.race([creating, shutdown.requested]);
+  const uncaught = Promise.withResolvers<never>();
+  // Where the gateway continues, `tributary dev` prints such an error.
+  const removeStartHandler =
+    onFatalError && reportUncaughtErrors(config, (problem) => uncaught.reject(new ConfigError([problem])));
+  const creating = createGateway(config, { ...dependencies, logger });
+  const gateway = await Promise.race([creating, uncaught.promise, shutdown.requested])
+    .catch(rethrow)
+    .finally(removeStartHandler);
   if (gateway === undefined) {
     // Long steps, such as the setup of an extension, cannot be aborted. `tributary dev` continues in this process.
     creating.then((created) => created.close()).catch(() => {});

@@ -1,3 +1,6 @@
+import type { ConfigProblem } from '../config/configError.ts';
+import type { GatewayConfig } from '../config/schema.ts';
+import { describeThrown } from '../extensions/loadExtensions.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { failCurrentRequest } from '../transport/http/requestScope.ts';
 
@@ -20,4 +23,22 @@ export function handleUnhandledErrors(log: Logger, onFatalError: (() => void) | 
   };
   process.on('uncaughtException', handle);
   return () => process.off('uncaughtException', handle);
+}
+
+/** Calls `onProblem` for errors that no code catches while extensions are created, such as that of a timer. Without a
+ *  handler, Node ends the process with their stack alone. Returns a function that removes the handler. */
+export function reportUncaughtErrors(
+  { extensions }: GatewayConfig,
+  onProblem: (problem: ConfigProblem) => void,
+): () => void {
+  // Without extensions, the error is one of the gateway, whose stack is needed.
+  if (extensions.length === 0) return () => {};
+  const report = (error: unknown): void =>
+    onProblem({
+      path: 'extensions',
+      message: `have an error that no code catches: ${describeThrown(error)}`,
+      expected: 'an `await`, a `catch` or an `error` listener for it',
+    });
+  process.on('uncaughtException', report);
+  return () => process.off('uncaughtException', report);
 }

@@ -233,7 +233,7 @@ describe('tributary config check', () => {
         message: expect.stringMatching(
           /^have an error that no code catches: no licence \(.*uncaught\.mjs:1:\d+\)$/,
         ),
-        expected: '',
+        expected: 'an `await`, a `catch` or an `error` listener for it',
         location: `${config}:2:1`,
       },
     ]);

@@ -444,6 +444,28 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     await gateway.printed('stderr', /"msg":"request"/g, requests);
   });
 
+  test.each([
+    ['a timer', 1, 'setTimeout(() => { throw new Error("no licence"); })'],
+    ['a promise', 2, 'Promise.reject(new Error("no licence"))'],
+  ])(
+    'does not start with an error of %s of an extension that no code catches, with %i workers',
+    async (_, workers, code) => {
+      // The function never ends: the start does not wait for it.
+      const module = write(
+        'uncaught.mjs',
+        `export default () => { ${code}; return new Promise(() => {}); };`,
+      );
+      const uncaught = write(
+        'uncaught.yaml',
+        `supergraph: { file: missing.graphql }\nlisten: { port: 0 }\nadmin: { port: 0 }\nworkers: ${workers}\nextensions: [{ module: ${module} }]\n`,
+      );
+      const { code: exitCode, stdout, stderr } = await run(['serve', '--config', uncaught]);
+      expect([exitCode, stdout]).toEqual([2, '']);
+      const message = `The configuration is invalid:\n  extensions have an error that no code catches: no licence (${module}:1:COLUMN); expected: an \`await\`, a \`catch\` or an \`error\` listener for it (${uncaught}:5:1)\n`;
+      expect(new Set(stderr.replace(/:1:\d+/g, ':1:COLUMN').split(/(?=^The )/m))).toEqual(new Set([message]));
+    },
+  );
+
   test('does not start with an invalid configuration', async () => {
     expect(await serve(['--port', '99999', '--workers', 'many']).ended).toEqual({
       code: 2,
