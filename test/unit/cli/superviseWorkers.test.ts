@@ -1,7 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { afterEach, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { superviseWorkers } from '../../../gateway/cli/superviseWorkers.ts';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import type { GatewayConfig } from '../../../gateway/config/schema.ts';
@@ -11,8 +11,20 @@ import { MetricsDirectory } from '../../../gateway/telemetry/metricsDirectory.ts
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 
+let otherExitListeners: ReadonlySet<unknown>;
+
+beforeEach(() => {
+  otherExitListeners = new Set(process.listeners('exit'));
+});
+
+// A supervisor removes its directory when its process exits. Here, the processes of all tests are one.
 afterEach(() => {
   jest.restoreAllMocks();
+  for (const listener of process.listeners('exit')) {
+    if (otherExitListeners.has(listener)) continue;
+    process.off('exit', listener);
+    listener(0);
+  }
 });
 
 async function listen(): Promise<Server> {
