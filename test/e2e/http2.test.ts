@@ -337,6 +337,32 @@ describe('an HTTP/2 connection', () => {
     if (!connection.session.closed) await once(connection.session, 'close');
   });
 
+  test('is closed then although its client sends PINGs', async () => {
+    await using server = await start(undefined, { timeouts: { keepAlive: 50 } });
+    await using connection = new Connection(server.url);
+    const ping = (): void => {
+      if (!connection.session.closed && !connection.session.destroyed) connection.session.ping(ping);
+    };
+    await once(connection.session, 'connect');
+    ping();
+    const [code] = await once(connection.session, 'goaway');
+    expect(code).toBe(constants.NGHTTP2_NO_ERROR);
+  });
+
+  test('is closed after its last request, which took longer than listen.timeouts.keepAlive', async () => {
+    const events = new ScriptedEvents();
+    await using server = await start(() => events.outcome, { timeouts: { keepAlive: 50 } });
+    await using connection = new Connection(server.url);
+    const stream = connection.operate('subscription { greetings }', { accept: 'text/event-stream' });
+    await headOf(stream);
+    await using idle = new Connection(server.url);
+    await once(idle.session, 'goaway');
+    expect(connection.session.closed).toBe(false);
+    const goaway = once(connection.session, 'goaway');
+    stream.close(constants.NGHTTP2_CANCEL);
+    expect((await goaway)[0]).toBe(constants.NGHTTP2_NO_ERROR);
+  });
+
   test('is closed then although its client does not close its side', async () => {
     await using server = await start(undefined, {
       timeouts: { keepAlive: 50 },

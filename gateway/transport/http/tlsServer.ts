@@ -84,17 +84,20 @@ export function createTlsServer(
   };
 }
 
-/** Closes an HTTP/2 connection without requests after `keepAliveMs`, as node:http does with others. */
+/** Closes an HTTP/2 connection without requests after `keepAliveMs`, as node:http does with others. The timeout of node:http2
+ *  calls its callback once, and may do so during a request. */
 function closeWhenIdle(session: ServerHttp2Session, keepAliveMs: number): void {
   let openStreams = 0;
+  const timer = setTimeout(() => {
+    if (openStreams === 0) session.close();
+  }, keepAliveMs).unref();
+  session.once('close', () => clearTimeout(timer));
   session.on('stream', (stream: ServerHttp2Stream) => {
     openStreams += 1;
     stream.once('close', () => {
       openStreams -= 1;
+      timer.refresh();
     });
-  });
-  session.setTimeout(keepAliveMs, () => {
-    if (openStreams === 0) session.close();
   });
 }
 
