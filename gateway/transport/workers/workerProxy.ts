@@ -61,6 +61,8 @@ export class WorkerProxy {
         // The timeouts of the worker that the client is connected to apply.
         headersTimeout: 0,
         requestTimeout: 0,
+        // A client of HTTP/1.0 may send none.
+        requireHostHeader: false,
         shouldUpgradeCallback: () => false,
       },
       (request: ProxiedRequest, response) => this.#receive(request, response, handleLocally),

@@ -451,6 +451,18 @@ describe('a proxied request', () => {
     expect([(await there)?.status, (await here)?.status]).toEqual([200, 200]);
   });
 
+  test('may have no host, as of HTTP/1.0', async () => {
+    await using workers = await startWorkers();
+    const token = await reserveStream(workers.first.url);
+    const heads: unknown[] = [];
+    for (const { url } of [workers.second, workers.first]) {
+      await using connection = await RawConnection.open(url);
+      connection.socket.write(`GET /graphql HTTP/1.0\r\n${tokenHeader}: ${token}\r\n\r\n`);
+      heads.push((await connection.readResponse()).body);
+    }
+    expect(heads[0]).toBe(heads[1]);
+  });
+
   test('may be a subscription callback of a subgraph', async () => {
     const received: string[] = [];
     const callbacks = {
