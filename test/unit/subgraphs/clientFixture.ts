@@ -12,9 +12,27 @@ import type {
 } from '../../../gateway/subgraphs/subgraphClient.ts';
 import type { SubgraphEndpoint } from '../../../gateway/subgraphs/subgraphPools.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
+import type { Script } from '../../harness/scriptedSubgraph.ts';
 
 export const attemptTimeoutMs = 5_000;
 export const deadlineMs = 15_000;
+
+export const ok = { data: { ok: true } };
+/** What receivers get of `ok`. */
+export const okResponse = {
+  data: { ok: true },
+  errors: undefined,
+  extensions: undefined,
+  cacheControl: undefined,
+  age: undefined,
+  isEscapeFree: true,
+};
+
+/** A response with any status. */
+export const withStatus =
+  (status: number, body: string | Buffer = 'busy', headers: Record<string, string> = {}): Script =>
+  ({ respond }) =>
+    respond({ status, headers: { 'content-type': 'application/json', ...headers }, body });
 
 export interface SentRequest {
   readonly outcome: Promise<SubgraphResponse | GatewayError>;

@@ -10,15 +10,19 @@ import {
   hang,
   json,
   reset,
-  type Script,
   type ScriptedSubgraph,
   startScriptedSubgraph,
 } from '../../harness/scriptedSubgraph.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 import { waitUntil } from '../../harness/waitUntil.ts';
-import { type ClientFixture, createClientFixture, type SentRequest } from './clientFixture.ts';
+import {
+  type ClientFixture,
+  createClientFixture,
+  ok,
+  type SentRequest,
+  withStatus,
+} from './clientFixture.ts';
 
-const ok = { data: { ok: true } };
 const retry: RetrySettings = {
   attempts: 2,
   minDelay: 50,
@@ -41,11 +45,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => subgraph.close());
-
-const withStatus =
-  (status: number, headers: Record<string, string> = {}, body = 'busy'): Script =>
-  ({ respond }) =>
-    respond({ status, headers, body });
 
 /** A client whose retries wait for the longest possible time. */
 function createFixture(at: CallPolicySettings, observed: SubgraphCallEvent[] = []): ClientFixture {
@@ -94,11 +93,8 @@ async function codeOf({ outcome }: SentRequest): Promise<string> {
 describe('a query', () => {
   test.each([
     ['status 503', withStatus(503)],
-    [
-      'a GraphQL response with status 503',
-      withStatus(503, {}, JSON.stringify({ errors: [{ message: 'no' }] })),
-    ],
-    ['status 429 with Retry-After', withStatus(429, { 'retry-after': '0' })],
+    ['a GraphQL response with status 503', withStatus(503, JSON.stringify({ errors: [{ message: 'no' }] }))],
+    ['status 429 with Retry-After', withStatus(429, undefined, { 'retry-after': '0' })],
     ['a reset of a new connection', reset],
   ])('is sent again after %s, and gets the second response', async (_, script) => {
     const events: SubgraphCallEvent[] = [];
