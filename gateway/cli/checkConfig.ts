@@ -119,7 +119,7 @@ async function checkStart(config: GatewayConfig, sdl: string | undefined, warnin
     throw new ConfigError(refusals.flatMap((refusal) => toProblems(refusal, config.supergraph)));
 }
 
-/** What features report about the configuration begins with the path of an option, such as `cache.rules["Product.stock"]`. */
+/** Features begin what they report with the path of an option, such as `cache.rules["Product.stock"]`. */
 function toProblems(refusal: string, source: GatewayConfig['supergraph']): ConfigProblem[] {
   const lines = refusal
     .split('\n')

@@ -6,7 +6,7 @@ import { CommandError, exitCode } from './exitCode.ts';
 import { readText } from './textFiles.ts';
 
 /** The SDL of a configured supergraph that is already composed.
- *  @throws {CommandError} `usageError` for an unreadable or empty file, `undecided` when the URL does not give a supergraph. */
+ *  @throws {CommandError} `usageError` for an unreadable or empty file, `undecided` for a URL without a supergraph. */
 export async function readSupergraph(
   source: Exclude<GatewayConfig['supergraph'], ComposedSource>,
   signal: AbortSignal = new AbortController().signal,

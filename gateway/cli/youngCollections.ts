@@ -2,7 +2,7 @@ import { PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { createUtilizationReader } from '../time/createUtilizationReader.ts';
 
-// V8 collects the young generation at the next turn of the event loop once it is filled to this share of its size, in percent.
+// V8 collects the young generation at the next turn of the event loop once this percentage of it is filled.
 // V8's default is 80. The fuller it is, the longer the pause and the larger the process, and the more objects have died.
 const shortPauses = 30;
 const littleMemory = 50;

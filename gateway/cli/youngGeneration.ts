@@ -20,8 +20,8 @@ export function flagsWithYoungGeneration(
   return [youngGenerationFlag, ...(cores === 1 ? [oneMarkingThread] : []), ...flags];
 }
 
-/** What glibc reads at the start of a process. With an arena for each thread, buffers that are free in one of them are no use
- *  to the others: about 16 MiB more when idle, and more than that under load. */
+/** Lets glibc use one arena. With an arena for each thread, the free memory of one is no use to the others: about 16 MiB
+ *  more when idle, and more than that under load. */
 export const memoryEnvironment = { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '1' };
 
 /** Restarts the program in this process with the flag for the young generation, and with `memoryEnvironment`. Returns when a

@@ -34,7 +34,7 @@ export interface BufferedResponseHead {
   readonly clientHeaders: readonly string[] | undefined;
 }
 
-/** A complete response of a subgraph. It is parsed once for each receiver, because receivers may write into what they get. */
+/** A complete response of a subgraph. It is parsed for each receiver, because receivers may change the result. */
 export class BufferedResponse {
   readonly #subgraph: string;
   readonly #head: BufferedResponseHead;

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isHeaderValue } from '../config/scalars.ts';
 
-/** The headers of a subgraph's response that are handed to the client: name, value, name, value …; `undefined` if it has none
- *  of them. Every `set-cookie` is a pair of its own; other lines of one name are joined. Values that no header can have are
- *  omitted, and so are headers that the subgraph declares as those of its connection. */
+/** The headers of a subgraph's response that the client gets: name, value, name, value …; `undefined` if there are none.
+ *  Every `set-cookie` is a pair of its own; other lines of one name are joined. Values that no header can have are omitted,
+ *  and so are headers that the subgraph declares as those of its connection. */
 export function pickResponseHeaders(
   headers: IncomingHttpHeaders,
   names: readonly string[],

@@ -7,7 +7,7 @@ export interface RequestSigning {
   readonly header: string;
 }
 
-/** The header with the signature of a request body: `sha256=` and the hexadecimal HMAC-SHA256 of its bytes. Name and value. */
+/** The name and value of the header that signs a request: `sha256=` and the hexadecimal HMAC-SHA256 of the body's bytes. */
 export function signatureOf({ secret, header }: RequestSigning, body: string): readonly [string, string] {
   return [header, `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`];
 }

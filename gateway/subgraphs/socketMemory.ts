@@ -6,8 +6,8 @@ import type { Socket } from 'node:net';
 import { isMarkedAsUntransferable } from 'node:worker_threads';
 import { buildConnector } from 'undici';
 
-/** All sockets read into this, one after the other. Node's own reads end at 64 KiB; the parts of a response that needs several
- *  are copied together. */
+/** All sockets read into this, one after the other. Node's own reads end at 64 KiB, and the parts of a longer response are
+ *  copied together. */
 const readBuffer = Buffer.allocUnsafeSlow(256 * 1024);
 
 /** Reads of up to so many bytes get a part of Node's pool, which takes less time than memory of their own. It is not freed
@@ -41,8 +41,8 @@ export function openSocket(
   return connect(options, callback) as unknown as Socket;
 }
 
-/** Frees the memory of chunks from connections of `createConnector`, after the code that runs now: undici may still parse what
- *  follows them. Every other view of the memory becomes empty. */
+/** Frees the memory of chunks from connections of `createConnector`, after the code that runs now: undici may still parse
+ *  what follows them. Every other view of the memory becomes empty. */
 export async function freeMemory(chunks: readonly Buffer[]): Promise<void> {
   await undefined;
   for (const { buffer } of chunks) {

@@ -13,7 +13,7 @@ export interface ResponseHead {
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
-/** How the body of a response is read: chunk by chunk, or as a whole of at most `maxBytes`, before and after decompression. */
+/** How the body of a response is read: in chunks, or as a whole of at most `maxBytes`, before and after decompression. */
 export type BodyReading = { readonly kind: 'chunks' } | { readonly kind: 'whole'; readonly maxBytes: number };
 
 /** No method is called before `open` has returned, nor after an end, a failure or an abort. */

@@ -68,7 +68,7 @@ export interface SubgraphErrorEntry {
   readonly message: string;
   readonly path?: readonly (string | number)[];
   readonly extensions?: Record<string, unknown>;
-  /** A GraphQL request error: the operation is invalid, or the value of a variable. Such an error has locations and no path. */
+  /** A GraphQL request error: the operation, or the value of a variable, is invalid. It has locations and no path. */
   readonly isRequestError?: true;
   /** HTTP status of the response that has the error, if it is outside 2xx. */
   readonly failureStatus?: number;

@@ -18,8 +18,8 @@ export function memoizePolicies(config: GatewayConfig): (subgraph: string) => Su
   };
 }
 
-/** Returns the endpoint of a subgraph: its URL and how to call it. A subgraph that only an older supergraph has keeps its last
- *  endpoint, for operations that still run on that supergraph. */
+/** Returns the endpoint of a subgraph: its URL and how to call it. A removed subgraph keeps its last endpoint, for
+ *  operations that still run on an older supergraph. */
 export function createSubgraphEndpoints(
   config: GatewayConfig,
   supergraphs: { onChange(listener: (supergraph: Supergraph) => void): () => void },

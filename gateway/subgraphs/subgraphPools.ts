@@ -56,7 +56,7 @@ type ClientOptions = Client.Options & {
   connecting: Set<Socket>;
 };
 
-/** A connection that counts its requests, so that a call knows whether the connection was used before. undici does not tell. */
+/** A connection that counts its requests: undici does not say whether a connection was used before. */
 class PooledClient extends Client {
   /** How many requests the current socket has carried; 0 while there is none. */
   requestsOnSocket = 0;
@@ -106,8 +106,8 @@ class PooledClient extends Client {
     this.emit('connectionError', this.#origin, [this], error);
   }
 
-  /** Takes an HTTP/2 connection out of its pool after a response to a part of a request. Node counts what was not sent for ever,
-   *  and beyond 10 MB, an option that undici does not have, refuses the responses to all other requests. */
+  /** Takes an HTTP/2 connection out of its pool after a response to a part of a request. Node counts the unsent bytes for
+   *  ever, and beyond 10 MB, which undici has no option for, refuses the responses to all other requests. */
   retireHttp2(): void {
     if (this.pipelining > 1) this.retire();
   }
@@ -152,9 +152,9 @@ function keepPinging(session: ClientHttp2Session, socket: Socket, intervalMs = 6
 
 type Targets = Map<string, { readonly endpoint: SubgraphEndpoint; readonly target: SubgraphTarget }>;
 
-/** One connection pool for each origin of a subgraph and kind of connection, and another one for its deferred calls. Pools are created when
- *  first used. When one is created, pools without connections are dropped: the addresses of subgraphs change with supergraphs,
- *  and pools of former addresses would stay in memory. */
+/** One connection pool for each origin of a subgraph and kind of connection, and another one for its deferred calls. Pools
+ *  are created when first used. Then those without connections are dropped: the addresses of subgraphs change with
+ *  supergraphs, and pools of former addresses would stay in memory. */
 export class SubgraphPools {
   readonly #pools = new Map<string, Pool>();
   /** Pools that have had a connection. */

@@ -74,7 +74,7 @@ const serviceTimeSmoothing = 0.1;
  *
  *  Calls that have waited for `queueTimeMs` are dropped, and then the newest call of a rank goes first: first in, first out
  *  would make every call wait until its deadline, and spend the subgraph's capacity on responses that arrive too late. So
- *  the queue continues for the rank of a dropped call, and for less urgent ones, until no call of that rank or a more urgent one
+ *  the queue continues for the rank of a dropped call, and for less urgent ones, until no call of that or a more urgent rank
  *  waits: less urgent calls delay no others, so an excess of them must not change the order of these. While the event loop
  *  is saturated, none is dropped: then calls wait for the gateway, and to drop them would relieve no subgraph.
  *  Source: adaptive LIFO and controlled delay, in "Fail at Scale", Maurer, ACM Queue 2015. Deferred calls are exempt,

@@ -35,7 +35,7 @@ interface CircuitBreakersOptions {
 /** The circuit breakers of one subgraph. A request with an open circuit among its coordinates is refused. */
 export class CircuitBreakers {
   readonly #options: CircuitBreakersOptions;
-  /** By coordinate; by the empty string for the whole subgraph. The names come from supergraphs, which bound their number. */
+  /** By coordinate; the empty string is the whole subgraph. The names come from supergraphs, which bound their number. */
   readonly #circuits = new Map<string, Circuit>();
   /** The circuits of each request, by its coordinates, which are the same object for equal fetches. */
   readonly #circuitsByRequest = new WeakMap<RequestCoordinates, readonly Circuit[]>();

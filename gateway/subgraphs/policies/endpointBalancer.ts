@@ -30,9 +30,9 @@ export interface EndpointState {
 
 export type EndpointChange = 'ejected' | 'recovered';
 
-/** Chooses among the equal endpoints of a subgraph: of two random ones, the one with the smaller product of calls in flight and
- *  latency ("The Power of Two Choices in Randomized Load Balancing", Mitzenmacher). Endpoints that fail repeatedly are ejected
- *  for a time, at most half of them, as in Envoy's outlier detection; after that time they get calls again, and the next
+/** Chooses among the equal endpoints of a subgraph: of two random ones, the one with the smaller product of calls in flight
+ *  and latency ("The Power of Two Choices in Randomized Load Balancing", Mitzenmacher). At most half of the endpoints are
+ *  ejected for a time, after repeated failures, as in Envoy's outlier detection; then they get calls again, and the next
  *  failure ejects them for longer. */
 export class EndpointBalancer {
   readonly #endpoints: readonly Endpoint[];

@@ -1,8 +1,8 @@
 import { ServerResponse } from 'node:http';
 
-/** Lets the caller frame the chunks of a response. `response.write` writes length, text and line end of each as three buffers,
- *  which costs nearly as much CPU as the system call. To be called after `writeHead`. Returns false where `response.write` has
- *  to do it: with HTTP/1.0 or HTTP/2, and if middleware of an application has changed it. */
+/** Lets the caller frame the chunks of a response: `response.write` writes the length, text and line end of each as three
+ *  buffers, which costs nearly as much CPU as the system call. To be called after `writeHead`. Returns false where
+ *  `response.write` has to do it: with HTTP/1.0 or HTTP/2, and if middleware of an application has changed it. */
 export function takeOverChunking(response: ServerResponse): boolean {
   if (!response.chunkedEncoding || response.write !== ServerResponse.prototype.write) return false;
   response.chunkedEncoding = false;

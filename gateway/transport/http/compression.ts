@@ -89,8 +89,8 @@ export class CompressionPolicy {
   }
 }
 
-/** The coding that an `accept-encoding` header prefers; `undefined` when the client prefers none. `isRequired`: the client does
- *  not accept a response without a coding. */
+/** The coding that an `accept-encoding` header prefers; `undefined` when it prefers none. `isRequired`: the client accepts
+ *  no response without a coding. */
 export function negotiateCoding(
   acceptEncoding: string,
 ): { readonly coding: ContentCoding; readonly isRequired: boolean } | undefined {

@@ -128,7 +128,7 @@ export class CorsPolicy {
     return { ...allowed, 'access-control-allow-methods': methods, ...this.#preflightHeaders };
   }
 
-  /** Whether the page was loaded without TLS although the listener has TLS: an attacker on the network can have changed it. */
+  /** Whether the page was loaded without TLS, unlike the listener: an attacker on the network may have changed it. */
   #isWithoutTls(origin: string): boolean {
     return this.#hasTls && !origin.startsWith('https:');
   }

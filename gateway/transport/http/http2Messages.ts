@@ -29,7 +29,7 @@ export class Http2Request extends CompatibleRequest {
   }
 }
 
-/** Bytes of which node:http2 reports that they are sent. Larger pieces would take clients with a slow connection too long. */
+/** node:http2 reports what is sent in pieces of this size. Larger ones would take slow connections too long. In bytes. */
 const pieceSize = 64 * 1024;
 
 /** A response over HTTP/2 with what `node:http2` leaves out of its compatibility API. */
@@ -45,8 +45,8 @@ export class Http2Response extends CompatibleResponse {
   #unreadTimer: NodeJS.Timeout | undefined;
   readonly #onSent = (): void => void this.#unreadTimer?.refresh();
 
-  /** Ends this stream when its client takes nothing of what waits for it for `timeoutMs`; other requests on the connection go
-   *  on. Timeouts of node:http2 start anew whenever the connection sends something, such as the response to a PING. */
+  /** Ends this stream when its client takes nothing of what waits for it for `timeoutMs`; other requests on the connection
+   *  continue. Timeouts of node:http2 start anew whenever the connection sends something, such as the response to a PING. */
   limitUnread(timeoutMs: number): void {
     this.#unreadTimer = setTimeout(cancelIfUnread, timeoutMs, this.stream);
     this.stream.once('close', () => clearTimeout(this.#unreadTimer));

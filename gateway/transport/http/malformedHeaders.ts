@@ -2,7 +2,7 @@ import { type IncomingMessage, maxHeaderSize } from 'node:http';
 import { HttpError } from '../../admission/httpError.ts';
 import { http2StreamOf } from './http2Messages.ts';
 
-/** What is wrong with the headers of a request; `undefined` for nothing. node:http refuses other malformed requests itself. */
+/** The problem of the headers of a request; `undefined` for none. node:http refuses other malformed requests itself. */
 export function findMalformedHeaders(request: IncomingMessage): HttpError | undefined {
   const { rawHeaders } = request;
   let seen = 0;

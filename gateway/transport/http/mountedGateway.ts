@@ -186,7 +186,7 @@ function addFastifyRoutes(
       raw.url = withoutPrefix(raw.url ?? '', prefix) ?? raw.url;
       // Before the hooks `onResponse` of the application, which may log the URL.
       reply.raw.prependOnceListener('finish', restoreUrl);
-      // Headers that a hook has assigned (`request.headers = …`) are not in the raw request. Those of the client would count.
+      // The raw request has the headers of the client, and not those that a hook has assigned (`request.headers = …`).
       Object.assign(raw.headers, request.headers);
       handler(raw, reply.raw);
     });

@@ -36,7 +36,7 @@ export function addUpgradeMount(server: Server, mount: UpgradeMount): () => void
 function createListener(server: UpgradeServer): SharedListener {
   const mounts = new Set<UpgradeMount>();
   const hasOtherListeners = (): boolean => server.listenerCount('upgrade') > 1;
-  // Node needs a listener to emit upgrades at all. Without another one, nothing else would answer those that no gateway owns.
+  // Node emits upgrades to listeners only. Without another one, no listener would answer those that no gateway owns.
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (!hasOtherListeners()) mounts.values().next().value?.handle(request, socket, head);
   };
@@ -47,8 +47,8 @@ function createListener(server: UpgradeServer): SharedListener {
     (hasOtherListeners() && (shouldUpgradeCallback?.call(server, request) ?? true));
   server.on('upgrade', onUpgrade);
   server.shouldUpgradeCallback = shouldUpgrade;
-  // Other listeners, such as that of `@fastify/websocket`, take every upgrade. A socket that two of them take breaks, or ends
-  // the process, so that they never see those of a gateway.
+  // Other listeners, such as that of `@fastify/websocket`, take every upgrade. They never see those of a gateway: a socket
+  // that two listeners take breaks, or ends the process.
   const { emit } = server;
   const emitUnlessOwned = (event: string | symbol, ...parameters: unknown[]): boolean => {
     if (event === 'upgrade') {

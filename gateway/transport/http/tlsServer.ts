@@ -84,8 +84,8 @@ export function createTlsServer(
   };
 }
 
-/** Closes an HTTP/2 connection without requests after `keepAliveMs`, as node:http does with others. The timeout of node:http2
- *  calls its callback once, and may do so during a request. */
+/** Closes an HTTP/2 connection without requests after `keepAliveMs`, as node:http does with others. A timeout of node:http2
+ *  calls its callback once only, perhaps during a request. */
 function closeWhenIdle(session: ServerHttp2Session, keepAliveMs: number): void {
   let openStreams = 0;
   const timer = setTimeout(() => {
@@ -101,8 +101,8 @@ function closeWhenIdle(session: ServerHttp2Session, keepAliveMs: number): void {
   });
 }
 
-/** Destroys a connection that the gateway has closed if its client does not close its side, too: node:http2 waits for it, and
- *  each such connection would take a file descriptor. */
+/** Destroys a connection that the gateway has closed if its client does not close its side, too: node:http2 waits for the
+ *  client, and each such connection would take a file descriptor. */
 function destroyIfHalfOpen(socket: Socket, timeoutMs: number): void {
   socket.once('finish', () => {
     const timer = setTimeout(() => socket.destroy(), timeoutMs).unref();

@@ -1,4 +1,4 @@
-/** Responses of up to this many bytes wait. Larger ones would make their clients send the next requests at the same moment. */
+/** Longer responses do not wait: their clients would send the next requests at the same moment. In bytes. */
 const maxSize = 16 * 1024;
 /** With as many responses, the wait ends at once. */
 const maxWaiting = 16;

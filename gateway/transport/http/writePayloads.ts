@@ -22,7 +22,7 @@ export interface PayloadStreamOptions extends StreamSettings {
   readonly compression?: Compression | undefined;
   /** Gets the payloads; omitted where nothing is recorded. */
   readonly record?: RequestRecord | undefined;
-  /** Ends the stream: without a write when the reason is a `ClientDisconnectedError`, otherwise with an error or `goAway`. */
+  /** Ends the stream with an error or `goAway`; without a write when the reason is a `ClientDisconnectedError`. */
   readonly signal: RequestSignal;
   /** Called when the opening was sent immediately, unless the stream is compressed: complete chunks may be written past
    *  `writePayloads` now. Returns a function for when the last one was written, in milliseconds of `timers`. */

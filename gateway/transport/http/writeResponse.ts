@@ -146,8 +146,8 @@ export function closeIfStalled(response: ServerResponse, readTimeoutMs: number):
   if (response.writableLength > 0) setReadTimeout(response, readTimeoutMs, 'finish');
 }
 
-/** Closes an HTTP/1.1 connection whose client reads nothing for `timeoutMs`, until the response emits the event `until`, or is
- *  sent; 0 sets no timeout. Over HTTP/2, all responses have this timeout (`Http2Response`). */
+/** Closes an HTTP/1.1 connection whose client reads nothing for `timeoutMs`, until the response emits `until`, or is sent; 0
+ *  sets no timeout. Over HTTP/2, all responses have this timeout (`Http2Response`). */
 export function setReadTimeout(response: ServerResponse, timeoutMs: number, until: 'drain' | 'finish'): void {
   if (timeoutMs === 0 || (response as unknown) instanceof Http2Response) return;
   const { socket } = response;

@@ -16,8 +16,8 @@ interface ConnectionClientOptions {
   readonly clientAddress: string | undefined;
   readonly log: TransportLog;
   readonly isOpen: () => boolean;
-  /** Counts the socket as one of this client (`ClientIdentity.clientKey`) instead of one of its address. Returns the error if
-   *  the client has too many. */
+  /** Counts the socket for this client (`ClientIdentity.clientKey`) instead of its address. Returns the error if the client
+   *  has too many. */
   readonly admitClient: (clientKey: string) => HttpError | undefined;
   readonly onAuthenticated: () => void;
   /** Called when the token expires, or a new one grants less. */

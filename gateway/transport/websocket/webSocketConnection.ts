@@ -57,8 +57,8 @@ interface WebSocketConnectionOptions extends WebSocketConnectionSettings {
   readonly clientAddress: string | undefined;
   /** Names in lower case. */
   readonly handshakeHeaders: ReadonlyMap<string, string>;
-  /** Counts the socket as one of this client (`ClientIdentity.clientKey`) instead of one of its address. Returns the error if
-   *  the client has too many. */
+  /** Counts the socket for this client (`ClientIdentity.clientKey`) instead of its address. Returns the error if the client
+   *  has too many. */
   readonly admitClient: (clientKey: string) => HttpError | undefined;
 }
 
