@@ -1,97 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { type CallLimits, callLimitsOf } from '../../../../gateway/subgraphs/policies/callLimits.ts';
-import type { CallPriority } from '../../../../gateway/subgraphs/policies/callPriority.ts';
-import type { CallQueueObserver, DropReason } from '../../../../gateway/subgraphs/policies/callQueue.ts';
-import { CallQueue, type QueuedCall } from '../../../../gateway/subgraphs/policies/callQueue.ts';
-
-const unbound: CallLimits = { total: 100, primary: 100, deferred: 100, queued: 100 };
-
-interface Urgency {
-  readonly priority: CallPriority;
-  readonly rank: number;
-  readonly earliestDeadline: number;
-  readonly latestDeadline?: number;
-  readonly isDeferred: boolean;
-}
-
-class TestCall implements QueuedCall {
-  readonly name: string;
-  state: 'new' | 'under way' | 'dropped' | 'over' = 'new';
-  urgency: Urgency;
-  readonly #log: string[];
-
-  constructor(name: string, urgency: Urgency, log: string[]) {
-    this.name = name;
-    this.urgency = urgency;
-    this.#log = log;
-  }
-
-  get priority(): CallPriority {
-    return this.urgency.priority;
-  }
-
-  get rank(): number {
-    return this.urgency.rank;
-  }
-
-  get earliestDeadline(): number {
-    return this.urgency.earliestDeadline;
-  }
-
-  get latestDeadline(): number {
-    return this.urgency.latestDeadline ?? Number.POSITIVE_INFINITY;
-  }
-
-  get isDeferred(): boolean {
-    return this.urgency.isDeferred;
-  }
-
-  onTurn(): void {
-    this.state = 'under way';
-    this.#log.push(this.name);
-  }
-
-  onDrop(reason: DropReason): void {
-    this.state = 'dropped';
-    this.#log.push(`${this.name} dropped: ${reason}`);
-  }
-}
-
-function open(limits: Partial<CallLimits> = {}, observer?: CallQueueObserver, queueTimeMs?: number) {
-  const log: string[] = [];
-  const calls = new Map<string, TestCall>();
-  const clock = { now: 0, utilization: 0 };
-  const queue = new CallQueue({
-    name: 'reviews',
-    limits: { ...unbound, ...limits },
-    observer,
-    queueTimeMs,
-    now: () => clock.now,
-    readUtilization: () => clock.utilization,
-  });
-  const enter = (name: string, urgency: Partial<Urgency> = {}): TestCall => {
-    const rank = urgency.rank ?? 0;
-    const call = new TestCall(
-      name,
-      { priority: 'primary', rank, earliestDeadline: 1_000, isDeferred: rank > 0, ...urgency },
-      log,
-    );
-    calls.set(name, call);
-    if (queue.tryStart(call)) call.onTurn();
-    return call;
-  };
-  const end = async (call: TestCall): Promise<void> => {
-    call.state = 'over';
-    queue.release(call.isDeferred);
-    await null;
-  };
-  return { queue, calls, log, clock, enter, end };
-}
+import type { CallQueueObserver } from '../../../../gateway/subgraphs/policies/callQueue.ts';
+import { openQueue, TestCall, unbound } from './callQueueFixture.ts';
 
 describe('queued calls', () => {
   test('start by rank, then by deadline, then in the order of arrival', async () => {
-    const { log, calls, enter, end } = open({ total: 1 });
+    const { log, calls, enter, end } = openQueue({ total: 1 });
     enter('first');
     enter('background', { rank: 3 });
     enter('critical', { rank: 1 });
@@ -112,7 +26,7 @@ describe('queued calls', () => {
   });
 
   test('are not overtaken by a call that arrives while a slot is free', async () => {
-    const { log, queue, enter } = open({ total: 1 });
+    const { log, queue, enter } = openQueue({ total: 1 });
     enter('first');
     enter('second');
     queue.release(false);
@@ -122,7 +36,7 @@ describe('queued calls', () => {
   });
 
   test('start as soon as the limit is raised', async () => {
-    const { log, queue, enter, end } = open({ total: 1 });
+    const { log, queue, enter, end } = openQueue({ total: 1 });
     const first = enter('first');
     enter('second');
     enter('third');
@@ -132,7 +46,7 @@ describe('queued calls', () => {
   });
 
   test('that become more urgent move ahead', async () => {
-    const { log, queue, enter, end } = open({ total: 1 });
+    const { log, queue, enter, end } = openQueue({ total: 1 });
     const first = enter('first');
     const raised = enter('raised', { rank: 3 });
     enter('second', { rank: 2 });
@@ -144,7 +58,7 @@ describe('queued calls', () => {
   });
 
   test('that were removed never start', async () => {
-    const { log, queue, enter, end } = open({ total: 1 });
+    const { log, queue, enter, end } = openQueue({ total: 1 });
     const first = enter('first');
     const left = enter('left');
     queue.remove(left);
@@ -157,7 +71,7 @@ describe('queued calls', () => {
 
 describe('deferred calls', () => {
   test('leave slots for calls of first responses', () => {
-    const { log, enter } = open({ total: 2, deferred: 1 });
+    const { log, enter } = openQueue({ total: 2, deferred: 1 });
     enter('deferred', { rank: 1 });
     enter('another', { rank: 1 });
     enter('primary');
@@ -165,7 +79,7 @@ describe('deferred calls', () => {
   });
 
   test('are not delayed by calls of first responses that wait for connections', async () => {
-    const { log, enter } = open({ total: 2, primary: 1, deferred: 1 });
+    const { log, enter } = openQueue({ total: 2, primary: 1, deferred: 1 });
     enter('primary');
     enter('another');
     enter('deferred', { rank: 1 });
@@ -180,7 +94,7 @@ describe('a full queue', () => {
     ['the one that came last of the least urgent', 2, 'new dropped: full'],
     ['one that waits, where that is the least urgent', 1, 'normal dropped: full'],
   ])('drops %s', (_, rank, dropped) => {
-    const { log, queue, enter } = open({ total: 1, queued: 2 });
+    const { log, queue, enter } = openQueue({ total: 1, queued: 2 });
     enter('first');
     enter('normal', { rank: 2 });
     enter('primary');
@@ -190,7 +104,7 @@ describe('a full queue', () => {
   });
 
   test('of length 0 drops every call that would have to wait', () => {
-    const { log, enter } = open({ total: 1, queued: 0 });
+    const { log, enter } = openQueue({ total: 1, queued: 0 });
     enter('first');
     enter('second');
     expect(log).toEqual(['first', 'second dropped: full']);
@@ -203,7 +117,7 @@ test('the observer gets the calls that wait, and no others', async () => {
     onWait: (subgraph) => seen.push(subgraph),
     onWaitEnd: ({ outcome, priority, waitedMs }) => seen.push([outcome, priority, waitedMs]),
   };
-  const { queue, clock, enter, end } = open({ total: 1, queued: 2 }, observer);
+  const { queue, clock, enter, end } = openQueue({ total: 1, queued: 2 }, observer);
   const first = enter('first');
   const left = enter('left', { priority: 'critical', rank: 1 });
   enter('second');
@@ -255,7 +169,7 @@ const limits = fc.record({
 
 test('for any sequence of events the queue respects its limits, loses no call, and starts the most urgent one first', async () => {
   const property = fc.asyncProperty(limits, fc.array(step, { maxLength: 60 }), async (bounds, steps) => {
-    const { queue, enter, log } = open(bounds);
+    const { queue, enter, log } = openQueue(bounds);
     const calls: TestCall[] = [];
     const left = new Set<TestCall>();
     const waiting = (): TestCall[] => calls.filter((call) => call.state === 'new' && !left.has(call));
@@ -331,192 +245,9 @@ test('for any sequence of events the queue respects its limits, loses no call, a
   await fc.assert(property, { numRuns: 500 });
 });
 
-describe('the limits of a subgraph', () => {
-  const endpoint = {
-    url: 'http://reviews.internal/graphql',
-    attemptTimeoutMs: 1,
-    maxResponseBytes: 1,
-    connections: 10,
-    http2: true,
-  };
-  const https = 'https://reviews.internal/graphql';
-
-  test.each([
-    ['connections of both kinds', {}, { total: 20, primary: 10, deferred: 10 }],
-    ['streams of HTTP/2', { url: https }, { total: 2_000, primary: 1_000, deferred: 1_000 }],
-    ['connections without HTTP/2', { url: https, http2: false }, { total: 20, primary: 10, deferred: 10 }],
-  ])('are %s by default', (_, more, expected) => {
-    expect(callLimitsOf({ ...endpoint, ...more })).toEqual({
-      ...expected,
-      queued: Number.POSITIVE_INFINITY,
-    });
-  });
-
-  test.each([
-    [1, { total: 1, primary: 1, deferred: 1 }],
-    [5, { total: 5, primary: 5, deferred: 2 }],
-    [15, { total: 15, primary: 10, deferred: 7 }],
-    [100, { total: 100, primary: 10, deferred: 10 }],
-  ])('of %d calls leave half of them for first responses', (max, expected) => {
-    expect(callLimitsOf({ ...endpoint, concurrency: { max, queue: 7 } })).toEqual({
-      ...expected,
-      queued: 7,
-    });
-  });
-});
-
-describe('an overloaded queue', () => {
-  function openOverloaded() {
-    const fixture = open({ total: 1 }, undefined, 100);
-    const { clock, enter, end, calls, log } = fixture;
-    const running = enter('running');
-    /** Ends the call that is under way, so that the next one starts. */
-    const next = async (): Promise<void> => {
-      const name = log.findLast((line) => !line.includes('dropped')) as string;
-      await end(calls.get(name) as TestCall);
-    };
-    return { ...fixture, running, next, advance: (ms: number) => (clock.now += ms) };
-  }
-
-  test('starts calls in the order of arrival while its wait is short', async () => {
-    const { enter, next, advance, log } = openOverloaded();
-    enter('first');
-    advance(50);
-    enter('second');
-    advance(50);
-    await next();
-    expect(log).toEqual(['running', 'first']);
-  });
-
-  test('starts the newest call first, and drops calls that waited longer than its limit', async () => {
-    const { enter, next, advance, log } = openOverloaded();
-    enter('oldest');
-    advance(60);
-    enter('older');
-    advance(41);
-    enter('newest');
-    await next();
-    await next();
-    expect(log).toEqual(['running', 'oldest dropped: queue time', 'newest', 'older']);
-  });
-
-  test('drops none, and keeps their order, while the event loop of the gateway itself is saturated', async () => {
-    const { enter, next, advance, clock, log } = openOverloaded();
-    clock.utilization = 0.99;
-    enter('oldest');
-    advance(60);
-    enter('older');
-    advance(41);
-    enter('newest');
-    await next();
-    expect(log).toEqual(['running', 'oldest']);
-
-    // The time counts from when the event loop is free again.
-    clock.utilization = 0.5;
-    advance(99);
-    await next();
-    expect(log).toEqual(['running', 'oldest', 'older']);
-    advance(2);
-    await next();
-    expect(log).toEqual(['running', 'oldest', 'older', 'newest dropped: queue time']);
-  });
-
-  test('does not drop deferred calls', async () => {
-    const { enter, next, advance, log } = openOverloaded();
-    enter('deferred', { isDeferred: true, rank: 6 });
-    enter('primary');
-    advance(101);
-    await next();
-    expect(log).toEqual(['running', 'primary dropped: queue time', 'deferred']);
-  });
-
-  test('starts deferred calls in the order of arrival', async () => {
-    const { enter, next, advance, log } = openOverloaded();
-    for (const name of ['overdue', 'overdue, too']) enter(name, { isDeferred: false, rank: 2 });
-    for (const name of ['deferred', 'later']) enter(name, { isDeferred: true, rank: 2 });
-    advance(101);
-    enter('newest', { isDeferred: false, rank: 2 });
-    for (let turn = 0; turn < 3; turn++) await next();
-    expect(log).toEqual([
-      'running',
-      'overdue dropped: queue time',
-      'overdue, too dropped: queue time',
-      'deferred',
-      'later',
-      'newest',
-    ]);
-  });
-
-  test('starts urgent calls in the order of arrival and drops none of them while only others wait long', async () => {
-    const { enter, next, advance, log } = openOverloaded();
-    const background = { rank: 2, isDeferred: false };
-    for (const name of ['overdue', 'second']) enter(name, background);
-    advance(80);
-    enter('urgent');
-    advance(80);
-    enter('later urgent');
-    enter('newest', background);
-    await next();
-    await next();
-    await next();
-    expect(log).toEqual([
-      'running',
-      'overdue dropped: queue time',
-      'second dropped: queue time',
-      'urgent',
-      'later urgent',
-      'newest',
-    ]);
-  });
-
-  test('keeps the order of arrival however long it is not empty, if no call waits too long', async () => {
-    const { enter, next, advance, log } = openOverloaded();
-    enter('call 0');
-    for (let n = 1; n < 5; n++) {
-      advance(90);
-      enter(`call ${n}`);
-      await next();
-    }
-    expect(log).toEqual(['running', 'call 0', 'call 1', 'call 2', 'call 3']);
-  });
-
-  test('is no longer overloaded once it was empty', async () => {
-    const { enter, next, advance, log } = openOverloaded();
-    enter('first');
-    advance(90);
-    await next();
-    enter('second');
-    enter('third');
-    advance(90);
-    await next();
-    expect(log).toEqual(['running', 'first', 'second']);
-  });
-
-  test('serves each rank at times, however many urgent calls arrive', async () => {
-    const { enter, next, log } = open2();
-    for (const rank of [1, 2]) enter(`rank ${rank}`, { rank, isDeferred: false });
-    for (let n = 0; n < 70; n++) {
-      enter(`urgent ${n}`);
-      await next();
-    }
-    const turns = ['rank 1', 'rank 2'].map((name) => log.indexOf(name));
-    expect(turns.every((turn) => turn > 0)).toBe(true);
-    expect(log.filter((name) => name.startsWith('urgent')).length).toBeGreaterThanOrEqual(67);
-  });
-
-  /** With a limit that these calls do not reach. */
-  function open2() {
-    const fixture = open({ total: 1 });
-    fixture.enter('running');
-    const next = (): Promise<void> =>
-      fixture.end(fixture.calls.get(fixture.log.at(-1) as string) as TestCall);
-    return { ...fixture, next };
-  }
-});
-
 describe('a call that would miss its deadline', () => {
   test('is dropped when it arrives', () => {
-    const { queue, enter, log } = open({ total: 1 });
+    const { queue, enter, log } = openQueue({ total: 1 });
     queue.onServiceTime(false, 100);
     enter('running');
     enter('in time', { latestDeadline: 100 });
@@ -526,7 +257,7 @@ describe('a call that would miss its deadline', () => {
   });
 
   test('is queued while the time of a call is unknown', () => {
-    const { enter, log, queue } = open({ total: 1 });
+    const { enter, log, queue } = openQueue({ total: 1 });
     enter('running');
     enter('waiting', { latestDeadline: 1 });
     expect([log, queue.length]).toEqual([['running'], 1]);
