@@ -16,6 +16,7 @@ const first = [
   'unit/contracts/golden/golden.test.ts',
   'e2e/redisStream.test.ts',
   'e2e/workers.test.ts',
+  'e2e/workersAdmin.test.ts',
   'e2e/storefront.test.ts',
   'e2e/contractGuard.test.ts',
   'e2e/browser.test.ts',
