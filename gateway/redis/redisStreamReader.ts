@@ -5,10 +5,10 @@ import { RetryingRedisClient } from './retryingRedisClient.ts';
 import { firstStreamId, isStreamId, nextId } from './streamIds.ts';
 import {
   hasGap,
-  isRestored,
   parseStreamProbe,
   positionAfter,
   positionAfterGap,
+  positionAt,
   positionAtStart,
   type StreamEntry,
   type StreamPosition,
@@ -21,8 +21,8 @@ export type { StreamEntry };
 export interface StreamGap {
   /** The id of the last entry that was read. */
   readonly lastReadId: string;
-  /** Reading continues after this id. */
-  readonly resumeAfterId: string;
+  /** Reading continues here. */
+  readonly next: StreamPosition;
 }
 
 export interface RedisStreamReaderOptions {
@@ -41,8 +41,8 @@ export interface RedisStreamReaderOptions {
    *  if Redis does not report enough (before version 7, or after a start). Reading continues when it resolves. If it
    *  rejects, it is called again after a delay. */
   onGap(gap: StreamGap): Promise<void>;
-  /** Called once, with the id after which reading begins. */
-  onStart?(id: string): void;
+  /** Called once, with the position at which reading begins. */
+  onStart?(position: StreamPosition): void;
   /** The failed command will be retried. */
   onFailure(failure: RedisFailure): void;
   readonly timers: Timers;
@@ -69,7 +69,8 @@ export class RedisStreamReader {
     this.#createdAtMs = timers.now();
     if (after !== undefined) {
       if (!isStreamId(after)) throw new RangeError(`"${after}" is not the id of a Redis stream entry.`);
-      this.#position = { id: after, addedCount: undefined, reportedDeletedId: firstStreamId };
+      // It may be where another reader began.
+      this.#position = positionAt(after, false);
     }
     const { timeouts } = config;
     this.#blockMs = Math.max(1, Math.floor(timeouts.socket / 2));
@@ -104,7 +105,8 @@ export class RedisStreamReader {
   async #readBatch(): Promise<void> {
     const { stream, onEntries, onGap, timers } = this.#options;
     const from = this.#position === undefined ? '' : nextId(this.#position.id);
-    const reply = await this.#redis.runScript(streamProbeScript, [stream], [from, this.#batchSize]);
+    const args = [from, this.#batchSize, this.#position?.id ?? firstStreamId];
+    const reply = await this.#redis.runScript(streamProbeScript, [stream], args);
     if (this.#redis.isClosed) return;
     if (reply === undefined) throw commandRejectedError();
     const probe = parseStreamProbe(reply);
@@ -113,16 +115,13 @@ export class RedisStreamReader {
     this.#position = position;
     if (!this.#hasStarted) {
       this.#hasStarted = true;
-      this.#options.onStart?.(position.id);
+      this.#options.onStart?.(position);
     }
     // This probe has no entries.
     if (isFirst) return;
-    const wasRestored = isRestored(position, probe);
-    if (wasRestored || hasGap(position, probe)) {
-      const after = positionAfterGap(position, probe);
-      // The number that the restored stream had at this id is not known.
-      const next = wasRestored ? { ...after, addedCount: undefined } : after;
-      await onGap({ lastReadId: position.id, resumeAfterId: next.id });
+    if (hasGap(position, probe)) {
+      const next = positionAfterGap(position, probe);
+      await onGap({ lastReadId: position.id, next });
       if (this.#redis.isClosed) return;
       position = next;
       this.#position = next;

@@ -21,7 +21,7 @@ export interface StreamProbe {
   readonly entries: readonly StreamEntry[];
   /** Whether more entries may follow these. */
   readonly hasMore: boolean;
-  /** Whether the entry with the requested id exists. */
+  /** Whether the entry of the reader's position exists. */
   readonly hasEntry: boolean;
   /** The time of the server in milliseconds; 0 if entries were requested, or the stream does not exist. */
   readonly nowMs: number;
@@ -30,6 +30,9 @@ export interface StreamProbe {
 /** The position of a reader. */
 export interface StreamPosition {
   readonly id: string;
+  /** Whether an entry with this id was seen, and no gap after it was reported: if it is missing, the stream may have been
+   *  restored to an earlier state. */
+  readonly isEntry: boolean;
   /** The number of entries ever added up to this id, if known. */
   readonly addedCount: number | undefined;
   /** The largest deleted id that was already reported as a gap. */
@@ -40,7 +43,7 @@ export interface StreamPosition {
 const maxEntryBytes = 128 * 1024;
 
 /** Reads the state and the entries atomically, so that no entry is trimmed in between.
- *  KEYS: stream. ARGV: first id, or '' for no entries; maximum number of entries; optionally, the id of an entry. */
+ *  KEYS: stream. ARGV: first id, or '' for no entries; maximum number of entries; the id of the reader's position. */
 export const streamProbeScript = createRedisScript(`
 if redis.call('EXISTS', KEYS[1]) == 0 then return {'${firstStreamId}', '', '', -1, 0, {}, 0, 0, 0} end
 local reply = redis.call('XINFO', 'STREAM', KEYS[1])
@@ -65,7 +68,7 @@ for i, entry in ipairs(entries) do
   end
 end
 return {info['last-generated-id'], first, info['max-deleted-entry-id'] or '', info['entries-added'] or -1,
-  info['length'], entries, hasMore, now, ARGV[3] and #redis.call('XRANGE', KEYS[1], ARGV[3], ARGV[3]) or 0}
+  info['length'], entries, hasMore, now, #redis.call('XRANGE', KEYS[1], ARGV[3], ARGV[3])}
 `);
 
 /** Parses the reply of `streamProbeScript`. */
@@ -108,7 +111,7 @@ export function readFields(flat: readonly unknown[]): ReadonlyMap<string, string
  *  no times of the server, it begins after the last entry. */
 export function positionAtStart(probe: StreamProbe, elapsedMs: number): StreamPosition {
   const { lastId, addedCount, length, nowMs } = probe;
-  const end: StreamPosition = { id: lastId, addedCount, reportedDeletedId: firstStreamId };
+  const end: StreamPosition = { ...positionAt(lastId, false), addedCount };
   const id = `${Math.max(0, Math.floor(nowMs - elapsedMs) - 1)}-0`;
   if (!isLaterId(lastId, id) || isLaterId(lastId, `${nowMs + 1}-0`)) return end;
   const start = { ...end, id, addedCount: undefined };
@@ -116,10 +119,15 @@ export function positionAtStart(probe: StreamProbe, elapsedMs: number): StreamPo
   return addedCount === length && areReadEntriesGone(start, probe) ? { ...start, addedCount: 0 } : start;
 }
 
-/** Whether entries after the position may have been deleted before they were read. True if Redis does not report enough to
- *  rule it out. */
+/** The position of a reader that has read everything up to an id. */
+export function positionAt(id: string, isEntry: boolean): StreamPosition {
+  return { id, isEntry, addedCount: undefined, reportedDeletedId: firstStreamId };
+}
+
+/** Whether entries after the position may have been deleted before they were read, or the stream was restored to a state
+ *  before the position. True if Redis does not report enough to rule it out. */
 export function hasGap(position: StreamPosition, probe: StreamProbe): boolean {
-  if (isLaterId(position.id, probe.lastId)) return true;
+  if (isLaterId(position.id, probe.lastId) || isRestored(position, probe)) return true;
   const { maxDeletedId } = probe;
   if (
     maxDeletedId !== undefined &&
@@ -137,19 +145,13 @@ export function hasGap(position: StreamPosition, probe: StreamProbe): boolean {
   return trimmedUnread !== 0;
 }
 
-/** Whether the stream was restored to a state before the position, as after a crash of Redis, and others may have been added
- *  and lost since. `probe`: of the entries after the position. */
-export function isRestored(
-  { addedCount: before }: StreamPosition,
-  { addedCount, entries }: StreamProbe,
+/** Whether the stream was restored to a state before the position, as after a crash of Redis. A deletion of the entry alone is
+ *  no gap; before Redis 7, it looks the same. */
+function isRestored(
+  { id, isEntry }: StreamPosition,
+  { hasEntry, firstEntryId, maxDeletedId }: StreamProbe,
 ): boolean {
-  return before !== undefined && addedCount !== undefined && addedCount - before < entries.length;
-}
-
-/** Whether the stream was restored to a state before this entry, which `probe` has not found. A deletion of this entry alone is
- *  no loss; before Redis 7, it looks the same. */
-export function hasLostEntry(id: string, { firstEntryId, maxDeletedId }: StreamProbe): boolean {
-  if (firstEntryId === undefined || isLaterId(firstEntryId, id)) return false;
+  if (!isEntry || hasEntry || firstEntryId === undefined || isLaterId(firstEntryId, id)) return false;
   return maxDeletedId === undefined || isLaterId(id, maxDeletedId);
 }
 
@@ -157,18 +159,21 @@ export function hasLostEntry(id: string, { firstEntryId, maxDeletedId }: StreamP
 export function positionAfter(position: StreamPosition, probe: StreamProbe): StreamPosition {
   const last = probe.entries.at(-1);
   if (last === undefined || !probe.hasMore) {
-    return { ...position, id: probe.lastId, addedCount: probe.addedCount };
+    return { ...position, id: probe.lastId, isEntry: true, addedCount: probe.addedCount };
   }
   const before = addedCountAt(position, probe);
   const read = probe.entries.filter(({ id }) => isLaterId(id, position.id)).length;
-  return { ...position, id: last.id, addedCount: before === undefined ? undefined : before + read };
+  const addedCount = before === undefined ? undefined : before + read;
+  return { ...position, id: last.id, isEntry: true, addedCount };
 }
 
 /** Where reading continues after a gap. */
 export function positionAfterGap(position: StreamPosition, probe: StreamProbe): StreamPosition {
   return {
     id: probe.entries.length > 0 ? position.id : probe.lastId,
-    addedCount: addedCountAt(position, probe),
+    isEntry: false,
+    // The number that a restored stream had at this id is not known.
+    addedCount: isRestored(position, probe) ? undefined : addedCountAt(position, probe),
     reportedDeletedId: probe.maxDeletedId ?? firstStreamId,
   };
 }

@@ -279,6 +279,18 @@ describe('A gap', () => {
     expect([opened.seen, opened.gaps]).toEqual([['1-0', '2-0', '3-0', '7-0', '8-0', '9-0'], ['3-0 to 3-0']]);
   });
 
+  test('is reported for a restored stream to which more entries than a batch has were added before it is read', async () => {
+    const stream = randomUUID();
+    await using opened = open({ stream, after: '0-0', batchSize: 2 });
+    await add(stream, '1-0', '2-0', '3-0');
+    await opened.until(() => opened.seen.length === 3);
+    const restored = redis.multi().del(stream);
+    for (const id of ['1-0', '6-0', '7-0', '8-0', '9-0']) restored.xadd(stream, id, 'n', id);
+    await restored.exec();
+    await opened.until(() => opened.seen.includes('9-0'));
+    expect(opened.gaps).toEqual(['3-0 to 3-0']);
+  });
+
   test('is reported for a deleted stream, and a new one is read from its beginning', async () => {
     const stream = randomUUID();
     await using opened = open({ stream, after: '0-0' });

@@ -15,7 +15,7 @@ export function openStreamReader(
   const reader = new RedisStreamReader({
     ...options,
     timers: systemTimers,
-    onStart: (id) => {
+    onStart: ({ id }) => {
       started.push(id);
       happened.increment();
     },
@@ -27,8 +27,8 @@ export function openStreamReader(
       seen.push(...ids);
       happened.increment();
     },
-    onGap: async ({ lastReadId, resumeAfterId }) => {
-      gaps.push(`${lastReadId} to ${resumeAfterId}`);
+    onGap: async ({ lastReadId, next }) => {
+      gaps.push(`${lastReadId} to ${next.id}`);
       happened.increment();
     },
     onFailure: (failure) => {

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { connectRedis, type DedicatedRedisServer, startDedicatedRedis } from './redis.ts';
 
 /** A server for the tests of one file, which may stop it. */
-interface SuiteRedis {
+export interface SuiteRedis {
   readonly server: DedicatedRedisServer;
   /** A client for all tests, created at the first use. */
   readonly redis: Redis;

@@ -70,7 +70,7 @@ export class EventInvalidations {
       config,
       stream,
       ...(after === undefined ? {} : { after }),
-      onStart: (id) => this.#position.save(id),
+      onStart: ({ id }) => this.#position.save(id),
       onEntries: (entries) => this.#invalidate(entries),
       onGap: (gap) => this.#onGap(gap),
       onFailure: this.#onFailure,
@@ -117,13 +117,13 @@ export class EventInvalidations {
     problems.report('unreadable event', `event ${id} of ${stream}: ${reasons.join('; ')}`);
   }
 
-  async #onGap({ lastReadId, resumeAfterId }: StreamGap): Promise<void> {
+  async #onGap({ lastReadId, next }: StreamGap): Promise<void> {
     const { problems, stream, tagsOfEverything } = this.#options;
     problems.report(
       'events missed',
       `Events of ${stream} after ${lastReadId} were deleted before they were read.`,
     );
     for (const tag of await tagsOfEverything()) this.#pendingTags.add(tag);
-    if (!this.#isClosed) await this.#invalidatePending(resumeAfterId);
+    if (!this.#isClosed) await this.#invalidatePending(next.id);
   }
 }

@@ -5,10 +5,10 @@ import { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
 import { firstStreamId, isLaterId, nextId } from '../../redis/streamIds.ts';
 import {
   hasGap,
-  hasLostEntry,
   parseStreamProbe,
   positionAfter,
   positionAfterGap,
+  positionAt,
   type StreamPosition,
   type StreamProbe,
   streamProbeScript,
@@ -31,15 +31,19 @@ interface StreamTopicOptions {
 
 interface ListenerState {
   readonly listener: TopicListener;
-  /** The id of the entry up to which the listener has received everything, if it is ahead of the reader. */
-  receivedUpTo: string | undefined;
-  /** The id of the last entry before the listener was paused. */
-  pausedAt: string | undefined;
-  /** How many gaps of the reader the listener knows of. Not counted while it is live. */
-  knownGapCount: number;
+  /** Where the listener was paused. */
+  pausedAt: StreamPosition | undefined;
   hasUnsubscribed: boolean;
   /** Set while the replay for this listener waits for a page. */
   stopWaiting?: () => void;
+}
+
+/** A replay that waits for the reader, which is behind it. */
+interface WaitingReplay {
+  /** Up to where its listener has received everything. */
+  readonly position: StreamPosition;
+  /** `hasEnded`: the listener is live or paused. Otherwise the replay reads on. */
+  resume(hasEnded: boolean): void;
 }
 
 /** Past entries that were read together. */
@@ -52,6 +56,8 @@ interface HistoryPage {
   readonly events: readonly TopicEvent[];
   /** How many gaps the reader had found before. */
   readonly gapCount: number;
+  /** Where the reader was before. */
+  readonly readerPosition: StreamPosition;
 }
 
 type PageReceiver = (page: HistoryPage | undefined) => void;
@@ -75,8 +81,8 @@ export class StreamTopic {
   #isStarted = false;
   /** Redis was unavailable when the first listeners subscribed. */
   #hasStartFailed = false;
-  /** The id of the last entry that the live listeners received. */
-  #position = firstStreamId;
+  /** Up to where the live listeners have received everything. */
+  #position = positionAt(firstStreamId, false);
   /** How many gaps the reader has found. After a gap, ids may start anew. */
   #gapCount = 0;
   #historyRedis: RetryingRedisClient | undefined;
@@ -84,6 +90,7 @@ export class StreamTopic {
   /** The latest pages. */
   #pages: HistoryPage[] = [];
   readonly #replaying = new Set<ListenerState>();
+  readonly #waitingReplays = new Map<ListenerState, WaitingReplay>();
 
   constructor(options: StreamTopicOptions) {
     this.#options = options;
@@ -91,7 +98,7 @@ export class StreamTopic {
     this.#reader = new RedisStreamReader({
       config,
       stream,
-      onStart: (id) => this.#onReaderStart(id),
+      onStart: (position) => this.#onReaderStart(position),
       onEntries: async (entries) => {
         for (const entry of entries) {
           const turn = waitForTurn();
@@ -116,14 +123,12 @@ export class StreamTopic {
   subscribe(after: string | undefined, listener: TopicListener): TopicSubscription {
     const member: ListenerState = {
       listener,
-      receivedUpTo: undefined,
       pausedAt: undefined,
-      knownGapCount: this.#gapCount,
       hasUnsubscribed: false,
     };
     this.#listeners.add(member);
     if (after === undefined) this.#liveListeners.add(member);
-    else void this.#replay(member, after, after);
+    else void this.#replay(member, positionAt(after, true));
     return {
       unsubscribe: () => {
         member.hasUnsubscribed = true;
@@ -132,6 +137,7 @@ export class StreamTopic {
         this.#endReplay(member);
         this.#listeners.delete(member);
         this.#liveListeners.delete(member);
+        this.#waitingReplays.delete(member);
       },
       flowControl: {
         pause: () => this.#pause(member),
@@ -144,25 +150,29 @@ export class StreamTopic {
     for (const member of this.#listeners) member.hasUnsubscribed = true;
     this.#listeners.clear();
     this.#liveListeners.clear();
+    this.#waitingReplays.clear();
     this.#reader.close();
     this.#historyRedis?.close();
   }
 
-  #onReaderStart(id: string): void {
-    this.#position = id;
+  #onReaderStart(position: StreamPosition): void {
+    this.#position = position;
     this.#isStarted = true;
     this.#started.resolve();
     if (!this.#hasStartFailed) return;
     // The reader starts after the entries that were added while Redis was unavailable.
-    this.#options.problems.report('events missed', this.#options.stream, `before ${id}`);
+    this.#options.problems.report('events missed', this.#options.stream, `before ${position.id}`);
     for (const { listener } of this.#liveListeners) listener.onGap();
   }
 
-  /** A listener that replays needs no pause: its next event is sent when the previous one was consumed. */
+  /** A listener that receives past events needs no pause: its next event is sent when the previous one was consumed. */
   #pause(member: ListenerState): void {
-    if (!this.#liveListeners.delete(member)) return;
-    member.pausedAt = member.receivedUpTo ?? this.#position;
-    member.knownGapCount = this.#gapCount;
+    if (this.#liveListeners.delete(member)) member.pausedAt = this.#position;
+    const replay = this.#waitingReplays.get(member);
+    if (replay === undefined) return;
+    this.#waitingReplays.delete(member);
+    member.pausedAt = replay.position;
+    replay.resume(true);
   }
 
   #resume(member: ListenerState): void {
@@ -174,42 +184,39 @@ export class StreamTopic {
 
   /** All live listeners receive an entry in one turn of the event loop, so that equal ones can be merged between entries. */
   #dispatch(entry: StreamEntry): void {
-    this.#position = entry.id;
+    this.#position = positionAt(entry.id, true);
     const event = this.#parse(entry);
-    for (const member of [...this.#liveListeners]) {
-      if (member.hasUnsubscribed) continue;
-      const hasReceived = member.receivedUpTo !== undefined && !isLaterId(entry.id, member.receivedUpTo);
-      this.#joinLiveIfCaughtUp(member);
-      if (!hasReceived && event !== undefined) member.listener.onEvent(event);
+    for (const { hasUnsubscribed, listener } of [...this.#liveListeners])
+      if (!hasUnsubscribed && event !== undefined) listener.onEvent(event);
+    for (const [member, replay] of this.#waitingReplays) {
+      if (isLaterId(replay.position.id, entry.id)) continue;
+      this.#waitingReplays.delete(member);
+      // If the reader has not read that entry, the stream may have been restored to a state between the two.
+      const hasReached = replay.position.id === entry.id;
+      if (hasReached) this.#addCaughtUp(member);
+      replay.resume(hasReached);
     }
   }
 
-  #dispatchGap({ lastReadId, resumeAfterId }: StreamGap): void {
-    this.#position = resumeAfterId;
+  #dispatchGap({ lastReadId, next }: StreamGap): void {
+    this.#position = next;
     this.#gapCount += 1;
     this.#pages = [];
     this.#options.problems.report('events missed', this.#options.stream, `after ${lastReadId}`);
-    for (const member of this.#liveListeners) {
-      // Ids start anew, so the listener has received none of the next entries.
-      if (isLaterId(lastReadId, resumeAfterId) && member.receivedUpTo !== undefined)
-        member.receivedUpTo = firstStreamId;
-      this.#joinLiveIfCaughtUp(member);
-      member.listener.onGap();
-    }
+    for (const { listener } of this.#liveListeners) listener.onGap();
+    // Replays find the gaps after their own positions.
+    for (const replay of this.#waitingReplays.values()) replay.resume(false);
+    this.#waitingReplays.clear();
   }
 
-  /** A listener that was ahead of the reader becomes a normal live listener when the reader reaches its position. */
-  #joinLiveIfCaughtUp(member: ListenerState): void {
-    const { receivedUpTo } = member;
-    if (receivedUpTo === undefined || isLaterId(receivedUpTo, this.#position)) return;
-    member.receivedUpTo = undefined;
+  #addCaughtUp(member: ListenerState): void {
+    this.#liveListeners.add(member);
     member.listener.onCaughtUp();
   }
 
-  /** `cursor`: the id of the last event that the client received, if it resumes. */
-  async #replay(member: ListenerState, after: string, cursor?: string): Promise<void> {
+  async #replay(member: ListenerState, after: StreamPosition): Promise<void> {
     this.#replaying.add(member);
-    await this.#catchUp(member, after, cursor);
+    await this.#catchUp(member, after);
     this.#endReplay(member);
   }
 
@@ -218,24 +225,18 @@ export class StreamTopic {
     if (this.#replaying.size === 0) this.#pages = [];
   }
 
-  async #catchUp(member: ListenerState, start: string, cursor?: string): Promise<void> {
-    let position = positionAt(start);
+  async #catchUp(member: ListenerState, start: StreamPosition): Promise<void> {
+    let position = start;
     for (;;) {
       const page = await this.#readPage(position.id, member);
       // Pages that others have read need no wait for Redis.
       await waitForTurn();
       if (member.hasUnsubscribed || page === undefined) return;
-      const { after, probe, events, gapCount } = page;
+      const { after, events, gapCount, readerPosition } = page;
       const received = position.id;
-      const isCursorLost =
-        received === cursor && !hasEntryOf(page, received) && hasLostEntry(received, probe);
-      // Where the stream was restored to an earlier state, only the reader has the count of entries that shows it.
-      const hasMissedGap = gapCount > member.knownGapCount;
-      if (hasMissedGap || isCursorLost || hasGap(position, probe)) {
-        // The number that a restored stream had at this id is not known.
-        const before = hasMissedGap ? positionAt(received) : position;
-        position = positionAfterGap(before, probe);
-        member.knownGapCount = gapCount;
+      const probe = probeOf(page, received);
+      if (hasGap(position, probe)) {
+        position = positionAfterGap(position, probe);
         member.listener.onGap();
       }
       for (const event of events) {
@@ -246,13 +247,19 @@ export class StreamTopic {
       position = positionAfter(position, probe);
       await this.#started.promise;
       if (member.hasUnsubscribed) return;
-      // If the reader is behind, this replay has already read its next entries. If the reader is ahead, read on. After a gap,
-      // ids of the two cannot be compared.
-      if (gapCount === this.#gapCount && !isLaterId(this.#position, position.id)) break;
+      // After a gap, ids of the reader and this replay cannot be compared.
+      if (gapCount !== this.#gapCount) continue;
+      if (position.id === this.#position.id) return this.#addCaughtUp(member);
+      const isAhead = isLaterId(position.id, this.#position.id);
+      // If the reader was ahead already, it has not yet noticed that the stream was restored.
+      const isAtEnd = probe.entries.length === 0 && readerPosition === this.#position;
+      if ((isAhead || isAtEnd) && (await this.#waitForReader(member, position))) return;
     }
-    member.receivedUpTo = position.id;
-    this.#liveListeners.add(member);
-    this.#joinLiveIfCaughtUp(member);
+  }
+
+  /** Resolves when the reader has reached the position or found a gap, with true if the replay has ended. */
+  #waitForReader(member: ListenerState, position: StreamPosition): Promise<boolean> {
+    return new Promise((resume) => this.#waitingReplays.set(member, { position, resume }));
   }
 
   /** Resolves with a page that contains the next entries after an id, or with `undefined` when the listener has
@@ -290,15 +297,15 @@ export class StreamTopic {
   }
 
   async #read(after: string, signal: AbortSignal): Promise<HistoryPage | undefined> {
-    const gapCount = this.#gapCount;
+    const [gapCount, readerPosition] = [this.#gapCount, this.#position];
     const args = [nextId(after), catchUpBatchSize, after];
     const redis = this.#openHistoryRedis();
     const reply = await redis.runScript(streamProbeScript, [this.#options.stream], args, signal);
     if (reply === undefined) return undefined;
     const probe = parseStreamProbe(reply);
-    const { id: end } = positionAfter(positionAt(after), probe);
+    const { id: end } = positionAfter(positionAt(after, true), probe);
     const events = probe.entries.flatMap((entry) => this.#parse(entry) ?? []);
-    const page = { after, end, probe, events, gapCount };
+    const page = { after, end, probe, events, gapCount, readerPosition };
     if (probe.entries.length > 0 && gapCount === this.#gapCount)
       this.#pages = [page, ...this.#pages.slice(0, maxPages - 1)];
     return page;
@@ -327,11 +334,7 @@ export class StreamTopic {
   }
 }
 
-function hasEntryOf({ after, probe }: HistoryPage, id: string): boolean {
-  return after === id ? probe.hasEntry : probe.entries.some((entry) => entry.id === id);
-}
-
-/** The position of a listener that has received everything up to an id. */
-function positionAt(id: string): StreamPosition {
-  return { id, addedCount: undefined, reportedDeletedId: firstStreamId };
+/** The probe as if it was of the entries after this id. */
+function probeOf({ after, probe }: HistoryPage, id: string): StreamProbe {
+  return after === id ? probe : { ...probe, hasEntry: probe.entries.some((entry) => entry.id === id) };
 }

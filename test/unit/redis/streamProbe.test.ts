@@ -8,6 +8,7 @@ import {
 
 const position = (parts: Partial<StreamPosition> = {}): StreamPosition => ({
   id: '5-0',
+  isEntry: true,
   addedCount: 5,
   reportedDeletedId: '0-0',
   ...parts,
@@ -22,7 +23,7 @@ const probe = (parts: Partial<StreamProbe> = {}): StreamProbe => ({
   length: 8,
   entries: [],
   hasMore: false,
-  hasEntry: false,
+  hasEntry: true,
   nowMs: 0,
   ...parts,
 });
@@ -63,6 +64,12 @@ test('a stream that lost its last entries has a gap', () => {
   expect(
     hasGap(position(), probe({ lastId: '0-0', firstEntryId: undefined, addedCount: undefined, length: 0 })),
   ).toBe(true);
+});
+
+test('a stream that was restored to a state before the last read entry has a gap, and one in which it was deleted has none', () => {
+  expect(hasGap(position(), probe({ hasEntry: false }))).toBe(true);
+  expect(hasGap(position(), probe({ hasEntry: false, maxDeletedId: '5-0', length: 7 }))).toBe(false);
+  expect(hasGap(position({ isEntry: false }), probe({ hasEntry: false }))).toBe(false);
 });
 
 test('a stream that was replaced under the same key has a gap', () => {
