@@ -46,3 +46,11 @@ test.each([...plain, ...rich])(
     expect(problems.length === 0 ? [] : [...problems, sdl]).toEqual([]);
   },
 );
+
+test.each([
+  { seed: 200_003, property: 'in which a field is required that could have an override label' },
+  { seed: 200_042, property: 'in which a subgraph could have no type' },
+])('the generated graph $seed, $property, composes', async ({ seed }) => {
+  await using running = await startGraph(generateGraph(seed));
+  expect(running.monolith.schema.getQueryType()).toBeDefined();
+});

@@ -3,8 +3,8 @@ import type { Graph, GraphObject } from './graph.ts';
 import { stableJson } from './graphModel.ts';
 import { hash } from './hash.ts';
 
-/** Generates a graph, the same for the same seed. The composer may refuse it. `hasRichTypes`: with enums, custom scalars, input
- *  objects, values of several subgraphs, lists of lists, nested keys and inputs, and nulls where the type forbids them. */
+/** Generates a graph, the same for the same seed. `hasRichTypes`: with enums, custom scalars, input objects,
+ *  values of several subgraphs, lists of lists, nested keys and inputs, and nulls where the type forbids them. */
 export function generateGraph(seed: number, { hasRichTypes = false } = {}): Graph {
   return new GraphGenerator(seed).generate(hasRichTypes);
 }
@@ -144,10 +144,10 @@ class GraphGenerator {
     if (hasRichTypes) this.#addRichTypes();
     return {
       name: `generated ${this.#seed}`,
-      subgraphs: [...this.#types].map(([name, types]) => ({
-        name,
-        sdl: [...types.values()].map(printType).join('\n'),
-      })),
+      // A subgraph without an entity has no type, and no schema may be empty.
+      subgraphs: [...this.#types]
+        .filter(([, types]) => types.size > 0)
+        .map(([name, types]) => ({ name, sdl: [...types.values()].map(printType).join('\n') })),
       entities: this.#objects,
       resolvers: this.#resolvers,
       argumentValues: { json: jsonValues },
@@ -350,7 +350,10 @@ class GraphGenerator {
         );
         if (inputs.length === 0 || random.chance(0.4)) continue;
         const chosen = random.sample(inputs, random.integer(1, 2));
-        for (const input of chosen) this.#declare(subgraph, name, input.name, `${input.type} @external`);
+        for (const input of chosen) {
+          this.#declare(subgraph, name, input.name, `${input.type} @external`);
+          for (const owner of input.owners) this.#removeOverrideLabel(owner, name, input.name);
+        }
         const fields = chosen.map(({ name: field }) =>
           field === 'f4' && random.chance(0.6) ? `f4(of: ${random.integer(0, 2)})` : field,
         );
@@ -360,6 +363,13 @@ class GraphGenerator {
         this.#scalars.get(name)?.push({ name: computed, type: ': String', owners: [subgraph] });
       }
     }
+  }
+
+  /** The composer refuses a `@requires` of a field with an override label: it looks for a subgraph that resolves the field
+   *  while the label is neither active nor inactive, and finds none. */
+  #removeOverrideLabel(subgraph: string, name: string, field: string): void {
+    const fields = this.#type(subgraph, name).fields;
+    fields.set(field, (fields.get(field) as string).replace(/, label: "[^"]+"/, ''));
   }
 
   #addRoots(subgraph: string): void {
