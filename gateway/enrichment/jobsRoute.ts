@@ -48,7 +48,7 @@ export function addJobsRoute(server: Routes, jobs: JobAdmin): void {
           return sendProblem(
             reply,
             404,
-            `There is no job ${id}. GET /jobs?state=failed lists the jobs that can be retried. A failed job is deleted after enrichment.jobs.deadLetterRetention, or earlier if there are more than enrichment.jobs.maxDeadLetters.`,
+            `There is no job ${id}. GET /jobs?state=failed lists the jobs that can be retried. A failed job is deleted after enrichment.jobs.deadLetterRetention, or earlier if there are more than enrichment.jobs.maxDeadLetters, or if Redis was full and its maxmemory-policy is not noeviction.`,
           );
       }
     });

@@ -324,6 +324,22 @@ describe('A dead letter', () => {
     expect(await redis.zcard(`${queueOf(prefix)}:failed`)).toBe(0);
   });
 
+  test.each([
+    { title: 'that Redis has evicted', evict: (key: string) => redis.del(key) },
+    {
+      title: 'of which Redis has only what BullMQ wrote after the eviction',
+      evict: (key: string) => redis.hdel(key, 'data'),
+    },
+  ])('$title is neither listed nor retried', async ({ evict }) => {
+    const prefix = randomUUID();
+    await using replica = open(prefix);
+    const id = await createDeadLetter(replica.enrichments, prefix);
+    expect(await listed(replica)).toEqual([id]);
+    await evict(`${queueOf(prefix)}:${id}`);
+    expect(await listed(replica)).toEqual([]);
+    expect(await replica.enrichments.retry(id)).toBe('unknown');
+  });
+
   test('makes no event stream grow in Redis while it is stored', async () => {
     const prefix = randomUUID();
     await using replica = open(prefix);

@@ -168,7 +168,9 @@ export class JobQueue {
     if (!runIdPattern.test(id)) return undefined;
     await this.evictExpired();
     const job = await this.#queue.getJob(id);
-    return job === undefined ? undefined : { run: job.data, isFailed: await job.isFailed() };
+    // A job that Redis has evicted may have been written again by BullMQ, without its data.
+    if (job?.data.id === undefined) return undefined;
+    return { run: job.data, isFailed: await job.isFailed() };
   }
 
   /** Makes a dead letter due; false if the run is none. */
