@@ -150,8 +150,8 @@ export interface SeriesPoint {
   readonly firstPayload: LatencySummary | null;
   readonly completion: LatencySummary | null;
   readonly cache: { readonly hits: number; readonly stale: number; readonly misses: number };
-  /** Enrichments in first responses, by whether their budget was kept. */
-  readonly budgets: { readonly kept: number; readonly stale: number; readonly missed: number };
+  /** Enrichments in first responses, by what their budget led to: the value, a stale one in its place, or none yet. */
+  readonly budgets: { readonly inTime: number; readonly stale: number; readonly missed: number };
   /** At the end of the ten seconds. */
   readonly queued: number;
   /** Subgraphs with an open circuit breaker, in any worker. */

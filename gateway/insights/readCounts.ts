@@ -16,7 +16,7 @@ export async function readCounts(registry: Metrics['registry']): Promise<MetricC
   return {
     cache: { hits: lookups('hit'), stale: lookups('stale'), misses: lookups('miss') },
     budgets: {
-      kept: enrichments('in_time'),
+      inTime: enrichments('in_time'),
       stale: enrichments('stale'),
       missed: enrichments('incremental') + enrichments('pending') + enrichments('shadow_pending'),
     },

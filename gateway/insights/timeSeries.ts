@@ -29,7 +29,7 @@ export interface PointState extends CumulativeCounts, Gauges {
 /** What was counted before there was anything to count. */
 export const noCounts: CumulativeCounts = {
   cache: { hits: 0, stale: 0, misses: 0 },
-  budgets: { kept: 0, stale: 0, missed: 0 },
+  budgets: { inTime: 0, stale: 0, missed: 0 },
 };
 
 const pointIntervalMs = 10_000;
@@ -155,7 +155,7 @@ function combine(
       misses: apply(cache.misses, other.cache.misses),
     },
     budgets: {
-      kept: apply(budgets.kept, other.budgets.kept),
+      inTime: apply(budgets.inTime, other.budgets.inTime),
       stale: apply(budgets.stale, other.budgets.stale),
       missed: apply(budgets.missed, other.budgets.missed),
     },

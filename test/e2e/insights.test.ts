@@ -187,7 +187,7 @@ describe('GET /insights/data', () => {
         answers: 3,
         errors: 0,
         cache: { hits: 0, stale: 0, misses: 0 },
-        budgets: { kept: 0, stale: 0, missed: 0 },
+        budgets: { inTime: 0, stale: 0, missed: 0 },
         queued: 0,
         openBreakers: 0,
         backlog: 0,

@@ -44,7 +44,7 @@ const charts: readonly ChartDefinition[] = [
     title: 'Latency budgets',
     unit: 'per s',
     lines: [
-      { label: 'kept', read: ({ budgets }) => budgets.kept / 10 },
+      { label: 'in time', read: ({ budgets }) => budgets.inTime / 10 },
       { label: 'stale value', read: ({ budgets }) => budgets.stale / 10 },
       { label: 'missed', read: ({ budgets }) => budgets.missed / 10 },
     ],

@@ -23,8 +23,8 @@ export function Overview({ data }: { data: InsightsData }) {
   const errors = sum((point) => point.errors);
   const lookups = sum(({ cache }) => cache.hits + cache.stale + cache.misses);
   const served = sum(({ cache }) => cache.hits + cache.stale);
-  const budgets = sum(({ budgets: { kept, stale, missed } }) => kept + stale + missed);
-  const kept = sum((point) => point.budgets.kept);
+  const budgets = sum(({ budgets: { inTime, stale, missed } }) => inTime + stale + missed);
+  const inTime = sum((point) => point.budgets.inTime);
   const worst = (read: (point: SeriesPoint) => number | undefined): number | undefined => {
     const values = recent.flatMap((point) => read(point) ?? []);
     return values.length === 0 ? undefined : Math.max(...values);
@@ -36,7 +36,7 @@ export function Overview({ data }: { data: InsightsData }) {
     ['First payload, p95', formatMs(worst((point) => point.firstPayload?.p95)), ''],
     ['Completion, p95', formatMs(worst((point) => point.completion?.p95)), ''],
     ['Served from cache', lookups === 0 ? 'no lookups' : formatShare(served / lookups), ''],
-    ['Budgets kept', budgets === 0 ? 'no budgets' : formatShare(kept / budgets), ''],
+    ['Enrichments in time', budgets === 0 ? 'no budgets' : formatShare(inTime / budgets), ''],
     ['Unfinished jobs', formatCount(last.backlog), ''],
     ['Open breakers', formatCount(last.openBreakers), last.openBreakers > 0 ? 'hot' : ''],
     ['Event loop busy', formatShare(last.eventLoop), last.eventLoop > 0.8 ? 'hot' : ''],

@@ -302,7 +302,7 @@ describe('the insights page in a browser', () => {
       firstPayload: null,
       completion: null,
       cache: { hits: 0, stale: 0, misses: 0 },
-      budgets: { kept: 0, stale: 0, missed: 0 },
+      budgets: { inTime: 0, stale: 0, missed: 0 },
       queued: 0,
       openBreakers: 0,
       backlog: 0,
