@@ -11,6 +11,7 @@ import {
   callAt,
   createCachedFetchesFixture,
   named,
+  names,
   type RecordedCall,
 } from './cachedFetchesFixture.ts';
 import { ModelEntries, ModelStore } from './modelStore.ts';
@@ -28,7 +29,6 @@ const { rules } = await readRulesOf({
     }
   `,
 });
-const names = entityShape('products', '... on Product { name }');
 const titles = entityShape('products', '... on Product { title: name }');
 const staleAfterBudget = (ageMs: number) => ({ ageMs, reason: 'budget' });
 

@@ -1,11 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import type { CacheEntry, CacheStore } from '../../../../gateway/cache/store/cacheStore.ts';
 import { MemoryStore } from '../../../../gateway/cache/store/memoryStore.ts';
-import { entityShape, readRulesOf } from '../../../harness/cachedSubgraphs.ts';
+import { readRulesOf } from '../../../harness/cachedSubgraphs.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { createRequestContext } from '../../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
-import { type CachedFetchesFixture, createCachedFetchesFixture, named } from './cachedFetchesFixture.ts';
+import {
+  type CachedFetchesFixture,
+  createCachedFetchesFixture,
+  named,
+  names,
+} from './cachedFetchesFixture.ts';
 import { silentObserver } from './silentObserver.ts';
 
 const { rules } = await readRulesOf({
@@ -14,7 +19,6 @@ const { rules } = await readRulesOf({
     type Product @key(fields: "id") @cached(maxAge: "10s", staleWhileRevalidate: "20s") { id: ID!, name: String }
   `,
 });
-const names = entityShape('products', '... on Product { name }');
 
 interface Wait {
   readonly key: string;

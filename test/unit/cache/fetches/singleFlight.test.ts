@@ -13,6 +13,7 @@ import {
   callAt,
   createCachedFetchesFixture,
   named,
+  names,
 } from './cachedFetchesFixture.ts';
 import { ModelEntries, ModelStore } from './modelStore.ts';
 
@@ -27,7 +28,6 @@ const { rules } = await readRulesOf({
   `,
 });
 const rows = entityShape('products', '... on Shelf { row }');
-const names = entityShape('products', '... on Product { name }');
 
 const of = (identity: string): RequestContext => createRequestContext({ identity });
 const deadlineExceeded = new GatewayError('DEADLINE_EXCEEDED', 'late');

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import type { FetchError } from '../../../../gateway/execution/fetchCall.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
-import { entityShape, readRulesOf, rootShape } from '../../../harness/cachedSubgraphs.ts';
-import { type CachedFetchesFixture, createCachedFetchesFixture } from './cachedFetchesFixture.ts';
+import { readRulesOf, rootShape } from '../../../harness/cachedSubgraphs.ts';
+import { type CachedFetchesFixture, createCachedFetchesFixture, names } from './cachedFetchesFixture.ts';
 
 const { rules } = await readRulesOf({
   products: `
@@ -10,7 +10,6 @@ const { rules } = await readRulesOf({
     type Product @key(fields: "id") @cached(maxAge: "10s", staleIfError: "1m") { id: ID! name: String }
   `,
 });
-const names = entityShape('products', '... on Product { name }');
 const news = rootShape('products', '{ news }');
 const broken: FetchError = { entry: { message: 'broken' }, entityIndex: undefined, path: [] };
 const denied: FetchError = {
