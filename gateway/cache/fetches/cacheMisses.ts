@@ -123,6 +123,8 @@ export class CacheMisses {
   #fetch({ shared, unshared }: FetchBatch): void {
     const leading: ItemRef[] = [];
     for (const ref of shared) {
+      // The client may have left since the wait for this item ended.
+      if (!this.#isNeeded(ref)) continue;
       const item = ref.call.itemAt(ref.index);
       // The answer of an unstorable item is of no use to joiners. A failed refresh leaves a paused claim,
       // which this request could not acquire.
@@ -155,7 +157,7 @@ export class CacheMisses {
       span: ref.call.call.span,
       onSettled: (outcome) => {
         this.#waiters.delete(ref);
-        if (this.#isNeeded(ref)) this.#handleOutcome(ref, outcome);
+        this.#handleOutcome(ref, outcome);
       },
     };
     flight?.join(joiner);

@@ -251,6 +251,17 @@ describe('A background fetch continues', () => {
     expect(cachedData(fixture, ['1'])).toEqual(named('new 1'));
   });
 
+  test('and its failure ends what the operation fetches beside it', () => {
+    const fixture = stale(['1']);
+    fixture.fetch(names, ['1']);
+    const { cancel } = half(fixture);
+    cancel();
+    expect(callAt(fixture, 2).isCancelled).toBe(false);
+    callAt(fixture, 1).fail();
+    expect(callAt(fixture, 2)).toMatchObject({ requestedItems: ['2'], isCancelled: true });
+    expect(fixture.cache.flights.size).toBe(0);
+  });
+
   test('and its failure is not reported to the client', () => {
     const served: string[] = [];
     const fixture = stale(['1'], {

@@ -300,15 +300,16 @@ describe('Private values', () => {
     expect(fetchFor('ann').data).toEqual(dataOf('for ann'));
   });
 
-  test('make a joiner send its own fetch when the answer of the leader is private', async () => {
+  test('make each joiner send its own fetch when the answer of the leader is private', async () => {
     const fixture = createCachedFetchesFixture(rules);
-    const ann = fixture.fetch(names, ['1'], of('ann'));
-    const bob = fixture.fetch(names, ['1'], of('bob'));
+    const identities = ['ann', 'bob', 'eve'];
+    const requests = identities.map((identity) => fixture.fetch(names, ['1'], of(identity)));
     expect(fixture.subgraphs.calls).toHaveLength(1);
     callAt(fixture, 0).answer(named('for ann'), { cacheControl: 'private' });
     await waitForTurns();
     callAt(fixture, 1).answer(named('for bob'), { cacheControl: 'private' });
-    expect([ann.data, bob.data]).toEqual([named('for ann'), named('for bob')]);
+    callAt(fixture, 2).answer(named('for eve'), { cacheControl: 'private' });
+    expect(requests.map(({ data }) => data)).toEqual(identities.map((identity) => named(`for ${identity}`)));
   });
 
   test('are served to a joiner with the identity of its leader', async () => {

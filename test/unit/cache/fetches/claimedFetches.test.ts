@@ -1,15 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
 import type { CacheEntry, CacheStore } from '../../../../gateway/cache/store/cacheStore.ts';
 import { MemoryStore } from '../../../../gateway/cache/store/memoryStore.ts';
+import type { FetchSpan } from '../../../../gateway/telemetry/fetchSpan.ts';
 import { readRulesOf } from '../../../harness/cachedSubgraphs.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
-import { createRequestContext } from '../../../harness/fetchNodes.ts';
+import { createFetchCall, createRequestContext } from '../../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import {
   type CachedFetchesFixture,
   createCachedFetchesFixture,
+  error,
   named,
   names,
+  type RecordedCall,
 } from './cachedFetchesFixture.ts';
 import { silentObserver } from './silentObserver.ts';
 
@@ -48,7 +51,8 @@ function open() {
     ...silentObserver,
     onRefresh: ({ outcome }: { outcome: string }) => outcomes.push(outcome),
   };
-  const fixture = createCachedFetchesFixture(rules, { store, now, timers, observer });
+  const onFault = (): void => {};
+  const fixture = createCachedFetchesFixture(rules, { store, now, timers, observer, onFault });
   return { ...fixture, clock, timers, grants, released, waits, outcomes };
 }
 
@@ -90,6 +94,23 @@ describe('A missing value that another process has claimed', () => {
       named('of another process'),
     ]);
     expect([requested(opened), released]).toEqual([['1'], [[1, 0]]]);
+  });
+
+  test('is awaited in the span of the fetch', async () => {
+    const opened = open();
+    const joined: unknown[] = [];
+    const span = {
+      onLookup: () => {},
+      onJoin: (leader: unknown) => joined.push(leader),
+    } as unknown as FetchSpan;
+    const requestContext = createRequestContext();
+    opened.grants.push(false);
+    const call = { ...createFetchCall(['1'], { shape: names }), span };
+    opened.fetches.sendEntities({ calls: [call], requestContext, onDone: () => {} });
+    await waitForTurns();
+    // The span of another process is not known here.
+    expect(joined).toEqual([undefined]);
+    opened.waits[0]?.end();
   });
 
   test('is fetched if that process stores none, and its claim is not released', async () => {
@@ -180,8 +201,8 @@ describe('A refresh', () => {
     while (!first.isDone) await waitForTurns();
     opened.clock.now += 11_000;
     opened.released.length = 0;
-    opened.subgraphs.calls.length = 0;
-    return opened;
+    const { call } = opened.subgraphs.calls.splice(0)[0] as RecordedCall;
+    return { ...opened, first: call };
   }
 
   test('fetches the values that no other process has claimed, and leaves the others alone for a while', async () => {
@@ -219,15 +240,62 @@ describe('A refresh', () => {
     const { subgraphs, outcomes, released } = opened;
     opened.fetch(names, ids);
     while (subgraphs.calls.length === 0) await waitForTurns();
+    const broken = error('broken', { entityIndex: 249 });
+    subgraphs.calls[0]?.answer([...named(...ids.slice(1)), null], {}, [broken]);
+    while (outcomes.length < ids.length) await waitForTurns();
+    expect(outcomes.indexOf('not stored')).toBe(249);
+    expect(released).toEqual([
+      [100, 0],
+      [100, 0],
+      [49, 0],
+      [1, 1_000],
+    ]);
+  });
+
+  test('that ends with a fault after some of its values fails only for the others', async () => {
+    const ids = Array.from({ length: 150 }, (_, index) => `${index}`);
+    const opened = await openStale(...ids);
+    const { subgraphs, outcomes, store, released } = opened;
+    const release = store.release.bind(store);
+    const failOnce: typeof release = (keys, afterMs) => {
+      if (released.length === 1) {
+        store.release = release;
+        throw new RangeError('Invalid string length');
+      }
+      release(keys, afterMs);
+    };
+    store.release = failOnce;
+    opened.fetch(names, ids);
+    while (subgraphs.calls.length === 0) await waitForTurns();
     subgraphs.calls[0]?.answer(named(...ids));
     while (outcomes.length < ids.length) await waitForTurns();
+    expect(Map.groupBy(outcomes, (outcome) => outcome).get('failed')).toHaveLength(50);
     expect([outcomes.length, released]).toEqual([
-      250,
+      150,
       [
         [100, 0],
-        [100, 0],
-        [50, 0],
+        [50, 1_000],
       ],
+    ]);
+  });
+
+  test('of values that other processes have claimed has a span that ends at once', async () => {
+    const opened = await openStale('1');
+    const events: unknown[] = [];
+    const end = (code?: string): void => void events.push(['end', code]);
+    const startRefresh = (attributes: object) => {
+      events.push(attributes);
+      return { end };
+    };
+    opened.grants.push(false);
+    const { requestContext } = opened.first;
+    const span = { onLookup: () => {}, startRefresh } as unknown as FetchSpan;
+    const call = { ...opened.first, span, settle: () => {} };
+    opened.fetches.sendEntities({ calls: [call], requestContext, onDone: () => {} });
+    await waitForTurns();
+    expect(events).toEqual([
+      { 'tributary.subgraph': 'products', 'tributary.representations': 1 },
+      ['end', undefined],
     ]);
   });
 });

@@ -153,6 +153,45 @@ describe('A joiner whose leader brings no value', () => {
     expect(other.data).toEqual(named('one', 'two'));
   });
 
+  test('shares its fetch with the other joiners when the leader timed out', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    const joiners = [fixture.fetch(names, ['1']), fixture.fetch(names, ['1'])];
+    callAt(fixture, 0).fail(deadlineExceeded);
+    await waitForTurns();
+    callAt(fixture, 1).answer(named('one'));
+    expect(joiners.map(({ data }) => data)).toEqual([named('one'), named('one')]);
+    expect(fixture.subgraphs.calls).toHaveLength(2);
+  });
+
+  test('fetches nothing for a client that leaves when the leader has timed out', async () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    const leaving = fixture.fetch(names, ['1', '2']);
+    const other = fixture.fetch(names, ['2']);
+    callAt(fixture, 0).fail(deadlineExceeded);
+    leaving.cancel();
+    await waitForTurns();
+    expect(fixture.subgraphs.calls.map(({ requestedItems }) => requestedItems)).toEqual([['1'], ['2']]);
+    callAt(fixture, 1).answer(named('two'));
+    expect(other.data).toEqual(named('two'));
+    expect(fixture.cache.flights.size).toBe(0);
+  });
+
+  test('fails when a refresh fails', () => {
+    const fixture = createCachedFetchesFixture(rules);
+    fixture.fetch(names, ['1']);
+    callAt(fixture, 0).answer(named('old'));
+    fixture.clock.now += 15_000;
+    fixture.fetch(names, ['1']);
+    // Beyond staleIfError.
+    fixture.clock.now += 60_000;
+    const other = fixture.fetch(names, ['1']);
+    callAt(fixture, 1).fail();
+    expect(other.result).toMatchObject({ kind: 'failed', error: { code: 'SUBGRAPH_UNREACHABLE' } });
+    expect(fixture.subgraphs.calls).toHaveLength(2);
+  });
+
   test('fetches the item when a refresh timed out', async () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);

@@ -100,6 +100,17 @@ describe('Stale values', () => {
     expect([outcomes, fixture.cache.flights.size]).toEqual([['failed'], 0]);
   });
 
+  test('are not replaced by the answer to a refresh with a general error', () => {
+    const outcomes: string[] = [];
+    const onRefresh: CacheObserver['onRefresh'] = ({ outcome }) => outcomes.push(outcome);
+    const fixture = createCachedFetchesFixture(rules, { observer: { ...silentObserver, onRefresh } });
+    fill(fixture, '1');
+    fixture.clock.now += 11_000;
+    fixture.fetch(names, ['1']);
+    callAt(fixture, 1).answer(named('new'), {}, [error('broken')]);
+    expect([fixture.fetch(names, ['1']).data, outcomes]).toEqual([named('name of 1'), ['not stored']]);
+  });
+
   test('are not refreshed again within the backoff after a failed refresh', async () => {
     const timers = new FakeTimers();
     const fixture = createCachedFetchesFixture(rules, { timers });
