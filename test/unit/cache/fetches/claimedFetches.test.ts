@@ -101,7 +101,7 @@ describe('A missing value that another process has claimed', () => {
     const joined: unknown[] = [];
     const span = {
       onLookup: () => {},
-      onJoin: (leader: unknown) => joined.push(leader),
+      onJoin: (leader: unknown) => joined.push({ leader }),
     } as unknown as FetchSpan;
     const requestContext = createRequestContext();
     opened.grants.push(false);
@@ -109,7 +109,7 @@ describe('A missing value that another process has claimed', () => {
     opened.fetches.sendEntities({ calls: [call], requestContext, onDone: () => {} });
     await waitForTurns();
     // The span of another process is not known here.
-    expect(joined).toEqual([undefined]);
+    expect(joined).toEqual([{ leader: undefined }]);
     opened.waits[0]?.end();
   });
 
