@@ -83,6 +83,30 @@ describe('Stale values', () => {
     expect(ends).toEqual([undefined, 'SUBGRAPH_UNREACHABLE']);
   });
 
+  test.each([
+    ['an entity', names, ['1'], named('old'), 1],
+    ['a root field', news, undefined, { news: 'old' }, 0],
+  ])(
+    'have a span with the number of representations of their refresh, for %s',
+    (_, shape, ids, value, count) => {
+      const fixture = createCachedFetchesFixture(rules);
+      fixture.fetch(shape, ids);
+      callAt(fixture, 0).answer(value);
+      fixture.clock.now += 11_000;
+      const started: unknown[] = [];
+      const span = {
+        onLookup: ignore,
+        startRefresh: (at: object) => started.push(at),
+      } as unknown as FetchSpan;
+      const call = { ...callAt(fixture, 0).call, span, settle: ignore };
+      const { requestContext } = call;
+      if (shape.isEntityFetch)
+        fixture.fetches.sendEntities({ calls: [call], requestContext, onDone: ignore });
+      else fixture.fetches.sendRoot({ call, onDone: ignore });
+      expect(started).toEqual([{ 'tributary.subgraph': 'products', 'tributary.representations': count }]);
+    },
+  );
+
   test('have a failed refresh, which no request joins, after a fault of the gateway', () => {
     const outcomes: string[] = [];
     const observer: CacheObserver = {
