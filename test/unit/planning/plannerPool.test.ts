@@ -289,7 +289,7 @@ describe('a planner thread', () => {
     failToStart(undefined);
     void plan('later');
     await waitForTurns();
-    expect(underWay()).toEqual([undefined]);
+    expect(underWay()).toStrictEqual([undefined]);
     await endBackoff();
     expect(underWay()).toEqual([undefined, 'later']);
   });

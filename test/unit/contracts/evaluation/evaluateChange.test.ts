@@ -113,7 +113,7 @@ describe('gateways with another supergraph than the contracts compose to', () =>
     const [old, next] = [await plan(operations, v2), await plan(operations, v3)];
     const changes = await diffSubgraph(contract(v2), contract(v3));
     const found = await evaluateChange({ changes, old, gateway: next, next, operations });
-    expect(found.map(({ deployment }) => deployment)).toEqual([undefined]);
+    expect(found.map(({ deployment }) => deployment)).toStrictEqual([undefined]);
   });
 
   test('have their plans checked although the running subgraphs do not compose, as in the last step of a move', async () => {

@@ -164,7 +164,7 @@ describe('with the reference server', () => {
     await using at = await startReference();
     at.subscribe();
     await at.upstream.ticks.waitForListeners(1);
-    expect(at.upstream.initPayloads).toEqual([undefined]);
+    expect(at.upstream.initPayloads).toStrictEqual([undefined]);
   });
 
   test('shares one socket, which closes when the last subscription ends', async () => {
