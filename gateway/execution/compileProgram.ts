@@ -4,7 +4,7 @@ import { completeDependencies } from './completeDependencies.ts';
 import type { FetchShapeRegistry } from './fetchShape.ts';
 import { createTargetCollector, type FlattenPath, parseFlattenPath } from './flattenPath.ts';
 import { omitTypenames, type ReducedFetch } from './omitTypenames.ts';
-import type { DeliveryGroup, FetchStep, Program } from './program.ts';
+import type { DeliveryGroup, FetchPart, FetchStep, Program } from './program.ts';
 import { RepresentationReader } from './representationReader.ts';
 import { ContextReader } from './rewrites.ts';
 import type { TypeConditions } from './typeConditions.ts';
@@ -107,8 +107,8 @@ export function compileProgram(options: CompileProgramOptions): Program {
 /** Compiles the parts of a step that depend on the fetch node alone. */
 function compileFetchNode(
   { fetch, objectType }: ReducedFetch,
-  { shapes, conditions }: CompileProgramOptions,
-): Pick<FetchStep, 'shape' | 'requires' | 'representationReader' | 'contextReader'> {
+  { shapes, conditions }: Pick<CompileProgramOptions, 'shapes' | 'conditions'>,
+): FetchPart {
   const shape = shapes.intern(fetch);
   return {
     shape,
@@ -120,6 +120,7 @@ function compileFetchNode(
       fetch.contextRewrites === undefined || fetch.contextRewrites.length === 0
         ? undefined
         : new ContextReader(fetch.contextRewrites),
+    parts: fetch.parts?.map((part) => compileFetchNode({ fetch: part, objectType }, { shapes, conditions })),
   };
 }
 

@@ -218,7 +218,8 @@ export class Execution {
    *  response: every garbage collection until their end would copy that memory. */
   releaseCompleted(): void {
     const remaining = this.#program.steps.filter(({ index }) => !this.#isStepDone[index]);
-    this.#runner.retainShapes(new Set(remaining.map(({ shape }) => shape)));
+    const parts = remaining.flatMap((step) => [step, ...(step.parts ?? [])]);
+    this.#runner.retainShapes(new Set(parts.map(({ shape }) => shape)));
     this.#scheduler.release();
   }
 

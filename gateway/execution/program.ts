@@ -23,12 +23,20 @@ export interface FetchStep {
   /** Present for an entity fetch. */
   readonly representationReader: RepresentationReader | undefined;
   readonly contextReader: ContextReader | undefined;
+  /** See `FetchNode`. */
+  readonly parts?: readonly FetchPart[] | undefined;
   /** Indices of the steps that have to end before this one starts. */
   readonly dependsOn: readonly number[];
   /** The first delivery group that needs the step. The step's errors belong to this group, and the step is batched only
    *  with fetches of the same group, so that no payload waits for the subgraph of another. */
   readonly group: number;
 }
+
+/** A part of a step's fetch. Its errors and its requests count as those of the step. */
+export type FetchPart = Pick<
+  FetchStep,
+  'shape' | 'requires' | 'representationReader' | 'contextReader' | 'parts'
+>;
 
 export interface DeliveryGroup {
   /** Indices of the steps that complete the data of this group, as far as that of enclosing groups is complete. */

@@ -109,24 +109,29 @@ export class ContextReader {
     });
   }
 
-  /** Groups the targets, which are at `path`, by their values. Omits a target without one of the values, whose fetch failed: as
-   *  an object without an input, it is not fetched, because its fields would have wrong values without the argument. */
+  /** Groups the targets, which are at `path`, by their values. A target in `withoutValue` lacks one of them, because a fetch
+   *  failed, or a subgraph does not know the object that has the value. The fields with the argument are not fetched for it,
+   *  as for an object without an input: their values would be wrong. */
   group(
     targets: readonly ResponseObject[],
     root: ResponseObject,
     path: FlattenPath,
     conditions: TypeConditions,
-  ): Iterable<ContextTargets> {
+  ): { readonly groups: Iterable<ContextTargets>; readonly withoutValue: readonly ResponseObject[] } {
     const values = this.read(root, path, conditions);
     const names = this.#rewrites.map((rewrite) => rewrite.renameKeyTo);
     const groups = new Map<string, ContextTargets>();
+    const withoutValue: ResponseObject[] = [];
     for (const target of targets) {
       const variables = values.get(target) ?? {};
-      if (names.some((name) => variables[name] === undefined)) continue;
+      if (names.some((name) => variables[name] === undefined)) {
+        withoutValue.push(target);
+        continue;
+      }
       const key = JSON.stringify(names.map((name) => variables[name]));
       getOrInsertComputed(groups, key, () => ({ key, variables, targets: [] })).targets.push(target);
     }
-    return groups.values();
+    return { groups: groups.values(), withoutValue };
   }
 
   /** Returns the values for each object at `path`, by variable name. */

@@ -200,9 +200,7 @@ export class StepRunner {
   #fetchEntities(step: FetchStep): void {
     const targets = this.#targetsAt(this.#programIndex.targetPaths[step.index] as TargetPath);
     this.#inSlices(
-      step.contextReader === undefined
-        ? this.#fetchTargets(step, targets, undefined)
-        : this.#fetchByContext(step, step.contextReader, targets),
+      this.#fetchFor(step, targets),
       (settlements) => this.#endWhen(step, settlements),
       (fault) => this.#fail(step, fault),
     );
@@ -223,21 +221,25 @@ export class StepRunner {
     return targets;
   }
 
-  /** Like `#fetchTargets`. Arguments from context are variables of the whole fetch: objects with different values need
-   *  separate fetches. */
-  *#fetchByContext(
+  /** Returns the fetches that the step waits for; `undefined` for none. Arguments from context are variables of the whole
+   *  fetch: objects with different values need separate fetches. */
+  *#fetchFor(
     step: FetchStep,
-    contextReader: NonNullable<FetchStep['contextReader']>,
     targets: readonly ResponseObject[],
   ): SlicedTask<readonly Settlement[] | undefined> {
+    const { contextReader, path, parts = [] } = step;
+    if (contextReader === undefined) return yield* this.#fetchTargets(step, targets, undefined);
     const settlements: Settlement[] = [];
-    for (const context of contextReader.group(targets, this.#tree, step.path, this.#options.conditions)) {
+    const { groups, withoutValue } = contextReader.group(targets, this.#tree, path, this.#options.conditions);
+    for (const context of groups)
       settlements.push(...((yield* this.#fetchTargets(step, context.targets, context)) ?? []));
-    }
+    if (withoutValue.length > 0)
+      for (const part of parts)
+        settlements.push(...((yield* this.#fetchFor({ ...step, ...part }, withoutValue)) ?? []));
     return settlements.length === 0 ? undefined : settlements;
   }
 
-  /** Returns the fetches that the step waits for; `undefined` for none. */
+  /** Like `#fetchFor`, for objects with equal arguments from context. */
   *#fetchTargets(
     step: FetchStep,
     targets: readonly ResponseObject[],

@@ -1,7 +1,7 @@
 import type { FetchNode, FlattenNode, PlanNode, QueryPlan, SubscriptionNode } from './queryPlan.ts';
 
-/** Replaces each fetch node of a plan, which is at `path`, and, with `changePart`, each part of the paths of its flatten
- *  nodes. */
+/** Replaces each fetch node of a plan, which is at `path`, with its parts, and, with `changePart`, each part of the paths of
+ *  its flatten nodes. */
 export function mapFetches(
   plan: QueryPlan,
   change: (fetch: FetchNode, path: FlattenNode['path']) => PlanNode,
@@ -15,7 +15,7 @@ export function mapFetches(
   function mapNode(current: PlanNode, path: FlattenNode['path']): PlanNode {
     switch (current.kind) {
       case 'Fetch':
-        return change(current, path);
+        return mapFetch(current, path);
       case 'Sequence':
       case 'Parallel':
         return { ...current, nodes: current.nodes.map((node) => mapNode(node, path)) };
@@ -32,6 +32,16 @@ export function mapFetches(
           deferred: current.deferred.map((block) => mapBlock(block, path)),
         };
     }
+  }
+
+  /** A fetch that is replaced by several gives all of its parts to each of these. A part is sent only for objects that it has
+   *  a representation of. */
+  function mapFetch(fetch: FetchNode, path: FlattenNode['path']): PlanNode {
+    const changed = change(fetch, path);
+    if (fetch.parts === undefined) return changed;
+    const parts = fetch.parts.flatMap((part) => fetchesOf(change(part, path)));
+    const nodes = fetchesOf(changed).map((node) => ({ ...node, parts }));
+    return nodes.length === 1 ? (nodes[0] as FetchNode) : { kind: 'Parallel', nodes };
   }
 
   /** When the primary fetch is replaced by a sequence, its first fetch is the one that subscribes. */
@@ -54,4 +64,9 @@ export function mapFetches(
   function mapBlock<B extends { readonly node?: PlanNode }>(block: B, path: FlattenNode['path']): B {
     return block.node === undefined ? block : { ...block, node: mapNode(block.node, path) };
   }
+}
+
+function fetchesOf(node: PlanNode): FetchNode[] {
+  if (node.kind === 'Fetch') return [node];
+  return node.kind === 'Parallel' ? node.nodes.flatMap(fetchesOf) : [];
 }

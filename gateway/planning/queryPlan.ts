@@ -33,6 +33,8 @@ export interface FetchNode {
   readonly inputRewrites?: readonly FetchDataRewrite[];
   readonly outputRewrites?: readonly FetchDataRewrite[];
   readonly contextRewrites?: readonly KeyRenamer[];
+  /** The same fetch divided by its `@fromContext` arguments, for objects that lack the value of one of these. */
+  readonly parts?: readonly FetchNode[];
 }
 
 export type RequiresSelection = RequiresField | RequiresInlineFragment;

@@ -10,15 +10,20 @@ import { getOrInsertComputed } from '../sharing/getOrInsertComputed.ts';
 import type { EntityInputs } from './entityInputs.ts';
 import { responseNameOf } from './fieldTree.ts';
 import { mapFetches } from './mapFetches.ts';
-import type { KeyRenamer, QueryPlan } from './queryPlan.ts';
+import type { FetchNode, KeyRenamer, QueryPlan } from './queryPlan.ts';
 import { entitiesOf, entityFieldsOf, withEntityFields } from './toSubgraphPlan.ts';
 import { usedVariableDefinitions } from './usedVariableDefinitions.ts';
 
 /** Splits fetches that some objects lack inputs of, because the operation selects the fields that need these for other
  *  objects only, as `{ owners { kids { name } ... on Club { kids { text } } } }` selects `text`, which has a `@requires` or
  *  takes an argument from its club. The planner fetches both fields for all kids, and the executor fetches nothing for
- *  an object without an input. The parts are parallel fetches, which travel in one request. `text`: the operation,
- *  without named fragments. */
+ *  an object without an input. The parts are parallel fetches, which travel in one request.
+ *
+ *  The planner fetches the fields that take an argument from a context together with the others, after the value of the
+ *  argument. If the fetch of that value may fail, or its subgraph may not know the object, the others would be lost with
+ *  them. Such a fetch gets its parts, which are sent only for objects that lack a value: the subgraph would look up each
+ *  entity twice. The planner itself puts the fields with a `@requires` into another fetch than those that need not wait.
+ *  `text`: the operation, without named fragments. */
 export function splitByMissingInputs(
   plan: QueryPlan,
   text: string,
@@ -33,11 +38,13 @@ export function splitByMissingInputs(
     if (contextRewrites.length === 0 && inputs.isEmpty) return fetch;
     const byVariable = Map.groupBy(contextRewrites, ({ renameKeyTo }) => renameKeyTo);
     let objects: ObjectsOnPath | undefined;
-    const partOf = (field: FieldNode, typeName: string | undefined): string => {
-      const required = inputs.inputsOf(fetch.serviceName, typeName, field);
-      const rewrites = usedVariableDefinitions(document, field).flatMap(
+    const rewritesOf = (field: FieldNode): KeyRenamer[] =>
+      usedVariableDefinitions(document, field).flatMap(
         ({ variable }) => byVariable.get(variable.name.value) ?? [],
       );
+    const partOf = (field: FieldNode, typeName: string | undefined): string => {
+      const required = inputs.inputsOf(fetch.serviceName, typeName, field);
+      const rewrites = rewritesOf(field);
       if (required.length + rewrites.length === 0) return '';
       operation ??= parse(text, { noLocation: true });
       objects ??= new ObjectsOnPath(path, operation, apiSchema);
@@ -48,12 +55,17 @@ export function splitByMissingInputs(
     };
     const fields = [...entityFieldsOf(entities)];
     if (fields.length < 2) return fetch;
+    const limitTo = (part: typeof fields): FetchNode =>
+      withEntityFields(fetch, document, entities, new Set(part.map(([field]) => field)), inputs);
     const parts = Map.groupBy(fields, ([field, typeName]) => partOf(field, typeName));
-    if (parts.size < 2) return fetch;
-    const nodes = Array.from(parts.values(), (part) =>
-      withEntityFields(fetch, document, entities, new Set(part.map(([field]) => field)), inputs),
-    );
-    return { kind: 'Parallel', nodes };
+    const nodes = Array.from(parts.values(), (part): FetchNode => {
+      const node = parts.size === 1 ? fetch : limitTo(part);
+      const byArguments = Map.groupBy(part, ([field]) =>
+        [...new Set(rewritesOf(field).map(({ renameKeyTo }) => renameKeyTo))].sort().join(),
+      );
+      return byArguments.size === 1 ? node : { ...node, parts: Array.from(byArguments.values(), limitTo) };
+    });
+    return nodes.length === 1 ? (nodes[0] as FetchNode) : { kind: 'Parallel', nodes };
   });
 }
 

@@ -1,7 +1,7 @@
 import type { Graph, GraphObject } from './framework/graph.ts';
 
 // Arguments from an object further up, which differs between the paths to the same entity, also below fields of an
-// interface whose object types set the context, with values from different subgraphs.
+// interface whose object types set the context, with values from different subgraphs, one of which does not know club c2.
 
 const items: readonly GraphObject[] = ['i1', 'i2'].map((id) => ({
   __typename: 'Item',
@@ -34,6 +34,7 @@ const owners: readonly GraphObject[] = [
   { __typename: 'Club', id: 'c1', locale: 'fr', kids: kids.slice(0, 2), rival: () => owners[1] },
   { __typename: 'Firm', id: 'f1', locale: 'it', kids: kids.slice(1), rival: () => owners[2] },
   { __typename: 'Team', id: 't1', locale: 'en', kids, rival: () => owners[0] },
+  { __typename: 'Club', id: 'c2', locale: 'nl', kids, rival: () => owners[1] },
 ];
 
 export const contexts: Graph = {
@@ -106,21 +107,22 @@ export const contexts: Graph = {
     User: users,
     Item: items,
     Box: boxes,
-    Club: owners.slice(0, 1),
+    Club: owners.filter(({ __typename }) => __typename === 'Club'),
     Firm: owners.slice(1, 2),
-    Team: owners.slice(2),
+    Team: owners.slice(2, 3),
     Kid: kids,
     Toy: toys,
   },
+  isUnknown: ({ id }, subgraph) => subgraph === 'users' && id === 'c2',
   resolvers: {
     'Query.users': () => users,
-    'Query.owners': () => owners,
+    'Query.owners': () => owners.slice(0, 3),
     'Query.owner': (_, { id }) => owners.find((owner) => owner.id === id),
     'Query.partners': () => owners.slice(0, 2),
     'Query.user': (_, { id }) => users.find((user) => user.id === id),
   },
   argumentValues: {
-    'Query.owner(id': ['c1', 'f1', 't1'],
+    'Query.owner(id': ['c1', 'f1', 't1', 'c2'],
     'Query.user(id': ['u1', 'u3', 'none'],
     currency: ['EUR', 'USD'],
     side: ['FRONT', 'BACK'],

@@ -110,3 +110,30 @@ test('only objects whose @fromContext arguments have a value, or null, are fetch
   await client.answer(1, { data: { _entities: [{ text: 'two' }] } });
   expect(completedGroups).toEqual([0]);
 });
+
+test('the parts of a fetch are sent for objects without the value of a @fromContext argument', async () => {
+  const contextRewrites = [{ kind: 'KeyRenamer', path: ['..', 'locale'], renameKeyTo: 'ctx' }] as const;
+  const withArgument = (fields: string) =>
+    entityFetch(fields, {
+      contextRewrites,
+      variableUsages: ['ctx'],
+      operation: `query($representations:[_Any!]!,$ctx:String){_entities(representations:$representations){...on Product{${fields}}}}`,
+    });
+  const parts = [entityFetch('name'), withArgument('text(l:$ctx)')];
+  const { client, execution, completedGroups } = runPlan(
+    sequence(
+      rootFetch('users{locale product{__typename id}}'),
+      flattenAt('users.@.product', { ...withArgument('name text(l:$ctx)'), parts }),
+    ),
+  );
+  const [one, two] = products('1', '2');
+  await client.answer(0, { data: { users: [{ product: one }, { locale: 'de', product: two }] } });
+  expect(client.calls.slice(1).map(({ body }) => body.variables)).toEqual([
+    { representations_0: products('2'), ctx_0: 'de', representations_1: products('1') },
+  ]);
+  await client.answer(1, { data: { _e0: [{ name: 'two', text: 'de' }], _e1: [{ name: 'one' }] } });
+  expect(execution.tree).toMatchObject({
+    users: [{ product: { ...one, name: 'one' } }, { product: { ...two, name: 'two', text: 'de' } }],
+  });
+  expect(completedGroups).toEqual([0]);
+});

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { createApolloPlanner, describeExceededLimit } from '../../../gateway/planning/apolloPlanner.ts';
 import { mapFetches } from '../../../gateway/planning/mapFetches.ts';
+import type { FetchNode } from '../../../gateway/planning/queryPlan.ts';
 import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
 import { testPlanningLimits } from '../../harness/testPlanningLimits.ts';
 
@@ -17,7 +18,10 @@ async function planFetches(
   }));
   const planner = createApolloPlanner({ sdl: await composeSubgraphs(subgraphs), ...testPlanningLimits });
   const fetches: string[] = [];
+  const parts = new Set<FetchNode>();
   mapFetches(planner.plan({ document, shouldSplitDefer }), (fetch) => {
+    for (const part of fetch.parts ?? []) parts.add(part);
+    if (parts.has(fetch)) return fetch;
     fetches.push(`${fetch.serviceName} ${fetch.operation.replace(/^.*_entities[^{]*/, '')}`);
     return fetch;
   });

@@ -134,4 +134,20 @@ describe('a fetch', () => {
       [0, 1, true],
     ]);
   });
+
+  test('stays whole, and has its parts by arguments, when some of its fields take arguments from contexts', () => {
+    const rewrite = (key: string) => ({ kind: 'KeyRenamer', path: ['..', key], renameKeyTo: key }) as const;
+    const { parts, fetches } = split(
+      '{ owners { kids { name height text height } } }',
+      'name height text(locale: $locale) age: text(locale: $locale)',
+      { contextRewrites: [rewrite('locale')] },
+    );
+    expect(parts).toEqual([
+      `${whole} => name height text(locale: $locale) age: text(locale: $locale)`,
+      `${whole} => name height`,
+      '{__typename id parent{id name}} => text(locale: $locale) age: text(locale: $locale)',
+    ]);
+    expect(fetches[0]?.parts).toEqual(fetches.slice(1));
+    expect(fetches.map(({ contextRewrites }) => contextRewrites?.length)).toEqual([1, 0, 1]);
+  });
 });

@@ -146,6 +146,23 @@ describe('an input with arguments', () => {
       [['Book', 'id', '_required1_price', 'size']],
     ]);
   });
+
+  test('is in the parts of a fetch, all of which each fetch has that it is divided into', () => {
+    const uses = new Map([
+      ['stock Product.a', [{ field: euro, path: '', typeName: 'Product' }]],
+      ['stock Product.b', [{ field: dollar, path: '', typeName: 'Product' }]],
+    ]);
+    const parts = [entityFetch('a b'), entityFetch('c{_required0_price}')];
+    const divided = fetches(convert(entityFetch('a b c{_required0_price}', { parts }), uses));
+    expect(divided).toHaveLength(2);
+    for (const fetch of divided) {
+      expect(
+        operationsOf(parallel(...(fetch.parts ?? []))).map(
+          (text) => /on Product \{ (.*?) \}/.exec(text)?.[1],
+        ),
+      ).toEqual(['a', 'b', 'c { price(in: EUR)']);
+    }
+  });
 });
 
 test('an input of an interface is defined on its implementations, too, and on no other type', () => {

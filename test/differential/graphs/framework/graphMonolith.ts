@@ -21,7 +21,7 @@ import { removeNonNull } from '../../removeNonNull.ts';
 import type { Monolith } from '../../trials.ts';
 import type { SubgraphField } from './definitions.ts';
 import type { GraphObject } from './graph.ts';
-import type { GraphModel, TrialContext } from './graphModel.ts';
+import { type GraphModel, missing, stableJson, type TrialContext } from './graphModel.ts';
 import { faultsHeader } from './headers.ts';
 
 /** An object with the objects on its path, which `@fromContext` reads. */
@@ -145,6 +145,8 @@ export class GraphMonolith implements Monolith {
     const required = this.#model.require(node.object, typeName, field, context);
     if (required === null) return null;
     const fromContext = this.#readContext(node, field, context);
+    // As an object without an input: the subgraph is not called.
+    if (Object.values(fromContext).some((value) => stableJson(value)?.includes(missing))) return null;
     return this.#model.resolve(
       typeName,
       node.object,
