@@ -131,6 +131,7 @@ test('the parts of a fetch are sent for objects without the value of a @fromCont
   expect(client.calls.slice(1).map(({ body }) => body.variables)).toEqual([
     { representations_0: products('2'), ctx_0: 'de', representations_1: products('1') },
   ]);
+  execution.releaseCompleted();
   await client.answer(1, { data: { _e0: [{ name: 'two', text: 'de' }], _e1: [{ name: 'one' }] } });
   expect(execution.tree).toMatchObject({
     users: [{ product: { ...one, name: 'one' } }, { product: { ...two, name: 'two', text: 'de' } }],
