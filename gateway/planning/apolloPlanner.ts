@@ -77,9 +77,9 @@ export function createApolloPlanner(options: ApolloPlannerOptions): ApolloPlanne
     options,
   );
   const inputs = new EntityInputs(plannerDocument);
-  const inputChecker = new InputChecker(plannerDocument, inputs);
-  const keys = new RepresentationCompleter(plannerDocument, inputs);
   const rootTypes = rootTypesOf(document);
+  const inputChecker = new InputChecker(inputs, rootTypes);
+  const keys = new RepresentationCompleter(inputs);
   const apiSchema = original.apiSchema();
 
   return {

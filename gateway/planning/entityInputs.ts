@@ -16,19 +16,21 @@ import {
 export type EntityFields = ReadonlyMap<FieldNode, string | undefined>;
 
 /** What the subgraphs of a supergraph need in representations: the keys of types, and the inputs of fields with a
- *  `@requires`. */
+ *  `@requires`. Also what they provide, and do not resolve, of their fields. */
 export class EntityInputs {
-  readonly #types: ReadonlyMap<string, CompositeDefinition>;
+  readonly types: ReadonlyMap<string, CompositeDefinition>;
   /** Field sets by `subgraph Type`. Parsed at each use: few plans need them. */
   readonly #keys = new Map<string, string[]>();
   /** By `subgraph Type.field`. */
   readonly #required = new Map<string, SelectionSetNode>();
+  readonly #provided = new Map<string, SelectionSetNode>();
+  readonly #external = new Set<string>();
 
   /** `supergraph`: the document that the plans are created for. */
   constructor(supergraph: DocumentNode) {
-    this.#types = compositesOf(supergraph);
+    this.types = compositesOf(supergraph);
     const names = subgraphNamesOf(supergraph);
-    for (const [typeName, { directives = [], fields = [] }] of this.#types) {
+    for (const [typeName, { directives = [], fields = [] }] of this.types) {
       for (const directive of directives) {
         const key = directive.name.value === 'join__type' ? argumentOf(directive, 'key') : undefined;
         if (key === undefined) continue;
@@ -39,10 +41,13 @@ export class EntityInputs {
         for (const directive of field.directives ?? []) {
           // Most fields only name their subgraph.
           if (directive.name.value !== 'join__field' || directive.arguments?.length === 1) continue;
-          const required = parseFieldSet(argumentOf(directive, 'requires'));
-          if (required === undefined) continue;
           const subgraph = names.get(argumentOf(directive, 'graph') ?? '');
-          this.#required.set(`${subgraph} ${typeName}.${field.name.value}`, required);
+          const coordinate = `${subgraph} ${typeName}.${field.name.value}`;
+          const required = parseFieldSet(argumentOf(directive, 'requires'));
+          if (required !== undefined) this.#required.set(coordinate, required);
+          const provided = parseFieldSet(argumentOf(directive, 'provides'));
+          if (provided !== undefined) this.#provided.set(coordinate, provided);
+          if (argumentOf(directive, 'external') === 'true') this.#external.add(coordinate);
         }
       }
     }
@@ -58,6 +63,19 @@ export class EntityInputs {
     return this.#required.get(coordinate);
   }
 
+  /** The selection of the `@provides` of a field, as `subgraph Type.field`. */
+  providedBy(coordinate: string): SelectionSetNode | undefined {
+    return this.#provided.get(coordinate);
+  }
+
+  /** Whether the subgraph does not resolve the field. Federation 1 subgraphs may mark their own key fields as external. */
+  isExternal(subgraph: string, typeName: string, fieldName: string): boolean {
+    return (
+      this.#external.has(`${subgraph} ${typeName}.${fieldName}`) &&
+      !fieldTreeOf(this.keysOf(subgraph, typeName)).has(fieldName)
+    );
+  }
+
   /** The keys of a type in a subgraph, without those of its interfaces. */
   keysOf(subgraph: string, typeName: string): SelectionSetNode[] {
     return (this.#keys.get(`${subgraph} ${typeName}`) ?? []).flatMap((key) => parseFieldSet(key) ?? []);
@@ -67,7 +85,7 @@ export class EntityInputs {
    *  its implementations. */
   inputsOf(subgraph: string, typeName: string | undefined, field: FieldNode): SelectionSetNode[] {
     const { name, selectionSet } = field;
-    const type = this.#types.get(typeName ?? '');
+    const type = this.types.get(typeName ?? '');
     if (typeName === undefined || type === undefined) return [];
     const own = [typeName, ...this.#implementationsOf(type)].flatMap(
       (holder) => this.#required.get(`${subgraph} ${holder}.${name.value}`) ?? [],
@@ -85,7 +103,7 @@ export class EntityInputs {
 
   #implementationsOf({ kind, name }: CompositeDefinition): readonly string[] {
     if (kind === Kind.OBJECT_TYPE_DEFINITION) return [];
-    return [...this.#types].flatMap(([other, type]) => (implementsInterface(type, name.value) ? other : []));
+    return [...this.types].flatMap(([other, type]) => (implementsInterface(type, name.value) ? other : []));
   }
 
   #inputsBelow(subgraph: string, typeName: string, { selections }: SelectionSetNode): SelectionSetNode[] {
@@ -124,7 +142,7 @@ export class EntityInputs {
 
   /** The keys of types and of their interfaces. */
   #keysOfObjects(subgraph: string, typeNames: readonly string[]): SelectionSetNode[] {
-    const interfaces = typeNames.flatMap((name) => this.#types.get(name)?.interfaces ?? []);
+    const interfaces = typeNames.flatMap((name) => this.types.get(name)?.interfaces ?? []);
     const names = new Set([...typeNames, ...interfaces.map(({ name }) => name.value)]);
     return [...names].flatMap((name) => this.keysOf(subgraph, name));
   }
@@ -135,7 +153,7 @@ export class EntityInputs {
   }
 
   #isObject(name: string): boolean {
-    return this.#types.get(name)?.kind === Kind.OBJECT_TYPE_DEFINITION;
+    return this.types.get(name)?.kind === Kind.OBJECT_TYPE_DEFINITION;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type DocumentNode, Kind, parse, type SelectionSetNode } from 'graphql';
+import { Kind, parse, type SelectionSetNode } from 'graphql';
 import type { EntityInputs } from './entityInputs.ts';
 import {
   emptyFieldTree,
@@ -9,50 +9,18 @@ import {
 } from './fieldTree.ts';
 import { mapFetches } from './mapFetches.ts';
 import type { FetchNode, QueryPlan } from './queryPlan.ts';
-import {
-  argumentOf,
-  type CompositeDefinition,
-  compositesOf,
-  namedTypeOf,
-  parseFieldSet,
-  rootTypesOf,
-  subgraphNamesOf,
-} from './supergraphDocument.ts';
+import { namedTypeOf } from './supergraphDocument.ts';
 
 /** Finds fields that a plan fetches without the inputs of their `@requires` and, in a plan with deferred parts, fields
  *  that it fetches from a subgraph that does not resolve them. */
 export class InputChecker {
-  readonly #types: ReadonlyMap<string, CompositeDefinition>;
-  readonly #rootTypes: ReadonlyMap<string, string>;
   readonly #inputs: EntityInputs;
-  /** By `subgraph Type.field`. */
-  readonly #provided = new Map<string, SelectionSetNode>();
-  /** `subgraph Type.field` of fields that the subgraph does not resolve. */
-  readonly #external = new Set<string>();
+  /** Names by operation type. */
+  readonly #rootTypes: ReadonlyMap<string, string>;
 
-  /** `supergraph`: the document that the plans are created for. */
-  constructor(supergraph: DocumentNode, inputs: EntityInputs) {
+  constructor(inputs: EntityInputs, rootTypes: ReadonlyMap<string, string>) {
     this.#inputs = inputs;
-    this.#types = compositesOf(supergraph);
-    this.#rootTypes = rootTypesOf(supergraph);
-    const names = subgraphNamesOf(supergraph);
-    for (const [typeName, type] of this.#types) {
-      let keys: ReadonlySet<string> | undefined;
-      for (const field of type.fields ?? []) {
-        for (const directive of field.directives ?? []) {
-          // Most fields only name their subgraph.
-          if (directive.name.value !== 'join__field' || directive.arguments?.length === 1) continue;
-          const subgraph = names.get(argumentOf(directive, 'graph') ?? '');
-          const coordinate = `${subgraph} ${typeName}.${field.name.value}`;
-          const provided = parseFieldSet(argumentOf(directive, 'provides'));
-          if (provided !== undefined) this.#provided.set(coordinate, provided);
-          if (argumentOf(directive, 'external') !== 'true') continue;
-          // Federation 1 subgraphs may mark their own key fields as external.
-          keys ??= keyFieldsOf(type, names);
-          if (!keys.has(`${subgraph} ${field.name.value}`)) this.#external.add(coordinate);
-        }
-      }
-    }
+    this.#rootTypes = rootTypes;
   }
 
   /** The first such field as `Type.field`; `undefined` when the plan is correct. */
@@ -108,12 +76,15 @@ export class InputChecker {
       const required = this.#inputs.requiredBy(coordinate);
       if (required !== undefined && !isFieldSubset(fieldTreeOf([required]), known))
         return `${typeName}.${fieldName}`;
-      if (where.isSplit && this.#external.has(coordinate) && !known.has(fieldName)) {
+      if (
+        where.isSplit &&
+        !known.has(fieldName) &&
+        this.#inputs.isExternal(where.subgraph, typeName, fieldName)
+      )
         return `${typeName}.${fieldName}`;
-      }
-      const field = this.#types.get(typeName)?.fields?.find(({ name }) => name.value === fieldName);
+      const field = this.#inputs.types.get(typeName)?.fields?.find(({ name }) => name.value === fieldName);
       if (field === undefined || selection.selectionSet === undefined) continue;
-      const provided = this.#provided.get(coordinate);
+      const provided = this.#inputs.providedBy(coordinate);
       const knownBelow = known.get(fieldName)?.() ?? emptyFieldTree;
       const below =
         provided === undefined ? knownBelow : new Map([...knownBelow, ...fieldTreeOf([provided])]);
@@ -122,19 +93,4 @@ export class InputChecker {
     }
     return undefined;
   }
-}
-
-/** `subgraph field` for each top-level field of the type's keys. */
-function keyFieldsOf(
-  { directives = [] }: CompositeDefinition,
-  names: ReadonlyMap<string, string>,
-): ReadonlySet<string> {
-  const keys = directives.filter(({ name }) => name.value === 'join__type');
-  return new Set(
-    keys.flatMap((directive) => {
-      const set = parseFieldSet(argumentOf(directive, 'key'));
-      const subgraph = names.get(argumentOf(directive, 'graph') ?? '');
-      return set === undefined ? [] : [...fieldTreeOf([set]).keys()].map((field) => `${subgraph} ${field}`);
-    }),
-  );
 }

@@ -1,20 +1,16 @@
-import type { DocumentNode } from 'graphql';
 import type { EntityInputs } from './entityInputs.ts';
 import { fieldTreeOf, fieldTreeOfRequires, isFieldSubset } from './fieldTree.ts';
 import { mapFetches } from './mapFetches.ts';
 import type { FetchNode, QueryPlan, RequiresInlineFragment, RequiresSelection } from './queryPlan.ts';
-import { type CompositeDefinition, compositesOf } from './supergraphDocument.ts';
 
 /** Corrects the `requires` of entity fetches where `@interfaceObject` makes the planner require the key of one type and an
  *  input of all types (`... on Film { id } ... on Media { title }`). An object of another type would be sent with the
  *  input but without a key, and the subgraph would answer with an error. The input moves to the types that have a key. */
 export class RepresentationCompleter {
-  readonly #types: ReadonlyMap<string, CompositeDefinition>;
   readonly #inputs: EntityInputs;
 
-  constructor(supergraph: DocumentNode, inputs: EntityInputs) {
+  constructor(inputs: EntityInputs) {
     this.#inputs = inputs;
-    this.#types = compositesOf(supergraph);
   }
 
   complete(plan: QueryPlan): QueryPlan {
@@ -52,7 +48,7 @@ export class RepresentationCompleter {
   #hasKey(subgraph: string, { typeCondition, selections }: RequiresInlineFragment): boolean {
     if (typeCondition === undefined) return true;
     const fields = fieldTreeOfRequires(selections);
-    const { interfaces = [] } = this.#types.get(typeCondition) ?? {};
+    const { interfaces = [] } = this.#inputs.types.get(typeCondition) ?? {};
     return [typeCondition, ...interfaces.map(({ name }) => name.value)].some((typeName) =>
       this.#inputs.keysOf(subgraph, typeName).some((key) => isFieldSubset(fieldTreeOf([key]), fields)),
     );
@@ -62,7 +58,7 @@ export class RepresentationCompleter {
   #isSubtype(sub: RequiresInlineFragment, base: RequiresInlineFragment): boolean {
     if (sub.typeCondition === undefined || base.typeCondition === undefined) return true;
     if (sub.typeCondition === base.typeCondition) return true;
-    const { interfaces = [] } = this.#types.get(sub.typeCondition) ?? {};
+    const { interfaces = [] } = this.#inputs.types.get(sub.typeCondition) ?? {};
     return interfaces.some(({ name }) => name.value === base.typeCondition);
   }
 }
