@@ -64,10 +64,11 @@ export class RepresentationReader {
   #compile(typename: string): TypeRepresentation | undefined {
     const selections = this.#selectionsFor(typename);
     if (selections.length === 0) return undefined;
-    const fields = flatFields(selections);
-    return fields === undefined || this.#inputRewrites.length > 0
-      ? new NestedRepresentation(typename, selections, this.#inputRewrites, this.#conditions)
-      : createFlatRepresentation(typename, fields);
+    const fields = this.#inputRewrites.length > 0 ? undefined : flatFields(selections);
+    return (
+      (fields && createFlatRepresentation(typename, fields)) ??
+      new NestedRepresentation(typename, selections, this.#inputRewrites, this.#conditions)
+    );
   }
 
   #selectionsFor(typename: string | undefined): RequiresSelection[] {
@@ -93,11 +94,12 @@ export interface TypeRepresentation {
   serialize(object: ResponseObject): string | undefined;
 }
 
-/** Creates the representation of a type with scalar fields only. The look-up key is the first field. */
+/** Creates the representation of a type with scalar fields only. The look-up key is the first field. `undefined` where code
+ *  generation is forbidden. */
 function createFlatRepresentation(
   typename: string,
   namesByKey: ReadonlyMap<string, string>,
-): TypeRepresentation {
+): TypeRepresentation | undefined {
   const fields = [...namesByKey.keys()];
   const [lookupField = '__typename', ...rest] = fields;
   const start = `{"__typename":${JSON.stringify(typename)}`;
@@ -107,40 +109,31 @@ function createFlatRepresentation(
   const end = names.length === 0 ? `${start}}` : '}';
   const captured = { sameValue, comparable, valueText, end, prefixes };
 
-  const isSame = rest.map((name) => `sameValue(first.${name}, second.${name})`);
+  const comparisons = rest.map((name) => `sameValue(first.${name}, second.${name})`);
   const reads = fields.map(
     (name, i) => `const v${i} = valueText(object.${name});\nif (v${i} === undefined) return undefined;`,
   );
   const parts = fields.map((_, i) => `prefixes[${i}] + v${i} + `);
-  return {
-    typename,
-    lookupKey:
-      generateFunction<TypeRepresentation['lookupKey']>(
-        'lookupKey',
-        ['object'],
-        `return comparable(object.${lookupField});`,
-        captured,
-      ) ?? ((object) => comparable(object[lookupField])),
-    isSame:
-      generateFunction<TypeRepresentation['isSame']>(
-        'isSame',
-        ['first', 'second'],
-        `return ${isSame.length === 0 ? 'true' : isSame.join(' && ')};`,
-        captured,
-      ) ?? ((first, second) => rest.every((name) => sameValue(first[name], second[name]))),
-    serialize:
-      generateFunction<TypeRepresentation['serialize']>(
-        'serializeRepresentation',
-        ['object'],
-        `${reads.join('\n')}\nreturn ${parts.join('')}end;`,
-        captured,
-      ) ??
-      ((object) => {
-        const values = fields.map((name) => valueText(object[name]));
-        if (values.includes(undefined)) return undefined;
-        return `${values.map((value, i) => `${prefixes[i]}${value}`).join('')}${end}`;
-      }),
-  };
+  const lookupKey = generateFunction<TypeRepresentation['lookupKey']>(
+    'lookupKey',
+    ['object'],
+    `return comparable(object.${lookupField});`,
+    captured,
+  );
+  const isSame = generateFunction<TypeRepresentation['isSame']>(
+    'isSame',
+    ['first', 'second'],
+    `return ${comparisons.length === 0 ? 'true' : comparisons.join(' && ')};`,
+    captured,
+  );
+  const serialize = generateFunction<TypeRepresentation['serialize']>(
+    'serializeRepresentation',
+    ['object'],
+    `${reads.join('\n')}\nreturn ${parts.join('')}end;`,
+    captured,
+  );
+  if (lookupKey === undefined || isSame === undefined || serialize === undefined) return undefined;
+  return { typename, lookupKey, isSame, serialize };
 }
 
 /** Objects, which are values of custom scalars, are compared by their content. */
@@ -161,7 +154,8 @@ function finiteValue(value: unknown): unknown {
   return typeof value !== 'string' && hasInfinity(value) ? undefined : value;
 }
 
-/** The representation of a type with nested selections, type conditions or input rewrites. */
+/** The representation of a type with nested selections, type conditions or input rewrites, and of each type where code
+ *  generation is forbidden. */
 class NestedRepresentation implements TypeRepresentation {
   readonly typename: string;
   readonly #selections: readonly RequiresSelection[];

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'graphql';
 import { RepresentationReader } from '../../../gateway/execution/representationReader.ts';
 import type { ResponseObject } from '../../../gateway/execution/responseTree.ts';
@@ -60,6 +60,25 @@ describe('a representation', () => {
   test('has the fields of a nested fragment only for objects of its type', () => {
     const reader = readerOf(field('id'), on('Media', on('Film', field('minutes'))));
     expect(read(reader, book({ id: '1' }))).toEqual(book({ id: '1' }));
+  });
+
+  test('of scalar fields is the same on a host that forbids code generation', () => {
+    const objects = [
+      book({ id: '1', size: 1.5, code: { a: [1] } }),
+      book({ id: '2', size: null, code: true }),
+      book({ id: '3', size: JSON.parse('1e999'), code: '' }),
+      book({ id: '4' }),
+    ];
+    const readAll = () => {
+      const reader = readerOf(field('id'), field('size'), field('code'));
+      return objects.map((object) => reader.representationOf(object)?.serialize(object));
+    };
+    const generated = readAll();
+    using forbidden = jest.spyOn(globalThis, 'Function').mockImplementation(() => {
+      throw new EvalError('Code generation from strings disallowed for this context');
+    });
+    expect(readAll()).toEqual(generated);
+    expect(forbidden).toHaveBeenCalled();
   });
 
   test('is equal for objects with equal contents of each field', () => {
