@@ -5,6 +5,7 @@ import { RetryingRedisClient } from './retryingRedisClient.ts';
 import { firstStreamId, isStreamId, nextId } from './streamIds.ts';
 import {
   hasGap,
+  isRestored,
   parseStreamProbe,
   positionAfter,
   positionAfterGap,
@@ -21,6 +22,8 @@ export type { StreamEntry };
 export interface StreamGap {
   /** The id of the last entry that was read. */
   readonly lastReadId: string;
+  /** Whether entries that were read are lost, too. */
+  readonly isRestored: boolean;
   /** Reading continues here. */
   readonly next: StreamPosition;
 }
@@ -121,7 +124,7 @@ export class RedisStreamReader {
     if (isFirst) return;
     if (hasGap(position, probe)) {
       const next = positionAfterGap(position, probe);
-      await onGap({ lastReadId: position.id, next });
+      await onGap({ lastReadId: position.id, isRestored: isRestored(position, probe), next });
       if (this.#redis.isClosed) return;
       position = next;
       this.#position = next;

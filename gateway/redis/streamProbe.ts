@@ -127,7 +127,7 @@ export function positionAt(id: string, isEntry: boolean): StreamPosition {
 /** Whether entries after the position may have been deleted before they were read, or the stream was restored to a state
  *  before the position. True if Redis does not report enough to rule it out. */
 export function hasGap(position: StreamPosition, probe: StreamProbe): boolean {
-  if (isLaterId(position.id, probe.lastId) || isRestored(position, probe)) return true;
+  if (isRestored(position, probe)) return true;
   const { maxDeletedId } = probe;
   if (
     maxDeletedId !== undefined &&
@@ -145,13 +145,13 @@ export function hasGap(position: StreamPosition, probe: StreamProbe): boolean {
   return trimmedUnread !== 0;
 }
 
-/** Whether the stream was restored to a state before the position, as after a crash of Redis. A deletion of the entry alone is
- *  no gap; before Redis 7, it looks the same. */
-function isRestored(
-  { id, isEntry }: StreamPosition,
-  { hasEntry, firstEntryId, maxDeletedId }: StreamProbe,
-): boolean {
-  if (!isEntry || hasEntry || firstEntryId === undefined || isLaterId(firstEntryId, id)) return false;
+/** Whether the stream was restored to a state before the position, as after a crash of Redis, or begins anew. A deletion of
+ *  the entry alone is no restore; before Redis 7, it looks the same. */
+export function isRestored(position: StreamPosition, probe: StreamProbe): boolean {
+  const { id, isEntry } = position;
+  const { hasEntry, lastId, maxDeletedId } = probe;
+  if (isLaterId(id, lastId)) return true;
+  if (!isEntry || hasEntry || areReadEntriesGone(position, probe)) return false;
   return maxDeletedId === undefined || isLaterId(id, maxDeletedId);
 }
 

@@ -88,7 +88,7 @@ test('each listener gets one gap when the stream is restored to an earlier state
   ]);
 });
 
-test('listeners that have lost no event get no gap when the stream is restored while they wait for a page', async () => {
+test('a listener that waits for a page while the stream is restored gets a gap first, and one that subscribes later gets none', async () => {
   await using opened = await open();
   const live = await listenLive(opened, 4, 5, 6);
   const looks = opened.proxy.pauseAt(replayLooks);
@@ -101,7 +101,7 @@ test('listeners that have lost no event get no gap when the stream is restored w
   opened.proxy.resume();
   await Promise.all([earlier, later].map((listener) => listener.until('caught up')));
   expect([earlier.seen, later.seen]).toEqual([
-    ['past 8', 'caught up'],
+    ['gap', 'past 8', 'caught up'],
     ['past 8', 'caught up'],
   ]);
 });
@@ -301,4 +301,63 @@ test.each<[string, (stream: string) => Promise<unknown>]>([
   paused.flowControl?.resume();
   await paused.until('past 8');
   expect(paused.seen.slice(0, 3)).toEqual(['caught up', 'gap', 'past 8']);
+});
+
+test('a listener that was paused before the lost entries of a restored stream gets a gap', async () => {
+  await using opened = await open();
+  const live = await listenLive(opened, 4);
+  const paused = opened.listen(4);
+  await paused.until('caught up');
+  paused.flowControl?.pause();
+  await opened.add(5, 6);
+  await live.until('live 6');
+  await opened.redis.del(opened.stream);
+  await opened.add(4, 8);
+  await live.until('live 8');
+  paused.flowControl?.resume();
+  await paused.until('past 8');
+  expect(paused.seen.slice(0, 3)).toEqual(['caught up', 'gap', 'past 8']);
+});
+
+test('a replay from before the lost entries of a restored stream gets one gap, also if the reader has not noticed the loss', async () => {
+  await using opened = await open();
+  const live = await listenLive(opened, 4, 5, 6);
+  const looks = opened.proxy.pauseAt(readerLooks);
+  await opened.add(7);
+  await looks;
+  await opened.redis.del(opened.stream);
+  await opened.add(4);
+  const atEnd = opened.listen(4);
+  await atEnd.until('gap');
+  await opened.add(8);
+  const early = opened.listen(4);
+  await early.until('past 8');
+  await waitForTurns();
+  opened.proxy.resume();
+  await Promise.all([live.until('live 8'), atEnd.until('caught up'), early.until('caught up')]);
+  expect([atEnd.seen, early.seen]).toEqual([
+    ['gap', 'past 8', 'caught up'],
+    ['gap', 'past 8', 'caught up'],
+  ]);
+});
+
+test('a listener gets no lost event of a restored stream from what others have read before', async () => {
+  await using opened = await open();
+  const live = await listenLive(opened, 4);
+  const looks = opened.proxy.pauseAt(readerLooks);
+  await opened.add(5);
+  await looks;
+  await opened.add(6);
+  await opened.listen(4, () => new Promise(() => {})).until('past 5');
+  await opened.redis.del(opened.stream);
+  await opened.add(4);
+  const resumed = opened.listen(6);
+  await resumed.until('caught up');
+  resumed.flowControl?.pause();
+  resumed.flowControl?.resume();
+  await opened.add(8);
+  opened.proxy.resume();
+  await live.until('live 8');
+  while (!resumed.seen.some((entry) => entry.endsWith('8'))) await waitForTurns();
+  expect(resumed.seen.filter((entry) => /^(past|live) [56]$/.test(entry))).toEqual([]);
 });

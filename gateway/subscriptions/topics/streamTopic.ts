@@ -5,6 +5,7 @@ import { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
 import { firstStreamId, isLaterId, nextId } from '../../redis/streamIds.ts';
 import {
   hasGap,
+  isRestored,
   parseStreamProbe,
   positionAfter,
   positionAfterGap,
@@ -33,6 +34,8 @@ interface ListenerState {
   readonly listener: TopicListener;
   /** Where the listener was paused. */
   pausedAt: StreamPosition | undefined;
+  /** How many restores of the stream the listener knows of. Not counted while it is live. */
+  knownRestoreCount: number;
   hasUnsubscribed: boolean;
   /** Set while the replay for this listener waits for a page. */
   stopWaiting?: () => void;
@@ -54,8 +57,8 @@ interface HistoryPage {
   readonly end: string;
   readonly probe: StreamProbe;
   readonly events: readonly TopicEvent[];
-  /** How many gaps the reader had found before. */
-  readonly gapCount: number;
+  /** How many restores the reader had found before. */
+  readonly restoreCount: number;
   /** Where the reader was before. */
   readonly readerPosition: StreamPosition;
 }
@@ -83,8 +86,10 @@ export class StreamTopic {
   #hasStartFailed = false;
   /** Up to where the live listeners have received everything. */
   #position = positionAt(firstStreamId, false);
-  /** How many gaps the reader has found. After a gap, ids may start anew. */
-  #gapCount = 0;
+  /** How often the reader has found that the stream was restored. Then ids may start anew. */
+  #restoreCount = 0;
+  /** The id of the last entry that was read before the last restore. */
+  #lostUpTo = firstStreamId;
   #historyRedis: RetryingRedisClient | undefined;
   readonly #reads = new SingleFlight<PageReceiver>();
   /** The latest pages. */
@@ -124,6 +129,7 @@ export class StreamTopic {
     const member: ListenerState = {
       listener,
       pausedAt: undefined,
+      knownRestoreCount: this.#restoreCount,
       hasUnsubscribed: false,
     };
     this.#listeners.add(member);
@@ -167,7 +173,10 @@ export class StreamTopic {
 
   /** A listener that receives past events needs no pause: its next event is sent when the previous one was consumed. */
   #pause(member: ListenerState): void {
-    if (this.#liveListeners.delete(member)) member.pausedAt = this.#position;
+    if (this.#liveListeners.delete(member)) {
+      member.pausedAt = this.#position;
+      member.knownRestoreCount = this.#restoreCount;
+    }
     const replay = this.#waitingReplays.get(member);
     if (replay === undefined) return;
     this.#waitingReplays.delete(member);
@@ -198,10 +207,13 @@ export class StreamTopic {
     }
   }
 
-  #dispatchGap({ lastReadId, next }: StreamGap): void {
+  #dispatchGap({ lastReadId, isRestored, next }: StreamGap): void {
     this.#position = next;
-    this.#gapCount += 1;
     this.#pages = [];
+    if (isRestored) {
+      this.#restoreCount += 1;
+      this.#lostUpTo = lastReadId;
+    }
     this.#options.problems.report('events missed', this.#options.stream, `after ${lastReadId}`);
     for (const { listener } of this.#liveListeners) listener.onGap();
     // Replays find the gaps after their own positions.
@@ -232,10 +244,12 @@ export class StreamTopic {
       // Pages that others have read need no wait for Redis.
       await waitForTurn();
       if (member.hasUnsubscribed || page === undefined) return;
-      const { after, events, gapCount, readerPosition } = page;
+      const { after, events, restoreCount, readerPosition } = page;
       const received = position.id;
       const probe = probeOf(page, received);
-      if (hasGap(position, probe)) {
+      if (this.#lacksLostEntries(member, received, page) || hasGap(position, probe)) {
+        // Other pages may have entries that are lost.
+        if (isRestored(position, probe)) this.#pages = [];
         position = positionAfterGap(position, probe);
         member.listener.onGap();
       }
@@ -247,14 +261,25 @@ export class StreamTopic {
       position = positionAfter(position, probe);
       await this.#started.promise;
       if (member.hasUnsubscribed) return;
-      // After a gap, ids of the reader and this replay cannot be compared.
-      if (gapCount !== this.#gapCount) continue;
+      // After a restore, ids of the reader and this replay cannot be compared.
+      if (restoreCount !== this.#restoreCount) continue;
       if (position.id === this.#position.id) return this.#addCaughtUp(member);
       const isAhead = isLaterId(position.id, this.#position.id);
       // If the reader was ahead already, it has not yet noticed that the stream was restored.
       const isAtEnd = probe.entries.length === 0 && readerPosition === this.#position;
       if ((isAhead || isAtEnd) && (await this.#waitForReader(member, position))) return;
     }
+  }
+
+  /** Whether a restore that the listener does not know of has lost entries that follow what it has received. The reader may
+   *  notice the restore later. */
+  #lacksLostEntries(member: ListenerState, received: string, page: HistoryPage): boolean {
+    const { readerPosition } = page;
+    const isNoticedFirst = isRestored(readerPosition, probeOf(page, readerPosition.id));
+    const restoreCount = page.restoreCount + (isNoticedFirst ? 1 : 0);
+    if (restoreCount <= member.knownRestoreCount) return false;
+    member.knownRestoreCount = restoreCount;
+    return isLaterId(isNoticedFirst ? readerPosition.id : this.#lostUpTo, received);
   }
 
   /** Resolves when the reader has reached the position or found a gap, with true if the replay has ended. */
@@ -297,7 +322,7 @@ export class StreamTopic {
   }
 
   async #read(after: string, signal: AbortSignal): Promise<HistoryPage | undefined> {
-    const [gapCount, readerPosition] = [this.#gapCount, this.#position];
+    const [restoreCount, readerPosition] = [this.#restoreCount, this.#position];
     const args = [nextId(after), catchUpBatchSize, after];
     const redis = this.#openHistoryRedis();
     const reply = await redis.runScript(streamProbeScript, [this.#options.stream], args, signal);
@@ -305,8 +330,8 @@ export class StreamTopic {
     const probe = parseStreamProbe(reply);
     const { id: end } = positionAfter(positionAt(after, true), probe);
     const events = probe.entries.flatMap((entry) => this.#parse(entry) ?? []);
-    const page = { after, end, probe, events, gapCount, readerPosition };
-    if (probe.entries.length > 0 && gapCount === this.#gapCount)
+    const page = { after, end, probe, events, restoreCount, readerPosition };
+    if (probe.entries.length > 0 && restoreCount === this.#restoreCount)
       this.#pages = [page, ...this.#pages.slice(0, maxPages - 1)];
     return page;
   }
@@ -334,7 +359,9 @@ export class StreamTopic {
   }
 }
 
-/** The probe as if it was of the entries after this id. */
-function probeOf({ after, probe }: HistoryPage, id: string): StreamProbe {
-  return after === id ? probe : { ...probe, hasEntry: probe.entries.some((entry) => entry.id === id) };
+/** The probe as if it was of the entries after this id. An entry that the page does not reach counts as existing. */
+function probeOf({ after, end, probe }: HistoryPage, id: string): StreamProbe {
+  if (id === after) return probe;
+  const isReached = isLaterId(id, after) && !isLaterId(id, end);
+  return { ...probe, hasEntry: !isReached || probe.entries.some((entry) => entry.id === id) };
 }
