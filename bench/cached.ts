@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { parse as parseYaml } from 'yaml';
 import { startDedicatedRedis } from '../test/harness/redis.ts';
-import { type Child, firstLineOf, startChild, targetCore } from './childProcess.ts';
+import { type Child, firstLineOf, redisOptions, startChild, targetCore } from './childProcess.ts';
 import type { ClosedLoopJob, ClosedLoopResult } from './closedLoop.ts';
 import type { LoadReply } from './load.ts';
 import { operationText } from './operations.ts';
@@ -37,7 +37,7 @@ interface Row {
   readonly isRedisHung?: boolean;
 }
 
-await using redis = await startDedicatedRedis();
+await using redis = await startDedicatedRedis(redisOptions);
 const shared = { cache, redis: { url: redis.url } };
 const rows: readonly Row[] = [
   { name: 'cache off', config: { cache: { enabled: false } } },

@@ -42,6 +42,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 /** The core of the target; `undefined` where processes cannot be pinned. */
 export const targetCore = canPin ? coreNumber.target : undefined;
 
+/** Options with which `redis-server` runs on the core of the load. Otherwise, Linux tends to run it on the core of the target,
+ *  whose commands wake it. */
+export const redisOptions: readonly string[] = canPin ? ['--server-cpulist', String(coreNumber.load)] : [];
+
 /** Starts a program, by default on the same Node as this process. */
 export function startChild(
   name: string,

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { parse, print, visit } from 'graphql';
 import { demoDefinitions } from '../subgraphs/demo.ts';
 import { startDedicatedRedis } from '../test/harness/redis.ts';
-import { firstLineOf, startChild, targetCore } from './childProcess.ts';
+import { firstLineOf, redisOptions, startChild, targetCore } from './childProcess.ts';
 import { choicesFrom } from './choicesFrom.ts';
 import type { ClientKind, ClientsJob, ClientsReply } from './enrichments/clientsProcess.ts';
 import type { ShopAddresses, SlowCalls } from './enrichments/shopProcess.ts';
@@ -83,7 +83,7 @@ const directory = createTemporaryDirectory('enrichments');
 const wholeText = operationText('productPage');
 const primaryText = withoutField(wholeText, 'recommended');
 
-await using redis = await startDedicatedRedis();
+await using redis = await startDedicatedRedis(redisOptions);
 const targets = [...tributaryTargets(redis.url), hiveGatewayRouterRuntime, hiveGateway, apolloGateway].filter(
   ({ name }) => values.targets.split(',').some((part) => name.includes(part)),
 );

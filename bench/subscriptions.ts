@@ -7,7 +7,7 @@ import { setTimeout as elapse } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startDedicatedRedis } from '../test/harness/redis.ts';
-import { type Child, startChild, targetCore } from './childProcess.ts';
+import { type Child, redisOptions, startChild, targetCore } from './childProcess.ts';
 import { choicesFrom } from './choicesFrom.ts';
 import { installPeers } from './installPeers.ts';
 import { percentile } from './percentile.ts';
@@ -105,7 +105,7 @@ if (rows.some(({ clients }) => clients < count)) {
 const fileOf = (path: string): string => fileURLToPath(new URL(`subscriptions/${path}`, import.meta.url));
 const directory = createTemporaryDirectory('subscriptions');
 
-await using redis = await startDedicatedRedis();
+await using redis = await startDedicatedRedis(redisOptions);
 const shop = startChild('The subgraphs', { core: 'load', args: [fileOf('shopProcess.ts')], ipc: true });
 const urls = await received<ShopUrls>(shop);
 const environment: GatewayEnvironment = {
