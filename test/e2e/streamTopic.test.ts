@@ -86,6 +86,49 @@ test('a listener that leaves before the reader has begun gets nothing more', asy
   expect(leaving.seen).toEqual(['past 1']);
 });
 
+test.each([
+  ['before', ['caught up', 'live 3', 'live 4']],
+  ['after', ['past 3', 'caught up', 'live 4']],
+])(
+  'a listener that is paused before the reader has begun and resumed %s it gets the events from then on only',
+  async (moment, seen) => {
+    await using opened = await open();
+    await opened.add(1, 2);
+    const looks = opened.proxy.pauseAt(readerLooks);
+    const [early, live] = [opened.listen(), opened.listen()];
+    early.flowControl?.pause();
+    await looks;
+    if (moment === 'before') early.flowControl?.resume();
+    const waits = opened.proxy.pauseAt(readerWaits);
+    opened.proxy.resume();
+    await waits;
+    opened.proxy.resume();
+    await opened.add(3);
+    await live.until('live 3');
+    early.flowControl?.resume();
+    await early.until('caught up');
+    await opened.add(4);
+    await early.until('live 4');
+    expect(early.seen).toEqual(seen);
+    expect(live.seen).toEqual(['live 3', 'live 4']);
+  },
+);
+
+test('a listener that is paused while Redis is unavailable before the reader has begun gets the gap when it is resumed', async () => {
+  await using opened = await open();
+  await opened.add(1);
+  const looks = opened.proxy.pauseAt(readerLooks);
+  const [paused, live] = [opened.listen(), opened.listen()];
+  paused.flowControl?.pause();
+  await looks;
+  await opened.proxy.setFault({ kind: 'none' });
+  await live.until('gap');
+  expect(paused.seen).toEqual([]);
+  paused.flowControl?.resume();
+  await paused.until('caught up');
+  expect(paused.seen).toEqual(['gap', 'caught up']);
+});
+
 test('listeners with similar positions share what is read', async () => {
   await using opened = await open();
   const waits = opened.proxy.pauseAt(readerWaits);

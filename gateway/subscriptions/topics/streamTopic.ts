@@ -68,6 +68,9 @@ type PageReceiver = (page: HistoryPage | undefined) => void;
 /** Entries that a replay reads at once, and holds in memory. Large ones are fewer. */
 const catchUpBatchSize = 25;
 
+/** The position before the reader has begun. A listener that was paused then continues where the reader began. */
+const beforeStart = positionAt(firstStreamId, false);
+
 /** Pages that stay in memory for other replays, while there are any. */
 const maxPages = 16;
 
@@ -80,12 +83,13 @@ export class StreamTopic {
   readonly #reader: RedisStreamReader;
   readonly #listeners = new Set<ListenerState>();
   readonly #liveListeners = new Set<ListenerState>();
-  readonly #started = Promise.withResolvers<void>();
+  /** Resolves with the position at which the reader began. */
+  readonly #started = Promise.withResolvers<StreamPosition>();
   #isStarted = false;
   /** Redis was unavailable when the first listeners subscribed. */
   #hasStartFailed = false;
   /** Up to where the live listeners have received everything. */
-  #position = positionAt(firstStreamId, false);
+  #position = beforeStart;
   /** How often the reader has found that the stream was restored. Then ids may start anew. */
   #restoreCount = 0;
   /** The id of the last entry that was read before the last restore. */
@@ -164,7 +168,7 @@ export class StreamTopic {
   #onReaderStart(position: StreamPosition): void {
     this.#position = position;
     this.#isStarted = true;
-    this.#started.resolve();
+    this.#started.resolve(position);
     if (!this.#hasStartFailed) return;
     // The reader starts after the entries that were added while Redis was unavailable.
     this.#options.problems.report('events missed', this.#options.stream, `before ${position.id}`);
@@ -188,7 +192,8 @@ export class StreamTopic {
     const { pausedAt } = member;
     if (pausedAt === undefined || member.hasUnsubscribed) return;
     member.pausedAt = undefined;
-    void this.#replay(member, pausedAt);
+    if (this.#isStarted) void this.#replay(member, pausedAt);
+    else this.#addCaughtUp(member);
   }
 
   /** All live listeners receive an entry in one turn of the event loop, so that equal ones can be merged between entries. */
@@ -239,6 +244,11 @@ export class StreamTopic {
 
   async #catchUp(member: ListenerState, start: StreamPosition): Promise<void> {
     let position = start;
+    if (start === beforeStart) {
+      position = await this.#started.promise;
+      if (this.#hasStartFailed && !member.hasUnsubscribed) member.listener.onGap();
+      if (member.hasUnsubscribed) return;
+    }
     for (;;) {
       const page = await this.#readPage(position.id, member);
       // Pages that others have read need no wait for Redis.
