@@ -169,11 +169,14 @@ class Refresh {
   }
 
   #reportOutcome(item: CacheableItem, outcome: RefreshOutcome): void {
-    this.#cache.options.observer.onRefresh({
-      subgraph: this.#itemizedCall.call.shape.subgraph,
-      type: item.type,
-      outcome,
-    });
+    const { observer, onFault } = this.#cache.options;
+    const { subgraph } = this.#itemizedCall.call.shape;
+    try {
+      observer.onRefresh({ subgraph, type: item.type, outcome });
+    } catch (fault) {
+      // Requests that join a flight would wait until their deadlines if it was never settled.
+      onFault(fault, subgraph);
+    }
   }
 }
 

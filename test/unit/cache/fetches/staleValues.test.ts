@@ -124,6 +124,30 @@ describe('Stale values', () => {
     expect([outcomes, fixture.cache.flights.size]).toEqual([['failed'], 0]);
   });
 
+  test('are fetched when they have expired, although a fault of the gateway has failed the count of their refreshes', () => {
+    const fault = new Error('The counter is full.');
+    const faults: unknown[] = [];
+    const onRefresh = (): never => {
+      throw fault;
+    };
+    const fixture = createCachedFetchesFixture(rules, {
+      observer: { ...silentObserver, onRefresh },
+      onFault: (reported, subgraph) => faults.push([reported, subgraph]),
+    });
+    fill(fixture, '1', '2');
+    fixture.clock.now += 11_000;
+    fixture.fetch(names, ['1', '2']);
+    callAt(fixture, 1).answer(named('new', 'new'));
+    fixture.clock.now += 100_000;
+    const request = fixture.fetch(names, ['1', '2']);
+    fixture.subgraphs.calls[2]?.answer(named('newest', 'newest'));
+    expect([request.data, fixture.cache.flights.size]).toEqual([named('newest', 'newest'), 0]);
+    expect(faults).toEqual([
+      [fault, 'products'],
+      [fault, 'products'],
+    ]);
+  });
+
   test('are not replaced by the answer to a refresh with a general error', () => {
     const outcomes: string[] = [];
     const onRefresh: CacheObserver['onRefresh'] = ({ outcome }) => outcomes.push(outcome);
