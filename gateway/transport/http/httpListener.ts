@@ -8,7 +8,9 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import { ClientDisconnectedError } from '../../admission/httpError.ts';
+import type { TransportLog } from '../../telemetry/logger.ts';
 import { closeStalledReplies } from './closeStalledReplies.ts';
 import type { CompressionPolicy } from './compression.ts';
 import { compressReplies } from './compressReplies.ts';
@@ -44,6 +46,7 @@ interface HttpListenerOptions {
   readonly notFoundAdvice: string;
   /** `undefined` for HTTP without TLS. */
   readonly tls?: ListenerCertificates | undefined;
+  readonly log: TransportLog;
 }
 
 const securityHeaderEntries = Object.entries(securityHeaders);
@@ -61,6 +64,7 @@ export function createHttpListener({
   compression,
   notFoundAdvice,
   tls: certificates,
+  log,
 }: HttpListenerOptions): HttpListener {
   let server: Server | undefined;
   let tls: TlsServer | undefined;
@@ -97,6 +101,7 @@ export function createHttpListener({
     },
   });
   if (server === undefined) throw new Error('Fastify did not call serverFactory.');
+  reportFaults(routes, log);
   compressReplies(routes, compression);
   closeStalledReplies(routes, readTimeoutMs);
   return {
@@ -106,6 +111,17 @@ export function createHttpListener({
     routes,
     knownRoutes: rejectUnknownRoutes(routes, notFoundAdvice),
   };
+}
+
+/** Logs unexpected errors of routes. Fastify would send their messages to the client, and log nothing. */
+function reportFaults(routes: FastifyInstance, log: TransportLog): void {
+  routes.setErrorHandler(async (err: FastifyError, { method, routeOptions }, reply) => {
+    // Fastify refuses the request.
+    if (err.statusCode !== undefined && err.statusCode < 500) throw err;
+    if (!(err instanceof ClientDisconnectedError))
+      log.error({ err, method, path: routeOptions.url }, 'A request failed with an unexpected error');
+    return reply.code(500).type('application/json; charset=utf-8').send({ error: 'Internal server error' });
+  });
 }
 
 /** Lets a client that waits for it (`Expect: 100-continue`) send its body when something reads the body: a request that is

@@ -313,7 +313,7 @@ interface PublicHandlers {
 }
 
 function createPublicListener(
-  { listen, readTimeoutMs }: HttpServerOptions,
+  { listen, readTimeoutMs, log }: HttpServerOptions,
   { isForGraphQL, checkHost, inFlight, compression, tls }: Dependencies,
   { handleGraphQL, webSockets, workerProxy }: PublicHandlers,
 ): HttpListener {
@@ -344,6 +344,7 @@ function createPublicListener(
     compression,
     notFoundAdvice: `GraphQL is at ${listen.path} (listen.path).`,
     tls,
+    log,
   });
   listener.server.on(tls === undefined ? 'connection' : 'secureConnection', (socket) =>
     inFlight.watch(socket),
@@ -364,9 +365,10 @@ interface AdminListenerDependencies {
 
 /** Returns `undefined` if there is no admin listener. */
 function createAdminListener(
-  { admin, listen, readTimeoutMs, supergraphs, explain, addAdminRoutes: addFeatureRoutes }: HttpServerOptions,
+  options: HttpServerOptions,
   { health, compression, draining }: AdminListenerDependencies,
 ): HttpListener | undefined {
+  const { admin, listen, readTimeoutMs, supergraphs, explain, log } = options;
   if (admin === undefined) return undefined;
   const listener = createHttpListener({
     route: inRequestScope,
@@ -377,10 +379,11 @@ function createAdminListener(
     compression,
     notFoundAdvice:
       'This is the admin listener, with the page /insights; GraphQL is at the public one (listen.port).',
+    log,
   });
   rejectForeignPages(listener.routes, admin.host);
   addHealthRoutes(listener.routes, health, 'operators');
   addAdminRoutes(listener.routes, { supergraphs, explain });
-  addFeatureRoutes?.(listener.routes, draining);
+  options.addAdminRoutes?.(listener.routes, draining);
   return listener;
 }

@@ -49,6 +49,13 @@ test('both routes answer 503 when the job store is not available', async () => {
   expect(await server.send('/jobs/a.1/retry', { method: 'POST' })).toEqual(refused);
 });
 
+test('both routes answer 500 after a fault of the gateway', async () => {
+  await using server = await start(new TypeError('run is undefined'));
+  const refused = { status: 500, body: { error: 'Internal server error' } };
+  expect(await server.send('/jobs')).toEqual(refused);
+  expect(await server.send('/jobs/a.1/retry', { method: 'POST' })).toEqual(refused);
+});
+
 describe('GET /jobs', () => {
   test.each([
     ['/jobs', { state: undefined, limit: 100 }],
