@@ -49,6 +49,18 @@ export function describeConnectionError(error: Error, address: string | undefine
   return explained.includes(address) ? explained : `${address}: ${explained}`;
 }
 
+/** Whether Redis or its connection is the cause of an error of ioredis or BullMQ, and not a fault of the program. */
+export function isRedisError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return 'syscall' in error || redisErrorNames.has(error.name) || connectionErrors.test(error.message);
+}
+
+const redisErrorNames = new Set(['ReplyError', 'ClusterAllFailedError']);
+
+/** Messages of errors of connections that have neither a class nor a code of their own. */
+const connectionErrors =
+  /^(Connection is closed|Cluster is|Too many Cluster redirections|None of startup nodes)/;
+
 /** Whether the server refused the configured database when a connection began. */
 export function isSelectError(error: unknown): boolean {
   const { name, command } = error as Error & { readonly command?: { readonly name: string } };

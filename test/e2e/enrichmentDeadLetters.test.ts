@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import { ReplyError } from 'ioredis';
 import type { DeferredEnrichments } from '../../gateway/enrichment/deferredEnrichments.ts';
 import { JobKeys } from '../../gateway/enrichment/jobs/jobKeys.ts';
 import { RedisJobAdmin } from '../../gateway/enrichment/jobs/redisJobAdmin.ts';
@@ -149,7 +150,7 @@ describe('A job that fails', () => {
     const config = parseRedisConfig({ url: server.url });
     const connection = new RetryingRedisClient({ config, onFailure: () => {}, timers: systemTimers });
     const refused = async (): Promise<never> => {
-      throw new Error('WRONGPASS invalid username-password pair or user is disabled.');
+      throw new ReplyError('WRONGPASS invalid username-password pair or user is disabled.');
     };
     const admin = new RedisJobAdmin({
       redis: connection,
@@ -184,6 +185,26 @@ describe('A job that fails', () => {
     };
     await expect(admin.list({ state: undefined, limit: 1 })).rejects.toMatchObject(expected);
     await expect(admin.retry('any')).rejects.toMatchObject(expected);
+    connection.close();
+  });
+
+  test('cannot be listed or retried after a fault of the gateway, which is not reported as one of Redis', async () => {
+    const connection = new RetryingRedisClient({
+      config: parseRedisConfig({ url: server.url }),
+      onFailure: () => {},
+      timers: systemTimers,
+    });
+    const fault = new TypeError("Cannot read properties of undefined (reading 'fields')");
+    const fail = () => Promise.reject(fault);
+    const admin = new RedisJobAdmin({
+      redis: connection,
+      keys: new JobKeys('any'),
+      queue: { get: fail, retry: fail, list: fail },
+      retentionMs: 70_000,
+      now: Date.now,
+    });
+    await expect(admin.list({ state: undefined, limit: 1 })).rejects.toBe(fault);
+    await expect(admin.retry('any')).rejects.toBe(fault);
     connection.close();
   });
 

@@ -1,7 +1,7 @@
 import type { JobRun, JobRunFailure } from './jobRun.ts';
 
 /** What operators can see of enrichment jobs and do with them. Both methods reject with a `GatewayError` `OVERLOADED`
- *  when Redis does not answer. */
+ *  when Redis does not give access to the jobs. */
 export interface JobAdmin {
   /** The newest jobs first. */
   list(query: JobQuery): Promise<readonly JobView[]>;

@@ -1,5 +1,5 @@
 import { GatewayError } from '../../errors.ts';
-import { RedisFailure } from '../../redis/redisFailure.ts';
+import { isRedisError, RedisFailure } from '../../redis/redisFailure.ts';
 import {
   type JobAdmin,
   type JobQuery,
@@ -70,19 +70,22 @@ export class RedisJobAdmin implements JobAdmin {
     );
   }
 
-  /** Every error in here is one of Redis, for example a refused password. */
+  /** Rejects with `OVERLOADED` if Redis is not reached, or refuses a command, for example because of its password. */
   async #rejectAsOverloaded<Answer>(read: () => Promise<Answer>): Promise<Answer> {
+    const { redis } = this.#options;
+    // The queue has a connection without timeouts, and would wait until Redis answers again.
+    await redis.probe();
+    const { failedConnection } = redis;
+    if (failedConnection !== undefined) throw overloadedError(failedConnection);
     try {
-      const { redis } = this.#options;
-      // The queue has a connection without timeouts, and would wait until Redis answers again.
-      await redis.probe();
-      const { failedConnection } = redis;
-      if (failedConnection !== undefined) throw failedConnection.cause;
       return await read();
     } catch (error) {
-      const { kind, cause } = new RedisFailure(error);
-      const message = `Redis does not give access to enrichment jobs (${kind}). Try again later.`;
-      throw new GatewayError('OVERLOADED', message, { cause });
+      throw isRedisError(error) ? overloadedError(new RedisFailure(error)) : error;
     }
   }
+}
+
+function overloadedError({ kind, cause }: RedisFailure): GatewayError {
+  const message = `Redis does not give access to enrichment jobs (${kind}). Try again later.`;
+  return new GatewayError('OVERLOADED', message, { cause });
 }
