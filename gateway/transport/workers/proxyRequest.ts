@@ -45,7 +45,7 @@ export async function proxyRequest(options: ProxyRequestOptions): Promise<boolea
     // One connection per request: a reused connection may be closed at that moment, which looks like a dead worker.
     agent: false,
     method: request.method,
-    path: request.url,
+    path: encodePath(request.url ?? ''),
     headers: proxiedHeaders(request),
     maxHeaderSize: maxProxiedHeaderSize,
   });
@@ -83,6 +83,12 @@ function waitForResponse(proxied: ClientRequest, signal: AbortSignal): Promise<I
       else reject(error);
     });
   });
+}
+
+/** Percent-encodes what a path over HTTP/2 may have and one over HTTP/1.1 may not. node:http reads headers as Latin-1: each
+ *  character is a byte. */
+function encodePath(path: string): string {
+  return path.replace(/[^!-~]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 function proxiedHeaders(request: IncomingMessage): string[] {

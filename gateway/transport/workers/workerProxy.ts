@@ -1,6 +1,7 @@
 import {
   createServer,
   type IncomingMessage,
+  METHODS,
   request as openRequest,
   type RequestListener,
   type Server,
@@ -32,6 +33,9 @@ interface WorkerProxyOptions {
   readonly log: TransportLog;
 }
 
+/** The methods that HTTP/1.1 between workers can have. HTTP/2 accepts any name. */
+const proxiedMethods: ReadonlySet<string> = new Set(METHODS);
+
 /** An event stream or another resource of another worker. */
 interface RemoteResource {
   readonly owner: string;
@@ -51,7 +55,7 @@ export class WorkerProxy {
   }
 
   /** Wraps `handleLocally`, which also handles requests about resources of workers that are gone: to this worker, such an
-   *  id is unknown. */
+   *  id is unknown. It also rejects methods that no route has, whichever worker has the resource. */
   createRequestListener(handleLocally: RequestListener): RequestListener {
     const { worker, resourceIdOf, inFlight } = this.#options;
     this.#server = createServer(
@@ -69,7 +73,7 @@ export class WorkerProxy {
     );
     this.#server.on('connection', (socket) => inFlight.watch(socket));
     return (request, response) => {
-      const id = resourceIdOf(request);
+      const id = proxiedMethods.has(request.method ?? '') ? resourceIdOf(request) : undefined;
       const owner = id === undefined ? undefined : workerOf(id);
       if (id === undefined || owner === undefined || owner === worker.name) handleLocally(request, response);
       else void this.#proxy(request, response, { owner, id }, handleLocally);

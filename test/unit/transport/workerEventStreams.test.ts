@@ -30,6 +30,10 @@ function readEvents(stream: ClientHttp2Stream): (length: number) => Promise<stri
   };
 }
 
+async function reserveStreamOver(session: ClientHttp2Session): Promise<string> {
+  return text(session.request({ ':method': 'PUT', ':path': '/graphql' }).end());
+}
+
 describe('an event stream that belongs to another worker', () => {
   test('can be opened, used and ended through any worker', async () => {
     const events = new ScriptedEvents();
@@ -145,6 +149,32 @@ describe('an event stream that belongs to another worker', () => {
     expect(await events(expected.length)).toBe(expected);
     expect(first.receivedOperations[0]?.headers.get('host')).toBe(new URL(second.url).host);
     for (const session of [session1, session2]) session.destroy();
+  });
+
+  test('gets requests over HTTP/2 that HTTP/1.1 cannot have, with the same responses as at its own worker', async () => {
+    const certificate = createCertificate({ name: 'gateway' });
+    await using certificates = await writeCertificate(certificate);
+    await using workers = await startWorkers(undefined, { listen: { tls: certificates.files } });
+    const { first, second } = workers;
+    const sessions = [first, second].map(({ url }) =>
+      connectHttp2(new URL(url).origin, { ca: certificate.cert }),
+    );
+    const token = await reserveStreamOver(sessions[0] as ClientHttp2Session);
+    const respond = async (session: ClientHttp2Session, method: string, path: string) => {
+      const stream = session.request({ ':method': method, ':path': path, accept: 'application/json' }).end();
+      const [head] = await once(stream, 'response');
+      const { date: _, 'x-request-id': _id, ...headers } = { ...head };
+      return { headers, body: await text(stream) };
+    };
+    for (const [method, path, status] of [
+      ['BREW', `/graphql?token=${token}`, 405],
+      ['GET', `/graphql?token=${token}&name=é`, 400],
+    ] as const) {
+      const [own, other] = await Promise.all(sessions.map((session) => respond(session, method, path)));
+      expect(own?.headers[':status']).toBe(status);
+      expect(other).toEqual(own);
+    }
+    for (const session of sessions) session.destroy();
   });
 
   test('works with chunked request bodies and with errors sent before the body has arrived', async () => {
