@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createCertificate } from '../harness/createCertificate.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
 import { type ScriptedServer, startScriptedServer } from '../harness/scriptedServer.ts';
+import { disposeAfterSuite } from '../harness/suiteResources.ts';
 import { writeCertificate } from '../harness/temporaryCertificates.ts';
 import { Peer } from '../harness/webSocketPeer.ts';
 
@@ -17,7 +18,7 @@ let secure: ScriptedServer;
 let session: ClientHttp2Session;
 
 beforeAll(async () => {
-  const { files } = await writeCertificate(certificate);
+  const { files } = disposeAfterSuite(await writeCertificate(certificate));
   plain = await startScriptedServer();
   secure = await startScriptedServer(undefined, { listen: { tls: files } });
   session = connect(new URL(secure.url).origin, { ca: certificate.cert });
