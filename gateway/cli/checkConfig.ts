@@ -10,7 +10,7 @@ import { createLogger } from '../telemetry/logger.ts';
 import { composeSubgraphs } from './composeSubgraphs.ts';
 import { CommandError, type ExitCode, exitCode } from './exitCode.ts';
 import { readSupergraph } from './readSupergraph.ts';
-import { reportUncaughtErrors } from './unhandledErrors.ts';
+import { reportExits, reportUncaughtErrors } from './unhandledErrors.ts';
 
 interface CheckConfigOptions extends ConfigOverrides {
   readonly config?: string | undefined;
@@ -66,8 +66,13 @@ async function check(
     return undefined;
   });
   const removeErrorHandler = reportUncaughtErrors(config, (problem) => problems.push(problem));
-  await collectProblems(problems, checkStart(config, sdl, warnings));
-  removeErrorHandler();
+  const removeExitListener = reportExits(config);
+  try {
+    await collectProblems(problems, checkStart(config, sdl, warnings));
+  } finally {
+    removeErrorHandler();
+    removeExitListener();
+  }
   if (problems.length > 0) {
     if (failure !== undefined) problems.push(supergraphProblem(failure.message));
     throw new ConfigError(problems.map((problem) => ({ ...problem, location: locate(problem.path) })));

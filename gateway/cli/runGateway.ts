@@ -6,7 +6,7 @@ import { createConfiguredLogger } from '../telemetry/logger.ts';
 import type { Addresses } from './addresses.ts';
 import { type ExitCode, exitCode } from './exitCode.ts';
 import type { Shutdown } from './shutdown.ts';
-import { handleUnhandledErrors, reportUncaughtErrors } from './unhandledErrors.ts';
+import { handleUnhandledErrors, reportExits, reportUncaughtErrors } from './unhandledErrors.ts';
 
 interface RunGatewayOptions {
   /** Path of the configuration file, whose lines an invalid configuration is reported with. */
@@ -33,10 +33,12 @@ export async function runGateway(
   // Where the gateway continues, `tributary dev` prints such an error.
   const removeStartHandler =
     onFatalError && reportUncaughtErrors(config, (problem) => uncaught.reject(new ConfigError([problem])));
+  const removeExitListener = reportExits(config);
   const creating = createGateway(config, { ...dependencies, logger });
   const gateway = await Promise.race([creating, uncaught.promise, shutdown.requested])
     .catch(rethrow)
-    .finally(removeStartHandler);
+    .finally(removeStartHandler)
+    .finally(removeExitListener);
   if (gateway === undefined) {
     // Long steps, such as the setup of an extension, cannot be aborted. `tributary dev` continues in this process.
     creating.then((created) => created.close()).catch(() => {});

@@ -1,8 +1,10 @@
-import type { ConfigProblem } from '../config/configError.ts';
+import cluster from 'node:cluster';
+import { ConfigError, type ConfigProblem } from '../config/configError.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { describeThrown } from '../extensions/loadExtensions.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { failCurrentRequest } from '../transport/http/requestScope.ts';
+import { exitCode } from './exitCode.ts';
 
 /** Logs errors that no code has caught, and ends the request whose code caused the error: the other requests continue. An
  *  exception outside of any request may have left shared state inconsistent, so that `onFatalError` is called, or the error
@@ -41,4 +43,24 @@ export function reportUncaughtErrors(
     });
   process.on('uncaughtException', report);
   return () => process.off('uncaughtException', report);
+}
+
+/** Prints which line of an extension ends the process while extensions are created. Exit code 0 becomes that of a wrong
+ *  configuration, because an orchestrator would take it for success. Returns a function that removes the listener. */
+export function reportExits({ extensions }: GatewayConfig): () => void {
+  if (extensions.length === 0) return () => {};
+  const report = (code: number): void => {
+    // Node's cluster module ends a worker whose supervisor was killed.
+    if (cluster.isWorker && !process.connected) return;
+    const error = new Error('have ended the process before the gateway was created');
+    // process.exit() calls the listener, so that the first location in the remaining stack is that of its caller.
+    Error.captureStackTrace(error, report);
+    const expected = 'extensions without `process.exit()`';
+    console.error(
+      new ConfigError([{ path: 'extensions', message: describeThrown(error), expected }]).message,
+    );
+    if (code === exitCode.success) process.exitCode = exitCode.usageError;
+  };
+  process.on('exit', report);
+  return () => process.off('exit', report);
 }

@@ -10,6 +10,7 @@ import { folder, run, write } from '../harness/commandFolder.ts';
 import { exchange, type RawResponse } from '../harness/rawHttp.ts';
 import { launcher, RunningCommand } from '../harness/runningCommand.ts';
 import { json, runAfter, type ScriptedSubgraph, startScriptedSubgraph } from '../harness/scriptedSubgraph.ts';
+import { demoSupergraphFile } from '../harness/testGateway.ts';
 
 /** Prints the id and the Node flags of each process of the command to standard error, without its threads. */
 const reportProcesses = {
@@ -353,6 +354,27 @@ overload: { eventLoopDelay: 0s, memory: 1 }
       const { code: exitCode, stdout, stderr } = await run(['serve', '--config', uncaught]);
       expect([exitCode, stdout]).toEqual([2, '']);
       const message = `The configuration is invalid:\n  extensions have an error that no code catches: no licence (${module}:1:COLUMN); expected: an \`await\`, a \`catch\` or an \`error\` listener for it (${uncaught}:5:1)\n`;
+      expect(new Set(stderr.replace(/:1:\d+/g, ':1:COLUMN').split(/(?=^The )/m))).toEqual(new Set([message]));
+    },
+  );
+
+  test.each([
+    ['serve', 1, 'process.exit(0); export default { name: "a" };'],
+    ['serve', 2, 'export default () => process.exit(0);'],
+    ['serve', 1, 'export default () => new Promise(() => setTimeout(() => process.exit(3)));'],
+    ['dev', 1, 'export default () => process.exit(0);'],
+    ['config check', 1, 'export default () => process.exit(0);'],
+  ])(
+    '%s reports that an extension has ended the process, with %i workers: %s',
+    async (command, workers, code) => {
+      const module = write('exit.mjs', code);
+      const config = write(
+        'exit.yaml',
+        `supergraph: { file: ${demoSupergraphFile} }\nlisten: { port: 0 }\nadmin: { port: 0 }\nworkers: ${workers}\nextensions: [{ module: ${module} }]\n`,
+      );
+      const { code: exitCode, stdout, stderr } = await run([...command.split(' '), '--config', config]);
+      expect([exitCode, stdout]).toEqual([code.includes('3') ? 3 : 2, '']);
+      const message = `The configuration is invalid:\n  extensions have ended the process before the gateway was created (${module}:1:COLUMN); expected: extensions without \`process.exit()\`\n`;
       expect(new Set(stderr.replace(/:1:\d+/g, ':1:COLUMN').split(/(?=^The )/m))).toEqual(new Set([message]));
     },
   );
