@@ -9,6 +9,15 @@ import { type OpenStream, startStreamUpstream } from './streamUpstream.ts';
 describe.each(formats)('$name', (format) => {
   const { sourceOf, established, begun } = createFormatFixture(format);
 
+  /** A subscription that has lost its connection, when its first attempt to reconnect begins. */
+  async function interrupted(...[at, upstream]: Parameters<typeof established>) {
+    const { receiver, stream } = await established(at, upstream);
+    stream.exchange.reset();
+    await receiver.waitForLog(1);
+    at.clock.advance(firstDelayMs);
+    return receiver;
+  }
+
   describe('refusals', () => {
     test('reports GraphQL errors with status 200', async () => {
       await using upstream = await startStreamUpstream();
@@ -180,10 +189,7 @@ describe.each(formats)('$name', (format) => {
     test('fails after reconnect.attempts attempts, with one interruption', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
-      const { receiver, stream } = await established(at, upstream);
-      stream.exchange.reset();
-      await receiver.waitForLog(1);
-      at.clock.advance(firstDelayMs);
+      const receiver = await interrupted(at, upstream);
       (await upstream.next()).exchange.respond({ status: 503, body: '' });
       await waitUntil(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
       at.clock.advance(2 * firstDelayMs);
@@ -198,10 +204,7 @@ describe.each(formats)('$name', (format) => {
     test('a refusal ends the attempts to reconnect', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
-      const { receiver, stream } = await established(at, upstream);
-      stream.exchange.reset();
-      await receiver.waitForLog(1);
-      at.clock.advance(firstDelayMs);
+      const receiver = await interrupted(at, upstream);
       (await upstream.next()).exchange.respond({ status: 401, body: '' });
       expect((await receiver.waitForLog(2))[1]).toBe('error SUBGRAPH_ERROR');
       expect(at.clock.pendingCount).toBe(0);
@@ -210,10 +213,7 @@ describe.each(formats)('$name', (format) => {
     test('status 429 does not end the attempts to reconnect', async () => {
       await using upstream = await startStreamUpstream();
       await using at = sourceOf(upstream.url);
-      const { receiver, stream } = await established(at, upstream);
-      stream.exchange.reset();
-      await receiver.waitForLog(1);
-      at.clock.advance(firstDelayMs);
+      const receiver = await interrupted(at, upstream);
       (await upstream.next()).exchange.respond({ status: 429, body: '' });
       await waitUntil(() => at.delaysMs.at(-1) === 2 * firstDelayMs);
       at.clock.advance(2 * firstDelayMs);
