@@ -56,7 +56,7 @@ export interface RequestContext extends ClientIdentity {
    *  is equal. Empty for most requests. */
   readonly sharingKey: string;
   /** Takes the headers of subgraph responses that the client gets, and partitions the calls to subgraphs whose cookies are
-   *  handed on; omitted where no subgraph hands any on. */
+   *  sent to clients; omitted where no header of any subgraph is. */
   readonly respondedHeaders?: RespondedHeaders | undefined;
   /** A mutation, or the event or field that its response contains: what it reads must be as new as the mutation. */
   readonly isMutation: boolean;

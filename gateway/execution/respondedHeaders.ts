@@ -12,7 +12,7 @@ export type ResponseHeaderMap = Map<string, string | string[]>;
 /** What a subgraph's `headers.respond` says. */
 interface RespondPolicy {
   readonly merges: ReadonlyMap<string, HeaderMerge>;
-  /** Whether `set-cookie` is handed on. A cookie belongs to one client: no other client may share the response. */
+  /** Whether `set-cookie` is sent to clients. A cookie belongs to one client: no other client may share the response. */
   readonly isExclusive: boolean;
   readonly handsOnCacheControl: boolean;
   /** Names of the client's headers that a response depends on. */
@@ -25,7 +25,7 @@ export class RespondPolicies {
   readonly #rulesOf: ReturnType<typeof createHeaderRules>;
   readonly #policies = new Map<string, RespondPolicy>();
 
-  /** Whether `set-cookie` of any subgraph is handed on. */
+  /** Whether `set-cookie` of any subgraph is sent to clients. */
   readonly handsOnCookies: boolean;
 
   private constructor(config: GatewayConfig, names: ReadonlySet<string>) {
@@ -34,7 +34,7 @@ export class RespondPolicies {
     this.#rulesOf = createHeaderRules(config);
   }
 
-  /** `undefined` if no header of any subgraph is handed on. */
+  /** `undefined` if no header of any subgraph is sent to clients. */
   static of(config: GatewayConfig): RespondPolicies | undefined {
     const policies = Object.keys(config.subgraphs).map((section) => subgraphPolicyOf(config, section));
     const names = new Set(policies.flatMap(({ headers }) => headers.respond.map(({ name }) => name)));
@@ -93,7 +93,7 @@ export class RespondedHeaders {
     return this.#policies.of(subgraph).isExclusive ? `${this.#partition}/` : '';
   }
 
-  /** How long a response without a cache rule may be cached by the client, if the subgraph's `cache-control` is handed on. */
+  /** How long a response without a cache rule may be cached by the client, if the subgraph's `cache-control` is sent on. */
   cachingOf(
     subgraph: string,
     headers: CachingHeaders & { readonly hasCookies: boolean | undefined },

@@ -57,7 +57,7 @@ export interface SubgraphResponse {
   readonly cacheControl: string | undefined;
   /** The response header. */
   readonly age: string | undefined;
-  /** The response headers that are handed to the client (`headers.respond`): name, value, name, value …. `undefined` for
+  /** The response headers that are sent to the client (`headers.respond`): name, value, name, value …. `undefined` for
    *  none. */
   readonly clientHeaders?: readonly string[] | undefined;
   /** No string in the body contains a backslash escape: strings can be written to JSON as they are. */

@@ -26,7 +26,7 @@ export interface SubgraphEndpoint extends CallCapacity, CallPolicySettings {
   readonly maxResponseBytes: number;
   /** Trusted authorities and the gateway's client certificate; Node's defaults when omitted. */
   readonly tls?: Pick<ConnectionOptions, 'ca' | 'cert' | 'key'> | undefined;
-  /** Names of the response headers that are handed to clients, in lower case; omitted for none. */
+  /** Names of the response headers that are sent to clients, in lower case; omitted for none. */
   readonly respond?: readonly string[] | undefined;
   /** How the bodies of requests are signed; unsigned when omitted. */
   readonly signing?: RequestSigning | undefined;

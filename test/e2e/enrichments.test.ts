@@ -377,7 +377,7 @@ describe('A job', () => {
     expect(shop.advice.calls).toHaveLength(2);
   });
 
-  test('is not shared where a subgraph hands its cookies on', async () => {
+  test('is not shared where clients get the cookies of a subgraph', async () => {
     const headers = { respond: ['set-cookie'] } as const;
     await using shop = await startEnrichedShop({ config: { subgraphs: { advice: { headers } } } });
     const gate = shop.advice.hold('Product.advice');

@@ -256,7 +256,7 @@ describe('an event stream for several operations', () => {
     connection.send({
       headers: { ...headers, 'content-length': String(body.length), expect: '100-continue' },
     });
-    // Written when the request is handed to the gateway, which then waits for the body.
+    // Written when the gateway gets the request, which then waits for the body.
     expect((await connection.readHead()).status).toBe(100);
     timers.advance(10_000);
     connection.socket.write(body);

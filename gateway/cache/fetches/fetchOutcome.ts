@@ -22,7 +22,7 @@ export interface FetchJoiner {
 /** The missing values that this process is fetching, by cache key. */
 export type FetchFlights = SingleFlight<FetchJoiner>;
 
-/** Ends a flight and hands the outcome to its joiners. */
+/** Ends a flight and gives the outcome to its joiners. */
 export function settleFlight(flight: Flight<FetchJoiner> | undefined, outcome: FetchOutcome): void {
   for (const joiner of flight?.settle() ?? []) joiner.onSettled(outcome);
 }

@@ -45,7 +45,7 @@ export class LeaderFetches {
     return this.#joinerCount > 0;
   }
 
-  /** Releases the claims on these keys and hands the outcome to the joiners. Keys that this request does not lead are
+  /** Releases the claims on these keys and gives the outcome to the joiners. Keys that this request does not lead are
    *  ignored. */
   settle(keys: readonly string[], outcome: FetchOutcome): void {
     const flights: Flight<FetchJoiner>[] = [];

@@ -56,7 +56,7 @@ export function decideStorage(
 ): StorageDecision {
   const { headers, extensions, hasErrors, isNull, hasCookies } = value;
   if (hasErrors) return { kind: 'errors', reason: 'the answer has errors' };
-  if (hasCookies) return refuse('the answer sets a cookie, which is handed to the client (headers.respond)');
+  if (hasCookies) return refuse('the answer sets a cookie, which is sent to the client (headers.respond)');
   const allowed = readCacheControl(headers, options.ignoresNoStore);
   if (allowed.kind !== 'allowed') return allowed;
   const answerTags = readAnswerTags(extensions, options.tagLimits);

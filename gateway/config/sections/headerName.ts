@@ -67,7 +67,7 @@ export function reasonNotToSend(name: string): string | undefined {
   return reasonAgainst(name) ?? (writtenInRequests.has(name) ? ofGateway : undefined);
 }
 
-/** Why this header of a subgraph's response is never handed to a client, as a predicate; `undefined` if it may be. `name`
+/** Why this header of a subgraph's response is never sent to a client, as a predicate; `undefined` if it may be. `name`
  *  in lower case. */
 export function reasonNotToRespond(name: string): string | undefined {
   if (name.startsWith('access-control-')) return 'is decided by security.cors';

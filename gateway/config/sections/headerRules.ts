@@ -169,7 +169,7 @@ const rules = z
 const respond = z
   .array(respondedHeader)
   .describe(
-    'Response headers that are handed to the client: a name, or `{ name, merge }`. `merge` says which value counts where several responses have one: `last` (the default), `first`, or `append` (all of them, joined by `, `). Every `set-cookie` is handed on; of `cache-control`, the strictest. See [headers.md](headers.md#response-headers).',
+    'Response headers that are sent to the client: a name, or `{ name, merge }`. `merge` says which value counts where several responses have one: `last` (the default), `first`, or `append` (all of them, joined by `, `). Every `set-cookie` is sent on; of `cache-control`, the strictest. See [headers.md](headers.md#response-headers).',
   );
 
 /** `headers` of all subgraphs. */

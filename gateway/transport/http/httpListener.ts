@@ -54,7 +54,7 @@ const securityHeaderEntries = Object.entries(securityHeaders);
 /** How often node:http looks for slow requests. It does not notice them earlier. */
 const maxTimeoutCheckIntervalMs = 1_000;
 
-/** Creates a node:http server whose `route` hands other requests to a Fastify instance. */
+/** Creates a node:http server whose `route` passes other requests to a Fastify instance. */
 export function createHttpListener({
   route,
   isWriting,

@@ -118,7 +118,7 @@ describe('the headers of several subgraph responses', () => {
     expect(target.get('set-cookie')).toHaveLength(1);
   });
 
-  test('keep the calls of requests apart only where cookies are handed on', () => {
+  test('keep the calls of requests apart only where cookies are sent to clients', () => {
     const [one, other] = [1, 2].map(() => new RespondedHeaders(policies, new Map())) as [
       RespondedHeaders,
       RespondedHeaders,
@@ -146,7 +146,7 @@ describe('the headers of several subgraph responses', () => {
     expect(headers.cachingOf('products', caching)).toBeUndefined();
   });
 
-  test('cost nothing where none is handed on', () => {
+  test('cost nothing where none is sent to clients', () => {
     expect(RespondPolicies.of(parseConfig({ supergraph: { file: 'a' } }))).toBeUndefined();
   });
 });

@@ -168,7 +168,7 @@ test.each<
     'refused',
   ],
   [
-    'the answer sets a cookie, which is handed to the client (headers.respond)',
+    'the answer sets a cookie, which is sent to the client (headers.respond)',
     { hasCookies: true },
     {},
     {},
