@@ -322,6 +322,24 @@ describe('A dead letter', () => {
     expect(await replica.enrichments.retry(id)).toBe('unknown');
   });
 
+  test('stays one if Redis refuses its retry: an error that says so, and a later retry runs it', async () => {
+    const prefix = randomUUID();
+    await using replica = open(prefix);
+    const id = await createDeadLetter(replica.enrichments, prefix);
+    // The first command with which the queue changes something.
+    await redis.call('acl', 'setuser', 'default', '-zrem');
+    try {
+      await expect(replica.enrichments.retry(id)).rejects.toMatchObject({
+        code: 'OVERLOADED',
+        message: expect.stringContaining('Redis does not give access to enrichment jobs'),
+      });
+    } finally {
+      await redis.call('acl', 'setuser', 'default', '+zrem');
+    }
+    expect(await listed(replica)).toEqual([id]);
+    expect(await replica.enrichments.retry(id)).toBe('retried');
+  });
+
   test('is not retried after its retention although nothing has listed it', async () => {
     const prefix = randomUUID();
     await using replica = open(prefix);

@@ -177,12 +177,15 @@ export class JobQueue {
   async retry({ failure: _, ...run }: QueuedJobRun): Promise<boolean> {
     const job = await this.#queue.getJob(run.id);
     if (job === undefined) return false;
-    await job.updateData(run);
-    return job.retry('failed').then(
-      () => true,
-      // Another process has retried it.
-      () => false,
-    );
+    try {
+      await job.updateData(run);
+      await job.retry('failed');
+      return true;
+    } catch (error) {
+      // Another process has retried it, and perhaps ended it.
+      if (isNotFailed(error)) return false;
+      throw error;
+    }
   }
 
   /** The newest runs first. For `waiting`, `limit` runs each of those that are delayed, due and under way. */
@@ -222,5 +225,11 @@ export class JobQueue {
 
 // `promote` fails for a run that is due already.
 function ignoreAlreadyDue(): void {}
+
+function isNotFailed(error: unknown): boolean {
+  const { ErrorCode } = loadBullMq();
+  const { code } = error as { readonly code?: unknown };
+  return code === ErrorCode.JobNotInState || code === ErrorCode.JobNotExist;
+}
 
 function ignoreAbort(): void {}
