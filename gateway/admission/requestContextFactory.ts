@@ -101,7 +101,7 @@ export class RequestContextFactory {
   /** Without a target, they only partition the calls to subgraphs whose cookies are sent to clients. */
   #createRespondedHeaders(target?: ResponseHeaderMap): RespondedHeaders | undefined {
     const policies = this.#respondPolicies;
-    if (policies === undefined || (target === undefined && !policies.handsOnCookies)) return undefined;
+    if (policies === undefined || (target === undefined && !policies.sendsCookies)) return undefined;
     return new RespondedHeaders(policies, target);
   }
 

@@ -15,6 +15,7 @@ import { superviseWorkers } from './superviseWorkers.ts';
 import { adaptYoungCollections } from './youngCollections.ts';
 import {
   createObjectsInYoungGeneration,
+  growYoungGenerationAtOnce,
   limitYoungGenerationOfThreads,
   restartWithYoungGeneration,
 } from './youngGeneration.ts';
@@ -30,6 +31,7 @@ export async function serve(
   onReady: () => void,
 ): Promise<number> {
   createObjectsInYoungGeneration();
+  growYoungGenerationAtOnce();
   limitYoungGenerationOfThreads();
   keepIdleHeap();
   shareSmallBlocks();

@@ -8,11 +8,6 @@ const shortPauses = 30;
 const littleMemory = 50;
 const fewCopies = 80;
 
-// V8 shrinks the young generation at a collection after quiet times, which is often the first one of new load. It then doubles
-// it step by step. Until it is large again, collections follow each other within the time of a request, and promote what the
-// requests under way refer to. With this factor, one step is enough.
-const growthFactor = 4;
-
 /** Utilization of the event loop, from 0 to 1, below which collections may cost more than they have to. */
 const busyFrom = 0.5;
 
@@ -28,15 +23,14 @@ interface Dependencies {
   readonly setFlags: (flag: string) => void;
 }
 
-/** Lets the young generation grow faster and, after each collection of the heap, decides how full it may be before the next
- *  one. Returns a function that ends the decisions. */
+/** After each collection of the heap, decides how full the young generation may be before the next one. Returns a function
+ *  that ends it. */
 export function adaptYoungCollections({
   readUtilization = createUtilizationReader(),
   readUsedBytes = usedBytesOfYoungGeneration,
   setFlags = setFlagsFromString,
 }: Partial<Dependencies> = {}): () => void {
   const fillUpTo = (percent: number) => setFlags(`--minor-gc-task-trigger=${percent}`);
-  setFlags(`--semi-space-growth-factor=${growthFactor}`);
   fillUpTo(shortPauses);
   const observer = new PerformanceObserver(() => {
     if (readUtilization() < busyFrom) fillUpTo(shortPauses);

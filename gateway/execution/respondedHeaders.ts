@@ -14,7 +14,7 @@ interface RespondPolicy {
   readonly merges: ReadonlyMap<string, HeaderMerge>;
   /** Whether `set-cookie` is sent to clients. A cookie belongs to one client: no other client may share the response. */
   readonly isExclusive: boolean;
-  readonly handsOnCacheControl: boolean;
+  readonly sendsCacheControl: boolean;
   /** Names of the client's headers that a response depends on. */
   readonly clientHeaders: readonly string[];
 }
@@ -26,10 +26,10 @@ export class RespondPolicies {
   readonly #policies = new Map<string, RespondPolicy>();
 
   /** Whether `set-cookie` of any subgraph is sent to clients. */
-  readonly handsOnCookies: boolean;
+  readonly sendsCookies: boolean;
 
   private constructor(config: GatewayConfig, names: ReadonlySet<string>) {
-    this.handsOnCookies = names.has('set-cookie');
+    this.sendsCookies = names.has('set-cookie');
     this.#policyOf = memoizePolicies(config);
     this.#rulesOf = createHeaderRules(config);
   }
@@ -49,7 +49,7 @@ export class RespondPolicies {
       policy = {
         merges,
         isExclusive: merges.has('set-cookie'),
-        handsOnCacheControl: merges.has('cache-control'),
+        sendsCacheControl: merges.has('cache-control'),
         clientHeaders: this.#rulesOf(subgraph).sourceHeaders(new Set()),
       };
       this.#policies.set(subgraph, policy);
@@ -98,8 +98,8 @@ export class RespondedHeaders {
     subgraph: string,
     headers: CachingHeaders & { readonly hasCookies: boolean | undefined },
   ): CachedContribution | undefined {
-    const { handsOnCacheControl, clientHeaders } = this.#policies.of(subgraph);
-    if (!handsOnCacheControl) return undefined;
+    const { sendsCacheControl, clientHeaders } = this.#policies.of(subgraph);
+    if (!sendsCacheControl) return undefined;
     const allowed = readCacheControl(headers);
     if (allowed.kind !== 'allowed' || allowed.maxAgeMs === undefined) return undefined;
     const { maxAgeMs, ageMs, isPrivate } = allowed;

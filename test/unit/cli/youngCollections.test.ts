@@ -16,25 +16,24 @@ test.each([
     readUsedBytes: () => usedBytes,
     setFlags: (flag) => {
       flags.push(flag);
-      if (flags.length === 3) resolve();
+      if (flags.length === 2) resolve();
     },
   });
   try {
-    expect(flags).toEqual(['--semi-space-growth-factor=4', '--minor-gc-task-trigger=30']);
+    expect(flags).toEqual(['--minor-gc-task-trigger=30']);
     collectYoungGeneration();
     await decided;
-    expect(flags[2]).toBe(`--minor-gc-task-trigger=${expected}`);
+    expect(flags[1]).toBe(`--minor-gc-task-trigger=${expected}`);
   } finally {
     stop();
   }
 });
 
-test('this V8 knows the flag of the share, and collects earlier because of it', () => {
-  const collections = (code: string): number =>
-    printedBy(
-      ['--min-semi-space-size=64', '--max-semi-space-size=64'],
-      `
+test('this V8 knows the flag, and collects earlier because of it', () => {
+  const collections = (code: string): number => {
+    const script = `
       import { PerformanceObserver } from 'node:perf_hooks';
+      import { adaptYoungCollections } from '${new URL('../../../gateway/cli/youngCollections.ts', import.meta.url).href}';
       ${code}
       let count = 0;
       new PerformanceObserver((list) => { count += list.getEntries().length; }).observe({ entryTypes: ['gc'] });
@@ -44,48 +43,20 @@ test('this V8 knows the flag of the share, and collects earlier because of it', 
       }
       console.log(count);
       process.exit();
-      `,
-    );
+    `;
+    const flags = [
+      '--min-semi-space-size=64',
+      '--max-semi-space-size=64',
+      '--input-type=module',
+      '--eval',
+      script,
+    ];
+    return Number(execFileSync(process.execPath, flags, { encoding: 'utf8' }));
+  };
   expect(collections('adaptYoungCollections({ readUtilization: () => 0 });')).toBeGreaterThan(
     1.5 * collections(''),
   );
 });
-
-test('this V8 knows the flag of the growth, and lets the young generation grow to four times its size at once', () => {
-  const largestGrowth = (code: string): number =>
-    printedBy(
-      ['--max-semi-space-size=64'],
-      `
-      import { getHeapSpaceStatistics } from 'node:v8';
-      ${code}
-      const readSize = () => {
-        const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
-        return young.space_used_size + young.space_available_size;
-      };
-      let size = readSize();
-      let largest = 0;
-      const survivors = [];
-      for (let i = 0; i < 20_000; i += 1) {
-        survivors.push(new Array(1000).fill(i));
-        const next = readSize();
-        largest = Math.max(largest, next / size);
-        size = next;
-      }
-      console.log(largest);
-      process.exit();
-      `,
-    );
-  expect(largestGrowth('')).toBeCloseTo(2, 0);
-  expect(largestGrowth('adaptYoungCollections();')).toBeCloseTo(4, 0);
-});
-
-/** The number that a module prints in a process with these flags. */
-function printedBy(flags: readonly string[], script: string): number {
-  const module = new URL('../../../gateway/cli/youngCollections.ts', import.meta.url).href;
-  const code = `import { adaptYoungCollections } from '${module}';\n${script}`;
-  const args = [...flags, '--input-type=module', '--eval', code];
-  return Number(execFileSync(process.execPath, args, { encoding: 'utf8' }));
-}
 
 /** Allocates until the young generation has been collected. */
 function collectYoungGeneration(): void {

@@ -48,3 +48,31 @@ test('threads have the young generation of their resource limits, in a process w
   expect(heapLimitOfThread('')).toBe(100 + 3 * 64);
   expect(heapLimitOfThread('limitYoungGenerationOfThreads();')).toBe(100 + 48);
 });
+
+test('the young generation grows to four times its size at once, and not to twice its size', () => {
+  const largestGrowth = (code: string): number => {
+    const script = `
+      import { getHeapSpaceStatistics } from 'node:v8';
+      import { growYoungGenerationAtOnce } from '${new URL('../../../gateway/cli/youngGeneration.ts', import.meta.url).href}';
+      ${code}
+      const readSize = () => {
+        const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+        return young.space_used_size + young.space_available_size;
+      };
+      let size = readSize();
+      let largest = 0;
+      const survivors = [];
+      for (let i = 0; i < 20_000; i += 1) {
+        survivors.push(new Array(1000).fill(i));
+        const next = readSize();
+        largest = Math.max(largest, next / size);
+        size = next;
+      }
+      console.log(largest);
+    `;
+    const flags = ['--max-semi-space-size=64', '--input-type=module', '--eval', script];
+    return Number(execFileSync(process.execPath, flags, { encoding: 'utf8' }));
+  };
+  expect(largestGrowth('')).toBeCloseTo(2, 0);
+  expect(largestGrowth('growYoungGenerationAtOnce();')).toBeCloseTo(4, 0);
+});
