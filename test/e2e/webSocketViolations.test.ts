@@ -86,6 +86,20 @@ describe('a WebSocket client that violates the protocol', () => {
     expect(await peer.closed).toEqual({ code: 4400, reason: `Invalid message: ${problem}` });
   });
 
+  test.each([
+    ['a small', 0],
+    ['a large', 200_000],
+  ])('is closed for %s binary message that is not valid UTF-8', async (_, padding) => {
+    await using server = await startScriptedServer();
+    await using peer = await Peer.ready(server.url);
+    const text = JSON.stringify({
+      ...subscribeMessage,
+      payload: { query: 'query A($name: String) { greeting(name: $name) }', variables: { name: '\xff' } },
+    });
+    peer.socket.send(Buffer.from(text + ' '.repeat(padding), 'latin1'));
+    expect(await peer.closed).toEqual({ code: 4400, reason: 'Invalid message: it is not valid UTF-8' });
+  });
+
   test('is closed when it does not send connection_init in time', async () => {
     const timers = new FakeTimers();
     await using server = await startScriptedServer(undefined, { timers });

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import {
@@ -122,7 +123,9 @@ export class WebSocketConnection {
       fail: () => this.#close(CloseCode.InternalServerError, 'Internal server error'),
     };
     // The library gives others than a Buffer only for other values of `binaryType`.
-    socket.on('message', (data) => runInRequestScope(scope, () => this.#onMessage(data as Buffer)));
+    socket.on('message', (data, isBinary) =>
+      runInRequestScope(scope, () => this.#onMessage(data as Buffer, isBinary)),
+    );
     for (const frame of ['ping', 'pong'] as const) socket.on(frame, () => this.#recordActivity());
     // `close` follows. Without this listener, an invalid frame of a client would end the process.
     socket.on('error', () => undefined);
@@ -152,10 +155,15 @@ export class WebSocketConnection {
     this.#options.socket.terminate();
   }
 
-  #onMessage(data: Buffer): void {
+  #onMessage(data: Buffer, isBinary: boolean): void {
     this.#recordActivity();
     // The message was received while the socket was closing.
     if (!this.#isOpen) return;
+    // The library checks only text. Decoding would replace the invalid bytes.
+    if (isBinary && !isUtf8(data)) {
+      this.#close(CloseCode.BadRequest, 'Invalid message: it is not valid UTF-8');
+      return;
+    }
     if (data.length > largeJsonBytes || this.#reading !== undefined) {
       const reading = this.#readInSlices(data, this.#reading).finally(() => {
         if (this.#reading === reading) this.#reading = undefined;
