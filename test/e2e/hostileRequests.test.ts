@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import type { Socket } from 'node:net';
+import { json as readJson } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
@@ -110,7 +111,7 @@ describe('a request over HTTP/1.1 is refused, and its connection closed, with', 
     await expectRefusal(
       `${head}${many}\r\n`,
       431,
-      'The request headers are larger than 16384 bytes, the maximum.',
+      'The URL and the headers of the request are larger than 16384 bytes, the maximum. Send a long operation by POST.',
     );
   });
 
@@ -159,6 +160,28 @@ describe('a client that waits before it sends its body', () => {
     expect((await connection.readHead()).status).toBe(100);
     connection.socket.write(operation);
     expect((await connection.readResponse()).status).toBe(200);
+  });
+
+  test('gets an error when the expectation is another one, over both HTTP versions', async () => {
+    const error = {
+      errors: [
+        {
+          message:
+            'The gateway does not meet the expectation (the header expect). Send 100-continue or none.',
+          extensions: { code: 'BAD_REQUEST' },
+        },
+      ],
+    };
+    await using connection = await RawConnection.open(plain.url);
+    connection.socket.write(`${head}expect: 200-ok\r\n${length}\r\n`);
+    const { status, headers, body } = await connection.readResponse();
+    expect([status, headers.get('connection'), JSON.parse(body)]).toEqual([417, 'close', error]);
+    await connection.waitForClose();
+    const own = connect(new URL(secure.url).origin, { ca: certificate.cert });
+    const stream = own.request({ ':method': 'POST', ':path': '/graphql', expect: '200-ok' });
+    const [response] = await once(stream, 'response');
+    expect([response[':status'], await readJson(stream)]).toEqual([417, error]);
+    own.destroy();
   });
 
   test('gets the same over HTTP/2', async () => {

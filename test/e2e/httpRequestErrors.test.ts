@@ -290,7 +290,19 @@ describe('bytes that are not a valid HTTP request', () => {
       'headers that are too large',
       `POST /graphql HTTP/1.1\r\nhost: a\r\nx: ${'y'.repeat(20_000)}\r\n\r\n`,
       431,
-      'The request headers are larger than 16384 bytes, the maximum.',
+      'The URL and the headers of the request are larger than 16384 bytes, the maximum. Send a long operation by POST.',
+    ],
+    [
+      'an operation in a URL that is too long',
+      `GET /graphql?query=${'y'.repeat(20_000)} HTTP/1.1\r\nhost: a\r\n\r\n`,
+      431,
+      'The URL and the headers of the request are larger than 16384 bytes, the maximum. Send a long operation by POST.',
+    ],
+    [
+      'HTTP/2 without TLS',
+      'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+      400,
+      'The gateway accepts HTTP/2 only with TLS (listen.tls). Send the request with HTTP/1.1.',
     ],
   ])(
     'get an error with the reason before the connection is closed: %s',

@@ -97,6 +97,8 @@ export function createHttpListener({
         continueWhenRead(request, response);
         server?.emit('request', request, response);
       });
+      // node:http would respond without a reason.
+      server.on('checkExpectation', (request, response) => server?.emit('request', request, response));
       return server;
     },
   });

@@ -14,17 +14,26 @@ export function findMalformedHeaders(request: IncomingMessage): HttpError | unde
     }
     seen |= flag;
   }
-  const coding = request.headers['transfer-encoding'];
+  const { 'transfer-encoding': coding, expect } = request.headers;
   // node:http reads a body with other codings as if it had none but the last one, `chunked`.
   if (coding !== undefined && coding.toLowerCase() !== 'chunked')
     return new HttpError(400, 'The transfer-encoding of the request is not chunked.');
+  if (expect !== undefined && !/\b100-continue\b/i.test(expect)) {
+    return new HttpError(
+      417,
+      'The gateway does not meet the expectation (the header expect). Send 100-continue or none.',
+    );
+  }
   // HTTP/2 clients may exceed the limit before they have read it.
   if (http2StreamOf(request) === undefined || sizeOf(rawHeaders) <= maxHeaderSize) return undefined;
   return headersTooLargeError();
 }
 
 export function headersTooLargeError(): HttpError {
-  return new HttpError(431, `The request headers are larger than ${maxHeaderSize} bytes, the maximum.`);
+  return new HttpError(
+    431,
+    `The URL and the headers of the request are larger than ${maxHeaderSize} bytes, the maximum. Send a long operation by POST.`,
+  );
 }
 
 function sizeOf(rawHeaders: readonly string[]): number {

@@ -52,6 +52,12 @@ function httpErrorOf({ code, reason, message }: HttpParserError): HttpError {
   if (code === 'HPE_HEADER_OVERFLOW') {
     return headersTooLargeError();
   }
+  if (code === 'HPE_PAUSED_H2_UPGRADE') {
+    return new HttpError(
+      400,
+      'The gateway accepts HTTP/2 only with TLS (listen.tls). Send the request with HTTP/1.1.',
+    );
+  }
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return new HttpError(408, 'The request did not arrive in time (listen.timeouts). Send it again.');
   }
