@@ -256,6 +256,19 @@ describe('a subscription over server-sent events', () => {
     expect(server.receivedOperations[0]?.resumeAfter).toBe('6-0');
   });
 
+  test('takes an empty last-event-id for none, as an EventSource does, and resumes after the cursor of the operation', async () => {
+    await using server = await startScriptedServer(() => {
+      const scripted = new ScriptedEvents();
+      scripted.push('end');
+      return scripted.outcome;
+    });
+    for (const extensions of [undefined, { tributary: { cursor: '6-0' } }]) {
+      const request = postRequest({ ...subscription, extensions });
+      await exchange(server.url, { ...request, headers: { ...request.headers, 'last-event-id': '' } });
+    }
+    expect(server.receivedOperations.map(({ resumeAfter }) => resumeAfter)).toEqual([undefined, '6-0']);
+  });
+
   test('ends with the error of its events', async () => {
     const scripted = new ScriptedEvents();
     scripted.push(new GatewayError('SUBGRAPH_UNREACHABLE', 'Gone.'));

@@ -189,7 +189,8 @@ export class GraphQLExchange {
       incremental,
       acceptsSubscriptions: subscription !== undefined,
       isReadOnly: method === 'GET',
-      lastEventId: headers.get('last-event-id'),
+      // An empty one stands for none, as in `EventSource`.
+      lastEventId: headers.get('last-event-id') || undefined,
       transport: 'http',
       clientAddress: this.#clientAddress,
       requestId: this.#response.requestId,
