@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { describe, expect, jest, test } from '@jest/globals';
 import { GatewayError } from '../../gateway/errors.ts';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import { failCurrentRequest } from '../../gateway/transport/http/requestScope.ts';
 import { FakeTimers } from '../harness/fakeTimers.ts';
+import { exchange } from '../harness/rawHttp.ts';
 import {
   ScriptedEvents,
   ScriptedPayloads,
@@ -274,6 +276,31 @@ describe('a pong', () => {
     expect((await peer.closed).code).toBe(1006);
     await scripted.returned;
   });
+
+  test('is not expected from a client in the middle of a message, as long as its bytes arrive', async () => {
+    const timers = new FakeTimers();
+    await using server = await startScriptedServer(() => singleOutcome('{"greeting":"hello"}'), {
+      timers,
+      heartbeatIntervalMs: 1000,
+    });
+    await using peer = await Peer.ready(server.url, undefined, { autoPong: false });
+    // Sends the header of a message whose mask is zero, and its parts in turn.
+    const { _socket: connection } = peer.socket as unknown as { readonly _socket: Socket };
+    const message = JSON.stringify({ id: '1', type: 'subscribe', payload: { query } });
+    const parts = [...message.matchAll(/.{1,20}/g)].map(String);
+    connection.write(Buffer.from([0x81, 0x80 | message.length, 0, 0, 0, 0]));
+    for (const part of parts) {
+      connection.write(part);
+      // The server reads the part before a later request on another connection.
+      await exchange(server.url, { method: 'GET', path: '/health/live' });
+      timers.advance(1000);
+    }
+    expect(parts.length).toBeGreaterThan(3);
+    expect([await peer.next(), await peer.next()]).toEqual([
+      next({ data: { greeting: 'hello' } }),
+      complete(),
+    ]);
+  });
 });
 
 describe('a WebSocket client that reads slowly', () => {
@@ -295,6 +322,45 @@ describe('a WebSocket client that reads slowly', () => {
     peer.socket.resume();
     expect(JSON.stringify(await peer.next()).length).toBeGreaterThan(size);
     expect(await peer.closed).toEqual({ code: 1013, reason: 'The client reads too slowly' });
+  });
+
+  /** Sends a large event to a client that has paused, and lets three heartbeat intervals pass. */
+  async function pauseDuringEvent(readTimeoutMs: number) {
+    const timers = new FakeTimers();
+    const scripted = new ScriptedEvents();
+    const options = { timers, heartbeatIntervalMs: 1000, bufferSize: 2 * size, readTimeoutMs };
+    const server = await startScriptedServer(() => scripted.outcome, options);
+    const peer = await Peer.ready(server.url);
+    peer.subscribe(subscription);
+    scripted.push({ data: {} });
+    await peer.next();
+    peer.socket.pause();
+    scripted.push(big);
+    // The server has written the event before it responds to a later request.
+    await exchange(server.url, { method: 'GET', path: '/health/live' });
+    for (let count = 0; count < 3; count++) timers.advance(1000);
+    return { scripted, server, peer };
+  }
+
+  test('stays connected without a pong as long as it has not read what was sent before the ping', async () => {
+    const { scripted, server, peer } = await pauseDuringEvent(60_000);
+    const pinged = once(peer.socket, 'ping');
+    peer.socket.resume();
+    expect(JSON.stringify(await peer.next()).length).toBeGreaterThan(size);
+    await pinged;
+    scripted.push('end');
+    expect(await peer.next()).toEqual(complete());
+    await peer[Symbol.asyncDispose]();
+    await server.close();
+  });
+
+  test('is closed after the read timeout when it reads nothing of what was sent before a ping', async () => {
+    const { scripted, server, peer } = await pauseDuringEvent(50);
+    await scripted.returned;
+    peer.socket.resume();
+    expect(JSON.stringify(await peer.next()).length).toBeGreaterThan(size);
+    expect(await peer.closed).toEqual({ code: 1013, reason: 'The client reads too slowly' });
+    await server.close();
   });
 
   test('gets every event when it continues to read', async () => {

@@ -15,7 +15,7 @@ export const deliverySection = z
       .prefault('30s'),
     heartbeat: duration({ min: 1 })
       .describe(
-        'Maximum idle time of a connection with a stream. Then the gateway sends a comment (server-sent events) or an empty part (multipart subscriptions). A WebSocket whose client was idle for this time is pinged, and closed if the client does not respond within the same time.',
+        'Maximum idle time of a connection with a stream. Then the gateway sends a comment (server-sent events) or an empty part (multipart subscriptions). A WebSocket whose client was idle for this time is pinged, and closed if the client sends nothing within the same time after the ping.',
       )
       .prefault('12s'),
   })

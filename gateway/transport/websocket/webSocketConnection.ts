@@ -80,6 +80,8 @@ export class WebSocketConnection {
   /** Ends with the last message of those that are being parsed. Those behind a large one wait for it. */
   #reading: Promise<void> | undefined;
   #isPingPending = false;
+  /** Bytes that had arrived at the last check of the liveness. */
+  #bytesRead = 0;
   #forwardedParameters: Readonly<Record<string, unknown>> = {};
   #initPayload: Readonly<Record<string, unknown>> = {};
   #incremental: IncrementalFormat | undefined = 'deferSpec=20220824';
@@ -333,14 +335,17 @@ export class WebSocketConnection {
   }
 
   #checkLiveness(): void {
-    // The socket is paused while the outbox is full: no answer can arrive, and the read timeout applies.
-    if (this.#outbox.isFull) return;
-    if (this.#isPingPending) {
-      this.terminate();
-      return;
-    }
-    this.#isPingPending = true;
-    if (this.#isOpen) this.#options.socket.ping();
+    // The socket is paused while the outbox is full: no answer can arrive. A client that reads slowly has not seen a ping
+    // behind other bytes. The read timeout applies to both.
+    if (this.#outbox.isFull || this.#outbox.hasUnsentPing) return;
+    const { bytesRead } = this.#options.connection;
+    // The client cannot answer in the middle of a frame.
+    const isSending = bytesRead !== this.#bytesRead;
+    this.#bytesRead = bytesRead;
+    if (!this.#isPingPending) {
+      this.#isPingPending = true;
+      this.#outbox.ping(() => this.#heartbeat.recordActivity());
+    } else if (!isSending) this.terminate();
   }
 
   #recordActivity(): void {

@@ -13,6 +13,7 @@ interface WebSocketOutboxOptions extends Pick<StreamSettings, 'bufferSize' | 're
 export class WebSocketOutbox {
   readonly #options: WebSocketOutboxOptions;
   #drained: PromiseWithResolvers<void> | undefined;
+  #hasUnsentPing = false;
   /** How many calls of `pauseReading` have no `resumeReading` yet. */
   #pauses = 0;
 
@@ -26,6 +27,11 @@ export class WebSocketOutbox {
 
   get isFull(): boolean {
     return this.#drained !== undefined;
+  }
+
+  /** Other bytes wait in front of the last ping. */
+  get hasUnsentPing(): boolean {
+    return this.#hasUnsentPing;
   }
 
   /** Resolves when the client has read enough. Check `isFull` again then: another operation may have filled the outbox. */
@@ -44,6 +50,19 @@ export class WebSocketOutbox {
     this.#drained = Promise.withResolvers();
     this.pauseReading();
     connection.setTimeout(readTimeoutMs);
+  }
+
+  /** Sends a ping, which waits behind the messages. Until `onSent` is called, the read timeout applies. */
+  ping(onSent: () => void): void {
+    const { socket, connection, readTimeoutMs } = this.#options;
+    if (socket.readyState !== WebSocket.OPEN) return;
+    this.#hasUnsentPing = true;
+    connection.setTimeout(readTimeoutMs);
+    socket.ping(undefined, undefined, () => {
+      this.#hasUnsentPing = false;
+      this.#stopReadTimeout();
+      onSent();
+    });
   }
 
   /** Reads nothing more from the socket. What has been read already still arrives. */
@@ -65,11 +84,15 @@ export class WebSocketOutbox {
 
   // Also called with an error when the socket is closing; `close` handles that.
   readonly #onSent = (): void => {
-    const { socket, connection, bufferSize } = this.#options;
+    const { socket, bufferSize } = this.#options;
     if (this.#drained === undefined || socket.bufferedAmount > bufferSize) return;
-    connection.setTimeout(0);
     this.resumeReading();
     this.#drained.resolve();
     this.#drained = undefined;
+    this.#stopReadTimeout();
   };
+
+  #stopReadTimeout(): void {
+    if (!this.isFull && !this.#hasUnsentPing) this.#options.connection.setTimeout(0);
+  }
 }
