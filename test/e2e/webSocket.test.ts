@@ -13,6 +13,8 @@ import {
   singleOutcome,
   startScriptedServer,
 } from '../harness/scriptedServer.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
+import { waitUntil } from '../harness/waitUntil.ts';
 import { Peer, rejectionOf } from '../harness/webSocketPeer.ts';
 
 const query = '{ greeting }';
@@ -324,13 +326,19 @@ describe('a WebSocket client that reads slowly', () => {
     expect(await peer.closed).toEqual({ code: 1013, reason: 'The client reads too slowly' });
   });
 
-  /** Sends a large event to a client that has paused, and lets three heartbeat intervals pass. */
-  async function pauseDuringEvent(readTimeoutMs: number) {
+  test.each([
+    ['stays connected without a pong as long as it has not read what was sent before the ping', 60_000],
+    ['is closed after the read timeout when it reads nothing of what was sent before a ping', 50],
+  ])('%s', async (_, readTimeoutMs) => {
     const timers = new FakeTimers();
     const scripted = new ScriptedEvents();
-    const options = { timers, heartbeatIntervalMs: 1000, bufferSize: 2 * size, readTimeoutMs };
-    const server = await startScriptedServer(() => scripted.outcome, options);
-    const peer = await Peer.ready(server.url);
+    await using server = await startScriptedServer(() => scripted.outcome, {
+      timers,
+      heartbeatIntervalMs: 1000,
+      bufferSize: 2 * size,
+      readTimeoutMs,
+    });
+    await using peer = await Peer.ready(server.url);
     peer.subscribe(subscription);
     scripted.push({ data: {} });
     await peer.next();
@@ -339,28 +347,13 @@ describe('a WebSocket client that reads slowly', () => {
     // The server has written the event before it responds to a later request.
     await exchange(server.url, { method: 'GET', path: '/health/live' });
     for (let count = 0; count < 3; count++) timers.advance(1000);
-    return { scripted, server, peer };
-  }
-
-  test('stays connected without a pong as long as it has not read what was sent before the ping', async () => {
-    const { scripted, server, peer } = await pauseDuringEvent(60_000);
+    if (readTimeoutMs === 50) return await scripted.returned;
     const pinged = once(peer.socket, 'ping');
     peer.socket.resume();
     expect(JSON.stringify(await peer.next()).length).toBeGreaterThan(size);
     await pinged;
     scripted.push('end');
     expect(await peer.next()).toEqual(complete());
-    await peer[Symbol.asyncDispose]();
-    await server.close();
-  });
-
-  test('is closed after the read timeout when it reads nothing of what was sent before a ping', async () => {
-    const { scripted, server, peer } = await pauseDuringEvent(50);
-    await scripted.returned;
-    peer.socket.resume();
-    expect(JSON.stringify(await peer.next()).length).toBeGreaterThan(size);
-    expect(await peer.closed).toEqual({ code: 1013, reason: 'The client reads too slowly' });
-    await server.close();
   });
 
   test('gets every event when it continues to read', async () => {
@@ -425,6 +418,30 @@ describe('the WebSockets of a server that shuts down', () => {
       complete(),
     ]);
     expect(await busy.closed).toEqual(goingAway);
+    await closed;
+  });
+
+  test('stay open until their clients have read the responses, however slowly', async () => {
+    const size = 16 * 1024 * 1024;
+    await using server = await startScriptedServer(
+      async () => singleOutcome(JSON.stringify({ greeting: 'x'.repeat(size) })),
+      { drainTimeout: 60_000, bufferSize: 2 * size },
+    );
+    await using peer = await Peer.ready(server.url);
+    peer.socket.pause();
+    peer.subscribe(query);
+    await waitUntil(() => server.receivedOperations.length === 1);
+    await waitForTurns();
+    const closed = server.close();
+    await waitForTurns();
+    // Only an open socket answers it.
+    peer.send({ type: 'ping' });
+    await waitForTurns();
+    peer.socket.resume();
+    const types: unknown[] = [];
+    for (let count = 0; count < 3; count++) types.push(((await peer.next()) as { type: string }).type);
+    expect(types.sort()).toEqual(['complete', 'next', 'pong']);
+    expect(await peer.closed).toEqual({ code: 1001, reason: 'Going away' });
     await closed;
   });
 

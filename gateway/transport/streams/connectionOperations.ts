@@ -69,8 +69,13 @@ export class ConnectionOperations {
 
   /** To be called after each operation, however it ended. */
   checkDrained(): void {
-    if (!this.#isDraining) return;
-    for (const operation of this.#operations.values()) if (!operation.isSubscription) return;
-    this.#onDrained();
+    if (this.isDrained) this.#onDrained();
+  }
+
+  /** Whether no query or mutation runs after `drain`. */
+  get isDrained(): boolean {
+    if (!this.#isDraining) return false;
+    for (const operation of this.#operations.values()) if (!operation.isSubscription) return false;
+    return true;
   }
 }

@@ -71,7 +71,7 @@ const initTimeoutMs = 10_000;
  *  would be parsed and serialized again, and it cannot end an operation before its first result. */
 export class WebSocketConnection {
   readonly #options: WebSocketConnectionOptions;
-  readonly #operations = new ConnectionOperations(() => this.#close(1001, 'Going away'));
+  readonly #operations = new ConnectionOperations(() => this.#closeWhenRead());
   readonly #outbox: WebSocketOutbox;
   readonly #client: ConnectionClient;
   readonly #heartbeat: InactivityTimer;
@@ -351,6 +351,14 @@ export class WebSocketConnection {
   #recordActivity(): void {
     this.#isPingPending = false;
     this.#heartbeat.recordActivity();
+  }
+
+  /** Closes the drained socket when its client has read the responses: it has only a second for those in front of the close
+   *  frame. */
+  #closeWhenRead(): void {
+    this.#outbox.ping(() => {
+      if (this.#operations.isDrained) this.#close(1001, 'Going away');
+    });
   }
 
   #close(code: number, reason: string): void {

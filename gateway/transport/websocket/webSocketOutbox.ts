@@ -13,7 +13,7 @@ interface WebSocketOutboxOptions extends Pick<StreamSettings, 'bufferSize' | 're
 export class WebSocketOutbox {
   readonly #options: WebSocketOutboxOptions;
   #drained: PromiseWithResolvers<void> | undefined;
-  #hasUnsentPing = false;
+  #unsentPings = 0;
   /** How many calls of `pauseReading` have no `resumeReading` yet. */
   #pauses = 0;
 
@@ -29,9 +29,9 @@ export class WebSocketOutbox {
     return this.#drained !== undefined;
   }
 
-  /** Other bytes wait in front of the last ping. */
+  /** Other bytes wait in front of a ping. */
   get hasUnsentPing(): boolean {
-    return this.#hasUnsentPing;
+    return this.#unsentPings > 0;
   }
 
   /** Resolves when the client has read enough. Check `isFull` again then: another operation may have filled the outbox. */
@@ -52,14 +52,15 @@ export class WebSocketOutbox {
     connection.setTimeout(readTimeoutMs);
   }
 
-  /** Sends a ping, which waits behind the messages. Until `onSent` is called, the read timeout applies. */
+  /** Sends a ping, which waits behind the messages. Until `onSent` is called, the read timeout applies. Does nothing when the
+   *  socket is closing. */
   ping(onSent: () => void): void {
     const { socket, connection, readTimeoutMs } = this.#options;
     if (socket.readyState !== WebSocket.OPEN) return;
-    this.#hasUnsentPing = true;
+    this.#unsentPings += 1;
     connection.setTimeout(readTimeoutMs);
     socket.ping(undefined, undefined, () => {
-      this.#hasUnsentPing = false;
+      this.#unsentPings -= 1;
       this.#stopReadTimeout();
       onSent();
     });
@@ -93,6 +94,6 @@ export class WebSocketOutbox {
   };
 
   #stopReadTimeout(): void {
-    if (!this.isFull && !this.#hasUnsentPing) this.#options.connection.setTimeout(0);
+    if (!this.isFull && !this.hasUnsentPing) this.#options.connection.setTimeout(0);
   }
 }
