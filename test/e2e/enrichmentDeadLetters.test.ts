@@ -34,6 +34,27 @@ import { waitUntil } from '../harness/waitUntil.ts';
 
 const { server, redis } = await startSuiteRedis();
 
+type AdminQueue = ConstructorParameters<typeof RedisJobAdmin>[0]['queue'];
+
+/** What operators of another process see, with a queue of the test. */
+function createAdmin(
+  config: NonNullable<Parameters<typeof parseRedisConfig>[0]>,
+  queue: AdminQueue,
+): Pick<RedisJobAdmin, 'list' | 'retry'> & Disposable {
+  const connection = new RetryingRedisClient({
+    config: parseRedisConfig(config),
+    onFailure: () => {},
+    timers: systemTimers,
+  });
+  const keys = new JobKeys(config.keyPrefix ?? 'any');
+  const admin = new RedisJobAdmin({ redis: connection, keys, queue, retentionMs: 70_000, now: Date.now });
+  return {
+    list: (query) => admin.list(query),
+    retry: (id) => admin.retry(id),
+    [Symbol.dispose]: () => connection.close(),
+  };
+}
+
 describe('A job that fails', () => {
   test('becomes a dead letter that every process can list and retry', async () => {
     const prefix = randomUUID();
@@ -127,57 +148,33 @@ describe('A job that fails', () => {
     expect(await one.enrichments.retry(id)).toBe('retried');
     const tried = ['2-0 reviews "a by one"'];
     await waitUntil(async () => (await one.enrichments.readArrived(token, ada))?.hasNext === false);
-    const config = parseRedisConfig({ url: server.url, keyPrefix: prefix });
-    const connection = new RetryingRedisClient({ config, onFailure: () => {}, timers: systemTimers });
-    const other = new RedisJobAdmin({
-      redis: connection,
-      keys: new JobKeys(prefix),
-      queue: {
-        get: async () => ({ run, isFailed: true }),
-        retry: async () => false,
-        list: async () => [],
-      },
-      retentionMs: 70_000,
-      now: Date.now,
-    });
+    using other = createAdmin(
+      { url: server.url, keyPrefix: prefix },
+      { get: async () => ({ run, isFailed: true }), retry: async () => false, list: async () => [] },
+    );
     expect(await other.retry(id)).toBe('not failed');
-    connection.close();
     expect(await one.enrichments.readArrived(token, ada)).toMatchObject({ hasNext: false });
     expect(await collectUpdates(await subscribeToJob(one.enrichments, token))).toEqual(tried);
   });
 
   test('cannot be listed while Redis refuses the password: an error that names the reason', async () => {
-    const config = parseRedisConfig({ url: server.url });
-    const connection = new RetryingRedisClient({ config, onFailure: () => {}, timers: systemTimers });
     const refused = async (): Promise<never> => {
       throw new ReplyError('WRONGPASS invalid username-password pair or user is disabled.');
     };
-    const admin = new RedisJobAdmin({
-      redis: connection,
-      keys: new JobKeys('any'),
-      queue: { get: refused, retry: refused, list: refused },
-      retentionMs: 70_000,
-      now: Date.now,
-    });
+    using admin = createAdmin({ url: server.url }, { get: refused, retry: refused, list: refused });
     const expected = { code: 'OVERLOADED', message: expect.stringContaining('(authentication)') };
     await expect(admin.list({ state: undefined, limit: 1 })).rejects.toMatchObject(expected);
     await expect(admin.retry('any')).rejects.toMatchObject(expected);
-    connection.close();
   });
 
   test('cannot be listed or retried while Redis cannot be reached: an error when an attempt to connect has failed', async () => {
     await using own = await startDedicatedRedis();
     await own.kill();
-    const config = parseRedisConfig({ url: own.url });
-    const connection = new RetryingRedisClient({ config, onFailure: () => {}, timers: systemTimers });
     const waitForRedis = () => new Promise<never>(() => {});
-    const admin = new RedisJobAdmin({
-      redis: connection,
-      keys: new JobKeys('any'),
-      queue: { get: waitForRedis, retry: waitForRedis, list: waitForRedis },
-      retentionMs: 70_000,
-      now: Date.now,
-    });
+    using admin = createAdmin(
+      { url: own.url },
+      { get: waitForRedis, retry: waitForRedis, list: waitForRedis },
+    );
     const expected = {
       code: 'OVERLOADED',
       message: expect.stringContaining('(unreachable)'),
@@ -185,27 +182,14 @@ describe('A job that fails', () => {
     };
     await expect(admin.list({ state: undefined, limit: 1 })).rejects.toMatchObject(expected);
     await expect(admin.retry('any')).rejects.toMatchObject(expected);
-    connection.close();
   });
 
   test('cannot be listed or retried after a fault of the gateway, which is not reported as one of Redis', async () => {
-    const connection = new RetryingRedisClient({
-      config: parseRedisConfig({ url: server.url }),
-      onFailure: () => {},
-      timers: systemTimers,
-    });
     const fault = new TypeError("Cannot read properties of undefined (reading 'fields')");
     const fail = () => Promise.reject(fault);
-    const admin = new RedisJobAdmin({
-      redis: connection,
-      keys: new JobKeys('any'),
-      queue: { get: fail, retry: fail, list: fail },
-      retentionMs: 70_000,
-      now: Date.now,
-    });
+    using admin = createAdmin({ url: server.url }, { get: fail, retry: fail, list: fail });
     await expect(admin.list({ state: undefined, limit: 1 })).rejects.toBe(fault);
     await expect(admin.retry('any')).rejects.toBe(fault);
-    connection.close();
   });
 
   test('cannot be listed or retried while Redis hangs: an error with the reason after redis.timeouts.socket', async () => {
