@@ -42,8 +42,11 @@ async function createUser(...rules: string[]): Promise<string> {
   return urlOf(user);
 }
 
-function createQueue(url: string, options: Partial<ConstructorParameters<typeof JobQueue>[0]>): JobQueue {
-  return new JobQueue({
+function createQueue(
+  url: string,
+  options: Partial<ConstructorParameters<typeof JobQueue>[0]>,
+): JobQueue & Disposable {
+  const queue = new JobQueue({
     config: parseRedisConfig({ url, timeouts: longRedisTimeouts }),
     prefix: `{${randomUUID()}}`,
     dueAfterMs: 60_000,
@@ -55,6 +58,7 @@ function createQueue(url: string, options: Partial<ConstructorParameters<typeof 
     onError: () => {},
     ...options,
   });
+  return Object.assign(queue, { [Symbol.dispose]: () => queue.close() });
 }
 
 test('a gateway whose Redis user may not run INFO answers requests, prints nothing about it, and ends with SIGTERM', async () => {
@@ -79,7 +83,7 @@ test('a job queue whose Redis user may not run INFO starts runs that are due', a
   const handled = new Promise<string>((resolve) => {
     onHandled = resolve;
   });
-  const queue = createQueue(await createUser('-@dangerous'), {
+  using queue = createQueue(await createUser('-@dangerous'), {
     dueAfterMs: 10,
     handle: async ({ id }) => {
       onHandled(id);
@@ -90,7 +94,6 @@ test('a job queue whose Redis user may not run INFO starts runs that are due', a
   await queue.add({ id: 'a.1', job: jobOf('a'), createdAt: 0, createdBy: 'any' });
   expect(await handled).toBe('a.1');
   await queue.stop();
-  queue.close();
 });
 
 test('a job queue removes a run whose data Redis has lost, and reports it', async () => {
@@ -99,7 +102,7 @@ test('a job queue removes a run whose data Redis has lost, and reports it', asyn
   const errors: string[] = [];
   const handled: string[] = [];
   const prefix = '{lost}';
-  const queue = createQueue(own.url, {
+  using queue = createQueue(own.url, {
     prefix,
     dueAfterMs: 10,
     handle: async ({ id }) => {
@@ -114,7 +117,6 @@ test('a job queue removes a run whose data Redis has lost, and reports it', asyn
   queue.start();
   while (errors.length === 0) await redis.ping();
   await queue.stop();
-  queue.close();
   const names = ['a.1', 'delayed', 'wait', 'active', 'failed', 'completed'];
   expect(await redis.exists(...names.map((name) => `${prefix}:enrichments:${name}`))).toBe(0);
   redis.disconnect();
@@ -124,12 +126,32 @@ test('a job queue removes a run whose data Redis has lost, and reports it', asyn
   ]);
 });
 
+test('a job queue whose Redis user may not move runs rejects, and makes a run due once it may', async () => {
+  const url = await createUser('-zrem');
+  const prefix = `{${randomUUID()}}`;
+  using queue = createQueue(url, { prefix });
+  const due = () => operator.lrange(`${prefix}:enrichments:wait`, 0, -1);
+  const run = { id: 'a.1', job: jobOf('a'), createdAt: 0, createdBy: 'any' };
+  const refused = { name: 'ReplyError' };
+  const failure = { failedKeys: [], attempts: 1, error: 'any' };
+  await queue.add(run);
+  await expect(queue.promote(run.id)).rejects.toMatchObject(refused);
+  await expect(queue.fail({ ...run, failure })).rejects.toMatchObject(refused);
+  expect(await due()).toEqual([]);
+  await operator.call('ACL', 'SETUSER', new URL(url).username, '+zrem');
+  await queue.promote(run.id);
+  expect(await due()).toEqual([run.id]);
+  // It is due already.
+  await queue.promote(run.id);
+  await queue.fail({ ...run, failure });
+  expect(await due()).toEqual([run.id]);
+});
+
 test('a job queue prints nothing about the eviction policy of Redis, which the gateway logs', async () => {
   await using own = await startDedicatedRedis(['--maxmemory-policy', 'allkeys-lru']);
   const printed = jest.spyOn(console, 'warn').mockImplementation(() => {});
-  const queue = createQueue(own.url, {});
+  using queue = createQueue(own.url, {});
   expect(await queue.list('waiting', 1)).toEqual([]);
-  queue.close();
   expect(printed).not.toHaveBeenCalled();
 });
 
@@ -141,9 +163,8 @@ test('a job queue prints nothing about a version of Redis that BullMQ does not r
     .mockImplementation((async (callback?: unknown) =>
       typeof callback === 'function' ? callback(null, '') : versions.pop()) as Redis['info']);
   for (const _ of [...versions]) {
-    const queue = createQueue(server.url, {});
+    using queue = createQueue(server.url, {});
     expect(await queue.list('waiting', 1)).toEqual([]);
-    queue.close();
   }
   info.mockRestore();
   expect([printed.mock.calls, versions]).toEqual([[], []]);
@@ -204,7 +225,7 @@ test.each([
   await using own = await startDedicatedRedis();
   const redis = connectRedis(own.url);
   let errors = 0;
-  const queue = createQueue(own.url, {
+  using queue = createQueue(own.url, {
     onError: () => {
       errors += 1;
     },
@@ -221,14 +242,13 @@ test.each([
   const errorReplies = (await countErrors()) - before;
   redis.disconnect();
   await queue.stop();
-  queue.close();
   expect(errorReplies).toBeLessThan(50);
 });
 
 test('a job queue has no timer that keeps the process alive after it was closed while Redis refused scripts', async () => {
   const timers = jest.spyOn(globalThis, 'setTimeout');
   const errors = new EventCounter();
-  const queue = createQueue(await createUser('-@scripting'), { onError: errors.increment });
+  using queue = createQueue(await createUser('-@scripting'), { onError: errors.increment });
   queue.start();
   // Of fetching a run, and of looking for stalled ones.
   await errors.waitForCount(2);

@@ -142,7 +142,8 @@ export class JobQueue {
 
   /** Makes the run due now. */
   async promote(id: string): Promise<void> {
-    await (await this.#queue.getJob(id))?.promote().catch(ignoreAlreadyDue);
+    const job = await this.#queue.getJob(id);
+    if (job !== undefined) await makeDue(job);
   }
 
   /** Moves the run to the dead letters, as soon as a process handles it. */
@@ -153,7 +154,7 @@ export class JobQueue {
       return;
     }
     await job.updateData(run);
-    await job.promote().catch(ignoreAlreadyDue);
+    await makeDue(job);
   }
 
   /** Removes expired dead letters. BullMQ does that only when another run fails. */
@@ -183,7 +184,7 @@ export class JobQueue {
       return true;
     } catch (error) {
       // Another process has retried it, and perhaps ended it.
-      if (isNotFailed(error)) return false;
+      if (hasLeftState(error)) return false;
       throw error;
     }
   }
@@ -223,10 +224,17 @@ export class JobQueue {
   }
 }
 
-// `promote` fails for a run that is due already.
-function ignoreAlreadyDue(): void {}
+/** Does nothing if the run is due already, or has ended. */
+async function makeDue(job: Job): Promise<void> {
+  try {
+    await job.promote();
+  } catch (error) {
+    if (!hasLeftState(error)) throw error;
+  }
+}
 
-function isNotFailed(error: unknown): boolean {
+/** Whether a run is not in the state that BullMQ was to move it from: otherwise Redis has failed. */
+function hasLeftState(error: unknown): boolean {
   const { ErrorCode } = loadBullMq();
   const { code } = error as { readonly code?: unknown };
   return code === ErrorCode.JobNotInState || code === ErrorCode.JobNotExist;
