@@ -21,7 +21,18 @@ interface RunGatewayOptions {
 
 /** Runs a gateway until the shutdown is due and the gateway is drained. A request to shut down also aborts the start,
  *  which may wait for a supergraph for an unlimited time. Resolves with the exit code. */
-export async function runGateway(
+export function runGateway(
+  config: GatewayConfig,
+  shutdown: Shutdown,
+  options: RunGatewayOptions,
+): Promise<ExitCode> {
+  const removeExitListener = reportExits(config);
+  // From then on, further stop signals may end the process.
+  void shutdown.requested.then(removeExitListener);
+  return createAndRun(config, shutdown, options).finally(removeExitListener);
+}
+
+async function createAndRun(
   config: GatewayConfig,
   shutdown: Shutdown,
   { configFile, onListening, onReady, onFatalError, dependencies }: RunGatewayOptions,
@@ -33,12 +44,10 @@ export async function runGateway(
   // Where the gateway continues, `tributary dev` prints such an error.
   const removeStartHandler =
     onFatalError && reportUncaughtErrors(config, (problem) => uncaught.reject(new ConfigError([problem])));
-  const removeExitListener = reportExits(config);
   const creating = createGateway(config, { ...dependencies, logger });
   const gateway = await Promise.race([creating, uncaught.promise, shutdown.requested])
     .catch(rethrow)
-    .finally(removeStartHandler)
-    .finally(removeExitListener);
+    .finally(removeStartHandler);
   if (gateway === undefined) {
     // Long steps, such as the setup of an extension, cannot be aborted. `tributary dev` continues in this process.
     creating.then((created) => created.close()).catch(() => {});

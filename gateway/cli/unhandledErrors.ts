@@ -45,14 +45,14 @@ export function reportUncaughtErrors(
   return () => process.off('uncaughtException', report);
 }
 
-/** Prints which line of an extension ends the process while extensions are created. Exit code 0 becomes that of a wrong
- *  configuration, because an orchestrator would take it for success. Returns a function that removes the listener. */
+/** Prints which line of an extension ends the process. Exit code 0 becomes that of a wrong configuration, because an
+ *  orchestrator would take it for success. Returns a function that removes the listener. */
 export function reportExits({ extensions }: GatewayConfig): () => void {
   if (extensions.length === 0) return () => {};
   const report = (code: number): void => {
     // Node's cluster module ends a worker whose supervisor was killed.
     if (cluster.isWorker && !process.connected) return;
-    const error = new Error('have ended the process before the gateway was created');
+    const error = new Error('have ended the process');
     // process.exit() calls the listener, so that the first location in the remaining stack is that of its caller.
     Error.captureStackTrace(error, report);
     const expected = 'extensions without `process.exit()`';

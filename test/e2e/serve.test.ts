@@ -362,6 +362,7 @@ overload: { eventLoopDelay: 0s, memory: 1 }
     ['serve', 1, 'process.exit(0); export default { name: "a" };'],
     ['serve', 2, 'export default () => process.exit(0);'],
     ['serve', 1, 'export default () => new Promise(() => setTimeout(() => process.exit(3)));'],
+    ['serve', 2, 'export default { name: "a", admitSupergraph: () => process.exit(0) };'],
     ['dev', 1, 'export default () => process.exit(0);'],
     ['config check', 1, 'export default () => process.exit(0);'],
   ])(
@@ -374,10 +375,28 @@ overload: { eventLoopDelay: 0s, memory: 1 }
       );
       const { code: exitCode, stdout, stderr } = await run([...command.split(' '), '--config', config]);
       expect([exitCode, stdout]).toEqual([code.includes('3') ? 3 : 2, '']);
-      const message = `The configuration is invalid:\n  extensions have ended the process before the gateway was created (${module}:1:COLUMN); expected: extensions without \`process.exit()\`\n`;
+      const message = `The configuration is invalid:\n  extensions have ended the process (${module}:1:COLUMN); expected: extensions without \`process.exit()\`\n`;
       expect(new Set(stderr.replace(/:1:\d+/g, ':1:COLUMN').split(/(?=^The )/m))).toEqual(new Set([message]));
     },
   );
+
+  test('reports that an extension has ended the process while the gateway serves', async () => {
+    const module = write(
+      'exitLater.mjs',
+      'export default { name: "a", requestContext: () => process.exit(0) };',
+    );
+    const config = write(
+      'exitLater.yaml',
+      `supergraph: { file: greeter.graphql }\nlisten: { port: 0 }\nadmin: { port: 0 }\nextensions: [{ module: ${module} }]\ntelemetry: { logLevel: silent }\n`,
+    );
+    await using gateway = new RunningCommand(folder, ['serve', '--config', config]);
+    await expect(ask(await gateway.url(), '{ __typename }')).rejects.toThrow('fetch failed');
+    const { code, stderr } = await gateway.ended;
+    expect([code, stderr]).toEqual([
+      2,
+      `The configuration is invalid:\n  extensions have ended the process (${module}:1:59); expected: extensions without \`process.exit()\`\n`,
+    ]);
+  });
 
   test('does not start with an invalid configuration', async () => {
     expect(await serve(['--port', '99999', '--workers', 'many']).ended).toEqual({
