@@ -3,6 +3,7 @@ import {
   type Context,
   createTraceState,
   type HrTime,
+  INVALID_SPAN_CONTEXT,
   isSpanContextValid,
   ROOT_CONTEXT,
   type Span,
@@ -40,14 +41,17 @@ interface SpanStart {
 }
 
 /** Records spans with the tracer of an application, whose provider samples and exports them. Contexts are passed explicitly,
- *  as in `SpanRecorder`. */
+ *  as in `SpanRecorder`. `onFailure` receives what a sampler or a processor of the application throws: OpenTelemetry's SDK
+ *  does not catch it, and it must not fail a request, or a refresh that others wait for. */
 export class ApplicationTracing implements Tracing {
   readonly #tracer: Tracer;
   readonly #descriptions: OperationDescriptions;
+  readonly #onFailure: (error: unknown) => void;
 
-  constructor(tracer: Tracer, descriptions: OperationDescriptions) {
+  constructor(tracer: Tracer, descriptions: OperationDescriptions, onFailure: (error: unknown) => void) {
     this.#tracer = tracer;
     this.#descriptions = descriptions;
+    this.#onFailure = onFailure;
   }
 
   startTrace(
@@ -90,16 +94,27 @@ export class ApplicationTracing implements Tracing {
   }
 
   start(name: SpanName, { kind, parent, attributes, links, startedAt, offsetMs }: SpanStart): Span {
-    return this.#tracer.startSpan(
-      name,
-      {
-        kind,
-        startTime: toHrTime(offsetMs + startedAt),
-        attributes: definedOf(attributes),
-        links: links.map((context) => ({ context })),
-      },
-      parent,
+    const options = {
+      kind,
+      startTime: toHrTime(offsetMs + startedAt),
+      attributes: definedOf(attributes),
+      links: links.map((context) => ({ context })),
+    };
+    // Without a span, nothing is recorded, and what is sent on belongs to the parent.
+    const missing = trace.getSpanContext(parent) ?? INVALID_SPAN_CONTEXT;
+    return (
+      this.attempt(() => this.#tracer.startSpan(name, options, parent)) ?? trace.wrapSpanContext(missing)
     );
+  }
+
+  /** Returns `undefined` after a failure of the application's provider. */
+  attempt<Result>(record: () => Result): Result | undefined {
+    try {
+      return record();
+    } catch (error) {
+      this.#onFailure(error);
+      return undefined;
+    }
   }
 
   #traceOf(span: Span, offsetMs: number): RequestTrace {
@@ -147,22 +162,25 @@ class ApplicationSpan implements TraceSpan {
 
   addLink([, traceparent]: TraceHeaders): void {
     if (this.#isEnded) return;
-    for (const context of toSpanContexts(traceparent)) this.#span.addLink({ context });
+    for (const context of toSpanContexts(traceparent))
+      this.#tracing.attempt(() => this.#span.addLink({ context }));
   }
 
   setAttributes(attributes: SpanAttributes): void {
-    if (!this.#isEnded) this.#span.setAttributes(definedOf(attributes));
+    if (!this.#isEnded) this.#tracing.attempt(() => this.#span.setAttributes(definedOf(attributes)));
   }
 
   end(errorType?: string, endedAt: number = performance.now()): void {
     if (this.#isEnded) return;
-    if (errorType !== undefined) {
-      this.#span.setAttribute('error.type', errorType);
-      // By the semantic conventions, a caller that stops waiting is no failure.
-      if (errorType !== 'cancelled') this.#span.setStatus({ code: SpanStatusCode.ERROR });
-    }
     this.#isEnded = true;
-    this.#span.end(toHrTime(this.#offsetMs + endedAt));
+    this.#tracing.attempt(() => {
+      if (errorType !== undefined) {
+        this.#span.setAttribute('error.type', errorType);
+        // By the semantic conventions, a caller that stops waiting is no failure.
+        if (errorType !== 'cancelled') this.#span.setStatus({ code: SpanStatusCode.ERROR });
+      }
+      this.#span.end(toHrTime(this.#offsetMs + endedAt));
+    });
   }
 }
 

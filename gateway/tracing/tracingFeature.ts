@@ -1,6 +1,8 @@
 import type { TracerProvider } from '@opentelemetry/api';
 import { maskSecrets } from '../config/addressSecrets.ts';
+import { messageOf } from '../errors.ts';
 import type { Feature, FeatureContext } from '../feature.ts';
+import { ProblemLog } from '../telemetry/problemLog.ts';
 import type { Tracing } from '../telemetry/trace.ts';
 import { ApplicationTracing } from './applicationTracing.ts';
 import { createSpanExporter } from './createSpanExporter.ts';
@@ -11,7 +13,8 @@ import { SpanExportQueue } from './spanExportQueue.ts';
 import { SpanRecorder } from './spanRecorder.ts';
 import { registerTracingMetrics } from './tracingMetrics.ts';
 
-export interface TracingFeatureOptions extends Pick<FeatureContext, 'config' | 'log' | 'metrics' | 'timers'> {
+export interface TracingFeatureOptions
+  extends Pick<FeatureContext, 'config' | 'log' | 'metrics' | 'timers' | 'now'> {
   /** The application's provider, which samples and exports. Without it, spans go to `telemetry.otlp.endpoint`. */
   readonly tracerProvider: TracerProvider | undefined;
   readonly identity: GatewayIdentity;
@@ -23,11 +26,15 @@ export class TracingFeature implements Feature {
   readonly #queue: SpanExportQueue | undefined;
 
   constructor(options: TracingFeatureOptions) {
-    const { tracerProvider } = options;
+    const { tracerProvider, log, now } = options;
     const { documents, sampleRatio } = options.config.telemetry.otlp;
     const descriptions = new OperationDescriptions(documents);
     if (tracerProvider !== undefined) {
-      this.tracing = new ApplicationTracing(tracerProvider.getTracer('tributary', version), descriptions);
+      const tracer = tracerProvider.getTracer('tributary', version);
+      const message = 'The tracer provider of the application fails: spans are incomplete or lost';
+      const problems = new ProblemLog<'tracer provider'>({ log, now, message });
+      const onFailure = (error: unknown): void => problems.report('tracer provider', messageOf(error));
+      this.tracing = new ApplicationTracing(tracer, descriptions, onFailure);
       return;
     }
     const queue = createQueue(options);

@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { TracerProvider } from '@opentelemetry/sdk-trace';
+import { createLogger } from '../../gateway/telemetry/logger.ts';
 import { systemTimers } from '../../gateway/time/timers.ts';
 import { type CachedShop, type CachedShopOptions, startCachedShop } from '../harness/cachedShop.ts';
 
@@ -43,6 +45,48 @@ describe('Within `staleWhileRevalidate`,', () => {
     expect((await shop.executeUntilFresh(query)).body).toEqual({ data: { top: { id: '1', stock: 8 } } });
     expect(shop.requestedStockIds()).toEqual([['1'], ['1']]);
   });
+
+  test.each(['onStart', 'onEnd'] as const)(
+    'refreshes and responses do not depend on the span processor of the application, whose %s fails',
+    async (failing) => {
+      let isFailing = false;
+      const failIn = (hook: typeof failing) => () => {
+        if (isFailing && hook === failing) throw new Error('fault');
+      };
+      const spanProcessor = {
+        onStart: failIn('onStart'),
+        onEnd: failIn('onEnd'),
+        forceFlush: async () => {},
+        shutdown: async () => {},
+      };
+      const lines: string[] = [];
+      const write = (line: string) => void lines.push(line);
+      await using shop = await startShop({
+        dependencies: {
+          tracerProvider: new TracerProvider({ spanProcessors: [spanProcessor] }),
+          logger: createLogger('warn', { write } as never),
+        },
+      });
+      const query = '{ top { id stock } }';
+      await shop.execute(query);
+      isFailing = true;
+      for (const stock of [8, 9]) {
+        shop.data.stock = stock;
+        shop.clock.advanceSeconds(6);
+        expect((await shop.execute(query)).body.data).toEqual({
+          top: { id: '1', stock: expect.any(Number) },
+        });
+        expect((await shop.executeUntilFresh(query)).body).toEqual({ data: { top: { id: '1', stock } } });
+      }
+      expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+        {
+          problem: 'tracer_provider',
+          message: 'fault',
+          msg: 'The tracer provider of the application fails: spans are incomplete or lost',
+        },
+      ]);
+    },
+  );
 
   test('stale paths use the names of the client, with list indexes, and list only stale values', async () => {
     await using shop = await startShop();
