@@ -203,6 +203,24 @@ describe('The API schema', () => {
   });
 });
 
+test('a path with an invalid percent-encoding gets a response of the same form as an unknown path', async () => {
+  await using shop = await startEnrichedShop();
+  for (const [base, path] of [
+    [shop.gateway.url, '/enrichments/%'],
+    [shop.gateway.adminUrl, '/jobs/%zz/retry'],
+  ] as const) {
+    const response = await fetch(new URL(path, base));
+    const { status, headers } = response;
+    const received = [status, headers.get('content-type'), headers.get('cache-control')];
+    expect([...received, await response.json()]).toEqual([
+      400,
+      'application/json; charset=utf-8',
+      'no-store',
+      { error: 'The path of the request has an invalid percent-encoding.' },
+    ]);
+  }
+});
+
 test('every route refuses methods that it does not have with 405 and the ones that it has, and unknown paths with 404', async () => {
   await using shop = await startEnrichedShop({ config: { security: { graphiql: true } } });
   const answers = async (base: string, requests: readonly (readonly [string, string])[]) =>

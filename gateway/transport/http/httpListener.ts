@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import { ClientDisconnectedError } from '../../admission/httpError.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import { closeStalledReplies } from './closeStalledReplies.ts';
@@ -17,6 +17,7 @@ import { compressReplies } from './compressReplies.ts';
 import { FurtherSockets } from './furtherSockets.ts';
 import { type ListenerAddress, toListenError } from './listenError.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
+import { sendProblem } from './rawBodyRoutes.ts';
 import { type KnownRoute, rejectUnknownRoutes } from './rejectUnknownRoutes.ts';
 import { respondToMalformedHttp } from './respondToMalformedHttp.ts';
 import { securityHeaders } from './securityHeaders.ts';
@@ -72,6 +73,7 @@ export function createHttpListener({
     schemaController: { compilersFactory: { buildValidator: refuseSchemas, buildSerializer: refuseSchemas } },
     // As long as Node allows, so that a long invalid token gets the route's own response.
     routerOptions: { maxParamLength: maxHeaderSize },
+    frameworkErrors: refuseInvalidPath,
     clientErrorHandler: (error, socket) => respondToMalformedHttp(error, socket, isWriting(socket)),
     serverFactory: (handler) => {
       const handleOther: RequestListener = (request, response) => {
@@ -113,6 +115,12 @@ export function createHttpListener({
     routes,
     knownRoutes: rejectUnknownRoutes(routes, notFoundAdvice),
   };
+}
+
+/** Responds to a path that cannot be decoded. Fastify's own response has another form than those of the gateway. */
+function refuseInvalidPath(_error: FastifyError, _request: unknown, reply: FastifyReply): void {
+  reply.header('cache-control', 'no-store');
+  sendProblem(reply, 400, 'The path of the request has an invalid percent-encoding.');
 }
 
 /** Logs unexpected errors of routes. Fastify would send their messages to the client, and log nothing. */
