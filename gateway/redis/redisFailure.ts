@@ -42,12 +42,19 @@ interface ConnectionError extends Error {
  *  address, and some have no message of their own. With an address, the error is one of a connection, not of a command. */
 export function describeConnectionError(error: Error, address: string | undefined): string {
   const { code = 'the connection failed', lastNodeError, command }: ConnectionError = error;
-  const ownText = nameKey(joinErrorMessages(error) || code, command);
+  const message = joinErrorMessages(error).replace(
+    lostConnection,
+    'The connection was lost before Redis answered.',
+  );
+  const ownText = nameKey(message || code, command);
   const text = lastNodeError === undefined ? ownText : `${ownText} Last error: ${lastNodeError.message}`;
   if (address === undefined) return text;
   const explained = explainIoredisMessage(text);
   return explained.includes(address) ? explained : `${address}: ${explained}`;
 }
+
+/** What ioredis says of a command that was under way, with an option that is not one of the gateway. */
+const lostConnection = /^Reached the max retries per request limit.*/;
 
 /** Whether Redis or its connection is the cause of an error of ioredis or BullMQ, and not a fault of the program. */
 export function isRedisError(error: unknown): boolean {

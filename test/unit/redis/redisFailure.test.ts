@@ -1,7 +1,8 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { Redis, ReplyError } from 'ioredis';
-import { isRedisError } from '../../../gateway/redis/redisFailure.ts';
+import { isRedisError, RedisFailure } from '../../../gateway/redis/redisFailure.ts';
 
 async function closedConnectionError(): Promise<unknown> {
   const redis = new Redis({ lazyConnect: true });
@@ -24,4 +25,24 @@ test.each<[string, unknown, boolean]>([
   ['a value that is no error', undefined, false],
 ])('%s is classified by its cause', (_, error, isOfRedis) => {
   expect(isRedisError(error)).toBe(isOfRedis);
+});
+
+test('a command whose connection is lost fails with a message that names no option of ioredis', async () => {
+  await using server = createServer((socket) => socket.once('data', () => socket.destroy()));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const redis = new Redis({
+    port: (server.address() as AddressInfo).port,
+    maxRetriesPerRequest: 0,
+    enableReadyCheck: false,
+    retryStrategy: () => 1,
+    disconnectTimeout: 0,
+  });
+  redis.on('error', () => {});
+  const error = await redis.get('any').catch((reason: unknown) => reason);
+  redis.disconnect();
+  expect(new RedisFailure(error)).toMatchObject({
+    kind: 'unreachable',
+    cause: { message: 'The connection was lost before Redis answered.' },
+  });
 });
