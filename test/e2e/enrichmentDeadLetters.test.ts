@@ -324,6 +324,30 @@ describe('A dead letter', () => {
     expect(await replica.enrichments.retry(id)).toBe('retried');
   });
 
+  test('is retried although Redis becomes full just before the queue moves it', async () => {
+    await using proxy = await startPausableProxy(server.port);
+    const prefix = randomUUID();
+    await using replica = createManualEnrichmentReplica(`redis://127.0.0.1:${proxy.port}`, prefix, {
+      attempts: 1,
+    });
+    const id = await createDeadLetter(replica.enrichments, prefix);
+    // The last command of the retry: a script, which removes the job from the dead letters before it adds it elsewhere.
+    const moving = proxy.pauseAt('failedReason');
+    const retried = replica.enrichments.retry(id);
+    await moving;
+    await redis.config('SET', 'maxmemory', '1');
+    try {
+      proxy.resume();
+      // Redis refuses no command of a script that has changed something.
+      expect(await retried).toBe('retried');
+    } finally {
+      await redis.config('SET', 'maxmemory', '0');
+    }
+    await waitUntil(() => replica.executor.created.length === 1);
+    replica.executor.lastAttempt.complete(successfulResult('reviews'));
+    await waitUntil(async () => (await replica.enrichments.retry(id)) === 'unknown');
+  });
+
   test('is not retried after its retention although nothing has listed it', async () => {
     const prefix = randomUUID();
     await using replica = open(prefix);
