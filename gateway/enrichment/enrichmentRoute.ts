@@ -150,11 +150,9 @@ class EnrichmentExchange {
     this.#streams.add(ended);
     if (drainSignal.aborted) ended.abort(new GatewayShutdownError());
     try {
-      const updates = await enrichments.subscribe(
-        token,
-        this.#callerOf(client),
-        cursorOf(this.#request.headers),
-      );
+      const cursor = cursorOf(this.#request.headers);
+      const found = enrichments.subscribe(token, this.#callerOf(client), cursor);
+      const updates = await foundOrAborted(found, ended.signal);
       if (updates === undefined) throw expiredTokenError();
       await this.#writeEvents(updates, ended.signal);
     } finally {
@@ -169,6 +167,8 @@ class EnrichmentExchange {
     const { tracing } = this.#options;
     if (tracing === undefined) return client;
     const onFound = (traceparent: string | undefined): void => {
+      // Found too late: the span would never end.
+      if (this.#response.writableEnded || this.#response.destroyed) return;
       this.#span ??= tracing.startTrace('tributary.enrichment', {
         headers: this.#requestHeaders,
         link: traceparent,
@@ -182,7 +182,7 @@ class EnrichmentExchange {
     return { tokenOwner: client.tokenOwner, onFound };
   }
 
-  async #writeEvents(updates: AsyncIterator<EnrichmentUpdate>, signal: AbortSignal): Promise<void> {
+  async #writeEvents(updates: Updates, signal: AbortSignal): Promise<void> {
     const { bufferSize, compression, readTimeoutMs, heartbeatIntervalMs, timers } = this.#options;
     try {
       await writePayloads(this.#response, payloadsOf(updates), updateEventEncoding, {
@@ -227,8 +227,29 @@ function cursorOf({ 'last-event-id': cursor }: IncomingHttpHeaders): string | un
   return cursor === undefined ? undefined : String(cursor);
 }
 
+type Updates = AsyncIterator<EnrichmentUpdate>;
+
+/** Resolves with no updates when the signal is aborted before they are found: while Redis does not answer, that takes
+ *  seconds. Ends the updates that are found later. */
+function foundOrAborted(
+  found: Promise<Updates | undefined>,
+  signal: AbortSignal,
+): Promise<Updates | undefined> {
+  const aborted = new Promise<Updates>((resolve) => {
+    const onAbort = (): void => {
+      resolve({ next: async () => ({ done: true, value: undefined }) });
+      found.then(
+        (updates) => updates?.return?.(),
+        () => {},
+      );
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  return Promise.race([found, aborted]);
+}
+
 /** Each update as a batch of one payload. */
-function payloadsOf(updates: AsyncIterator<EnrichmentUpdate>): AsyncIterator<readonly SubscriptionPayload[]> {
+function payloadsOf(updates: Updates): AsyncIterator<readonly SubscriptionPayload[]> {
   return {
     next: async () => {
       const { done, value } = await updates.next();

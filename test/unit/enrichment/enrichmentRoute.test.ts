@@ -254,6 +254,35 @@ describe('GET /enrichments/:token as events', () => {
     expect([status, headers.get('connection'), body]).toEqual([200, 'close', ':\n\n']);
   });
 
+  test('ends the stream at once when the gateway drains while the token is looked up, and returns updates that are found later', async () => {
+    const returned = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
+    const found = Promise.withResolvers<AsyncIterableIterator<never>>();
+    await using server = await start((jobs) => ({
+      readArrived: jobs.readArrived.bind(jobs),
+      subscribe: () => {
+        started.resolve();
+        return found.promise;
+      },
+    }));
+    await using connection = await server.open('any');
+    await started.promise;
+    server.drain();
+    const { status, body } = await connection.readResponse();
+    expect([status, body]).toEqual([200, ':\n\n']);
+    const updates = {
+      next: () => new Promise<never>(() => {}),
+      return: async () => {
+        returned.resolve();
+        return { done: true, value: undefined } as const;
+      },
+      [Symbol.asyncIterator]: () => updates,
+    };
+    found.resolve(updates);
+    await returned.promise;
+    expect(server.logged).toEqual([]);
+  });
+
   test('ends the stream with an error and `complete` when the token of the client expires', async () => {
     await using server = await start();
     const token = await server.enqueue(jobOf('a', ['reviews']), new ControlledAttempt());
