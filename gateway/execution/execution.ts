@@ -13,6 +13,7 @@ import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import { pathText, providersByPath } from './providersByPath.ts';
 import type { RequestContext } from './requestContext.ts';
 import type { ResponseObject } from './responseTree.ts';
+import { ResultMerger } from './resultMerger.ts';
 import { type DataNullCheck, type GroupUrgency, StepRunner } from './stepRunner.ts';
 import { isTransientFailure } from './subgraphFailure.ts';
 import type { TypeConditions } from './typeConditions.ts';
@@ -59,6 +60,7 @@ export class Execution {
   readonly #program: Program;
   readonly #scheduler: FetchScheduler;
   readonly #programIndex: ProgramIndex;
+  readonly #results: ResultMerger;
   readonly #runner: StepRunner;
   /** Per step: how many steps it still waits for. */
   readonly #openDependencies: number[];
@@ -78,8 +80,11 @@ export class Execution {
     const diagnostics = new ExecutionDiagnostics(this.tree, program, resume?.errors ?? [], options);
     this.errors = diagnostics.errors;
     this.staleValues = diagnostics.staleValues;
-    this.#runner = new StepRunner(options, this.tree, diagnostics, (step) => this.#completeStep(step));
-    this.cachingContributions = this.#runner.cachingContributions;
+    this.#results = new ResultMerger(options, this.tree, diagnostics);
+    this.cachingContributions = this.#results.cachingContributions;
+    this.#runner = new StepRunner(options, this.tree, diagnostics, this.#results, (step) =>
+      this.#completeStep(step),
+    );
     this.#programIndex = programIndexOf(program);
     const { dependencyCounts, stepCounts } = this.#programIndex;
     this.#isStepDone = dependencyCounts.map(() => false);
@@ -120,7 +125,7 @@ export class Execution {
 
   /** No string of the response tree needs an escape sequence in JSON. */
   get isEscapeFree(): boolean {
-    return this.#runner.isEscapeFree;
+    return this.#results.isEscapeFree;
   }
 
   /** See `createInterningCollector`. */
@@ -131,7 +136,7 @@ export class Execution {
   /** Adds values that no fetch brings, such as introspection results. */
   addToTree(values: ResponseObject): void {
     Object.assign(this.tree, values);
-    this.#runner.isEscapeFree = false;
+    this.#results.isEscapeFree = false;
   }
 
   get isStarted(): boolean {

@@ -1,15 +1,8 @@
-import { copyJson } from '../json/copyJson.ts';
-import { isObject } from '../json/isObject.ts';
 import type { CallPriority } from '../subgraphs/policies/callPriority.ts';
 import { runInSlices, type SlicedTask } from '../time/slicedTask.ts';
-import { CachingContributions } from './cachingContributions.ts';
-import { type EntityDiagnostic, type EntitySlot, EntityTable, type TypeSlots } from './entityTable.ts';
-import {
-  type ExecutionDiagnostics,
-  invalidStepResponse,
-  type TargetDiagnostics,
-} from './executionDiagnostics.ts';
-import { type FetchCall, type FetchResult, reportResult } from './fetchCall.ts';
+import { type EntitySlot, EntityTable, type TypeSlots } from './entityTable.ts';
+import type { ExecutionDiagnostics, TargetDiagnostics } from './executionDiagnostics.ts';
+import { type FetchCall, reportResult } from './fetchCall.ts';
 import type { FetchScheduler } from './fetchScheduler.ts';
 import type { FetchShape } from './fetchShape.ts';
 import type { SharedObjects } from './internedTargets.ts';
@@ -19,7 +12,8 @@ import type { FetchStep, Program } from './program.ts';
 import { type ProgramIndex, programIndexOf } from './programIndex.ts';
 import type { RequestContext } from './requestContext.ts';
 import type { ResponseObject } from './responseTree.ts';
-import { applyRewrites, type ContextTargets } from './rewrites.ts';
+import { type ResultMerger, targetsPerSlice } from './resultMerger.ts';
+import type { ContextReader, ContextTargets } from './rewrites.ts';
 import type { ScheduledStep } from './scheduledStep.ts';
 import { Settlement, waitForAll } from './settlement.ts';
 import type { TargetPath } from './targetPaths.ts';
@@ -46,17 +40,15 @@ interface StepRunnerOptions {
   readonly resume?: { readonly tree: ResponseObject } | undefined;
 }
 
-/** Runs single steps of a program: reads what a fetch needs from the response tree, sends the fetch, and merges its
- *  result into the tree. */
+/** Runs single steps of a program: reads what a fetch needs from the response tree, sends the fetch, and ends the step when
+ *  the result is merged. */
 export class StepRunner {
-  readonly cachingContributions: CachingContributions;
-  /** No response so far holds a string with an escape sequence. */
-  isEscapeFree = true;
   /** The results of running fetches are ignored. */
   isEnded = false;
   readonly #options: StepRunnerOptions;
   readonly #tree: ResponseObject;
   readonly #diagnostics: ExecutionDiagnostics;
+  readonly #results: ResultMerger;
   readonly #onStepEnd: (step: FetchStep) => void;
   /** See `createInterningCollector`. */
   readonly sharedObjects: SharedObjects = new Map();
@@ -72,12 +64,13 @@ export class StepRunner {
     options: StepRunnerOptions,
     tree: ResponseObject,
     diagnostics: ExecutionDiagnostics,
+    results: ResultMerger,
     onStepEnd: (step: FetchStep) => void,
   ) {
-    this.cachingContributions = new CachingContributions(options.requestContext);
     this.#options = options;
     this.#tree = tree;
     this.#diagnostics = diagnostics;
+    this.#results = results;
     this.#onStepEnd = onStepEnd;
     this.#programIndex = programIndexOf(options.program);
     this.#isFetched = options.program.steps.map(() => false);
@@ -114,7 +107,7 @@ export class StepRunner {
 
   #fetchRoot(step: FetchStep): void {
     const { isDataNullBefore } = this.#options;
-    if (step.path.length > 0 && this.#rootTargets(step).length === 0) this.#end(step);
+    if (step.path.length > 0 && this.#results.rootTargets(step).length === 0) this.#end(step);
     else if (step.shape.kind !== 'mutation') this.#sendRoot(step);
     else {
       // Entities that were read before a mutation may have changed with it.
@@ -133,7 +126,7 @@ export class StepRunner {
   #sendRoot(step: FetchStep): void {
     const settlement = new Settlement();
     this.#load(step, settlement, [], undefined, (result, done) =>
-      this.#runGuarded(step, this.#settleRoot(step, result), done),
+      this.#runGuarded(step, this.#results.mergeRoot(step, result), done),
     );
     this.#endWhen(step, [settlement]);
   }
@@ -168,35 +161,6 @@ export class StepRunner {
     scheduler.load(call, (fault) => settlement.settle(fault));
   }
 
-  *#settleRoot(step: FetchStep, result: FetchResult): SlicedTask {
-    const { conditions } = this.#options;
-    const diagnostics = this.#diagnostics;
-    this.cachingContributions.add(step, result);
-    if (result.kind === 'failed') {
-      diagnostics.addFailure(step, result.error);
-      return;
-    }
-    this.isEscapeFree &&= result.isEscapeFree;
-    if (result.errors.length > 0) yield* diagnostics.addRootErrors(step, result.errors);
-    if (result.stale !== undefined) yield* diagnostics.addStaleFields(step, result.stale);
-    if (isObject(result.data)) {
-      const { data } = result;
-      applyRewrites(step.shape.outputRewrites, data, undefined, conditions);
-      const targets = this.#rootTargets(step);
-      for (let index = 0; index < targets.length; index++) {
-        const own = index === 0 ? data : (copyJson(data) as ResponseObject);
-        step.shape.merge(targets[index] as ResponseObject, own, conditions.isObjectType);
-        if (index > 0) yield;
-      }
-    } else if (result.errors.length === 0)
-      diagnostics.addFailure(step, invalidStepResponse(step, 'data is no object'));
-  }
-
-  /** The objects that a root fetch is for. A raw number cannot take its fields. */
-  #rootTargets(step: FetchStep): ResponseObject[] {
-    return step.collectTargets(this.#tree).filter(isObject);
-  }
-
   #fetchEntities(step: FetchStep): void {
     const targets = this.#targetsAt(this.#programIndex.targetPaths[step.index] as TargetPath);
     this.#inSlices(
@@ -221,14 +185,23 @@ export class StepRunner {
     return targets;
   }
 
-  /** Returns the fetches that the step waits for; `undefined` for none. Arguments from context are variables of the whole
-   *  fetch: objects with different values need separate fetches. */
-  *#fetchFor(
+  /** Returns the fetches that the step waits for; `undefined` for none. */
+  #fetchFor(
     step: FetchStep,
     targets: readonly ResponseObject[],
   ): SlicedTask<readonly Settlement[] | undefined> {
-    const { contextReader, path, parts = [] } = step;
-    if (contextReader === undefined) return yield* this.#fetchTargets(step, targets, undefined);
+    return step.contextReader === undefined
+      ? this.#fetchTargets(step, targets, undefined)
+      : this.#fetchByContext(step, step.contextReader, targets);
+  }
+
+  /** Arguments from context are variables of the whole fetch: objects with different values need separate fetches. */
+  *#fetchByContext(
+    step: FetchStep,
+    contextReader: ContextReader,
+    targets: readonly ResponseObject[],
+  ): SlicedTask<readonly Settlement[] | undefined> {
+    const { path, parts = [] } = step;
     const settlements: Settlement[] = [];
     const { groups, withoutValue } = contextReader.group(targets, this.#tree, path, this.#options.conditions);
     for (const context of groups)
@@ -272,7 +245,7 @@ export class StepRunner {
         if (slotsOfType?.representation !== representation) slotsOfType = slots.slotsOf(representation);
         const slot = slotsOfType.find(target, step);
         if (slot !== undefined) {
-          if (slot.entity !== undefined) this.#merge(step, slot, target);
+          if (slot.entity !== undefined) this.#results.mergeEntity(step, slot, target);
           // Its errors are still to be recorded.
           if (!slot.isSettled) slot.addTarget(target, step);
           if (slot.diagnostics.length > 0) {
@@ -307,69 +280,9 @@ export class StepRunner {
         // Other calls of the request may wait for the subgraph when the cache has answered this one.
         settlement.settle();
       };
-      this.#runGuarded(step, this.#settleEntities(step, added, result), end, added);
+      this.#runGuarded(step, this.#results.mergeEntities(step, added, result), end, added);
     });
     return others === undefined ? [settlement] : [...others, settlement];
-  }
-
-  *#settleEntities(step: FetchStep, slots: readonly EntitySlot[], result: FetchResult): SlicedTask {
-    const { conditions } = this.#options;
-    const diagnostics = this.#diagnostics;
-    this.cachingContributions.add(step, result);
-    if (result.kind === 'failed') {
-      yield* diagnostics.addToSlots(slots, [{ reason: result.error, path: undefined }]);
-      return;
-    }
-    this.isEscapeFree &&= result.isEscapeFree;
-    const entities = Array.isArray(result.data) ? result.data : [];
-    let bySlot: Map<EntitySlot, EntityDiagnostic[]> | undefined;
-    // A slot counts as settled when its errors are recorded: steps that meet the entity earlier wait for them.
-    const isClean = result.errors.length === 0 && result.stale === undefined;
-    let untilPause = targetsPerSlice;
-    const mergeTarget = (slot: EntitySlot, object: ResponseObject, owner: FetchStep): void => {
-      untilPause--;
-      this.#merge(owner, slot, object);
-    };
-    for (let i = 0; i < slots.length; i++) {
-      if (untilPause <= 0) {
-        untilPause = targetsPerSlice;
-        yield;
-      }
-      untilPause--;
-      const slot = slots[i] as EntitySlot;
-      const entity: unknown = entities[i];
-      if (!isObject(entity)) {
-        if (entity === null || entity === undefined) slot.isSettled = isClean;
-        else {
-          const reason = invalidStepResponse(step, 'an element of _entities is no object');
-          bySlot ??= new Map();
-          bySlot.set(slot, [{ reason, path: [] }]);
-        }
-        continue;
-      }
-      applyRewrites(step.shape.outputRewrites, entity, slot.typename, conditions);
-      slot.entity = entity;
-      slot.forEachTarget(mergeTarget);
-      slot.isSettled = isClean;
-    }
-    if (result.errors.length === 0 && result.stale === undefined && bySlot === undefined) return;
-    bySlot ??= new Map();
-    for (const [index, staleness] of result.stale ?? []) {
-      const slot = slots[Number(index)];
-      if (slot !== undefined) bySlot.set(slot, [...(bySlot.get(slot) ?? []), { staleness }]);
-    }
-    const hasData = Array.isArray(result.data);
-    yield* diagnostics.addEntityErrors(step, slots, result.errors, bySlot, hasData);
-  }
-
-  #merge(step: FetchStep, slot: EntitySlot, target: ResponseObject): void {
-    const entity = slot.entity as ResponseObject;
-    // Below another step's path, other fetches enrich the same objects, perhaps under the same names.
-    const own =
-      (slot.step === step && !this.#programIndex.hasContext) || step.shape.isLeafOnly
-        ? entity
-        : step.shape.copyEntity(entity);
-    step.shape.merge(target, own, this.#options.conditions.isObjectType);
   }
 
   #end(step: FetchStep): void {
@@ -443,6 +356,3 @@ export class StepRunner {
 
 const primaryUrgency: GroupUrgency = { priority: 'primary', budget: undefined };
 const deferredUrgency: GroupUrgency = { priority: 'critical', budget: undefined };
-
-/** Long lists pause after so many objects. */
-const targetsPerSlice = 500;
