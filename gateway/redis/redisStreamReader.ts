@@ -4,8 +4,7 @@ import type { RedisConfig } from './redisOptions.ts';
 import { RetryingRedisClient } from './retryingRedisClient.ts';
 import { firstStreamId, isStreamId, nextId } from './streamIds.ts';
 import {
-  hasGap,
-  isRestored,
+  findGap,
   parseStreamProbe,
   positionAfter,
   positionAfterGap,
@@ -122,9 +121,10 @@ export class RedisStreamReader {
     }
     // This probe has no entries.
     if (isFirst) return;
-    if (hasGap(position, probe)) {
-      const next = positionAfterGap(position, probe);
-      await onGap({ lastReadId: position.id, isRestored: isRestored(position, probe), next });
+    const gap = findGap(position, probe);
+    if (gap !== undefined) {
+      const next = positionAfterGap(position, probe, gap);
+      await onGap({ lastReadId: position.id, isRestored: gap === 'restored', next });
       if (this.#redis.isClosed) return;
       position = next;
       this.#position = next;

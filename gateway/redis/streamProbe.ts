@@ -124,25 +124,28 @@ export function positionAt(id: string, isEntry: boolean): StreamPosition {
   return { id, isEntry, addedCount: undefined, reportedDeletedId: firstStreamId };
 }
 
-/** Whether entries after the position may have been deleted before they were read, or the stream was restored to a state
- *  before the position. True if Redis does not report enough to rule it out. */
-export function hasGap(position: StreamPosition, probe: StreamProbe): boolean {
-  if (isRestored(position, probe)) return true;
+/** Why entries may be missing: they were deleted before they were read, or the stream was restored to a state before the
+ *  position, so that entries that were read are lost, too. */
+export type GapKind = 'deleted' | 'restored';
+
+/** Returns the gap after the position; `undefined` for none. Finds a gap if Redis does not report enough to rule it out. */
+export function findGap(position: StreamPosition, probe: StreamProbe): GapKind | undefined {
+  if (isRestored(position, probe)) return 'restored';
   const { maxDeletedId } = probe;
   if (
     maxDeletedId !== undefined &&
     isLaterId(maxDeletedId, position.id) &&
     isLaterId(maxDeletedId, position.reportedDeletedId)
   ) {
-    return true;
+    return 'deleted';
   }
   // Trimming deletes the oldest entries: while an entry exists that was read, none was trimmed unread.
-  if (!areReadEntriesGone(position, probe) || position.id === probe.lastId) return false;
+  if (!areReadEntriesGone(position, probe) || position.id === probe.lastId) return undefined;
   const before = position.id === firstStreamId ? 0 : position.addedCount;
-  if (before === undefined || probe.addedCount === undefined) return true;
+  if (before === undefined || probe.addedCount === undefined) return 'deleted';
   const trimmedUnread = probe.addedCount - before - probe.length;
   // A negative number means that the stream was replaced by another one.
-  return trimmedUnread !== 0;
+  return trimmedUnread === 0 ? undefined : 'deleted';
 }
 
 /** Whether the stream was restored to a state before the position, as after a crash of Redis, or begins anew. A deletion of
@@ -167,13 +170,17 @@ export function positionAfter(position: StreamPosition, probe: StreamProbe): Str
   return { ...position, id: last.id, isEntry: true, addedCount };
 }
 
-/** Where reading continues after a gap. */
-export function positionAfterGap(position: StreamPosition, probe: StreamProbe): StreamPosition {
+/** Where reading continues after a gap, or after entries whose loss another reader has found. */
+export function positionAfterGap(
+  position: StreamPosition,
+  probe: StreamProbe,
+  gap: GapKind | undefined,
+): StreamPosition {
   return {
     id: probe.entries.length > 0 ? position.id : probe.lastId,
     isEntry: false,
     // The number that a restored stream had at this id is not known.
-    addedCount: isRestored(position, probe) ? undefined : addedCountAt(position, probe),
+    addedCount: gap === 'restored' ? undefined : addedCountAt(position, probe),
     reportedDeletedId: probe.maxDeletedId ?? firstStreamId,
   };
 }

@@ -4,7 +4,7 @@ import { RedisStreamReader, type StreamEntry, type StreamGap } from '../../redis
 import { RetryingRedisClient } from '../../redis/retryingRedisClient.ts';
 import { firstStreamId, isLaterId, nextId } from '../../redis/streamIds.ts';
 import {
-  hasGap,
+  findGap,
   isRestored,
   parseStreamProbe,
   positionAfter,
@@ -257,10 +257,11 @@ export class StreamTopic {
       const { after, events, restoreCount, readerPosition } = page;
       const received = position.id;
       const probe = probeOf(page, received);
-      if (this.#lacksLostEntries(member, received, page) || hasGap(position, probe)) {
+      const gap = findGap(position, probe);
+      if (this.#lacksLostEntries(member, received, page) || gap !== undefined) {
         // Other pages may have entries that are lost.
-        if (isRestored(position, probe)) this.#pages = [];
-        position = positionAfterGap(position, probe);
+        if (gap === 'restored') this.#pages = [];
+        position = positionAfterGap(position, probe, gap);
         member.listener.onGap();
       }
       for (const event of events) {
