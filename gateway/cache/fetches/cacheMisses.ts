@@ -10,7 +10,7 @@ import type { CacheEntry, CacheResults, ReadVersion } from '../store/cacheStore.
 import type { CachedCall, ItemRef } from './cachedCall.ts';
 import { isServable, selectEntry } from './effectiveEntry.ts';
 import type { FetchCache } from './fetchCache.ts';
-import { type FetchJoiner, type FetchOutcome, fetchOutcomeOf } from './fetchOutcome.ts';
+import { type FetchJoiner, type FlightOutcome, flightOutcomeOf } from './fetchFlights.ts';
 import type { AnsweredResult, CacheableItem, ItemAnswer } from './itemizedCall.ts';
 import { LeaderFetches } from './leaderFetches.ts';
 import { createReadContext } from './readContext.ts';
@@ -164,7 +164,7 @@ export class CacheMisses {
     this.#waiters.add(ref, () => flight?.leave(joiner));
   }
 
-  #handleOutcome(ref: ItemRef, outcome: FetchOutcome): void {
+  #handleOutcome(ref: ItemRef, outcome: FlightOutcome): void {
     if (outcome.kind === 'failed') {
       this.#fail(ref, outcome.failure);
       ref.call.settleIfResolved();
@@ -341,7 +341,7 @@ export class CacheMisses {
 
   #failAll(call: CachedCall, indexes: readonly number[], error: GatewayError): void {
     const keys = indexes.flatMap((index) => call.itemAt(index)?.key ?? []);
-    this.#leaderFetches.settle(keys, fetchOutcomeOf(error));
+    this.#leaderFetches.settle(keys, flightOutcomeOf(error));
     for (const index of indexes) this.#fail({ call, index }, error);
     call.settleIfResolved();
   }

@@ -7,7 +7,7 @@ import type { Timers } from '../../time/timers.ts';
 import type { CacheObserver } from '../cacheMetrics.ts';
 import type { AnswerTagLimits } from '../rules/storageDecision.ts';
 import type { CacheStore } from '../store/cacheStore.ts';
-import type { FetchFlights } from './fetchOutcome.ts';
+import type { FetchFlights } from './fetchFlights.ts';
 
 export interface FetchCacheOptions {
   readonly store: CacheStore;

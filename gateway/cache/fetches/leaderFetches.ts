@@ -1,7 +1,7 @@
 import type { Flight, Leader } from '../../sharing/singleFlight.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import type { FetchCache } from './fetchCache.ts';
-import { type FetchJoiner, type FetchOutcome, settleFlight } from './fetchOutcome.ts';
+import { type FetchJoiner, type FlightOutcome, settleFlight } from './fetchFlights.ts';
 import type { CacheableItem } from './itemizedCall.ts';
 
 /** The fetches that one request leads and that other requests may join. */
@@ -47,7 +47,7 @@ export class LeaderFetches {
 
   /** Releases the claims on these keys and gives the outcome to the joiners. Keys that this request does not lead are
    *  ignored. */
-  settle(keys: readonly string[], outcome: FetchOutcome): void {
+  settle(keys: readonly string[], outcome: FlightOutcome): void {
     const flights: Flight<FetchJoiner>[] = [];
     const claimed: string[] = [];
     for (const key of keys) {
@@ -64,7 +64,7 @@ export class LeaderFetches {
     }
   }
 
-  *settleInSlices(items: readonly { readonly item: CacheableItem }[], outcome: FetchOutcome): SlicedTask {
+  *settleInSlices(items: readonly { readonly item: CacheableItem }[], outcome: FlightOutcome): SlicedTask {
     for (let start = 0; start < items.length; start += itemsPerSlice) {
       if (start > 0) yield;
       this.settle(

@@ -8,7 +8,7 @@ import { runInSlices, type SlicedTask } from '../../time/slicedTask.ts';
 import type { RefreshOutcome } from '../cacheMetrics.ts';
 import type { ReadVersion } from '../store/cacheStore.ts';
 import { type FetchCache, refreshBackoffMs } from './fetchCache.ts';
-import { type FetchJoiner, type FetchOutcome, fetchOutcomeOf, settleFlight } from './fetchOutcome.ts';
+import { type FetchJoiner, type FlightOutcome, flightOutcomeOf, settleFlight } from './fetchFlights.ts';
 import type { CacheableItem, ItemizedCall } from './itemizedCall.ts';
 import { createRefreshContext } from './readContext.ts';
 import { type AnsweredItem, storeAnswers } from './storeAnswers.ts';
@@ -149,11 +149,11 @@ class Refresh {
     const remaining = this.#indexes.slice(this.#finishedCount).map((index): FinishedItem => {
       return { item: itemAt(this.#itemizedCall, index), outcome: 'failed' };
     });
-    this.#finish(remaining, fetchOutcomeOf(error));
+    this.#finish(remaining, flightOutcomeOf(error));
   }
 
   /** Releases the claims of the items in few commands, as a list may have thousands. */
-  #finish(items: readonly FinishedItem[], fetchOutcome: FetchOutcome): void {
+  #finish(items: readonly FinishedItem[], flightOutcome: FlightOutcome): void {
     const { store, refreshBackoff, singleFlight } = this.#cache;
     for (const [outcome, finished] of Map.groupBy(items, ({ outcome }) => outcome)) {
       const keys = finished.map(({ item }) => item.key);
@@ -164,7 +164,7 @@ class Refresh {
     for (const { item, outcome } of items) {
       this.#finishedCount += 1;
       this.#reportOutcome(item, outcome);
-      settleFlight(singleFlight.find(item.key), fetchOutcome);
+      settleFlight(singleFlight.find(item.key), flightOutcome);
     }
   }
 

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { FetchCache } from '../../../../gateway/cache/fetches/fetchCache.ts';
-import type { FetchJoiner } from '../../../../gateway/cache/fetches/fetchOutcome.ts';
+import type { FetchJoiner } from '../../../../gateway/cache/fetches/fetchFlights.ts';
 import { LeaderFetches } from '../../../../gateway/cache/fetches/leaderFetches.ts';
 import { type Flight, SingleFlight } from '../../../../gateway/sharing/singleFlight.ts';
 

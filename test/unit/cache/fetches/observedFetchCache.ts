@@ -1,5 +1,5 @@
 import { FetchCache } from '../../../../gateway/cache/fetches/fetchCache.ts';
-import type { FetchFlights, FetchJoiner } from '../../../../gateway/cache/fetches/fetchOutcome.ts';
+import type { FetchFlights, FetchJoiner } from '../../../../gateway/cache/fetches/fetchFlights.ts';
 import { type Flight, SingleFlight } from '../../../../gateway/sharing/singleFlight.ts';
 
 /** A cache whose fetches in flight a test can see. */
