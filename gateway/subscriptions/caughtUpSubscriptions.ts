@@ -13,43 +13,43 @@ const mergesPerTurn = 200;
  *
  *  All subscriptions of a topic receive an event in the same turn of the event loop. So two idle subscriptions have sent
  *  the same events, and can be merged. */
-export class CaughtUpSubscriptions<Live extends CaughtUpEntry> {
-  readonly #registry: SubscriptionRegistry<Live>;
-  readonly #waiting = new Set<Live>();
+export class CaughtUpSubscriptions<Active extends CaughtUpEntry> {
+  readonly #registry: SubscriptionRegistry<Active>;
+  readonly #waiting = new Set<Active>();
 
-  constructor(registry: SubscriptionRegistry<Live>) {
+  constructor(registry: SubscriptionRegistry<Active>) {
     this.#registry = registry;
   }
 
   /** Subscriptions with the same key are equal. */
-  add(live: Live, key: string | undefined): void {
-    this.#registry.rekey(live, key);
-    this.#waiting.add(live);
-    this.mergeWhenIdle(live);
+  add(active: Active, key: string | undefined): void {
+    this.#registry.rekey(active, key);
+    this.#waiting.add(active);
+    this.mergeWhenIdle(active);
   }
 
-  delete(live: Live): void {
-    this.#waiting.delete(live);
+  delete(active: Active): void {
+    this.#waiting.delete(active);
   }
 
-  /** Merges what is idle, after the state of `live` changed: `live` itself, or the subscriptions that wait to join it. */
-  mergeWhenIdle(live: Live): void {
+  /** Merges what is idle, after the state of `active` changed: `active` itself, or the subscriptions that wait to join it. */
+  mergeWhenIdle(active: Active): void {
     if (this.#waiting.size === 0) return;
     // Not within the dispatch of an event: some subscriptions have received it, and others have not yet.
-    queueMicrotask(() => this.#merge(live));
+    queueMicrotask(() => this.#merge(active));
   }
 
-  #merge(live: Live): void {
-    const target = this.#registry.findEqual(live);
+  #merge(active: Active): void {
+    const target = this.#registry.findEqual(active);
     if (target === undefined || !target.shared.isIdle) return;
     this.#waiting.delete(target);
     let merged = 0;
-    for (const equal of target === live ? this.#registry.listEqual(live) : [live]) {
+    for (const equal of target === active ? this.#registry.listEqual(active) : [active]) {
       if (!equal.shared.isIdle || !this.#waiting.delete(equal)) continue;
       equal.shared.mergeInto(target.shared);
       merged += 1;
       if (merged < mergesPerTurn) continue;
-      setImmediate(() => this.#merge(live));
+      setImmediate(() => this.#merge(active));
       return;
     }
   }

@@ -93,7 +93,7 @@ export class SubscriptionManager {
     this.#replanner = new SubscriptionReplanner({
       timers: options.timers,
       listActive: () => this.#registry.list(),
-      onReplanned: (live, operation) => this.#switchOperation(live, operation),
+      onReplanned: (active, operation) => this.#switchOperation(active, operation),
       onInvalid: ({ shared }) => shared.fail(supergraphChangedError()),
     });
   }
@@ -159,7 +159,7 @@ export class SubscriptionManager {
       textOf(subscription.request) === undefined ? undefined : description,
       subscriber,
       (onEnd) => this.#createShared(subscription, onEnd),
-      (live) => live.shared.start(this.#feedOf(live)),
+      (active) => active.shared.start(this.#feedOf(active)),
     );
   }
 
@@ -170,30 +170,30 @@ export class SubscriptionManager {
     return this.#replanner.replanAll(supergraph, prepare);
   }
 
-  #switchOperation(live: ActiveSubscription, operation: PreparedOperation): void {
-    if (live.shared.subscribers.size === 0) return;
-    const previous = live.subscription.operation;
-    live.subscription = { ...live.subscription, operation };
+  #switchOperation(active: ActiveSubscription, operation: PreparedOperation): void {
+    if (active.shared.subscribers.size === 0) return;
+    const previous = active.subscription.operation;
+    active.subscription = { ...active.subscription, operation };
     try {
-      this.#endDifferentClients(live, previous);
+      this.#endDifferentClients(active, previous);
       // Also of one that is not shared yet: headers that cannot be computed fail it now, not when it has caught up.
-      const description = this.#describe(live.subscription);
-      this.#registry.rekey(live, isShareable(live.subscription) ? description : undefined);
-      const [old, next] = [live.upstream.operation, operation].map((it) => subscriptionStepOf(it).shape);
+      const description = this.#describe(active.subscription);
+      this.#registry.rekey(active, isShareable(active.subscription) ? description : undefined);
+      const [old, next] = [active.upstream.operation, operation].map((it) => subscriptionStepOf(it).shape);
       if (old?.subgraph === next?.subgraph && old?.operationText === next?.operationText) {
-        live.upstream.operation = operation;
-        live.shared.notifyOperationChanged();
+        active.upstream.operation = operation;
+        active.shared.notifyOperationChanged();
         return;
       }
-      live.upstream = { operation };
-      live.shared.resubscribe(this.#feedOf(live));
+      active.upstream = { operation };
+      active.shared.resubscribe(this.#feedOf(active));
     } catch (cause) {
-      live.shared.fail(this.#toClientError(cause, live));
+      active.shared.fail(this.#toClientError(cause, active));
     }
   }
 
-  #toClientError(cause: unknown, live: ActiveSubscription): GatewayError {
-    return cause instanceof GatewayError ? cause : this.#toInternalError(cause, live);
+  #toClientError(cause: unknown, active: ActiveSubscription): GatewayError {
+    return cause instanceof GatewayError ? cause : this.#toInternalError(cause, active);
   }
 
   #toInternalError(cause: unknown, { subscription }: ActiveSubscription): GatewayError {
@@ -233,7 +233,7 @@ export class SubscriptionManager {
 
   #createShared(subscription: SubscriptionRequest, onEnd: () => void): ActiveSubscription {
     const { resumeAfter } = subscription.request;
-    const live: ActiveSubscription = {
+    const active: ActiveSubscription = {
       subscription,
       upstream: { operation: subscription.operation },
       lastCursor: resumeAfter,
@@ -241,63 +241,63 @@ export class SubscriptionManager {
         ...this.#options,
         isBehind: resumeAfter !== undefined,
         onDropped: () => this.#countDroppedEvent(),
-        toInternalError: (cause) => this.#toInternalError(cause, live),
+        toInternalError: (cause) => this.#toInternalError(cause, active),
         onCaughtUp: () => {
-          const { request } = live.subscription;
-          live.subscription = { ...live.subscription, request: { ...request, resumeAfter: undefined } };
-          const key = isShareable(live.subscription) ? this.#describe(live.subscription) : undefined;
-          this.#caughtUp.add(live, key);
+          const { request } = active.subscription;
+          active.subscription = { ...active.subscription, request: { ...request, resumeAfter: undefined } };
+          const key = isShareable(active.subscription) ? this.#describe(active.subscription) : undefined;
+          this.#caughtUp.add(active, key);
         },
-        onIdle: () => this.#caughtUp.mergeWhenIdle(live),
-        onSlowSubscriber: (subscriber) => this.#replayAlone(live, subscriber),
+        onIdle: () => this.#caughtUp.mergeWhenIdle(active),
+        onSlowSubscriber: (subscriber) => this.#replayAlone(active, subscriber),
         onEnd: () => {
-          this.#caughtUp.delete(live);
+          this.#caughtUp.delete(active);
           onEnd();
         },
       }),
     };
-    return live;
+    return active;
   }
 
   /** Continues the replay for one client, after the last event that it has received. */
-  #replayAlone(live: ActiveSubscription, subscriber: Subscriber): void {
-    const request = { ...live.subscription.request, resumeAfter: live.lastCursor };
+  #replayAlone(active: ActiveSubscription, subscriber: Subscriber): void {
+    const request = { ...active.subscription.request, resumeAfter: active.lastCursor };
     try {
       this.#registry.join(
         undefined,
         subscriber,
-        (onEnd) => this.#createShared({ ...live.subscription, request }, onEnd),
+        (onEnd) => this.#createShared({ ...active.subscription, request }, onEnd),
         (alone) => alone.shared.start(this.#feedOf(alone)),
       );
     } catch (cause) {
-      subscriber.onError(this.#toClientError(cause, live));
+      subscriber.onError(this.#toClientError(cause, active));
     }
   }
 
-  #feedOf(live: ActiveSubscription): EventFeed {
-    const { upstream } = live;
+  #feedOf(active: ActiveSubscription): EventFeed {
+    const { upstream } = active;
     return {
       subscribe: (receiver, isBehind) =>
         this.#options.source.subscribe(
-          this.#sourceRequest(live, isBehind ? live.lastCursor : undefined),
-          this.#trackEvents(live, receiver),
+          this.#sourceRequest(active, isBehind ? active.lastCursor : undefined),
+          this.#trackEvents(active, receiver),
         ),
       complete: (event, signal) => {
         // Without `completionFor`, an event holds exactly the fields of the text it was requested with.
-        const { operation } = event.completionFor === undefined ? upstream : live.subscription;
-        return live.subscription.complete(event, operation, signal);
+        const { operation } = event.completionFor === undefined ? upstream : active.subscription;
+        return active.subscription.complete(event, operation, signal);
       },
-      hasDeferredPayloads: () => live.subscription.operation.deferred.length > 0,
+      hasDeferredPayloads: () => active.subscription.operation.deferred.length > 0,
     };
   }
 
-  #trackEvents(live: ActiveSubscription, receiver: SourceReceiver): SourceReceiver {
+  #trackEvents(active: ActiveSubscription, receiver: SourceReceiver): SourceReceiver {
     return {
       ...receiver,
       onEvent: (event) => {
         // Equal clients that resume from now on would lack this event.
-        if (live.subscription.request.resumeAfter !== undefined) this.#registry.rekey(live, undefined);
-        if (event.failure === undefined) live.lastCursor = event.cursor ?? live.lastCursor;
+        if (active.subscription.request.resumeAfter !== undefined) this.#registry.rekey(active, undefined);
+        if (event.failure === undefined) active.lastCursor = event.cursor ?? active.lastCursor;
         receiver.onEvent(event);
       },
     };

@@ -21,12 +21,12 @@ interface Replannable {
   };
 }
 
-interface SubscriptionReplannerOptions<Live extends Replannable> {
+interface SubscriptionReplannerOptions<Active extends Replannable> {
   readonly timers: Timers;
-  listActive(): Iterable<Live>;
-  onReplanned(live: Live, operation: PreparedOperation): void;
+  listActive(): Iterable<Active>;
+  onReplanned(active: Active, operation: PreparedOperation): void;
   /** The operation is not valid with the new supergraph. */
-  onInvalid(live: Live): void;
+  onInvalid(active: Active): void;
 }
 
 /** Subscriptions with known plans that are visited without a pause, which takes a few milliseconds. */
@@ -48,18 +48,18 @@ const temporaryFailures: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /** Plans all running subscriptions for the latest supergraph, one after the other. A subscription whose planning fails
  *  temporarily continues with its old plan, and is planned again after a delay. */
-export class SubscriptionReplanner<Live extends Replannable> {
-  readonly #options: SubscriptionReplannerOptions<Live>;
+export class SubscriptionReplanner<Active extends Replannable> {
+  readonly #options: SubscriptionReplannerOptions<Active>;
   #latest: { readonly supergraph: Supergraph; readonly prepare: ReprepareOperation } | undefined;
   #currentRounds: Promise<void> | undefined;
   #isRoundRequested = false;
   /** Rounds that were repeated since the latest supergraph arrived. */
   #retryCount = 0;
   /** Of planning for the latest supergraph. */
-  #failureCounts = new WeakMap<Live, number>();
+  #failureCounts = new WeakMap<Active, number>();
   #cancelTimer: CancelTimer | undefined;
 
-  constructor(options: SubscriptionReplannerOptions<Live>) {
+  constructor(options: SubscriptionReplannerOptions<Active>) {
     this.#options = options;
   }
 
@@ -106,36 +106,36 @@ export class SubscriptionReplanner<Live extends Replannable> {
     const { listActive, onReplanned, onInvalid } = this.#options;
     let needsRetry = false;
     let visited = 0;
-    for (const live of listActive()) {
-      if (live.subscription.operation.supergraph === latest.supergraph) continue;
+    for (const active of listActive()) {
+      if (active.subscription.operation.supergraph === latest.supergraph) continue;
       // Most plans are known already, and known plans alone yield to no other task.
       if (visited > 0 && visited % subscriptionsPerTurn === 0) await yieldToEventLoop();
       visited += 1;
-      const next = await this.#prepare(latest.prepare, live);
+      const next = await this.#prepare(latest.prepare, active);
       // A newer supergraph arrived: the next round plans for that one.
       if (this.#latest !== latest) return;
       if (next === 'retry') needsRetry = true;
-      else if (next === undefined) onInvalid(live);
-      else onReplanned(live, next);
+      else if (next === undefined) onInvalid(active);
+      else onReplanned(active, next);
     }
     if (needsRetry) this.#scheduleRetry();
   }
 
-  async #prepare(prepare: ReprepareOperation, live: Live) {
-    const { request, requestContext } = live.subscription;
+  async #prepare(prepare: ReprepareOperation, active: Active) {
+    const { request, requestContext } = active.subscription;
     try {
       return await prepare(request, requestContext);
     } catch (error) {
-      return this.#isWorthRetry(live, error) ? 'retry' : undefined;
+      return this.#isWorthRetry(active, error) ? 'retry' : undefined;
     }
   }
 
-  #isWorthRetry(live: Live, error: unknown): boolean {
+  #isWorthRetry(active: Active, error: unknown): boolean {
     const code = error instanceof GatewayError ? error.code : 'INTERNAL_SERVER_ERROR';
     if (code === 'OVERLOADED') return true;
     if (!temporaryFailures.has(code)) return false;
-    const count = (this.#failureCounts.get(live) ?? 0) + 1;
-    this.#failureCounts.set(live, count);
+    const count = (this.#failureCounts.get(active) ?? 0) + 1;
+    this.#failureCounts.set(active, count);
     return count < maxPlanningFailures;
   }
 

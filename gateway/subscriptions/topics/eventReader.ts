@@ -3,7 +3,7 @@ import { type ResponseObject, setKey } from '../../execution/responseTree.ts';
 import type { TypeConditions } from '../../execution/typeConditions.ts';
 import { copyJson } from '../../json/copyJson.ts';
 import { isObject } from '../../json/isObject.ts';
-import { responseNameOf } from './rootField.ts';
+import { responseNameOf } from '../../planning/fieldTree.ts';
 import type { TopicSchema } from './topicSchema.ts';
 
 /** A selected field that an object of the event does not have. */

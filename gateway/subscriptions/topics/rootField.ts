@@ -1,6 +1,7 @@
 import type { FieldNode } from 'graphql';
 import type { FetchStep } from '../../execution/program.ts';
 import type { PreparedOperation } from '../../operation/preparedOperation.ts';
+import { responseNameOf } from '../../planning/fieldTree.ts';
 
 /** The root field of a subscription, as the first step of the plan selects it. */
 export interface RootField {
@@ -22,8 +23,4 @@ export function rootFieldOf({ program, rootType }: PreparedOperation): RootField
     node,
     responseName: responseNameOf(node),
   };
-}
-
-export function responseNameOf({ alias, name }: FieldNode): string {
-  return (alias ?? name).value;
 }
