@@ -22,6 +22,7 @@ import { GatewayError } from '../../errors.ts';
 import type { OperationRequest } from '../../operation/operationRequest.ts';
 import { cursorExtension } from '../../response/cursorExtension.ts';
 import type { SubscriptionOutcome } from '../../response/executionOutcome.ts';
+import { inspectEach } from '../../response/inspectEach.ts';
 import type { SubscriptionPayload } from '../../response/subscriptionEvents.ts';
 import type { EnrichmentUpdate } from '../deferredEnrichments.ts';
 import { expiredTokenError } from '../expiredTokenError.ts';
@@ -30,7 +31,7 @@ import { expiredTokenError } from '../expiredTokenError.ts';
 export type SubscribeWithToken = (
   token: string,
   cursor: string | undefined,
-) => Promise<AsyncIterableIterator<EnrichmentUpdate> | undefined>;
+) => Promise<AsyncIterable<EnrichmentUpdate> | undefined>;
 
 const fieldName = 'enrichment';
 const updateType = 'EnrichmentUpdate';
@@ -133,11 +134,14 @@ export async function subscribeToEnrichment(
 ): Promise<SubscriptionOutcome> {
   // Each event is one update, whichever of its fields the client has selected.
   let cursor: string | undefined;
+  const recordCursor = async (update: EnrichmentUpdate): Promise<void> => {
+    cursor = update.cursor;
+  };
   const context: SubscriptionContext = {
     cursor: request.resumeAfter,
     subscribeWithToken: async (...query) => {
       const updates = await subscribeWithToken(...query);
-      return updates && tapIterator(updates, (update) => (cursor = update.cursor));
+      return updates && inspectEach(updates, recordCursor);
     },
   };
   const subscribed = await subscribe({
@@ -180,20 +184,4 @@ function payloadOf({ data, errors }: ExecutionResult, cursor: string | undefined
   const extensions = cursor === undefined ? {} : { extensions: cursorExtension(cursor) };
   const text = JSON.stringify({ ...(errors === undefined ? {} : { errors }), data, ...extensions });
   return { text, cursor };
-}
-
-function tapIterator<T>(
-  source: AsyncIterableIterator<T>,
-  onValue: (value: T) => void,
-): AsyncIterableIterator<T> {
-  const tapped: AsyncIterableIterator<T> = {
-    next: async () => {
-      const result = await source.next();
-      if (result.done !== true) onValue(result.value);
-      return result;
-    },
-    return: async () => (await source.return?.()) ?? { done: true, value: undefined },
-    [Symbol.asyncIterator]: () => tapped,
-  };
-  return tapped;
 }
