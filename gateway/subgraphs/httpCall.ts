@@ -53,9 +53,9 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   /** The whole response has arrived. */
   isComplete = false;
 
-  readonly #call: HttpCallOptions;
+  readonly #options: HttpCallOptions;
   /** Of undici, while the request is under way. */
-  #options: CallDispatchOptions | undefined;
+  #dispatchOptions: CallDispatchOptions | undefined;
   #listener: CallListener | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #isDispatching = false;
@@ -68,20 +68,20 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   /** Of the body, as they arrive. */
   #chunks: Buffer[] | undefined;
 
-  constructor(call: HttpCallOptions) {
-    this.#call = call;
+  constructor(options: HttpCallOptions) {
+    this.#options = options;
   }
 
   get request(): SubgraphRequest {
-    return this.#call.request;
+    return this.#options.request;
   }
 
   get endpointUrl(): string | undefined {
-    return this.#call.endpointUrl;
+    return this.#options.endpointUrl;
   }
 
   get url(): string {
-    const { target } = this.#call;
+    const { target } = this.#options;
     return target.origin + target.path;
   }
 
@@ -95,8 +95,8 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   start(listener: CallListener): void {
     this.#listener = listener;
-    const { request, target, headers, hooks } = this.#call;
-    this.#options = {
+    const { request, target, headers, hooks } = this.#options;
+    this.#dispatchOptions = {
       origin: target.origin,
       path: target.path,
       method: 'POST',
@@ -111,7 +111,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   /** Waits for the hook, as long as the attempt may take. */
   async #dispatchAfter(beforeSend: NonNullable<CallHooks['beforeSend']>): Promise<void> {
-    const { headers, request } = this.#call;
+    const { headers, request } = this.#options;
     try {
       await beforeSend({ ...this.#identity(), headers, body: request.body });
     } catch (error) {
@@ -129,13 +129,13 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   abort(): void {
     const controller = this.#controller;
     // A request that still waits for a connection stays in undici's queue. Drop its body.
-    if (this.#options !== undefined) this.#options.body = null;
+    if (this.#dispatchOptions !== undefined) this.#dispatchOptions.body = null;
     this.#release();
     controller?.abort(abortedByGateway);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    const connection = this.#options?.connection;
+    const connection = this.#dispatchOptions?.connection;
     if (connection === undefined) {
       controller.abort(abortedByGateway);
       return;
@@ -160,9 +160,10 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     // 1xx is informational: the response is still to come. undici ends a connection with an unrequested 100 (`bad response`),
     // which a client should accept (RFC 9110, section 15.2). The call then fails with SUBGRAPH_UNREACHABLE.
     if (status < 200) return;
-    const { endpoint, hooks, request } = this.#call;
+    const { endpoint, hooks, request } = this.#options;
     // Perhaps answered before all of it was sent.
-    if (status >= 400 && request.body.length > http2WindowBytes) this.#options?.connection?.retireHttp2();
+    if (status >= 400 && request.body.length > http2WindowBytes)
+      this.#dispatchOptions?.connection?.retireHttp2();
     const coding = headerText(headers['content-encoding'])?.trim().toLowerCase();
     this.#head = {
       status,
@@ -180,7 +181,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#listener === undefined) return;
     this.#receivedBytes += chunk.length;
-    if (this.#receivedBytes > this.#call.endpoint.maxResponseBytes) {
+    if (this.#receivedBytes > this.#options.endpoint.maxResponseBytes) {
       this.#failTooLarge(this.status ?? 0);
     } else if (this.#chunks === undefined) {
       this.#chunks = [chunk];
@@ -198,7 +199,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
       first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks, this.#receivedBytes);
     const finish = (result: Buffer | Error): void => {
       this.#finish(head, result);
-      if (this.#receivedBytes > maxPooledRead && !this.#call.target.isEncrypted) {
+      if (this.#receivedBytes > maxPooledRead && !this.#options.target.isEncrypted) {
         // A large body is stored as it is.
         void freeMemory(
           body.length > largeBodyBytes ? chunks.filter((chunk) => chunk !== body) : [...chunks, body],
@@ -209,13 +210,13 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     this.#controller = undefined;
     const { contentCoding } = head;
     if (contentCoding === undefined || body.length === 0) finish(body);
-    else decompress(contentCoding, body, this.#call.endpoint.maxResponseBytes, finish);
+    else decompress(contentCoding, body, this.#options.endpoint.maxResponseBytes, finish);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     if (this.#listener === undefined) return;
     const isExhausted = isExhaustedConnection(error);
-    if (isExhausted) this.#options?.connection?.retire();
+    if (isExhausted) this.#dispatchOptions?.connection?.retire();
     if (isExhausted || isLostConnection(error)) {
       const isUnsent = this.#isUnsent(error);
       if (isUnsent || this.#canBeResent()) {
@@ -232,10 +233,10 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   /** Does nothing for a call that was aborted. */
   #dispatch(): void {
-    const options = this.#options;
+    const options = this.#dispatchOptions;
     if (options === undefined) return;
     this.#isDispatching = true;
-    this.#call.target.pool.dispatch(options, this);
+    this.#options.target.pool.dispatch(options, this);
     this.#isDispatching = false;
   }
 
@@ -243,10 +244,11 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
    *  undici first looks whether the connection is still open, or the system did not accept the rest. With TLS, a failed write
    *  may be that of an alert. Such a loss ends an idle connection, so that there are few for each request. */
   #isUnsent(error: Error): boolean {
-    const { connection } = this.#options ?? {};
+    const { connection } = this.#dispatchOptions ?? {};
     if (connection === undefined || connection.requestsOnSocket === 0) return false;
     if (this.#controller === undefined) return true;
-    const isWriteRefused = 'syscall' in error && error.syscall === 'write' && !this.#call.target.isEncrypted;
+    const isWriteRefused =
+      'syscall' in error && error.syscall === 'write' && !this.#options.target.isEncrypted;
     return isWriteRefused && this.#isOnReusedSocket && !this.#hasResponseStarted;
   }
 
@@ -258,12 +260,12 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
       !this.#isResent &&
       this.#isOnReusedSocket &&
       !this.#hasResponseStarted &&
-      (this.#call.retry?.takeResend() ?? true)
+      (this.#options.retry?.takeResend() ?? true)
     );
   }
 
   #failTooLarge(status: number): void {
-    const { request, endpoint } = this.#call;
+    const { request, endpoint } = this.#options;
     const { subgraph } = request;
     const problem = new InvalidResponseError(
       `the response is larger than ${endpoint.maxResponseBytes} bytes`,
@@ -283,7 +285,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
     const headers = this.#headers ?? {};
     this.#release();
     const response = new BufferedResponse(this.request.subgraph, head, body, this.request.keepsDecimals);
-    const afterResponse = this.#call.hooks?.afterResponse;
+    const afterResponse = this.#options.hooks?.afterResponse;
     listener?.onResponse(
       afterResponse === undefined
         ? response
@@ -312,7 +314,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
 
   #release(): void {
     this.#listener = undefined;
-    this.#options = undefined;
+    this.#dispatchOptions = undefined;
     this.#controller = undefined;
     this.#headers = undefined;
     this.#chunks = undefined;

@@ -20,7 +20,7 @@ import { type CallUrgency, urgencyOf } from './policies/callUrgency.ts';
 import { type InFlightCallRequest, InFlightCalls } from './policies/inFlightCalls.ts';
 import { applySendPolicies } from './policies/sendPolicies.ts';
 import type { CallStartContext, CallTimes } from './policies/sharedCall.ts';
-import { signatureOf } from './requestSignature.ts';
+import { signatureHeaderOf } from './requestSignature.ts';
 import type {
   CancelSubgraphCall,
   SendPolicy,
@@ -289,7 +289,7 @@ class EndpointRequest implements InFlightCallRequest<HttpCall> {
     request.span?.onSend(target.origin);
     const headers = headersOf(request, target.acceptsCompressed, deadline - now);
     if (endpoint.signing !== undefined) {
-      this.#signature ??= signatureOf(endpoint.signing, request.body);
+      this.#signature ??= signatureHeaderOf(endpoint.signing, request.body);
       headers.push(...this.#signature);
     }
     return new HttpCall({ request, endpoint, target, headers, retry: policies.retry, endpointUrl, hooks });

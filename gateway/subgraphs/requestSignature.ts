@@ -8,7 +8,10 @@ export interface RequestSigning {
 }
 
 /** The name and value of the header that signs a request: `sha256=` and the hexadecimal HMAC-SHA256 of the body's bytes. */
-export function signatureOf({ secret, header }: RequestSigning, body: string): readonly [string, string] {
+export function signatureHeaderOf(
+  { secret, header }: RequestSigning,
+  body: string,
+): readonly [string, string] {
   return [header, `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`];
 }
 

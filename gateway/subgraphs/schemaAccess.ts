@@ -6,7 +6,7 @@ import type { AccessOfAddress, SubgraphAddress } from '../supergraph/sources/fet
 import { Certificates } from '../tls/certificates.ts';
 import { pairsToObject } from './forwardedHeaders.ts';
 import { createHeaderRules } from './headerRules.ts';
-import { signatureOf, signingOf } from './requestSignature.ts';
+import { signatureHeaderOf, signingOf } from './requestSignature.ts';
 
 /** How the gateway fetches the schemas of subgraphs: with the headers that need no client, the certificate and the signature
  *  of operations, and with the headers of `supergraph.subgraphs`. `isTrusted`: whether an address may get them. */
@@ -25,7 +25,7 @@ export function createSchemaAccess(
         ...schemaHeadersOf(config, address),
       },
       tls: certificates.ofSubgraph(address.name),
-      sign: signing && ((body) => signatureOf(signing, body)),
+      sign: signing && ((body) => signatureHeaderOf(signing, body)),
     };
   };
 }

@@ -4,7 +4,7 @@ import type { GatewayError } from '../errors.ts';
 import { appendChunk } from '../memory/appendChunk.ts';
 import { InvalidResponseError, invalidResponseError, statusError, transportError } from './callErrors.ts';
 import { decompress } from './decompress.ts';
-import { signatureOf } from './requestSignature.ts';
+import { signatureHeaderOf } from './requestSignature.ts';
 import { type CallDispatchOptions, type SubgraphEndpoint, SubgraphPools } from './subgraphPools.ts';
 
 export interface ResponseHead {
@@ -78,7 +78,10 @@ export class StreamingClient {
       origin: target.origin,
       path: target.path,
       method: 'POST',
-      headers: [...request.headers, ...(signing === undefined ? [] : signatureOf(signing, request.body))],
+      headers: [
+        ...request.headers,
+        ...(signing === undefined ? [] : signatureHeaderOf(signing, request.body)),
+      ],
       body: request.body,
       // Always a new connection: the server may have closed an idle one, and it would not be known whether a request that was
       // lost with it had arrived.

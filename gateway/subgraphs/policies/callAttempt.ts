@@ -25,8 +25,8 @@ interface AttemptListener<C extends Call> {
 export class CallAttempt<C extends Call> implements CallListener {
   readonly #options: CallAttemptOptions<C>;
   readonly #listener: AttemptListener<C>;
-  /** `reading`: the whole response has arrived. */
-  #state: 'sent' | 'reading' | 'ended' = 'sent';
+  /** `settled`: the whole response has arrived, or the call has failed. Nothing is left to abort. */
+  #state: 'sent' | 'settled' | 'ended' = 'sent';
   /** When the response had arrived, or the attempt ended without one; `undefined` while the attempt holds its slot. */
   #endedAt: number | undefined;
   #running = 0;
@@ -67,13 +67,13 @@ export class CallAttempt<C extends Call> implements CallListener {
   }
 
   onResponse(response: CallResponse): void {
-    this.#state = 'reading';
+    this.#state = 'settled';
     this.#releaseSlot();
     this.#listener.onAttemptResponse(this, response);
   }
 
   onFailure(error: GatewayError): void {
-    this.#state = 'reading';
+    this.#state = 'settled';
     this.#releaseSlot();
     this.#listener.onAttemptFailure(this, error);
   }

@@ -21,7 +21,7 @@ import {
   unreachableError,
 } from '../../subgraphs/callErrors.ts';
 import { pairsToObject } from '../../subgraphs/forwardedHeaders.ts';
-import { signatureOf } from '../../subgraphs/requestSignature.ts';
+import { signatureHeaderOf } from '../../subgraphs/requestSignature.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
 import { errorForCloseCode, isCodeOfConnection } from './errorForCloseCode.ts';
 import { HeartbeatMonitor, maxMissedHeartbeats } from './heartbeatMonitor.ts';
@@ -269,7 +269,7 @@ function handshakeHeaders(
     'x-request-id': requestId,
     ...pairsToObject(traceHeaders),
     // A handshake has no body.
-    ...(signing && pairsToObject(signatureOf(signing, ''))),
+    ...(signing && pairsToObject(signatureHeaderOf(signing, ''))),
   };
 }
 
