@@ -2,14 +2,13 @@ import { computeGroupUrgencies } from './enrichment/responses/computeGroupUrgenc
 import type { EnrichmentCoordinator } from './enrichment/responses/enrichmentCoordinator.ts';
 import { RequestEnrichments } from './enrichment/responses/requestEnrichments.ts';
 import { Execution, type ExecutionOptions } from './execution/execution.ts';
-import type { ExecutionObserver } from './execution/executionObserver.ts';
 import type { ExecutionQueue } from './execution/executionQueue.ts';
 import { FetchScheduler } from './execution/fetchScheduler.ts';
 import type { FetchSender } from './execution/fetchSender.ts';
 import { LatencyBudget } from './execution/latencyBudget.ts';
 import { isolateRequestContext, type RequestContext } from './execution/requestContext.ts';
 import { TypeConditions } from './execution/typeConditions.ts';
-import type { ExecutionOrigin } from './feature.ts';
+import type { Feature } from './feature.ts';
 import type { OperationRequest } from './operation/operationRequest.ts';
 import type { PreparedOperation } from './operation/preparedOperation.ts';
 import type { IncrementalOutcome, SingleOutcome } from './response/executionOutcome.ts';
@@ -52,14 +51,8 @@ export interface OperationRunnerOptions {
   readonly executionQueue: ExecutionQueue;
   /** A fault of the gateway failed one fetch. */
   onInternalError(cause: unknown, request: RequestLogFields): void;
-  /** Returns what observes an execution. `undefined` if nothing observes any. */
-  readonly observeExecution?:
-    | ((
-        operation: PreparedOperation,
-        context: RequestContext,
-        origin: ExecutionOrigin,
-      ) => ExecutionObserver | undefined)
-    | undefined;
+  /** `undefined` if nothing observes any execution. */
+  readonly observeExecution?: Feature['observeExecution'] | undefined;
 }
 
 /** Executes prepared operations and creates their responses. */

@@ -55,7 +55,7 @@ export interface ApolloPlanner {
   readonly overrides: OverrideLabels;
   readonly names: SupergraphNames;
   /** Blocks until the plan is complete.
-   *  @throws {Error} the planner's own errors; see `describeExceededLimit`. */
+   *  @throws {Error} the planner's own errors; see `describePlanningLimit`. */
   plan(request: PlanRequest): QueryPlan;
 }
 
@@ -208,7 +208,7 @@ const limitsByMessage: readonly (readonly [string, string])[] = [
 ];
 
 /** The limit that an operation exceeds, when the planner rejected it for its size; `undefined` for any other failure. */
-export function describeExceededLimit(error: unknown): string | undefined {
+export function describePlanningLimit(error: unknown): string | undefined {
   // The planner recurses along the operation.
   if (isStackOverflow(error)) return 'it is nested too deeply';
   if (error instanceof SplitTimeoutError)

@@ -5,8 +5,8 @@ import { messageOf } from '../errors.ts';
 import {
   type ApolloPlanner,
   createApolloPlanner,
-  describeExceededLimit,
   describeLoadError,
+  describePlanningLimit,
 } from './apolloPlanner.ts';
 import { collectWhenIdle } from './idleCollection.ts';
 import type { PlannerThreadData, PlannerThreadMessage, PlannerThreadRequest } from './plannerMessages.ts';
@@ -43,7 +43,7 @@ function handleRequest(loaded: ApolloPlanner, request: PlannerThreadRequest): Pl
     return {
       kind: 'failed',
       message: messageOf(error),
-      exceeded: describeExceededLimit(error),
+      exceeded: describePlanningLimit(error),
     };
   }
 }

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { describeExceededLimit, describeLoadError } from '../../gateway/planning/apolloPlanner.ts';
+import { describeLoadError, describePlanningLimit } from '../../gateway/planning/apolloPlanner.ts';
 import type {
   PlannerThread,
   PlannerThreadOptions,
@@ -33,7 +33,7 @@ export const planInProcess: StartPlannerThread = async (options, signal): Promis
         return { kind: 'planned', plan: planner.plan(request) };
       } catch (error) {
         const message = error instanceof Error ? error.message : String(error);
-        return { kind: 'failed', message, exceeded: describeExceededLimit(error) };
+        return { kind: 'failed', message, exceeded: describePlanningLimit(error) };
       }
     },
     terminate: async () => {

@@ -1,17 +1,16 @@
-import { checkContracts } from '../../../contracts/checkContracts.ts';
+import { type CheckRequest, checkContracts } from '../../../contracts/checkContracts.ts';
 import type { ExitCode } from '../exitCode.ts';
 import { createCandidateFetch } from './candidateFetch.ts';
 import { checkSteps, showProgress, utcDate } from './checkSetup.ts';
 import { type ReportArgument, readReportOutputs, writeReport } from './reportOutputs.ts';
 
-interface ContractsCheckOptions {
-  readonly directory: string;
+interface ContractsCheckOptions
+  extends Pick<
+    CheckRequest,
+    'directory' | 'against' | 'environment' | 'gatewayConfig' | 'stepLatency' | 'strict'
+  > {
+  /** See `CheckRequest.candidates`. */
   readonly subgraph?: readonly string[] | undefined;
-  readonly against?: string | undefined;
-  readonly environment?: string | undefined;
-  readonly gatewayConfig?: string | undefined;
-  readonly stepLatency?: string | undefined;
-  readonly strict?: boolean | undefined;
 }
 
 /** Checks the contracts and writes the report. Resolves with the exit code.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createApolloPlanner, describeExceededLimit } from '../../../gateway/planning/apolloPlanner.ts';
+import { createApolloPlanner, describePlanningLimit } from '../../../gateway/planning/apolloPlanner.ts';
 import { mapFetches } from '../../../gateway/planning/mapFetches.ts';
 import type { FetchNode } from '../../../gateway/planning/queryPlan.ts';
 import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
@@ -251,7 +251,7 @@ test.each([
   try {
     fail();
   } catch (error) {
-    expect(describeExceededLimit(error)).toBe(expected);
+    expect(describePlanningLimit(error)).toBe(expected);
   }
   expect.assertions(1);
 });
