@@ -105,8 +105,8 @@ function readSubgraphAddresses(file: string) {
   } catch (error) {
     if (!(error instanceof GraphQLError)) throw error;
     const [location] = error.locations ?? [];
-    const place = location === undefined ? file : `${file}:${location.line}:${location.column}`;
-    throw new CommandError(exitCode.usageError, `${place} is not a schema: ${error.message}`);
+    const position = location === undefined ? file : `${file}:${location.line}:${location.column}`;
+    throw new CommandError(exitCode.usageError, `${position} is not a schema: ${error.message}`);
   }
   const addresses = subgraphAddressesOf(document);
   if (addresses.length > 0) return addresses;

@@ -11,7 +11,7 @@ interface WrittenBytes {
   readonly end: number;
 }
 
-/** The objects that occur at several places of the response tree, each with the bytes that it was last written as. */
+/** The objects that occur at several paths of the response tree, each with the bytes that it was last written as. */
 export type SharedObjects = Map<ResponseObject, WrittenBytes | null>;
 
 /** Returns the objects at a flatten path, in document order, and makes equal objects of one path the same object of the

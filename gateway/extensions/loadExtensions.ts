@@ -138,7 +138,7 @@ const stackLine =
   /^(?: +at (?:async )?(?:.*\()?)?(?:file:\/\/)?(\/[^?\n]*?)(?:\?[^:\n]*)?(:\d+(?::\d+)?)\)?$/m;
 const [, ownFile] = stackLine.exec(new Error().stack ?? '') ?? [];
 
-/** Where an error was thrown by code of the user. V8 does not give the place of some mistakes in syntax. */
+/** Where an error was thrown by code of the user. V8 does not report the position of some mistakes in syntax. */
 function locationOf(error: unknown): string | undefined {
   // The message of a module that is missing names the file that imports it.
   const stack = error instanceof Error && !isNotFound(error) ? error.stack : undefined;

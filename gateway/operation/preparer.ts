@@ -28,7 +28,6 @@ import {
   normalizeOperation,
 } from './normalizeOperation.ts';
 import type { OverrideDecision } from './overrideDecision.ts';
-
 import {
   createPlannerInput,
   type PlannedOperation,

@@ -86,7 +86,7 @@ export class IncrementalResponse {
     this.#wake?.();
   }
 
-  /** `undefined` when nothing follows the first payload, because the data has none of the deferred places. */
+  /** `undefined` when nothing follows the first payload, because the data has no object with deferred fields. */
   *open({
     data,
     errors,

@@ -16,7 +16,7 @@ interface WrittenPayload extends OmittedFields {
   readonly data: string;
 }
 
-/** Writes payloads that leave out deferred fragments or pending enrichments straight from the response tree, with the
+/** Writes payloads that omit deferred fragments or pending enrichments straight from the response tree, with the
  *  generated code of ordinary responses: the fast path of `shapeData` for them. Every method returns `undefined` for a
  *  payload that only `shapeData` can create.
  *
@@ -81,7 +81,7 @@ export class PayloadWriter {
     return written;
   }
 
-  /** `undefined` when responses leave out too many combinations of groups. */
+  /** `undefined` when responses omit too many combinations of groups. */
   #writerFor(pendingGroups: ReadonlySet<number>): DataWriter | undefined {
     const key = pendingGroups.size === 0 ? '' : [...pendingGroups].sort((a, b) => a - b).join();
     let writer = this.#writers.get(key);

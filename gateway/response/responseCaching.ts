@@ -54,7 +54,7 @@ export function clientCachingOf(
   { kind, introspection, access }: PreparedOperation,
   { cachingContributions: { byGroup, ageMs }, errors }: Execution,
 ): ResponseCaching | undefined {
-  // Also for errors that the response leaves out, because the client did not select their fields.
+  // Also for errors that the response omits, because the client did not select their fields.
   if (errors.length > 0 || kind !== 'query' || introspection !== undefined || access !== undefined)
     return undefined;
   return responseCachingOf(byGroup, ageMs);

@@ -1,7 +1,7 @@
 import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import { TransientMap } from '../../sharing/transientMap.ts';
 
-/** Tells listeners that there may be more updates of a run to read. */
+/** Notifies listeners that there may be more updates of a run to read. */
 export class UpdateNotifier {
   readonly #listeners = new TransientMap<string, Set<() => void>>();
 
