@@ -145,7 +145,7 @@ describe('a plugin that does not start', () => {
     expect(await readiness(server.adminUrl)).toEqual(notReady);
     retry(500, 1_000);
     expect(await post(server.url)).toBe(200);
-    expect(await readiness(server.adminUrl)).toEqual([200, undefined]);
+    expect(await readiness(server.adminUrl)).toStrictEqual([200, undefined]);
     expect([other.attempts, failing.attempts]).toEqual([1, 3]);
     expect(startupDidFail.mock.calls).toEqual([[{ error: refused }]]);
     expect(server.logLines).toEqual([logLine, 'A plugin of Apollo Server failed in startupDidFail']);

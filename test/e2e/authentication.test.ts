@@ -174,7 +174,9 @@ describe('A request without a token', () => {
     await using gateway = await start();
     expect((await exchange(gateway.server.url, post())).status).toBe(200);
     expect((await exchange(gateway.server.url, post({ authorization: 'Basic YTpi' }))).status).toBe(200);
-    expect(gateway.server.receivedOperations.map(({ caller }) => [caller.identity, caller.claims])).toEqual([
+    expect(
+      gateway.server.receivedOperations.map(({ caller }) => [caller.identity, caller.claims]),
+    ).toStrictEqual([
       [undefined, undefined],
       [undefined, undefined],
     ]);
@@ -261,7 +263,7 @@ describe('When the keys of the issuer could never be fetched', () => {
     const token = bearer(await issuer.sign({ sub: 'u1' }));
     for (let attempt = 0; attempt < 3; attempt += 1) {
       const { status, headers, body } = await exchange(gateway.server.url, post(token));
-      expect([status, headers.get('retry-after'), headers.get('www-authenticate')]).toEqual([
+      expect([status, headers.get('retry-after'), headers.get('www-authenticate')]).toStrictEqual([
         503,
         '1',
         undefined,

@@ -108,7 +108,7 @@ describe('a complete response', () => {
     const greeting = `{"greeting":"${'hello, '.repeat(size / 7)}"}`;
     await using server = await start(() => singleOutcome(greeting));
     const plain = await receive(server.url, {});
-    expect([plain.headers['content-encoding'], plain.headers.vary]).toEqual([undefined, undefined]);
+    expect([plain.headers['content-encoding'], plain.headers.vary]).toStrictEqual([undefined, undefined]);
     for (const coding of codings) {
       const { headers, body } = await receive(server.url, { headers: { 'accept-encoding': coding } });
       expect([headers['content-encoding'], headers.vary]).toEqual([coding, 'accept-encoding']);

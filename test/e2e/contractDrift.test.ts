@@ -137,7 +137,7 @@ describe('contracts drift', () => {
     expect(await protectedDrift('products')).toEqual([0, 'Bearer key']);
     // Another origin of the same server.
     const other = productsServer.url.replace('127.0.0.1', 'localhost');
-    expect(await protectedDrift(`products=${other}`)).toEqual([0, undefined]);
+    expect(await protectedDrift(`products=${other}`)).toStrictEqual([0, undefined]);
     // The key of a subgraph that is not compared may be unknown here.
     disk.write({
       'protected.yaml': `supergraph:

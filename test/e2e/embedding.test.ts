@@ -81,7 +81,7 @@ describe('a mounted gateway', () => {
       };
       expect(await refusal()).toEqual([503, 'SUPERGRAPH_UNAVAILABLE']);
       const { url, adminUrl } = await gateway.start({ listen: false, admin: false });
-      expect([url, adminUrl]).toEqual([undefined, undefined]);
+      expect([url, adminUrl]).toStrictEqual([undefined, undefined]);
       await gateway.close();
       expect(await refusal()).toEqual([503, 'SHUTTING_DOWN']);
     });
@@ -90,7 +90,7 @@ describe('a mounted gateway', () => {
   test('has its admin listener on its own port', async () => {
     await using gateway = await createMounted();
     const { url, adminUrl } = await gateway.start({ listen: false });
-    expect([url, await statusOf(`${adminUrl}/supergraph`)]).toEqual([undefined, 200]);
+    expect([url, await statusOf(`${adminUrl}/supergraph`)]).toStrictEqual([undefined, 200]);
   });
 
   test('works as middleware, and explains that a body parser came before it', async () => {

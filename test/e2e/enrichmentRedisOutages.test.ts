@@ -333,7 +333,7 @@ describe('A Redis', () => {
     const arrived = () => Promise.all(tokens.map((token) => other.enrichments.readArrived(token, ada)));
     await waitUntil(async () => (await arrived())[3]?.hasNext === false);
     // Each job has 300 bytes.
-    expect((await arrived()).map((updates) => updates?.updates.length)).toEqual([
+    expect((await arrived()).map((updates) => updates?.updates.length)).toStrictEqual([
       1,
       1,
       1,
@@ -366,7 +366,7 @@ describe('A Redis', () => {
     await using other = createEnrichmentReplica(own.url, prefix);
     const arrived = () => Promise.all(tokens.map((token) => other.enrichments.readArrived(token, ada)));
     await waitUntil(async () => (await arrived())[1]?.hasNext === false);
-    expect((await arrived()).map((updates) => updates?.updates.length)).toEqual([1, 1, undefined]);
+    expect((await arrived()).map((updates) => updates?.updates.length)).toStrictEqual([1, 1, undefined]);
     // Its own process has it.
     expect((await one.enrichments.readArrived(tokens[2] ?? '', ada))?.updates.length).toBe(1);
   });

@@ -244,7 +244,7 @@ test('every route refuses methods that it does not have with 405 and the ones th
       ['POST', '/graphiql/app.js'],
       ['POST', '/jobs?state=failed'],
     ]),
-  ).toEqual([
+  ).toStrictEqual([
     [405, 'GET', 'The route /enrichments/:token allows GET.'],
     [405, 'GET', undefined],
     [405, 'GET', 'The route /enrichments/:token allows GET.'],

@@ -185,7 +185,7 @@ describe('An enrichment', () => {
     await using shop = await startEnrichedShop({ enrichment: { budget: '10s' } });
     shop.advice.answerWith(() => ({ kind: 'json', body: {}, status: 503 }));
     const body = await shop.execute('{ must { rating } top { advice { text } } }');
-    expect([body.data, body.errors?.length, body.extensions]).toEqual([null, 1, undefined]);
+    expect([body.data, body.errors?.length, body.extensions]).toStrictEqual([null, 1, undefined]);
   });
 
   test('of which some objects failed is pending at all of them, and those at hand arrive at once', async () => {

@@ -154,7 +154,7 @@ describe('the examples of docs/extensions.md', () => {
     );
     expect((await gateway.execute('{ product { name } }', acme)).status).toBe(200);
     // Only the first supergraph reached the extensions after the one that refuses.
-    expect(admitted).toEqual([undefined]);
+    expect(admitted).toStrictEqual([undefined]);
   });
 
   test('flags: routes of both listeners, and readiness', async () => {

@@ -505,5 +505,9 @@ test.each(['b\r\nx-c: d', 'b\0'])('a header over HTTP/2 with the value %j is ign
   const types = await sendOperation([...pseudo, json, ['x-a', value]]);
   expect(types.has(frameTypes.headers)).toBe(true);
   const received = secure.receivedOperations.at(-1)?.headers;
-  expect(['host', 'x-a', 'x-c'].map((name) => received?.get(name))).toEqual(['a', undefined, undefined]);
+  expect(['host', 'x-a', 'x-c'].map((name) => received?.get(name))).toStrictEqual([
+    'a',
+    undefined,
+    undefined,
+  ]);
 });

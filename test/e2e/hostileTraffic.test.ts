@@ -189,7 +189,9 @@ test('claims that every object inherits are sent to subgraphs only if the token 
     await gateway.execute(`{ echo(text: "${index}") }`, { headers: { authorization: `Bearer ${token}` } });
   }
   const names = ['x-inherited', 'x-prototype', 'x-constructor'];
-  expect(gateway.subgraph('items').calls.map(({ headers }) => names.map((name) => headers[name]))).toEqual([
+  expect(
+    gateway.subgraph('items').calls.map(({ headers }) => names.map((name) => headers[name])),
+  ).toStrictEqual([
     [undefined, undefined, undefined],
     [undefined, 'a', '{"prototype":1}'],
   ]);

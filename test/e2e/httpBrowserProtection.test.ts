@@ -43,7 +43,7 @@ describe('HTTP methods and CSRF prevention', () => {
     const path = `/graphql?${new URLSearchParams({ query: 'query A { greeting }', operationName: '' })}`;
     for (let i = 0; i < 2; i++)
       expect((await exchange(server.url, { method: 'GET', path, headers: preflighted })).status).toBe(200);
-    expect(server.receivedOperations.map(({ operationName }) => operationName)).toEqual([
+    expect(server.receivedOperations.map(({ operationName }) => operationName)).toStrictEqual([
       undefined,
       undefined,
     ]);

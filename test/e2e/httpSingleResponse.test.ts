@@ -248,7 +248,7 @@ describe('a batch (JSON array) of operations', () => {
       type: 'application/json; charset=utf-8',
       body: [{ data: { greeting: '1' } }, { data: { greeting: '2' } }, { data: { greeting: '3' } }],
     });
-    expect(server.receivedOperations.map((request) => request.incrementalFormat)).toEqual([
+    expect(server.receivedOperations.map((request) => request.incrementalFormat)).toStrictEqual([
       undefined,
       undefined,
       undefined,

@@ -157,7 +157,7 @@ describe('while requests of normal priority are shed', () => {
     };
     const before = await counted();
     await sample(overloaded, 1);
-    expect(await ready()).toEqual([200, undefined]);
+    expect(await ready()).toStrictEqual([200, undefined]);
     expect((await exchangeJson(gateway.url, { query: 'query Report { price }' })).status).toBe(503);
     expect((await exchangeJson(gateway.url, { query: '{ price }' })).status).toBe(200);
     await sample(overloaded, 2);
@@ -174,7 +174,7 @@ describe('while requests of normal priority are shed', () => {
     );
     expect(added).toEqual([1, 0, 1]);
     await sample(idle, 8);
-    expect(await ready()).toEqual([200, undefined]);
+    expect(await ready()).toStrictEqual([200, undefined]);
     expect((await exchangeJson(gateway.url, { query: '{ price }' })).status).toBe(200);
   });
 });

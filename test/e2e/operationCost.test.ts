@@ -90,9 +90,9 @@ describe('the estimated cost of an operation', () => {
       return [status, error?.extensions.code];
     };
     expect(await send(6)).toEqual([400, 'OPERATION_TOO_COMPLEX']);
-    expect(await send(3)).toEqual([200, undefined]);
+    expect(await send(3)).toStrictEqual([200, undefined]);
     expect(await send(3)).toEqual([429, 'RATE_LIMITED']);
-    expect(await send(2)).toEqual([200, undefined]);
+    expect(await send(2)).toStrictEqual([200, undefined]);
     expect(await send(0)).toEqual([429, 'RATE_LIMITED']);
   });
 });

@@ -271,7 +271,7 @@ describe('When Redis cannot answer a claim,', () => {
     try {
       const timedOut = [store.claim(['key'], longMs), store.claim(['key'], longMs), store.getMany(['key'])];
       while (deadlines.pendingMs().includes(20)) deadlines.fire(20);
-      expect(await Promise.all(timedOut)).toEqual([[true], [true], [undefined]]);
+      expect(await Promise.all(timedOut)).toStrictEqual([[true], [true], [undefined]]);
       // The wait may have polled again before.
       while (deadlines.pendingMs().includes(20)) deadlines.fire(20);
       expect(store.claim(['key', 'other'], longMs)).toEqual([true, true]);

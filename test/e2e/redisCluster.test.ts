@@ -52,7 +52,14 @@ test('only the entries of a hanging master are misses', async () => {
     // The other masters answer meanwhile.
     expect(await valuesOf(store, ...keys.slice(0, 4))).toEqual(['0', '1', '2', '3']);
     deadlines.fire(20);
-    expect((await answers).map((found) => found?.value)).toEqual(['0', '1', '2', '3', undefined, undefined]);
+    expect((await answers).map((found) => found?.value)).toStrictEqual([
+      '0',
+      '1',
+      '2',
+      '3',
+      undefined,
+      undefined,
+    ]);
   } finally {
     last?.resume();
   }
@@ -85,8 +92,8 @@ test('an invalidation is received at once, even if a master with tagged entries 
     hanging?.resume();
   }
   await result;
-  expect(await valuesOf(here.store, first, last)).toEqual([undefined, undefined]);
-  expect(await valuesOf(there.store, first, last)).toEqual([undefined, undefined]);
+  expect(await valuesOf(here.store, first, last)).toStrictEqual([undefined, undefined]);
+  expect(await valuesOf(there.store, first, last)).toStrictEqual([undefined, undefined]);
 });
 
 test('entries stay readable when their slot moves to another master', async () => {

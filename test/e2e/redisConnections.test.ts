@@ -195,7 +195,7 @@ test('the store uses TLS if configured, with a server whose certificate is valid
     const untrusted = new RedisStore(parts.options);
     await waitForProblem(parts, 'unreachable');
     expect(parts.logLines[0]).toMatchObject({ message: expect.stringContaining('self-signed certificate') });
-    expect(untrusted.getMany(['key 1'])).toEqual([undefined]);
+    expect(untrusted.getMany(['key 1'])).toStrictEqual([undefined]);
     await untrusted.close();
   } finally {
     for (const socket of sockets) socket.destroy();

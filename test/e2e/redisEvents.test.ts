@@ -176,8 +176,8 @@ test('every process handles every event and drops its copies', async () => {
   await Promise.all([first, second].map((opened) => opened.until(() => opened.invalidated.length === 1)));
   await saved(here);
   expect([first.invalidated, second.invalidated]).toEqual([[['a']], [['a']]]);
-  expect(await one.store.getMany(['key'])).toEqual([undefined]);
-  expect(await two.store.getMany(['key'])).toEqual([undefined]);
+  expect(await one.store.getMany(['key'])).toStrictEqual([undefined]);
+  expect(await two.store.getMany(['key'])).toStrictEqual([undefined]);
 });
 
 test('an invalid event is counted, logged once and skipped', async () => {

@@ -52,13 +52,13 @@ describe('While Redis hangs,', () => {
         const answers = store.getMany(['key', 'other']);
         expect(answers).toBeInstanceOf(Promise);
         deadlines.fire(20);
-        expect(await answers).toEqual([undefined, undefined]);
+        expect(await answers).toStrictEqual([undefined, undefined]);
       }
       expect(opened.problems.counts.get('timeout')).toBe(3);
-      expect(store.getMany(['key'])).toEqual([undefined]);
+      expect(store.getMany(['key'])).toStrictEqual([undefined]);
       // The connection is closed.
       await waitForProblem(opened, 'unreachable');
-      expect(store.getMany(['key'])).toEqual([undefined]);
+      expect(store.getMany(['key'])).toStrictEqual([undefined]);
     } finally {
       server.resume();
     }
@@ -116,8 +116,8 @@ describe('While Redis hangs,', () => {
     await waitForProblem(opened, 'unreachable');
     server.resume();
     await opened.readyEvents.waitForNext();
-    expect(await valuesOf(store, '1', '2')).toEqual([undefined, '2']);
-    expect(await valuesOf(other.store, '1', '2')).toEqual([undefined, '2']);
+    expect(await valuesOf(store, '1', '2')).toStrictEqual([undefined, '2']);
+    expect(await valuesOf(other.store, '1', '2')).toStrictEqual([undefined, '2']);
   });
 
   test('a write that Redis executes later does not restore an invalidated entry', async () => {
@@ -131,7 +131,7 @@ describe('While Redis hangs,', () => {
     const result = other.store.deleteByTags(['a']);
     server.resume();
     await Promise.all([result, opened.store.awaitWrites()]);
-    expect(await valuesOf(other.store, 'key')).toEqual([undefined]);
+    expect(await valuesOf(other.store, 'key')).toStrictEqual([undefined]);
   });
 });
 
@@ -154,13 +154,13 @@ test('a killed Redis causes misses and is used again after its restart', async (
   await store.awaitWrites();
   await server.kill();
   await waitForProblem(opened, 'unreachable');
-  expect(store.getMany(['key'])).toEqual([undefined]);
+  expect(store.getMany(['key'])).toStrictEqual([undefined]);
   store.setMany([entry()], store.beginRead());
   expect(await store.deleteByTags(['type:Product'])).toEqual({ deleted: 0, isPending: true });
   const isReady = readyEvents.waitForNext();
   await server.restart();
   await isReady;
-  expect(await valuesOf(store, 'key')).toEqual([undefined]);
+  expect(await valuesOf(store, 'key')).toStrictEqual([undefined]);
   store.setMany([entry({ value: '2' })], store.beginRead());
   await store.awaitWrites();
   expect(await valuesOf(store, 'key')).toEqual(['2']);
@@ -181,7 +181,7 @@ test('a store that closes while Redis is gone waits until Redis takes its invali
   expect(opened.problems.counts.has('invalidation lost')).toBe(false);
   const config = parseRedisConfig({ url: server.url, keyPrefix, timeouts: longRedisTimeouts });
   await using other = await openRedisStore(config, clock.now);
-  expect(await valuesOf(other.store, 'key')).toEqual([undefined]);
+  expect(await valuesOf(other.store, 'key')).toStrictEqual([undefined]);
 });
 
 test('a Redis that starts later than the store is used', async () => {
@@ -193,14 +193,14 @@ test('a Redis that starts later than the store is used', async () => {
   );
   const store = new RedisStore(parts.options);
   await waitForProblem(parts, 'unreachable');
-  expect(store.getMany(['key'])).toEqual([undefined]);
+  expect(store.getMany(['key'])).toStrictEqual([undefined]);
   const since = store.beginRead();
   await late.restart();
   await parts.readyEvents.waitForCount(1);
   store.setMany([entry()], since);
   await store.awaitWrites();
   // Invalidations before the connection are unknown.
-  expect(await valuesOf(store, 'key')).toEqual([undefined]);
+  expect(await valuesOf(store, 'key')).toStrictEqual([undefined]);
   store.setMany([entry({ value: '2' })], store.beginRead());
   await store.awaitWrites();
   expect(await valuesOf(store, 'key')).toEqual(['2']);
@@ -215,7 +215,7 @@ test('a wrong password causes misses and one log line until it is corrected', as
   );
   const store = new RedisStore(parts.options);
   while ((parts.problems.counts.get('authentication') ?? 0) < 5) await parts.problemEvents.waitForNext();
-  expect(store.getMany(['key'])).toEqual([undefined]);
+  expect(store.getMany(['key'])).toStrictEqual([undefined]);
   expect(parts.logLines.filter(({ problem }) => problem === 'authentication')).toHaveLength(1);
   const operator = connectRedis(closed.url.replace('//', '//:right@'));
   await operator.call('CONFIG', 'SET', 'requirepass', 'wrong');
@@ -256,9 +256,9 @@ test('with full memory nothing is stored, and entries can be read and invalidate
     store.setMany([entry({ key: '2', value: '2' })], store.beginRead());
     await store.awaitWrites();
     expect(problems.counts.get('out of memory')).toBe(1);
-    expect(await valuesOf(store, '1', '2')).toEqual(['1', undefined]);
+    expect(await valuesOf(store, '1', '2')).toStrictEqual(['1', undefined]);
     expect(await store.deleteByTags(['type:Product'])).toEqual({ deleted: 1, isPending: false });
-    expect(await valuesOf(store, '1')).toEqual([undefined]);
+    expect(await valuesOf(store, '1')).toStrictEqual([undefined]);
   } finally {
     await operate('CONFIG', 'SET', 'maxmemory', '0');
   }
@@ -275,7 +275,7 @@ test('after FLUSHALL, writes that were invalidated before are rejected', async (
   await store.deleteByTags(['type:Product']);
   const begun = store.beginRead();
   await operate('FLUSHALL');
-  expect(await valuesOf(store, '1')).toEqual([undefined]);
+  expect(await valuesOf(store, '1')).toStrictEqual([undefined]);
   const isReady = readyEvents.waitForNext();
   store.setMany([entry({ key: '2' })], before);
   await isReady;
@@ -284,7 +284,7 @@ test('after FLUSHALL, writes that were invalidated before are rejected', async (
   store.setMany([entry({ key: '3' })], begun);
   store.setMany([entry({ key: '4', value: '4' })], store.beginRead());
   await store.awaitWrites();
-  expect(await valuesOf(store, '2', '3', '4')).toEqual([undefined, undefined, '4']);
+  expect(await valuesOf(store, '2', '3', '4')).toStrictEqual([undefined, undefined, '4']);
 });
 
 test('when the master becomes a replica, writes are lost and the store reconnects', async () => {
@@ -341,7 +341,7 @@ describe('Foreign data under the key of an entry:', () => {
     const redis = connectRedis(server.url);
     await redis.rpush(opened.keys.entry(0, 'key'), '1');
     redis.disconnect();
-    expect(await valuesOf(opened.store, 'key')).toEqual([undefined]);
+    expect(await valuesOf(opened.store, 'key')).toStrictEqual([undefined]);
     opened.store.setMany([entry({ value: '2' })], opened.store.beginRead());
     await opened.store.awaitWrites();
     expect(await valuesOf(opened.store, 'key')).toEqual(['2']);
@@ -382,7 +382,7 @@ describe('A damaged key of the state of the cache is deleted and reported:', () 
       await operate('DEL', key);
       await operate(command, key, ...args);
       expect(await store.deleteByTags(['type:Product'])).toMatchObject({ isPending: false });
-      expect(await valuesOf(store, 'key')).toEqual([undefined]);
+      expect(await valuesOf(store, 'key')).toStrictEqual([undefined]);
       store.setMany([entry({ value: '2' })], store.beginRead());
       await store.awaitWrites();
       expect(await valuesOf(store, 'key')).toEqual(['2']);
@@ -452,7 +452,7 @@ describe('An entry of a process whose clock is ahead', () => {
   test('by more is a miss, is counted, and is replaced by the next answer', async () => {
     await using opened = await openWithClockAhead(3_600_000);
     const { store, problems, logLines } = opened.here;
-    expect(await valuesOf(store, 'key')).toEqual([undefined]);
+    expect(await valuesOf(store, 'key')).toStrictEqual([undefined]);
     expect(Object.fromEntries(problems.counts)).toEqual({ 'clock skew': 1 });
     expect(logLines).toMatchObject([
       {
@@ -492,7 +492,7 @@ test('reads beyond maxInFlight are misses at once', async () => {
   store.setMany([entry({ value: '1' })], store.beginRead());
   await store.awaitWrites();
   const reads = [store.getMany(['key']), store.getMany(['key'])];
-  expect(store.getMany(['key'])).toEqual([undefined]);
+  expect(store.getMany(['key'])).toStrictEqual([undefined]);
   store.setMany([entry({ value: '2' })], store.beginRead());
   expect(opened.problems.counts.get('too many in flight')).toBe(2);
   for (const read of reads) expect((await read).map((found) => found?.value)).toEqual(['1']);

@@ -122,7 +122,7 @@ describe('The script that writes cache entries', () => {
       { key: 'b', tags: ['b'] },
     ];
     await write(6, writes);
-    expect([await storedValue('a'), await storedValue('b')]).toEqual([undefined, '1']);
+    expect([await storedValue('a'), await storedValue('b')]).toStrictEqual([undefined, '1']);
     expect(await redis.zrange(keys.tag(0, 'b'), '0', '-1')).toEqual([entry('b')]);
     await write(7, writes);
     expect(await storedValue('a')).toBe('1');
@@ -166,7 +166,7 @@ describe('The script that writes cache entries', () => {
     await redis.zadd(set, 1, 'expired', 9e15, 'other');
     expect(await write(9, [{ key: 'a', tags: ['a'] }], 2)).toEqual(['8', 0]);
     expect(await write(9, [{ key: 'b', tags: ['b', 'a'] }], 2)).toEqual(['8', 1]);
-    expect([await storedValue('b'), await redis.exists(keys.tag(0, 'b'))]).toEqual([undefined, 0]);
+    expect([await storedValue('b'), await redis.exists(keys.tag(0, 'b'))]).toStrictEqual([undefined, 0]);
     expect(await write(9, [{ key: 'a', value: '2', tags: ['a'] }], 2)).toEqual(['8', 0]);
     expect([await storedValue('a'), await redis.zrange(set, '0', '-1')]).toEqual([
       '2',
@@ -448,7 +448,7 @@ describe('The scripts of enrichment jobs', () => {
   });
 
   test('reopen a run that has expired with its failed fields only', async () => {
-    expect([await readLog(), await reopen(['a'], ['b'])]).toEqual([undefined, 1]);
+    expect([await readLog(), await reopen(['a'], ['b'])]).toStrictEqual([undefined, 1]);
     expect(await readLog()).toEqual([1, 'incomplete']);
     await write({
       owner: '',

@@ -79,12 +79,12 @@ test('an invalidation drops the copies of other replicas', async () => {
   const isDropped = there.invalidations.waitForNext();
   expect(await here.store.deleteByTags(['a'])).toEqual({ deleted: 1, isPending: false });
   await isDropped;
-  expect(await valuesOf(there.store, '1', '2')).toEqual([undefined, '2']);
+  expect(await valuesOf(there.store, '1', '2')).toStrictEqual([undefined, '2']);
   // Read from the subgraph before the invalidation of the other replica.
   there.store.setMany([entry({ key: '1', tags: ['a'] })], begun);
   await there.waitForWrites();
-  expect(await valuesOf(there.store, '1')).toEqual([undefined]);
-  expect(await valuesOf(here.store, '1')).toEqual([undefined]);
+  expect(await valuesOf(there.store, '1')).toStrictEqual([undefined]);
+  expect(await valuesOf(here.store, '1')).toStrictEqual([undefined]);
   // A replica does not receive its own invalidations.
   const isHeard = here.invalidations.waitForNext();
   await there.store.deleteByTags(['b']);
@@ -125,7 +125,7 @@ test('copies are dropped when invalidations may have been missed', async () => {
   const isHeard = here.heardInvalidations.waitForNext();
   await operate('CLIENT', 'KILL', 'TYPE', 'pubsub');
   await isHeard;
-  expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
+  expect(await valuesOf(here.store, 'key')).toStrictEqual([undefined]);
 });
 
 test('copies are dropped when a hanging connection is detected', async () => {
@@ -139,7 +139,7 @@ test('copies are dropped when a hanging connection is detected', async () => {
   await waitForProblem(here, 'unreachable');
   server.resume();
   await isHeard;
-  expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
+  expect(await valuesOf(here.store, 'key')).toStrictEqual([undefined]);
 });
 
 test('copies stay while Redis cannot save its data, and refuses writes and PING', async () => {
@@ -168,8 +168,8 @@ test('invalidations during a lost subscription are read later, even if Redis los
   expect(await here.store.deleteByTags(['a'])).toEqual({ deleted: 0, isPending: false });
   const config = here.options.config;
   await using late = await openTieredStore(config, clock.now);
-  expect(await valuesOf(late.store, 'key')).toEqual([undefined]);
-  expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
+  expect(await valuesOf(late.store, 'key')).toStrictEqual([undefined]);
+  expect(await valuesOf(here.store, 'key')).toStrictEqual([undefined]);
 });
 
 test.each([
@@ -186,7 +186,7 @@ test.each([
   await operate('UNLINK', keys.log);
   await here.store.deleteByTags(later);
   await using late = await openTieredStore(here.options.config, clock.now);
-  expect(await valuesOf(late.store, 'key')).toEqual([undefined]);
+  expect(await valuesOf(late.store, 'key')).toStrictEqual([undefined]);
   await write(here, { tags: ['a'] });
   expect(await valuesOf(late.store, 'key')).toEqual(['{"name":"Table"}']);
 });
@@ -237,7 +237,7 @@ test('invalidations are read from the log if the subscription returns before the
   await operate('CLIENT', 'KILL', 'TYPE', 'normal');
   await operate('CLIENT', 'KILL', 'TYPE', 'pubsub');
   await Promise.all([isReady, isHeard]);
-  expect(await valuesOf(store, 'key')).toEqual([undefined]);
+  expect(await valuesOf(store, 'key')).toStrictEqual([undefined]);
   await store.close();
 });
 
@@ -260,7 +260,7 @@ test('a replica that cannot subscribe to invalidations stores values that are re
     return valuesOf(there.store, 'key');
   };
   // For all it knows, the first value was read before the invalidation. The reply to this write has the latest one.
-  expect([await storedBy('1'), await storedBy('2')]).toEqual([[undefined], ['2']]);
+  expect([await storedBy('1'), await storedBy('2')]).toStrictEqual([[undefined], ['2']]);
   expect(fixture.heardInvalidations.count).toBe(0);
   await deaf.close();
 });
@@ -280,7 +280,7 @@ test('a replica that loses the permission for the channel serves no copies', asy
   await waitForProblem(here, 'authentication');
   expect(await valuesOf(here.store, 'key')).toEqual(['{"name":"Table"}']);
   await there.store.deleteByTags(['a']);
-  expect(await valuesOf(here.store, 'key')).toEqual([undefined]);
+  expect(await valuesOf(here.store, 'key')).toStrictEqual([undefined]);
   const isHeard = here.heardInvalidations.waitForNext();
   await operate('ACL', 'SETUSER', user, '&*');
   await isHeard;

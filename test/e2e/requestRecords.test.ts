@@ -317,7 +317,7 @@ test('the access line of a request that is refused before its execution has its 
   await post({ query: '{ ping }' }, { ...traced, 'content-type': 'text/plain' });
   await post({ query: '{ unknown }' }, { traceparent: 'invalid' });
   await requestsHaveEnded();
-  expect(lines.map(({ outcome, traceId }) => [outcome, traceId])).toEqual([
+  expect(lines.map(({ outcome, traceId }) => [outcome, traceId])).toStrictEqual([
     ['refused', trace],
     ['refused', trace],
     ['refused', trace],
@@ -355,7 +355,9 @@ test('the id of a request is in its response, in every call of a subgraph, and i
   const isAccessLine = ({ msg }: Line): boolean => msg === 'request';
   expect(lines.filter(isAccessLine).map(({ requestId }) => requestId)).toEqual(['correlated']);
   const others = lines.filter((line) => !isAccessLine(line));
-  expect(others.map(({ msg, requestId, subgraph, outcome }) => [msg, requestId, subgraph, outcome])).toEqual([
+  expect(
+    others.map(({ msg, requestId, subgraph, outcome }) => [msg, requestId, subgraph, outcome]),
+  ).toStrictEqual([
     ['A call of a subgraph has ended', 'correlated', 'shop', 'ok'],
     ['A subgraph has begun to fail', 'correlated', 'reviews', undefined],
     ['A call of a subgraph has ended', 'correlated', 'reviews', 'http_error'],

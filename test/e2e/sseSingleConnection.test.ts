@@ -368,7 +368,7 @@ describe('the event streams of a gateway that shuts down', () => {
     await send(server, token, { query: subscription });
     await using idleStream = await openStream(server.url, await reserveStream(server.url));
     await server.close();
-    expect([await stream.readChunk(), await idleStream.readChunk()]).toEqual([undefined, undefined]);
+    expect([await stream.readChunk(), await idleStream.readChunk()]).toStrictEqual([undefined, undefined]);
     await scripted.returned;
   });
 

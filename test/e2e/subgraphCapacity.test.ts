@@ -104,7 +104,7 @@ describe('a subgraph that takes one call at a time', () => {
     expect(payloads).toContain('"code":"OVERLOADED"');
     gate.open();
     const answers = await Promise.all([price, stock, quick]);
-    expect(answers.map(({ body }) => body.errors)).toEqual([undefined, undefined, undefined]);
+    expect(answers.map(({ body }) => body.errors)).toStrictEqual([undefined, undefined, undefined]);
     expect(
       await sample(
         'tributary_subgraph_queue_dropped_total{subgraph="details",priority="critical",reason="full"}',

@@ -233,7 +233,7 @@ describe('a client', () => {
   test('gets no header that the subgraph declares as one of its connection', async () => {
     respondWith(() => ({ connection: 'close, x-last', 'x-last': '1', 'x-first': '1' }));
     const { headers } = await post('{ reviews }');
-    expect([headers.get('x-first'), headers.get('x-last')]).toEqual(['1', undefined]);
+    expect([headers.get('x-first'), headers.get('x-last')]).toStrictEqual(['1', undefined]);
   });
 
   test('gets headers with the first payload of a deferred response, and none that arrive later', async () => {

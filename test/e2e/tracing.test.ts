@@ -522,7 +522,7 @@ test('Without an SDK behind its tracer provider, the gateway passes on the trace
     sent,
   ]);
   const logged = lines.filter(({ msg }) => msg === 'request');
-  expect(logged.map((line) => line.traceId)).toEqual([undefined, traceId]);
+  expect(logged.map((line) => line.traceId)).toStrictEqual([undefined, traceId]);
 });
 
 test('The access log of an operation that is refused, and of each operation of a batch, has the trace that the gateway records of it', async () => {

@@ -174,7 +174,7 @@ describe('a WebSocket handshake', () => {
     peer.subscribe(query);
     await peer.next();
     const headers = server.receivedOperations[0]?.headers;
-    expect([headers?.get('cookie'), headers?.get('authorization')]).toEqual([undefined, 'the page']);
+    expect([headers?.get('cookie'), headers?.get('authorization')]).toStrictEqual([undefined, 'the page']);
   });
 
   test('is rejected while there is no supergraph', async () => {

@@ -100,7 +100,7 @@ describe('automatic persisted queries with Redis', () => {
         await store.get(key),
         await store.get(`apq:${hash('sha256', deep)}`),
         await store.get('apq:../state'),
-      ]).toEqual([undefined, undefined, undefined]);
+      ]).toStrictEqual([undefined, undefined, undefined]);
       expect(checked).toEqual(['ok', deep]);
     } finally {
       await shared.close();

@@ -253,7 +253,7 @@ describe('a rule on an interface', () => {
         interface Node { info: Int @enrichment }
         interface Named { info: Int @enrichment(budget: "${budget}") }
         type Lamp implements Node & Named { info: Int }`).rules.ruleOf('Lamp', 'info')?.budgetMs;
-    expect([budgetWith('99ms'), budgetWith('101ms')]).toEqual([99, undefined]);
+    expect([budgetWith('99ms'), budgetWith('101ms')]).toStrictEqual([99, undefined]);
   });
 
   test('from an @interfaceObject applies to the types that other subgraphs define', async () => {

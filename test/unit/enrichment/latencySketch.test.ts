@@ -94,7 +94,11 @@ describe('LatencySketch', () => {
 
   test('returns undefined without observations', () => {
     const sketch = sketchOf([]);
-    expect([sketch.count, sketch.quantile(0.5), sketch.shareWithin(10)]).toEqual([0, undefined, undefined]);
+    expect([sketch.count, sketch.quantile(0.5), sketch.shareWithin(10)]).toStrictEqual([
+      0,
+      undefined,
+      undefined,
+    ]);
   });
 
   test('counts latencies that are not positive as the minimum, and those over an hour as abandoned', () => {

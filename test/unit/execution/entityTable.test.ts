@@ -63,7 +63,7 @@ test('entities with one look-up key that differ in type or content are others, a
     return slot;
   });
   table.release(51);
-  expect(added.map((slot) => slot.settlement)).toEqual([undefined, undefined, undefined]);
+  expect(added.map((slot) => slot.settlement)).toStrictEqual([undefined, undefined, undefined]);
 });
 
 test('entities of shapes that are not needed any more are released, and no others', () => {

@@ -168,7 +168,7 @@ describe('__typename is kept', () => {
       '{product{__typename id}}',
       expect.stringContaining('vendor{__typename id}'),
     ]);
-    expect(reduced.map(({ objectType }) => objectType)).toEqual([undefined, undefined]);
+    expect(reduced.map(({ objectType }) => objectType)).toStrictEqual([undefined, undefined]);
   });
 
   test('in all fetches of a program with a named fragment, which may be used at several paths', () => {
@@ -226,7 +226,7 @@ test('the type of the objects of each fetch is returned where it is known', () =
     ['media.vendor', entitiesOn('Vendor', 'name', keyOf('Vendor'))],
     ['other', entitiesOn('Vendor', 'name', keyOf('Vendor'))],
   );
-  expect(found.map(({ objectType }) => objectType)).toEqual([
+  expect(found.map(({ objectType }) => objectType)).toStrictEqual([
     'Query',
     'Product',
     undefined,

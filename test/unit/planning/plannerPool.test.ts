@@ -201,7 +201,7 @@ describe('a slow plan', () => {
     await waitForTurns();
     await thread(0).finish({ kind: 'lost', reason: { kind: 'time' } });
     expect(await slow).toEqual({ kind: 'lost', reason: { kind: 'time' } });
-    expect([threads.length, underWay()]).toEqual([2, [undefined, 'quick']]);
+    expect([threads.length, underWay()]).toStrictEqual([2, [undefined, 'quick']]);
   });
 });
 
@@ -217,7 +217,7 @@ describe('a planner thread', () => {
     await thread(0).finish({ kind: 'lost', reason: { kind: 'memory' } });
     expect(threads).toHaveLength(2);
     void plan('next');
-    expect(underWay()).toEqual([undefined, 'next']);
+    expect(underWay()).toStrictEqual([undefined, 'next']);
   });
 
   test('that has ended gets no operation, although its end is still to be reported', async () => {
@@ -225,7 +225,7 @@ describe('a planner thread', () => {
     thread(0).isEnded = true;
     void plan('next');
     await waitForTurns();
-    expect(underWay()).toEqual([undefined, 'next']);
+    expect(underWay()).toStrictEqual([undefined, 'next']);
   });
 
   test('that starts while the pool is closed is ended', async () => {
@@ -262,7 +262,7 @@ describe('a planner thread', () => {
     await waitForTurns();
     expect([threads.length, failures]).toEqual([1, [crash.error]]);
     const first = await endBackoff();
-    expect(underWay()).toEqual([undefined, 'waits']);
+    expect(underWay()).toStrictEqual([undefined, 'waits']);
     await thread(1).finish({ kind: 'lost', reason: crash });
     expect(await waiting).toEqual({ kind: 'lost', reason: crash });
     expect(threads).toHaveLength(2);
@@ -291,7 +291,7 @@ describe('a planner thread', () => {
     await waitForTurns();
     expect(underWay()).toStrictEqual([undefined]);
     await endBackoff();
-    expect(underWay()).toEqual([undefined, 'later']);
+    expect(underWay()).toStrictEqual([undefined, 'later']);
   });
 
   test('continues alone when a second thread cannot be started', async () => {

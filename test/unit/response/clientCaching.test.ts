@@ -139,7 +139,7 @@ describe('a single response', () => {
       pipelineWith(() => ({ caching: part })),
       'query ($yes: Boolean!) { product { name @include(if: $yes) } }',
     );
-    expect([outcome.data, outcome.caching]).toEqual([undefined, undefined]);
+    expect([outcome.data, outcome.caching]).toStrictEqual([undefined, undefined]);
   });
 });
 

@@ -13,5 +13,5 @@ test('the deferred fragments of a payload are all found, or none of them in one 
     return findOmittedFields(schema, root, type, tree, [], new Set())?.deferred.length;
   };
   // The root is an object, too.
-  expect([countDeferred(0), countDeferred(999), countDeferred(1_000)]).toEqual([0, 999, undefined]);
+  expect([countDeferred(0), countDeferred(999), countDeferred(1_000)]).toStrictEqual([0, 999, undefined]);
 });

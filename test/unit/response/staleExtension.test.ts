@@ -94,7 +94,7 @@ describe('a stale value', () => {
       30,
     ]);
     const all = extensionOf(fieldsOf('{ products { name } }', { products: list.slice(30) }, stale));
-    expect([all?.stale.length, all?.staleOmitted]).toEqual([100, undefined]);
+    expect([all?.stale.length, all?.staleOmitted]).toStrictEqual([100, undefined]);
   });
 
   test('is reported in slices when there are thousands', () => {

@@ -74,10 +74,10 @@ describe("the shop's proxy to the gateway", () => {
     expect([status, headers.get('content-type')]).toEqual([200, 'multipart/mixed']);
     expect(await browser.readChunk()).toBe('first');
     second.resolve();
-    expect([await browser.readChunk(), await browser.readChunk()]).toEqual(['second', undefined]);
+    expect([await browser.readChunk(), await browser.readChunk()]).toStrictEqual(['second', undefined]);
     const [request] = gateway.requests;
     expect([request?.method, request?.path, request?.body]).toEqual(['POST', '/graphql?a=1', operation.body]);
-    expect([request?.headers.get('accept'), request?.headers.get('x-own')]).toEqual([
+    expect([request?.headers.get('accept'), request?.headers.get('x-own')]).toStrictEqual([
       'multipart/mixed',
       undefined,
     ]);
@@ -147,7 +147,7 @@ describe("the shop's proxy to the gateway", () => {
     await using proxy = await startProxy(gateway.url);
     expect((await exchange(proxy.url, handshake)).status).toBe(429);
     const [request] = gateway.requests;
-    expect([request?.headers.get('upgrade'), request?.headers.get('origin')]).toEqual([
+    expect([request?.headers.get('upgrade'), request?.headers.get('origin')]).toStrictEqual([
       'websocket',
       undefined,
     ]);

@@ -97,7 +97,7 @@ describe('PayloadLog', () => {
         isFailure,
         outcomes.length,
       ]);
-    expect(summary).toEqual([
+    expect(summary).toStrictEqual([
       [50, 1, undefined, 6],
       [2600, 2, true, 0],
       [4000, 2, undefined, 1],

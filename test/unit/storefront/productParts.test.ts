@@ -116,7 +116,7 @@ describe('outcomesOf', () => {
     ];
     const stale = [{ path: ['product', 'stock', 'total'], ageMs: 5312, reason: 'error' }];
     const payload = { data: { product }, extensions: { tributary: { stale, explain: { fetches } } } };
-    expect(outcomesOf(payload).map(({ field, origin }) => [field, origin])).toEqual([
+    expect(outcomesOf(payload).map(({ field, origin }) => [field, origin])).toStrictEqual([
       ['product', {}],
       ['stock', { staleForMs: 5312 }],
       ['reviews', undefined],

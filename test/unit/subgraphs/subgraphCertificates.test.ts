@@ -83,7 +83,7 @@ test('every unusable file is a problem of the configuration, with the path of it
 test('subgraphs without files have no options of TLS, and nothing is watched', async () => {
   const config = configWith({ reviews: { tls: { ca: '' } } });
   const certificates = await Certificates.read(config, { log: silentLog });
-  expect([certificates.ofSubgraph('reviews'), certificates.ofSubgraph('other')]).toEqual([
+  expect([certificates.ofSubgraph('reviews'), certificates.ofSubgraph('other')]).toStrictEqual([
     undefined,
     undefined,
   ]);
@@ -109,7 +109,11 @@ test('a command fetches a schema with certificate, headers and signature, but se
   const address = { name: 'reviews', url: reviews.url };
   expect(await fetchSubgraphSdl(address, signal, accessOf(address))).toBe('type Query { a: Int }');
   const headers = reviews.requests.at(-1)?.headers;
-  expect(['x-key', 'x-source', 'x-user'].map((name) => headers?.get(name))).toEqual(['a', 'b', undefined]);
+  expect(['x-key', 'x-source', 'x-user'].map((name) => headers?.get(name))).toStrictEqual([
+    'a',
+    'b',
+    undefined,
+  ]);
   expect(headers?.get('x-tributary-signature')).toMatch(/^sha256=[0-9a-f]{64}$/);
   expect(accessOf({ name: 'reviews', url: 'https://elsewhere.example/graphql' })).toEqual({
     tls: { ca: authority.cert, cert: own.cert, key: own.key },

@@ -100,13 +100,13 @@ describe('the URL source', () => {
     expect(await source.poll()).toEqual([]);
     registry.respond = sendTagged('two');
     expect(await source.poll()).toEqual([{ sdl: 'two' }]);
-    expect(registry.requests.map((headers) => [headers['x-hive-cdn-key'], headers['if-none-match']])).toEqual(
-      [
-        [canary, undefined],
-        [canary, '"one"'],
-        [canary, '"one"'],
-      ],
-    );
+    expect(
+      registry.requests.map((headers) => [headers['x-hive-cdn-key'], headers['if-none-match']]),
+    ).toStrictEqual([
+      [canary, undefined],
+      [canary, '"one"'],
+      [canary, '"one"'],
+    ]);
   });
 
   test('sends If-Modified-Since to a server that has no ETag', async () => {
@@ -166,7 +166,7 @@ test('the location of a configured source is its file, or its address without se
     { url: `https://registry.test/a?key=${canary}` },
     { subgraphs: [{ name: 'a', url: 'http://a.test' }] },
   ];
-  expect(sources.map((supergraph) => sourceLocationOf(parseConfig({ supergraph })))).toEqual([
+  expect(sources.map((supergraph) => sourceLocationOf(parseConfig({ supergraph })))).toStrictEqual([
     'a.graphql',
     'https://registry.test/a?key=***',
     undefined,
@@ -237,7 +237,7 @@ describe('fetchSupergraphSdl', () => {
     });
     const address = { url: registry.url, headers: { authorization: canary } };
     expect((await fetchSupergraphSdl(address, signal))?.sdl).toBe('stored');
-    expect([registry.requests.length, storage.requests[0]?.authorization]).toEqual([2, undefined]);
+    expect([registry.requests.length, storage.requests[0]?.authorization]).toStrictEqual([2, undefined]);
     storage.respond = send('', {}, 403);
     registry.requests.length = 0;
     expect(await failureOf(registry.url)).toBe(
@@ -284,7 +284,7 @@ describe('supergraph.load', () => {
     expect(await source.poll()).toEqual([]);
     sdl = 'two';
     expect(await source.poll()).toEqual([{ sdl: 'two' }]);
-    expect(calls).toEqual([undefined, 'one', 'one']);
+    expect(calls).toStrictEqual([undefined, 'one', 'one']);
   });
 
   test('is not called again after the first SDL without an interval, and submits further SDLs by `update`', async () => {

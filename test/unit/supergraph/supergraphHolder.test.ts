@@ -57,7 +57,11 @@ function open(options: Partial<SupergraphHolderOptions> & { gates?: Map<string, 
 describe('the supergraph holder', () => {
   test('has no supergraph before the first one is loaded', () => {
     const { holder } = open();
-    expect([holder.current(), holder.acquire(), holder.problem()]).toEqual([undefined, undefined, undefined]);
+    expect([holder.current(), holder.acquire(), holder.problem()]).toStrictEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   test('calls listeners after each switch until they are removed', async () => {
@@ -108,11 +112,11 @@ describe('the supergraph holder', () => {
     await holder.submit('bad two');
     expect([holder.current()?.sdl, holder.problem()]).toEqual(['one', 'bad two is refused']);
     await holder.submit('one');
-    expect([holder.current()?.sdl, holder.problem()]).toEqual(['one', undefined]);
+    expect([holder.current()?.sdl, holder.problem()]).toStrictEqual(['one', undefined]);
     await holder.submit('bad three');
     await holder.submit('four');
-    expect([holder.current()?.sdl, holder.problem()]).toEqual(['four', undefined]);
-    expect(problems).toEqual(['bad two is refused', undefined, 'bad three is refused']);
+    expect([holder.current()?.sdl, holder.problem()]).toStrictEqual(['four', undefined]);
+    expect(problems).toStrictEqual(['bad two is refused', undefined, 'bad three is refused']);
     expect(log).toEqual(['load one', 'load bad two', 'load bad three', 'load four', 'close one']);
   });
 
@@ -154,7 +158,7 @@ describe('the supergraph holder', () => {
     const submitted = ['one', 'bad two', 'three', 'bad two'].map((sdl) => holder.submit(sdl));
     for (const { resolve } of gates.values()) resolve();
     await Promise.all(submitted);
-    expect([holder.current(), holder.problem()]).toEqual([undefined, 'bad two is refused']);
+    expect([holder.current(), holder.problem()]).toStrictEqual([undefined, 'bad two is refused']);
     expect(log.filter((entry) => !entry.startsWith('close'))).toEqual([
       'load one',
       'abort one',
@@ -207,7 +211,7 @@ describe('the supergraph holder', () => {
     const again = holder.resubmit('bad one');
     slow.resolve();
     await Promise.all([newer, again]);
-    expect([holder.current()?.sdl, holder.problem()]).toEqual(['two', undefined]);
+    expect([holder.current()?.sdl, holder.problem()]).toStrictEqual(['two', undefined]);
     expect(log).toEqual(['load bad one', 'load two']);
     await holder.resubmit('three');
     expect(holder.current()?.sdl).toBe('three');
@@ -267,11 +271,11 @@ describe('the supergraph holder', () => {
     });
     await holder.submit('one');
     await holder.submit('two');
-    expect(warmings).toEqual([
+    expect(warmings).toStrictEqual([
       ['one', undefined, undefined],
       ['two', 'one', 'one'],
     ]);
-    expect([holder.current()?.sdl, holder.problem()]).toEqual(['two', undefined]);
+    expect([holder.current()?.sdl, holder.problem()]).toStrictEqual(['two', undefined]);
   });
 
   test('switches when the warm-up timeout expires, and aborts warming', async () => {
@@ -383,18 +387,18 @@ describe('the source of a supergraph holder', () => {
     const reported: unknown[] = [];
     holder.onProblem((...report) => reported.push(report));
     await holder.start(first((to) => to.onProblem('no file')));
-    expect([holder.current(), holder.problem()]).toEqual([undefined, 'no file']);
+    expect([holder.current(), holder.problem()]).toStrictEqual([undefined, 'no file']);
     const changed = new Promise((resolve) => holder.onChange(resolve));
     say().onSdl('one');
     await changed;
-    expect([holder.current()?.sdl, holder.problem()]).toEqual(['one', undefined]);
+    expect([holder.current()?.sdl, holder.problem()]).toStrictEqual(['one', undefined]);
     say().onProblem('no file again');
     expect([holder.current()?.sdl, holder.problem()]).toEqual(['one', 'no file again']);
-    expect([holder.refusal(), holder.sourceProblem()]).toEqual([undefined, 'no file again']);
+    expect([holder.refusal(), holder.sourceProblem()]).toStrictEqual([undefined, 'no file again']);
     say().onSdl('one');
     say().onSdl('one');
     expect(holder.problem()).toBeUndefined();
-    expect(reported).toEqual([
+    expect(reported).toStrictEqual([
       ['no file', 'source'],
       [undefined, 'source'],
       ['no file again', 'source'],
@@ -416,14 +420,14 @@ describe('the source of a supergraph holder', () => {
     say().onRefusal('they do not compose');
     slow.resolve();
     await started;
-    expect([holder.current()?.sdl, holder.refusal(), holder.sourceProblem()]).toEqual([
+    expect([holder.current()?.sdl, holder.refusal(), holder.sourceProblem()]).toStrictEqual([
       'one',
       'they do not compose',
       undefined,
     ]);
     say().onSdl('one');
     expect(holder.problem()).toBeUndefined();
-    expect(reported).toEqual([
+    expect(reported).toStrictEqual([
       ['a subgraph is down', 'source'],
       [undefined, 'source'],
       ['they do not compose', 'load'],

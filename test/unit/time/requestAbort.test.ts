@@ -12,7 +12,7 @@ describe('the abort of a request', () => {
     abort.addEventListener('abort', removed);
     abort.addEventListener('abort', () => calls.push('second'));
     abort.removeEventListener('abort', removed);
-    expect([abort.aborted, abort.reason]).toEqual([false, undefined]);
+    expect([abort.aborted, abort.reason]).toStrictEqual([false, undefined]);
     abort.abort(reason);
     abort.abort(new Error('Another one.'));
     expect(calls).toEqual([['first', true, reason], 'second']);

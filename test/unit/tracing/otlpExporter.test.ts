@@ -47,7 +47,7 @@ test('An export whose connection is closed has the error of the connection, and 
   });
   expect([lost.code, lost.error?.message]).toEqual([ExportResultCode.FAILED, 'aborted']);
   const { code, error } = await exportTo((_, response) => response.end());
-  expect([code, error]).toEqual([ExportResultCode.SUCCESS, undefined]);
+  expect([code, error]).toStrictEqual([ExportResultCode.SUCCESS, undefined]);
 });
 
 test('A message of the collector has no header of the configuration or of the environment', async () => {

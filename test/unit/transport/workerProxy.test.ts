@@ -174,7 +174,7 @@ describe('a proxied request', () => {
       head.headers['set-cookie'],
       head.headers.connection,
     ]).toEqual([207, 'So so', ['a=1', 'b=2'], 'close']);
-    expect(heads).toEqual([['HEAD', path, '1, 2', undefined, 'keep-alive']]);
+    expect(heads).toStrictEqual([['HEAD', path, '1, 2', undefined, 'keep-alive']]);
   });
 
   test('may have headers as large as a request that is not proxied', async () => {

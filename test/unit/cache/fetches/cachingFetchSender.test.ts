@@ -139,7 +139,7 @@ describe('Cached entities', () => {
     for (let read = 0; read < 3; read++) {
       const [atOnce, later] = [results(fixture), results(delayed)];
       const found = atOnce.map(({ result }) => result);
-      expect(later.map(({ result }) => result)).toEqual([undefined, undefined, undefined]);
+      expect(later.map(({ result }) => result)).toStrictEqual([undefined, undefined, undefined]);
       await waitForTurns();
       expect(found).toEqual(later.map(({ result }) => result));
       expect(found.map((result) => result?.kind)).toEqual(['answered', 'answered', 'answered']);

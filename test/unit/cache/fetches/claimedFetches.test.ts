@@ -293,7 +293,7 @@ describe('A refresh', () => {
     const call = { ...opened.first, span, settle: () => {} };
     opened.fetches.sendEntities({ calls: [call], requestContext, onDone: () => {} });
     await waitForTurns();
-    expect(events).toEqual([
+    expect(events).toStrictEqual([
       { 'tributary.subgraph': 'products', 'tributary.representations': 1 },
       ['end', undefined],
     ]);

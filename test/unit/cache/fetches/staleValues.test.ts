@@ -80,7 +80,7 @@ describe('Stale values', () => {
     fixture.clock.now += 11_000;
     send();
     callAt(fixture, 2).fail();
-    expect(ends).toEqual([undefined, 'SUBGRAPH_UNREACHABLE']);
+    expect(ends).toStrictEqual([undefined, 'SUBGRAPH_UNREACHABLE']);
   });
 
   test.each([

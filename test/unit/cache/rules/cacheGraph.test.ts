@@ -22,7 +22,7 @@ describe('the graph that cache rules depend on', () => {
   test('returns the same object for a type that is looked up again', () => {
     const { types } = readCacheGraph(parse('type A { id: ID! }'));
     expect(types.get('A')).toBe(types.get('A'));
-    expect([types.get('B'), types.has('A'), types.has('B')]).toEqual([undefined, true, false]);
+    expect([types.get('B'), types.has('A'), types.has('B')]).toStrictEqual([undefined, true, false]);
   });
 
   // The list of an interface was copied and sorted for each of its types: minutes for this graph.

@@ -60,7 +60,7 @@ describe('The value of an entity', () => {
     expect(find(several, { size: { also: 1 } })).toBe('Size.width');
     const once = 'size @include(if: true) { width }';
     const always = `size { width } ${once}`;
-    expect([find(once, {}), find(always, {}), find(`${once} size { width }`, {})]).toEqual([
+    expect([find(once, {}), find(always, {}), find(`${once} size { width }`, {})]).toStrictEqual([
       undefined,
       'Product.size',
       'Product.size',

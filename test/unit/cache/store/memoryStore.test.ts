@@ -35,7 +35,7 @@ test('the memory store is bounded in bytes and evicts the least recently used en
   write({ key: 'used', value }, { key: 'unused', value });
   for (let index = 0; index < 100; index++) {
     write({ key: `${index}`, value });
-    expect(store.getMany(['used'])).not.toEqual([undefined]);
+    expect(store.getMany(['used'])).not.toStrictEqual([undefined]);
     expect(store.size).toBeLessThanOrEqual(50_000);
   }
   expect(store.getMany(['unused', '99'])).toEqual([undefined, expect.objectContaining({ value })]);
@@ -58,7 +58,10 @@ test('an entry that is read again is also stored parsed, and its size includes t
   const { store, write } = open(10_000);
   write({ key: 'first', tags: ['tag'] }, { key: 'again', tags: ['tag'] });
   const { size } = store;
-  expect(store.getMany(['first', 'again']).map((entry) => entry?.parsed)).toEqual([undefined, undefined]);
+  expect(store.getMany(['first', 'again']).map((entry) => entry?.parsed)).toStrictEqual([
+    undefined,
+    undefined,
+  ]);
   expect(store.size).toBe(size);
   const [again] = store.getMany(['again']);
   expect(again?.parsed?.copy()).toEqual({ name: 'Table' });
@@ -133,7 +136,7 @@ test('clear rejects writes of reads that began before', () => {
   write({ key: '1' });
   store.clear();
   store.setMany([createCacheWrite(clock, { key: '2' })], before);
-  expect(store.getMany(['1', '2'])).toEqual([undefined, undefined]);
+  expect(store.getMany(['1', '2'])).toStrictEqual([undefined, undefined]);
 });
 
 test('an entry that was stored more than 5 s in the future, before the clock was set back, is neither served nor kept', async () => {
@@ -143,7 +146,7 @@ test('an entry that was stored more than 5 s in the future, before the clock was
   expect(store.getMany(['key'])).toEqual([expect.objectContaining({ value: '"before"' })]);
   clock.time -= 1;
   expect(await store.keysWithTag('tag', 10)).toEqual([]);
-  expect(store.getMany(['key'])).toEqual([undefined]);
+  expect(store.getMany(['key'])).toStrictEqual([undefined]);
   expect(store.entryCount).toBe(0);
 });
 

@@ -435,7 +435,10 @@ subscription: { mode: { callback: { public_url: 'ftp://g.test/callback', subgrap
   });
 
   test('reads no address of a Unix socket or without a port', () => {
-    expect([routerAddress('/tmp/router.sock'), routerAddress('localhost')]).toEqual([undefined, undefined]);
+    expect([routerAddress('/tmp/router.sock'), routerAddress('localhost')]).toStrictEqual([
+      undefined,
+      undefined,
+    ]);
   });
 
   test.each([

@@ -67,7 +67,7 @@ describe('locateDefinition', () => {
   it('locates the last of several definitions, and a missing argument at its field', () => {
     const twice = contractOf('type T { b: Int }\ntype T { a: Int\n a: Int }');
     const lineOf = (coordinate: string) => locateDefinition(twice, coordinate)?.line;
-    expect(['T', 'T.a', 'T.a(gone:)', 'T.gone', 'U', '@gone'].map(lineOf)).toEqual([
+    expect(['T', 'T.a', 'T.a(gone:)', 'T.gone', 'U', '@gone'].map(lineOf)).toStrictEqual([
       2,
       3,
       3,

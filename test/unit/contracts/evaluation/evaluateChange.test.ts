@@ -128,7 +128,7 @@ describe('gateways with another supergraph than the contracts compose to', () =>
     ]);
     // Too early: the gateways still fetch the label from its old place.
     const found = evaluateChange({ ...last, gateway: await plan(operations, v2) });
-    expect(found.map((finding) => [summaryOf(finding), finding.deployment?.order])).toEqual([
+    expect(found.map((finding) => [summaryOf(finding), finding.deployment?.order])).toStrictEqual([
       ['dangerous field-removed Shelf.label', 'gateway first'],
       ['dangerous plan-cost shop/Page', undefined],
     ]);
@@ -475,7 +475,9 @@ test('evaluateChange does not blame a subgraph whose @external field follows the
     next,
     operations,
   });
-  expect(found.map((finding) => [finding.subgraph, summaryOf(finding), finding.affects?.length])).toEqual([
+  expect(
+    found.map((finding) => [finding.subgraph, summaryOf(finding), finding.affects?.length]),
+  ).toStrictEqual([
     ['shelves', 'breaking field-type-changed Shelf.size', 1],
     ['others', 'safe external-field-type-changed Shelf.size', undefined],
   ]);

@@ -343,7 +343,7 @@ describe('the contract guard, for a first supergraph without a subgraph of the c
   });
 
   test('reports an error when the supergraph comes from elsewhere', async () => {
-    expect(await firstMessages(false)).toEqual([
+    expect(await firstMessages(false)).toStrictEqual([
       [
         50,
         'The first supergraph breaks operations of the contracts, and is used because there is no other',

@@ -148,7 +148,7 @@ describe('a full job pool', () => {
     }
     expect(events.slice(-2)).toEqual(['updates evicted: 1', 'NORMAL done']);
     const arrived = await Promise.all(tokens.map((token) => jobs.readArrived(token, ada)));
-    expect(arrived.map((updates) => updates?.updates.length)).toEqual([undefined, 1, 1]);
+    expect(arrived.map((updates) => updates?.updates.length)).toStrictEqual([undefined, 1, 1]);
   });
 });
 
@@ -174,11 +174,11 @@ describe('updates beyond maxUpdatesSize', () => {
       'updates evicted: 1',
       'updates evicted: 1',
     ]);
-    expect(await lengths(jobs, tokens)).toEqual([1, undefined, undefined, 1, 1]);
+    expect(await lengths(jobs, tokens)).toStrictEqual([1, undefined, undefined, 1, 1]);
     // The updates of the newest job stay, however large they are.
     open.complete(successfulResult('stock'));
     await waitForTurns();
-    expect(await lengths(jobs, tokens)).toEqual([2, undefined, undefined, undefined, undefined]);
+    expect(await lengths(jobs, tokens)).toStrictEqual([2, undefined, undefined, undefined, undefined]);
     expect(events.filter((event) => event.startsWith('updates evicted'))).toHaveLength(4);
   });
 

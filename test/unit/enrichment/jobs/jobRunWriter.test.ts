@@ -98,7 +98,7 @@ test('the updates in Redis are known until another process may have written one'
   known.push(writer.soleWriterUpTo);
   writer.recordForeignUpdate();
   known.push(writer.soleWriterUpTo);
-  expect(known).toEqual([undefined, 0, 0, 1, undefined, 1, undefined]);
+  expect(known).toStrictEqual([undefined, 0, 0, 1, undefined, 1, undefined]);
   expect(open({ isRestored: true }).writer.soleWriterUpTo).toBeUndefined();
 });
 

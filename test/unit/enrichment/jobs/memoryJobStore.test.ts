@@ -32,7 +32,7 @@ test('the updates of runs count as active until the runs have ended, were releas
   store.release('released');
   counted.push(store.activeUpdateBytes);
   timers.advance(70_000);
-  expect(ids.map((id) => store.logOf(id))).toEqual([undefined, undefined, undefined]);
+  expect(ids.map((id) => store.logOf(id))).toStrictEqual([undefined, undefined, undefined]);
   counted.push(store.activeUpdateBytes);
   expect(counted).toEqual([3 * bytes, 2 * bytes, bytes, 0]);
 });
@@ -48,5 +48,5 @@ test('the updates of a run that another process has created count with it, and s
   expect(store.logOf('a')).toBe(log);
   isReplicated = false;
   timers.advance(70_000);
-  expect([store.logOf('a'), store.activeUpdateBytes, timers.pendingCount]).toEqual([undefined, 0, 0]);
+  expect([store.logOf('a'), store.activeUpdateBytes, timers.pendingCount]).toStrictEqual([undefined, 0, 0]);
 });

@@ -28,7 +28,7 @@ test('a run has a token until its last one has expired', () => {
   timers.advance(1);
   table.add(token('b'), 'run');
   timers.advance(59_999);
-  expect([table.find('a'), table.hasTokenFor('run')]).toEqual([undefined, true]);
+  expect([table.find('a'), table.hasTokenFor('run')]).toStrictEqual([undefined, true]);
   timers.advance(1);
-  expect([table.find('b'), table.hasTokenFor('run')]).toEqual([undefined, false]);
+  expect([table.find('b'), table.hasTokenFor('run')]).toStrictEqual([undefined, false]);
 });

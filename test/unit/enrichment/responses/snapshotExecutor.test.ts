@@ -73,7 +73,7 @@ describe('a job that is executed from its snapshot', () => {
     const results = await collectResults(
       shop.pipeline.snapshotExecutor.createAttempt({ ...job, fields: places }, deadlineMs),
     );
-    expect(results.map(summaryOf)).toEqual([['products.1.stock', 2, undefined, false]]);
+    expect(results.map(summaryOf)).toStrictEqual([['products.1.stock', 2, undefined, false]]);
   });
 
   test('fails when the operation is planned differently by now', async () => {

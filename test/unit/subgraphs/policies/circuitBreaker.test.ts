@@ -68,7 +68,7 @@ describe('a circuit breaker', () => {
     expect(breaker.admits).toBe(false);
     clock.advance(1);
     const probe = breaker.acquire() as CircuitPermit;
-    expect([breaker.state, breaker.acquire()]).toEqual(['half-open', undefined]);
+    expect([breaker.state, breaker.acquire()]).toStrictEqual(['half-open', undefined]);
     breaker.record(probe, 'success', clock.now());
     expect(states).toEqual(['open', 'closed']);
     fail(3);

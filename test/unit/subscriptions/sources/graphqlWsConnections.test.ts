@@ -241,7 +241,7 @@ describe('lost connections', () => {
     const again = await at.upstream.next();
     again.acknowledge();
     const messages = await again.waitForMessages(3);
-    expect(messages.map(({ type, id }) => [type, id])).toEqual([
+    expect(messages.map(({ type, id }) => [type, id])).toStrictEqual([
       ['connection_init', undefined],
       ['subscribe', '1'],
       ['subscribe', '2'],

@@ -160,7 +160,7 @@ describe('the events of a stream', () => {
     const client = await shop.subscribe('subscription { stockChanged { id name } }');
     const later = await loadUpdatedTopicShop();
     await shop.replan(later);
-    expect([cursors(), unsubscribe.mock.calls]).toEqual([[undefined, undefined], [[]]]);
+    expect([cursors(), unsubscribe.mock.calls]).toStrictEqual([[undefined, undefined], [[]]]);
     await client.leave();
     await later.planner.close();
   });
