@@ -27,6 +27,7 @@ const first = [
   'unit/planning/workerPlanner.test.ts',
   'e2e/enrichmentRedis.test.ts',
   'e2e/enrichmentRedisOutages.test.ts',
+  'e2e/enrichmentSlowRedis.test.ts',
   'e2e/package.test.ts',
   'e2e/enrichmentAdaptiveMode.test.ts',
   'e2e/contracts.test.ts',
