@@ -98,67 +98,66 @@ export class RepresentationBatch {
     const data: ResponseObject = isObject(response.data) ? response.data : {};
     const taken = this.#indices === undefined ? noneTaken : new Set<unknown>();
     return this.#requests.map((request, r) =>
-      request.calls.map((call, n) => {
+      request.calls.map(({ shape }, n) => {
+        const entities = data[fused.aliasOf(n)];
         const expected = this.#textsOf(n).length;
         const indices = this.#indices?.[r]?.[n];
-        return this.#createResult(
-          call,
-          data[fused.aliasOf(n)],
-          indices,
-          expected,
-          errors,
-          n,
-          response,
-          taken,
-        );
+        const ofFetch = errors.ofFetches[n];
+        const reported = ofFetch === undefined ? errors.ofRequest : [...errors.ofRequest, ...ofFetch];
+        if (Array.isArray(entities) && entities.length === expected)
+          return createEntitiesResult(response, entities, indices, reported, taken);
+        return Array.isArray(entities) || reported.length === 0
+          ? toFailedResult(otherEntitiesError(shape.subgraph, entities, expected))
+          : createMissingResult(response, indices, reported);
       }),
     );
   }
+}
 
-  #createResult(
-    call: FetchCall,
-    entities: unknown,
-    indices: readonly number[] | undefined,
-    expected: number,
-    errors: GroupedErrors,
-    n: number,
-    response: SubgraphResponse,
-    taken: Set<unknown>,
-  ): FetchResult {
-    const { shape } = call;
-    const own = errors.ofFetches[n];
-    const all = own === undefined ? errors.ofRequest : [...errors.ofRequest, ...own];
-    if (!Array.isArray(entities) || entities.length !== expected) {
-      if (all.length === 0 || Array.isArray(entities)) {
-        return toFailedResult(
-          new InvalidDataError(
-            shape.subgraph,
-            'A subgraph returned other entities than were requested.',
-            `_entities: ${Array.isArray(entities) ? `${entities.length} for ${expected} representations` : 'no list'}`,
-          ),
-        );
-      }
-      const own = indices === undefined ? all : errorsOfEntities(indices, all);
-      // If only entities of other requests have errors, these errors failed this request as well.
-      const reported =
-        own.length > 0 ? own : all.map((error) => ({ ...error, entityIndex: undefined, path: [] }));
-      return toFetchResult(response, undefined, reported);
+function otherEntitiesError(subgraph: string, entities: unknown, expected: number): InvalidDataError {
+  const found = Array.isArray(entities) ? `${entities.length} for ${expected} representations` : 'no list';
+  return new InvalidDataError(
+    subgraph,
+    'A subgraph returned other entities than were requested.',
+    `_entities: ${found}`,
+  );
+}
+
+/** The result of a fetch whose errors say why it has no entities. `indices`: of its entities in the batch; `undefined` for all. */
+function createMissingResult(
+  response: SubgraphResponse,
+  indices: readonly number[] | undefined,
+  errors: readonly FetchError[],
+): FetchResult {
+  const own = indices === undefined ? errors : errorsOfEntities(indices, errors);
+  // If only entities of other requests have errors, these errors failed this request as well.
+  return toFetchResult(
+    response,
+    undefined,
+    own.length > 0 ? own : errors.map((error) => ({ ...error, entityIndex: undefined, path: [] })),
+  );
+}
+
+/** `entities` and `errors`: of the whole batch. `taken`: the entities that other requests have got. */
+function createEntitiesResult(
+  response: SubgraphResponse,
+  entities: readonly unknown[],
+  indices: readonly number[] | undefined,
+  errors: readonly FetchError[],
+  taken: Set<unknown>,
+): FetchResult {
+  if (indices === undefined) return toFetchResult(response, entities, errors);
+  const requested = indices.map((index) => {
+    const entity = entities[index];
+    if (!isObject(entity)) return entity;
+    // The first request gets the object itself and modifies it; others get a copy.
+    if (!taken.has(entity)) {
+      taken.add(entity);
+      return entity;
     }
-    if (indices === undefined) {
-      return toFetchResult(response, entities, all);
-    }
-    const requested = indices.map((index) => {
-      const entity: unknown = entities[index];
-      if (!isObject(entity)) return entity;
-      // The first request gets the object itself and modifies it; others get a copy.
-      if (!taken.has(entity)) {
-        taken.add(entity);
-        return entity;
-      }
-      return copyJson(entity);
-    });
-    return toFetchResult(response, requested, errorsOfEntities(indices, all));
-  }
+    return copyJson(entity);
+  });
+  return toFetchResult(response, requested, errorsOfEntities(indices, errors));
 }
 
 /** Returns the errors of these entities of a batch, with their indices in `entityIndices`, and errors without an entity. */

@@ -271,18 +271,29 @@ export class StepRunner {
     if (known !== undefined) yield* diagnostics.addEntityDiagnostics(step, known);
     const others = otherFetches && [...otherFetches];
     if (added.length === 0) return others;
-    this.#load(step, settlement, representations, context?.variables, (result, done) => {
+    this.#sendEntities(step, settlement, representations, added, context?.variables);
+    return others === undefined ? [settlement] : [...others, settlement];
+  }
+
+  /** `slots`: of the entities, in the order of the representations. */
+  #sendEntities(
+    step: FetchStep,
+    settlement: Settlement,
+    representations: string[],
+    slots: EntitySlot[],
+    contextVariables: FetchCall['contextVariables'],
+  ): void {
+    this.#load(step, settlement, representations, contextVariables, (result, done) => {
       const end = (): void => {
         // The call may live until the operation ends; these lists need not live that long.
-        added.length = 0;
+        slots.length = 0;
         representations.length = 0;
         done();
         // Other calls of the request may wait for the subgraph when the cache has answered this one.
         settlement.settle();
       };
-      this.#runGuarded(step, this.#results.mergeEntities(step, added, result), end, added);
+      this.#runGuarded(step, this.#results.mergeEntities(step, slots, result), end, slots);
     });
-    return others === undefined ? [settlement] : [...others, settlement];
   }
 
   #end(step: FetchStep): void {
