@@ -156,9 +156,7 @@ async function checkOperation(
     if (before.kind === 'failed') return undefined;
     const currentProblems = await subgraphs.problemsOf('current', plansOf(before.variants));
     const found = variants.flatMap(({ overrides }, index) => {
-      const same = before.variants.findIndex(
-        (coordinate) => String(coordinate.overrides) === String(overrides),
-      );
+      const same = before.variants.findIndex((variant) => String(variant.overrides) === String(overrides));
       // When the current plan fails as well, the operation does not break because of the next supergraph.
       return currentProblems[Math.max(same, 0)]?.length === 0 ? (problems[index] ?? []) : [];
     });
