@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import { canonicalText } from './keyText.ts';
 
 // Different things have different tags for any names: each kind has its own prefix, and JSON escapes the
 // rest, including NUL and lone surrogates.
@@ -14,13 +13,7 @@ export function typeTag(typeName: string): string {
   return `type:${escapeName(typeName)}`;
 }
 
-/** The tag of all entries that contain this entity. `keyFields`: the fields of one key. ID 1 and "1" have the same
- *  tag. */
-export function entityTag(typeName: string, keyFields: Readonly<Record<string, unknown>>): string {
-  return entityTagOf(typeName, canonicalText(keyFields));
-}
-
-/** Like `entityTag`, for key fields as canonical text. */
+/** The tag of all entries that contain this entity. `keyText`: the fields of one key as `canonicalText`. */
 export function entityTagOf(typeName: string, keyText: string): string {
   // Keys can contain whole documents.
   if (keyText.length > maxKeyLength) {

@@ -3,14 +3,9 @@ import { createCacheAdministration, describeEntry } from '../../../gateway/cache
 import type { CacheRules } from '../../../gateway/cache/rules/cacheRules.ts';
 import type { CacheEntry } from '../../../gateway/cache/store/cacheStore.ts';
 import { MemoryStore } from '../../../gateway/cache/store/memoryStore.ts';
-import {
-  customTag,
-  entityTag,
-  subgraphTag,
-  typeTag,
-  unknownEntityTag,
-} from '../../../gateway/cache/tags/tagNames.ts';
+import { customTag, subgraphTag, typeTag, unknownEntityTag } from '../../../gateway/cache/tags/tagNames.ts';
 import { readRulesOf } from '../../harness/cachedSubgraphs.ts';
+import { entityTag } from '../../harness/entityTag.ts';
 import { silentObserver } from './fetches/silentObserver.ts';
 
 const storedAt = Date.UTC(2026, 0, 1);

@@ -1,11 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import type { CacheObserver } from '../../../../gateway/cache/cacheMetrics.ts';
-import { entityTag } from '../../../../gateway/cache/tags/tagNames.ts';
 import type { FetchCall } from '../../../../gateway/execution/fetchCall.ts';
 import { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
 import { runInSlices, type SlicedTask } from '../../../../gateway/time/slicedTask.ts';
 import { entityShape, readRulesOf, rootShape } from '../../../harness/cachedSubgraphs.ts';
+import { entityTag } from '../../../harness/entityTag.ts';
 import { createRequestContext } from '../../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import {

@@ -4,12 +4,13 @@ import { CachingFetchSender } from '../../../../gateway/cache/fetches/cachingFet
 import { RuleUsages } from '../../../../gateway/cache/ruleUsages.ts';
 import type { CacheStore } from '../../../../gateway/cache/store/cacheStore.ts';
 import { MemoryStore } from '../../../../gateway/cache/store/memoryStore.ts';
-import { customTag, entityTag, subgraphTag, typeTag } from '../../../../gateway/cache/tags/tagNames.ts';
+import { customTag, subgraphTag, typeTag } from '../../../../gateway/cache/tags/tagNames.ts';
 import type { FetchCall, FetchResult } from '../../../../gateway/execution/fetchCall.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import { LatencyBudget } from '../../../../gateway/execution/latencyBudget.ts';
 import type { RequestContext } from '../../../../gateway/execution/requestContext.ts';
 import { SubgraphFetchSender } from '../../../../gateway/execution/subgraphFetchSender.ts';
+import { entityTag } from '../../../harness/entityTag.ts';
 import { FakeTimers } from '../../../harness/fakeTimers.ts';
 import { createRequestContext, createScheduledStep } from '../../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';

@@ -3,12 +3,12 @@ import { parseInvalidationRequest } from '../../../../gateway/cache/invalidation
 import { readCacheGraph } from '../../../../gateway/cache/rules/cacheGraph.ts';
 import {
   customTag,
-  entityTag,
   subgraphTag,
   typeTag,
   unknownEntityTag,
 } from '../../../../gateway/cache/tags/tagNames.ts';
 import { composeCachedDocument, withCached } from '../../../harness/cachedSubgraphs.ts';
+import { entityTag } from '../../../harness/entityTag.ts';
 
 const graph = readCacheGraph(
   await composeCachedDocument({

@@ -7,7 +7,6 @@ import {
 import { readCacheGraph } from '../../../../gateway/cache/rules/cacheGraph.ts';
 import {
   customTag,
-  entityTag,
   subgraphTag,
   typeTag,
   unknownEntityTag,
@@ -21,6 +20,7 @@ import {
   rootShape,
   withCached,
 } from '../../../harness/cachedSubgraphs.ts';
+import { entityTag } from '../../../harness/entityTag.ts';
 
 const graph = readCacheGraph(
   await composeCachedDocument({

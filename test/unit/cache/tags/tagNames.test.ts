@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals';
 import {
   customTag,
-  entityTag,
   entityTagOf,
   parseTag,
   subgraphTag,
   typeTag,
   unknownEntityTag,
 } from '../../../../gateway/cache/tags/tagNames.ts';
+import { entityTag } from '../../../harness/entityTag.ts';
 
 test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
   ['a number and its text', { id: 1 }, { id: '1' }],

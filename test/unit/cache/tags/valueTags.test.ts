@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { readCacheGraph } from '../../../../gateway/cache/rules/cacheGraph.ts';
-import { entityTag, typeTag, unknownEntityTag } from '../../../../gateway/cache/tags/tagNames.ts';
+import { typeTag, unknownEntityTag } from '../../../../gateway/cache/tags/tagNames.ts';
 import { createValueTagger } from '../../../../gateway/cache/tags/valueTags.ts';
 import type { FetchShape } from '../../../../gateway/execution/fetchShape.ts';
 import { runToCompletion } from '../../../../gateway/time/slicedTask.ts';
@@ -10,6 +10,7 @@ import {
   rootShape,
   withCached,
 } from '../../../harness/cachedSubgraphs.ts';
+import { entityTag } from '../../../harness/entityTag.ts';
 
 const graph = readCacheGraph(
   await composeCachedDocument({
