@@ -78,7 +78,10 @@ const serviceTimeSmoothing = 0.1;
  *  waits: less urgent calls delay no others, so an excess of them must not change the order of these. While the event loop
  *  is saturated, none is dropped: then calls wait for the gateway, and to drop them would relieve no subgraph.
  *  Source: adaptive LIFO and controlled delay, in "Fail at Scale", Maurer, ACM Queue 2015. Deferred calls are exempt,
- *  because no client waits. */
+ *  because no client waits.
+ *
+ *  `ExecutionQueue` and `AdmissionQueue` are such queues, too: of executions, and of requests that are not read yet, instead of
+ *  calls. */
 export class CallQueue {
   #limits: CallLimits;
   readonly #options: CallQueueOptions;

@@ -1,4 +1,5 @@
 import type { RequestSignal } from '../../time/requestAbort.ts';
+
 /** Steps of an iterator until a signal is aborted. An abort ends the iterator at once, even while a step is pending, and
  *  neither waits for `return()` nor reports its failure. Only one call of `next` or `waitFor` may be pending. */
 export class AbortableIterator<T> {

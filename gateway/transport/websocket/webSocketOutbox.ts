@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
+import type { MessageOutbox, WireMessage } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 
 interface WebSocketOutboxOptions extends Pick<StreamSettings, 'bufferSize' | 'readTimeoutMs'> {
@@ -10,7 +11,7 @@ interface WebSocketOutboxOptions extends Pick<StreamSettings, 'bufferSize' | 're
 
 /** The outgoing messages of a WebSocket. While the outbox is full, the socket is paused too: results of further requests
  *  would only add to what waits. */
-export class WebSocketOutbox {
+export class WebSocketOutbox implements MessageOutbox {
   readonly #options: WebSocketOutboxOptions;
   #drained: PromiseWithResolvers<void> | undefined;
   #unsentPings = 0;
@@ -40,7 +41,7 @@ export class WebSocketOutbox {
   }
 
   /** Sends messages in one write, even if the outbox is full. Does nothing when the socket is closing. */
-  send(...messages: readonly (string | Buffer)[]): void {
+  send(...messages: WireMessage[]): void {
     const { socket, connection, bufferSize, readTimeoutMs } = this.#options;
     if (socket.readyState !== WebSocket.OPEN) return;
     connection.cork();
