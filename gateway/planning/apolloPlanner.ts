@@ -21,8 +21,8 @@ import { InputChecker } from './inputChecker.ts';
 import { createFieldLifter } from './liftComputedFields.ts';
 import { loadChangedSupergraph, loadOriginalSupergraph } from './loadApolloSupergraph.ts';
 import { defineOneOf, readInputObjects, setOneOfTypes } from './oneOfDirective.ts';
-import { type OverrideLabels, readOverrideLabels } from './overrideLabels.ts';
-import type { PlanRequest } from './planner.ts';
+import { readOverrideLabels } from './overrideLabels.ts';
+import type { PlanRequest, SupergraphSummary } from './planner.ts';
 import { protectLiterals } from './protectLiterals.ts';
 import type { QueryPlan } from './queryPlan.ts';
 import { removeRootFragments } from './removeRootFragments.ts';
@@ -33,7 +33,7 @@ import { splitByMissingInputs } from './splitByMissingInputs.ts';
 import { SplitTimeLimit, SplitTimeoutError } from './splitTimeLimit.ts';
 import { rootTypesOf } from './supergraphDocument.ts';
 import { describeUnsupportedFeatures, type LinkedFeature } from './supergraphFeatures.ts';
-import { readSupergraphNames, type SupergraphNames } from './supergraphNames.ts';
+import { readSupergraphNames } from './supergraphNames.ts';
 import { toPlannerSupergraph } from './toPlannerSupergraph.ts';
 import { toSubgraphPlan } from './toSubgraphPlan.ts';
 import { relaxNonNullInputs } from './unprintableDefaults.ts';
@@ -48,12 +48,7 @@ export interface ApolloPlannerOptions {
   readonly splitTimeoutMs: number;
 }
 
-export interface ApolloPlanner {
-  /** SDL of the API schema, including the definition of `@defer`. */
-  readonly apiSchemaSdl: string;
-  readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
-  readonly overrides: OverrideLabels;
-  readonly names: SupergraphNames;
+export interface ApolloPlanner extends SupergraphSummary {
   /** Blocks until the plan is complete.
    *  @throws {Error} the planner's own errors; see `describePlanningLimit`. */
   plan(request: PlanRequest): QueryPlan;

@@ -1,4 +1,16 @@
+import type { OverrideLabels } from './overrideLabels.ts';
 import type { QueryPlan } from './queryPlan.ts';
+import type { SupergraphNames } from './supergraphNames.ts';
+
+/** What the planner has read of its supergraph. */
+export interface SupergraphSummary {
+  /** SDL of the API schema, including the definition of `@defer`. */
+  readonly apiSchemaSdl: string;
+  /** A URL may be empty. */
+  readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
+  readonly overrides: OverrideLabels;
+  readonly names: SupergraphNames;
+}
 
 export interface PlanRequest {
   /** A normalized, valid executable document with one operation: no fragment definitions, no conditions, no

@@ -1,9 +1,7 @@
 // Messages between the gateway's main thread and a planner thread.
 
 import type { ApolloPlannerOptions } from './apolloPlanner.ts';
-import type { OverrideLabels } from './overrideLabels.ts';
-import type { PlanRequest } from './planner.ts';
-import type { SupergraphNames } from './supergraphNames.ts';
+import type { PlanRequest, SupergraphSummary } from './planner.ts';
 
 /** `workerData` of the planner thread. */
 export type PlannerThreadData = ApolloPlannerOptions;
@@ -12,13 +10,7 @@ export type PlannerThreadData = ApolloPlannerOptions;
 export type PlannerThreadRequest = PlanRequest;
 
 export type PlannerThreadMessage =
-  | {
-      readonly kind: 'ready';
-      readonly apiSchemaSdl: string;
-      readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
-      readonly overrides: OverrideLabels;
-      readonly names: SupergraphNames;
-    }
+  | ({ readonly kind: 'ready' } & SupergraphSummary)
   /** The supergraph could not be loaded. The thread then exits. */
   | { readonly kind: 'refused'; readonly message: string }
   /** `plan` is JSON text: parsing it takes the receiver half as long as a structured clone. */

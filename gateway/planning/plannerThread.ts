@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import type { OverrideLabels } from './overrideLabels.ts';
+import type { SupergraphSummary } from './planner.ts';
 import type { PlannerThreadData, PlannerThreadMessage, PlannerThreadRequest } from './plannerMessages.ts';
 import type { QueryPlan } from './queryPlan.ts';
-import type { SupergraphNames } from './supergraphNames.ts';
 import { threadStackSizeMb } from './threadStack.ts';
 import { ThreadStartError } from './threadStartError.ts';
 import { workerEntryUrl } from './workerEntryUrl.ts';
@@ -15,11 +14,7 @@ export interface PlannerThreadOptions extends PlannerThreadData {
   readonly memoryBytes: number;
 }
 
-export interface PlannerThread {
-  readonly apiSchemaSdl: string;
-  readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
-  readonly overrides: OverrideLabels;
-  readonly names: SupergraphNames;
+export interface PlannerThread extends SupergraphSummary {
   /** False once the thread has exited or is being terminated. */
   readonly isAlive: () => boolean;
   /** Resolves when the thread has exited, also after a failure. */

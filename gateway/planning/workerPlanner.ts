@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { GatewayError } from '../errors.ts';
 import { systemTimers } from '../time/timers.ts';
-import type { OverrideLabels } from './overrideLabels.ts';
-import type { Planner, PlanRequest } from './planner.ts';
+import type { Planner, PlanRequest, SupergraphSummary } from './planner.ts';
 import { PlannerPool, type PlannerPoolLimits, type PoolOutcome } from './plannerPool.ts';
 import {
   type PlannerThreadOptions,
@@ -12,7 +11,6 @@ import {
   type ThreadLossReason,
 } from './plannerThread.ts';
 import type { QueryPlan } from './queryPlan.ts';
-import type { SupergraphNames } from './supergraphNames.ts';
 
 /** Limits of planning for one operation, one thread and one supergraph. */
 export interface PlanningLimits extends PlannerPoolLimits {
@@ -35,14 +33,7 @@ export interface WorkerPlannerOptions extends PlanningLimits {
   readonly onThreadFailure?: ((cause: unknown) => void) | undefined;
 }
 
-export interface WorkerPlanner extends Planner {
-  /** SDL of the API schema, including the definition of `@defer`. */
-  readonly apiSchemaSdl: string;
-  /** Subgraphs of the supergraph. A URL may be empty. */
-  readonly subgraphs: readonly { readonly name: string; readonly url: string }[];
-  readonly overrides: OverrideLabels;
-  readonly names: SupergraphNames;
-}
+export interface WorkerPlanner extends Planner, SupergraphSummary {}
 
 /** Creates a planner that runs in worker threads, so that planning does not block the event loop. Equal requests in flight
  *  share one plan. A plan that exceeds its time or memory limit ends its thread and fails its request; the same request
