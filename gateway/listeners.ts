@@ -1,5 +1,5 @@
-import type { ApolloServerPlugin, ExecuteOperation } from './admission/apolloPipeline.ts';
-import type { GatewayContext } from './admission/clientRequest.ts';
+import type { ExecuteOperation } from './admission/apolloPipeline.ts';
+import type { GatewayPlugin } from './admission/clientRequest.ts';
 import type { SharedPersistedQueries } from './admission/documents/sharedPersistedQueries.ts';
 import type { TrustedDocuments } from './admission/documents/trustedDocuments.ts';
 import type { TrafficControl } from './admission/trafficControl.ts';
@@ -28,7 +28,7 @@ interface ListenersOptions {
   readonly traffic: TrafficControl;
   readonly trustedDocuments: TrustedDocuments | undefined;
   readonly sharedPersistedQueries: SharedPersistedQueries | undefined;
-  readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
+  readonly plugins?: readonly GatewayPlugin[];
   readonly worker?: WorkerIdentity;
 }
 

@@ -23,7 +23,12 @@ import {
   traceOperations,
 } from './apolloPlugins.ts';
 import { bindPlugin } from './boundPlugin.ts';
-import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
+import {
+  type ClientRequest,
+  ExecutedData,
+  type GatewayContext,
+  type GatewayPlugin,
+} from './clientRequest.ts';
 import { DocumentCache } from './documentCache.ts';
 import type { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import { createErrorFormatter, formatFailure } from './errorFormatter.ts';
@@ -52,7 +57,7 @@ interface ApolloPipelineOptions {
   /** Maximum number of selections of an operation after its fragments are expanded. */
   readonly maxRecursiveSelections: number;
   /** Apollo Server plugins. They cannot read `singleResult.data`: it is already serialised. */
-  readonly plugins: readonly ApolloServerPlugin<GatewayContext>[];
+  readonly plugins: readonly GatewayPlugin[];
   /** Maximum number of parsed documents. */
   readonly documentCacheSize: number;
   /** Size of the cache of parsed documents in characters of operation text. */
@@ -221,7 +226,7 @@ function logPluginMessage(log: PluginLog, level: keyof PluginLog) {
 }
 
 /** The name of a plugin in the log. */
-function nameOf(plugin: ApolloServerPlugin<GatewayContext>, index: number): string {
+function nameOf(plugin: GatewayPlugin, index: number): string {
   const isInstance = plugin.constructor !== undefined && plugin.constructor !== Object;
   return `plugins[${index}]${isInstance ? ` (${plugin.constructor.name})` : ''}`;
 }

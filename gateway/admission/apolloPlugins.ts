@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { ApolloServerPlugin, GraphQLRequestListener, GraphQLResponse } from '@apollo/server';
+import type { GraphQLRequestListener, GraphQLResponse } from '@apollo/server';
 import { ApolloServerErrorCode } from '@apollo/server/errors';
 import {
   ApolloServerPluginCacheControlDisabled,
@@ -13,7 +13,12 @@ import type { SupergraphView } from '../supergraph/supergraphHolder.ts';
 import type { RecordedOperation } from '../telemetry/requestRecord.ts';
 import type { SpanName, Tracing } from '../telemetry/trace.ts';
 import { traceIdOf } from '../telemetry/traceContext.ts';
-import { type ClientRequest, ExecutedData, type GatewayContext } from './clientRequest.ts';
+import {
+  type ClientRequest,
+  ExecutedData,
+  type GatewayContext,
+  type GatewayPlugin,
+} from './clientRequest.ts';
 import { endFailedTrace, endItemTrace, startRequestTrace } from './operationTrace.ts';
 import { outcomeOfResult } from './recordOutcome.ts';
 
@@ -23,7 +28,7 @@ import { outcomeOfResult } from './recordOutcome.ts';
  *
  *  Then each operation of a batch gets a turn of the event loop of its own, because Apollo Server would parse and validate
  *  all of them in one. */
-export function observeOperations(supergraphs: SupergraphView): ApolloServerPlugin<GatewayContext> {
+export function observeOperations(supergraphs: SupergraphView): GatewayPlugin {
   const turns = new WeakMap<ClientRequest, Promise<void>>();
   return {
     requestDidStart: ({ contextValue: { client }, requestIsBatched }) => {
@@ -59,7 +64,7 @@ function itemResultOf({ body }: GraphQLResponse) {
 
 /** Replaces Apollo Server's refusal of a subscription by GET, which says that POST is allowed: the client would have to accept
  *  a stream, and could then use GET. */
-export const explainSubscriptionsByGet: ApolloServerPlugin<GatewayContext> = {
+export const explainSubscriptionsByGet: GatewayPlugin = {
   requestDidStart: async ({ request: { http } }) =>
     http?.method === 'GET'
       ? {
@@ -74,7 +79,7 @@ export const explainSubscriptionsByGet: ApolloServerPlugin<GatewayContext> = {
 };
 
 /** Records parsing and validation, which operations that are known already do not have, and the operations of batches. */
-export function traceOperations(tracing: Tracing): ApolloServerPlugin<GatewayContext> {
+export function traceOperations(tracing: Tracing): GatewayPlugin {
   return {
     requestDidStart: async ({ contextValue, requestIsBatched }) => {
       const { client } = contextValue;
@@ -118,9 +123,7 @@ const subscriptionByGet = new GatewayError(
 );
 
 /** Disables the default plugins of Apollo Server that cost time for each request or contact Apollo, unless one was passed. */
-export function disabledDefaults(
-  plugins: readonly ApolloServerPlugin<GatewayContext>[],
-): ApolloServerPlugin<GatewayContext>[] {
+export function disabledDefaults(plugins: readonly GatewayPlugin[]): GatewayPlugin[] {
   const passed = new Set(
     plugins.map((plugin) => ('__internal_plugin_id__' in plugin ? plugin.__internal_plugin_id__ : undefined)),
   );

@@ -1,7 +1,4 @@
-import type { ApolloServerPlugin } from '@apollo/server';
-import type { GatewayContext } from './clientRequest.ts';
-
-type Plugin = ApolloServerPlugin<GatewayContext>;
+import type { GatewayPlugin } from './clientRequest.ts';
 
 const hooks = [
   'serverWillStart',
@@ -10,10 +7,10 @@ const hooks = [
   'contextCreationDidFail',
   'invalidRequestWasReceived',
   'startupDidFail',
-] as const satisfies readonly (keyof Plugin)[];
+] as const satisfies readonly (keyof GatewayPlugin)[];
 
 /** A copy of the plugin with its hooks bound to it, because a plugin may be an instance of a class with private members. */
-export function bindPlugin(plugin: Plugin): Plugin {
+export function bindPlugin(plugin: GatewayPlugin): GatewayPlugin {
   const bound = hooks.flatMap((hook) =>
     plugin[hook] === undefined ? [] : [[hook, plugin[hook].bind(plugin)] as const],
   );

@@ -1,3 +1,4 @@
+import type { ApolloServerPlugin } from '@apollo/server';
 import type { OperationTypeNode } from 'graphql';
 import type { ClientIdentity } from '../execution/requestContext.ts';
 import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
@@ -25,6 +26,9 @@ export interface GatewayContext {
   /** Of an operation of a batch, which has a trace of its own. Set by the gateway, where tracing is on. */
   itemTrace?: ReturnType<Tracing['startTrace']>;
 }
+
+/** A plugin of Apollo Server, as users write them. */
+export type GatewayPlugin = ApolloServerPlugin<GatewayContext>;
 
 interface ClientRequestOptions {
   /** Names in lower case. */

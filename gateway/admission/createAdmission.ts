@@ -4,9 +4,9 @@ import type { PluginLog } from '../telemetry/logger.ts';
 import type { Tracing } from '../telemetry/trace.ts';
 import { systemTimers, type Timers } from '../time/timers.ts';
 import { Admission } from './admission.ts';
-import { type ApolloServerPlugin, createApolloPipeline, type ExecuteOperation } from './apolloPipeline.ts';
+import { createApolloPipeline, type ExecuteOperation } from './apolloPipeline.ts';
 import type { Authentication } from './authentication/authentication.ts';
-import type { ClientRequest, GatewayContext } from './clientRequest.ts';
+import type { ClientRequest, GatewayPlugin } from './clientRequest.ts';
 import { PersistedQueryStore } from './documents/persistedQueryStore.ts';
 import type { SharedPersistedQueries } from './documents/sharedPersistedQueries.ts';
 import type { TrustedDocuments } from './documents/trustedDocuments.ts';
@@ -34,7 +34,7 @@ export interface AdmissionSettings {
   readonly documentCacheSize: number;
   /** Size in characters of each of three caches of operation texts: checked, parsed, and persisted. */
   readonly textCacheSize: number;
-  readonly plugins?: readonly ApolloServerPlugin<GatewayContext>[];
+  readonly plugins?: readonly GatewayPlugin[];
   /** Default: real time. */
   readonly timers?: Timers;
   readonly log: PluginLog;

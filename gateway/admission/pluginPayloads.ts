@@ -1,12 +1,11 @@
-import type { ApolloServerPlugin, GraphQLRequestContext, GraphQLRequestListener } from '@apollo/server';
+import type { GraphQLRequestContext, GraphQLRequestListener } from '@apollo/server';
 import { GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { parseExactJson } from '../json/exactJson.ts';
 import type { IncrementalOutcome } from '../response/executionOutcome.ts';
 import { inspectEach } from '../response/inspectEach.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
-import type { ClientRequest, GatewayContext } from './clientRequest.ts';
+import type { ClientRequest, GatewayContext, GatewayPlugin } from './clientRequest.ts';
 
-type Plugin = ApolloServerPlugin<GatewayContext>;
 type Listener = GraphQLRequestListener<GatewayContext>;
 type Payload = Parameters<NonNullable<Listener['willSendSubsequentPayload']>>[1];
 type ResponseContext = Parameters<NonNullable<Listener['willSendSubsequentPayload']>>[0];
@@ -35,7 +34,7 @@ export class PluginPayloads {
   }
 
   /** The plugin with its listeners known here. */
-  track(plugin: Plugin): Plugin {
+  track(plugin: GatewayPlugin): GatewayPlugin {
     const { requestDidStart } = plugin;
     if (requestDidStart === undefined) return plugin;
     return {
@@ -58,7 +57,7 @@ export class PluginPayloads {
   }
 
   /** A plugin that must be before all tracked ones, because Apollo Server calls hooks in the order of plugins. */
-  presentIncremental(): Plugin {
+  presentIncremental(): GatewayPlugin {
     return {
       requestDidStart: async ({ contextValue: { client } }) => ({
         willSendResponse: async ({ response, request }) => {

@@ -1,12 +1,10 @@
-import type { ApolloServerPlugin } from '@apollo/server';
 import { messageOf } from '../errors.ts';
 import type { TransportLog } from '../telemetry/logger.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
-import type { GatewayContext } from './clientRequest.ts';
+import type { GatewayPlugin } from './clientRequest.ts';
 
-type Plugin = ApolloServerPlugin<GatewayContext>;
-type Started = ReturnType<NonNullable<Plugin['serverWillStart']>>;
+type Started = ReturnType<NonNullable<GatewayPlugin['serverWillStart']>>;
 
 /** Milliseconds. */
 const retryBackoff = { minDelay: 500, maxDelay: 30_000 };
@@ -22,7 +20,7 @@ export class PluginStarter {
   readonly #resolveFirstProblem: () => void;
   readonly #timers: Timers;
   readonly #log: TransportLog;
-  readonly #plugins: Plugin[] = [];
+  readonly #plugins: GatewayPlugin[] = [];
   /** Messages by what has not started. */
   readonly #problems = new Map<string, string>();
   readonly #stopped = Promise.withResolvers<void>();
@@ -44,7 +42,7 @@ export class PluginStarter {
   }
 
   /** The plugin with a `serverWillStart` that does not fail. `name`: for the operator. */
-  track(plugin: Plugin, name: string): Plugin {
+  track(plugin: GatewayPlugin, name: string): GatewayPlugin {
     this.#plugins.push(plugin);
     const { serverWillStart } = plugin;
     if (serverWillStart === undefined) return plugin;
@@ -96,7 +94,7 @@ export class PluginStarter {
 
   #callStartupDidFail(cause: unknown): void {
     const error = cause instanceof Error ? cause : new Error(String(cause));
-    const call = async (plugin: Plugin): Promise<void> => plugin.startupDidFail?.({ error });
+    const call = async (plugin: GatewayPlugin): Promise<void> => plugin.startupDidFail?.({ error });
     for (const plugin of this.#plugins) {
       call(plugin).catch((err: unknown) =>
         this.#log.error({ err }, 'A plugin of Apollo Server failed in startupDidFail'),
