@@ -62,6 +62,8 @@ export type FetchResult =
       readonly stale: ReadonlyMap<number | string, Staleness> | undefined;
     };
 
+export type AnsweredResult = Extract<FetchResult, { readonly kind: 'answered' }>;
+
 /** The parts of a subgraph's response that decide how long it may be cached. */
 interface ResponseMetadata {
   readonly cacheControl: string | undefined;

@@ -1,6 +1,12 @@
 import { higherPriority } from '../subgraphs/policies/callPriority.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
-import { type FetchCall, type FetchResult, type Staleness, serializeVariables } from './fetchCall.ts';
+import {
+  type AnsweredResult,
+  type FetchCall,
+  type FetchResult,
+  type Staleness,
+  serializeVariables,
+} from './fetchCall.ts';
 
 /** Merges calls of one shape for different paths. Their representations all differ, because an operation fetches no
  *  entity twice. The order is that of the steps, whichever was ready first, so that the subgraph gets the same texts. */
@@ -37,12 +43,7 @@ function mergeCalls(calls: readonly FetchCall[]): FetchCall {
 
 /** Returns the part of a result that belongs to the representations from `start` to `end`. An error of the whole fetch
  *  goes to the first call; if there is no data, to all calls. */
-function sliceResult(
-  result: Extract<FetchResult, { kind: 'answered' }>,
-  start: number,
-  end: number,
-  isFirst: boolean,
-): FetchResult {
+function sliceResult(result: AnsweredResult, start: number, end: number, isFirst: boolean): FetchResult {
   return {
     ...result,
     data: Array.isArray(result.data) ? result.data.slice(start, end) : result.data,

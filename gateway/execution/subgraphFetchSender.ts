@@ -3,6 +3,7 @@ import { isObject } from '../json/isObject.ts';
 import type { SubgraphClient, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import { EntityFetchBatcher, type EntityFetchBatcherOptions } from './entityFetchBatcher.ts';
 import {
+  type AnsweredResult,
   type FetchCall,
   type FetchError,
   type FetchResult,
@@ -15,8 +16,6 @@ import type { FetchShape } from './fetchShape.ts';
 import { sharingKeyFor } from './requestContext.ts';
 import { type ResponseObject, setKey } from './responseTree.ts';
 import { RootFetchPartition } from './rootFetchPartition.ts';
-
-type AnsweredResult = Extract<FetchResult, { kind: 'answered' }>;
 
 /** Sends fetches to subgraphs. */
 export class SubgraphFetchSender implements FetchSender {

@@ -1,5 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
-import type { FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
+import type { AnsweredResult, FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
 import type { CancelFetch, FetchSender } from '../../execution/fetchSender.ts';
 import type { RequestContext } from '../../execution/requestContext.ts';
 import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
@@ -11,7 +11,7 @@ import type { CachedCall, ItemRef } from './cachedCall.ts';
 import { isServable, selectEntry } from './effectiveEntry.ts';
 import type { FetchCache } from './fetchCache.ts';
 import { type FetchJoiner, type FlightOutcome, flightOutcomeOf } from './fetchFlights.ts';
-import type { AnsweredResult, CacheableItem, ItemAnswer } from './itemizedCall.ts';
+import type { CacheableItem, ItemAnswer } from './itemizedCall.ts';
 import { LeaderFetches } from './leaderFetches.ts';
 import { createReadContext } from './readContext.ts';
 import { storeAnswers } from './storeAnswers.ts';

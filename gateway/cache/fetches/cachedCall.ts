@@ -1,4 +1,5 @@
 import {
+  type AnsweredResult,
   type FetchCall,
   type FetchError,
   type FetchResult,
@@ -7,7 +8,7 @@ import {
 import { runInSlices } from '../../time/slicedTask.ts';
 import { ageOf, type EffectiveEntry } from './effectiveEntry.ts';
 import type { FetchCache } from './fetchCache.ts';
-import type { AnsweredResult, CacheableItem, ItemizedCall } from './itemizedCall.ts';
+import type { CacheableItem, ItemizedCall } from './itemizedCall.ts';
 import { assembleResult, mergeContributions, type Resolution } from './resolution.ts';
 
 /** One item of a call. */

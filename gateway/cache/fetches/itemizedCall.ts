@@ -1,5 +1,5 @@
 import type { CacheScope } from '../../execution/cachingContribution.ts';
-import type { FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
+import type { AnsweredResult, FetchCall, FetchError } from '../../execution/fetchCall.ts';
 import type { FetchShape } from '../../execution/fetchShape.ts';
 import { type ResponseObject, setKey } from '../../execution/responseTree.ts';
 import type { RootFetchPartition } from '../../execution/rootFetchPartition.ts';
@@ -25,8 +25,6 @@ export interface CacheableItem {
   /** Tags of a value, without its custom tags. */
   tagsOf(value: unknown): SlicedTask<readonly string[]>;
 }
-
-export type AnsweredResult = Extract<FetchResult, { kind: 'answered' }>;
 
 /** The part of a subgraph's answer that belongs to one item. */
 export interface ItemAnswer {

@@ -1,4 +1,5 @@
 import type { CachedContribution } from '../../execution/cachingContribution.ts';
+import type { AnsweredResult } from '../../execution/fetchCall.ts';
 import { stringifyToTextInSlices } from '../../json/stringifyInSlices.ts';
 import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
@@ -8,7 +9,7 @@ import type { CacheWrite, ReadVersion } from '../store/cacheStore.ts';
 import { customTag, subgraphTag } from '../tags/tagNames.ts';
 import type { CachePlan } from './cachePlans.ts';
 import type { FetchCache } from './fetchCache.ts';
-import type { AnsweredResult, CacheableItem, ItemAnswer } from './itemizedCall.ts';
+import type { CacheableItem, ItemAnswer } from './itemizedCall.ts';
 
 export interface AnsweredItem {
   readonly item: CacheableItem;
