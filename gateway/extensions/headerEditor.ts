@@ -1,7 +1,6 @@
+import { isHeaderValue } from '../config/scalars.ts';
 import { type ForwardedHeaders, isForwardableHeader } from '../subgraphs/forwardedHeaders.ts';
 import type { SubgraphHeaders } from './extension.ts';
-
-const valuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Headers of the gateway's own that a hook at send time may replace. */
 const tracingHeaders: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
@@ -17,7 +16,7 @@ export function checkSubgraphHeader(name: string, value: string, { allowsTracing
 
 /** @throws {TypeError} */
 export function checkHeaderValue(name: string, value: string): void {
-  if (typeof value === 'string' && valuePattern.test(value)) return;
+  if (typeof value === 'string' && isHeaderValue(value)) return;
   throw new TypeError(`The value of the header "${name}" is not text, or has a forbidden character.`);
 }
 

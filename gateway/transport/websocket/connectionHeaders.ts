@@ -1,11 +1,10 @@
 import { type IncomingHttpHeaders, maxHeaderSize } from 'node:http';
+import { isHeaderValue } from '../../config/scalars.ts';
 import type { HandshakeCredentials } from './checkOrigin.ts';
 
 /** Headers of the connection or of its HTTP body, which do not apply to an operation in a WebSocket message. */
 const connectionHeaderPattern =
   /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|sec-.*|content-.*|accept-encoding|x-request-id)$/;
-
-const headerValuePattern = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** The handshake's headers that apply to every operation on the socket. */
 export function handshakeHeaders(
@@ -36,7 +35,7 @@ export function parameterHeaders(
     if (typeof value === 'string') headers.set(name, value);
   let size = 0;
   for (const [name, value] of headers) {
-    if (!headerValuePattern.test(value))
+    if (!isHeaderValue(value))
       return `The connection parameter "${name}" has characters that no header may have`;
     size += name.length + value.length;
   }
