@@ -5,9 +5,9 @@ import type { GatewayConfig } from '../config/schema.ts';
 import { messageOf } from '../errors.ts';
 import { FileWatcher } from '../files/fileWatcher.ts';
 import { keepRunning } from '../time/keepRunning.ts';
-import { printAddresses } from './addresses.ts';
 import { type ExitCode, exitCode } from './exitCode.ts';
 import { ExtensionFiles } from './extensionFiles.ts';
+import { printAddresses } from './printAddresses.ts';
 import { runGateway } from './runGateway.ts';
 import { Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 

@@ -3,7 +3,7 @@ import { rethrowWithLines } from '../config/loadConfig.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { createGateway, type GatewayDependencies } from '../gateway.ts';
 import { createConfiguredLogger } from '../telemetry/logger.ts';
-import type { Addresses } from './addresses.ts';
+import type { GatewayAddresses } from '../transport/http/mountedGateway.ts';
 import { type ExitCode, exitCode } from './exitCode.ts';
 import type { Shutdown } from './shutdown.ts';
 import { handleUnhandledErrors, reportExits, reportUncaughtErrors } from './unhandledErrors.ts';
@@ -11,7 +11,7 @@ import { handleUnhandledErrors, reportExits, reportUncaughtErrors } from './unha
 interface RunGatewayOptions {
   /** Path of the configuration file, whose lines an invalid configuration is reported with. */
   readonly configFile: string | undefined;
-  readonly onListening: (addresses: Addresses) => void;
+  readonly onListening: (addresses: GatewayAddresses) => void;
   /** Called when the first supergraph is in use. */
   readonly onReady?: () => void;
   /** Called at an error that belongs to no request. Must request the shutdown. Omitted where the gateway continues. */

@@ -7,8 +7,9 @@ import { MetricsDirectory } from '../telemetry/metricsDirectory.ts';
 import { maxOperationNames } from '../telemetry/operationLabels.ts';
 import { backoffDelayMs } from '../time/backoffDelayMs.ts';
 import { systemTimers, type Timers } from '../time/timers.ts';
-import { type Addresses, printAddresses } from './addresses.ts';
+import type { GatewayAddresses } from '../transport/http/mountedGateway.ts';
 import { exitCode } from './exitCode.ts';
+import { printAddresses } from './printAddresses.ts';
 import { forcedStopMessage, Shutdown, shutDownAtStopSignals } from './shutdown.ts';
 import { isStopSignal } from './stopSignals.ts';
 import { type ReplacementReason, SupervisorMetrics, supervisorName } from './supervisorMetrics.ts';
@@ -44,7 +45,7 @@ interface WorkerStatus {
   /** Whether the worker receives messages. */
   hasStarted: boolean;
   /** Set while the worker accepts connections. */
-  addresses: Addresses | undefined;
+  addresses: GatewayAddresses | undefined;
   /** Whether the worker has a supergraph. */
   isReady: boolean;
   /** Whether the worker accepts no connections, because it has no supergraph. */

@@ -1,5 +1,5 @@
 import type { GatewayConfig } from '../config/schema.ts';
-import type { Addresses } from './addresses.ts';
+import type { GatewayAddresses } from '../transport/http/mountedGateway.ts';
 
 /** Worker → supervisor: the worker receives messages, and needs the configuration. What is sent before is lost. */
 interface StartedMessage {
@@ -18,7 +18,7 @@ interface ReadyMessage {
 }
 
 /** Worker → supervisor: the worker accepts connections. */
-interface ListeningMessage extends Addresses {
+interface ListeningMessage extends GatewayAddresses {
   readonly kind: 'tributary:listening';
 }
 

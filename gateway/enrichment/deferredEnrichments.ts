@@ -1,6 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { ResponsePath } from '../errors.ts';
 import type { ClientIdentity } from '../execution/requestContext.ts';
+import type { IssuedToken } from '../response/enrichmentExtension.ts';
 import type { EnrichmentJob, JobAttempt } from './enrichmentJob.ts';
 
 /** Fetches the pending fields of first responses, and serves their updates to the clients that have the tokens. */
@@ -27,11 +28,6 @@ export interface DeferredEnrichments {
 export interface Caller extends Pick<ClientIdentity, 'tokenOwner'> {
   /** Called when the token was found, perhaps more than once, with the `traceparent` of the request that it was issued to. */
   readonly onFound?: ((traceparent: string | undefined) => void) | undefined;
-}
-
-export interface IssuedToken {
-  readonly token: string;
-  readonly expiresInMs: number;
 }
 
 export interface EnrichmentUpdate {

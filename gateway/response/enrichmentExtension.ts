@@ -19,7 +19,8 @@ interface PendingPath {
   readonly reason: 'budget' | 'error';
 }
 
-interface EnrichmentTokenInfo {
+/** The token of a job for the fields that a response omits. */
+export interface IssuedToken {
   readonly token: string;
   readonly expiresInMs: number;
 }
@@ -28,7 +29,7 @@ interface EnrichmentTokenInfo {
 export function createEnrichmentExtension(
   fields: readonly PendingField[],
   failedGroups: ReadonlySet<number>,
-  token: EnrichmentTokenInfo | undefined,
+  token: IssuedToken | undefined,
 ): EnrichmentExtension {
   const pending = fields
     .slice(0, maxListedPaths)

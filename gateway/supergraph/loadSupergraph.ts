@@ -10,7 +10,8 @@ import { createWorkerPlanner, type PlanningLimits, type WorkerPlanner } from '..
 import { resolveInSlices } from '../time/slicedTask.ts';
 import { yieldToEventLoop } from '../time/yieldToEventLoop.ts';
 import { buildSchemaInSlices, parseSchemaInSlices, validateSchemaInSlices } from './readSchemaInSlices.ts';
-import type { SubgraphEntry, Supergraph } from './supergraph.ts';
+import type { SubgraphAddress } from './sources/fetchSubgraphSdl.ts';
+import type { Supergraph } from './supergraph.ts';
 import { SupergraphRefusedError } from './supergraphRefusedError.ts';
 
 interface LoadSupergraphOptions {
@@ -70,7 +71,7 @@ async function createSnapshot(
       id: supergraphId(sdl),
       sdl,
       apiSchema: await buildApiSchema(planner.apiSchemaSdl),
-      subgraphs: resolveSubgraphEntries(planner, urls),
+      subgraphs: resolveSubgraphAddresses(planner, urls),
       overrides: planner.overrides,
       names: planner.names,
       planner,
@@ -111,10 +112,10 @@ async function buildSchema(document: DocumentNode): Promise<GraphQLSchema> {
   }
 }
 
-function resolveSubgraphEntries(
+function resolveSubgraphAddresses(
   planner: WorkerPlanner,
   urls: ReadonlyMap<string, string> | undefined,
-): ReadonlyMap<string, SubgraphEntry> {
+): ReadonlyMap<string, SubgraphAddress> {
   const entries = planner.subgraphs.map(({ name, url }) => ({ name, url: urls?.get(name) ?? url }));
   if (urls !== undefined) {
     // Also those that the configuration overrides: the SDL has many readers.
@@ -127,11 +128,11 @@ function resolveSubgraphEntries(
   return new Map(entries.map((entry) => [entry.name, entry] as const));
 }
 
-function describeSecret({ name }: SubgraphEntry): string {
+function describeSecret({ name }: SubgraphAddress): string {
   return `subgraph "${name}": the supergraph's URL has a user name or a password, which everyone who reads the supergraph sees; remove them and use headers instead, such as \`authorization\` of clients (subgraphs.${name}.headers.forward) or of a proxy in front of the subgraph`;
 }
 
-function describeUnreachable({ name, url }: SubgraphEntry): string {
+function describeUnreachable({ name, url }: SubgraphAddress): string {
   const found = url === '' ? 'the supergraph has no URL' : `the supergraph's URL is ${JSON.stringify(url)}`;
   return `subgraph "${name}": ${found}; set subgraphs.${name}.url to an http:// or https:// address`;
 }

@@ -2,6 +2,7 @@ import type { GraphQLSchema } from 'graphql';
 import type { OverrideLabels } from '../planning/overrideLabels.ts';
 import type { Planner } from '../planning/planner.ts';
 import type { SupergraphNames } from '../planning/supergraphNames.ts';
+import type { SubgraphAddress } from './sources/fetchSubgraphSdl.ts';
 
 /** An immutable snapshot of a supergraph and everything that is derived from its SDL. An operation uses one snapshot until
  *  it ends, even when another one becomes current meanwhile. */
@@ -11,15 +12,10 @@ export interface Supergraph {
   readonly sdl: string;
   /** The schema for clients, with the definition of `@defer` and without `@stream`. */
   readonly apiSchema: GraphQLSchema;
-  readonly subgraphs: ReadonlyMap<string, SubgraphEntry>;
+  /** By name. The URL is that of the configuration, or of `join__Graph` in the supergraph. */
+  readonly subgraphs: ReadonlyMap<string, SubgraphAddress>;
   readonly overrides: OverrideLabels;
   readonly planner: Planner;
   /** What the planner has read of the SDL. */
   readonly names: SupergraphNames;
-}
-
-export interface SubgraphEntry {
-  readonly name: string;
-  /** The URL in the configuration, or in `join__Graph` of the supergraph. */
-  readonly url: string;
 }

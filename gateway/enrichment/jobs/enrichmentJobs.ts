@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { GatewayError } from '../../errors.ts';
 import type { EnrichmentPriority } from '../../operation/enrichmentRule.ts';
 import { firstStreamId, isStreamId } from '../../redis/streamIds.ts';
+import type { IssuedToken } from '../../response/enrichmentExtension.ts';
 import { RatioBudget } from '../../time/ratioBudget.ts';
 import type { Timers } from '../../time/timers.ts';
 import { withTimeout } from '../../time/withTimeout.ts';
@@ -10,7 +11,6 @@ import type {
   Caller,
   DeferredEnrichments,
   EnrichmentUpdate,
-  IssuedToken,
 } from '../deferredEnrichments.ts';
 import type { EnrichmentJob, JobAttempt, JobExecutor } from '../enrichmentJob.ts';
 import { ConcurrencyLimiter } from './concurrencyLimiter.ts';
