@@ -123,7 +123,8 @@ function otherEntitiesError(subgraph: string, entities: unknown, expected: numbe
   );
 }
 
-/** The result of a fetch whose errors say why it has no entities. `indices`: of its entities in the batch; `undefined` for all. */
+/** The result of a fetch whose errors say why it has no entities. `indices`: of its entities in the batch; `undefined` for
+ *  all. */
 function createMissingResult(
   response: SubgraphResponse,
   indices: readonly number[] | undefined,

@@ -32,7 +32,8 @@ export class CaughtUpSubscriptions<Active extends CaughtUpEntry> {
     this.#waiting.delete(active);
   }
 
-  /** Merges what is idle, after the state of `active` changed: `active` itself, or the subscriptions that wait to join it. */
+  /** Merges what is idle, after the state of `active` changed: `active` itself, or the subscriptions that wait to join
+   *  it. */
   mergeWhenIdle(active: Active): void {
     if (this.#waiting.size === 0) return;
     // Not within the dispatch of an event: some subscriptions have received it, and others have not yet.

@@ -80,8 +80,8 @@ const serviceTimeSmoothing = 0.1;
  *  Source: adaptive LIFO and controlled delay, in "Fail at Scale", Maurer, ACM Queue 2015. Deferred calls are exempt,
  *  because no client waits.
  *
- *  `ExecutionQueue` and `AdmissionQueue` are such queues, too: of executions, and of requests that are not read yet, instead of
- *  calls. */
+ *  `ExecutionQueue` and `AdmissionQueue` are such queues, too: of executions and of requests that are not read yet, instead
+ *  of calls. */
 export class CallQueue {
   #limits: CallLimits;
   readonly #options: CallQueueOptions;
