@@ -30,7 +30,7 @@ export function readPriority(text: string | undefined): RequestPriority | undefi
   if (text === undefined) return undefined;
   const priority = text.trim().toLowerCase();
   if (priorities.has(priority)) return priority as RequestPriority;
-  throw invalidHeader('tributary-priority', `one of ${[...priorities].join(', ')}`);
+  throw invalidHeaderError('tributary-priority', `one of ${[...priorities].join(', ')}`);
 }
 
 function readBudget(text: string | undefined, { min, max }: BudgetBounds): number | undefined {
@@ -38,7 +38,7 @@ function readBudget(text: string | undefined, { min, max }: BudgetBounds): numbe
   // A number without a unit is in milliseconds, as in the configuration.
   const ms = durationMsOf(text);
   if (ms !== undefined && ms >= min && ms <= max) return ms;
-  throw invalidHeader(
+  throw invalidHeaderError(
     'tributary-budget',
     `a duration from ${formatDuration(min)} to ${formatDuration(max)}, such as 80ms or 1s`,
   );
@@ -47,10 +47,10 @@ function readBudget(text: string | undefined, { min, max }: BudgetBounds): numbe
 function readAutoDefer(text: string | undefined): boolean {
   if (text === undefined) return false;
   if (text.trim().toLowerCase() === 'auto') return true;
-  throw invalidHeader('tributary-defer', 'auto, or no such header');
+  throw invalidHeaderError('tributary-defer', 'auto, or no such header');
 }
 
 /** The error for a header of a client that cannot be read. */
-export function invalidHeader(name: string, expected: string): GatewayError {
+export function invalidHeaderError(name: string, expected: string): GatewayError {
   return new GatewayError('BAD_REQUEST', `The header "${name}" has an invalid value. Expected ${expected}.`);
 }

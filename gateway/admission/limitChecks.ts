@@ -57,7 +57,7 @@ export function createVariableDepthCheck({
 
 function findRefusal(text: string, limits: OperationLimits): HttpError | undefined {
   const exceededByText = findExceededTextLimit(text, limits);
-  if (exceededByText !== undefined) return tooComplex(exceededByText);
+  if (exceededByText !== undefined) return tooComplexError(exceededByText);
   let document: DocumentNode;
   try {
     document = parse(text, { noLocation: true });
@@ -65,13 +65,13 @@ function findRefusal(text: string, limits: OperationLimits): HttpError | undefin
     return undefined;
   }
   const exceeded = findExceededLimit(document, limits);
-  if (exceeded !== undefined) return tooComplex(exceeded);
+  if (exceeded !== undefined) return tooComplexError(exceeded);
   if (findConditionalRootFields(document).length === 0) return undefined;
   const [{ message, locations }] = findConditionalRootFields(parse(text)) as [GraphQLError];
   return new HttpError(400, message, { code: 'GRAPHQL_VALIDATION_FAILED', locations });
 }
 
-function tooComplex(exceeded: ExceededLimit): HttpError {
+function tooComplexError(exceeded: ExceededLimit): HttpError {
   return new HttpError(400, describeExceededLimit(exceeded), {
     code: 'OPERATION_TOO_COMPLEX',
     extensions: { ...exceeded },

@@ -252,7 +252,7 @@ export class ExecutionDiagnostics {
   }
 }
 
-export function invalidStepResponse(step: FetchStep, problem: string): GatewayError {
+export function invalidStepResponseError(step: FetchStep, problem: string): GatewayError {
   return new InvalidDataError(step.shape.subgraph, 'A subgraph returned an invalid response.', problem);
 }
 

@@ -3,7 +3,7 @@ import { isObject } from '../json/isObject.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { CachingContributions } from './cachingContributions.ts';
 import type { EntityDiagnostic, EntitySlot } from './entityTable.ts';
-import { type ExecutionDiagnostics, invalidStepResponse } from './executionDiagnostics.ts';
+import { type ExecutionDiagnostics, invalidStepResponseError } from './executionDiagnostics.ts';
 import type { FetchResult } from './fetchCall.ts';
 import type { FetchStep, Program } from './program.ts';
 import { programIndexOf } from './programIndex.ts';
@@ -62,7 +62,7 @@ export class ResultMerger {
         if (index > 0) yield;
       }
     } else if (result.errors.length === 0)
-      diagnostics.addFailure(step, invalidStepResponse(step, 'data is no object'));
+      diagnostics.addFailure(step, invalidStepResponseError(step, 'data is no object'));
   }
 
   /** The objects that a root fetch is for. A raw number cannot take its fields. */
@@ -100,7 +100,7 @@ export class ResultMerger {
       if (!isObject(entity)) {
         if (entity === null || entity === undefined) slot.isSettled = isClean;
         else {
-          const reason = invalidStepResponse(step, 'an element of _entities is no object');
+          const reason = invalidStepResponseError(step, 'an element of _entities is no object');
           bySlot ??= new Map();
           bySlot.set(slot, [{ reason, path: [] }]);
         }

@@ -1,5 +1,5 @@
 import type { DocumentNode } from 'graphql';
-import { invalidHeader } from '../admission/clientPreferences.ts';
+import { invalidHeaderError } from '../admission/clientPreferences.ts';
 import type { FetchOutcome } from '../telemetry/fetchSpan.ts';
 import type { RequestTrace, SpanAttributes, SpanName, TraceSpan, Tracing } from '../telemetry/trace.ts';
 import { readTraceHeaders, type TraceHeaders } from '../telemetry/traceContext.ts';
@@ -32,7 +32,7 @@ export class ExplainedTracing implements Tracing {
   startTrace(...[name, start]: Parameters<Tracing['startTrace']>): ReturnType<Tracing['startTrace']> {
     const explain = start.headers.get('tributary-explain');
     if (explain !== undefined && explain !== 'true')
-      throw invalidHeader('tributary-explain', 'true, or no such header');
+      throw invalidHeaderError('tributary-explain', 'true, or no such header');
     const { headers, trace } = this.#tracing?.startTrace(name, start) ?? {
       headers: readTraceHeaders(start.headers),
       trace: undefined,

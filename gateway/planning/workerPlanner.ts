@@ -123,7 +123,7 @@ function toGatewayError(
   switch (outcome.kind) {
     case 'failed':
       return outcome.exceeded === undefined
-        ? planningFailed(new Error(outcome.message))
+        ? planningFailedError(new Error(outcome.message))
         : new GatewayError(
             'OPERATION_TOO_COMPLEX',
             `The operation is too complex to be planned: ${outcome.exceeded}.`,
@@ -157,12 +157,12 @@ function threadLossError(reason: ThreadLossReason, { timeoutMs, memoryBytes }: P
         { extensions: { limit: 'planning.memory', allowed: memoryBytes } },
       );
     case 'crash':
-      return planningFailed(reason.error);
+      return planningFailedError(reason.error);
     case 'ended':
-      return planningFailed(new Error('the planner thread exited'));
+      return planningFailedError(new Error('the planner thread exited'));
   }
 }
 
-function planningFailed(cause: unknown): GatewayError {
+function planningFailedError(cause: unknown): GatewayError {
   return new GatewayError('PLANNING_FAILED', 'The operation could not be planned.', { cause });
 }

@@ -9,7 +9,7 @@ import { dataPrefix, dataSuffix, ResponseData, type SingleOutcome } from './exec
 import type { ErrorPolicy } from './formatErrors.ts';
 import type { PayloadData } from './incrementalFormats.ts';
 import { clientCachingOf, type ResponseCaching } from './responseCaching.ts';
-import { ResponseChunks, responseTooLarge } from './responseChunks.ts';
+import { ResponseChunks, responseTooLargeError } from './responseChunks.ts';
 import { createResponseExtensions } from './responseExtensions.ts';
 import { ResponseShaper } from './responseShaper.ts';
 import { StaleFields } from './staleExtension.ts';
@@ -32,7 +32,7 @@ export function createSingleResponse(
       : undefined;
   if (!Buffer.isBuffer(bytes)) return createSlicedResponse(operation, execution, policy, maxBytes, bytes);
   if (bytes.length - dataPrefix.length - dataSuffix.length > maxBytes)
-    return createFailedOutcome(responseTooLarge(maxBytes));
+    return createFailedOutcome(responseTooLargeError(maxBytes));
   return staleValues.length === 0
     ? createOrdinaryOutcome(bytes, undefined, operation, execution)
     : createSlicedResponse(operation, execution, policy, maxBytes, bytes);

@@ -13,12 +13,12 @@ export class ResponseChunks {
   /** @throws {GatewayError} `OPERATION_TOO_COMPLEX` beyond `maxBytes`. */
   add(chunk: Buffer): void {
     this.#size += chunk.length;
-    if (this.#size > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
+    if (this.#size > this.#maxBytes) throw responseTooLargeError(this.#maxBytes);
     this.buffers.push(chunk);
   }
 }
 
-export function responseTooLarge(maxBytes: number): GatewayError {
+export function responseTooLargeError(maxBytes: number): GatewayError {
   return new GatewayError(
     'OPERATION_TOO_COMPLEX',
     `The response exceeds ${maxBytes} bytes (limits.responseSize). Select fewer fields, or fetch the data in pages.`,

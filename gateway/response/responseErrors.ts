@@ -9,7 +9,7 @@ import type { SlicedTask } from '../time/slicedTask.ts';
 import { type ClientPath, toClientPath, toInternalPath } from './clientPaths.ts';
 import { type ErrorPolicy, errorsPerSlice, formatExecutionError, formatShapeErrors } from './formatErrors.ts';
 import { PathIndex } from './pathIndex.ts';
-import { responseTooLarge } from './responseChunks.ts';
+import { responseTooLargeError } from './responseChunks.ts';
 import type { FindCause, ShapedData } from './shapeData.ts';
 import type { InvalidValue, ShapeError } from './shapeErrors.ts';
 
@@ -151,7 +151,7 @@ export class ResponseErrors {
   /** The error of one fetch may be at many fields, with the message and the extensions of the subgraph. */
   #countBytes({ length }: string): void {
     this.#bytes += length;
-    if (this.#bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
+    if (this.#bytes > this.#maxBytes) throw responseTooLargeError(this.#maxBytes);
   }
 
   /** Returns the subgraph that returned the value, or that left it out, and reports the problem to the log. */

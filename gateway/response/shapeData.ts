@@ -23,7 +23,7 @@ import { isOldGenerationFull } from '../memory/oldGeneration.ts';
 import type { CollectedField, DeferredFragment, RuntimeType, SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
 import { enrichmentGroupsWithin, selectionSetOfField } from './pendingSelectionSets.ts';
-import { responseTooLarge } from './responseChunks.ts';
+import { responseTooLargeError } from './responseChunks.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { SentNulls } from './sentNulls.ts';
 import type { SentObjects } from './sentObjects.ts';
@@ -414,6 +414,6 @@ class DataShaper {
   /** The response tree shares objects between paths: its JSON can be far larger than the tree. */
   #countBytes(bytes: number): void {
     this.bytes += bytes;
-    if (this.bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
+    if (this.bytes > this.#maxBytes) throw responseTooLargeError(this.#maxBytes);
   }
 }

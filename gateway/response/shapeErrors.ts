@@ -3,7 +3,7 @@ import type { ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import type { ResponseObject } from '../execution/responseTree.ts';
 import type { TypeConditions } from '../execution/typeConditions.ts';
-import { responseTooLarge } from './responseChunks.ts';
+import { responseTooLargeError } from './responseChunks.ts';
 
 /** A value of the response tree that the schema forbids. `unknown`: an object whose type, or an enum value whose name, the
  *  supergraph does not have at this path. `hidden`: a value that only the API schema hides, where it may not be null. */
@@ -98,7 +98,7 @@ export class ShapeErrors {
    *  before their bytes can be counted. */
   #add(error: ShapeError, minBytes: number): void {
     this.#bytes += minBytes;
-    if (this.#bytes > this.#maxBytes) throw responseTooLarge(this.#maxBytes);
+    if (this.#bytes > this.#maxBytes) throw responseTooLargeError(this.#maxBytes);
     this.all.push(error);
   }
 }

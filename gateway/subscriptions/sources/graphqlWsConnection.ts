@@ -137,7 +137,7 @@ export class GraphqlWsConnection {
     socket.on('error', onError).on('close', onClose);
     socket.on('unexpected-response', (request, response) => {
       request.destroy();
-      if (!this.#isEnded) this.#lose(handshakeFailure(this.#subgraph, response.statusCode ?? 0));
+      if (!this.#isEnded) this.#lose(handshakeError(this.#subgraph, response.statusCode ?? 0));
     });
   }
 
@@ -284,7 +284,7 @@ function connectionInitPayload({
   return Object.keys(payload).length === 0 ? undefined : payload;
 }
 
-function handshakeFailure(subgraph: string, status: number): GatewayError {
+function handshakeError(subgraph: string, status: number): GatewayError {
   return statusError(
     subgraph,
     status,
