@@ -1,5 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { createSecureContext } from 'node:tls';
+import { messageOf } from '../errors.ts';
 import { describeReadError } from '../files/describeReadError.ts';
 import { FileWatcher } from '../files/fileWatcher.ts';
 import { type CancelTimer, systemTimers, type Timers } from '../time/timers.ts';
@@ -175,6 +177,7 @@ async function readUsable(files: CertificateFiles): Promise<Usable | Certificate
   const own = certificates.find(({ kind }) => kind === 'cert')?.certificate;
   if (problems.length === 0 && key !== undefined && own?.checkPrivateKey(key) === false)
     report('key', `does not match the first certificate in ${files.cert}`);
+  if (problems.length === 0) checkSecureContext(contents, report);
   return problems.length > 0 ? new CertificateFileError(problems) : { contents, certificates };
 }
 
@@ -215,6 +218,20 @@ function parseKey(text: string | undefined, report: Report): KeyObject | undefin
     }
   }
   return undefined;
+}
+
+/** Finds what only OpenSSL refuses, such as keys that are too short: creating a server or a connection would throw. */
+function checkSecureContext(contents: CertificateContents, report: Report): void {
+  try {
+    // Without `ca`, Node would load its own authorities.
+    createSecureContext({ ca: [], ...contents });
+  } catch (error) {
+    const reason = messageOf(error).replace(/^error:.*:/, '');
+    const advice = /too (small|weak)/.test(reason)
+      ? ': issue it again with a longer key, or with SHA-256'
+      : '';
+    report(contents.cert === undefined ? 'ca' : 'cert', `is refused by OpenSSL (${reason})${advice}`);
+  }
 }
 
 type ReadCertificate = Usable['certificates'][number];

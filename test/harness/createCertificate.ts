@@ -6,6 +6,8 @@ interface CertificateOptions {
   /** The authority that signs the certificate; self-signed when omitted. */
   readonly issuer?: TestCertificate | undefined;
   readonly isAuthority?: boolean | undefined;
+  /** With a key of RSA that is too short for OpenSSL. Needs an issuer. */
+  readonly isWeak?: boolean | undefined;
   /** From one day ago when omitted. */
   readonly notBefore?: Date | undefined;
   /** In thirty days when omitted. */
@@ -23,15 +25,18 @@ export interface TestCertificate {
 
 const dayMs = 86_400_000;
 
-/** Creates a certificate (RFC 5280) for `localhost` and 127.0.0.1, with a P-256 key. For tests only. */
+/** Creates a certificate (RFC 5280) for `localhost` and 127.0.0.1, with a P-256 key by default. For tests only. */
 export function createCertificate({
   name,
   issuer,
   isAuthority = false,
+  isWeak = false,
   notBefore = new Date(Date.now() - dayMs),
   notAfter = new Date(Date.now() + 30 * dayMs),
 }: CertificateOptions): TestCertificate {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { publicKey, privateKey } = isWeak
+    ? generateKeyPairSync('rsa', { modulusLength: 1024 })
+    : generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = sequence(objectId(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02)); // ecdsa-with-SHA256
   const details = sequence(
     der(0xa0, integer(Buffer.from([2]))), // version 3

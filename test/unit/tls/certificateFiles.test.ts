@@ -14,6 +14,7 @@ import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 const authority = createCertificate({ name: 'authority', isAuthority: true });
 const first = createCertificate({ name: 'first', issuer: authority });
 const second = createCertificate({ name: 'second', issuer: authority });
+const weak = createCertificate({ name: 'weak', issuer: authority, isWeak: true });
 
 let directory: string;
 let files: { cert: string; key: string; ca: string };
@@ -140,6 +141,13 @@ describe('watchCertificateFiles', () => {
       'key',
       () => `The key file ${files.key} does not match the first certificate in ${files.cert}.`,
     ],
+    [
+      'a key that is too short for OpenSSL',
+      () => Promise.all([writeFile(files.cert, weak.cert), writeFile(files.key, weak.key)]),
+      'cert',
+      () =>
+        `The certificate file ${files.cert} is refused by OpenSSL (ee key too small): issue it again with a longer key, or with SHA-256.`,
+    ],
   ])('refuses %s with the file and the reason', async (_what, damage, kind, message) => {
     await damage();
     const error = await watch()
@@ -187,6 +195,19 @@ describe('watchCertificateFiles', () => {
     await replace(files.key, second.key);
     await nextEvent();
     expect(events).toEqual([mismatch, { cert: second.cert, key: second.key, ca: authority.cert }]);
+  });
+
+  test('keeps the former certificate when OpenSSL refuses the new one, and uses the next one', async () => {
+    const { read, events, nextEvent } = watch();
+    await read();
+    await replace(files.key, weak.key);
+    await replace(files.cert, weak.cert);
+    await nextEvent();
+    expect(events).toEqual([expect.stringContaining('is refused by OpenSSL (ee key too small)')]);
+    await replace(files.cert, second.cert);
+    await replace(files.key, second.key);
+    await nextEvent();
+    expect(events.slice(1)).toEqual([{ cert: second.cert, key: second.key, ca: authority.cert }]);
   });
 
   test('warns of a certificate that has expired or is not valid yet, and uses it', async () => {
