@@ -138,18 +138,26 @@ function createSentinelConnectorClass() {
   };
 }
 
-function tlsOptions({ url, tls }: RedisConfig): { readonly tls?: ConnectionOptions } {
-  if (!tls.enabled && !url.startsWith('rediss:')) return {};
+/** Of each configuration, as the files were when its first connection was created. A connection is also created after a loss:
+ *  a file that is missing then would end the process, and one that is being replaced may not fit the others. */
+const knownTlsOptions = new WeakMap<RedisConfig, ConnectionOptions>();
+
+function tlsOptions(config: RedisConfig): { readonly tls?: ConnectionOptions } {
+  if (!config.tls.enabled && !config.url.startsWith('rediss:')) return {};
+  const tls = knownTlsOptions.get(config) ?? readTlsOptions(config);
+  knownTlsOptions.set(config, tls);
+  return { tls };
+}
+
+function readTlsOptions({ tls }: RedisConfig): ConnectionOptions {
   const read = (key: 'ca' | 'certificate' | 'key') =>
     tls[key] === '' ? undefined : readPem(`redis.tls.${key}`, tls[key]);
   const [ca, cert, key] = [read('ca'), read('certificate'), read('key')];
   return {
-    tls: {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      ...(tls.serverName === '' ? {} : { servername: tls.serverName }),
-    },
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(tls.serverName === '' ? {} : { servername: tls.serverName }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -82,6 +82,19 @@ test('TLS to Redis is enabled by rediss:// or redis.tls.enabled, with certificat
   expect(() => connectionOptions(redisOf({ tls: { enabled: true, key: '/none.pem' } }))).toThrow(
     'redis.tls.key /none.pem does not exist',
   );
+});
+
+test('later connections to Redis use the files of TLS as they were at the start, although they are missing or others now', () => {
+  const directory = createTemporaryDirectory();
+  const file = join(directory, 'ca.pem');
+  writeFileSync(file, 'CA');
+  const redis = redisOf({ url: 'rediss://localhost', tls: { ca: file } });
+  const { tls } = connectionOptions(redis);
+  expect(tls).toEqual({ ca: Buffer.from('CA') });
+  writeFileSync(file, 'other');
+  expect(connectionOptions(redis).tls).toEqual(tls);
+  rmSync(file);
+  expect(connectionOptions(redis).tls).toEqual(tls);
 });
 
 test.each(['ca', 'certificate', 'key', 'serverName'])(
