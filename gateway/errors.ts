@@ -1,4 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql';
+import { explainTlsMessage } from './tls/explainTlsError.ts';
 
 /** Every error code that the gateway itself puts into `extensions.code`, with the HTTP status of a response without `data`.
  *  `docs/errors.md` explains each code; a test compares the two. */
@@ -167,14 +168,7 @@ export function joinErrorMessages(error: unknown): string {
   // No instanceof: errors of Node internals and of other threads may not be instances of this realm's `AggregateError`.
   const { message = String(error), errors }: Partial<AggregateError> = Object(error);
   const details = Array.isArray(errors) ? errors.map(joinErrorMessages) : [];
-  const own = message
-    // Node appends the local address of a connection, also where there is none.
-    .replace(' - Local (undefined:undefined)', '')
-    // OpenSSL's text for it has addresses and a source file, and no hint.
-    .replace(/^\w+ EPROTO .*wrong version number.*$/s, 'the server does not use TLS at this port')
-    .replace(
-      /; if the root CA is installed locally, .*$/,
-      '; name its authority in the option `tls.ca`, or start with NODE_OPTIONS=--use-system-ca if this machine trusts it',
-    );
+  // Node appends the local address of a connection, also where there is none.
+  const own = explainTlsMessage(message.replace(' - Local (undefined:undefined)', ''));
   return [own, ...details].filter((text) => text !== '').join('; ');
 }

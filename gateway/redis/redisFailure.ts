@@ -47,9 +47,10 @@ export function describeConnectionError(error: Error, address: string | undefine
     'The connection was lost before Redis answered.',
   );
   const ownText = nameKey(message || code, command);
-  const text = lastNodeError === undefined ? ownText : `${ownText} Last error: ${lastNodeError.message}`;
+  const text =
+    lastNodeError === undefined ? ownText : `${ownText} Last error: ${joinErrorMessages(lastNodeError)}`;
   if (address === undefined) return text;
-  const explained = explainIoredisMessage(text);
+  const explained = explainIoredisMessage(text) + (address.endsWith(' with TLS') ? lossHint(text) : '');
   return explained.includes(address) ? explained : `${address}: ${explained}`;
 }
 
@@ -95,7 +96,20 @@ function explainIoredisMessage(message: string): string {
     )
     .replace('Command timed out', 'no answer in time (redis.timeouts.socket)')
     .replace(/DB index is out of range$/, '$& (redis.database, or the number in redis.url)')
-    .replace('Connection is closed.', 'the connection was refused, was closed, or timed out');
+    .replace('Connection is closed.', 'the connection was refused, was closed, or timed out')
+    .replace(
+      'use one of its names in the address of the server',
+      'set `redis.tls.serverName` to one of its names',
+    )
+    .replaceAll('`tls.cert`', '`redis.tls.certificate`')
+    .replaceAll('`tls.', '`redis.tls.');
+}
+
+/** Redis closes a connection after its alert of TLS. The system drops the alert if a command is on its way. */
+function lossHint(message: string): string {
+  return /\b(ECONNRESET|EPIPE|closed the connection)$/.test(message)
+    ? '; if every new connection ends so, the server refuses the client certificate (`redis.tls.certificate`), or demands one'
+    : '';
 }
 
 /** Also matches errors inside of messages of scripts. Errors that depend on a key, on permissions or on the version of the

@@ -228,7 +228,9 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
         return;
       }
     }
-    this.#fail(transportError(this.request.subgraph, error, this.status !== undefined));
+    const isUnused = !this.#isOnReusedSocket && !this.#hasResponseStarted;
+    const cause = isUnused ? (this.#options?.connection?.explain(error) ?? error) : error;
+    this.#fail(transportError(this.request.subgraph, cause, this.status !== undefined));
   }
 
   /** Does nothing for a call that was aborted. */

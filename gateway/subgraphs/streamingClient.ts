@@ -73,7 +73,6 @@ export class StreamingClient {
       },
       false,
     );
-    const exchange = new StreamingExchange(request.subgraph, listener);
     const options: CallDispatchOptions = {
       origin: target.origin,
       path: target.path,
@@ -88,6 +87,7 @@ export class StreamingClient {
       reset: true,
       connection: undefined,
     };
+    const exchange = new StreamingExchange(request.subgraph, options, listener);
     exchange.start(() => target.pool.dispatch(options, exchange));
     return exchange;
   }
@@ -101,6 +101,8 @@ export class StreamingClient {
 /** One request and its response: undici's handler and the caller's control in one object. */
 class StreamingExchange implements StreamingCall, Dispatcher.DispatchHandler {
   readonly #subgraph: string;
+  /** Of undici, with the connection that has taken the request. */
+  readonly #options: Pick<CallDispatchOptions, 'connection'>;
   #listener: StreamingListener | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #isPaused = false;
@@ -110,8 +112,13 @@ class StreamingExchange implements StreamingCall, Dispatcher.DispatchHandler {
   #chunks: Buffer[] = [];
   #size = 0;
 
-  constructor(subgraph: string, listener: StreamingListener) {
+  constructor(
+    subgraph: string,
+    options: Pick<CallDispatchOptions, 'connection'>,
+    listener: StreamingListener,
+  ) {
     this.#subgraph = subgraph;
+    this.#options = options;
     this.#listener = listener;
   }
 
@@ -209,7 +216,9 @@ class StreamingExchange implements StreamingCall, Dispatcher.DispatchHandler {
   }
 
   #toGatewayError(error: Error): GatewayError {
-    return transportError(this.#subgraph, error, this.#status !== undefined);
+    const hasHead = this.#status !== undefined;
+    const cause = hasHead ? error : (this.#options.connection?.explain(error) ?? error);
+    return transportError(this.#subgraph, cause, hasHead);
   }
 
   #fail(error: GatewayError): void {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { type buildConnector, Client, type Dispatcher, errors, Pool } from 'undici';
 import { isLoopback } from '../config/isLoopback.ts';
+import { explainLostConnection } from '../tls/explainTlsError.ts';
 import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './policies/callLimits.ts';
 import type { CallPolicySettings } from './policies/callPolicies.ts';
 import type { RequestSigning } from './requestSignature.ts';
@@ -52,6 +53,8 @@ type ClientOptions = Client.Options & {
   connect: buildConnector.connector;
   maxAgeMs: number | undefined;
   pingIntervalMs: number | undefined;
+  /** Those of its endpoint; undici has options named `tls`. */
+  certificates: SubgraphEndpoint['tls'];
   /** Has the socket of the client while it connects. */
   connecting: Set<Socket>;
 };
@@ -63,8 +66,14 @@ class PooledClient extends Client {
   readonly #origin: URL;
   #isOld = false;
   #ageTimer: NodeJS.Timeout | undefined;
+  readonly #certificates: SubgraphEndpoint['tls'];
+  /** An alert of TLS that has ended the current socket. undici reports `other side closed` instead. */
+  #alert: Error | undefined;
 
-  constructor(origin: URL, { maxAgeMs, pingIntervalMs, connecting, ...options }: ClientOptions) {
+  constructor(
+    origin: URL,
+    { maxAgeMs, pingIntervalMs, certificates, connecting, ...options }: ClientOptions,
+  ) {
     let connected: Socket | undefined;
     super(origin, {
       ...options,
@@ -78,9 +87,13 @@ class PooledClient extends Client {
       },
     });
     this.#origin = origin;
+    this.#certificates = certificates;
     this.on('connect', () => {
       this.#watchAge(maxAgeMs);
       const socket = connected as Socket;
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code?.startsWith('ERR_SSL_')) this.#alert = error;
+      });
       const session = sessionOf(socket);
       // With HTTP/1.1, a pipelined second request would wait for a slow first one. Only now is the protocol known.
       this.pipelining = session === undefined ? 1 : http2StreamsPerConnection;
@@ -88,6 +101,7 @@ class PooledClient extends Client {
     });
     this.on('disconnect', () => {
       this.requestsOnSocket = 0;
+      this.#alert = undefined;
       clearTimeout(this.#ageTimer);
     });
   }
@@ -98,6 +112,11 @@ class PooledClient extends Client {
     // (`clientTtl`) looks at the clock at every request, for every connection of the pool up to the one that is used.
     if (this.#isOld) options.reset = true;
     return super.dispatch(options, handler);
+  }
+
+  /** Why the first request of a connection got no response, from the error that undici reports. */
+  explain(error: Error): Error {
+    return this.#alert ?? explainLostConnection(error, this.#certificates);
   }
 
   /** Takes the connection out of its pool. It ends after its running requests. */
@@ -220,6 +239,7 @@ export class SubgraphPools {
             ...(options as ClientOptions),
             maxAgeMs: allowH2 ? undefined : maxConnectionAgeMs,
             pingIntervalMs,
+            certificates: tls,
             connecting: this.#connecting,
           }),
       });

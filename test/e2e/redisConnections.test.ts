@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +12,8 @@ import { connectRedis as connectGatewayRedis } from '../../gateway/redis/connect
 import { createQueueConnection } from '../../gateway/redis/queueConnection.ts';
 import { RedisClient } from '../../gateway/redis/redisClient.ts';
 import { connectionOptions } from '../../gateway/redis/redisOptions.ts';
+import { createCertificate, type TestCertificate } from '../harness/createCertificate.ts';
+import { freePort } from '../harness/freePort.ts';
 import {
   connectRedis,
   downloadTimeoutMs,
@@ -29,6 +31,7 @@ import {
   waitForProblem,
 } from '../harness/redisStoreFixture.ts';
 import { createCacheWrite, TestClock } from '../harness/storeConformance.ts';
+import { createTemporaryDirectory } from '../harness/suiteResources.ts';
 
 const clock = new TestClock();
 
@@ -200,6 +203,38 @@ test('the store uses TLS if configured, with a server whose certificate is valid
   } finally {
     for (const socket of sockets) socket.destroy();
     terminator.close();
+  }
+});
+
+test('a Redis that demands client certificates gets the one of redis.tls, and otherwise the log has the option', async () => {
+  const authority = createCertificate({ name: 'authority', isAuthority: true });
+  const folder = createTemporaryDirectory();
+  const write = (name: string, issuer: TestCertificate) => {
+    const files = { certificate: join(folder, `${name}.pem`), key: join(folder, `${name}.key`) };
+    const { cert, key } = createCertificate({ name, issuer });
+    writeFileSync(files.certificate, cert);
+    writeFileSync(files.key, key);
+    return files;
+  };
+  const ca = join(folder, 'ca.pem');
+  writeFileSync(ca, authority.cert);
+  const server = write('localhost', authority);
+  const port = await freePort();
+  await using _ = await startDedicatedRedis([
+    ...['--tls-port', `${port}`, '--tls-cert-file', server.certificate, '--tls-key-file', server.key],
+    ...['--tls-ca-cert-file', ca, '--tls-auth-clients', 'yes'],
+  ]);
+  const configWith = (tls: object) =>
+    parseRedisConfig({ url: `rediss://127.0.0.1:${port}`, tls: { ca, ...tls }, timeouts: longRedisTimeouts });
+  await using trusted = await openRedisStore(configWith(write('gateway', authority)), clock.now);
+  expect(await roundTrip(trusted, '1')).toBe('1');
+  const other = createCertificate({ name: 'other', isAuthority: true });
+  for (const tls of [{}, write('foreign', other)]) {
+    const parts = createRedisStoreFixture(configWith(tls), clock.now);
+    const refused = new RedisStore(parts.options);
+    await waitForProblem(parts, 'unreachable');
+    expect(parts.logLines[0]).toMatchObject({ message: expect.stringContaining('redis.tls.certificate') });
+    await refused.close();
   }
 });
 

@@ -23,6 +23,7 @@ import {
 import { pairsToObject } from '../../subgraphs/forwardedHeaders.ts';
 import { signatureHeaderOf } from '../../subgraphs/requestSignature.ts';
 import type { CancelTimer, Timers } from '../../time/timers.ts';
+import { explainLostConnection } from '../../tls/explainTlsError.ts';
 import { errorForCloseCode, isCodeOfConnection } from './errorForCloseCode.ts';
 import { HeartbeatMonitor, maxMissedHeartbeats } from './heartbeatMonitor.ts';
 import { eventTooLargeProblem } from './readEvent.ts';
@@ -68,6 +69,8 @@ export class GraphqlWsConnection {
   readonly #socket: WebSocket;
   readonly #heartbeatMonitor: HeartbeatMonitor;
   readonly #cancelTimer: CancelTimer;
+  /** The handshake of the WebSocket has ended. */
+  #isOpen = false;
   #isAcknowledged = false;
   #isEnded = false;
 
@@ -142,6 +145,7 @@ export class GraphqlWsConnection {
   }
 
   #onOpen(): void {
+    this.#isOpen = true;
     const payload = connectionInitPayload(this.#options.request);
     this.send({ type: MessageType.ConnectionInit, ...(payload === undefined ? {} : { payload }) });
     this.#heartbeatMonitor.start();
@@ -234,9 +238,9 @@ export class GraphqlWsConnection {
     }
     // `ws` reports invalid frames with a code, and invalid handshakes without one. HPE is Node's HTTP parser.
     const isProtocolViolation = typeof code !== 'string' || /^(WS_ERR|HPE)_/.test(code);
-    return isProtocolViolation
-      ? invalidResponseError(this.#subgraph, error)
-      : transportError(this.#subgraph, error, this.#isAcknowledged);
+    if (isProtocolViolation) return invalidResponseError(this.#subgraph, error);
+    const cause = this.#isOpen ? error : explainLostConnection(error, this.#options.endpoint.tls);
+    return transportError(this.#subgraph, cause, this.#isAcknowledged);
   }
 }
 

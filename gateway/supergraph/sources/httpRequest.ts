@@ -10,6 +10,7 @@ import { isLoopback } from '../../config/isLoopback.ts';
 import { joinErrorMessages } from '../../errors.ts';
 import { createDecompressor, decodedCodings } from '../../memory/createDecompressor.ts';
 import type { CertificateContents } from '../../tls/certificateFiles.ts';
+import { explainLostConnection } from '../../tls/explainTlsError.ts';
 
 export interface FetchLimits {
   /** Maximum time for the request and its response. */
@@ -61,7 +62,7 @@ export async function sendHttpRequest(
     agent: new Agent({ proxyEnv: isLoopback(url.hostname) ? undefined : proxyEnv }),
     headers: { ...headers, 'accept-encoding': 'br, gzip' },
   });
-  request.on('error', response.reject);
+  request.on('error', (error) => response.reject(explainLostConnection(error, tls)));
   request.on('response', response.resolve);
   request.end(body);
   try {
