@@ -111,21 +111,36 @@ test.each([
   },
 );
 
-test('with listen.tls.ca, only clients with a certificate of that authority are served', async () => {
+test('with listen.tls.ca, only clients with a certificate of that authority are served, and the log says why others are not', async () => {
   await using certificates = await writeCertificate(first);
   const ca = await certificates.writeAuthority(authority);
+  const warnings: unknown[] = [];
   await using server = await startScriptedServer(undefined, {
     listen: { tls: { ...certificates.files, ca } },
+    log: { ...silentLog, warn: (...line: unknown[]) => void warnings.push(line) },
   });
   const allowed = await open(server.url, createCertificate({ name: 'client', issuer: authority }));
   expect(await operate(server.url, allowed)).toBe(hello);
   allowed.destroy();
   const other = createCertificate({ name: 'other', isAuthority: true });
-  for (const client of [undefined, createCertificate({ name: 'client', issuer: other })]) {
+  const expired = createCertificate({
+    name: 'client',
+    issuer: authority,
+    notBefore: new Date(Date.now() - 2 * 86_400_000),
+    notAfter: new Date(Date.now() - 86_400_000),
+  });
+  const foreign = createCertificate({ name: 'client', issuer: other });
+  for (const client of [undefined, foreign, foreign, expired]) {
     const socket = await open(server.url, client);
     await expect(operate(server.url, socket)).rejects.toThrow(/alert|ECONNRESET|EPIPE|hang up/);
   }
-  expect([server.receivedOperations.length, server.logLines]).toEqual([1, []]);
+  expect(server.receivedOperations).toHaveLength(1);
+  const message = 'A client was refused because of its certificate (listen.tls.ca)';
+  expect(warnings).toEqual([
+    [{ problem: 'no_certificate', count: 1, message: undefined }, message],
+    [{ problem: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', count: 1, message: undefined }, message],
+    [{ problem: 'CERT_HAS_EXPIRED', count: 1, message: undefined }, message],
+  ]);
 });
 
 describe('a request without TLS gets 400 with what to do, and its connection is closed,', () => {

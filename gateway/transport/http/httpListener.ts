@@ -90,7 +90,7 @@ export function createHttpListener({
         server = createServer({ ...http, shouldUpgradeCallback: acceptsUpgrade }, route(handleOther));
       } else {
         tls = createTlsServer(
-          { certificates, timeouts, readTimeoutMs, http, acceptsUpgrade },
+          { certificates, timeouts, readTimeoutMs, http, acceptsUpgrade, log },
           route(handleOther),
         );
         server = tls.server;

@@ -1,7 +1,15 @@
 import { type IncomingMessage, maxHeaderSize, type RequestListener, type Server } from 'node:http';
-import { createSecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { HttpError } from '../../admission/httpError.ts';
+import type { TransportLog } from '../../telemetry/logger.ts';
+import { ProblemLog } from '../../telemetry/problemLog.ts';
 import type { Certificates } from '../../tls/certificates.ts';
 import { Http2Request, Http2Response, http2StreamOf } from './http2Messages.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
@@ -18,6 +26,7 @@ interface TlsServerOptions {
   /** Options of the HTTP/1.1 server. */
   readonly http: object;
   readonly acceptsUpgrade: (request: IncomingMessage) => boolean;
+  readonly log: Pick<TransportLog, 'warn'>;
 }
 
 /** A server with TLS for HTTP/2, and HTTP/1.1 for clients that do not speak it. */
@@ -44,7 +53,7 @@ const http2Limits = {
 } as const;
 
 export function createTlsServer(
-  { certificates, timeouts, readTimeoutMs, http, acceptsUpgrade }: TlsServerOptions,
+  { certificates, timeouts, readTimeoutMs, http, acceptsUpgrade, log }: TlsServerOptions,
   listener: RequestListener,
 ): TlsServer {
   const options = {
@@ -70,6 +79,7 @@ export function createTlsServer(
   Object.assign(secure, { shouldUpgradeCallback: acceptsUpgrade });
   secure.on('session', (session) => closeWhenIdle(session, timeouts.keepAlive));
   secure.on('secureConnection', (socket) => destroyIfHalfOpen(socket, timeouts.keepAlive));
+  logRefusedCertificates(secure, log);
   const sockets = new Set<Socket>();
   secure.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -82,6 +92,18 @@ export function createTlsServer(
       for (const socket of sockets) socket.destroy();
     },
   };
+}
+
+/** Logs once a minute for each reason that clients are refused because of their certificates: no request is logged for them,
+ *  and they see a closed connection. */
+function logRefusedCertificates(server: Http2SecureServer, log: TlsServerOptions['log']): void {
+  const message = 'A client was refused because of its certificate (listen.tls.ca)';
+  const refusals = new ProblemLog({ log, now: Date.now, message });
+  server.on('tlsClientError', ({ code }: NodeJS.ErrnoException, { authorizationError }: TLSSocket) => {
+    if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') refusals.report('no certificate');
+    // The code of OpenSSL, such as `CERT_HAS_EXPIRED`. Node then only reports that the connection was closed.
+    else if (authorizationError) refusals.report(String(authorizationError));
+  });
 }
 
 /** Closes an HTTP/2 connection without requests after `keepAliveMs`, as node:http does with others. A timeout of node:http2
