@@ -41,7 +41,7 @@ export async function createFeatureContext(options: FeatureContextOptions): Prom
     ...basics,
     tracing,
     supergraphs,
-    endpointOf: createSubgraphEndpoints(config, supergraphs, certificates),
+    endpointOf: createSubgraphEndpoints(config, supergraphs, certificates, log),
     schemaAccessOf: createSchemaAccess(config, certificates),
     openStream: (clientKey, weight) => openStreams.open(clientKey, weight),
     authentication: await createAuthentication(),

@@ -1,6 +1,8 @@
+import { formatConfigPath } from '../config/configError.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { type SubgraphPolicy, subgraphPolicyOf } from '../config/subgraphPolicyOf.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { Certificates } from '../tls/certificates.ts';
 import { signingOf } from './requestSignature.ts';
 import type { SubgraphEndpoint } from './subgraphPools.ts';
@@ -24,11 +26,20 @@ export function createSubgraphEndpoints(
   config: GatewayConfig,
   supergraphs: { onChange(listener: (supergraph: Supergraph) => void): () => void },
   certificates: Pick<Certificates, 'ofSubgraph' | 'onChange'>,
+  log: Pick<Logger, 'warn'>,
 ): (subgraph: string) => SubgraphEndpoint {
   const endpoints = new Map<string, SubgraphEndpoint>();
+  const withUnusedCertificates = new Set<string>();
   supergraphs.onChange((supergraph) => {
     for (const { name, url } of supergraph.subgraphs.values()) {
       const policy = subgraphPolicyOf(config, name);
+      if (hasUnusedCertificates(config, name, url) && !withUnusedCertificates.has(name)) {
+        withUnusedCertificates.add(name);
+        const option = formatConfigPath(['subgraphs', name, 'tls']);
+        const message =
+          'A subgraph is called without TLS, although it has certificates: use https:// in its URL';
+        log.warn({ option }, message);
+      }
       endpoints.set(name, {
         subgraph: name,
         url,
@@ -59,6 +70,13 @@ export function createSubgraphEndpoints(
     if (endpoint === undefined) throw new Error(`No supergraph has a subgraph "${subgraph}".`);
     return endpoint;
   };
+}
+
+/** Certificates of `all` may be for other subgraphs. */
+function hasUnusedCertificates({ subgraphs }: GatewayConfig, name: string, url: string): boolean {
+  const { tls = {}, urls = [] } = subgraphs[name] ?? {};
+  const isPlain = (urls.length > 0 ? urls : [url]).some((address) => /^http:/i.test(address));
+  return isPlain && Object.values(tls).some(Boolean);
 }
 
 const minPingIntervalMs = 1_000;

@@ -144,6 +144,7 @@ test('new connections use changed certificate files, for operations and for sche
       },
     },
     certificates,
+    silentLog,
   );
   const client = createHttpSubgraphClient({ endpointOf, sharesInFlightCalls: false });
   const send = () =>
