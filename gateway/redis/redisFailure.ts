@@ -50,7 +50,8 @@ export function describeConnectionError(error: Error, address: string | undefine
   const text =
     lastNodeError === undefined ? ownText : `${ownText} Last error: ${joinErrorMessages(lastNodeError)}`;
   if (address === undefined) return text;
-  const explained = explainIoredisMessage(text) + (address.endsWith(' with TLS') ? lossHint(text) : '');
+  const ioredisText = explainIoredisMessage(text);
+  const explained = address.endsWith(' with TLS') ? ioredisText + tlsHint(ioredisText) : ioredisText;
   return explained.includes(address) ? explained : `${address}: ${explained}`;
 }
 
@@ -96,7 +97,7 @@ function explainIoredisMessage(message: string): string {
     )
     .replace('Command timed out', 'no answer in time (redis.timeouts.socket)')
     .replace(/DB index is out of range$/, '$& (redis.database, or the number in redis.url)')
-    .replace('Connection is closed.', 'the connection was refused, was closed, or timed out')
+    .replace('Connection is closed.', closedText)
     .replace(
       'use one of its names in the address of the server',
       'set `redis.tls.serverName` to one of its names',
@@ -105,8 +106,13 @@ function explainIoredisMessage(message: string): string {
     .replaceAll('`tls.', '`redis.tls.');
 }
 
-/** Redis closes a connection after its alert of TLS. The system drops the alert if a command is on its way. */
-function lossHint(message: string): string {
+const closedText = 'the connection was refused, was closed, or timed out';
+
+/** What the certificates may have to do with the message. Redis closes a connection after its alert of TLS, which the system
+ *  drops if a command is on its way. Of nodes of a Cluster and of Sentinels, ioredis reports no alert and no certificate. */
+function tlsHint(message: string): string {
+  if (message.endsWith(closedText))
+    return ', or a certificate was refused: `openssl s_client -connect HOST:PORT` with the files of `redis.tls` shows the reason';
   return /\b(ECONNRESET|EPIPE|closed the connection)$/.test(message)
     ? '; if every new connection ends so, the server refuses the client certificate (`redis.tls.certificate`), or demands one'
     : '';

@@ -229,7 +229,7 @@ export class HttpCall implements Call, Dispatcher.DispatchHandler {
       }
     }
     const isUnused = !this.#isOnReusedSocket && !this.#hasResponseStarted;
-    const cause = isUnused ? (this.#options?.connection?.explain(error) ?? error) : error;
+    const cause = isUnused ? (this.#dispatchOptions?.connection?.explain(error) ?? error) : error;
     this.#fail(transportError(this.request.subgraph, cause, this.status !== undefined));
   }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { Redis, ReplyError } from 'ioredis';
-import { isRedisError, RedisFailure } from '../../../gateway/redis/redisFailure.ts';
+import { describeConnectionError, isRedisError, RedisFailure } from '../../../gateway/redis/redisFailure.ts';
 
 async function closedConnectionError(): Promise<unknown> {
   const redis = new Redis({ lazyConnect: true });
@@ -46,3 +46,35 @@ test('a command whose connection is lost fails with a message that names no opti
     cause: { message: 'The connection was lost before Redis answered.' },
   });
 });
+
+const clientHint =
+  'if every new connection ends so, the server refuses the client certificate (`redis.tls.certificate`), or demands one';
+const opensslHint =
+  'or a certificate was refused: `openssl s_client -connect HOST:PORT` with the files of `redis.tls` shows the reason';
+const altnames = "Hostname/IP does not match certificate's altnames";
+
+test.each([
+  ['write ECONNRESET', 'a:1 with TLS', `a:1 with TLS: write ECONNRESET; ${clientHint}`],
+  ['write ECONNRESET', 'a:1', 'a:1: write ECONNRESET'],
+  [
+    'Failed to refresh slots cache. Last error: Connection is closed.',
+    'a:1 with TLS',
+    `a:1 with TLS: Failed to refresh slots cache. Last error: the connection was refused, was closed, or timed out, ${opensslHint}`,
+  ],
+  ['Connection is closed.', 'a:1', 'a:1: the connection was refused, was closed, or timed out'],
+  [
+    `${altnames}: Host: a. is not in the cert's altnames: DNS:b`,
+    'a:1 with TLS',
+    'a:1 with TLS: the certificate of the server is not for a, but for DNS:b; set `redis.tls.serverName` to one of its names',
+  ],
+  [
+    'error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:rec_layer_s3.c:918:',
+    'a:1 with TLS',
+    'a:1 with TLS: the server demands a client certificate; set the option `redis.tls.certificate`',
+  ],
+])(
+  'the failed connection %j to %s is described with the option that may be wrong',
+  (message, address, text) => {
+    expect(describeConnectionError(new Error(message), address)).toBe(text);
+  },
+);
