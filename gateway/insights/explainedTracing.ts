@@ -102,7 +102,9 @@ class ExplainedSpan implements TraceSpan {
 
   setAttributes(attributes: SpanAttributes): void {
     const outcome = attributes['tributary.outcome'];
-    if (this.#fetch !== undefined && outcome !== undefined) this.#fetch.outcome = outcome as FetchOutcome;
+    // A fetch that has failed is ended once more, without its error, when the calls that were sent with it are done.
+    if (this.#fetch !== undefined && this.#fetch.endedAt === undefined && outcome !== undefined)
+      this.#fetch.outcome = outcome as FetchOutcome;
     this.#span?.setAttributes(attributes);
   }
 

@@ -217,6 +217,34 @@ describe("GraphiQL with the demo's tabs in a browser", () => {
     expect(await answer().getByText('"rating"').count()).toBeGreaterThan(0);
   });
 
+  test('leaves the answer where it is while an operation runs, and says which fetches failed without a request', async () => {
+    const fetched = {
+      subgraph: 'reviews',
+      entities: 3,
+      group: 0,
+      startMs: 0,
+      endMs: 1,
+      error: 'CIRCUIT_OPEN',
+    };
+    const explain = { fetches: [fetched] };
+    const released = Promise.withResolvers<void>();
+    await page.route(shop.url, async (route) => {
+      await released.promise;
+      await route.fulfill({ json: { data: { node: 'answered' }, extensions: { tributary: { explain } } } });
+    });
+    await openTab('Plain');
+    const topOfAnswer = () =>
+      page.evaluate("document.querySelector('.result-window').getBoundingClientRect().top");
+    const atRest = await topOfAnswer();
+    await run();
+    await answer().locator('.graphiql-spinner').waitFor();
+    expect(await topOfAnswer()).toBe(atRest);
+    released.resolve();
+    await answer().getByText('"answered"').waitFor();
+    expect(await rows()).toEqual(['reviews 3 entities, not sent, CIRCUIT_OPEN', 'first payload']);
+    await page.unroute(shop.url);
+  });
+
   test.each([
     [1_280, 'light'],
     [390, 'dark'],

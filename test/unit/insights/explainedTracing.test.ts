@@ -68,6 +68,9 @@ describe('ExplainedTracing', () => {
     failed.end('SUBGRAPH_TIMEOUT');
     // Only the first end counts.
     failed.end();
+    const notSent = new FetchSpan(trace.current.startChild('subgraph.fetch', attributes));
+    notSent.end('CIRCUIT_OPEN');
+    notSent.end();
     trace.current.startChild('subgraph.fetch', { 'tributary.subgraph': 'products' });
     const { fetches } = explainPayload(trace, 0, undefined);
     const [startMs, endMs] = [expect.any(Number), expect.any(Number)];
@@ -81,6 +84,7 @@ describe('ExplainedTracing', () => {
         outcome: 'sent',
         error: 'SUBGRAPH_TIMEOUT',
       },
+      { subgraph: 'reviews', entities: 2, group: 1, startMs, endMs, error: 'CIRCUIT_OPEN' },
       { subgraph: 'products', entities: 0, group: 0, startMs, endMs: null },
     ]);
     expect(tracing.calls.map((call) => call.slice(0, 60))).toContain(

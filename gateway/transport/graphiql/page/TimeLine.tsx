@@ -62,6 +62,7 @@ function FetchRow({ fetched, scaleMs }: { fetched: ExplainedFetch; scaleMs: numb
   const notes = [
     entities === 0 ? 'root fields' : countOf(entities, 'entity').replace('entitys', 'entities'),
     ...(outcome !== undefined && outcome in outcomes ? [outcomes[outcome]] : []),
+    ...(outcome === undefined && error !== undefined ? ['not sent'] : []),
     ...(error === undefined ? [] : [error]),
     ...(endMs === null ? ['still running when the payload was sent'] : []),
   ];
