@@ -78,12 +78,12 @@ function Sections({ insights: { search, setSearch, refresh }, data }: SectionsPr
     <>
       {typeof data.supergraph?.refusal === 'string' && (
         <p class="notice warning lines">
-          <strong>A newer supergraph was refused.</strong> {data.supergraph.refusal}
+          <strong>A newer supergraph was refused:</strong> {data.supergraph.refusal}
         </p>
       )}
       {typeof data.supergraph?.sourceProblem === 'string' && (
-        <p class="notice warning">
-          <strong>The source of the supergraph cannot be read.</strong> {data.supergraph.sourceProblem}
+        <p class="notice warning lines">
+          <strong>The source of the supergraph cannot be read:</strong> {data.supergraph.sourceProblem}
         </p>
       )}
       <Overview data={data} />

@@ -257,7 +257,7 @@ describe('the insights page in a browser', () => {
     await page.close();
   });
 
-  test('lists drifted subgraphs first with some of what they break, keeps the lines of a refusal, and says why it cannot show its data', async () => {
+  test('lists drifted subgraphs first with some of what they break, keeps the lines of a refusal and of a failing source, and says why it cannot show its data', async () => {
     await using shop = await startEnrichedShop();
     const { adminUrl } = shop.gateway;
     const real = (await (await fetch(`${adminUrl}/insights/data`)).json()) as InsightsData;
@@ -270,7 +270,9 @@ describe('the insights page in a browser', () => {
     const store = { subgraphs: 2, operations: 120 };
     const contracts = { guard: 'warn', store, lastCheck: null, refusals: [], drift: { subgraphs } };
     const refusal = 'It breaks 2 operations:\nweb/Page1: gone\nweb/Page2: gone';
-    let served: object = { ...real, contracts, supergraph: { id: '1', refusal, sourceProblem: null } };
+    const sourceProblem =
+      'the schema of subgraph "a" could not be fetched: status 503\nthe schema of subgraph "b" could not be fetched: status 503';
+    let served: object = { ...real, contracts, supergraph: { id: '1', refusal, sourceProblem } };
     const page = await newPage();
     await page.route('**/insights/data', (route) => route.fulfill({ json: served }));
     await page.goto(`${adminUrl}/insights`);
@@ -280,10 +282,12 @@ describe('the insights page in a browser', () => {
     expect(await rows.first().locator('td').last().textContent()).toBe(
       `${breaks.slice(0, 10).join(', ')}, and 110 more`,
     );
-    const whiteSpace = await page
-      .locator('.warning')
-      .evaluate((notice) => getComputedStyle(notice).whiteSpace);
-    expect(whiteSpace).toBe('pre-line');
+    const notices = page.locator('.warning');
+    // As they are shown, with their lines.
+    expect(await notices.allInnerTexts()).toEqual([
+      `A newer supergraph was refused: ${refusal}`,
+      `The source of the supergraph cannot be read: ${sourceProblem}`,
+    ]);
 
     const { contracts: _, ...unknown } = real;
     served = unknown;
