@@ -28,6 +28,12 @@ export function followStock({ client, upc, onStock, onState }: LiveStockOptions)
     failures = 0;
     onState('live');
   };
+  const subscribeLater = (): void => {
+    onState('interrupted');
+    clearTimeout(timer);
+    timer = setTimeout(subscribe, Math.min(maxReconnectDelayMs, 1000 * 2 ** failures));
+    failures += 1;
+  };
   const subscribe = (): void => {
     subscription?.unsubscribe();
     clearTimeout(timer);
@@ -36,10 +42,7 @@ export function followStock({ client, upc, onStock, onState }: LiveStockOptions)
     const end = (): void => {
       if (hasEnded) return;
       hasEnded = true;
-      onState('interrupted');
-      clearTimeout(timer);
-      timer = setTimeout(subscribe, Math.min(maxReconnectDelayMs, 1000 * 2 ** failures));
-      failures += 1;
+      subscribeLater();
     };
     subscription = client.subscribe({ query: stockChangedSubscription, variables: { upc } }).subscribe({
       next: ({ data, error }) => {
@@ -57,11 +60,10 @@ export function followStock({ client, upc, onStock, onState }: LiveStockOptions)
     subscribe();
   };
 
-  // A browser that goes offline may keep the connection open for a while.
+  // A browser that goes offline may keep the connection open for a while. A server on the same machine still responds.
   const interrupt = (): void => {
-    clearTimeout(timer);
     subscription?.unsubscribe();
-    onState('interrupted');
+    subscribeLater();
   };
 
   window.addEventListener('online', subscribeAtOnce);

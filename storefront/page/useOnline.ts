@@ -1,4 +1,4 @@
-import { useSyncExternalStore } from 'react';
+import { useEffect, useState, useSyncExternalStore } from 'react';
 
 function subscribe(listener: () => void): () => void {
   window.addEventListener('online', listener);
@@ -9,7 +9,21 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** Returns whether the browser has a network connection, and renders again when that changes. */
+/** Returns whether the page reaches its server, and renders again when that changes. Without a network, a browser is offline
+ *  for a server on the same machine, too, which still responds. */
 export function useOnline(): boolean {
-  return useSyncExternalStore(subscribe, () => navigator.onLine);
+  const hasNetwork = useSyncExternalStore(subscribe, () => navigator.onLine);
+  const [isReachable, setIsReachable] = useState(true);
+  useEffect(() => {
+    setIsReachable(true);
+    if (hasNetwork) return;
+    let isCurrent = true;
+    fetch('/', { method: 'HEAD', cache: 'no-store' }).catch(() => {
+      if (isCurrent) setIsReachable(false);
+    });
+    return () => {
+      isCurrent = false;
+    };
+  }, [hasNetwork]);
+  return hasNetwork || isReachable;
 }

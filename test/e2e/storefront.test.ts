@@ -409,6 +409,27 @@ describe('the product page, in each loading mode', () => {
     });
   });
 
+  test('does not say that the browser is offline while the server of the page responds, and subscribes again', async () => {
+    const { page } = pageTab;
+    const live = page.locator('.live[data-state="live"]');
+    await live.waitFor();
+    const probed = page.waitForResponse((response) => response.request().method() === 'HEAD');
+    // A machine without a network that runs the demo itself.
+    await page.evaluate(() => {
+      Object.defineProperty(navigator, 'onLine', { configurable: true, value: false });
+      window.dispatchEvent(new Event('offline'));
+    });
+    expect((await probed).status()).toBe(200);
+    await pageTab.startMeasuring();
+    expect(await page.getByText('You are offline.').count()).toBe(0);
+    await page.locator('.live[data-state="interrupted"]').waitFor();
+    await live.waitFor();
+    await page.evaluate(() => {
+      Reflect.deleteProperty(navigator, 'onLine');
+      window.dispatchEvent(new Event('online'));
+    });
+  });
+
   test('shows a change of the stock in every tab', async () => {
     await inEachTab((tab) => tab.waitForContent(everything));
     await waitForSubscription();
