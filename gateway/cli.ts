@@ -37,6 +37,10 @@ const supergraphOption = [
 ] as const;
 const hostOption = ['--host <host>', 'host name or address to listen on (default: listen.host)'] as const;
 const portOption = ['-p, --port <port>', 'TCP port; 0 selects a free port (default: listen.port)'] as const;
+const adminPortOption = [
+  '--admin-port <port>',
+  'TCP port of the admin listener (default: admin.port)',
+] as const;
 
 program
   .command('serve')
@@ -47,6 +51,7 @@ program
   .option(...supergraphOption)
   .option(...hostOption)
   .option(...portOption)
+  .option(...adminPortOption)
   .option(
     '--workers <count>',
     'processes that share the port, or auto for one per CPU (default: workers of the configuration)',
@@ -73,6 +78,7 @@ program
   .option(...supergraphOption)
   .option(...hostOption)
   .option(...portOption)
+  .option(...adminPortOption)
   .action(async (options) => {
     ignoreOutputErrors();
     const { dev } = await import('./cli/dev.ts');

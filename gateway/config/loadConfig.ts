@@ -13,6 +13,7 @@ export interface ConfigOverrides {
   readonly supergraph?: string | undefined;
   readonly host?: string | undefined;
   readonly port?: string | undefined;
+  readonly adminPort?: string | undefined;
   readonly workers?: string | undefined;
 }
 
@@ -204,17 +205,30 @@ function applyDefaults(options: unknown, defaults: Section): unknown {
 }
 
 /** Whether an option has its value from the command line. */
-function overriddenOptions({ supergraph, host, port, workers }: ConfigOverrides): (path: string) => boolean {
-  const paths = Object.entries({ supergraph, 'listen.host': host, 'listen.port': port, workers }).flatMap(
-    ([path, value]) => (value === undefined ? [] : [path]),
-  );
+function overriddenOptions({
+  supergraph,
+  host,
+  port,
+  adminPort,
+  workers,
+}: ConfigOverrides): (path: string) => boolean {
+  const values = {
+    supergraph,
+    'listen.host': host,
+    'listen.port': port,
+    'admin.port': adminPort,
+    workers,
+  };
+  const paths = Object.entries(values).flatMap(([path, value]) => (value === undefined ? [] : [path]));
   return (path) => paths.some((overridden) => path === overridden || path.startsWith(`${overridden}.`));
 }
 
-function applyOverrides(options: unknown, { supergraph, host, port, workers }: ConfigOverrides): unknown {
+function applyOverrides(options: unknown, overrides: ConfigOverrides): unknown {
+  const { supergraph, host, port, adminPort, workers } = overrides;
   let result = options;
   if (host !== undefined) result = mergeIntoSection(result, 'listen', { host });
   if (port !== undefined) result = mergeIntoSection(result, 'listen', { port });
+  if (adminPort !== undefined) result = mergeIntoSection(result, 'admin', { port: adminPort });
   if (!isSection(result)) return result;
   if (supergraph !== undefined) result = { ...result, supergraph: { file: resolve(supergraph) } };
   return workers === undefined ? result : { ...(result as object), workers };

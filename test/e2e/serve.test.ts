@@ -274,8 +274,8 @@ overload: { eventLoopDelay: 0s, memory: 1 }
   test.each([
     ['listen.port', [], 'listen.port or --port.'],
     ['listen.port', ['--workers', '2'], 'listen.port or --port.'],
-    ['admin.port', [], 'admin.port.'],
-    ['admin.port', ['--workers', '2'], 'admin.port.'],
+    ['admin.port', [], 'admin.port or --admin-port.'],
+    ['admin.port', ['--workers', '2'], 'admin.port or --admin-port.'],
   ])('fails when %s is in use, and names the option: %p', async (option, args, remedy) => {
     // As a gateway does, which could then share the port.
     const holder = createServer().listen({

@@ -71,6 +71,8 @@ export const adminSection = z
     host: host()
       .describe('Host name or address to listen on. It must not be reachable from the public network.')
       .prefault(listenerDefaults.host),
-    port: port().describe('TCP port; 0 selects a free port.').prefault(listenerDefaults.adminPort),
+    port: port()
+      .describe('TCP port; 0 selects a free port. `--admin-port` overrides it.')
+      .prefault(listenerDefaults.adminPort),
   })
   .describe('The admin listener, for operators. It has no authentication.');

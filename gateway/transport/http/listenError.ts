@@ -12,7 +12,7 @@ export function toListenError(error: unknown, { option, host, port }: ListenerAd
   const { code, syscall } = error as NodeJS.ErrnoException;
   const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
   const hostOption = option === 'listen.port' ? 'listen.host or --host' : 'admin.host';
-  const otherPort = `choose another port with ${option === 'listen.port' ? 'listen.port or --port' : option}.`;
+  const otherPort = `choose another port with ${option} or ${option === 'listen.port' ? '--port' : '--admin-port'}.`;
   const messages: Readonly<Record<string, string>> = {
     EADDRINUSE: `${address} is in use. End the process that listens there, or ${otherPort}`,
     EADDRNOTAVAIL: `${address} is not an address of this host. Set ${hostOption} to one of its addresses.`,

@@ -272,7 +272,7 @@ test('all ports that are not available are reported at once', async () => {
   try {
     await expect(superviseWith(options).code).rejects.toThrow(
       `127.0.0.1:${port} is in use. End the process that listens there, or choose another port with listen.port or --port.
-127.0.0.1:${adminPort} is in use. End the process that listens there, or choose another port with admin.port.`,
+127.0.0.1:${adminPort} is in use. End the process that listens there, or choose another port with admin.port or --admin-port.`,
     );
   } finally {
     for (const server of servers) server.close();

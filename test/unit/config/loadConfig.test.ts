@@ -92,10 +92,17 @@ subgraphs:
   });
 
   test('the command line overrides the file', () => {
-    const overrides = { supergraph: '/other.graphql', host: '0.0.0.0', port: '0', workers: 'auto' };
+    const overrides = {
+      supergraph: '/other.graphql',
+      host: '0.0.0.0',
+      port: '0',
+      adminPort: '5001',
+      workers: 'auto',
+    };
     const config = load(yaml, { overrides });
     expect(config.supergraph).toEqual({ file: '/other.graphql', watch: true });
     expect(config.listen).toMatchObject({ host: '0.0.0.0', port: 0 });
+    expect(config.admin).toMatchObject({ host: '127.0.0.1', port: 5001 });
     expect(config.workers).toBe('auto');
   });
 
@@ -107,13 +114,14 @@ subgraphs:
 
   test('options that the command line overrides need no variables', () => {
     const source =
-      "supergraph: { url: '${URL}', headers: { x-key: '${KEY}' } }\nlisten: { port: '${PORT}' }\nworkers: '${COUNT}'\n";
-    const overrides = { supergraph: '/other.graphql', port: '1', workers: '1' };
+      "supergraph: { url: '${URL}', headers: { x-key: '${KEY}' } }\nlisten: { port: '${PORT}' }\nadmin: { port: '${ADMIN}' }\nworkers: '${COUNT}'\n";
+    const overrides = { supergraph: '/other.graphql', port: '1', adminPort: '2', workers: '1' };
     expect(load(source, { overrides }).listen.port).toBe(1);
     expect(problemsOf(() => load(source)).map(({ path }) => path)).toEqual([
       'supergraph.url',
       'supergraph.headers.x-key',
       'listen.port',
+      'admin.port',
       'workers',
     ]);
   });

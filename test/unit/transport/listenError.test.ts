@@ -7,7 +7,7 @@ test('a port that needs permission is reported with its option and the remedies,
   const cause = errorWith('EACCES');
   expect(toListenError(cause, { option: 'admin.port', host: '::1', port: 80 })).toMatchObject({
     message:
-      '[::1]:80 needs permission to listen on ports below 1024. Give the process the capability CAP_NET_BIND_SERVICE, or choose another port with admin.port.',
+      '[::1]:80 needs permission to listen on ports below 1024. Give the process the capability CAP_NET_BIND_SERVICE, or choose another port with admin.port or --admin-port.',
     code: 'EACCES',
     syscall: 'listen',
     cause,
