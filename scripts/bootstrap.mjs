@@ -75,14 +75,20 @@ function environmentForNpm() {
   return { ...process.env, PATH: path.join(delimiter) };
 }
 
+/** The last signal that this process has received while a command ran. */
+let stopSignal;
+
 /** Runs a command and resolves to its exit code. Passes on the signals that this process receives. */
 function run(command, args, options) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, stdio: 'inherit', ...options });
-    const forward = (signal) => child.kill(signal);
+    const forward = (signal) => {
+      stopSignal = signal;
+      child.kill(signal);
+    };
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     for (const signal of signals) process.on(signal, forward);
-    const stopWatching = watchParentProcesses(startedBy, () => child.kill('SIGTERM'));
+    const stopWatching = watchParentProcesses(startedBy, () => forward('SIGTERM'));
     child.on('error', reject);
     child.on('exit', (code, signal) => {
       stopWatching();
@@ -92,11 +98,19 @@ function run(command, args, options) {
   });
 }
 
+/** Runs a command that the script needs first. Exits after a signal: the command has failed because of it, and nothing else
+ *  is wrong. */
+async function prepare(command, args, options) {
+  const code = await run(command, args, options);
+  if (stopSignal !== undefined) process.exit(128 + constants.signals[stopSignal]);
+  return code;
+}
+
 async function npm(...args) {
   // Errors only: npm's warnings are about the machine's Node, which the project does not use.
   const options = ['--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'];
   const windows = process.platform === 'win32';
-  const code = await run('npm', [...args, ...options], { env: environmentForNpm(), shell: windows });
+  const code = await prepare('npm', [...args, ...options], { env: environmentForNpm(), shell: windows });
   if (code === 0) return;
   console.error(`npm ${args[0]} failed, see above. Nothing was started.`);
   process.exit(code);
@@ -132,14 +146,14 @@ async function installAll(installed) {
 async function installDemo(installed) {
   if (forTestsOnly.some((path) => path in installed)) return installAll(installed);
   const isComplete = has(installed, forDemo);
-  if (isComplete && (has(installed, forPages) || (await run(projectNode, [bundles, '--check'])) === 0))
+  if (isComplete && (has(installed, forPages) || (await prepare(projectNode, [bundles, '--check'])) === 0))
     return;
   await step('1 of 3: installing the packages of the demo (npm)', () =>
     installOnly(['node', ...pagePackages]),
   );
   checkProjectNode();
   await step('2 of 3: bundling the pages', async () => {
-    const code = await run(projectNode, [bundles], { stdio: ['inherit', 'ignore', 'inherit'] });
+    const code = await prepare(projectNode, [bundles], { stdio: ['inherit', 'ignore', 'inherit'] });
     if (code !== 0) process.exit(code);
   });
   await step('3 of 3: removing the packages that only the bundling needed', () => installOnly(['node']));

@@ -147,16 +147,24 @@ describe('scripts/bootstrap.mjs in a clone', () => {
     await chmod(join(folder, 'bin/npm'), 0o755);
   });
 
+  async function startClone(args: readonly string[]): Promise<ChildProcess> {
+    await writeFile(join(folder, 'npm.log'), '');
+    return spawn(process.execPath, [join(folder, 'scripts/bootstrap.mjs'), ...args, 'script.ts'], {
+      env: { ...process.env, PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+  }
+
+  async function readNpmRuns(): Promise<string[]> {
+    return (await readFile(join(folder, 'npm.log'), 'utf8')).split('\n').filter((line) => line !== '');
+  }
+
   /** Runs the bootstrap and returns the arguments of each run of npm. */
   async function bootstrapClone(...args: readonly string[]): Promise<string[]> {
-    const log = join(folder, 'npm.log');
-    await writeFile(log, '');
-    const child = spawn(process.execPath, [join(folder, 'scripts/bootstrap.mjs'), ...args, 'script.ts'], {
-      env: { ...process.env, PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    const child = await startClone(args);
+    child.stdout?.resume();
     expect(await once(child, 'exit')).toEqual([0, null]);
-    return (await readFile(log, 'utf8')).split('\n').filter((line) => line !== '');
+    return readNpmRuns();
   }
 
   const installOf = (names: readonly string[]) =>
@@ -172,6 +180,28 @@ describe('scripts/bootstrap.mjs in a clone', () => {
     const stale = "process.exitCode = process.argv[2] === '--check' ? 1 : 0;";
     await writeFile(join(folder, 'scripts/bundles.ts'), stale);
     expect(await bootstrapClone('--demo')).toEqual([installOf(['node', ...pages]), installOf(['node'])]);
+  });
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('installs and starts nothing after %s while it checks the pages', async (signal, code) => {
+    await bootstrapClone('--demo');
+    await writeFile(
+      join(folder, 'scripts/bundles.ts'),
+      "console.log('checks'); setInterval(() => {}, 1000);",
+    );
+    await writeFile(join(folder, 'script.ts'), "console.log('started');");
+    const child = await startClone(['--demo']);
+    const exited = once(child, 'exit');
+    const output: string[] = [];
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      output.push(text);
+      child.kill(signal);
+    });
+    expect(await exited).toEqual([code, null]);
+    expect(output).toEqual(['checks\n']);
+    expect(await readNpmRuns()).toEqual([]);
   });
 
   test('adds the packages of the tests to those of a demo, which may be running on them, and leaves them for the next demo', async () => {
