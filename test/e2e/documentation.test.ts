@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { loadConfig } from '../../gateway/config/loadConfig.ts';
 import { readDemoFaults } from '../../subgraphs/demo.ts';
 import { runCommandInProcess } from '../harness/commandInProcess.ts';
+import { composeSubgraphs, federatedSubgraph } from '../harness/composeSubgraphs.ts';
 import { codeBlocksOf, type Page, readPages } from '../harness/documentation.ts';
 import { GatedFaultClock } from '../harness/gatedFaultClock.ts';
 import { PageRunner, ScriptThread } from '../harness/pageRunner.ts';
@@ -36,6 +37,7 @@ const notRun: readonly (readonly [command: RegExp, reason: string])[] = [
     /^npx tributary (config check|serve) --config tributary\.yaml$/,
     'the configuration of another gateway, converted',
   ],
+  [/^npx tributary serve --config mine\.yaml$/, 'a supergraph of the reader: a test below'],
   [/^ask\(\)|^diff <\(|127\.0\.0\.1:5001/, 'a second gateway beside the one that it replaces'],
   [/gateway\.example/, 'an address of the reader'],
   [/"\$URL"$/, 'an address of the reader'],
@@ -124,6 +126,21 @@ test('the commands of all pages succeed in order with the demo running, and then
     }
   }
   expect(problems).toEqual([]);
+});
+
+test('a supergraph of the reader is served in the clone, whose tributary.yaml is that of the demo', async () => {
+  const own = createTemporaryDirectory();
+  await using reader = await PageRunner.start({ directory: own, scripts });
+  reader.save('tributary.yaml', await readFile(join(root, 'tributary.yaml'), 'utf8'));
+  const books = federatedSubgraph('books', 'type Query { book: String }');
+  reader.save('supergraph.graphql', await composeSubgraphs([books]));
+  const readme = pages.find(({ path }) => path === 'README.md') as Page;
+  const blocks = codeBlocksOf(readme).filter(
+    ({ language, code }) => language === 'yaml' || code.startsWith('npx tributary serve '),
+  );
+  // Rejects if the gateway does not get ready.
+  await reader.run(blocks);
+  expect(blocks.length).toBeGreaterThan(0);
 });
 
 test('every option of a command of tributary that a page names is in the help of the command', async () => {
