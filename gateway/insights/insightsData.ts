@@ -54,8 +54,8 @@ export interface SubgraphInsights {
   readonly callsPerSecond: number;
   /** Of these calls, from 0 to 1: those without a response, or with a status of 400 or more. */
   readonly failureShare: number;
-  /** Share of the answers of the last five to ten minutes with a fetch from the subgraph, from 0 to 1, that have errors of
-   *  it. */
+  /** Share of the answers of the last five to ten minutes with a fetch from the subgraph, from 0 to 1, in which one
+   *  of these fetches failed or had errors. The client gets no error where an enrichment is pending instead. */
   readonly errorShare: number;
   /** Of these calls, until the response was complete. */
   readonly latency: LatencySummary | null;

@@ -95,7 +95,7 @@ function Tiles({ tiles }: { tiles: readonly HeatedSubgraph[] }) {
                 <dd>{formatShare(failureShare)}</dd>
               </div>
               <div class={errorHeatOf(errorShare)}>
-                <dt>Answers with its errors</dt>
+                <dt>Answers in which it failed</dt>
                 <dd>{formatShare(errorShare)}</dd>
               </div>
               <div class={waits}>
