@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type ExecutionResult, execute, GraphQLError } from 'graphql';
+import { type ExecutionResult, execute, GraphQLError, type GraphQLSchema } from 'graphql';
 import { createDocumentCache } from './documentCache.ts';
 import type { FaultClock } from './faultClock.ts';
 import { createFaultInjector, type FaultInjector } from './faults.ts';
@@ -48,6 +48,14 @@ interface GraphQLParams {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
+interface ServedSchema {
+  readonly schema: GraphQLSchema;
+  readonly checkDocument: ReturnType<typeof createDocumentCache>;
+}
+
+/** Schemas of closed subgraphs. */
+const idleSchemas = new WeakMap<object, ServedSchema[]>();
+
 const maxBodyBytes = 50_000_000;
 const maxDocuments = 1000;
 const graphqlResponse = 'application/graphql-response+json';
@@ -60,8 +68,8 @@ export async function startSubgraph<Store>(
 ): Promise<RunningSubgraph<Store>> {
   const { port = definition.defaultPort, host = '127.0.0.1', keepRequests = 1000 } = options;
   const store = options.store ?? definition.createStore();
-  const schema = buildSchemaOf(definition);
-  const checkDocument = createDocumentCache(schema, maxDocuments);
+  const served = takeSchema(definition);
+  const { schema, checkDocument } = served;
   const recorder = createRequestRecorder(keepRequests);
   const faults = createFaultInjector(schema, options.clock);
   const initialFaults =
@@ -166,6 +174,8 @@ export async function startSubgraph<Store>(
     await subscriptions.dispose();
     server.closeAllConnections();
     await ended;
+    faults.replace({ targets: {} });
+    idleSchemas.get(definition)?.push(served);
   }
 
   return {
@@ -181,6 +191,17 @@ export async function startSubgraph<Store>(
       return closed;
     },
   };
+}
+
+/** Takes the schema of a closed subgraph, or builds one, which takes longer than anything else of a start. Subgraphs that
+ *  run at the same time need their own, because faults replace its resolvers. */
+function takeSchema<Store>(definition: SubgraphDefinition<Store>): ServedSchema {
+  const idle = idleSchemas.get(definition) ?? [];
+  idleSchemas.set(definition, idle);
+  const known = idle.pop();
+  if (known !== undefined) return known;
+  const schema = buildSchemaOf(definition);
+  return { schema, checkDocument: createDocumentCache(schema, maxDocuments) };
 }
 
 /** Reads the account from `Demo <id>`. This identifies accounts in the demo; it is not authentication. */

@@ -140,6 +140,17 @@ describe('the faults of a subgraph', () => {
     expect([response.status, await response.json(), subgraph.faults.faults]).toEqual([200, initial, initial]);
   });
 
+  test.each(['after another one has closed', 'while another one runs'])(
+    'are not those of one that started earlier, if it starts %s',
+    async (when) => {
+      const earlier = await start(products, { faults: 'Product.name=error:1' });
+      if (when === 'after another one has closed') await earlier.close();
+      const { url } = await start(products);
+      const response = await post(url, { query: '{ product(id: "p1") { name } }' });
+      expect(await response.json()).toEqual({ data: { product: { name: 'Cast-Iron Skillet, 24 cm' } } });
+    },
+  );
+
   test('are replaced while the subgraph runs', async () => {
     const subgraph = await start(products);
     const faults = { targets: { '*': { errorRate: 1 } } };
