@@ -1,10 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
-import { queryObjects } from 'node:v8';
 import { describe, expect, test } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { HeaderAuthentication } from '../../gateway/admission/authentication/authentication.ts';
 import { createIdentityReader } from '../../gateway/admission/identity.ts';
-import { collectGarbage } from '../../gateway/memory/collectGarbage.ts';
 import type { OperationRequest } from '../../gateway/operation/operationRequest.ts';
 import { WebSocketConnection } from '../../gateway/transport/websocket/webSocketConnection.ts';
 import { exchange, RawConnection } from '../harness/rawHttp.ts';
@@ -15,7 +13,7 @@ import {
   supergraphOf,
   testSdl,
 } from '../harness/scriptedServer.ts';
-import { waitForTurns } from '../harness/waitForTurns.ts';
+import { WeakList } from '../harness/weakList.ts';
 import { Peer, rejectionOf } from '../harness/webSocketPeer.ts';
 
 const query = '{ greeting }';
@@ -237,16 +235,21 @@ test('a closed WebSocket is not kept in memory by what one of its operations has
     opened.push(new AsyncResource('connection'));
     return singleOutcome('{"greeting":"hello"}');
   });
-  await using peer = await Peer.ready(server.url);
-  peer.subscribe(query);
-  await peer.next();
-  expect(queryObjects(WebSocketConnection, { format: 'count' })).toBe(1);
-  peer.socket.close();
-  await server.close();
-  expect(opened).toHaveLength(1);
-  for (let turn = 0; turn < 5; turn++) {
-    await waitForTurns();
-    collectGarbage('regular');
+  const connections = new WeakList();
+  const { drain } = WebSocketConnection.prototype;
+  WebSocketConnection.prototype.drain = function () {
+    connections.add(this);
+    drain.call(this);
+  };
+  try {
+    await using peer = await Peer.ready(server.url);
+    peer.subscribe(query);
+    await peer.next();
+    await server.close();
+    await peer.closed;
+  } finally {
+    WebSocketConnection.prototype.drain = drain;
   }
-  expect(queryObjects(WebSocketConnection, { format: 'count' })).toBe(0);
+  expect(opened).toHaveLength(1);
+  expect(await connections.countRemaining()).toBe(0);
 });
