@@ -29,6 +29,10 @@ interface Check {
 
 const modules = join(root, 'node_modules');
 
+/** The type checker is a Go program. Most of what it allocates stays in use, so that collections take a quarter of its time
+ *  and free little. Without them, it needs 1.5 GB instead of 1.2 GB. */
+const goMemory = { GOGC: 'off', GOMEMLIMIT: '2GiB' };
+
 const checks: readonly Check[] = [
   {
     name: 'lint',
@@ -59,7 +63,7 @@ const runningChecks = new Set<ChildProcess>();
 async function runCheck(check: Check): Promise<boolean> {
   const child = spawn(process.execPath, [check.script, ...check.args], {
     cwd: root,
-    env: { NODE_COMPILE_CACHE: join(modules, '.cache/node-compile'), ...process.env },
+    env: { NODE_COMPILE_CACHE: join(modules, '.cache/node-compile'), ...goMemory, ...process.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   runningChecks.add(child);
@@ -110,6 +114,7 @@ async function runSuites(args: readonly string[]): Promise<Counts> {
       // of it. It is not for jest itself: see `test/runner/environment.ts`.
       env: {
         TEST_COMPILE_CACHE: compileCache,
+        ...goMemory,
         ...(args.includes(longFlag) ? { TEST_LONG: '1' } : {}),
         ...environment,
       },
