@@ -2,9 +2,9 @@ import { MultipartReader, mergePayloads } from '../harness/rawHttp.ts';
 import type { ClientCase } from './clientRequests.ts';
 import type { BytesResponse } from './exchangeBytes.ts';
 
-const statuses = new Set([200, 400, 405, 406, 413, 415, 431]);
-/** Including the statuses of node:http for malformed HTTP: 204 for OPTIONS, and 417 for `expect`. */
-const statusesOfHttp = new Set([...statuses, 204, 417]);
+const statuses = new Set([200, 400, 405, 406, 413, 415, 417, 431]);
+/** Including the status of node:http for OPTIONS. */
+const statusesOfHttp = new Set([...statuses, 204]);
 
 /** Codes of faults of the gateway or a subgraph, which must not occur here. */
 const faults = new Set(['INTERNAL_SERVER_ERROR', 'PLANNING_FAILED', 'SUPERGRAPH_UNAVAILABLE']);

@@ -125,6 +125,7 @@ describe('the statuses of docs/errors.md', () => {
       { method: 'GET', headers: opened },
       { method: 'POST', headers: json, body: ' '.repeat(1_000_001) },
       { method: 'POST', headers: { 'content-type': 'application/xml' }, body: '<a/>' },
+      { method: 'POST', headers: { ...json, expect: 'something' }, body: '{}' },
       { method: 'POST', headers: { ...json, 'x-long': 'y'.repeat(20_000) }, body: '{}' },
     ];
     const statuses: number[] = [];
@@ -136,7 +137,7 @@ describe('the statuses of docs/errors.md', () => {
       ]);
       statuses.push(status);
     }
-    expect(statuses).toEqual([400, 400, 400, 403, 404, 405, 405, 406, 409, 413, 415, 431]);
+    expect(statuses).toEqual([400, 400, 400, 403, 404, 405, 405, 406, 409, 413, 415, 417, 431]);
     const listed = [...tableUnder('BAD_REQUEST by status').keys()].map(Number);
     expect(listed).toEqual([...new Set(statuses)]);
   });
