@@ -284,7 +284,7 @@ function createWebSockets(options: HttpServerOptions, dependencies: Dependencies
 }
 
 function createWorkerProxy(
-  { listen, workerCalls, resourceIdOf, log }: HttpServerOptions,
+  { listen, readTimeoutMs, workerCalls, resourceIdOf, log }: HttpServerOptions,
   worker: WorkerIdentity,
   { isForGraphQL, inFlight, isShuttingDown, isDraining }: Dependencies,
   eventStreams: EventStreamRegistry,
@@ -300,6 +300,7 @@ function createWorkerProxy(
     },
     drainStream: (token) => eventStreams.drainStream(token),
     inFlight,
+    readTimeoutMs,
     isShuttingDown,
     isDraining,
     log,

@@ -8,6 +8,7 @@ import {
 import { pipeline } from 'node:stream/promises';
 import { connectionEnd, http2StreamOf } from '../http/http2Messages.ts';
 import { discardBody } from '../http/readBody.ts';
+import { closeIfStalled, setReadTimeout } from '../http/writeResponse.ts';
 import { isWorkerHeader, workerHeaders } from './proxiedRequest.ts';
 
 interface ProxyRequestOptions {
@@ -15,6 +16,8 @@ interface ProxyRequestOptions {
   readonly response: ServerResponse;
   /** Path of the Unix socket that the other worker listens on. */
   readonly socketPath: string;
+  /** See `setReadTimeout`. */
+  readonly readTimeoutMs: number;
   /** Ends the request to the other worker and the response to the client. */
   readonly signal: AbortSignal;
   /** Whether the client's connection is closed after the response. */
@@ -39,7 +42,7 @@ export const maxProxiedHeaderSize = maxHeaderSize + 1024;
  *  @throws when the worker does not respond for another reason or its response breaks off, and with the reason of
  *  `signal`. */
 export async function proxyRequest(options: ProxyRequestOptions): Promise<boolean> {
-  const { request, response, socketPath, signal, isShuttingDown, onResponseHead } = options;
+  const { request, response, socketPath, readTimeoutMs, signal, isShuttingDown, onResponseHead } = options;
   const proxied = openRequest({
     socketPath,
     // One connection per request: a reused connection may be closed at that moment, which looks like a dead worker.
@@ -61,6 +64,9 @@ export async function proxyRequest(options: ProxyRequestOptions): Promise<boolea
     else response.writeHead(statusCode, headers);
     // The head of a stream must not wait for its first event.
     if (workerResponse.headers['content-length'] === undefined) response.flushHeaders();
+    // The other worker may be done: what it has written waits here and between the two.
+    workerResponse.on('pause', () => setReadTimeout(response, readTimeoutMs, 'drain'));
+    workerResponse.once('end', () => closeIfStalled(response, readTimeoutMs));
     await pipeline(workerResponse, response, { signal });
     return true;
   } finally {

@@ -28,6 +28,7 @@ interface WorkerProxyOptions {
   /** Drains an event stream of this worker. */
   readonly drainStream: (token: string) => void;
   readonly inFlight: InFlightRequests;
+  readonly readTimeoutMs: number;
   readonly isShuttingDown: () => boolean;
   readonly isDraining: () => boolean;
   readonly log: TransportLog;
@@ -128,7 +129,7 @@ export class WorkerProxy {
     resource: RemoteResource,
     handleLocally: RequestListener,
   ): Promise<void> {
-    const { worker, inFlight, isShuttingDown } = this.#options;
+    const { worker, inFlight, readTimeoutMs, isShuttingDown } = this.#options;
     const inFlightRequest = inFlight.register(request.socket, response);
     const { signal } = inFlightRequest;
     try {
@@ -136,6 +137,7 @@ export class WorkerProxy {
         request,
         response,
         socketPath: socketPathOf(worker, resource.owner),
+        readTimeoutMs,
         signal: toAbortSignal(signal),
         isShuttingDown,
         onResponseHead: ({ headers }) => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import fastify from 'fastify';
@@ -11,6 +12,8 @@ import type { Compression } from '../../../gateway/transport/http/compression.ts
 import { incrementalPartEncoding } from '../../../gateway/transport/http/multipartIncremental.ts';
 import { writePayloads } from '../../../gateway/transport/http/writePayloads.ts';
 import { writeResponse } from '../../../gateway/transport/http/writeResponse.ts';
+import { proxyRequest } from '../../../gateway/transport/workers/proxyRequest.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 /** Larger than any socket buffer. */
 const size = 64 * 1024 * 1024;
@@ -150,6 +153,39 @@ test.each([
     }
   },
 );
+
+test('the connection of a client that does not read the end of a proxied response is closed after the read timeout', async () => {
+  const socketPath = join(createTemporaryDirectory(), '1');
+  const worker = createServer((_request, response) => response.end('small'));
+  worker.listen(socketPath);
+  const server = createServer(async (request, response) => {
+    // Stands for a client that reads nothing: even a small response waits.
+    Object.assign(request.socket, { _write: () => {}, _writev: null });
+    await proxyRequest({
+      request,
+      response,
+      socketPath,
+      readTimeoutMs: readTimeout,
+      signal: new AbortController().signal,
+      isShuttingDown: () => false,
+      onResponseHead: () => {},
+    }).catch(() => {});
+  });
+  server.listen(0, '127.0.0.1');
+  await Promise.all([once(server, 'listening'), once(worker, 'listening')]);
+  const client = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+  client.on('error', () => {});
+  try {
+    client.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    const [, response] = (await once(server, 'request')) as [unknown, ServerResponse];
+    await once(response, 'close');
+    expect(response.writableFinished).toBe(false);
+  } finally {
+    client.destroy();
+    server.close();
+    worker.close();
+  }
+});
 
 test('the connection of a client that reads nothing of a large reply of Fastify is closed after the read timeout', async () => {
   const server = fastify();

@@ -152,6 +152,22 @@ describe('a proxied request', () => {
     await expect(read).rejects.toThrow('aborted');
   });
 
+  test('ends after the read timeout when its client reads nothing of the response', async () => {
+    await using workers = await startWorkers(undefined, { readTimeoutMs: 50 });
+    const responses = Promise.withResolvers<ServerResponse>();
+    await using owner = await startFakeWorker(workers, (_, response) => {
+      // Larger than all buffers.
+      response.end(Buffer.alloc(64 * 1024 * 1024));
+      responses.resolve(response);
+    });
+    await using client = await RawConnection.open(workers.second.url);
+    client.socket.pause();
+    client.send(operationRequest(owner.token, { query }));
+    const response = await responses.promise;
+    await once(response, 'close');
+    expect(response.writableFinished).toBe(false);
+  });
+
   test('preserves repeated headers and empty request and response bodies', async () => {
     await using workers = await startWorkers();
     const heads: unknown[] = [];
