@@ -134,10 +134,15 @@ export class GraphqlWsConnection {
     const onMessage = ifOpen((data: RawData, isBinary: boolean) => this.#onMessage(data, isBinary));
     // This listener stays after the end: an `error` event without one would end the process.
     const onError = ifOpen((error: Error) => this.#lose(this.#toSocketError(error), true));
-    const onPing = ifOpen(() => this.#heartbeatMonitor.recordActivity());
     const onOpen = ifOpen(() => this.#onOpen());
-    socket.on('open', onOpen).on('message', onMessage).on('ping', onPing);
+    socket.on('open', onOpen).on('message', onMessage);
     socket.on('error', onError).on('close', onClose);
+    // Also in the middle of a message: a large one may take longer than the intervals, and a pong has to wait for its end.
+    const onBytes = ifOpen(() => this.#heartbeatMonitor.recordActivity());
+    socket.on('upgrade', ({ socket: connection }) => {
+      // Earlier, this listener would take the bytes that arrive with the handshake away from `ws`.
+      socket.once('open', () => connection.on('data', onBytes));
+    });
     socket.on('unexpected-response', (request, response) => {
       request.destroy();
       if (!this.#isEnded) this.#lose(handshakeError(this.#subgraph, response.statusCode ?? 0));
@@ -152,7 +157,6 @@ export class GraphqlWsConnection {
   }
 
   #onMessage(data: RawData, isBinary: boolean): void {
-    this.#heartbeatMonitor.recordActivity();
     // `ws` delivers Buffers unless `binaryType` is changed.
     const bytes = data as Buffer;
     let message: ReturnType<typeof parseMessage>;

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
+import { maxMissedHeartbeats } from '../../../../gateway/subscriptions/sources/heartbeatMonitor.ts';
+import { exchange } from '../../../harness/rawHttp.ts';
 import {
   connectTimeoutMs,
   firstDelayMs,
@@ -308,6 +310,24 @@ describe('missing heartbeats', () => {
       await server.receiver.waitForLog(interval + 1);
     }
     expect(server.receiver.log).toEqual([0, 1, 2, 3].map((tick) => `{"tick":${tick}}`));
+  });
+
+  test('a socket stays connected in the middle of a message as long as bytes of it arrive', async () => {
+    await using at = await startScripted();
+    const server = await established(at);
+    const { _socket: connection } = server.socket as unknown as { readonly _socket: Socket };
+    const message = JSON.stringify(next(1));
+    const parts = [...message.matchAll(/.{1,10}/g)].map(String);
+    // The header of a text message.
+    connection.write(Buffer.from([0x81, message.length]));
+    for (const part of parts) {
+      connection.write(part);
+      // The source reads the part before the response to a later request on another connection.
+      await exchange(at.upstream.url, { method: 'GET' });
+      at.clock.advance(heartbeatMs);
+    }
+    expect(parts.length).toBeGreaterThan(maxMissedHeartbeats);
+    expect(await server.receiver.waitForLog(1)).toEqual(['{"tick":1}']);
   });
 
   test('answers pings of the subgraph with their payload', async () => {
