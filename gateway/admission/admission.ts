@@ -286,13 +286,16 @@ export class Admission {
     if (trustedDocuments === undefined) return body;
     const resolve = (item: unknown): unknown =>
       isObject(item) ? trustedDocuments.resolve(item, checkText) : item;
-    return Array.isArray(body) ? body.map(resolve) : resolve(body);
+    return Array.isArray(body) ? mapBatch(body, resolve) : resolve(body);
   }
 
   /** @throws {HttpError} if an operation of the body is beyond the limits. */
   #checkTexts(body: unknown): void {
-    if (isObject(body)) this.#checkOperation(body);
-    else if (Array.isArray(body)) for (const item of body) if (isObject(item)) this.#checkOperation(item);
+    const check = (item: unknown): void => {
+      if (isObject(item)) this.#checkOperation(item);
+    };
+    if (Array.isArray(body)) mapBatch(body, check);
+    else check(body);
   }
 
   #checkOperation(operation: Readonly<Record<string, unknown>>): void {
@@ -331,6 +334,17 @@ function checkBatchItem(item: unknown, index: number): void {
     const article = type === 'object' ? 'an' : 'a';
     throw new HttpError(400, `${name} is malformed: \`${key}\` must be ${article} ${type}.`);
   }
+}
+
+/** Calls `map` with each operation of a batch. An `HttpError` of one names the operation: it refuses the whole batch. */
+function mapBatch<Result>(batch: readonly unknown[], map: (operation: unknown) => Result): Result[] {
+  return batch.map((operation, index) => {
+    try {
+      return map(operation);
+    } catch (error) {
+      throw error instanceof HttpError ? error.inBatch(index + 1) : error;
+    }
+  });
 }
 
 function addHeaders<Result extends AdmissionResult>(result: Result, headers: ResponseHeaderMap): Result {

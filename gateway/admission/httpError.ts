@@ -35,6 +35,17 @@ export class HttpError extends Error {
     this.#extensions = options.extensions ?? {};
   }
 
+  /** The same error, with the number of the operation in its batch. The first one has number 1. */
+  inBatch(number: number): HttpError {
+    const { status, code, headers } = this;
+    return new HttpError(status, `Operation ${number} of the batch: ${this.message}`, {
+      code,
+      headers,
+      locations: this.#locations,
+      extensions: this.#extensions,
+    });
+  }
+
   toFormatted(): GraphQLFormattedError {
     const located = this.#locations === undefined ? {} : { locations: this.#locations };
     return { message: this.message, ...located, extensions: { ...this.#extensions, code: this.code } };

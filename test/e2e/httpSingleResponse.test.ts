@@ -305,6 +305,21 @@ describe('a batch (JSON array) of operations', () => {
     expect(server.receivedOperations).toEqual([]);
   });
 
+  test.each([
+    ['limits', { query: '{ a: greeting b: greeting }' }, 'The operation has 2 aliases'],
+    ['the depth of variables', { query: '{ greeting }', variables: { a: [[[]]] } }, 'The variable "a" is'],
+    ['persisted queries', { extensions: { persistedQuery: { version: 2 } } }, 'The version of the persisted'],
+    ['ids of documents', { documentId: 'greeting' }, 'The request has the id of a document'],
+  ])('is rejected with the number of the operation that is not allowed: %s', async (_, item, message) => {
+    await using server = await startScriptedServer(undefined, {
+      limits: { batchedOperations: 3, aliases: 1, depth: 2 },
+    });
+    const { status, body } = await exchangeJson(server.url, [{ query: '{ greeting }' }, item]);
+    const errors = [{ message: expect.stringContaining(`Operation 2 of the batch: ${message}`) }];
+    expect([status, JSON.parse(body)]).toMatchObject([400, { errors }]);
+    expect(server.receivedOperations).toEqual([]);
+  });
+
   test('with more operations than allowed is rejected as a whole', async () => {
     await using server = await startScriptedServer(undefined, { limits: { batchedOperations: 3 } });
     expect(parseJsonResponse(await exchange(server.url, { headers: json, body: batch(4) }))).toMatchObject({

@@ -7,28 +7,23 @@ const json = { 'content-type': 'application/json' };
 const error = (message: string, code: string): unknown => ({ errors: [{ message, extensions: { code } }] });
 
 describe('the operation limits', () => {
-  const tooComplex = {
-    errors: [
-      {
-        message: 'The operation is nested at least 3 levels deep; at most 2 are allowed (limits.depth).',
-        extensions: { code: 'OPERATION_TOO_COMPLEX', limit: 'depth', value: 3, allowed: 2 },
-      },
-    ],
-  };
+  const inBatch = 'Operation 2 of the batch: ';
+  const extensions = { code: 'OPERATION_TOO_COMPLEX', limit: 'depth', value: 3, allowed: 2 };
   const query = '{ node { node { id } } }';
 
   test('reject an operation over POST, over GET and in a batch', async () => {
     await using server = await startScriptedServer(undefined, { limits: { depth: 2, batchedOperations: 5 } });
-    const requests = [
-      { headers: json, body: JSON.stringify({ query }) },
-      { method: 'GET', path: `/graphql?${new URLSearchParams({ query })}`, headers: json },
-      { headers: json, body: JSON.stringify([{ query: '{ greeting }' }, { query }]) },
+    const message = 'The operation is nested at least 3 levels deep; at most 2 are allowed (limits.depth).';
+    const rows: [RawRequest, string][] = [
+      [{ headers: json, body: JSON.stringify({ query }) }, message],
+      [{ method: 'GET', path: `/graphql?${new URLSearchParams({ query })}`, headers: json }, message],
+      [{ headers: json, body: JSON.stringify([{ query: '{ greeting }' }, { query }]) }, inBatch + message],
     ];
-    for (const request of requests) {
+    for (const [request, message] of rows) {
       expect(parseJsonResponse(await exchange(server.url, request))).toEqual({
         status: 400,
         type: 'application/json; charset=utf-8',
-        body: tooComplex,
+        body: { errors: [{ message, extensions }] },
       });
     }
     expect(server.receivedOperations).toEqual([]);
@@ -44,18 +39,17 @@ describe('the operation limits', () => {
       path: `/graphql?${new URLSearchParams({ query, variables: JSON.stringify(deep.variables) })}`,
       headers: { 'apollo-require-preflight': '1' },
     };
-    for (const request of [post(deep), get, post([{ query: '{ greeting }' }, deep])]) {
+    const message = 'The variable "name" is nested more than 2 levels deep (limits.depth).';
+    const rows: [RawRequest, string][] = [
+      [post(deep), message],
+      [get, message],
+      [post([{ query: '{ greeting }' }, deep]), inBatch + message],
+    ];
+    for (const [request, message] of rows) {
       const response = await exchange(server.url, request);
       expect([response.status, JSON.parse(response.body)]).toEqual([
         400,
-        {
-          errors: [
-            {
-              message: 'The variable "name" is nested more than 2 levels deep (limits.depth).',
-              extensions: { limit: 'depth', value: 3, allowed: 2, code: 'OPERATION_TOO_COMPLEX' },
-            },
-          ],
-        },
+        { errors: [{ message, extensions }] },
       ]);
     }
     expect(server.receivedOperations).toEqual([]);

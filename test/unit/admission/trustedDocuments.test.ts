@@ -103,6 +103,16 @@ describe.each(['prefer', 'require'] as const)('a trusted document in the mode %s
     expect(JSON.parse(body)).toEqual(Array.from({ length: 3 }, () => ({ data: { greeting: 'hello' } })));
   });
 
+  test('is named by its number in a batch if its id is unknown', async () => {
+    await using server = await start(mode);
+    const { body } = await post(server, [{ documentId: 'greeting' }, { documentId: 'unknown' }]);
+    const [{ message, extensions }] = JSON.parse(body).errors;
+    expect([message, extensions]).toEqual([
+      expect.stringMatching(/^Operation 2 of the batch: No trusted document has this id\./),
+      { code: 'PERSISTED_QUERY_NOT_FOUND' },
+    ]);
+  });
+
   test('bypasses Apollo Server when it is sent again, by POST and by GET', async () => {
     await using server = await start(mode);
     const apollo = jest.spyOn(ApolloServer.prototype, 'executeHTTPGraphQLRequest');
@@ -224,14 +234,14 @@ describe('an operation that is no trusted document', () => {
     for (const [name, send] of transports) {
       expect([name, await send(server.url, body)]).toEqual([name, 'PERSISTED_QUERY_NOT_ALLOWED']);
     }
-    expect(errorOf(await post(server, body))).toEqual([
+    const message =
+      'The operation is not one of the trusted documents, and no other is allowed (security.trustedDocuments). Add it to the manifest.';
+    expect(errorOf(await post(server, body))).toEqual([400, 'PERSISTED_QUERY_NOT_ALLOWED', message]);
+    expect(errorOf(await post(server, [{ documentId: 'greeting' }, body]))).toEqual([
       400,
       'PERSISTED_QUERY_NOT_ALLOWED',
-      'The operation is not one of the trusted documents, and no other is allowed (security.trustedDocuments). Add it to the manifest.',
+      `Operation 2 of the batch: ${message}`,
     ]);
-    expect(errorOf(await post(server, [{ documentId: 'greeting' }, body]))).toEqual(
-      errorOf(await post(server, body)),
-    );
     expect(errorOf(await post(server, hashed(otherHash)))).toEqual([
       200,
       'PERSISTED_QUERY_NOT_FOUND',
