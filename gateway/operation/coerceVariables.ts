@@ -48,20 +48,32 @@ export function coerceVariables(
     return { kind: 'coerced', values: result.coerced ?? noValues };
   }
   // Error messages quote the invalid value, which may be long.
+  const rounded = new Map<string, string>();
+  const round: ConvertRaw = (number) => {
+    rounded.set(String(toNumber(number)), truncate(number.rawJSON, maxQuotedDigits));
+    return toNumber(number);
+  };
   const truncated = copyWithoutPrototypes(
     copy,
     (text) => truncate(text, maxQuotedLength),
-    toNumber,
+    round,
     abridge,
   ) as typeof copy;
   // Each unknown field of an input object is an error that quotes the whole object.
   const fitting = Math.floor(maxQuotedInErrors / JSON.stringify(truncated).length);
   const maxErrors = Math.max(1, Math.min(50, fitting));
-  return {
-    kind: 'refused',
-    errors: getVariableValues(schema, definitions, truncated, { maxErrors }).errors ?? result.errors,
-  };
+  const { errors = result.errors } = getVariableValues(schema, definitions, truncated, { maxErrors });
+  if (rounded.size > 0) for (const error of errors) error.message = restoreNumbers(error.message, rounded);
+  return { kind: 'refused', errors };
 }
+
+/** A message with the numbers that the client has sent in place of rounded ones. `rounded`: their texts by the rounded ones. */
+function restoreNumbers(message: string, rounded: ReadonlyMap<string, string>): string {
+  // Quoted strings match as a whole, so that digits in them remain.
+  return message.replace(stringOrNumber, (token) => rounded.get(token) ?? token);
+}
+
+const stringOrNumber = /"(?:[^"\\]|\\.)*"|-?(?:Infinity|\b\d[\d.]*(?:e[+-]\d+)?)/g;
 
 const inheritedNames = new WeakMap<GraphQLSchema, boolean>();
 
@@ -161,6 +173,9 @@ function infinityErrorOf(
 
 /** Maximum number of characters of a string that a message quotes. */
 const maxQuotedLength = 200;
+
+/** Maximum number of characters of a number that a message quotes. */
+const maxQuotedDigits = 40;
 
 /** Maximum number of fields of an object that a message quotes. */
 const maxQuotedFields = 50;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type GraphQLError, getOperationAST, type OperationDefinitionNode, parse } from 'graphql';
+import { parseExactJson } from '../../../gateway/json/exactJson.ts';
 import { coerceVariables } from '../../../gateway/operation/coerceVariables.ts';
 import { schemaOf } from '../../harness/normalize.ts';
 
@@ -36,6 +37,26 @@ describe('coerceVariables', () => {
       'Variable "$v" got invalid value "y" at "v.a"; Int cannot represent non-integer value: "y"',
       `Variable "$v" got invalid value { a: "y", text: "${'x'.repeat(199)}…", zz: 1 }; Field "zz" is not defined by type "In".`,
       `Variable "$w" got invalid value "${'x'.repeat(199)}…"; Int cannot represent non-integer value: "${'x'.repeat(199)}…"`,
+    ]);
+  });
+
+  test('quotes numbers in messages as the client has sent them', () => {
+    const given = parseExactJson(`{
+      "v": { "a": 9007199254740993, "in": { "a": -90071992547409931 }, "text": 1${'0'.repeat(400)} },
+      "w": [4000000000, 1, 0.12345678901234567891],
+      "s": { "a": 12345678901234567, "text": "12345678901234568", "zz": 12345678901234567 }
+    }`) as Record<string, unknown>;
+    const notInt = 'Int cannot represent non 32-bit signed integer value';
+    const notString = 'String cannot represent a non string value';
+    const long = `1${'0'.repeat(38)}…`;
+    expect(messages('$v: In, $w: [Int!], $s: In', given)).toEqual([
+      `Variable "$v" got invalid value 9007199254740993 at "v.a"; ${notInt}: 9007199254740993`,
+      `Variable "$v" got invalid value ${long} at "v.text"; ${notString}: ${long}`,
+      `Variable "$v" got invalid value -90071992547409931 at "v.in.a"; ${notInt}: -90071992547409931`,
+      `Variable "$w" got invalid value 4000000000 at "w[0]"; ${notInt}: 4000000000`,
+      'Variable "$w" got invalid value 0.12345678901234567891 at "w[2]"; Int cannot represent non-integer value: 0.12345678901234567891',
+      `Variable "$s" got invalid value 12345678901234567 at "s.a"; ${notInt}: 12345678901234567`,
+      'Variable "$s" got invalid value { a: 12345678901234567, text: "12345678901234568", zz: 12345678901234567 }; Field "zz" is not defined by type "In".',
     ]);
   });
 
