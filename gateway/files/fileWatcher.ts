@@ -10,7 +10,8 @@ interface FileWatcherOptions {
   /** Absolute paths, or relative to the working directory. */
   readonly files: readonly string[];
   /** Reads the files: first in `start`, then after each change. Returns false when a file could not be read: the files are
-   *  then read again at the next check, because the reason may not be in the file. Calls do not overlap. Must not throw. */
+   *  then read again at the next check, because the reason may not be in the file. Calls do not overlap. An unexpected error
+   *  rejects `start`, later it is an unhandled rejection; the files are read again when they change. */
   read(): Promise<boolean>;
   readonly timers?: Timers | undefined;
   /** Delay between the last change event and reading, because editors write in several steps. */
@@ -44,8 +45,7 @@ export class FileWatcher {
     // Watching starts before the first read, so that no change is missed in between.
     this.#watchDirectories();
     this.#pollLater();
-    this.#reading = this.#reading.then(this.#read);
-    return this.#reading;
+    return this.#enqueue(this.#read);
   }
 
   /** Resolves when no read is under way. */
@@ -53,14 +53,21 @@ export class FileWatcher {
     this.#isStarted = false;
     for (const watcher of this.#watchers) watcher.close();
     this.#cancelTimers();
-    await this.#reading;
+    // The error of a read is reported already.
+    await Promise.allSettled([this.#reading]);
     this.#cancelTimers();
+  }
+
+  /** Runs a task after those before it, however these ended: an unexpected error must not end the watch. */
+  #enqueue(task: () => Promise<void>): Promise<void> {
+    this.#reading = this.#reading.then(task, task);
+    return this.#reading;
   }
 
   readonly #read = async (): Promise<void> => {
     // The fingerprint is taken first, so that a change while the files are read is detected afterwards.
-    const fingerprint = await this.#fingerprint();
-    this.#lastFingerprint = (await this.#options.read()) ? fingerprint : undefined;
+    this.#lastFingerprint = await this.#fingerprint();
+    if (!(await this.#options.read())) this.#lastFingerprint = undefined;
   };
 
   readonly #readSoon = (): void => {
@@ -73,7 +80,7 @@ export class FileWatcher {
     this.#cancelSettle = this.#timers.after(this.#options.settleMs ?? 100, () => {
       this.#cancelSettle = undefined;
       this.#changedAtMs = undefined;
-      this.#reading = this.#reading.then(async () => {
+      void this.#enqueue(async () => {
         if ((await this.#fingerprint()) !== this.#lastFingerprint) await this.#read();
       });
     });
@@ -81,7 +88,7 @@ export class FileWatcher {
 
   #pollLater(): void {
     this.#cancelPoll = this.#timers.after(this.#options.pollIntervalMs ?? 2_000, () => {
-      this.#reading = this.#reading.then(async () => {
+      void this.#enqueue(async () => {
         if ((await this.#fingerprint()) !== this.#lastFingerprint) this.#readSoon();
         if (this.#isStarted) this.#pollLater();
       });

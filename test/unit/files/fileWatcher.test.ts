@@ -94,4 +94,63 @@ describe('a watched file', () => {
     await watcher.stop();
     expect(reads).toBe(3);
   });
+
+  test('is read again when it changes after an unexpected error, which the process reports once', async () => {
+    using rejections = new UnhandledRejections();
+    const error = new Error('unexpected');
+    onRead = () => {
+      throw error;
+    };
+    await write('watched', 'two');
+    timers.advance(600);
+    await rejections.first;
+    // Two checks of the unchanged file. The first timer is that of the start.
+    for (const _ of ['first', 'second']) {
+      await timers.waitForTimer(2_000);
+      timers.fire(2_000);
+    }
+    await timers.waitForTimer(2_000);
+    const { promise: readAgain, resolve } = Promise.withResolvers<void>();
+    onRead = resolve;
+    await write('watched', 'three');
+    timers.advance(600);
+    await readAgain;
+    await watcher.stop();
+    expect(rejections.errors).toEqual([error]);
+    expect(reads).toBe(3);
+  });
+
+  test('is no longer watched after a stop that follows an unexpected error', async () => {
+    using rejections = new UnhandledRejections();
+    onRead = () => {
+      throw new Error('unexpected');
+    };
+    await write('watched', 'two');
+    timers.advance(600);
+    await rejections.first;
+    await watcher.stop();
+    expect(timers.pendingCount).toBe(0);
+  });
 });
+
+/** Records the rejections without a handler, which otherwise fail the test. */
+class UnhandledRejections {
+  readonly errors: unknown[] = [];
+  readonly #first = Promise.withResolvers<void>();
+  /** Resolves at the first one. */
+  readonly first = this.#first.promise;
+  readonly #replaced = process.listeners('unhandledRejection');
+
+  constructor() {
+    process.removeAllListeners('unhandledRejection');
+    process.on('unhandledRejection', (error) => {
+      this.errors.push(error);
+      this.#first.resolve();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    process.removeAllListeners('unhandledRejection');
+    for (const listener of this.#replaced) process.on('unhandledRejection', listener);
+  }
+}
