@@ -1,10 +1,9 @@
 import { context } from '@opentelemetry/api';
 import { ExportResultCode, suppressTracing } from '@opentelemetry/core';
 import type { ResourceMetrics } from '@opentelemetry/sdk-metrics';
-import { joinErrorMessages } from '../errors.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
 import { withTimeout } from '../time/withTimeout.ts';
-import type { OtlpExporter, OtlpExportResult } from '../tracing/otlpExporter.ts';
+import { describeExportError, type OtlpExporter, type OtlpExportResult } from '../tracing/otlpExporter.ts';
 import { rejectionError } from '../tracing/partialSuccess.ts';
 
 interface PeriodicMetricsExportOptions {
@@ -63,8 +62,7 @@ export class PeriodicMetricsExport {
       return;
     }
     this.#failed += 1;
-    // The messages alone: the error has the response of the collector.
-    if (this.#failed === 1) onOutage(joinErrorMessages(problem));
+    if (this.#failed === 1) onOutage(describeExportError(problem));
   }
 
   /** Resolves to what is wrong; `undefined` if the collector has taken all of the metrics. */

@@ -1,4 +1,5 @@
 import { joinErrorMessages } from '../errors.ts';
+import { nameTlsSettings } from '../tls/explainTlsError.ts';
 
 /** The cause of a failed command or connection. */
 export type RedisFailureKind =
@@ -89,7 +90,7 @@ function nameKey(message: string, command: ConnectionError['command']): string {
 /** For nodes of a Cluster and for Sentinels, ioredis hides why a connection could not be established, and has another delay
  *  in each message. Only commands to Sentinels time out. Redis does not say which option has the index. */
 function explainIoredisMessage(message: string): string {
-  return message
+  return nameTlsSettings(message, { ca: 'redis.tls.ca', cert: 'redis.tls.certificate' })
     .replace(/ Retrying from scratch after \d+ms\./, '')
     .replace(
       'All sentinels are unreachable. Last error: ERR No such master with that name',
@@ -101,9 +102,7 @@ function explainIoredisMessage(message: string): string {
     .replace(
       'use one of its names in the address of the server',
       'set `redis.tls.serverName` to one of its names',
-    )
-    .replaceAll('`tls.cert`', '`redis.tls.certificate`')
-    .replaceAll('`tls.', '`redis.tls.');
+    );
 }
 
 const closedText = 'the connection was refused, was closed, or timed out';

@@ -11,18 +11,27 @@ const otherHostText =
 const unknownAuthorityText =
   /^(?<problem>self-signed certificate(?: in certificate chain)?|unable to (?:get (?:local )?issuer certificate|verify the first certificate))(?:; if the root CA is installed locally.*)?$/s;
 
-/** Says what a message about TLS means, and which option is about it; returns other messages unchanged. OpenSSL's messages
- *  have addresses and a source file, and no hint. `tls` is the section of the connection. */
+/** Says what a message about TLS means, and which option of a subgraph is about it; returns other messages unchanged.
+ *  OpenSSL's messages have addresses and a source file, and no hint. */
 export function explainTlsMessage(message: string): string {
   const reason = openSslText.exec(message)?.groups?.reason?.trim();
   if (reason !== undefined) return explainReason(reason);
   const authority = unknownAuthorityText.exec(message)?.groups?.problem;
   if (authority !== undefined)
-    return `${authority}; name its root authority in the option \`tls.ca\`, or start with NODE_OPTIONS=--use-system-ca if this machine trusts it`;
+    return `${authority}; name its root authority in \`tls.ca\`, or start with NODE_OPTIONS=--use-system-ca if this machine trusts it`;
   const otherHost = otherHostText.exec(message)?.groups;
   if (otherHost !== undefined)
     return `the certificate of the server is not for ${otherHost.host}${otherHost.names && `, but for ${otherHost.names}`}; use one of its names in the address of the server`;
   return plainMessages.get(message) ?? message;
+}
+
+/** Names in an explained message what sets the authorities and the client certificate of a connection to another server
+ *  than a subgraph. Without `cert`, nothing sets the client certificate. */
+export function nameTlsSettings(message: string, { ca, cert }: { ca: string; cert?: string }): string {
+  const named = message.replaceAll('`tls.ca`', `\`${ca}\``);
+  return cert === undefined
+    ? named.replace(/; set `tls\.cert`| \(`tls\.cert`\)/, '')
+    : named.replaceAll('`tls.cert`', `\`${cert}\``);
 }
 
 const plainMessages: ReadonlyMap<string, string> = new Map([
@@ -44,8 +53,7 @@ function explainReason(reason: string): string {
   if (reason === 'wrong version number') return 'the server does not use TLS at this port';
   const alert = alertText.exec(reason)?.groups?.alert;
   if (alert === undefined) return `the TLS connection failed: ${reason}`;
-  if (alert === 'certificate required')
-    return 'the server demands a client certificate; set the option `tls.cert`';
+  if (alert === 'certificate required') return 'the server demands a client certificate; set `tls.cert`';
   // From TLS 1.2 servers also for a missing certificate.
   if (alert === 'handshake failure')
     return 'the server refused the TLS handshake; it may demand a client certificate (`tls.cert`), or other ciphers';

@@ -8,7 +8,9 @@ import {
   createOtlpHttpExportDelegate,
 } from '@opentelemetry/otlp-exporter-base/node-http';
 import type { GatewayConfig } from '../config/schema.ts';
+import { joinErrorMessages } from '../errors.ts';
 import { shutdownStepMs } from '../time/shutdownStepMs.ts';
+import { nameTlsSettings } from '../tls/explainTlsError.ts';
 import { type PartialSuccess, readPartialSuccess } from './partialSuccess.ts';
 
 export interface OtlpExportResult extends ExportResult {
@@ -102,6 +104,14 @@ const responseChannel = 'http.client.response.finish';
 
 function refusalError(status: number): Error {
   return new Error(`The collector responds with status ${status} (${STATUS_CODES[status] ?? 'unknown'}).`);
+}
+
+/** The messages of a failed export alone, because the error has the response of the collector. */
+export function describeExportError(error: Error): string {
+  return nameTlsSettings(joinErrorMessages(error), {
+    ca: 'OTEL_EXPORTER_OTLP_CERTIFICATE',
+    cert: 'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE',
+  });
 }
 
 /** Including repeated attempts. */

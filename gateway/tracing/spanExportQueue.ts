@@ -1,8 +1,7 @@
 import { context } from '@opentelemetry/api';
 import { ExportResultCode, suppressTracing } from '@opentelemetry/core';
-import { joinErrorMessages } from '../errors.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
-import type { OtlpExportResult } from './otlpExporter.ts';
+import { describeExportError, type OtlpExportResult } from './otlpExporter.ts';
 import { type PartialSuccess, rejectionError } from './partialSuccess.ts';
 import type { RecordedSpan } from './recordedSpan.ts';
 import type { SpanBatch } from './spanBatch.ts';
@@ -175,8 +174,7 @@ export class SpanExportQueue {
   #reportOutage(reason: Error): void {
     if (this.#outageSince !== undefined || this.#isClosed) return;
     this.#outageSince = this.#dropped;
-    // The messages alone: the error has the response of the collector.
-    this.#options.onOutage(joinErrorMessages(reason));
+    this.#options.onOutage(describeExportError(reason));
   }
 
   /** The outage of a collector that is too slow ends when the queue is no longer full. */

@@ -2,6 +2,7 @@ import { createFinding, type Finding } from '../../../contracts/finding.ts';
 import { isHttpUrl } from '../../config/isHttpUrl.ts';
 import { messageOf } from '../../errors.ts';
 import { schemaFetchLimits, sendHttpRequest } from '../../supergraph/sources/httpRequest.ts';
+import { nameTlsSettings } from '../../tls/explainTlsError.ts';
 import { CommandError, exitCode } from '../exitCode.ts';
 
 /** What the admin listener of a running gateway reports. */
@@ -43,7 +44,7 @@ export async function readRunningGateway(adminUrl: string, signal: AbortSignal):
     };
   } catch (error) {
     signal.throwIfAborted();
-    return unknownSupergraph(adminUrl, messageOf(error));
+    return unknownSupergraph(adminUrl, nameTlsSettings(messageOf(error), { ca: 'NODE_EXTRA_CA_CERTS' }));
   }
 }
 

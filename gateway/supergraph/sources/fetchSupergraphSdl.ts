@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { maskSecrets } from '../../config/addressSecrets.ts';
 import { messageOf } from '../../errors.ts';
+import { nameTlsSettings } from '../../tls/explainTlsError.ts';
 import {
   type FetchLimits,
   type HttpRequest,
@@ -60,7 +61,8 @@ export async function fetchSupergraphSdl(
   } catch (error) {
     signal.throwIfAborted();
     const redirected = target.href === new URL(url).href ? '' : `redirected to ${maskSecrets(target.href)}: `;
-    const message = `the supergraph could not be fetched from ${maskSecrets(url)}: ${redirected}${messageOf(error)}`;
+    const reason = nameTlsSettings(messageOf(error), { ca: 'NODE_EXTRA_CA_CERTS' });
+    const message = `the supergraph could not be fetched from ${maskSecrets(url)}: ${redirected}${reason}`;
     throw error instanceof UnavailableError
       ? new UnavailableError(message, { cause: error })
       : new Error(message, { cause: error });

@@ -68,9 +68,14 @@ test.each([
     'a:1 with TLS: the certificate of the server is not for a, but for DNS:b; set `redis.tls.serverName` to one of its names',
   ],
   [
+    'self-signed certificate',
+    'a:1 with TLS',
+    'a:1 with TLS: self-signed certificate; name its root authority in `redis.tls.ca`, or start with NODE_OPTIONS=--use-system-ca if this machine trusts it',
+  ],
+  [
     'error:0A00045C:SSL routines:ssl3_read_bytes:tlsv13 alert certificate required:rec_layer_s3.c:918:',
     'a:1 with TLS',
-    'a:1 with TLS: the server demands a client certificate; set the option `redis.tls.certificate`',
+    'a:1 with TLS: the server demands a client certificate; set `redis.tls.certificate`',
   ],
 ])(
   'the failed connection %j to %s is described with the option that may be wrong',

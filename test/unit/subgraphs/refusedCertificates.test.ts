@@ -16,7 +16,7 @@ const foreign = createCertificate({ name: 'foreign' });
 const missing = { ca: authority.cert };
 const refused = { ca: authority.cert, cert: foreign.cert, key: foreign.key };
 
-const demanded = 'the server demands a client certificate; set the option `tls.cert`';
+const demanded = 'the server demands a client certificate; set `tls.cert`';
 const hint = 'the server may have refused the client certificate (`tls.cert`)';
 
 describe.each(['HTTP/1.1', 'HTTP/2'])('over %s', (protocol) => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -14,6 +15,7 @@ import { fetchSupergraphSdl } from '../../../gateway/supergraph/sources/fetchSup
 import { UnavailableError } from '../../../gateway/supergraph/sources/httpRequest.ts';
 import { createPollingSource } from '../../../gateway/supergraph/sources/pollingSource.ts';
 import { closeServer } from '../../harness/closeServer.ts';
+import { createCertificate } from '../../harness/createCertificate.ts';
 import { FakeTimers } from '../../harness/fakeTimers.ts';
 import { recordSource } from '../../harness/recordSource.ts';
 
@@ -184,6 +186,16 @@ describe('fetchSupergraphSdl', () => {
     expect(`${error.message} ${error.cause}`).not.toContain(canary);
     return error.message.replaceAll(url, 'URL');
   };
+
+  test('names the variable that sets the authorities when the authority of the registry is unknown', async () => {
+    const { cert, key } = createCertificate({ name: 'localhost' });
+    const server = createHttpsServer({ cert, key }).listen(0, '127.0.0.1');
+    perTest.push({ [Symbol.asyncDispose]: () => closeServer(server) });
+    await once(server, 'listening');
+    expect(await failureOf(`https://127.0.0.1:${(server.address() as AddressInfo).port}/`)).toBe(
+      'the supergraph could not be fetched from URL: self-signed certificate; name its root authority in `NODE_EXTRA_CA_CERTS`, or start with NODE_OPTIONS=--use-system-ca if this machine trusts it',
+    );
+  });
 
   test.each([
     [401, '', 'the server refuses access (status 401); check supergraph.headers'],

@@ -1,18 +1,19 @@
 import { expect, test } from '@jest/globals';
-import { explainLostConnection, explainTlsMessage } from '../../../gateway/tls/explainTlsError.ts';
+import {
+  explainLostConnection,
+  explainTlsMessage,
+  nameTlsSettings,
+} from '../../../gateway/tls/explainTlsError.ts';
 
 const openSsl = (reason: string): string =>
   `00EA39C9557F0000:error:0A00045C:SSL routines:ssl3_read_bytes:${reason}:../deps/openssl/openssl/ssl/record/rec_layer_s3.c:918:SSL alert number 116\n`;
 const advice =
-  'name its root authority in the option `tls.ca`, or start with NODE_OPTIONS=--use-system-ca if this machine trusts it';
+  'name its root authority in `tls.ca`, or start with NODE_OPTIONS=--use-system-ca if this machine trusts it';
 
 test.each([
   [openSsl('wrong version number'), 'the server does not use TLS at this port'],
   [`write EPROTO ${openSsl('wrong version number')}`, 'the server does not use TLS at this port'],
-  [
-    openSsl('tlsv13 alert certificate required'),
-    'the server demands a client certificate; set the option `tls.cert`',
-  ],
+  [openSsl('tlsv13 alert certificate required'), 'the server demands a client certificate; set `tls.cert`'],
   [
     `write EPROTO ${openSsl('ssl/tls alert handshake failure')}`,
     'the server refused the TLS handshake; it may demand a client certificate (`tls.cert`), or other ciphers',
@@ -68,4 +69,16 @@ test('only the loss of a connection with a client certificate has a hint, and th
   expect(explainLostConnection(lost, {})).toBe(lost);
   expect(explainLostConnection(lost, undefined)).toBe(lost);
   expect(explainLostConnection(refused, { cert: 'a' })).toBe(refused);
+});
+
+test.each([
+  [openSsl('tlsv13 alert certificate required'), 'the server demands a client certificate'],
+  [
+    openSsl('ssl/tls alert handshake failure'),
+    'the server refused the TLS handshake; it may demand a client certificate, or other ciphers',
+  ],
+  [openSsl('tlsv1 alert unknown ca'), 'the server refused the client certificate: unknown ca'],
+  ['self-signed certificate', `self-signed certificate; ${advice.replace('tls.ca', 'NODE_EXTRA_CA_CERTS')}`],
+])('the message %j names no option where none sets a client certificate', (message, explained) => {
+  expect(nameTlsSettings(explainTlsMessage(message), { ca: 'NODE_EXTRA_CA_CERTS' })).toBe(explained);
 });

@@ -1,9 +1,18 @@
-import { createServer, type RequestListener } from 'node:http';
+import { writeFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { ExportResultCode } from '@opentelemetry/core';
-import { OtlpExporter, type OtlpExportResult } from '../../../gateway/tracing/otlpExporter.ts';
+import {
+  describeExportError,
+  OtlpExporter,
+  type OtlpExportResult,
+} from '../../../gateway/tracing/otlpExporter.ts';
 import { closeServer } from '../../harness/closeServer.ts';
+import { createCertificate } from '../../harness/createCertificate.ts';
+import { createTemporaryDirectory } from '../../harness/suiteResources.ts';
 
 /** Exports once to a collector with this behaviour. */
 async function exportTo(
@@ -14,10 +23,18 @@ async function exportTo(
     request.resume();
     respond(request, response);
   });
+  return exportAt(collector, 'http', headers);
+}
+
+async function exportAt(
+  collector: Server,
+  protocol: 'http' | 'https',
+  headers: Readonly<Record<string, string>> = {},
+): Promise<OtlpExportResult> {
   await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
   const { port } = collector.address() as AddressInfo;
   const exporter = new OtlpExporter<string>({
-    otlp: { endpoint: `http://127.0.0.1:${port}/`, headers },
+    otlp: { endpoint: `${protocol}://127.0.0.1:${port}/`, headers },
     signal: 'metrics',
     serialize: (batch) => Buffer.from(batch),
   });
@@ -60,4 +77,23 @@ test('A message of the collector has no header of the configuration or of the en
     { 'x-other': 'configured-key' },
   );
   expect(partialSuccess).toEqual({ rejected: 3, message: 'a: Basic ***, *** signals, ***' });
+});
+
+test("A failure of TLS is described with OpenTelemetry's variables, which set the certificates of exports", async () => {
+  const authority = createCertificate({ name: 'authority', isAuthority: true });
+  const { cert, key } = createCertificate({ name: 'localhost', issuer: authority });
+  const describeFailure = async (): Promise<string> => {
+    const options = { cert, key, ca: authority.cert, requestCert: true };
+    const { error } = await exportAt(createHttpsServer(options), 'https');
+    return describeExportError(error as Error);
+  };
+  expect(await describeFailure()).toBe(
+    'self-signed certificate in certificate chain; name its root authority in `OTEL_EXPORTER_OTLP_CERTIFICATE`, or start with NODE_OPTIONS=--use-system-ca if this machine trusts it',
+  );
+  const file = join(createTemporaryDirectory(), 'authority.pem');
+  writeFileSync(file, authority.cert);
+  process.env.OTEL_EXPORTER_OTLP_CERTIFICATE = file;
+  expect(await describeFailure()).toBe(
+    'the server demands a client certificate; set `OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE`',
+  );
 });
