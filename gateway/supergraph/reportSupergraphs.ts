@@ -10,14 +10,23 @@ import type { SupergraphHolder } from './supergraphHolder.ts';
 export function reportSupergraphs(supergraphs: SupergraphHolder, config: GatewayConfig, log: Logger): void {
   const { supergraph: source } = config;
   // A file that is not watched ends the gateway.
-  const advice = 'file' in source && !source.watch ? '' : '. The gateway retries.';
+  const endsGateway = 'file' in source && !source.watch;
+  const advice = endsGateway ? '' : '. The gateway retries.';
+  const consequence = (): string =>
+    endsGateway || supergraphs.current() !== undefined
+      ? ''
+      : ': requests get 503 SUPERGRAPH_UNAVAILABLE until a valid one arrives';
   supergraphs.onProblem((reason, origin) => {
     if (reason === undefined && origin === 'source')
       log.info('The supergraph can be read from its source again');
     else if (reason === undefined) log.info('The refused supergraph was replaced by the one in use');
     else if (origin === 'source')
       log.error({ reason }, `The supergraph could not be read from its source${advice}`);
-    else log.error({ reason, source: sourceLocationOf(config) }, 'The new supergraph was refused');
+    else
+      log.error(
+        { reason, source: sourceLocationOf(config) },
+        `The new supergraph was refused${consequence()}`,
+      );
   });
   supergraphs.onChange((supergraph) => {
     const subgraphs = [...supergraph.subgraphs.keys()];
