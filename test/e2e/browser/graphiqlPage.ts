@@ -40,6 +40,26 @@ describe('GraphiQL in a browser', () => {
     await page.close();
   });
 
+  test('names each editor with the key after which Tab leaves it, so that the keyboard is never caught', async () => {
+    await using server = await startScriptedServer(executeOn, { graphiqlDirectory });
+    const page = await openPage(server.url);
+    await page.locator('.view-line').first().waitFor();
+    const toggle = 'After Ctrl+M, or Ctrl+Shift+M on macOS, Tab leaves the editor.';
+    for (const name of ['Operation', 'Variables', 'Headers'])
+      await page.locator(`textarea[aria-label="${name}. ${toggle}"]`).waitFor({ state: 'attached' });
+    const editor = page.getByRole('textbox', { name: `Operation. ${toggle}` });
+    const isFocused = () => editor.evaluate((element) => element === document.activeElement);
+    await editor.focus();
+    await page.keyboard.press('Tab');
+    expect(await isFocused()).toBe(true);
+    await page.keyboard.press('Control+m');
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate('document.activeElement.getAttribute("aria-label")')).toMatch(
+      /^Execute query/,
+    );
+    await page.close();
+  });
+
   test('is not shown in a frame of another page', async () => {
     await using site = await startOtherSite();
     await using server = await startScriptedServer(executeOn, { graphiqlDirectory });

@@ -5,8 +5,9 @@ interface TabDefinition {
 /** The text of the tab that opens without prepared ones. */
 export function startTab(selection: string): string {
   return `# Write an operation here. Ctrl+Space lists what
-# is possible, Ctrl+Enter runs the operation. The
-# first button of the page has the documentation.
+# is possible, Ctrl+Enter runs the operation, and
+# after Ctrl+M Tab leaves the editor. The first
+# button of the page has the documentation.
 #
 # ... @defer(label: "slow") { … } lets the
 # response begin without the fields in it. They
