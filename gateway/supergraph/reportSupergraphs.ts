@@ -10,23 +10,22 @@ import type { SupergraphHolder } from './supergraphHolder.ts';
 export function reportSupergraphs(supergraphs: SupergraphHolder, config: GatewayConfig, log: Logger): void {
   const { supergraph: source } = config;
   // A file that is not watched ends the gateway.
-  const endsGateway = 'file' in source && !source.watch;
-  const advice = endsGateway ? '' : '. The gateway retries.';
-  const consequence = (): string =>
-    endsGateway || supergraphs.current() !== undefined
-      ? ''
-      : ': requests get 503 SUPERGRAPH_UNAVAILABLE until a valid one arrives';
+  const isAwaited = !('file' in source) || source.watch;
+  const consequence = (otherwise: string): string =>
+    isAwaited && supergraphs.current() === undefined
+      ? ': requests get 503 SUPERGRAPH_UNAVAILABLE until a valid one arrives.'
+      : otherwise;
   supergraphs.onProblem((reason, origin) => {
     if (reason === undefined && origin === 'source')
       log.info('The supergraph can be read from its source again');
     else if (reason === undefined) log.info('The refused supergraph was replaced by the one in use');
-    else if (origin === 'source')
+    else if (origin === 'source') {
+      const advice = isAwaited ? `. The gateway retries${consequence('.')}` : '';
       log.error({ reason }, `The supergraph could not be read from its source${advice}`);
-    else
-      log.error(
-        { reason, source: sourceLocationOf(config) },
-        `The new supergraph was refused${consequence()}`,
-      );
+    } else {
+      const message = `The new supergraph was refused${consequence('')}`;
+      log.error({ reason, source: sourceLocationOf(config) }, message);
+    }
   });
   supergraphs.onChange((supergraph) => {
     const subgraphs = [...supergraph.subgraphs.keys()];

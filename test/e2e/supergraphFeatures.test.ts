@@ -229,7 +229,7 @@ test('a supergraph with an unsupported feature is refused with the reason in log
     expect.objectContaining({
       reason,
       source: gateway.supergraphFile,
-      msg: 'The new supergraph was refused: requests get 503 SUPERGRAPH_UNAVAILABLE until a valid one arrives',
+      msg: 'The new supergraph was refused: requests get 503 SUPERGRAPH_UNAVAILABLE until a valid one arrives.',
     }),
   ]);
   expect((await gateway.execute('{ me }')).status).toBe(503);
