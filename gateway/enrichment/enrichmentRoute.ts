@@ -14,7 +14,7 @@ import { chooseRequestId } from '../transport/http/chooseRequestId.ts';
 import type { ReadClientAddress } from '../transport/http/clientAddress.ts';
 import type { CompressionPolicy } from '../transport/http/compression.ts';
 import type { CorsPolicy } from '../transport/http/cors.ts';
-import { connectionEnd } from '../transport/http/http2Messages.ts';
+import { endConnection } from '../transport/http/http2Messages.ts';
 import { negotiateFormats } from '../transport/http/negotiateFormats.ts';
 import { sendProblem } from '../transport/http/rawBodyRoutes.ts';
 import type { Routes } from '../transport/http/routes.ts';
@@ -218,7 +218,7 @@ class EnrichmentExchange {
       ...this.#options.cors.responseHeaders(this.#request.headers.origin),
       ...additional,
       'x-request-id': this.#requestId,
-      ...(this.#options.drainSignal.aborted ? connectionEnd(this.#response) : {}),
+      ...(this.#options.drainSignal.aborted ? endConnection(this.#response) : {}),
     };
   }
 }

@@ -78,7 +78,7 @@ export class EventStream {
         intervalMs: heartbeatIntervalMs,
         onIdle: () => {
           // A client that does not read would only get more bytes to buffer.
-          if (!response.writableNeedDrain) response.write(subscriptionEventEncoding.opening);
+          if (!response.writableNeedDrain) response.write(subscriptionEventEncoding.heartbeat);
         },
       }),
     };

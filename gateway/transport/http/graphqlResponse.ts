@@ -15,7 +15,7 @@ import type { StreamSettings } from '../streams/streamSettings.ts';
 import { addCachingHeaders } from './cachingHeaders.ts';
 import type { Compression, CompressionPolicy } from './compression.ts';
 import type { CorsPolicy } from './cors.ts';
-import { connectionEnd } from './http2Messages.ts';
+import { endConnection } from './http2Messages.ts';
 import { incrementalPartEncoding, writeSinglePart } from './multipartIncremental.ts';
 import { subscriptionPartEncoding, writeSinglePayload } from './multipartSubscription.ts';
 import { type AcceptedFormats, negotiateFormats } from './negotiateFormats.ts';
@@ -78,7 +78,7 @@ export class GraphQLResponse {
     };
     for (const [name, value] of extra instanceof Map ? extra : Object.entries(extra)) headers[name] = value;
     headers['x-request-id'] = this.requestId;
-    return this.#options.isShuttingDown() ? { ...headers, ...connectionEnd(this.#response) } : headers;
+    return this.#options.isShuttingDown() ? { ...headers, ...endConnection(this.#response) } : headers;
   }
 
   writePreflight(allowed: Readonly<ResponseHeaders>): void {

@@ -78,8 +78,9 @@ function cancelIfUnread(stream: ServerHttp2Stream): void {
   if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
 }
 
-/** The header that ends the connection after this response. HTTP/2 has no such header: its connection ends by itself. */
-export function connectionEnd(response: ServerResponse): { readonly connection?: 'close' } {
+/** Ends the connection after this response, and returns the header that says so. HTTP/2 has no such header: its connection
+ *  closes when its requests have ended. */
+export function endConnection(response: ServerResponse): { readonly connection?: 'close' } {
   const version2 = asHttp2(response);
   if (version2 === undefined) return { connection: 'close' };
   version2.closeConnection();

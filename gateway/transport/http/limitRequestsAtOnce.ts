@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { HttpError } from '../../admission/httpError.ts';
 import { waitForTurn } from '../../time/eventLoopTurn.ts';
-import { connectionEnd, http2StreamOf } from './http2Messages.ts';
+import { endConnection, http2StreamOf } from './http2Messages.ts';
 import { writeRejection } from './writeResponse.ts';
 
 /** Maximum number of requests that one connection of HTTP/1.1 may send at once. node:http reads up to 2 MB from a connection
@@ -65,5 +65,5 @@ function respond(response: ServerResponse): void {
     `The connection has sent more than ${maxRequestsAtOnce} requests at once. Wait for responses, or use several connections.`,
     { code: 'OVERLOADED' },
   );
-  writeRejection(response, error, connectionEnd(response));
+  writeRejection(response, error, endConnection(response));
 }

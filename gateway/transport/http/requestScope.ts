@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { HttpError } from '../../admission/httpError.ts';
-import { connectionEnd } from './http2Messages.ts';
+import { endConnection } from './http2Messages.ts';
 import { writeRejection } from './writeResponse.ts';
 
 /** What an error that no code has caught ends: a request, or a WebSocket. */
@@ -55,5 +55,5 @@ function respondWithInternalError(response: ServerResponse): void {
     return;
   }
   const error = new HttpError(500, 'Internal server error', { code: 'INTERNAL_SERVER_ERROR' });
-  writeRejection(response, error, connectionEnd(response));
+  writeRejection(response, error, endConnection(response));
 }

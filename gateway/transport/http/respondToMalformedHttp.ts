@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { HttpError } from '../../admission/httpError.ts';
-import { connectionEnd } from './http2Messages.ts';
+import { endConnection } from './http2Messages.ts';
 import { headersTooLargeError } from './malformedHeaders.ts';
 import { writeHttpError, writeRejection } from './writeResponse.ts';
 
@@ -67,5 +67,5 @@ function httpErrorOf({ code, reason, message }: HttpParserError): HttpError {
 /** Responds to a request before anything else reads it, and closes its connection. */
 export function rejectRequest(request: IncomingMessage, response: ServerResponse, error: HttpError): void {
   request.resume();
-  writeRejection(response, error, connectionEnd(response));
+  writeRejection(response, error, endConnection(response));
 }

@@ -39,7 +39,7 @@ export const incrementalEventEncoding: PayloadEncoding<string> = {
 };
 
 /** Encodes the events of a subscription. Cursors are event ids: a browser that reconnects sends the last one. */
-export const subscriptionEventEncoding: PayloadEncoding<SubscriptionPayload> = {
+export const subscriptionEventEncoding = {
   ...eventStream,
   sendsOpeningImmediately: true,
   encode: ({ text, cursor }) => ({
@@ -50,7 +50,7 @@ export const subscriptionEventEncoding: PayloadEncoding<SubscriptionPayload> = {
   fail: (error) => next(JSON.stringify({ errors: [error] })) + complete,
   // Without `complete`, clients subscribe again.
   goAway: '',
-};
+} satisfies PayloadEncoding<SubscriptionPayload>;
 
 /** Writes a complete response as one event and the end of the stream. `content` has no line breaks. `readTimeoutMs`:
  *  see `closeIfStalled`. */

@@ -108,18 +108,17 @@ export class MultiplexedOperation {
   async #sendComplete({ content, isExecuted }: CompleteResult): Promise<void> {
     const { messages, record } = this.#options;
     await this.#waitUntilWritable();
+    record?.addPayload(sizeOfContent(content));
     if (!isExecuted) {
       const { data, errors } = JSON.parse(contentToText(content)) as {
         data?: unknown;
         errors?: readonly GraphQLFormattedError[];
       };
       if (data === undefined) {
-        record?.addPayload(sizeOfContent(content));
         this.#end(...messages.fail(errors ?? []));
         return;
       }
     }
-    record?.addPayload(sizeOfContent(content));
     this.#end(messages.next(content), messages.complete());
   }
 

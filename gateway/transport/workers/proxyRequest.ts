@@ -6,7 +6,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { connectionEnd, http2StreamOf } from '../http/http2Messages.ts';
+import { endConnection, http2StreamOf } from '../http/http2Messages.ts';
 import { discardBody } from '../http/readBody.ts';
 import { closeIfStalled, setReadTimeout } from '../http/writeResponse.ts';
 import { isWorkerHeader, workerHeaders } from './proxiedRequest.ts';
@@ -58,7 +58,7 @@ export async function proxyRequest(options: ProxyRequestOptions): Promise<boolea
     if (workerResponse === undefined) return false;
     onResponseHead(workerResponse);
     const headers = endToEndHeaders(workerResponse.rawHeaders);
-    if (isShuttingDown()) headers.push(...Object.entries(connectionEnd(response)).flat());
+    if (isShuttingDown()) headers.push(...Object.entries(endConnection(response)).flat());
     const { statusCode = 502, statusMessage } = workerResponse;
     if (http2StreamOf(request) === undefined) response.writeHead(statusCode, statusMessage, headers);
     else response.writeHead(statusCode, headers);

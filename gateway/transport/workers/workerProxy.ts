@@ -11,7 +11,7 @@ import { ClientDisconnectedError, HttpError, shuttingDownError } from '../../adm
 import { GatewayShutdownError } from '../../errors.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
 import { toAbortSignal } from '../../time/requestAbort.ts';
-import { connectionEnd } from '../http/http2Messages.ts';
+import { endConnection } from '../http/http2Messages.ts';
 import type { InFlightRequests } from '../http/inFlightRequests.ts';
 import { writeRejection } from '../http/writeResponse.ts';
 import { ProxiedRequest, workerHeaders } from './proxiedRequest.ts';
@@ -171,7 +171,7 @@ export class WorkerProxy {
     if (!isShuttingDown)
       this.#options.log.error({ err: error }, 'Proxying a request to another worker failed');
     const httpError = isShuttingDown ? shuttingDownError() : workerUnreachableError();
-    writeRejection(response, httpError, connectionEnd(response));
+    writeRejection(response, httpError, endConnection(response));
   }
 
   #drainStream({ owner, id }: RemoteResource): void {
