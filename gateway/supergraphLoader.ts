@@ -7,11 +7,7 @@ import { toPlanningLimits } from './planning/toPlanningLimits.ts';
 import { loadSupergraph } from './supergraph/loadSupergraph.ts';
 import { parseSchemaInSlices } from './supergraph/readSchemaInSlices.ts';
 import type { Supergraph } from './supergraph/supergraph.ts';
-import {
-  createSupergraphHolder,
-  type SupergraphHolder,
-  type SupergraphHolderOptions,
-} from './supergraph/supergraphHolder.ts';
+import { SupergraphHolder, type SupergraphHolderOptions } from './supergraph/supergraphHolder.ts';
 import { SupergraphRefusedError } from './supergraph/supergraphRefusedError.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { resolveInSlices } from './time/slicedTask.ts';
@@ -30,7 +26,7 @@ interface SupergraphLoaderOptions {
  *  before it is used. */
 export function createSupergraphs(options: SupergraphLoaderOptions): SupergraphHolder {
   const { config, preparer } = options;
-  return createSupergraphHolder({
+  return new SupergraphHolder({
     load: createSupergraphLoader(options),
     warm: (next, previous, signal) => preparer.warm(next, previous, config.planning.warmOperations, signal),
     warmTimeoutMs: config.planning.warmTimeout,

@@ -27,28 +27,6 @@ export interface SupergraphView {
   sourceProblem(): string | undefined;
 }
 
-/** Holds the current supergraph, loads new ones and switches between them. */
-export interface SupergraphHolder extends SupergraphView {
-  /** Calls `listener` when the source cannot be read, and when a supergraph is refused. Not again while the message is the
-   *  same. Also called, without a message, when the source can be read again, and when the current supergraph is submitted
-   *  again after a refusal. */
-  onProblem(listener: ProblemListener): () => void;
-  /** Takes supergraphs from a source until `close`. Resolves after the first SDL was settled: either `current()` or
-   *  `problem()` is then set, unless the holder is closed. */
-  start(source: SupergraphSource): Promise<void>;
-  /** Loads an SDL and switches to it. A newer SDL supersedes it, except after another load that was superseded: then the
-   *  load is completed first, so that SDLs that arrive faster than they load do not keep each other out. Resolves when the
-   *  SDL is in use, refused (see `problem`) or superseded. Never rejects. */
-  submit(sdl: string): Promise<void>;
-  /** Submits an earlier SDL again without superseding another one: while another one is being loaded, it resolves when
-   *  that one is settled. */
-  resubmit(sdl: string): Promise<void>;
-  /** Whether the last load failed without a fault of the supergraph, so that the holder loads it again. */
-  isRetrying(): boolean;
-  /** Stops the source and all loading, and closes every planner, including those of running operations. */
-  close(): Promise<void>;
-}
-
 type ProblemListener = (message: string | undefined, origin: 'source' | 'load') => void;
 
 export interface SupergraphHolderOptions {
@@ -96,11 +74,8 @@ class SupergraphProblems {
   }
 }
 
-export function createSupergraphHolder(options: SupergraphHolderOptions): SupergraphHolder {
-  return new SwitchingSupergraphHolder(options);
-}
-
-class SwitchingSupergraphHolder implements SupergraphHolder {
+/** Holds the current supergraph, loads new ones and switches between them. */
+export class SupergraphHolder implements SupergraphView {
   readonly #options: SupergraphHolderOptions;
   readonly #timers: Timers;
   readonly #changeListeners = new Set<(supergraph: Supergraph) => void>();
@@ -143,14 +118,20 @@ class SwitchingSupergraphHolder implements SupergraphHolder {
     return this.#problems.source;
   }
 
+  /** Calls `listener` when the source cannot be read, and when a supergraph is refused. Not again while the message is the
+   *  same. Also called, without a message, when the source can be read again, and when the current supergraph is submitted
+   *  again after a refusal. */
   onProblem(listener: ProblemListener): () => void {
     return this.#problems.onProblem(listener);
   }
 
+  /** Whether the last load failed without a fault of the supergraph, so that the holder loads it again. */
   isRetrying(): boolean {
     return this.#startFailures > 0;
   }
 
+  /** Takes supergraphs from a source until `close`. Resolves after the first SDL was settled: either `current()` or
+   *  `problem()` is then set, unless the holder is closed. */
   async start(source: SupergraphSource): Promise<void> {
     // A gateway that could not listen may be started again.
     await this.#source?.stop();
@@ -174,6 +155,9 @@ class SwitchingSupergraphHolder implements SupergraphHolder {
     await this.#loads.settled;
   }
 
+  /** Loads an SDL and switches to it. A newer SDL supersedes it, except after another load that was superseded: then the
+   *  load is completed first, so that SDLs that arrive faster than they load do not keep each other out. Resolves when the
+   *  SDL is in use, refused (see `problem`) or superseded. Never rejects. */
   async submit(sdl: string): Promise<void> {
     if (this.#isClosed) return;
     this.#cancelRetry?.();
@@ -186,10 +170,13 @@ class SwitchingSupergraphHolder implements SupergraphHolder {
     else await this.#loads.start(id, (signal) => this.#loadAndSwitch(sdl, signal));
   }
 
+  /** Submits an earlier SDL again without superseding another one: while another one is being loaded, it resolves when
+   *  that one is settled. */
   resubmit(sdl: string): Promise<void> {
     return this.#loads.settled ?? this.submit(sdl);
   }
 
+  /** Stops the source and all loading, and closes every planner, including those of running operations. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelRetry?.();

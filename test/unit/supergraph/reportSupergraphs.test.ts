@@ -5,13 +5,13 @@ import { supergraphId } from '../../../gateway/supergraph/loadSupergraph.ts';
 import { reportSupergraphs } from '../../../gateway/supergraph/reportSupergraphs.ts';
 import type { SupergraphSourceListener } from '../../../gateway/supergraph/sources/supergraphSource.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
-import { createSupergraphHolder } from '../../../gateway/supergraph/supergraphHolder.ts';
+import { SupergraphHolder } from '../../../gateway/supergraph/supergraphHolder.ts';
 
 /** Logs what a source and the loads of its supergraphs report. Returns the messages. */
 async function messagesOf(watch: boolean): Promise<readonly string[]> {
   const lines: string[] = [];
   const log = pino({ base: null }, { write: (line) => lines.push(JSON.parse(line).msg) });
-  const holder = createSupergraphHolder({
+  const holder = new SupergraphHolder({
     load: async (sdl) => {
       if (sdl.startsWith('bad')) throw new Error(`${sdl} is refused`);
       const planner = { plan: async () => ({ kind: 'QueryPlan' as const }), close: async () => {} };

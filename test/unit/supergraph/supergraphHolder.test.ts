@@ -6,8 +6,7 @@ import { loadSupergraph, supergraphId } from '../../../gateway/supergraph/loadSu
 import type { SupergraphSourceListener } from '../../../gateway/supergraph/sources/supergraphSource.ts';
 import type { Supergraph } from '../../../gateway/supergraph/supergraph.ts';
 import {
-  createSupergraphHolder,
-  type SupergraphHolder,
+  SupergraphHolder,
   type SupergraphHolderOptions,
 } from '../../../gateway/supergraph/supergraphHolder.ts';
 import { composeSubgraphs, federationLink } from '../../harness/composeSubgraphs.ts';
@@ -29,7 +28,7 @@ const names = readSupergraphNames(parse(schemaText));
 function open(options: Partial<SupergraphHolderOptions> & { gates?: Map<string, Promise<void>> } = {}) {
   const log: string[] = [];
   const { gates = new Map(), ...rest } = options;
-  const holder = createSupergraphHolder({
+  const holder = new SupergraphHolder({
     load: async (sdl, signal): Promise<Supergraph> => {
       log.push(`load ${sdl}`);
       signal.addEventListener('abort', () => log.push(`abort ${sdl}`));
