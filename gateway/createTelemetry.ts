@@ -58,19 +58,19 @@ async function loadExports(
   { config, log, timers, now = Date.now, tracerProvider, workerCalls }: TelemetryOptions,
   metrics: Metrics,
 ): Promise<Pick<Telemetry, 'tracing' | 'exports'>> {
-  const { otlp, metrics: options } = config.telemetry;
+  const { otlp, metrics: metricsOptions } = config.telemetry;
   const identity = { instanceId: randomUUID(), workerName: workerCalls?.worker.name };
-  const parts = { config, log, metrics, timers, now, identity };
+  const options = { config, log, metrics, timers, now, identity };
   const loadTracing = async (): Promise<TracingFeature> => {
     const { TracingFeature } = await import('./tracing/tracingFeature.ts');
-    return new TracingFeature({ ...parts, tracerProvider });
+    return new TracingFeature({ ...options, tracerProvider });
   };
   const loadMetricsExport = async (): Promise<MetricsExportFeature> => {
     const { MetricsExportFeature } = await import('./metricsExport/metricsExportFeature.ts');
-    return new MetricsExportFeature(parts);
+    return new MetricsExportFeature(options);
   };
   const tracing = otlp.endpoint === '' && tracerProvider === undefined ? undefined : await loadTracing();
-  const metricsExport = options.otlp ? await loadMetricsExport() : undefined;
+  const metricsExport = metricsOptions.otlp ? await loadMetricsExport() : undefined;
   return {
     tracing: tracing?.tracing,
     exports: {

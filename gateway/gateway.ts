@@ -20,8 +20,9 @@ import { type ErrorCode, errorCodes, GatewayError } from './errors.ts';
 import type { Extension, ExtensionModule } from './extensions/extension.ts';
 import { ExtensionFeature } from './extensions/extensionFeature.ts';
 import { isModule, loadExtensions } from './extensions/loadExtensions.ts';
-import type { Feature } from './feature.ts';
+import type { FeatureContext } from './feature.ts';
 import { createFeatureContext } from './featureContext.ts';
+import { FeatureList } from './featureList.ts';
 import { InsightsFeature } from './insights/insightsFeature.ts';
 import { isObject } from './json/isObject.ts';
 import { Lifecycle } from './lifecycle.ts';
@@ -137,115 +138,51 @@ export async function createGateway(
   dependencies: GatewayDependencies = {},
 ): Promise<Gateway> {
   checkDependencies<keyof GatewayDependencies>(dependencies);
-  const opened = new Set<Feature>();
+  const list = new FeatureList();
   try {
-    return await assembleGateway(options, dependencies, opened);
+    return await assembleGateway(options, dependencies, list);
   } catch (error) {
-    for (const feature of [...opened].toReversed()) {
-      // Failures of these do not replace the error above.
-      await Promise.allSettled([feature.stop?.(0)]);
-      await Promise.allSettled([feature.close?.(0)]);
-    }
+    await list.discard();
     throw error;
   }
 }
 
-/** `opened` gets each feature as soon as it exists. */
 async function assembleGateway(
   options: GatewayOptions,
   dependencies: GatewayDependencies,
-  opened: Set<Feature>,
+  list: FeatureList,
 ): Promise<Gateway> {
   const { logger, worker, timers = systemTimers, readIdentity } = dependencies;
   // Programs in JavaScript may omit the options: then they have the problem of empty ones.
   const config = parseConfig(withModulesOnly(options ?? {}), { readsIdentity: readIdentity !== undefined });
   const log = logger ? protectLogger(logger) : await createConfiguredLogger(config.telemetry, worker?.name);
-
-  const open = <Opened extends Feature | undefined>(feature: Opened): Opened => {
-    if (feature !== undefined) opened.add(feature);
-    return feature;
-  };
-  // Supergraphs, client and request path read the list later. It is complete before the first supergraph is loaded.
-  const features: Feature[] = [];
-  const add = <Added extends Feature | undefined>(feature: Added): Added => {
-    if (feature !== undefined) features.push(feature);
-    return open(feature);
-  };
-  // These may refuse the configuration, before the gateway connects to anything.
-  const problems: ConfigProblem[] = [];
-  const trustedDocuments = open(
-    await collectProblems(problems, loadTrustedDocuments({ config, log, timers })),
-  );
-  const certificates = open(
-    await collectProblems(problems, Certificates.read(config, { ...dependencies, log })),
-  );
-  // Throws all problems.
-  const loadedExtensions = await loadExtensions(options.extensions ?? [], log, problems);
-  const extensions =
-    loadedExtensions.length === 0
-      ? undefined
-      : open(new ExtensionFeature(loadedExtensions, { config, log, timers }));
+  const basics = { ...dependencies, config, log, timers };
+  // Before the gateway connects to anything: these may refuse the configuration.
+  const files = await loadConfiguredFiles(options.extensions ?? [], basics, list);
+  const { certificates } = files;
   const workerCalls = worker && new WorkerCalls(worker);
-  const telemetry = await createTelemetry({ ...dependencies, config, log, timers, workerCalls });
+  const telemetry = await createTelemetry({ ...basics, workerCalls });
   const { metrics, tracing } = telemetry;
   // First, and so the last ones to be closed: they export the spans and counts of all others.
-  add(telemetry.exports);
-  add(telemetry.routes);
-  add(certificates);
+  list.add(telemetry.exports);
+  list.add(telemetry.routes);
+  list.add(certificates);
   certificates.registerMetrics(metrics.registry);
+  const { features } = list;
   const openStreams = new StreamLimiter(config.subscriptions);
   const preparer = createPreparer(config, metrics);
-  const supergraphs = createSupergraphs({ ...dependencies, config, log, features, preparer });
+  const supergraphs = createSupergraphs({ ...basics, features, preparer });
   const context = await createFeatureContext({
-    ...dependencies,
-    config,
-    log,
+    ...basics,
     metrics,
-    timers,
     supergraphs,
     certificates,
     openStreams,
     tracing,
   });
-  open(context.authentication);
-  const enrichment = add(new EnrichmentFeature(context, workerCalls));
-  // After enrichment, which extends the API schema: the features below store what they read for the extended supergraph.
-  const subscriptions = add(new SubscriptionFeature(context));
-  add(new CacheFeature(context));
-  const contracts = add(new ContractGuardFeature(context));
-  add(extensions);
-  const client = createSubgraphClient({
-    ...context,
-    // The request path is created with the client.
-    eventLoopDelayMs: () => path.traffic.eventLoopDelayMs,
-    features,
-    hooks: extensions?.callHooks,
-  });
-  add(
-    new InsightsFeature(context, {
-      workers: workerCalls,
-      subgraphStates: () => client.states(),
-      listJobs: (limit) => enrichment.listJobs(limit),
-      describeContracts: (maxOperations) => contracts.describe(maxOperations),
-    }),
-  );
-  const path = createRequestPath({
-    ...dependencies,
-    context,
-    features,
-    preparer,
-    client,
-    subscriptions,
-    enrichment,
-    extensions,
-  });
-  add(trustedDocuments);
-  const sharedPersistedQueries = add(createSharedPersistedQueries(context));
-  add(context.authentication);
-  for (const feature of path.features) add(feature);
-  add({ addAdminRoutes: (routes) => addSubgraphsRoute(routes, client, workerCalls) });
-  add(createRedisMonitor({ config: config.redis, log, timers, metrics }));
-
+  list.open(context.authentication);
+  const added = addFeatures(list, { ...dependencies, ...files, context, metrics, preparer, workerCalls });
+  const { path, client, subscriptions } = added;
   const server = createListeners({
     ...dependencies,
     context,
@@ -253,10 +190,10 @@ async function assembleGateway(
     certificates,
     executeOperation: path.executeOperation,
     traffic: path.traffic,
-    contracts,
+    contracts: added.contracts,
     workerCalls,
-    trustedDocuments: trustedDocuments?.documents,
-    sharedPersistedQueries,
+    trustedDocuments: files.trustedDocuments?.documents,
+    sharedPersistedQueries: added.sharedPersistedQueries,
     countStreams: () => openStreams.size,
   });
   reportSupergraphs(supergraphs, config, log);
@@ -272,6 +209,69 @@ async function assembleGateway(
     announceShutdown: () => server.announceShutdown(),
     close: () => lifecycle.close(),
   };
+}
+
+type ConfiguredFiles = Awaited<ReturnType<typeof loadConfiguredFiles>>;
+
+/** Loads the files and extensions that the configuration names.
+ *  @throws {ConfigError} with the problems of all. */
+async function loadConfiguredFiles(
+  configured: NonNullable<GatewayOptions['extensions']>,
+  basics: Pick<FeatureContext, 'config' | 'log' | 'timers'> & Pick<GatewayDependencies, 'now'>,
+  list: FeatureList,
+) {
+  const problems: ConfigProblem[] = [];
+  const trustedDocuments = list.open(await collectProblems(problems, loadTrustedDocuments(basics)));
+  const certificates = list.open(await collectProblems(problems, Certificates.read(basics.config, basics)));
+  const extensions = await loadExtensions(configured, basics.log, problems);
+  return {
+    trustedDocuments,
+    certificates,
+    extensions: extensions.length === 0 ? undefined : list.open(new ExtensionFeature(extensions, basics)),
+  };
+}
+
+interface FeatureDependencies extends ConfiguredFiles, Pick<GatewayDependencies, 'load' | 'random'> {
+  readonly context: FeatureContext;
+  readonly metrics: Metrics;
+  readonly preparer: Preparer;
+  readonly workerCalls: WorkerCalls | undefined;
+}
+
+/** Adds the features that extend the request path, the path itself, and the features around it. */
+function addFeatures(list: FeatureList, dependencies: FeatureDependencies) {
+  const { context, metrics, workerCalls, extensions, trustedDocuments } = dependencies;
+  const { config, log, timers } = context;
+  const { features } = list;
+  const enrichment = list.add(new EnrichmentFeature(context, workerCalls));
+  // After enrichment, which extends the API schema: the features below store what they read for the extended supergraph.
+  const subscriptions = list.add(new SubscriptionFeature(context));
+  list.add(new CacheFeature(context));
+  const contracts = list.add(new ContractGuardFeature(context));
+  list.add(extensions);
+  const client = createSubgraphClient({
+    ...context,
+    // The request path is created with the client.
+    eventLoopDelayMs: () => path.traffic.eventLoopDelayMs,
+    features,
+    hooks: extensions?.callHooks,
+  });
+  list.add(
+    new InsightsFeature(context, {
+      workers: workerCalls,
+      subgraphStates: () => client.states(),
+      listJobs: (limit) => enrichment.listJobs(limit),
+      describeContracts: (maxOperations) => contracts.describe(maxOperations),
+    }),
+  );
+  const path = createRequestPath({ ...dependencies, features, client, subscriptions, enrichment });
+  list.add(trustedDocuments);
+  const sharedPersistedQueries = list.add(createSharedPersistedQueries(context));
+  list.add(context.authentication);
+  for (const feature of path.features) list.add(feature);
+  list.add({ addAdminRoutes: (routes) => addSubgraphsRoute(routes, client, workerCalls) });
+  list.add(createRedisMonitor({ config: config.redis, log, timers, metrics }));
+  return { subscriptions, contracts, client, path, sharedPersistedQueries };
 }
 
 /** The options with `extensions` as a configuration file has them, and without the options of modules: the configuration is
