@@ -33,43 +33,20 @@ interface ListenersOptions {
 }
 
 /** Creates the public listener and the admin listener with the routes of all features. */
-export function createListeners({
-  context,
-  features,
-  certificates,
-  executeOperation,
-  countStreams,
-  contracts,
-  workerCalls,
-  traffic,
-  trustedDocuments,
-  sharedPersistedQueries,
-  plugins = [],
-  worker,
-}: ListenersOptions): HttpServer {
+export function createListeners(options: ListenersOptions): HttpServer {
+  const { context, features, traffic, trustedDocuments, sharedPersistedQueries } = options;
   const { config, supergraphs, authentication, timers, log } = context;
   const { limits, security, delivery } = config;
   // Plans show fields that are not in the API schema: only GraphiQL gets them, where clients may see the subgraphs.
   const canExplain = security.graphiql && security.exposeSubgraphs;
-  const recorder = new RequestRecorder({
-    registry: context.metrics.registry,
-    log,
-    logsRequests: config.telemetry.accessLog,
-    clientHeaders: config.contracts.record,
-    countStreams,
-    labels: new OperationLabels({
-      mode: config.telemetry.metrics.operationNames,
-      isTrusted: (name) =>
-        contracts.hasOperation(name) || trustedDocuments?.manifest.operationNames.has(name) === true,
-    }),
-  });
   return createHttpServer({
+    ...optionsOfFeatures(features),
     listen: config.listen,
     admin: config.admin,
-    certificates,
+    certificates: options.certificates,
     supergraphs,
-    executeOperation,
-    recorder,
+    executeOperation: options.executeOperation,
+    recorder: createRecorder(options),
     authentication,
     tracing: canExplain ? new ExplainedTracing(context.tracing) : context.tracing,
     holdBack: (claim) => traffic.holdBack(claim),
@@ -82,8 +59,8 @@ export function createListeners({
         lease?.release();
       }
     },
-    worker,
-    workerCalls,
+    worker: options.worker,
+    workerCalls: options.workerCalls,
     limits,
     trustedDocuments,
     persistedQueries: { isEnabled: config.http.persistedQueries.enabled, shared: sharedPersistedQueries },
@@ -104,6 +81,36 @@ export function createListeners({
           graphiqlSettings: { tabs: security.graphiqlTabs, canExplain },
         }
       : {}),
+    plugins: options.plugins ?? [],
+    timers,
+    log,
+  });
+}
+
+function createRecorder({
+  context,
+  contracts,
+  trustedDocuments,
+  countStreams,
+}: ListenersOptions): RequestRecorder {
+  const { config, metrics, log } = context;
+  return new RequestRecorder({
+    registry: metrics.registry,
+    log,
+    logsRequests: config.telemetry.accessLog,
+    clientHeaders: config.contracts.record,
+    countStreams,
+    labels: new OperationLabels({
+      mode: config.telemetry.metrics.operationNames,
+      isTrusted: (name) =>
+        contracts.hasOperation(name) || trustedDocuments?.manifest.operationNames.has(name) === true,
+    }),
+  });
+}
+
+/** What the features add to the listeners. */
+function optionsOfFeatures(features: readonly Feature[]) {
+  return {
     addPublicRoutes: (routes, draining) => {
       for (const feature of features) feature.addPublicRoutes?.(routes, draining);
     },
@@ -122,8 +129,5 @@ export function createListeners({
     },
     unreadyReasons: () => features.flatMap(({ unreadyReasons = [] }) => unreadyReasons),
     readinessNotes: () => features.flatMap(({ readinessNotes = [] }) => readinessNotes),
-    plugins,
-    timers,
-    log,
-  });
+  } satisfies Partial<HttpServerOptions>;
 }

@@ -14,9 +14,11 @@ import type { ExtensionFeature } from './extensions/extensionFeature.ts';
 import type { Feature, FeatureContext } from './feature.ts';
 import { createFetchChain, observersOf } from './fetchChain.ts';
 import { Authorizer } from './operation/authorization/authorizer.ts';
+import type { OperationRequest } from './operation/operationRequest.ts';
 import { createOverrideDecisions } from './operation/overrideDecision.ts';
 import type { Preparer } from './operation/preparer.ts';
 import { Pipeline } from './pipeline.ts';
+import type { ErrorPolicy } from './response/formatErrors.ts';
 import { registerResponseMetrics } from './response/responseMetrics.ts';
 import { SharedResponses } from './response/sharedResponses.ts';
 import type { RequestPriority } from './subgraphs/policies/callPriority.ts';
@@ -53,34 +55,16 @@ interface RequestPath {
 /** Builds the stages with the features that extend them. Jobs of enrichments run on the same path. */
 export function createRequestPath(options: RequestPathOptions): RequestPath {
   const { context, features, preparer, client, subscriptions, enrichment, extensions } = options;
-  const { load = new ProcessLoad(), random = Math.random } = options;
   const { config, log, metrics, supergraphs, openStream, tracing } = context;
-  const priorities = new RequestPriorities(config.overload.priorities);
-  const trafficMetrics = new TrafficMetrics(metrics.registry);
-  const { executionQueue, admissionQueue, queueOverload, onQueueTimeExceeded } = createQueues(
-    context,
-    trafficMetrics,
-  );
-  const traffic = createTrafficControl({
-    ...context,
-    priorities,
-    load,
-    trafficMetrics,
-    admissionQueue,
-    queueOverload,
-  });
+  const admission = createAdmissionControl(context, options.load ?? new ProcessLoad());
+  const { traffic, priorities, executionQueue, onQueueTimeExceeded } = admission;
   const authorizer = new Authorizer({
     onDenied: config.security.authorization.onDenied,
     deciders: features,
   });
   const sharedResponses = new SharedResponses();
   registerResponseMetrics(metrics.registry, () => sharedResponses.joinCount);
-  const invalidData = new ProblemLog({
-    log,
-    message: 'A subgraph returned data that does not fit the supergraph',
-    now: context.now,
-  });
-  let observing: readonly Feature[] | undefined;
+  const onOperation = createOperationListener(features);
   const pipeline = new Pipeline({
     preparer,
     authorizer,
@@ -91,11 +75,7 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
     openStream,
     sharedResponses: config.batching.acrossRequests ? sharedResponses : undefined,
     maxWaitMs: config.batching.maxWait,
-    errorPolicy: {
-      exposeSubgraphErrors: config.security.exposeSubgraphErrors,
-      exposeSubgraphs: config.security.exposeSubgraphs,
-      onInvalidData: (subgraph, problem) => invalidData.report('invalid_data', problem, { subgraph }),
-    },
+    errorPolicy: createErrorPolicy(context),
     responseSize: config.limits.responseSize,
     executionQueue,
     onQueueTimeExceeded,
@@ -106,14 +86,12 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
     requestContexts: new RequestContextFactory({
       config,
       priorities,
-      overridesFor: createOverrideDecisions(config.override, random),
+      overridesFor: createOverrideDecisions(config.override, options.random ?? Math.random),
     }),
     extendContext: extensions?.extendContext,
     observeExecution: observersOf(features),
     onPrepared: (request, operation) => {
-      // Looked up at the first operation: features are added after the request path.
-      observing ??= features.filter(({ onOperation }) => onOperation !== undefined);
-      for (const feature of observing) feature.onOperation?.(request);
+      onOperation(request);
       return extensions?.onPlan?.(request, operation);
     },
   });
@@ -130,16 +108,15 @@ export function createRequestPath(options: RequestPathOptions): RequestPath {
   return {
     executeOperation: extensions?.decorateExecution?.(execute) ?? execute,
     traffic,
-    features: [
-      authorizer,
-      traffic,
-      { onSupergraph: replanSubscriptions, close: async () => queueOverload.close() },
-    ],
+    features: [authorizer, traffic, { onSupergraph: replanSubscriptions, close: admission.close }],
   };
 }
 
-/** The queues in which requests wait while the event loop is saturated, and what sheds requests that wait too long. */
-function createQueues({ config, log, timers, metrics }: FeatureContext, trafficMetrics: TrafficMetrics) {
+/** Creates what decides whether and when a request is executed: priorities, limits, and the queues in which requests wait
+ *  while the event loop is saturated. */
+function createAdmissionControl(context: FeatureContext, load: LoadSource) {
+  const { config, log, timers, metrics } = context;
+  const trafficMetrics = new TrafficMetrics(metrics.registry);
   const countWaiting = (): number => executionQueue.length + admissionQueue.length;
   const queueOverload = new QueueOverload({
     log,
@@ -171,5 +148,40 @@ function createQueues({ config, log, timers, metrics }: FeatureContext, trafficM
   });
   executionQueue.onWaitEnd(() => admissionQueue.onWaitEnd());
   registerExecutionQueueMetrics(metrics.registry, countWaiting);
-  return { executionQueue, admissionQueue, queueOverload, onQueueTimeExceeded };
+  const priorities = new RequestPriorities(config.overload.priorities);
+  const traffic = createTrafficControl({
+    ...context,
+    priorities,
+    load,
+    trafficMetrics,
+    admissionQueue,
+    queueOverload,
+  });
+  const close = async (): Promise<void> => queueOverload.close();
+  return { traffic, priorities, executionQueue, onQueueTimeExceeded, close };
+}
+
+/** Which errors of subgraphs clients see, and how data that does not fit the supergraph is logged. */
+function createErrorPolicy({ config, log, now }: FeatureContext): ErrorPolicy {
+  const { exposeSubgraphErrors, exposeSubgraphs } = config.security;
+  const invalidData = new ProblemLog({
+    log,
+    message: 'A subgraph returned data that does not fit the supergraph',
+    now,
+  });
+  return {
+    exposeSubgraphErrors,
+    exposeSubgraphs,
+    onInvalidData: (subgraph, problem) => invalidData.report('invalid_data', problem, { subgraph }),
+  };
+}
+
+/** Returns a function that calls `onOperation` of each feature that has it. Looks these up at the first operation: features
+ *  are added after the request path. */
+function createOperationListener(features: readonly Feature[]): (request: OperationRequest) => void {
+  let listening: readonly Feature[] | undefined;
+  return (request) => {
+    listening ??= features.filter(({ onOperation }) => onOperation !== undefined);
+    for (const feature of listening) feature.onOperation?.(request);
+  };
 }
