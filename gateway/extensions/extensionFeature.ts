@@ -17,7 +17,7 @@ import type { Extension, PolicyRequest } from './extension.ts';
 import { createCallHooks } from './extensionCalls.ts';
 import { type BoundHook, HookRunner, hooksOf } from './extensionHooks.ts';
 import { ExtensionOperations } from './extensionOperations.ts';
-import { decorateWithResponseHooks } from './extensionResponses.ts';
+import { ExtensionResponses } from './extensionResponses.ts';
 import { addExtensionRoutes } from './extensionRoutes.ts';
 
 /** Long enough for checks at a remote registry. Without a limit, the gateway would wait for its first supergraph in silence. */
@@ -49,12 +49,13 @@ export class ExtensionFeature implements Feature {
     this.#runner = runner;
     this.#readinessHooks = hooksOf(extensions, 'readiness') ?? [];
     const operations = new ExtensionOperations(extensions, runner);
-    this.decorateExecution = decorateWithResponseHooks({
+    const responses = new ExtensionResponses({
       extensions,
       runner,
       findOperation: (request) => operations.find(request),
       timeoutMs,
     });
+    this.decorateExecution = responses.hasHooks ? (execute) => responses.decorate(execute) : undefined;
     this.onPlan = operations.needsPlan
       ? (request, operation) => operations.onPlan(request, operation)
       : undefined;

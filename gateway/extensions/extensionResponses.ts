@@ -6,9 +6,9 @@ import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { ExecutionOutcome, SingleOutcome } from '../response/executionOutcome.ts';
 import { inspectEach } from '../response/inspectEach.ts';
 import type { ClientOperation, Extension, ResponseEvent } from './extension.ts';
-import { type HookRunner, hooksOf } from './extensionHooks.ts';
+import { type BoundHook, type HookRunner, hooksOf } from './extensionHooks.ts';
 
-interface ResponseHooksOptions {
+interface ExtensionResponsesOptions {
   readonly extensions: readonly Extension[];
   readonly runner: HookRunner;
   /** The operation of a request; `undefined` for a request that was refused. */
@@ -17,25 +17,83 @@ interface ResponseHooksOptions {
   readonly timeoutMs: number;
 }
 
-/** Returns a decorator that calls `onResponse` and `onPayload`; `undefined` if no extension has them. */
-export function decorateWithResponseHooks({
-  extensions,
-  runner,
-  findOperation,
-  timeoutMs,
-}: ResponseHooksOptions): ((execute: ExecuteOperation) => ExecuteOperation) | undefined {
-  const responseHooks = hooksOf(extensions, 'onResponse') ?? [];
-  const payloadHooks = hooksOf(extensions, 'onPayload') ?? [];
-  if (responseHooks.length + payloadHooks.length === 0) return undefined;
+/** Responses, as the hooks `onResponse` and `onPayload` of extensions see and extend them. */
+export class ExtensionResponses {
+  readonly #options: ExtensionResponsesOptions;
+  readonly #responseHooks: readonly BoundHook<'onResponse'>[];
+  readonly #payloadHooks: readonly BoundHook<'onPayload'>[];
 
-  async function callResponseHooks({
+  constructor(options: ExtensionResponsesOptions) {
+    this.#options = options;
+    this.#responseHooks = hooksOf(options.extensions, 'onResponse') ?? [];
+    this.#payloadHooks = hooksOf(options.extensions, 'onPayload') ?? [];
+  }
+
+  /** Whether an extension has one of the hooks. */
+  get hasHooks(): boolean {
+    return this.#responseHooks.length + this.#payloadHooks.length > 0;
+  }
+
+  /** Returns a function that executes an operation and calls the hooks with its response. */
+  decorate(execute: ExecuteOperation): ExecuteOperation {
+    const { findOperation } = this.#options;
+    return async (request, supergraph) => {
+      let outcome: ExecutionOutcome;
+      try {
+        outcome = await execute(request, supergraph);
+      } catch (error) {
+        const operation = findOperation(request);
+        if (operation === undefined || !(error instanceof GatewayError) || request.signal.aborted)
+          throw error;
+        return this.#completeRefusal(error, operation);
+      }
+      const operation = findOperation(request);
+      if (operation === undefined) return outcome;
+      switch (outcome.kind) {
+        case 'single':
+          return this.#complete(outcome, operation);
+        case 'incremental':
+          return { ...outcome, payloads: this.#inspect(outcome.payloads, operation, (texts) => texts) };
+        case 'subscription':
+          return { ...outcome, events: this.#inspect(outcome.events, operation, ({ text }) => [text]) };
+      }
+    };
+  }
+
+  /** @throws the error of the operation, unless a hook extends the response. */
+  async #completeRefusal(error: GatewayError, request: ClientOperation): Promise<SingleOutcome> {
+    const refused: SingleOutcome = {
+      kind: 'single',
+      data: undefined,
+      errors: [error.toFormatted()],
+      extensions: undefined,
+      caching: undefined,
+    };
+    const completed = await this.#complete(refused, request);
+    // Traces of operations in a batch end with what is thrown.
+    if (completed === refused) throw error;
+    return completed;
+  }
+
+  /** Returns the response with the extensions that the hooks add. */
+  async #complete(outcome: SingleOutcome, request: ClientOperation): Promise<SingleOutcome> {
+    const { errors = [], extensions, data } = outcome;
+    const event = { request, errors, extensions, isExecuted: data !== undefined };
+    const added = await this.#callResponseHooks(event);
+    if (Object.keys(added).length === 0) return outcome;
+    // The extensions that a hook adds may be for this client alone.
+    return { ...outcome, extensions: { ...extensions, ...added }, caching: undefined };
+  }
+
+  async #callResponseHooks({
     errors,
     extensions,
     ...event
   }: ResponseEvent): Promise<Readonly<Record<string, unknown>>> {
+    const { runner, timeoutMs } = this.#options;
     const added: Record<string, unknown> = {};
     const { requestId, signal } = event.request;
-    for (const hook of responseHooks) {
+    for (const hook of this.#responseHooks) {
       const add = async (): Promise<void> => {
         // Several requests may share a response, which a hook must not change.
         const copies = copyJson({ errors, extensions }) as Pick<ResponseEvent, 'errors' | 'extensions'>;
@@ -46,62 +104,24 @@ export function decorateWithResponseHooks({
     return added;
   }
 
-  function observe<Value>(
+  /** Calls `onPayload` with the texts of each payload or event. */
+  #inspect<Value>(
     source: AsyncIterable<Value>,
     request: ClientOperation,
     textsOf: (value: Value) => readonly string[],
   ): AsyncIterable<Value> {
-    if (payloadHooks.length === 0) return source;
+    if (this.#payloadHooks.length === 0) return source;
+    const { runner, timeoutMs } = this.#options;
     const { requestId, signal } = request;
     let index = 0;
     return inspectEach(source, async (value) => {
       for (const text of textsOf(value)) {
         const event = { request, text, index: index++ };
-        for (const hook of payloadHooks)
+        for (const hook of this.#payloadHooks)
           await runner.run(hook, () => hook.call(event), { requestId, timeoutMs, signal });
       }
     });
   }
-
-  async function completeResponse(outcome: SingleOutcome, request: ClientOperation): Promise<SingleOutcome> {
-    const { errors = [], extensions, data } = outcome;
-    const added = await callResponseHooks({ request, errors, extensions, isExecuted: data !== undefined });
-    if (Object.keys(added).length === 0) return outcome;
-    // The extensions that a hook adds may be for this client alone.
-    return { ...outcome, extensions: { ...extensions, ...added }, caching: undefined };
-  }
-
-  return (execute) => async (request, supergraph) => {
-    let outcome: ExecutionOutcome;
-    try {
-      outcome = await execute(request, supergraph);
-    } catch (error) {
-      const operation = findOperation(request);
-      if (operation === undefined || !(error instanceof GatewayError) || request.signal.aborted) throw error;
-      const errors = [error.toFormatted()];
-      const refused = {
-        kind: 'single',
-        data: undefined,
-        errors,
-        extensions: undefined,
-        caching: undefined,
-      } as const;
-      const completed = await completeResponse(refused, operation);
-      // Traces of operations in a batch end with what is thrown.
-      if (completed === refused) throw error;
-      return completed;
-    }
-    const operation = findOperation(request);
-    if (operation === undefined) return outcome;
-    switch (outcome.kind) {
-      case 'single':
-        return completeResponse(outcome, operation);
-      case 'incremental':
-        return { ...outcome, payloads: observe(outcome.payloads, operation, (texts) => texts) };
-      case 'subscription':
-        return { ...outcome, events: observe(outcome.events, operation, ({ text }) => [text]) };
-    }
-  };
 }
 
 /** A copy of the keys that `onResponse` has returned. @throws {TypeError} */
