@@ -83,104 +83,146 @@ export function startPlannerThread(
   options: PlannerThreadOptions,
   signal?: AbortSignal,
 ): Promise<PlannerThread> {
-  const { memoryBytes, ...data } = options;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const worker = startWorker(memoryBytes, data);
-    let lossReason: ThreadLossReason | undefined;
-    let crash: unknown;
-    let finishPlan: ((outcome: PlanOutcome) => void) | undefined;
-    const watch = (): (() => void) =>
-      watchHeap(worker, memoryBytes * (1 + heapHeadroomFactor) * 0.5, () => {
-        lossReason ??= { kind: 'memory' };
-        void terminate();
-      });
-    const stopLoadWatch = watch();
-
-    const exited = new Promise<ThreadLossReason>((resolveExited) => {
-      worker.once('exit', () => {
-        stopLoadWatch();
-        const loss = crash === undefined ? undefined : classifyCrash(crash);
-        // A thread that ran out of memory while loading may have reported a misleading load error first.
-        if (lossReason?.kind === 'crash' && loss?.kind === 'memory') lossReason = loss;
-        lossReason ??= loss ?? { kind: 'ended' };
-        finishPlan?.({ kind: 'lost', reason: lossReason });
-        signal?.removeEventListener('abort', onAbort);
-        reject(signal?.aborted ? signal.reason : loadError(lossReason, memoryBytes));
-        resolveExited(lossReason);
-      });
+    const thread = new ThreadHandle(options, {
+      onReady: ({ apiSchemaSdl, subgraphs, overrides, names }) => {
+        endLoading();
+        resolve({
+          apiSchemaSdl,
+          subgraphs,
+          overrides,
+          names,
+          isAlive: () => thread.isAlive,
+          exited: thread.exited,
+          plan: (request, timeoutMs) => thread.plan(request, timeoutMs),
+          terminate: () => thread.terminate(),
+        });
+      },
+      onExit: (reason) => {
+        endLoading();
+        reject(signal?.aborted ? signal.reason : loadError(reason, options.memoryBytes));
+      },
     });
-    async function terminate(): Promise<void> {
-      lossReason ??= { kind: 'ended' };
-      // `worker.terminate()` also settles for a thread that has exited.
-      await worker.terminate();
-      await exited;
-    }
-    function onAbort(): void {
-      void terminate();
-    }
-    /** An idle thread must not keep the process alive. A thread that is being terminated must, because its exit is
-     *  awaited. */
-    const releaseProcess = (): void => {
-      if (lossReason === undefined) worker.unref();
-    };
+    const stopHeapWatch = thread.watchHeap();
+    const onAbort = (): void => void thread.terminate();
     signal?.addEventListener('abort', onAbort, { once: true });
 
-    worker.once('error', (error) => {
-      crash = error;
-    });
-    worker.on('message', (message: PlannerThreadMessage) => {
-      switch (message.kind) {
-        case 'ready':
-          stopLoadWatch();
-          signal?.removeEventListener('abort', onAbort);
-          releaseProcess();
-          resolve({
-            apiSchemaSdl: message.apiSchemaSdl,
-            subgraphs: message.subgraphs,
-            overrides: message.overrides,
-            names: message.names,
-            isAlive: () => lossReason === undefined,
-            exited,
-            plan,
-            terminate,
-          });
-          break;
-        case 'refused':
-          lossReason ??= { kind: 'crash', error: new Error(message.message) };
-          break;
-        case 'planned':
-          finishPlan?.({ kind: 'planned', plan: JSON.parse(message.plan) as QueryPlan });
-          break;
-        case 'failed':
-          finishPlan?.(message);
-          break;
-      }
-    });
-
-    function plan(request: PlannerThreadRequest, timeoutMs: number): Promise<PlanOutcome> {
-      return new Promise((settle) => {
-        if (lossReason !== undefined) {
-          settle({ kind: 'lost', reason: lossReason });
-          return;
-        }
-        const timer = setTimeout(() => {
-          lossReason = { kind: 'time' };
-          void terminate();
-        }, timeoutMs);
-        const stopWatch = watch();
-        finishPlan = (outcome) => {
-          clearTimeout(timer);
-          stopWatch();
-          finishPlan = undefined;
-          releaseProcess();
-          settle(outcome);
-        };
-        worker.ref();
-        worker.postMessage(request);
-      });
+    function endLoading(): void {
+      stopHeapWatch();
+      signal?.removeEventListener('abort', onAbort);
     }
   });
+}
+
+interface ThreadListener {
+  /** The thread has loaded the supergraph. */
+  onReady(summary: SupergraphSummary): void;
+  /** Called once, also for a thread that never was ready. */
+  onExit(reason: ThreadLossReason): void;
+}
+
+/** A planner thread as the main thread sees it: its messages, the limit of its heap, and why it has exited. */
+class ThreadHandle {
+  readonly exited: Promise<ThreadLossReason>;
+  readonly #worker: Worker;
+  readonly #memoryBytes: number;
+  #lossReason: ThreadLossReason | undefined;
+  #crash: unknown;
+  #finishPlan: ((outcome: PlanOutcome) => void) | undefined;
+
+  /** @throws {ThreadStartError} */
+  constructor({ memoryBytes, ...data }: PlannerThreadOptions, listener: ThreadListener) {
+    this.#memoryBytes = memoryBytes;
+    this.#worker = startWorker(memoryBytes, data);
+    const { promise, resolve } = Promise.withResolvers<ThreadLossReason>();
+    this.exited = promise;
+    this.#worker.once('error', (error) => {
+      this.#crash = error;
+    });
+    this.#worker.once('exit', () => {
+      const reason = this.#reasonOfExit();
+      this.#lossReason = reason;
+      this.#finishPlan?.({ kind: 'lost', reason });
+      listener.onExit(reason);
+      resolve(reason);
+    });
+    this.#worker.on('message', (message: PlannerThreadMessage) => this.#onMessage(message, listener));
+  }
+
+  get isAlive(): boolean {
+    return this.#lossReason === undefined;
+  }
+
+  /** Terminates the thread when it exceeds its memory. Returns a function that ends the watch. */
+  watchHeap(): () => void {
+    return watchHeap(this.#worker, this.#memoryBytes * (1 + heapHeadroomFactor) * 0.5, () => {
+      void this.#terminateBecause({ kind: 'memory' });
+    });
+  }
+
+  plan(request: PlannerThreadRequest, timeoutMs: number): Promise<PlanOutcome> {
+    return new Promise((settle) => {
+      if (this.#lossReason !== undefined) {
+        settle({ kind: 'lost', reason: this.#lossReason });
+        return;
+      }
+      const timer = setTimeout(() => void this.#terminateBecause({ kind: 'time' }), timeoutMs);
+      const stopHeapWatch = this.watchHeap();
+      const finish = (outcome: PlanOutcome): void => {
+        clearTimeout(timer);
+        stopHeapWatch();
+        this.#finishPlan = undefined;
+        this.#releaseProcess();
+        settle(outcome);
+      };
+      this.#finishPlan = finish;
+      this.#worker.ref();
+      this.#worker.postMessage(request);
+    });
+  }
+
+  terminate(): Promise<void> {
+    return this.#terminateBecause({ kind: 'ended' });
+  }
+
+  async #terminateBecause(reason: ThreadLossReason): Promise<void> {
+    this.#lossReason ??= reason;
+    // `worker.terminate()` also settles for a thread that has exited.
+    await this.#worker.terminate();
+    await this.exited;
+  }
+
+  #onMessage(message: PlannerThreadMessage, listener: ThreadListener): void {
+    switch (message.kind) {
+      case 'ready':
+        this.#releaseProcess();
+        listener.onReady(message);
+        break;
+      case 'refused':
+        this.#lossReason ??= { kind: 'crash', error: new Error(message.message) };
+        break;
+      case 'planned':
+        this.#finishPlan?.({ kind: 'planned', plan: JSON.parse(message.plan) as QueryPlan });
+        break;
+      case 'failed':
+        this.#finishPlan?.(message);
+        break;
+    }
+  }
+
+  #reasonOfExit(): ThreadLossReason {
+    const crash = this.#crash === undefined ? undefined : classifyCrash(this.#crash);
+    // A thread that ran out of memory while loading may have reported a misleading load error first.
+    if (this.#lossReason?.kind === 'crash' && crash?.kind === 'memory') return crash;
+    return this.#lossReason ?? crash ?? { kind: 'ended' };
+  }
+
+  /** An idle thread must not keep the process alive. A thread that is being terminated must, because its exit is
+   *  awaited. */
+  #releaseProcess(): void {
+    if (this.isAlive) this.#worker.unref();
+  }
 }
 
 /** @throws {ThreadStartError} */
