@@ -1,19 +1,15 @@
 import type { SupergraphNames } from '../planning/supergraphNames.ts';
 import type { Supergraph } from '../supergraph/supergraph.ts';
 
-/** Tells which type conditions hold for which runtime types of the supergraph, and which names of types and enum values the
- *  supergraph has. Plans also use types that the API schema hides. */
+/** Decides which type conditions hold for which object types of a supergraph. Plans also use types that the API schema
+ *  hides. */
 export class TypeConditions {
   readonly #members: SupergraphNames['members'];
   readonly #objectTypes: ReadonlySet<string>;
-  readonly #compositeTypes: ReadonlySet<string>;
-  readonly #enumValues: SupergraphNames['enumValues'];
 
-  constructor({ members, objectTypes, compositeTypes, enumValues }: SupergraphNames) {
+  constructor({ members, objectTypes }: SupergraphNames) {
     this.#members = members;
     this.#objectTypes = objectTypes;
-    this.#compositeTypes = compositeTypes;
-    this.#enumValues = enumValues;
   }
 
   static forSupergraph(supergraph: Supergraph): TypeConditions {
@@ -35,15 +31,6 @@ export class TypeConditions {
   }
 
   isObjectType = (typename: string): boolean => this.#objectTypes.has(typename);
-
-  /** Whether the supergraph has an object type, interface or union of this name. */
-  hasCompositeType(typename: string): boolean {
-    return this.#compositeTypes.has(typename);
-  }
-
-  hasEnumValue(enumName: string, value: string): boolean {
-    return this.#enumValues.get(enumName)?.has(value) ?? false;
-  }
 }
 
 const bySupergraph = new WeakMap<Supergraph, TypeConditions>();

@@ -1,6 +1,5 @@
 import type { GraphQLFormattedError } from 'graphql';
 import type { Execution } from '../execution/execution.ts';
-import { TypeConditions } from '../execution/typeConditions.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import type { SelectionSet } from '../operation/selection.ts';
 import type { SlicedTask } from '../time/slicedTask.ts';
@@ -69,7 +68,7 @@ export class ResponseShaper {
         causeOf: this.#errors.causeFinder(),
         maxBytes,
         sentNulls: this.#sentNulls,
-        conditions: () => TypeConditions.forSupergraph(supergraph),
+        names: supergraph.names,
         ...options,
       },
     );
@@ -172,14 +171,13 @@ export class ResponseShaper {
   ): SlicedTask<DeferredResults<ShapedData['data']>> {
     const { operation, maxBytes } = this.#options;
     const errors = this.#errors;
-    const { apiSchema } = operation.supergraph;
-    const conditions = (): TypeConditions => TypeConditions.forSupergraph(operation.supergraph);
+    const { apiSchema, names } = operation.supergraph;
     yield* errors.readNew();
     const causeOf = errors.causeFinder(groups);
     const shaped: ShapedData[] = [];
     let remainingBytes = maxBytes;
     for (const { object, type, path } of positions) {
-      const options = { ...shaping, causeOf, maxBytes: remainingBytes, conditions };
+      const options = { ...shaping, causeOf, maxBytes: remainingBytes, names };
       const data = yield* shapeData(apiSchema, set, type, object, path, options);
       remainingBytes -= data.bytes;
       errors.markReported(data.errors);

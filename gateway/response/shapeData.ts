@@ -14,7 +14,6 @@ import {
 import { memoryFullError, type ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import type { ResponseObject } from '../execution/responseTree.ts';
-import type { TypeConditions } from '../execution/typeConditions.ts';
 import { serializeScalar } from '../json/exactJson.ts';
 import { hasInfinity } from '../json/hasInfinity.ts';
 import { isNestedDeeperThan } from '../json/isNestedDeeperThan.ts';
@@ -27,7 +26,7 @@ import { responseTooLargeError } from './responseChunks.ts';
 import { runtimeTypeOf } from './runtimeType.ts';
 import type { SentNulls } from './sentNulls.ts';
 import type { SentObjects } from './sentObjects.ts';
-import { type ShapeError, ShapeErrors } from './shapeErrors.ts';
+import { type ShapeError, ShapeErrors, type SupergraphNames } from './shapeErrors.ts';
 
 /** A deferred fragment at one object of the response. */
 export interface DeferredInstance {
@@ -81,7 +80,7 @@ export interface ShapeDataOptions {
   /** A pending field in a list makes the whole list pending, not single elements. */
   readonly keepsListsWhole?: boolean;
   /** The names of the supergraph. A name that only the API schema hides becomes null without an error. */
-  readonly conditions?: (() => TypeConditions) | undefined;
+  readonly names?: SupergraphNames | undefined;
 }
 
 /** Shaping pauses after so many values. */
@@ -168,7 +167,7 @@ class DataShaper {
     this.#options = options;
     this.#sentNulls = options.sentNulls;
     this.#maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY;
-    this.errors = new ShapeErrors(schema, this.#path, this.#maxBytes, options.conditions);
+    this.errors = new ShapeErrors(schema, this.#path, this.#maxBytes, options.names);
   }
 
   *shapeObject(

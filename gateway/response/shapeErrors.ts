@@ -2,8 +2,10 @@ import { type GraphQLAbstractType, type GraphQLEnumType, type GraphQLSchema, isO
 import type { ResponsePath } from '../errors.ts';
 import type { ExecutionError } from '../execution/executionDiagnostics.ts';
 import type { ResponseObject } from '../execution/responseTree.ts';
-import type { TypeConditions } from '../execution/typeConditions.ts';
+import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import { responseTooLargeError } from './responseChunks.ts';
+
+export type SupergraphNames = PreparedOperation['supergraph']['names'];
 
 /** A value of the response tree that the schema forbids. `unknown`: an object whose type, or an enum value whose name, the
  *  supergraph does not have at this path. `hidden`: a value that only the API schema hides, where it may not be null. */
@@ -31,21 +33,21 @@ export class ShapeErrors {
   readonly #schema: GraphQLSchema;
   readonly #path: ResponsePath;
   readonly #maxBytes: number;
-  readonly #conditions: (() => TypeConditions) | undefined;
+  readonly #names: SupergraphNames | undefined;
   /** Lower bound of the size of the errors. */
   #bytes = 0;
 
-  /** `path`: the current path, which the caller changes. */
+  /** `path`: the current path, which the caller changes. `names`: see `ShapeDataOptions`. */
   constructor(
     schema: GraphQLSchema,
     path: ResponsePath,
     maxBytes: number,
-    conditions: (() => TypeConditions) | undefined,
+    names: SupergraphNames | undefined,
   ) {
     this.#schema = schema;
     this.#path = path;
     this.#maxBytes = maxBytes;
-    this.#conditions = conditions;
+    this.#names = names;
   }
 
   addMissing(cause: ExecutionError): void {
@@ -68,14 +70,14 @@ export class ShapeErrors {
   }
 
   addUnknownType(declared: GraphQLAbstractType, typename: unknown): null {
-    const message = describeUnknownType(declared, typename, this.#schema, this.#conditions);
+    const message = describeUnknownType(declared, typename, this.#schema, this.#names);
     if (message !== undefined) this.#addInvalidValue('unknown', message);
     return null;
   }
 
   addUnknownValue(type: GraphQLEnumType, value: unknown): null {
     if (typeof value !== 'string') return this.addInvalid(`a value of type ${type.name}`);
-    const message = describeUnknownValue(type, value, this.#conditions);
+    const message = describeUnknownValue(type, value, this.#names);
     if (message !== undefined) this.#addInvalidValue('unknown', message);
     return null;
   }
@@ -115,13 +117,13 @@ function describeUnknownType(
   declared: GraphQLAbstractType,
   typename: unknown,
   schema: GraphQLSchema,
-  conditions: (() => TypeConditions) | undefined,
+  names: SupergraphNames | undefined,
 ): string | undefined {
   if (typeof typename !== 'string')
     return `A subgraph returned an object without the name of its type where ${declared.name} is expected. The subgraph must answer __typename.`;
   if (isObjectType(schema.getType(typename)))
     return `A subgraph returned an object of type ${typename}, which is no ${declared.name}. Correct how the subgraph resolves the type, or compose the supergraph again.`;
-  if (conditions?.().hasCompositeType(typename)) return undefined;
+  if (names?.compositeTypes.has(typename)) return undefined;
   return `A subgraph returned an object of ${describeName('type', typename)}, which the supergraph does not have. Correct how the subgraph resolves the type, or compose the supergraph again.`;
 }
 
@@ -129,9 +131,9 @@ function describeUnknownType(
 function describeUnknownValue(
   type: GraphQLEnumType,
   value: string,
-  conditions: (() => TypeConditions) | undefined,
+  names: SupergraphNames | undefined,
 ): string | undefined {
-  if (conditions?.().hasEnumValue(type.name, value)) return undefined;
+  if (names?.enumValues.get(type.name)?.has(value)) return undefined;
   return `A subgraph returned ${describeName('the enum value', value)}, which ${type.name} does not have in the supergraph. Correct the subgraph, or compose the supergraph again.`;
 }
 
