@@ -6,6 +6,7 @@ import { checkSubgraphs } from './checkSubgraphs.ts';
 import { checkSupergraphSource } from './checkSupergraphSource.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { type Section, sectionOf } from './isSection.ts';
+import { isTrue } from './isTrue.ts';
 import { isWildcardAddress } from './isWildcardAddress.ts';
 import { listenerDefaults, listenTimeoutDefaults } from './sections/listen.ts';
 import { subscriptionReconnectDefaults } from './sections/subscriptions.ts';
@@ -99,7 +100,7 @@ function checkCallbacks(root: Section): ConfigProblem[] {
 
 /** For requests with credentials, browsers read `*` as a name. */
 function checkCors(cors: Section): ConfigProblem[] {
-  if (![true, 'true'].includes(cors.credentials as boolean)) return [];
+  if (!isTrue(cors.credentials)) return [];
   const headers = 'the headers by name, such as x-api-key';
   return Object.entries({
     origins: 'the origins by name, such as https://shop.example or https://*.shop.example',
@@ -148,7 +149,7 @@ function checkClaims(subgraphs: Section, { jwt }: Section): ConfigProblem[] {
 }
 
 function checkMetricsExport({ metrics, otlp }: Section): ConfigProblem[] {
-  const isOn = [true, 'true'].includes(sectionOf(metrics).otlp as boolean);
+  const isOn = isTrue(sectionOf(metrics).otlp);
   const { endpoint = '' } = sectionOf(otlp);
   if (!isOn || endpoint !== '') return [];
   return [

@@ -2,6 +2,7 @@ import { checkOrder, numbers } from './checkOrder.ts';
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { durationMsOf, formatDuration } from './duration.ts';
 import { type Section, sectionOf } from './isSection.ts';
+import { isTrue } from './isTrue.ts';
 import { adaptationDefaults, backoffDefaults, budgetDefaults } from './sections/enrichment.ts';
 
 /** Checks the rules between options of the section `enrichment`, which is given as it is in the file. */
@@ -21,7 +22,7 @@ export function checkEnrichment(enrichment: Section): ConfigProblem[] {
 
 /** With `never`, the gateway does not know which fields are enrichments, and counts none. */
 function checkShadow({ mode, shadow }: Section): ConfigProblem[] {
-  if (mode !== 'never' || ![true, 'true'].includes(shadow as boolean)) return [];
+  if (mode !== 'never' || !isTrue(shadow)) return [];
   return [
     {
       path: 'enrichment.shadow',

@@ -1,6 +1,7 @@
 import { checkOrder } from './checkOrder.ts';
 import type { ConfigProblem } from './configError.ts';
 import { type Section, sectionOf } from './isSection.ts';
+import { isTrue } from './isTrue.ts';
 import { reconnectDefaults } from './sections/redis.ts';
 
 /** Checks the rules between options of the section `redis`, which is given as it is in the file. */
@@ -41,7 +42,7 @@ export function redisServers(redis: Section): string[] {
 
 /** Without TLS, passwords and data would be sent in plain text although the other options of `tls` are set. */
 function checkTls(tls: Section, url: unknown): ConfigProblem[] {
-  const isOn = [true, 'true'].includes(tls.enabled as boolean) || String(url).startsWith('rediss:');
+  const isOn = isTrue(tls.enabled) || String(url).startsWith('rediss:');
   const isSet = (key: string): boolean => (tls[key] ?? '') !== '';
   const unused = isOn ? undefined : ['ca', 'certificate', 'key', 'serverName'].find(isSet);
   if (unused !== undefined) {

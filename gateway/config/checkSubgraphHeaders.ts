@@ -1,5 +1,6 @@
 import { type ConfigProblem, formatConfigPath } from './configError.ts';
 import { type Section, sectionOf } from './isSection.ts';
+import { isFalse } from './isTrue.ts';
 
 /** Checks the rules of each subgraph about its certificate and its signature, with what it inherits from `all`. Reported
  *  where a section sets one of the options. */
@@ -26,7 +27,7 @@ function checkCertificate(subgraphs: Section, name: string): ConfigProblem[] {
 
 function checkSignature(subgraphs: Section, name: string): ConfigProblem[] {
   const { enabled, secret, header = 'x-tributary-signature' } = effective(subgraphs, name, 'signing');
-  if ([false, 'false'].includes(enabled as boolean)) return [];
+  if (isFalse(enabled)) return [];
   if (typeof secret !== 'string' || secret === '' || typeof header !== 'string') return [];
   const { forward, rules } = effective(subgraphs, name, 'headers');
   const names = [

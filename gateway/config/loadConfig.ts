@@ -73,15 +73,13 @@ export function loadConfigWithSources({
     subgraphs === undefined ? document : withoutOthers(document, subgraphs),
     referenceValues(env, dirname(path ?? '')),
   );
-  const isOverridden = overriddenOptions(overrides ?? {});
+  const overridden = overriddenValues(overrides ?? {});
+  const isOverridden = (option: string): boolean => overridden.keys().some(isSectionOf(option));
   const isNotOverridden = (option: string): boolean => !isOverridden(option);
   const locate = (option: string) => (isOverridden(option) ? undefined : locateInFile(option));
   const unset = unexpanded.filter(({ path: option }) => isNotOverridden(option));
   const textsFromFiles = new Set([...context.textsFromFiles].filter(isNotOverridden));
-  const options = applyOverrides(
-    applyDefaults(resolveRelativePaths(expanded, path), defaults),
-    overrides ?? {},
-  );
+  const options = applyOverrides(applyDefaults(resolveRelativePaths(expanded, path), defaults), overridden);
   try {
     if (unset.length === 0) return { config: parseConfig(options, context), textsFromFiles, locate };
     const unsetPaths = new Set(unset.map((problem) => problem.path));
@@ -204,34 +202,27 @@ function applyDefaults(options: unknown, defaults: Section): unknown {
   return { ...options, ...Object.fromEntries(applied) };
 }
 
-/** Whether an option has its value from the command line. */
-function overriddenOptions({
-  supergraph,
-  host,
-  port,
-  adminPort,
-  workers,
-}: ConfigOverrides): (path: string) => boolean {
+/** The values of the command line, by the paths of their options. */
+function overriddenValues(overrides: ConfigOverrides): ReadonlyMap<string, unknown> {
+  const { supergraph, host, port, adminPort, workers } = overrides;
   const values = {
-    supergraph,
+    supergraph: supergraph === undefined ? undefined : { file: resolve(supergraph) },
     'listen.host': host,
     'listen.port': port,
     'admin.port': adminPort,
     workers,
   };
-  const paths = Object.entries(values).flatMap(([path, value]) => (value === undefined ? [] : [path]));
-  return (path) => paths.some((overridden) => path === overridden || path.startsWith(`${overridden}.`));
+  return new Map(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
-function applyOverrides(options: unknown, overrides: ConfigOverrides): unknown {
-  const { supergraph, host, port, adminPort, workers } = overrides;
+function applyOverrides(options: unknown, overridden: ReadonlyMap<string, unknown>): unknown {
   let result = options;
-  if (host !== undefined) result = mergeIntoSection(result, 'listen', { host });
-  if (port !== undefined) result = mergeIntoSection(result, 'listen', { port });
-  if (adminPort !== undefined) result = mergeIntoSection(result, 'admin', { port: adminPort });
-  if (!isSection(result)) return result;
-  if (supergraph !== undefined) result = { ...result, supergraph: { file: resolve(supergraph) } };
-  return workers === undefined ? result : { ...(result as object), workers };
+  for (const [path, value] of overridden) {
+    const [section = '', key] = path.split('.');
+    if (key !== undefined) result = mergeIntoSection(result, section, { [key]: value });
+    else if (isSection(result)) result = { ...result, [section]: value };
+  }
+  return result;
 }
 
 // A document or section of the wrong type is not changed, so that the schema reports it.
