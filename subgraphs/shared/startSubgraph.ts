@@ -6,7 +6,7 @@ import type { FaultClock } from './faultClock.ts';
 import { createFaultInjector, type FaultInjector } from './faults.ts';
 import { FaultSpecError, type Faults, parseFaults, readFaults } from './parseFaults.ts';
 import { RequestError, readJsonBody } from './readJsonBody.ts';
-import { createRequestRecorder, type RequestLog } from './requestLog.ts';
+import { createRequestRecorder, type RequestLog, type RequestRecorder } from './requestLog.ts';
 import { serveSubscriptions } from './serveSubscriptions.ts';
 import { buildSchemaOf, type SubgraphContext, type SubgraphDefinition } from './subgraphDefinition.ts';
 
@@ -66,102 +66,25 @@ export async function startSubgraph<Store>(
   definition: SubgraphDefinition<Store>,
   options: StartSubgraphOptions<Store> = {},
 ): Promise<RunningSubgraph<Store>> {
-  const { port = definition.defaultPort, host = '127.0.0.1', keepRequests = 1000 } = options;
-  const store = options.store ?? definition.createStore();
+  const { port = definition.defaultPort, host = '127.0.0.1' } = options;
   const served = takeSchema(definition);
-  const { schema, checkDocument } = served;
-  const recorder = createRequestRecorder(keepRequests);
-  const faults = createFaultInjector(schema, options.clock);
-  const initialFaults =
-    typeof options.faults === 'string' ? parseFaults(options.faults) : (options.faults ?? { targets: {} });
-  faults.replace(initialFaults);
-  /** One controller for each active request. */
-  const underWay = new Set<AbortController>();
+  const subgraph = new RequestHandler(definition, served, options);
+  const { faults, recorder, store } = subgraph;
 
-  function createContext(authorization: unknown, signal: AbortSignal): SubgraphContext<Store> {
-    return { store, viewerId: readViewerId(authorization), signal };
-  }
-
-  async function answer(params: GraphQLParams, headers: IncomingHttpHeaders, signal: AbortSignal) {
-    const { document, errors } = checkDocument(params.query);
-    if (document === null || errors.length > 0) return { errors };
-    return execute({
-      schema,
-      document,
-      operationName: params.operationName,
-      variableValues: params.variables,
-      contextValue: createContext(headers.authorization, signal),
-    });
-  }
-
-  async function serveGraphQL(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.method !== 'POST') {
-      response.setHeader('allow', 'POST');
-      return sendJson(response, 405, { errors: [{ message: 'Only POST is supported' }] });
-    }
-    const mediaType = request.headers.accept?.includes(graphqlResponse)
-      ? graphqlResponse
-      : 'application/json';
-    const params = readParams(await readJsonBody(request, maxBodyBytes));
-    const { headers } = request;
-    const settle = recorder.record({ transport: 'http', ...params, headers });
-    const abort = new AbortController();
-    underWay.add(abort);
-    // Runs for complete and for broken responses. After `finish`, the abort has nothing left to end.
-    response.once('close', () => {
-      underWay.delete(abort);
-      settle(response.writableFinished ? 'answered' : 'aborted');
-      abort.abort();
-    });
-    try {
-      await faults.applyToRequest(abort.signal);
-      const result: ExecutionResult = await answer(params, headers, abort.signal);
-      const hasRun = 'data' in result;
-      sendJson(response, hasRun || mediaType !== graphqlResponse ? 200 : 400, result, mediaType);
-    } catch (error) {
-      if (abort.signal.aborted) return void response.destroy();
-      if (!(error instanceof GraphQLError)) throw error;
-      sendJson(response, 503, { errors: [error] }, mediaType);
-    }
-  }
-
-  async function serveFaults(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.method === 'POST') faults.replace(readFaults(await readJsonBody(request, maxBodyBytes)));
-    if (request.method === 'DELETE') faults.replace(initialFaults);
-    sendJson(response, 200, faults.faults);
-  }
-
-  function serveRequests(request: IncomingMessage, response: ServerResponse): void {
-    if (request.method === 'DELETE') recorder.log.reset();
-    sendJson(response, 200, { counts: recorder.log.counts, recent: recorder.log.recent });
-  }
-
-  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = request.url?.split('?')[0];
-    if (path === '/graphql') return serveGraphQL(request, response);
-    if (path === '/faults') return serveFaults(request, response);
-    if (path === '/requests') return serveRequests(request, response);
-    if (path === '/health') return sendJson(response, 200, { name: definition.name });
-    sendJson(response, 404, { errors: [{ message: 'Only /graphql, /ws, /faults, /requests, /health' }] });
-  }
-
-  const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, (request, response) => {
-    serve(request, response).catch((error: unknown) => {
-      if (response.headersSent || response.destroyed) return void response.destroy();
-      const status =
-        error instanceof RequestError ? error.status : error instanceof FaultSpecError ? 400 : 500;
-      sendJson(response, status, {
-        errors: [{ message: error instanceof Error ? error.message : 'Failed' }],
-      });
-    });
-  });
-
+  const server = createServer({ keepAliveTimeout: keepAliveTimeoutMs }, (request, response) =>
+    subgraph.handle(request, response),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
   // Created after the server listens: a WebSocket server handles the listening errors of its server and prints them.
-  const subscriptions = serveSubscriptions({ server, schema, createContext, record: recorder.record });
+  const subscriptions = serveSubscriptions({
+    server,
+    schema: served.schema,
+    createContext: (authorization, signal) => subgraph.createContext(authorization, signal),
+    record: recorder.record,
+  });
   const listening = (server.address() as AddressInfo).port;
   const origin = `${host.includes(':') ? `[${host}]` : host}:${listening}`;
 
@@ -170,7 +93,7 @@ export async function startSubgraph<Store>(
     const ended = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
-    for (const abort of underWay) abort.abort();
+    subgraph.abortAll();
     await subscriptions.dispose();
     server.closeAllConnections();
     await ended;
@@ -191,6 +114,122 @@ export async function startSubgraph<Store>(
       return closed;
     },
   };
+}
+
+/** Handles the HTTP requests of one subgraph. */
+class RequestHandler<Store> {
+  readonly store: Store;
+  readonly faults: FaultInjector;
+  readonly recorder: RequestRecorder;
+  readonly #name: string;
+  readonly #served: ServedSchema;
+  readonly #initialFaults: Faults;
+  /** One controller for each active request. */
+  readonly #active = new Set<AbortController>();
+
+  /** @throws {FaultSpecError} */
+  constructor(
+    definition: SubgraphDefinition<Store>,
+    served: ServedSchema,
+    { store, faults = { targets: {} }, clock, keepRequests = 1000 }: StartSubgraphOptions<Store>,
+  ) {
+    this.store = store ?? definition.createStore();
+    this.recorder = createRequestRecorder(keepRequests);
+    this.faults = createFaultInjector(served.schema, clock);
+    this.#name = definition.name;
+    this.#served = served;
+    this.#initialFaults = typeof faults === 'string' ? parseFaults(faults) : faults;
+    this.faults.replace(this.#initialFaults);
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse): void {
+    this.#route(request, response).catch((error: unknown) => {
+      if (response.headersSent || response.destroyed) return void response.destroy();
+      const status =
+        error instanceof RequestError ? error.status : error instanceof FaultSpecError ? 400 : 500;
+      sendJson(response, status, {
+        errors: [{ message: error instanceof Error ? error.message : 'Failed' }],
+      });
+    });
+  }
+
+  createContext(authorization: unknown, signal: AbortSignal): SubgraphContext<Store> {
+    return { store: this.store, viewerId: readViewerId(authorization), signal };
+  }
+
+  /** Ends all active requests, including hanging ones. */
+  abortAll(): void {
+    for (const abort of this.#active) abort.abort();
+  }
+
+  async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = request.url?.split('?')[0];
+    if (path === '/graphql') return this.#serveGraphQL(request, response);
+    if (path === '/faults') return this.#serveFaults(request, response);
+    if (path === '/requests') return this.#serveRequests(request, response);
+    if (path === '/health') return sendJson(response, 200, { name: this.#name });
+    sendJson(response, 404, { errors: [{ message: 'Only /graphql, /ws, /faults, /requests, /health' }] });
+  }
+
+  async #serveGraphQL(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'POST') {
+      response.setHeader('allow', 'POST');
+      return sendJson(response, 405, { errors: [{ message: 'Only POST is supported' }] });
+    }
+    const mediaType = request.headers.accept?.includes(graphqlResponse)
+      ? graphqlResponse
+      : 'application/json';
+    const params = readParams(await readJsonBody(request, maxBodyBytes));
+    const { headers } = request;
+    const settle = this.recorder.record({ transport: 'http', ...params, headers });
+    const abort = new AbortController();
+    this.#active.add(abort);
+    // Runs for complete and for broken responses. After `finish`, the abort has nothing left to end.
+    response.once('close', () => {
+      this.#active.delete(abort);
+      settle(response.writableFinished ? 'answered' : 'aborted');
+      abort.abort();
+    });
+    try {
+      await this.faults.applyToRequest(abort.signal);
+      const result = await this.#execute(params, headers, abort.signal);
+      const hasRun = 'data' in result;
+      sendJson(response, hasRun || mediaType !== graphqlResponse ? 200 : 400, result, mediaType);
+    } catch (error) {
+      if (abort.signal.aborted) return void response.destroy();
+      if (!(error instanceof GraphQLError)) throw error;
+      sendJson(response, 503, { errors: [error] }, mediaType);
+    }
+  }
+
+  async #execute(
+    { query, operationName, variables }: GraphQLParams,
+    headers: IncomingHttpHeaders,
+    signal: AbortSignal,
+  ): Promise<ExecutionResult> {
+    const { schema, checkDocument } = this.#served;
+    const { document, errors } = checkDocument(query);
+    if (document === null || errors.length > 0) return { errors };
+    return execute({
+      schema,
+      document,
+      operationName,
+      variableValues: variables,
+      contextValue: this.createContext(headers.authorization, signal),
+    });
+  }
+
+  async #serveFaults(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'POST') this.faults.replace(readFaults(await readJsonBody(request, maxBodyBytes)));
+    if (request.method === 'DELETE') this.faults.replace(this.#initialFaults);
+    sendJson(response, 200, this.faults.faults);
+  }
+
+  #serveRequests(request: IncomingMessage, response: ServerResponse): void {
+    const { log } = this.recorder;
+    if (request.method === 'DELETE') log.reset();
+    sendJson(response, 200, { counts: log.counts, recent: log.recent });
+  }
 }
 
 /** Takes the schema of a closed subgraph, or builds one, which takes longer than anything else of a start. Subgraphs that
