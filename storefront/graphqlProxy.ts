@@ -1,15 +1,6 @@
 import { Agent, type IncomingMessage, request as requestUpstream, type ServerResponse } from 'node:http';
 import { type Duplex, pipeline } from 'node:stream';
 
-interface GraphQLProxy {
-  /** Forwards a request to `path` of the gateway, by default its GraphQL route. */
-  forward(request: IncomingMessage, response: ServerResponse, path?: string): void;
-  /** Connects a WebSocket of the shop's own pages to the gateway. `head`: what the browser has sent after the handshake. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Closes the connections to the gateway, and the WebSockets of browsers. */
-  close(): void;
-}
-
 // Headers about a single connection (RFC 9110, section 7.6.1). Copying them would break the next connection.
 const hopByHop = new Set([
   'connection',
@@ -25,24 +16,30 @@ const hopByHop = new Set([
 
 /** Streams requests to the gateway and responses back chunk by chunk, so that each payload reaches the browser when
  *  the gateway writes it. Aborts the gateway's request as soon as the browser disconnects. */
-export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
-  const gateway = new URL(gatewayUrl);
-  const agent = new Agent({ keepAlive: true });
+export class GraphQLProxy {
+  readonly #gateway: URL;
+  readonly #agent = new Agent({ keepAlive: true });
+  readonly #sockets = new Set<Duplex>();
 
-  function pass(request: IncomingMessage, response: ServerResponse, path = gateway.pathname): void {
-    const target = new URL(gateway);
+  constructor(gatewayUrl: string) {
+    this.#gateway = new URL(gatewayUrl);
+  }
+
+  /** Forwards a request to `path` of the gateway, by default its GraphQL route. */
+  forward(request: IncomingMessage, response: ServerResponse, path = this.#gateway.pathname): void {
+    const target = new URL(this.#gateway);
     target.pathname = path;
-    target.search = new URL(request.url ?? '/', gateway).search;
+    target.search = new URL(request.url ?? '/', this.#gateway).search;
     const upstream = requestUpstream(
       target,
-      { agent, method: request.method, headers: endToEndHeaders(request) },
-      (answer) => {
-        response.writeHead(answer.statusCode ?? 502, endToEndHeaders(answer));
+      { agent: this.#agent, method: request.method, headers: endToEndHeaders(request) },
+      (received) => {
+        response.writeHead(received.statusCode ?? 502, endToEndHeaders(received));
         // The browser receives the head at once, even if the first payload takes a while.
         response.flushHeaders();
         // If the gateway's connection breaks, `pipeline` destroys the response, so that the browser does not take it
         // for complete.
-        pipeline(answer, response, () => {});
+        pipeline(received, response, () => {});
       },
     );
     upstream.on('error', (error) => {
@@ -57,9 +54,8 @@ export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
     request.pipe(upstream);
   }
 
-  const sockets = new Set<Duplex>();
-
-  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  /** Connects a WebSocket of the shop's own pages to the gateway. `head`: what the browser has sent after the handshake. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => socket.destroy());
     const { origin, ...headers } = request.headers;
     // Browsers let the page of any site open a WebSocket. The gateway cannot check its origin, since it has another host.
@@ -67,7 +63,7 @@ export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
       refuse(socket, '403 Forbidden');
       return;
     }
-    const upstream = requestUpstream(gateway, { headers: { ...headers, host: gateway.host } });
+    const upstream = requestUpstream(this.#gateway, { headers: { ...headers, host: this.#gateway.host } });
     upstream.on('error', (error) => {
       // The browser disconnected, or this proxy closes; either has aborted the handshake.
       if (socket.destroyed) return;
@@ -78,8 +74,8 @@ export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
       upstream.destroy();
       refuse(socket, `${statusCode} ${statusMessage}`);
     });
-    upstream.on('upgrade', (answer, upstreamSocket, upstreamHead) => {
-      const lines = answer.rawHeaders.flatMap((name, index, all) =>
+    upstream.on('upgrade', ({ rawHeaders }, upstreamSocket, upstreamHead) => {
+      const lines = rawHeaders.flatMap((name, index, all) =>
         index % 2 === 0 ? [`${name}: ${all[index + 1]}`] : [],
       );
       socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('\r\n')}\r\n\r\n`);
@@ -87,22 +83,19 @@ export function createGraphQLProxy(gatewayUrl: string): GraphQLProxy {
       upstreamSocket.write(head);
       pipeline(socket, upstreamSocket, socket, () => {});
     });
-    sockets.add(socket);
+    this.#sockets.add(socket);
     socket.on('close', () => {
-      sockets.delete(socket);
+      this.#sockets.delete(socket);
       upstream.destroy();
     });
     upstream.end();
   }
 
-  return {
-    forward: pass,
-    upgrade,
-    close() {
-      agent.destroy();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
+  /** Closes the connections to the gateway, and the WebSockets of browsers. */
+  close(): void {
+    this.#agent.destroy();
+    for (const socket of this.#sockets) socket.destroy();
+  }
 }
 
 function endToEndHeaders(message: IncomingMessage): Record<string, string | string[]> {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Asset, buildAssets } from './buildAssets.ts';
-import { createGraphQLProxy } from './graphqlProxy.ts';
+import { GraphQLProxy } from './graphqlProxy.ts';
 
 interface StorefrontOptions {
   /** 0 selects any free port. */
@@ -28,7 +28,7 @@ export async function startStorefront(options: StorefrontOptions): Promise<Store
     throw new Error(`The demo's controls are served only on a loopback host, not on "${host}".`);
   }
   const assets = await buildAssets();
-  const proxy = createGraphQLProxy(gatewayUrl);
+  const proxy = new GraphQLProxy(gatewayUrl);
 
   const server = createServer((request, response) => {
     const pathname = pathOf(request);

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
-import { createGraphQLProxy } from '../../../storefront/graphqlProxy.ts';
+import { GraphQLProxy } from '../../../storefront/graphqlProxy.ts';
 import { closeServer } from '../../harness/closeServer.ts';
 import { exchange, RawConnection } from '../../harness/rawHttp.ts';
 import { hang, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
 
-type UpgradeListener = ReturnType<typeof createGraphQLProxy>['upgrade'];
+type UpgradeListener = GraphQLProxy['upgrade'];
 
 interface RunningServer extends AsyncDisposable {
   readonly url: string;
@@ -25,7 +25,7 @@ async function listen(listener: RequestListener, onUpgrade: UpgradeListener): Pr
 
 /** Starts the shop's server with a gateway at this URL. */
 async function startProxy(gatewayUrl: string): Promise<RunningServer> {
-  const proxy = createGraphQLProxy(gatewayUrl);
+  const proxy = new GraphQLProxy(gatewayUrl);
   const server = await listen(
     (request, response) => proxy.forward(request, response),
     (...handshake) => proxy.upgrade(...handshake),
