@@ -1,5 +1,5 @@
 import type { CheckSteps } from './checkSteps.ts';
-import { ContractCheck } from './contractCheck.ts';
+import { ComparisonRunner } from './comparisonRunner.ts';
 import type { ContractStore, Waiver } from './contractStore.ts';
 import { isFullyEvaluated } from './evaluation/evaluateContractTerms.ts';
 import type { Finding } from './finding.ts';
@@ -74,15 +74,28 @@ export async function checkStore(
   const isRollout =
     (candidates !== undefined || environment !== undefined) &&
     comparisons.some(({ old }) => old !== undefined);
-  const check = new ContractCheck({ steps, operations, gatewaySettings, isRollout, unreadable, onProgress });
-  for (const comparison of comparisons) await check.compare(comparison);
+  const runner = new ComparisonRunner({
+    steps,
+    operations,
+    gatewaySettings,
+    isRollout,
+    unreadable,
+    onProgress,
+  });
+  for (const comparison of comparisons) await runner.compare(comparison);
   const findings = suggestSubgraphs(
-    [...store.problems, ...(candidates?.problems ?? []), ...problems, ...settingsProblems, ...check.findings],
+    [
+      ...store.problems,
+      ...(candidates?.problems ?? []),
+      ...problems,
+      ...settingsProblems,
+      ...runner.findings,
+    ],
     candidates?.contracts.keys() ?? [],
     schemas,
   );
   const isComplete =
-    check.isComplete && findings.every(({ severity }) => severity !== 'misuse' && severity !== 'undecided');
+    runner.isComplete && findings.every(({ severity }) => severity !== 'misuse' && severity !== 'undecided');
   // A change that is deployed in one environment may still be on its way to another.
   const hasOtherEnvironments = environment !== undefined && store.environments.length > 1;
   const baselines = comparisons.flatMap(({ baseline, old }) => (old === undefined ? [] : [baseline]));
@@ -95,7 +108,7 @@ export async function checkStore(
       isEvaluated: (waiver) =>
         isComplete &&
         !hasOtherEnvironments &&
-        !isSettled(waiver, previousStore, check) &&
+        !isSettled(waiver, previousStore, runner) &&
         isFullyEvaluated(waiver.rule, gatewaySettings),
     }),
     strict,
@@ -105,7 +118,7 @@ export async function checkStore(
       consumers: new Set(operations.map(({ consumer }) => consumer)).size,
       operations: operations.length,
       baselines,
-      changedSubgraphs: baselines.length === 0 ? undefined : check.changedCount,
+      changedSubgraphs: baselines.length === 0 ? undefined : runner.changedCount,
     },
   });
 }
@@ -126,10 +139,10 @@ function withoutNewOperations(
 function isSettled(
   { rule, coordinate, subgraph }: Waiver,
   previous: ContractStore | undefined,
-  check: ContractCheck,
+  runner: ComparisonRunner,
 ): boolean {
   const existedBefore = previous?.waivers.some(
     (known) => known.rule === rule && known.coordinate === coordinate && known.subgraph === subgraph,
   );
-  return existedBefore === true && (subgraph === undefined || !check.hasChanged(subgraph));
+  return existedBefore === true && (subgraph === undefined || !runner.hasChanged(subgraph));
 }

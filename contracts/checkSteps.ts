@@ -15,10 +15,10 @@ export interface CheckSteps {
     old: SubgraphContract | undefined,
     next: SubgraphContract | undefined,
   ): Promise<readonly Finding[]>;
-  composeContracts(contracts: ReadonlyMap<string, SubgraphContract>): Promise<ComposedContracts>;
+  composeContracts(contracts: Contracts): Promise<ComposedContracts>;
   /** Loads a composed supergraph and starts its planner. The planner holds the graph in memory until it is closed. */
   loadGraph(
-    contracts: ReadonlyMap<string, SubgraphContract>,
+    contracts: Contracts,
     composed: ComposedContracts,
     gatewaySettings: GatewaySettings,
   ): Promise<ComposedGraph>;
@@ -63,7 +63,7 @@ export interface GraphChange {
 export interface UncomposableChange extends Pick<GraphChange, 'changes' | 'operations'> {
   /** The graph that running gateways hold, and keep. */
   readonly gateway: PlannedGraph | undefined;
-  readonly next: ReadonlyMap<string, SubgraphContract>;
+  readonly next: Contracts;
   /** Why the subgraphs do not compose. */
   readonly compositionFindings: readonly Finding[];
   /** Why the subgraphs that a candidate replaces do not compose either. Omitted: they do. */

@@ -4,14 +4,14 @@ import { messageOf } from '../../gateway/errors.ts';
 import { describeReadError } from '../../gateway/files/describeReadError.ts';
 import { readTextFile } from '../../gateway/files/readTextFile.ts';
 import { fetchSubgraphSdl, type SubgraphAddress } from '../../gateway/supergraph/sources/fetchSubgraphSdl.ts';
-import type { SubgraphContract } from '../contractStore.ts';
+import type { Contracts, SubgraphContract } from '../contractStore.ts';
 import { createFinding, type Finding } from '../finding.ts';
 import { displayPath } from './displayPath.ts';
 import { placeholderUrl, printSchemaFile, readSchema } from './schemaFile.ts';
 
 export interface ReadCandidatesOptions {
   /** The accepted contracts. A candidate has the URL of its contract. */
-  readonly known: ReadonlyMap<string, SubgraphContract>;
+  readonly known: Contracts;
   /** Fetches the SDL of a running subgraph. */
   readonly fetchSdl?: ((address: SubgraphAddress) => Promise<string>) | undefined;
   /** Milliseconds before the second attempt. */
@@ -19,7 +19,7 @@ export interface ReadCandidatesOptions {
 }
 
 export interface Candidates {
-  readonly contracts: ReadonlyMap<string, SubgraphContract>;
+  readonly contracts: Contracts;
   /** `misuse` for wrong arguments, files and SDL, `undecided` for subgraphs that do not answer. */
   readonly problems: readonly Finding[];
 }

@@ -5,7 +5,7 @@ import { findBreakagesAfterRollout } from '../../../contracts/evaluation/findBre
 import {
   type StatementsOfVersions,
   waiversCoverBreakage,
-} from '../../../contracts/evaluation/waiverCoversBreakage.ts';
+} from '../../../contracts/evaluation/waiversCoverBreakage.ts';
 import type { FileLocation } from '../../../contracts/finding.ts';
 import { flattenPlan } from '../../../contracts/graph/flattenPlan.ts';
 import {

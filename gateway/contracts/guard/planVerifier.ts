@@ -1,4 +1,4 @@
-import type { SubgraphContract } from '../../../contracts/contractStore.ts';
+import type { Contracts } from '../../../contracts/contractStore.ts';
 import { checkFetch } from '../../../contracts/graph/checkFetch.ts';
 import type { ContractGraph } from '../../../contracts/graph/composeGraph.ts';
 import type { FetchProblem, FetchTarget } from '../../../contracts/graph/fetchProblem.ts';
@@ -29,7 +29,7 @@ export class PlanVerifier {
   /** Subgraphs with an SDL that cannot be used, and why. They are not verified. */
   readonly unusable = new Map<string, string>();
   readonly #graph: ContractGraph;
-  readonly #live: ReadonlyMap<string, SubgraphContract>;
+  readonly #live: Contracts;
 
   constructor({ supergraphSdl, live }: LiveGraph) {
     this.#live = new Map(live.map(({ name, sdl }) => [name, { name, url: '', file: name, sdl }]));

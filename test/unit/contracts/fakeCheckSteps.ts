@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import { type CheckRequest, checkContracts } from '../../../contracts/checkContracts.ts';
 import type { CheckSteps } from '../../../contracts/checkSteps.ts';
-import type { ConsumerOperation, SubgraphContract } from '../../../contracts/contractStore.ts';
+import type { ConsumerOperation, Contracts, SubgraphContract } from '../../../contracts/contractStore.ts';
 import type { Finding } from '../../../contracts/finding.ts';
 import type { GatewaySettings } from '../../../contracts/gatewaySettings.ts';
 import type { ComposedContracts, ContractGraph } from '../../../contracts/graph/composeGraph.ts';
@@ -78,7 +78,7 @@ export class FakeCheckSteps implements CheckSteps {
     return change === undefined ? [] : [change];
   }
 
-  async composeContracts(contracts: ReadonlyMap<string, SubgraphContract>): Promise<ComposedContracts> {
+  async composeContracts(contracts: Contracts): Promise<ComposedContracts> {
     this.calls.push(`compose ${describe(contracts)}`);
     this.runningCompositions += 1;
     this.maxCompositions = Math.max(this.maxCompositions, this.runningCompositions);
@@ -91,11 +91,7 @@ export class FakeCheckSteps implements CheckSteps {
     return { sdl: describe(contracts), hints: [] };
   }
 
-  async loadGraph(
-    contracts: ReadonlyMap<string, SubgraphContract>,
-    composed: ComposedContracts,
-    { planningMemory }: GatewaySettings,
-  ) {
+  async loadGraph(contracts: Contracts, composed: ComposedContracts, { planningMemory }: GatewaySettings) {
     this.planningMemory.push(planningMemory);
     if ('findings' in composed) return composed;
     this.openPlanners += 1;
@@ -151,6 +147,6 @@ function describeGraph(planned: PlannedGraph | undefined): string {
   return planned === undefined ? 'nothing' : describe(planned.graph.contracts);
 }
 
-function describe(contracts: ReadonlyMap<string, SubgraphContract>): string {
+function describe(contracts: Contracts): string {
   return `(${[...contracts.values()].map(({ name, sdl }) => `${name} ${sdl}`).join(', ')})`;
 }

@@ -7,7 +7,7 @@ import type { PlannedGraph } from './graph/planConsumerOperations.ts';
 import { GraphFactory } from './graphFactory.ts';
 import type { Comparison } from './store/readComparisons.ts';
 
-interface ContractCheckOptions {
+interface ComparisonRunnerOptions {
   readonly steps: CheckSteps;
   readonly operations: readonly ConsumerOperation[];
   readonly gatewaySettings: GatewaySettings;
@@ -19,15 +19,15 @@ interface ContractCheckOptions {
 }
 
 /** Runs comparisons one after the other and collects their findings. */
-export class ContractCheck {
+export class ComparisonRunner {
   readonly #findings = new Map<string, FoundFinding>();
   readonly #baselines = new Set<string>();
   readonly #changed = new Set<string>();
-  readonly #options: ContractCheckOptions;
+  readonly #options: ComparisonRunnerOptions;
   readonly #graphFactory: GraphFactory;
   #isComplete = true;
 
-  constructor(options: ContractCheckOptions) {
+  constructor(options: ComparisonRunnerOptions) {
     this.#options = options;
     this.#graphFactory = new GraphFactory(options);
   }
