@@ -6,11 +6,13 @@ import { Command, CommanderError } from 'commander';
 import { enablePrivateCompileCache } from './cli/compileCache.ts';
 import { addContractsCommands, collectValues } from './cli/contracts/commands.ts';
 import { CommandError, exitCode } from './cli/exitCode.ts';
-import { ignoreOutputErrors } from './cli/outputErrors.ts';
+import { endAtOutputErrors, ignoreOutputErrors } from './cli/outputErrors.ts';
 import { rejectInvalidOptions } from './cli/rejectInvalidOptions.ts';
 import { postponeBackgroundWorkOnOneCore } from './cli/singleCore.ts';
 import { restartWithYoungGeneration } from './cli/youngGeneration.ts';
 import { ConfigError } from './config/configError.ts';
+
+endAtOutputErrors();
 
 // Each command is imported on demand, because loading the planner and the composer takes longer than most commands.
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));

@@ -30,6 +30,17 @@ export async function serve(
   { config: file, ...overrides }: ServeOptions,
   onReady: () => void,
 ): Promise<number> {
+  tuneMemory();
+  if (cluster.isWorker) return runWorker(file, onReady);
+  const config = loadConfig({ file, overrides, env: process.env });
+  const workers = config.workers === 'auto' ? availableCores() : config.workers;
+  if (workers > 1) return superviseWorkers(workers, config);
+  restartWithYoungGeneration();
+  return serveInProcess(config, file, onReady);
+}
+
+/** Sets how Node and V8 use the memory of a server. Each function says why. */
+function tuneMemory(): void {
   createObjectsInYoungGeneration();
   growYoungGenerationAtOnce();
   limitYoungGenerationOfThreads();
@@ -37,12 +48,6 @@ export async function serve(
   shareSmallBlocks();
   collectAloneOnOneCore();
   adaptYoungCollections();
-  if (cluster.isWorker) return runWorker(file, onReady);
-  const config = loadConfig({ file, overrides, env: process.env });
-  const workers = config.workers === 'auto' ? availableCores() : config.workers;
-  if (workers > 1) return superviseWorkers(workers, config);
-  restartWithYoungGeneration();
-  return serveInProcess(config, file, onReady);
 }
 
 /** Runs the gateway in this process until a stop signal arrives and it is drained. */

@@ -126,7 +126,7 @@ export function positionAt(id: string, isEntry: boolean): StreamPosition {
 
 /** Why entries may be missing: they were deleted before they were read, or the stream was restored to a state before the
  *  position, so that entries that were read are lost, too. */
-export type GapKind = 'deleted' | 'restored';
+type GapKind = 'deleted' | 'restored';
 
 /** Returns the gap after the position; `undefined` for none. Finds a gap if Redis does not report enough to rule it out. */
 export function findGap(position: StreamPosition, probe: StreamProbe): GapKind | undefined {

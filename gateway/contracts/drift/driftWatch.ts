@@ -203,7 +203,7 @@ const minCheckIntervalOfRequestErrorsMs = 60_000;
  *  @throws {unknown} the reason of `signal`. */
 async function findDriftInThread(task: DriftTask, signal: AbortSignal): Promise<Drift> {
   const entry = workerEntryUrl('driftWorker', import.meta.url);
-  const answer = await runInThread<DriftReply>({ entry, name: 'tributary-drift', task, signal });
-  if (answer.kind === 'found') return answer.drift;
-  throw new Error(answer.message);
+  const reply = await runInThread<DriftReply>({ entry, name: 'tributary-drift', task, signal });
+  if (reply.kind === 'found') return reply.drift;
+  throw new Error(reply.message);
 }

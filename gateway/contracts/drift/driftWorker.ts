@@ -3,8 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { LiveSubgraph } from '../../../contracts/drift/fetchLiveSubgraphs.ts';
-import type { Drift } from '../../../contracts/drift/findDrift.ts';
-import { findDrift } from '../../../contracts/drift/findDrift.ts';
+import { type Drift, findDrift } from '../../../contracts/drift/findDrift.ts';
 import { readContractStore } from '../../../contracts/store/readContractStore.ts';
 import { messageOf } from '../../errors.ts';
 import { supergraphTools } from '../supergraphTools.ts';

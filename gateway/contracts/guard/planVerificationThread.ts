@@ -27,11 +27,11 @@ export class PlanVerificationThread {
       workerData: task,
       resourceLimits: { stackSizeMb: threadStackSizeMb },
     });
-    this.#worker.on('message', (answer: PlanVerificationReply) => {
-      const reply = this.#pending.get(answer.id);
-      this.#pending.delete(answer.id);
-      if ('fault' in answer) reply?.reject(new Error(answer.fault));
-      else reply?.resolve(answer);
+    this.#worker.on('message', (reply: PlanVerificationReply) => {
+      const pending = this.#pending.get(reply.id);
+      this.#pending.delete(reply.id);
+      if ('fault' in reply) pending?.reject(new Error(reply.fault));
+      else pending?.resolve(reply);
     });
     // `once` rejects with the error of the thread.
     this.#exited = once(this.#worker, 'exit').then(
@@ -45,10 +45,10 @@ export class PlanVerificationThread {
   verify(role: SupergraphRole, plans: readonly QueryPlan[]): Promise<PlanVerificationResult> {
     if (this.#exitError !== undefined) return Promise.reject(this.#exitError);
     this.#lastId += 1;
-    const reply = Promise.withResolvers<PlanVerificationResult>();
-    this.#pending.set(this.#lastId, reply);
+    const pending = Promise.withResolvers<PlanVerificationResult>();
+    this.#pending.set(this.#lastId, pending);
     this.#worker.postMessage({ id: this.#lastId, role, plans } satisfies PlanVerificationRequest);
-    return reply.promise;
+    return pending.promise;
   }
 
   async close(): Promise<void> {

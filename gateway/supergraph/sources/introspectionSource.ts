@@ -103,7 +103,7 @@ async function fetchAll(
 ): Promise<
   { readonly running: readonly RunningSubgraph[] } | { readonly problem: string; readonly outage: string }
 > {
-  const answers = await Promise.all(
+  const results = await Promise.all(
     subgraphs.map((address) =>
       fetchSdl(address, signal).then(
         (sdl) => ({ running: { name: address.name, url: address.url, sdl } }),
@@ -114,9 +114,9 @@ async function fetchAll(
       ),
     ),
   );
-  const failed = answers.flatMap((answer) => ('problem' in answer ? [answer] : []));
+  const failed = results.flatMap((result) => ('problem' in result ? [result] : []));
   if (failed.length === 0)
-    return { running: answers.flatMap((answer) => ('running' in answer ? [answer.running] : [])) };
+    return { running: results.flatMap((result) => ('running' in result ? [result.running] : [])) };
   return {
     problem: failed.map(({ problem }) => problem).join('\n'),
     outage: failed.map(({ outage }) => outage).join('\n'),
