@@ -7,6 +7,7 @@ import {
   parseWholeNumber,
 } from './duration.ts';
 import { isHttpUrl } from './isHttpUrl.ts';
+import { isFalse, isTrue } from './isTrue.ts';
 import { formatSize, parseSize } from './size.ts';
 
 interface Scalar<Output> {
@@ -150,8 +151,8 @@ export function flag() {
     title: 'boolean',
     expected: 'true or false',
     read: (input) => {
-      if (input === true || input === 'true') return true;
-      return input === false || input === 'false' ? false : undefined;
+      if (isTrue(input)) return true;
+      return isFalse(input) ? false : undefined;
     },
     editorSchemas: [{ type: 'boolean' }],
   });
