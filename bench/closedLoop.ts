@@ -94,86 +94,24 @@ class Requests {
 }
 
 export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResult> {
-  const requests = new Requests(job);
-  const check = new AnswerCheck(job.expected);
-  const latencies: number[] = [];
-  let measuring = false;
-  let wrongAnswers = 0;
-  let wrongAnswer: string | undefined;
-  let failure: Error | undefined;
-
-  const connect = () => {
-    let sentAt = 0;
-    let status = 0;
-    let head = '';
-    let chunks: Buffer[] = [];
-    let isClosing = false;
-    const connection = new HttpConnection(new URL(job.url), {
-      onHead(receivedStatus, receivedHead) {
-        status = receivedStatus;
-        head = receivedHead;
-        chunks = [];
-      },
-      onBody(chunk) {
-        chunks.push(chunk);
-      },
-      onEnd() {
-        const now = performance.now();
-        if (measuring) {
-          latencies.push(now - sentAt);
-          if (status !== 200 || !check.isCorrect(head, chunks)) {
-            wrongAnswers++;
-            wrongAnswer ??= `${status} ${Buffer.concat(chunks).toString().slice(0, maxReportedAnswerChars)}`;
-          }
-        }
-        if (isClosing) connection.close();
-        else send();
-      },
-      onFailure(error) {
-        failure ??= error;
-      },
-    });
-    const send = () => {
-      sentAt = performance.now();
-      connection.send(requests.next());
-    };
-    send();
-    return {
-      close: () => connection.close(),
-      closeAfterResponse() {
-        isClosing = true;
-      },
-    };
-  };
-  const connections = Array.from({ length: job.connections }, connect);
-  const measure = async () => {
-    if (job.burstConnections === undefined) {
-      await elapse(job.measureMs);
-      return;
-    }
-    await elapse(job.measureMs / 3);
-    const burst = Array.from({ length: job.burstConnections }, connect);
-    connections.push(...burst);
-    await elapse(job.measureMs / 3);
-    for (const connection of burst) connection.closeAfterResponse();
-    await elapse(job.measureMs / 3);
-  };
-
+  const load = new Load(job);
   try {
+    load.open(job.connections);
     await elapse(job.warmUpMs);
     const countBefore = await subgraphRequests(job.subgraphAdmin);
     const cpuBefore = treeCpuMs(job.targetPid);
     const busyBefore = busyMs(job.targetCore);
     const instructions = job.countsInstructions ? startInstructionCount(job.targetPid) : undefined;
     const startedAt = performance.now();
-    measuring = true;
-    await measure();
-    measuring = false;
+    load.isMeasured = true;
+    await measure(load, job);
+    load.isMeasured = false;
     const seconds = (performance.now() - startedAt) / 1000;
     const cpuMs = treeCpuMs(job.targetPid) - cpuBefore;
     const instructionCount = await instructions?.stop();
     const foreignMs = busyMs(job.targetCore) - busyBefore - cpuMs;
     const subgraphCount = (await subgraphRequests(job.subgraphAdmin)) - countBefore;
+    const { latencies, failure, wrongAnswers, wrongAnswer } = load;
     if (failure) throw failure;
     if (latencies.length === 0) throw new Error('No response arrived within the measured time');
     latencies.sort((a, b) => a - b);
@@ -195,7 +133,99 @@ export async function runClosedLoop(job: ClosedLoopJob): Promise<ClosedLoopResul
       ...(wrongAnswer === undefined ? {} : { wrongAnswer }),
     };
   } finally {
-    for (const connection of connections) connection.close();
+    load.close();
+  }
+}
+
+/** Waits for the measured time, and opens further connections in its second third, if the job has some. */
+async function measure(load: Load, { measureMs, burstConnections }: ClosedLoopJob): Promise<void> {
+  if (burstConnections === undefined) {
+    await elapse(measureMs);
+    return;
+  }
+  await elapse(measureMs / 3);
+  const burst = load.open(burstConnections);
+  await elapse(measureMs / 3);
+  for (const connection of burst) connection.closeAfterResponse();
+  await elapse(measureMs / 3);
+}
+
+interface LoadConnection {
+  close(): void;
+  closeAfterResponse(): void;
+}
+
+/** Connections that send one request after the other, and what is measured of the responses. */
+class Load {
+  readonly latencies: number[] = [];
+  /** Whether responses count. */
+  isMeasured = false;
+  wrongAnswers = 0;
+  wrongAnswer: string | undefined;
+  failure: Error | undefined;
+  readonly #url: URL;
+  readonly #requests: Requests;
+  readonly #check: AnswerCheck;
+  readonly #connections: LoadConnection[] = [];
+
+  constructor(job: ClosedLoopJob) {
+    this.#url = new URL(job.url);
+    this.#requests = new Requests(job);
+    this.#check = new AnswerCheck(job.expected);
+  }
+
+  open(count: number): readonly LoadConnection[] {
+    const opened = Array.from({ length: count }, () => this.#connect());
+    this.#connections.push(...opened);
+    return opened;
+  }
+
+  close(): void {
+    for (const connection of this.#connections) connection.close();
+  }
+
+  #connect(): LoadConnection {
+    let sentAt = 0;
+    let status = 0;
+    let head = '';
+    let chunks: Buffer[] = [];
+    let isClosing = false;
+    const connection = new HttpConnection(this.#url, {
+      onHead(receivedStatus, receivedHead) {
+        status = receivedStatus;
+        head = receivedHead;
+        chunks = [];
+      },
+      onBody(chunk) {
+        chunks.push(chunk);
+      },
+      onEnd: () => {
+        if (this.isMeasured) this.#count(performance.now() - sentAt, status, head, chunks);
+        if (isClosing) connection.close();
+        else send();
+      },
+      onFailure: (error) => {
+        this.failure ??= error;
+      },
+    });
+    const send = () => {
+      sentAt = performance.now();
+      connection.send(this.#requests.next());
+    };
+    send();
+    return {
+      close: () => connection.close(),
+      closeAfterResponse() {
+        isClosing = true;
+      },
+    };
+  }
+
+  #count(latencyMs: number, status: number, head: string, chunks: readonly Buffer[]): void {
+    this.latencies.push(latencyMs);
+    if (status === 200 && this.#check.isCorrect(head, chunks)) return;
+    this.wrongAnswers++;
+    this.wrongAnswer ??= `${status} ${Buffer.concat(chunks).toString().slice(0, maxReportedAnswerChars)}`;
   }
 }
 
