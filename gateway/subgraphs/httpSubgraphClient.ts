@@ -123,7 +123,7 @@ class HttpSubgraphClient {
   readonly #endpointOf: (subgraph: string) => SubgraphEndpoint;
   readonly #sharesInFlightCalls: boolean;
   readonly #hooks: CallHooks | undefined;
-  readonly #pools = new SubgraphPools();
+  readonly #pools: SubgraphPools;
   readonly #inFlightCalls: InFlightCalls<HttpCall>;
   readonly #policyContext: CallPolicyContext;
   readonly #policies = new Map<string, { endpoint: SubgraphEndpoint; policies: CallPolicies }>();
@@ -132,6 +132,7 @@ class HttpSubgraphClient {
   constructor(options: HttpSubgraphClientOptions) {
     const { onCall, timers = systemTimers } = options;
     const now = (): number => timers.now();
+    this.#pools = new SubgraphPools(timers);
     this.#endpointOf = options.endpointOf;
     this.#sharesInFlightCalls = options.sharesInFlightCalls;
     this.#hooks = options.hooks;

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { type buildConnector, Client, type Dispatcher, errors, Pool } from 'undici';
 import { isLoopback } from '../config/isLoopback.ts';
+import { systemTimers, type Timers } from '../time/timers.ts';
 import { explainLostConnection } from '../tls/explainTlsError.ts';
 import { type CallCapacity, callLimitsOf, http2StreamsPerConnection } from './policies/callLimits.ts';
 import type { CallPolicySettings } from './policies/callPolicies.ts';
@@ -53,6 +54,7 @@ type ClientOptions = Client.Options & {
   connect: buildConnector.connector;
   maxAgeMs: number | undefined;
   pingIntervalMs: number | undefined;
+  timers: Timers;
   /** Those of its endpoint; undici has options named `tls`. */
   certificates: SubgraphEndpoint['tls'];
   /** Has the socket of the client while it connects. */
@@ -72,7 +74,7 @@ class PooledClient extends Client {
 
   constructor(
     origin: URL,
-    { maxAgeMs, pingIntervalMs, certificates, connecting, ...options }: ClientOptions,
+    { maxAgeMs, pingIntervalMs, timers, certificates, connecting, ...options }: ClientOptions,
   ) {
     let connected: Socket | undefined;
     super(origin, {
@@ -97,7 +99,7 @@ class PooledClient extends Client {
       const session = sessionOf(socket);
       // With HTTP/1.1, a pipelined second request would wait for a slow first one. Only now is the protocol known.
       this.pipelining = session === undefined ? 1 : http2StreamsPerConnection;
-      if (session !== undefined) keepPinging(session, socket, pingIntervalMs);
+      if (session !== undefined) keepPinging(session, socket, timers, pingIntervalMs);
     });
     this.on('disconnect', () => {
       this.requestsOnSocket = 0;
@@ -148,9 +150,7 @@ function sessionOf(socket: Socket): ClientHttp2Session | undefined {
 
 /** Closes the connection when a ping has no answer in time. undici's own pings (`pingInterval`) close a healthy one whose
  *  answer has arrived while the event loop was blocked, and so fail the mutations under way. */
-function keepPinging(session: ClientHttp2Session, socket: Socket, intervalMs = 60_000): void {
-  let timer: NodeJS.Timeout | undefined;
-  session.once('close', () => clearTimeout(timer));
+function keepPinging(session: ClientHttp2Session, socket: Socket, timers: Timers, intervalMs = 60_000): void {
   const ping = (): void => {
     if (session.closed || session.destroyed) return;
     let isAnswered = false;
@@ -163,10 +163,11 @@ function keepPinging(session: ClientHttp2Session, socket: Socket, intervalMs = 6
     };
     // The ping is written at the end of this turn. An immediate runs after the answers of its turn were read.
     setImmediate(() => {
-      timer = setTimeout(() => setImmediate(closeOrContinue), intervalMs).unref();
+      cancel = timers.after(intervalMs, () => setImmediate(closeOrContinue));
     });
   };
-  timer = setTimeout(ping, intervalMs).unref();
+  let cancel = timers.after(intervalMs, ping);
+  session.once('close', () => cancel());
 }
 
 type Targets = Map<string, { readonly endpoint: SubgraphEndpoint; readonly target: SubgraphTarget }>;
@@ -182,6 +183,12 @@ export class SubgraphPools {
   readonly #connecting = new Set<Socket>();
   readonly #targets: Targets = new Map();
   readonly #deferredTargets: Targets = new Map();
+  readonly #timers: Timers;
+
+  /** `timers`: measure the intervals of pings. */
+  constructor(timers: Timers = systemTimers) {
+    this.#timers = timers;
+  }
 
   /** `endpointUrl`: one of the endpoint's `urls`, where it has several. */
   targetOf(endpoint: SubgraphEndpoint, isDeferred: boolean, endpointUrl = endpoint.url): SubgraphTarget {
@@ -239,6 +246,7 @@ export class SubgraphPools {
             ...(options as ClientOptions),
             maxAgeMs: allowH2 ? undefined : maxConnectionAgeMs,
             pingIntervalMs,
+            timers: this.#timers,
             certificates: tls,
             connecting: this.#connecting,
           }),

@@ -1,12 +1,14 @@
 import { once } from 'node:events';
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { loopbackCertificate } from '../../harness/loopbackCertificate.ts';
-import { NodeProcess } from '../../harness/nodeProcess.ts';
 import { startPausableProxy } from '../../harness/pausableProxy.ts';
 import { json, startScriptedSubgraph } from '../../harness/scriptedSubgraph.ts';
 import { createClientFixture, describeFailure } from './clientFixture.ts';
 
+/** Unlike the intervals of all other timers of a call. */
+const pingIntervalMs = 77;
 const tls = { ca: loopbackCertificate.cert };
 
 let server: Http2SecureServer;
@@ -56,19 +58,27 @@ afterEach(async () => {
   await closed;
 });
 
-/** A server for a process of its own, which answers pings while this one is blocked. It answers with the number of the
- *  connection. */
+/** A server for a thread of its own, which answers pings while this thread is blocked, and then counts them in
+ *  `workerData`. It responds with the number of the connection. */
 const numberingServer = `
-  import { createSecureServer } from 'node:http2';
+  const { createSecureServer } = require('node:http2');
+  const { parentPort, workerData } = require('node:worker_threads');
   let count = 0;
   const numbers = new Map();
-  const server = createSecureServer(JSON.parse(process.env.CERTIFICATE));
-  server.on('session', (session) => numbers.set(session, ++count));
+  const server = createSecureServer(workerData.certificate);
+  server.on('session', (session) => {
+    numbers.set(session, ++count);
+    // An immediate runs after the answer was sent.
+    session.on('ping', () => setImmediate(() => {
+      Atomics.add(workerData.answeredPings, 0, 1);
+      Atomics.notify(workerData.answeredPings, 0);
+    }));
+  });
   server.on('request', (request, response) => {
     const connection = numbers.get(request.stream.session);
     request.resume().on('end', () => response.end(JSON.stringify({ data: { connection } })));
   });
-  server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+  server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
 `;
 
 const dataOf = async (answer: { readonly outcome: Promise<unknown> }): Promise<unknown> => {
@@ -132,32 +142,38 @@ describe('HTTP/2', () => {
     const { port } = new URL(url);
     await using proxy = await startPausableProxy(Number(port));
     await using under = createClientFixture(url.replace(port, String(proxy.port)), {
-      at: { http2: true, connections: 1, tls, pingIntervalMs: 250 },
+      at: { http2: true, connections: 1, tls, pingIntervalMs },
     });
     expect(await dataOf(under.send({ body: 'a' }))).toEqual({ body: 'a' });
     const lost = proxy.pauseAt('');
     const answer = dataOf(under.send({ body: 'b' }));
     await lost;
+    // One interval until the ping, and one that it remains unanswered.
+    for (let count = 0; count < 2; count += 1) {
+      await under.clock.waitForTimer(pingIntervalMs);
+      under.clock.fire(pingIntervalMs);
+    }
 
     expect(await answer).toEqual({ body: 'b' });
     expect(proxy.acceptedConnections).toBe(2);
   });
 
   test('keeps its connection when the event loop was blocked for longer than a ping may take', async () => {
-    await using subgraph = new NodeProcess(['--input-type=module', '-e', numberingServer], {
-      env: { CERTIFICATE: JSON.stringify(loopbackCertificate) },
-    });
-    const [port] = await subgraph.printed('stdout', /(\d+)\n/);
-    await using under = createClientFixture(`https://127.0.0.1:${port?.[1]}/graphql`, {
-      at: { http2: true, connections: 1, tls, pingIntervalMs: 50 },
+    const answeredPings = new Int32Array(new SharedArrayBuffer(4));
+    const workerData = { certificate: loopbackCertificate, answeredPings };
+    await using subgraph = new Worker(numberingServer, { eval: true, workerData });
+    const [port] = await once(subgraph, 'message');
+    await using under = createClientFixture(`https://127.0.0.1:${port}/graphql`, {
+      at: { http2: true, connections: 1, tls, pingIntervalMs },
     });
     expect(await dataOf(under.send())).toEqual({ connection: 1 });
-    // Each turn of the event loop, some of which send a ping, is longer than the interval.
-    for (let count = 0; count < 6; count += 1) {
-      await new Promise((resolve) => setImmediate(resolve));
-      const until = performance.now() + 60;
-      while (performance.now() < until);
-    }
+    await under.clock.waitForTimer(pingIntervalMs);
+    under.clock.fire(pingIntervalMs);
+    await under.clock.waitForTimer(pingIntervalMs);
+    // Blocks the event loop from the ping until after its answer, which is read only after the timer.
+    Atomics.wait(answeredPings, 0, 0, 60_000);
+    expect(answeredPings[0]).toBe(1);
+    under.clock.fire(pingIntervalMs);
 
     expect(await dataOf(under.send())).toEqual({ connection: 1 });
   });
