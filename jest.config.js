@@ -18,6 +18,8 @@ export default {
   // One more than two processors: suites also wait, for processes that start, for Redis and for the browser.
   maxWorkers: 3,
   workerIdleMemoryLimit: '800MB',
+  // On a busy machine, releasing the memory of a worker alone takes longer than jest's default of half a second.
+  workerGracefulExitTimeout: 10_000,
   // Far longer than any test takes, even on a busy machine. Only a hanging test reaches this limit.
   testTimeout: 240_000,
 };
