@@ -35,7 +35,7 @@ const endWorkersAfter = (last: number): string =>
 const blockOnSignal = `--import data:text/javascript,${encodeURIComponent(
   "import cluster from 'node:cluster'; import { isMainThread } from 'node:worker_threads';" +
     // biome-ignore lint/suspicious/noTemplateCurlyInString: a template string of the worker process
-    "if (isMainThread && cluster.isWorker) process.on('SIGURG', () => { console.error(`worker ${cluster.worker.id} is blocked.`); for (;;); });",
+    "if (isMainThread && cluster.isWorker) process.on('SIGURG', () => { console.error(`worker ${cluster.worker.id} is blocked.`); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); });",
 )}`;
 
 /** For tests in which time does not pass: a supervisor with this `workerTimeout` checks its workers after SIGURG only, and
