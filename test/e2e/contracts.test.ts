@@ -445,7 +445,7 @@ describe('contracts check', () => {
   test('is undecided after an unexpected error', async () => {
     using disk = new TemporaryContractStore();
     symlinkSync('contracts', disk.path('contracts'));
-    const { code, stderr } = await contractsProcess(disk.root, 'check');
+    const { code, stderr } = await contracts(disk.root, 'check');
     expect([code, stderr]).toEqual([3, expect.stringMatching(/^Nothing could be decided: ELOOP: [^\n]*\n$/)]);
   });
 
