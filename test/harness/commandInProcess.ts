@@ -1,5 +1,6 @@
 import { Console } from 'node:console';
 import { randomUUID } from 'node:crypto';
+import type { EventEmitter } from 'node:events';
 import process from 'node:process';
 import { Writable } from 'node:stream';
 import { setFlagsFromString } from 'node:v8';
@@ -35,8 +36,12 @@ async function runAlone(args: readonly string[], cwd: string): Promise<CommandOu
     console: globalThis.console,
     writeStdout: process.stdout.write,
     writeStderr: process.stderr.write,
-    listeners: process.listeners('uncaughtException'),
   };
+  const removers = [
+    rememberListeners(process, 'uncaughtException'),
+    rememberListeners(process.stdout, 'error'),
+    rememberListeners(process.stderr, 'error'),
+  ];
   process.argv = [process.execPath, cli.pathname, ...args];
   process.exitCode = undefined;
   // A command calls it at its end only.
@@ -59,12 +64,20 @@ async function runAlone(args: readonly string[], cwd: string): Promise<CommandOu
     process.stderr.write = before.writeStderr;
     globalThis.console = before.console;
     process.chdir(before.cwd);
-    for (const listener of process.listeners('uncaughtException')) {
-      if (!before.listeners.includes(listener)) process.off('uncaughtException', listener);
-    }
+    for (const removeNewListeners of removers) removeNewListeners();
     // The contract commands slow down the growth of the heap; this restores V8's default.
     setFlagsFromString('--heap-growing-percent=0');
   }
+}
+
+/** Returns a function that removes the listeners that were added since. */
+function rememberListeners(emitter: EventEmitter, event: string): () => void {
+  const before = emitter.rawListeners(event);
+  return () => {
+    for (const listener of emitter.rawListeners(event)) {
+      if (!before.includes(listener)) emitter.removeListener(event, listener as () => void);
+    }
+  };
 }
 
 class TextSink extends Writable {
