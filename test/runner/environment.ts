@@ -1,5 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { chdir, cwd, env, exit } from 'node:process';
 import { ModernFakeTimers } from '@jest/fake-timers';
 import { ModuleMocker } from 'jest-mock';
@@ -41,12 +39,9 @@ function errorsIn({ children }: DescribeBlock): readonly unknown[] {
   return children.flatMap((child) => ('errors' in child ? child.errors : errorsIn(child)));
 }
 
-/** The channel on which Node publishes each child process. */
-const childProcessChannel = 'child_process';
-
 /** The jest environment of a suite that runs in the worker's own realm, without a `node:vm` context. `teardown`
  *  restores what a suite may have changed in the process: console, environment variables, working directory,
- *  `process.exit`, timers and mocked methods. It ends the child processes of tests that timed out. */
+ *  `process.exit`, timers and mocked methods. */
 export default class NativeEnvironment {
   readonly global = globalThis;
   readonly moduleMocker = new ModuleMocker(globalThis);
@@ -55,12 +50,6 @@ export default class NativeEnvironment {
   readonly #exit = exit;
   readonly #env = { ...env };
   readonly #cwd = cwd();
-  readonly #children = new Set<ChildProcess>();
-  readonly #onChild = (message: unknown): void => {
-    const { process: child } = message as { readonly process: ChildProcess };
-    this.#children.add(child);
-    child.once('exit', () => this.#children.delete(child));
-  };
 
   constructor({ projectConfig }: EnvironmentConfig) {
     this.fakeTimersModern = new ModernFakeTimers({ config: projectConfig, global: globalThis });
@@ -71,7 +60,6 @@ export default class NativeEnvironment {
     // gateway creates thousands of errors.
     Reflect.set(Error, 'prepareStackTrace', undefined);
     Error.stackTraceLimit = 30;
-    subscribe(childProcessChannel, this.#onChild);
   }
 
   /** Called by jest-circus with each step of the suite. */
@@ -83,8 +71,6 @@ export default class NativeEnvironment {
   }
 
   async teardown(): Promise<void> {
-    unsubscribe(childProcessChannel, this.#onChild);
-    for (const child of this.#children) child.kill('SIGKILL');
     this.moduleMocker.restoreAllMocks();
     this.fakeTimersModern.dispose();
     globalThis.console = this.#console;
