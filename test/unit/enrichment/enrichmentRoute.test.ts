@@ -48,6 +48,19 @@ class ManualAuthentication extends HeaderAuthentication {
   }
 }
 
+/** `onReturn` is called when the reader ends them. */
+function updatesThatNeverArrive(onReturn: () => void): AsyncIterableIterator<never> {
+  const updates: AsyncIterableIterator<never> = {
+    next: () => new Promise(() => {}),
+    return: async () => {
+      onReturn();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => updates,
+  };
+  return updates;
+}
+
 /** Lets requests wait at a gate before their clients are known. */
 function gatedBy(gate: Gate, authentication: Authentication): Authentication {
   return {
@@ -217,17 +230,7 @@ describe('GET /enrichments/:token as events', () => {
     await using server = await start(
       (jobs) => ({
         readArrived: jobs.readArrived.bind(jobs),
-        subscribe: async () => {
-          const updates = {
-            next: () => new Promise<never>(() => {}),
-            return: async () => {
-              returned.resolve();
-              return { done: true, value: undefined } as const;
-            },
-            [Symbol.asyncIterator]: () => updates,
-          };
-          return updates;
-        },
+        subscribe: async () => updatesThatNeverArrive(returned.resolve),
       }),
       { gate },
     );
@@ -270,15 +273,7 @@ describe('GET /enrichments/:token as events', () => {
     server.drain();
     const { status, body } = await connection.readResponse();
     expect([status, body]).toEqual([200, ':\n\n']);
-    const updates = {
-      next: () => new Promise<never>(() => {}),
-      return: async () => {
-        returned.resolve();
-        return { done: true, value: undefined } as const;
-      },
-      [Symbol.asyncIterator]: () => updates,
-    };
-    found.resolve(updates);
+    found.resolve(updatesThatNeverArrive(returned.resolve));
     await returned.promise;
     expect(server.logged).toEqual([]);
   });
