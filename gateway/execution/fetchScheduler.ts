@@ -45,19 +45,22 @@ class FetchBatch extends Settlement {
     return this.calls.some(({ step }) => step.dependents.length > 0);
   }
 
-  /** Whether one of the fetches that wait for those of `sources` is worth waiting for, and a payload hardly comes later.
+  /** Whether these wait for a fetch that waits for those of `sources`: it is worth it, and a payload hardly comes later.
    *  `ready`: see `leadsTo`. */
   expectsFrom(sources: readonly FetchBatch[], ready: readonly ScheduledStep[]): boolean {
     const { calls, first } = this;
-    if (!first.shape.isEntityFetch || this.hasDependents || this.#isTrial) return false;
+    if (!first.shape.isEntityFetch || this.#isTrial || this.hasDependents) return false;
     if (calls.some(({ budget }) => budget !== undefined)) return false;
-    const steps = calls.map(({ step }) => step);
-    const expected = sources
-      .flatMap((source) => source.calls.flatMap(({ step }) => step.dependents))
-      .filter((next) => !ready.includes(next) && next.canJoin(first) && next.isExpectedBy(steps));
-    if (expected.length === 0) return false;
-    if (this.#expected.length === 0) this.#waitingSince = performance.now();
-    this.#expected.push(...expected);
+    const known = this.#expected.length;
+    for (const source of sources) {
+      for (const { step } of source.calls) {
+        for (const next of step.dependents)
+          if (!ready.includes(next) && next.canJoin(first) && next.isExpectedBy(calls))
+            this.#expected.push(next);
+      }
+    }
+    if (this.#expected.length === known) return false;
+    if (known === 0) this.#waitingSince = performance.now();
     return true;
   }
 
@@ -170,8 +173,7 @@ export class FetchScheduler {
     if (this.#isSendingScheduled) return;
     this.#isSendingScheduled = true;
     afterPromises(() => {
-      const expecting = this.#expectingBatches();
-      this.#sendCollected((batch) => expecting.has(batch) || this.#mayGrow(batch));
+      this.#sendCollected((batch) => this.#isWorthWaiting(batch) || this.#mayGrow(batch));
       if (this.#collected.length > 0) this.#sendAtEndOfTurn();
     });
   }
@@ -183,12 +185,11 @@ export class FetchScheduler {
     );
   }
 
-  /** Returns the batches that wait longer than to the end of the turn, for fetches under way or about to be sent. */
-  #expectingBatches(): ReadonlySet<FetchBatch> {
-    if (this.#maxWaitMs === 0 || this.#sent.length + this.#collected.length < 2) return none;
-    const sources = [...this.#sent, ...this.#collected].filter(({ hasDependents }) => hasDependents);
-    if (sources.length === 0) return none;
-    return new Set(this.#collected.filter((batch) => batch.expectsFrom(sources, this.#readySteps)));
+  /** Whether the batch waits longer than to the end of the turn, for fetches under way or about to be sent. */
+  #isWorthWaiting(batch: FetchBatch): boolean {
+    if (this.#maxWaitMs === 0) return false;
+    const expectsSent = batch.expectsFrom(this.#sent, this.#readySteps);
+    return batch.expectsFrom(this.#collected, this.#readySteps) || expectsSent;
   }
 
   #sendAtEndOfTurn(): void {
@@ -196,8 +197,7 @@ export class FetchScheduler {
     this.#isWaitingForTurnEnd = true;
     atEndOfTurn(() => {
       this.#isWaitingForTurnEnd = false;
-      const expecting = this.#expectingBatches();
-      this.#sendCollected((batch) => expecting.has(batch));
+      this.#sendCollected((batch) => this.#isWorthWaiting(batch));
       if (this.#collected.length > 0) this.#startWaitTimer();
     });
   }
@@ -330,5 +330,3 @@ function removeFrom<Item>(list: Item[], item: Item): void {
   if (index === list.length - 1) list.pop();
   else if (index !== -1) list.splice(index, 1);
 }
-
-const none: ReadonlySet<FetchBatch> = new Set();

@@ -12,11 +12,17 @@ import {
  *  entity twice. The order is that of the steps, whichever was ready first, so that the subgraph gets the same texts. */
 export function mergeEqualShapes(calls: readonly FetchCall[]): readonly FetchCall[] {
   if (calls.length === 1) return calls;
-  const byKey = Map.groupBy(
-    calls.toSorted((one, other) => one.step.index - other.step.index),
-    (call) => `${call.shape.id} ${serializeVariables(call)}`,
-  );
-  return Array.from(byKey.values(), mergeCalls);
+  const groups: FetchCall[][] = [];
+  for (const call of calls.toSorted((one, other) => one.step.index - other.step.index)) {
+    const known = groups.find(([first]) => haveEqualShapes(first as FetchCall, call));
+    if (known === undefined) groups.push([call]);
+    else known.push(call);
+  }
+  return groups.map(mergeCalls);
+}
+
+function haveEqualShapes(call: FetchCall, other: FetchCall): boolean {
+  return call.shape.id === other.shape.id && serializeVariables(call) === serializeVariables(other);
 }
 
 function mergeCalls(calls: readonly FetchCall[]): FetchCall {

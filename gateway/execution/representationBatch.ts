@@ -56,7 +56,7 @@ export class RepresentationBatch {
   body(fused: FusedShape): string {
     let text = fused.bodyPrefix;
     this.#first.calls.forEach((call, n) => {
-      const name = fused.variableNameOf(n, 'representations');
+      const name = fused.representationsNames[n];
       const others = serializeVariables(call, (variable) => fused.variableNameOf(n, variable));
       text += `${n === 0 ? '' : ','}"${name}":[${this.#textsOf(n).join(',')}]`;
       if (others !== '') text += `,${others}`;
@@ -99,7 +99,7 @@ export class RepresentationBatch {
     const taken = this.#indices === undefined ? noneTaken : new Set<unknown>();
     return this.#requests.map((request, r) =>
       request.calls.map(({ shape }, n) => {
-        const entities = data[fused.aliasOf(n)];
+        const entities = data[fused.aliases[n] as string];
         const expected = this.#textsOf(n).length;
         const indices = this.#indices?.[r]?.[n];
         const ofFetch = errors.ofFetches[n];
@@ -190,7 +190,7 @@ function* groupErrors(fused: FusedShape, entries: readonly SubgraphErrorEntry[])
   for (const [number, entry] of entries.entries()) {
     if (number % errorsPerSlice === errorsPerSlice - 1) yield;
     const [alias, index, ...path] = entry.path ?? [];
-    const n = fused.shapes.findIndex((_, candidate) => fused.aliasOf(candidate) === alias);
+    const n = fused.aliases.indexOf(alias as string);
     if (n === -1) general.push({ entry, entityIndex: undefined, path: [] });
     else if (typeof index === 'number') byFetch[n]?.push({ entry, entityIndex: index, path });
     else byFetch[n]?.push({ entry, entityIndex: undefined, path: [] });

@@ -44,12 +44,12 @@ export class ScheduledStep {
     return this.#shape.isEntityFetch && this.#shape.subgraph === shape.subgraph && this.#group === group;
   }
 
-  /** Whether fetches of `others`, of the same delivery group, may wait for one of this step and hardly delay a payload. */
-  isExpectedBy(others: readonly ScheduledStep[]): boolean {
+  /** Whether the fetches `calls`, of one delivery group, may wait for one of this step and hardly delay a payload. */
+  isExpectedBy(calls: readonly { readonly step: ScheduledStep }[]): boolean {
     return (
       this.#arrivals >= arrivalsToExpect &&
-      others.every(
-        (other) =>
+      calls.every(
+        ({ step: other }) =>
           other.#durationMs <= this.#durationMs * maxRelativeDuration &&
           // The payloads of other groups come after the primary data.
           (other.#group === 0 || other.#groups.every((group) => this.#groups.includes(group))),
