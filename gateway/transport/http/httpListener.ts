@@ -15,7 +15,7 @@ import { closeStalledReplies } from './closeStalledReplies.ts';
 import type { CompressionPolicy } from './compression.ts';
 import { compressReplies } from './compressReplies.ts';
 import { FurtherSockets } from './furtherSockets.ts';
-import { type ListenerAddress, toListenError } from './listenError.ts';
+import { addressText, type ListenerAddress, toListenError } from './listenError.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { sendProblem } from './rawBodyRoutes.ts';
 import { type KnownRoute, rejectUnknownRoutes } from './rejectUnknownRoutes.ts';
@@ -166,8 +166,7 @@ export async function startListening(listener: HttpListener, options: ListenOpti
   const port = await listen(listener, options).catch((error: unknown) => {
     throw toListenError(error, options);
   });
-  const { host } = options;
-  return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `${tls === undefined ? 'http' : 'https'}://${addressText(options.host, port)}`;
 }
 
 /** Returns the port. */

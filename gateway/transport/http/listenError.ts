@@ -10,7 +10,7 @@ export interface ListenerAddress {
 export function toListenError(error: unknown, { option, host, port }: ListenerAddress): unknown {
   if (!(error instanceof Error)) return error;
   const { code, syscall } = error as NodeJS.ErrnoException;
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const address = addressText(host, port);
   const hostOption = option === 'listen.port' ? 'listen.host or --host' : 'admin.host';
   const otherPort = `choose another port with ${option} or ${option === 'listen.port' ? '--port' : '--admin-port'}.`;
   const messages: Readonly<Record<string, string>> = {
@@ -24,6 +24,11 @@ export function toListenError(error: unknown, { option, host, port }: ListenerAd
   return message === undefined
     ? error
     : Object.assign(new Error(message, { cause: error }), { code, syscall });
+}
+
+/** Host and port as URLs have them: an IPv6 address in brackets. */
+export function addressText(host: string, port: number): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 /** Waits for all listeners. @throws one error with the problems of all that cannot listen. */
