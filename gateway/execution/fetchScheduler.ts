@@ -173,7 +173,8 @@ export class FetchScheduler {
     if (this.#isSendingScheduled) return;
     this.#isSendingScheduled = true;
     afterPromises(() => {
-      this.#sendCollected((batch) => this.#isWorthWaiting(batch) || this.#mayGrow(batch));
+      const sources = this.#sources();
+      this.#sendCollected((batch) => batch.expectsFrom(sources, this.#readySteps) || this.#mayGrow(batch));
       if (this.#collected.length > 0) this.#sendAtEndOfTurn();
     });
   }
@@ -185,11 +186,11 @@ export class FetchScheduler {
     );
   }
 
-  /** Whether the batch waits longer than to the end of the turn, for fetches under way or about to be sent. */
-  #isWorthWaiting(batch: FetchBatch): boolean {
-    if (this.#maxWaitMs === 0) return false;
-    const expectsSent = batch.expectsFrom(this.#sent, this.#readySteps);
-    return batch.expectsFrom(this.#collected, this.#readySteps) || expectsSent;
+  /** The fetches under way or about to be sent for which others may wait longer than to the end of the turn. */
+  #sources(): readonly FetchBatch[] {
+    return this.#maxWaitMs === 0
+      ? []
+      : [...this.#sent, ...this.#collected].filter(({ hasDependents }) => hasDependents);
   }
 
   #sendAtEndOfTurn(): void {
@@ -197,7 +198,8 @@ export class FetchScheduler {
     this.#isWaitingForTurnEnd = true;
     atEndOfTurn(() => {
       this.#isWaitingForTurnEnd = false;
-      this.#sendCollected((batch) => this.#isWorthWaiting(batch));
+      const sources = this.#sources();
+      this.#sendCollected((batch) => batch.expectsFrom(sources, this.#readySteps));
       if (this.#collected.length > 0) this.#startWaitTimer();
     });
   }
