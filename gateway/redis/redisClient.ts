@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
+import { slotOf } from './clusterSlots.ts';
 import { connectRedis, type WriteMoment } from './connectRedis.ts';
 import { isSelectError, RedisFailure } from './redisFailure.ts';
 import { connectionOptions, describeAddress, type RedisConfig } from './redisOptions.ts';
@@ -87,6 +88,18 @@ export class RedisClient {
   /** Why the last attempt to connect failed; `undefined` while Redis is connected, or may be in a moment. */
   get failedConnection(): RedisFailure | undefined {
     return this.isReady ? undefined : this.#failure;
+  }
+
+  /** One of these hash tags for each master of a Cluster with the slot of any, by the address of the master. For a single
+   *  server, or while the masters are not known, the first tag with an empty address. */
+  tagOfEachMaster(tags: readonly string[]): ReadonlyMap<string, string> {
+    const { slots = [] } = this.#redis as Partial<Pick<Cluster, 'slots'>>;
+    const found = new Map<string, string>();
+    for (const tag of tags) {
+      const [master = ''] = slots[slotOf(tag)] ?? [];
+      if (!found.has(master)) found.set(master, tag);
+    }
+    return found;
   }
 
   /** Resolves with the reply, strings as buffers, or with a `RedisFailure`; never rejects. Has no timeout: it waits until

@@ -2,6 +2,7 @@ import type { Logger } from '../telemetry/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { toLabelValue } from '../telemetry/registerCounter.ts';
 import type { CancelTimer, Timers } from '../time/timers.ts';
+import { slotNames } from './clusterSlots.ts';
 import { scheduleReadTimeout } from './readTimeout.ts';
 import { createRedisScript, RedisClient } from './redisClient.ts';
 import { RedisFailure, type RedisFailureKind } from './redisFailure.ts';
@@ -28,6 +29,8 @@ const maxLateness = 3;
 interface Outage {
   readonly kind: RedisFailureKind | 'timeout' | 'new connections';
   readonly message: string;
+  /** Whether other masters of the Cluster can be used. */
+  readonly isPartial?: boolean;
 }
 
 /** Reports whether this process can use Redis, by small writes on a connection of its own: the features that use Redis have
@@ -37,6 +40,8 @@ class RedisMonitor {
   readonly #client: RedisClient;
   readonly #address: string;
   readonly #authArguments: readonly string[];
+  /** Hash tags in the slots of all masters of a Cluster. */
+  readonly #tags: readonly string[];
   #evictionPolicy = 'noeviction';
   /** The newest failure of the current outage, which ends when a write succeeds. */
   #outage: Outage | undefined;
@@ -50,6 +55,7 @@ class RedisMonitor {
     const { config, metrics } = options;
     this.#address = describeAddress(config);
     this.#authArguments = authArguments(config);
+    this.#tags = slotNames(config.cluster.buckets);
     this.#client = new RedisClient({
       config,
       onReady: () => {
@@ -66,8 +72,8 @@ class RedisMonitor {
 
   get readinessNotes(): readonly { readonly code: string; readonly message: string }[] {
     if (this.#outage === undefined) return [];
-    const { kind, message } = this.#outage;
-    const [problem, effect] = describeOutage(kind);
+    const [problem, effect] = describeOutage(this.#outage);
+    const { message } = this.#outage;
     return [{ code: 'REDIS_UNAVAILABLE', message: `${problem}, and ${effect}: ${message}` }];
   }
 
@@ -78,25 +84,50 @@ class RedisMonitor {
   }
 
   /** A write, because a server that is full or read only answers PING. Then a script, which needs a permission of its own:
-   *  every feature with data in Redis has scripts. */
+   *  every feature with data in Redis has scripts. In a Cluster, both on each master. */
   async #write(): Promise<void> {
     this.#cancelWrite();
-    const key = `${this.#options.config.keyPrefix}monitor`;
-    const written = await this.#measure(this.#client.sendCommand('set', [key, 1, 'PX', keyTtlMs]));
-    const reply =
-      written instanceof RedisFailure ? written : await this.#client.runScript(emptyScript, [key], []);
-    const refusal = reply instanceof RedisFailure ? undefined : await this.#findRefusal();
+    const client = this.#client;
+    const [masters, keys] = this.#keyOfEachMaster();
+    const written = await this.#measure(
+      Promise.all(keys.map((key) => client.sendCommand('set', [key, 1, 'PX', keyTtlMs]))),
+    );
+    const replies = await Promise.all(
+      keys.map((key, index) =>
+        written[index] instanceof RedisFailure ? written[index] : client.runScript(emptyScript, [key], []),
+      ),
+    );
+    const failed = replies.findIndex((reply) => reply instanceof RedisFailure);
+    const refusal = failed === -1 ? await this.#findRefusal() : undefined;
     if (this.#isClosed) return;
+    const failure = replies[failed];
     if (refusal !== undefined) this.#reportOutage({ kind: 'new connections', message: refusal });
-    else if (!(reply instanceof RedisFailure)) this.#reportSuccess();
-    // Redis refused the command. Failures of a connection, or of one node of a Cluster, are reported by the client.
-    else if (reply.kind !== 'unreachable' && reply.kind !== 'cluster') {
-      this.#reportOutage(outageOf(new RedisFailure(reply.cause, this.#address)));
+    else if (!(failure instanceof RedisFailure)) this.#reportSuccess();
+    else if (this.#isOutage(failure, masters[failed])) {
+      const address = describeAddress(this.#options.config, masters[failed]);
+      const isPartial = replies.some((reply) => !(reply instanceof RedisFailure));
+      this.#reportOutage({ ...outageOf(new RedisFailure(failure.cause, address)), isPartial });
     }
     this.#cancelWrite();
     // At the next connection, `onReady` writes again.
-    if (!this.#client.isReady) return;
+    if (!client.isReady) return;
     this.#cancelWrite = this.#options.timers.after(writeIntervalMs, () => this.#write());
+  }
+
+  /** A key in a slot of each master of a Cluster, or one key. The address of a single server is empty. */
+  #keyOfEachMaster(): readonly [masters: readonly string[], keys: readonly string[]] {
+    const { keyPrefix } = this.#options.config;
+    const masters = this.#client.tagOfEachMaster(this.#tags);
+    return [
+      [...masters.keys()],
+      [...masters].map(([master, tag]) => `${keyPrefix}${master === '' ? '' : `{${tag}}`}monitor`),
+    ];
+  }
+
+  /** Whether Redis refused the command, or one master of a Cluster is lost. The client reports the loss of all connections. */
+  #isOutage({ kind }: RedisFailure, master = ''): boolean {
+    const isLost = kind === 'unreachable' || kind === 'cluster';
+    return !isLost || (master !== '' && this.#client.isReady);
   }
 
   /** Why Redis would refuse the credentials in a new connection. This connection stays authenticated if its password changes. */
@@ -108,7 +139,7 @@ class RedisMonitor {
   }
 
   /** Counts whether the reply is late for a request. */
-  async #measure(reply: Promise<unknown>): Promise<unknown> {
+  async #measure<Reply>(reply: Promise<Reply>): Promise<Reply> {
     let isLate = false;
     const cancel = scheduleReadTimeout(this.#options, () => {
       isLate = true;
@@ -149,7 +180,7 @@ class RedisMonitor {
     this.#outage = outage;
     if (!isNew) return;
     const { kind, message } = outage;
-    this.#options.log.warn({ problem: toLabelValue(kind), message }, describeOutage(kind).join(': '));
+    this.#options.log.warn({ problem: toLabelValue(kind), message }, describeOutage(outage).join(': '));
   }
 }
 
@@ -158,7 +189,7 @@ function outageOf({ kind, cause }: RedisFailure): Outage {
 }
 
 /** What is wrong, and what that means. */
-function describeOutage(kind: Outage['kind']): readonly [problem: string, effect: string] {
+function describeOutage({ kind, isPartial }: Outage): readonly [problem: string, effect: string] {
   if (kind === 'timeout') return ['Redis answers too late', 'requests do without it'];
   if (kind === 'out of memory' || kind === 'not persisting')
     return ['Redis stores nothing', 'nothing new is shared with other processes'];
@@ -166,6 +197,11 @@ function describeOutage(kind: Outage['kind']): readonly [problem: string, effect
     return [
       'Redis refuses new connections',
       'each part of the gateway uses Redis only until its connection ends',
+    ];
+  if (isPartial === true)
+    return [
+      'A master of the Redis Cluster cannot be used',
+      'its part of the data is not shared with other processes',
     ];
   return ['Redis cannot be used', 'nothing is shared with other processes'];
 }

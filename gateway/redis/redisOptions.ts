@@ -27,9 +27,9 @@ export function parseAddress(text: string): RedisAddress {
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 6379 : Number(port) };
 }
 
-/** The configured servers for logs and messages, without secrets: `host:port`. */
-export function describeAddress({ url, cluster, sentinel, tls }: RedisConfig): string {
-  const nodes = [...cluster.nodes, ...sentinel.nodes];
+/** The configured servers, or one node of theirs, for logs and messages, without secrets: `host:port`. */
+export function describeAddress({ url, cluster, sentinel, tls }: RedisConfig, node = ''): string {
+  const nodes = node === '' ? [...cluster.nodes, ...sentinel.nodes] : [node];
   const servers = nodes.length > 0 ? nodes.join(', ') : hostAndPortOf(url);
   return tls.enabled || url.startsWith('rediss:') ? `${servers} with TLS` : servers;
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
-import { slotOf } from '../../gateway/cache/store/redisKeys.ts';
 import { hashOf } from '../../gateway/enrichment/jobs/enrichmentToken.ts';
 import { JobKeys } from '../../gateway/enrichment/jobs/jobKeys.ts';
+import { slotOf } from '../../gateway/redis/clusterSlots.ts';
 import {
   ada,
   ControlledAttempt,

@@ -6,7 +6,7 @@ import type { GatewayDependencies, GatewayOptions } from '../../gateway/gateway.
 import { systemTimers, type Timers } from '../../gateway/time/timers.ts';
 import { startInlineGateway } from '../harness/inlineGateway.ts';
 import { startPausableProxy } from '../harness/pausableProxy.ts';
-import { connectRedis, startDedicatedRedis } from '../harness/redis.ts';
+import { connectRedis, startDedicatedRedis, startRedisCluster } from '../harness/redis.ts';
 import { longRedisTimeouts } from '../harness/redisStoreFixture.ts';
 
 describe('a gateway that cannot use Redis', () => {
@@ -15,6 +15,12 @@ describe('a gateway that cannot use Redis', () => {
     readonly msg: string;
     readonly message?: string;
   }
+
+  /** Shortens the interval of the writes that measure whether Redis can be used. */
+  const frequentWrites: Timers = {
+    now: systemTimers.now,
+    after: (ms, run) => systemTimers.after(ms === 1_000 ? 1 : ms, run),
+  };
 
   async function startGateway(redis: GatewayOptions['redis'], dependencies: GatewayDependencies = {}) {
     const lines: Line[] = [];
@@ -224,14 +230,9 @@ describe('a gateway that cannot use Redis', () => {
   test('has a note, a metric and a log line while Redis answers each command too late', async () => {
     await using server = await startDedicatedRedis();
     await using proxy = await startPausableProxy(server.port);
-    // The interval of the writes that measure it.
-    const timers: Timers = {
-      now: systemTimers.now,
-      after: (ms, run) => systemTimers.after(ms === 1_000 ? 1 : ms, run),
-    };
     const address = `127.0.0.1:${proxy.port}`;
     const redis = { url: `redis://${address}`, timeouts: longRedisTimeouts };
-    await using opened = await startGateway(redis, { timers });
+    await using opened = await startGateway(redis, { timers: frequentWrites });
     await opened.waitForNotes(false);
     await proxy.setFault({ kind: 'delay', ms: 50 });
     const lateNote = `Redis answers too late, and requests do without it: ${address}: Redis did not answer in time (redis.timeouts.read)`;
@@ -292,6 +293,37 @@ describe('a gateway that cannot use Redis', () => {
       { level: 40, policy: 'allkeys-lru' },
       { level: 40, policy: 'volatile-ttl' },
     ]);
+  });
+
+  test('has a note and a metric while any one master of a Cluster is down, and logs it once', async () => {
+    await using cluster = await startRedisCluster();
+    await using opened = await startGateway(
+      { cluster: { nodes: [...cluster.nodes] } },
+      { timers: frequentWrites },
+    );
+    const problem = 'A master of the Redis Cluster cannot be used';
+    const effect = 'its part of the data is not shared with other processes';
+    for (const [index, master] of cluster.servers.entries()) {
+      await opened.waitForNotes(false);
+      await master.kill();
+      expect(await opened.waitForNotes(true)).toMatchObject({
+        status: 200,
+        notes: [
+          {
+            code: 'REDIS_UNAVAILABLE',
+            message: expect.stringMatching(
+              new RegExp(`^${problem}, and ${effect}: .*127.0.0.1:${master.port}`),
+            ),
+          },
+        ],
+      });
+      expect(await opened.unavailableMetric()).toBe('tributary_redis_unavailable 1');
+      await master.restart();
+      await opened.waitForNotes(false);
+      expect(await opened.unavailableMetric()).toBe('tributary_redis_unavailable 0');
+      expect(opened.linesOf(`${problem}: ${effect}`)).toHaveLength(index + 1);
+      expect(opened.linesOf('Redis can be used again')).toHaveLength(index + 1);
+    }
   });
 
   test('has a note while Redis hangs', async () => {

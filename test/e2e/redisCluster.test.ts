@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
-import { RedisKeys, slotNames, slotOf } from '../../gateway/cache/store/redisKeys.ts';
+import { RedisKeys } from '../../gateway/cache/store/redisKeys.ts';
+import { slotNames, slotOf } from '../../gateway/redis/clusterSlots.ts';
 import { connectRedis, startRedisCluster } from '../harness/redis.ts';
 import {
   longRedisTimeouts,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { decodeEntry, encodeEntry } from '../../../gateway/cache/store/entryCodec.ts';
-import { slotNames, slotOf } from '../../../gateway/cache/store/redisKeys.ts';
+
+import { slotNames, slotOf } from '../../../gateway/redis/clusterSlots.ts';
 import { ReadCircuitBreaker } from '../../../gateway/redis/readCircuitBreaker.ts';
 import { RedisClient } from '../../../gateway/redis/redisClient.ts';
 import { RedisFailure } from '../../../gateway/redis/redisFailure.ts';
