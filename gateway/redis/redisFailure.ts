@@ -56,8 +56,10 @@ export function describeConnectionError(error: Error, address: string | undefine
   return explained.includes(address) ? explained : `${address}: ${explained}`;
 }
 
-/** What ioredis says of a command that was under way, with an option that is not one of the gateway. */
-const lostConnection = /^Reached the max retries per request limit.*/;
+/** What ioredis says of a command that was under way, or was sent while its connection was being closed, with options that
+ *  are not those of the gateway. */
+const lostConnection =
+  /^(Reached the max retries per request limit|Stream isn't writeable and enableOffline).*/;
 
 /** Whether Redis or its connection is the cause of an error of ioredis or BullMQ, and not a fault of the program. */
 export function isRedisError(error: unknown): boolean {
@@ -130,7 +132,8 @@ const kindPatterns: readonly (readonly [RegExp, RedisFailureKind])[] = [
   ],
   [/\bOOM\b/, 'out of memory'],
   [/\bMISCONF\b/, 'not persisting'],
-  [/\bREADONLY\b/, 'read only'],
+  // UNBLOCKED: the server becomes a replica while a command waits in it.
+  [/\b(READONLY|UNBLOCKED)\b/, 'read only'],
   [/\b(LOADING|BUSY|MASTERDOWN)\b/, 'loading'],
   [/\b(MOVED|ASK|CLUSTERDOWN|TRYAGAIN|CROSSSLOT)\b|Cluster redirections/, 'cluster'],
 ];

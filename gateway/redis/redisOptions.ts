@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
-import type { RedisOptions } from 'ioredis';
+import type { Redis, RedisOptions } from 'ioredis';
 import { ConfigError } from '../config/configError.ts';
 import type { GatewayConfig } from '../config/schema.ts';
 import { describeReadError } from '../files/describeReadError.ts';
@@ -109,6 +109,12 @@ export function serverOptions(config: RedisConfig): ConnectionSettings {
       sentinelRetryStrategy: (attempt) => backoffDelayMs(attempt, config.reconnect),
       // After this time, the next sentinel is tried.
       sentinelCommandTimeout: config.timeouts.socket,
+      // Connects again when a sentinel announces a new master. After a planned failover, the old one takes writes for some 10 s
+      // more, and then loses them.
+      failoverDetector: true,
+      // Of the sentinels, the one that answered last.
+      sentinelMaxConnections: 1,
+      sentinelReconnectStrategy: (attempt) => backoffDelayMs(attempt, config.reconnect),
     };
   }
   const url = new URL(config.url);
@@ -128,14 +134,25 @@ function createSentinelConnectorClass() {
   return class extends SentinelConnector {
     constructor(options: unknown) {
       super(options as ConstructorParameters<typeof SentinelConnector>[0]);
+      ignoreSentinelErrors(this);
     }
 
     override async connect(...args: Parameters<InstanceType<typeof SentinelConnector>['connect']>) {
       const stream = await super.connect(...args);
       this.sentinelIterator.reset(true);
+      // When it has connected, ioredis moves the Sentinel before the current one to the front, too.
+      stream.prependOnceListener('connect', () => this.sentinelIterator.next());
       return stream;
     }
   };
+}
+
+/** ioredis prints errors of the connection on which a Sentinel announces new masters, which has no listener. */
+function ignoreSentinelErrors(connector: object): void {
+  const { connectToSentinel } = connector as { connectToSentinel(...args: readonly unknown[]): Redis };
+  const connectSilently = (...args: readonly unknown[]): Redis =>
+    connectToSentinel.apply(connector, [...args]).on('error', () => {});
+  Object.assign(connector, { connectToSentinel: connectSilently });
 }
 
 /** Of each configuration, as the files were when its first connection was created. A connection is also created after a loss:

@@ -4,13 +4,14 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer } from 'node:tls';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
 import { connectRedis as connectGatewayRedis } from '../../gateway/redis/connectRedis.ts';
 import { createQueueConnection } from '../../gateway/redis/queueConnection.ts';
 import { RedisClient } from '../../gateway/redis/redisClient.ts';
+import { RedisFailure } from '../../gateway/redis/redisFailure.ts';
 import { connectionOptions } from '../../gateway/redis/redisOptions.ts';
 import { createCertificate, type TestCertificate } from '../harness/createCertificate.ts';
 import { freePort } from '../harness/freePort.ts';
@@ -141,6 +142,45 @@ describe('a client that finds its server through Sentinels', () => {
     operator.disconnect();
     client.close();
     expect(failures).toEqual([]);
+  });
+
+  test('uses a new master as soon as a Sentinel announces it, although the old one accepts writes', async () => {
+    // No Sentinel can make the old master a replica and close its connections, as it otherwise does after 8 s.
+    await using master = await startDedicatedRedis(['--rename-command', 'SLAVEOF', '']);
+    await using promoted = await startDedicatedRedis(['--replicaof', `127.0.0.1 ${master.port}`]);
+    await using sentinel = await startSentinel(master);
+    const { client, readyEvents } = await openClient([sentinel], 'cache');
+    await readyEvents.waitForCount(1);
+    const watcher = connectRedis(sentinel.url);
+    const clientsOf = async () => String(await watcher.client('LIST'));
+    while (!(await clientsOf()).includes('cmd=subscribe'));
+    const tryFailover = () => watcher.call('SENTINEL', 'FAILOVER', 'cache').catch(() => undefined);
+    // The Sentinel needs some time to find the replica.
+    while ((await tryFailover()) !== 'OK');
+    await readyEvents.waitForCount(2);
+    expect(await client.sendCommand('set', ['key', 'value'])).toEqual(Buffer.from('OK'));
+    const servers = [master, promoted].map(({ url }) => connectRedis(url));
+    expect(await Promise.all(servers.map((redis) => redis.get('key')))).toEqual([null, 'value']);
+    client.close();
+    for (const redis of [watcher, ...servers]) redis.disconnect();
+  });
+
+  test('prints nothing when the Sentinel is gone that announces new masters, and subscribes again', async () => {
+    await using master = await startDedicatedRedis();
+    await using sentinel = await startSentinel(master);
+    const printed = jest.spyOn(console, 'error').mockImplementation(() => {});
+    const { client, readyEvents } = await openClient([sentinel], 'cache');
+    await readyEvents.waitForCount(1);
+    for (let start = 1; start <= 2; start++) {
+      const watcher = connectRedis(sentinel.url);
+      while (!String(await watcher.client('LIST')).includes('cmd=subscribe'));
+      watcher.disconnect();
+      if (start === 1) await sentinel.kill();
+      if (start === 1) await sentinel.restart();
+    }
+    client.close();
+    expect(printed).not.toHaveBeenCalled();
+    expect(readyEvents.count).toBe(1);
   });
 
   test('reports that the Sentinels do not know the name of the master', async () => {
@@ -346,4 +386,34 @@ test('a client of a read-only replica reconnects with a growing delay', async ()
   operator.disconnect();
   // After the first reconnection, the delays are 50, 100, 200, 400 and 800 ms, each of which can be half as long.
   expect(performance.now() - startedAt).toBeGreaterThan(750);
+});
+
+test('a command that blocks in a server which becomes a replica fails as read only, and the client connects again', async () => {
+  await using server = await startDedicatedRedis();
+  const operator = connectRedis(server.url);
+  const readyEvents = new EventCounter();
+  const client = new RedisClient({
+    config: parseRedisConfig({ url: server.url, timeouts: { ...longRedisTimeouts, socket: '1m' } }),
+    onReady: readyEvents.increment,
+    onFailure: () => {},
+  });
+  await readyEvents.waitForCount(1);
+  const reply = client.sendCommand('xread', ['BLOCK', 0, 'STREAMS', 'stream', '0-0']);
+  while (!(await operator.info('clients')).includes('blocked_clients:1'));
+  await operator.call('REPLICAOF', '127.0.0.1', '1');
+  expect(await reply).toMatchObject({ kind: 'read only' });
+  await readyEvents.waitForCount(2);
+  client.close();
+  operator.disconnect();
+});
+
+test('a command that is sent while its connection is being closed fails as one whose connection is lost', async () => {
+  await using server = await startDedicatedRedis();
+  const config = parseRedisConfig({ url: server.url, timeouts: longRedisTimeouts });
+  const redis = connectGatewayRedis(config, connectionOptions(config)) as Redis;
+  await once(redis, 'ready');
+  redis.stream.end();
+  const error = await redis.get('key').catch((reason: unknown) => reason);
+  redis.disconnect();
+  expect(new RedisFailure(error).cause.message).toBe('The connection was lost before Redis answered.');
 });
