@@ -67,9 +67,9 @@ export class RetryingRedisClient {
     return this.#retryUntilDone(() => this.#client.runScript(script, keys, args), signal);
   }
 
-  /** Resolves when Redis has answered, or is not connected: then `failedConnection` says why. A connection that hangs is
+  /** Resolves with why the server of this key cannot be used; with `undefined` if it has answered. A connection that hangs is
    *  closed after `redis.timeouts.socket`, which happens only while a command is in flight. */
-  async probe(): Promise<void> {
+  async probe(key: string): Promise<RedisFailure | undefined> {
     if (!this.#client.isReady && this.failedConnection === undefined) {
       // An attempt to connect is under way.
       await this.#wait((wake) => {
@@ -77,7 +77,8 @@ export class RetryingRedisClient {
         return () => {};
       }, undefined);
     }
-    await this.#client.sendCommand('ping', []);
+    const reply = await this.#client.sendCommand('exists', [key]);
+    return this.failedConnection ?? (reply instanceof RedisFailure ? reply : undefined);
   }
 
   /** Resolves when Redis is not connected, at once if it is not connected now, or when a command has found no server. A

@@ -4,6 +4,7 @@ import { ReplyError } from 'ioredis';
 import type { DeferredEnrichments } from '../../gateway/enrichment/deferredEnrichments.ts';
 import { JobKeys } from '../../gateway/enrichment/jobs/jobKeys.ts';
 import { RedisJobAdmin } from '../../gateway/enrichment/jobs/redisJobAdmin.ts';
+import { slotOf } from '../../gateway/redis/clusterSlots.ts';
 import { RetryingRedisClient } from '../../gateway/redis/retryingRedisClient.ts';
 import { systemTimers } from '../../gateway/time/timers.ts';
 import {
@@ -27,7 +28,7 @@ import {
   patientReclaim,
 } from '../harness/enrichmentReplica.ts';
 import { startPausableProxy } from '../harness/pausableProxy.ts';
-import { startDedicatedRedis } from '../harness/redis.ts';
+import { startDedicatedRedis, startRedisCluster } from '../harness/redis.ts';
 import { parseRedisConfig, shortSocketTimeout } from '../harness/redisStoreFixture.ts';
 import { startSuiteRedis } from '../harness/suiteRedis.ts';
 import { waitUntil } from '../harness/waitUntil.ts';
@@ -180,6 +181,23 @@ describe('A job that fails', () => {
       message: expect.stringContaining('(unreachable)'),
       cause: expect.objectContaining({ message: `connect ECONNREFUSED 127.0.0.1:${own.port}` }),
     };
+    await expect(admin.list({ state: undefined, limit: 1 })).rejects.toMatchObject(expected);
+    await expect(admin.retry('any')).rejects.toMatchObject(expected);
+  });
+
+  test('cannot be listed or retried while the master of a Cluster with the queue is down: an error without waiting for it', async () => {
+    await using cluster = await startRedisCluster();
+    let isLost = false;
+    const list = () => (isLost ? new Promise<never>(() => {}) : Promise.resolve([]));
+    using admin = createAdmin(
+      { cluster: { nodes: [...cluster.nodes] }, keyPrefix: 'any' },
+      { get: async () => (await list())[0], retry: () => new Promise<never>(() => {}), list },
+    );
+    expect(await admin.list({ state: undefined, limit: 1 })).toEqual([]);
+    const [, tag = ''] = /{(.*)}/.exec(new JobKeys('any').queuePrefix) ?? [];
+    await cluster.servers[Math.floor((slotOf(tag) * 3) / 16_384)]?.kill();
+    isLost = true;
+    const expected = { code: 'OVERLOADED', message: expect.stringMatching(/\((unreachable|cluster)\)/) };
     await expect(admin.list({ state: undefined, limit: 1 })).rejects.toMatchObject(expected);
     await expect(admin.retry('any')).rejects.toMatchObject(expected);
   });

@@ -12,7 +12,7 @@ import { reopenRun } from './jobScripts.ts';
 import type { RedisJobContext } from './redisJobContext.ts';
 
 interface RedisJobAdminOptions extends Pick<RedisJobContext, 'keys' | 'retentionMs' | 'now'> {
-  readonly redis: Pick<RedisJobContext['redis'], 'sendCommand' | 'runScript' | 'probe' | 'failedConnection'>;
+  readonly redis: Pick<RedisJobContext['redis'], 'sendCommand' | 'runScript' | 'probe'>;
   readonly queue: Pick<RedisJobContext['queue'], 'get' | 'list' | 'retry'>;
 }
 
@@ -72,11 +72,10 @@ export class RedisJobAdmin implements JobAdmin {
 
   /** Rejects with `OVERLOADED` if Redis is not reached, or refuses a command, for example because of its password. */
   async #rejectAsOverloaded<Answer>(read: () => Promise<Answer>): Promise<Answer> {
-    const { redis } = this.#options;
-    // The queue has a connection without timeouts, and would wait until Redis answers again.
-    await redis.probe();
-    const { failedConnection } = redis;
-    if (failedConnection !== undefined) throw overloadedError(failedConnection);
+    const { redis, keys } = this.#options;
+    // The queue has a connection without timeouts, and would wait until Redis, or its master of a Cluster, answers again.
+    const failure = await redis.probe(keys.queueProbe);
+    if (failure !== undefined) throw overloadedError(failure);
     try {
       return await read();
     } catch (error) {
