@@ -12,7 +12,7 @@ export function connectRedis(
   config: RedisConfig,
   { retryStrategy, ...settings }: ConnectionSettings,
   writeMoment: WriteMoment = 'end of turn',
-  clusterSettings: Pick<ClusterOptions, 'maxRedirections'> = {},
+  clusterSettings: Pick<ClusterOptions, 'maxRedirections' | 'clusterNodeRetryStrategy'> = {},
 ): Redis | Cluster {
   const { Cluster } = loadIoredis();
   if (config.cluster.nodes.length === 0)

@@ -65,7 +65,6 @@ function refuseOtherDatabase(client: Redis | Cluster): void {
 function connect(config: RedisConfig, delay: (attempt: number) => number | null): Redis | Cluster {
   // A blocking command can take longer than `redis.timeouts.socket`.
   const { socketTimeout: _, ...options } = connectionOptions(config);
-  // With the 16 redirections of ioredis, which counts each attempt during a failover as one.
   const settings: ConnectionSettings = {
     ...options,
     enableOfflineQueue: true,
@@ -73,5 +72,8 @@ function connect(config: RedisConfig, delay: (attempt: number) => number | null)
     autoResendUnfulfilledCommands: true,
     retryStrategy: delay,
   };
-  return connectRedis(config, settings, 'end of callback');
+  // In a Cluster, commands for a lost master would wait for its connection, and never look for the master that has taken its
+  // slots. Without a new connection to a lost node, ioredis looks for it before each of its attempts, which it counts.
+  const clusterSettings = { maxRedirections: Number.POSITIVE_INFINITY, clusterNodeRetryStrategy: null };
+  return connectRedis(config, settings, 'end of callback', clusterSettings);
 }

@@ -8,6 +8,7 @@ import { describe, expect, jest, test } from '@jest/globals';
 import type { Redis } from 'ioredis';
 import type { CacheStore } from '../../gateway/cache/store/cacheStore.ts';
 import { RedisStore } from '../../gateway/cache/store/redisStore.ts';
+import { slotOf } from '../../gateway/redis/clusterSlots.ts';
 import { connectRedis as connectGatewayRedis } from '../../gateway/redis/connectRedis.ts';
 import { createQueueConnection } from '../../gateway/redis/queueConnection.ts';
 import { RedisClient } from '../../gateway/redis/redisClient.ts';
@@ -313,6 +314,30 @@ test('a blocking command on a duplicate of a queue connection is rejected when t
   connection.close();
   duplicate.disconnect();
   await expect(popped).rejects.toThrow('Connection is closed.');
+});
+
+test('a queue connection sends what waits for a lost master of a Cluster to the one that has taken its slots', async () => {
+  await using cluster = await startRedisCluster();
+  const reconnect = { minDelay: '10ms', maxDelay: '50ms' };
+  const config = parseRedisConfig({ cluster: { nodes: [...cluster.nodes] }, reconnect });
+  const { client, close } = createQueueConnection(config);
+  client.on('error', () => {});
+  expect(await client.set('key', '1')).toBe('OK');
+  const owner = Math.floor((slotOf('key') * 3) / 16_384);
+  await cluster.servers[owner]?.kill();
+  const waiting = client.set('key', '2');
+  const others = cluster.servers.filter((_, index) => index !== owner).map(({ url }) => connectRedis(url));
+  const id = await others[0]?.cluster('MYID');
+  for (const other of others) {
+    const takeOver = other.pipeline();
+    for (let slot = Math.ceil((owner * 16_384) / 3); slot < ((owner + 1) * 16_384) / 3; slot++)
+      takeOver.call('CLUSTER', 'SETSLOT', slot, 'NODE', id ?? '');
+    await takeOver.exec();
+  }
+  expect(await waiting).toBe('OK');
+  expect(await others[0]?.get('key')).toBe('2');
+  close();
+  for (const other of others) other.disconnect();
 });
 
 test('a queue connection sends no command while the configured database does not exist', async () => {
