@@ -25,6 +25,7 @@ import { type ResponseHeaders, writeErrorResponse, writeResponse } from '../tran
 import type { PayloadEncoding } from '../transport/streams/payloadEncoding.ts';
 import type { Caller, DeferredEnrichments, EnrichmentUpdate } from './deferredEnrichments.ts';
 import { expiredTokenError } from './expiredTokenError.ts';
+import { jobStoreUnavailableError } from './jobs/readLimiter.ts';
 
 interface EnrichmentRouteOptions {
   readonly enrichments: Pick<DeferredEnrichments, 'subscribe' | 'readArrived'>;
@@ -76,6 +77,9 @@ const updateEventEncoding: PayloadEncoding<SubscriptionPayload> = {
   headers: { ...subscriptionEventEncoding.headers, 'cache-control': 'no-store' },
 };
 
+/** Longer than a Redis that does not hang takes for a read. */
+const drainingReadTimeoutMs = 500;
+
 /** One request for the updates of a token. */
 class EnrichmentExchange {
   readonly #options: EnrichmentRouteOptions;
@@ -87,7 +91,7 @@ class EnrichmentExchange {
   readonly #startedAt: number;
   #span: TraceSpan | undefined;
 
-  /** `streams`: the streams that end when the gateway drains. */
+  /** `streams`: the streams and reads that end when the gateway drains. */
   constructor(
     options: EnrichmentRouteOptions,
     streams: TransientSet<AbortController>,
@@ -131,11 +135,31 @@ class EnrichmentExchange {
   async #respondWithJson(token: string, client: ClientIdentity): Promise<void> {
     const { enrichments, compression, readTimeoutMs } = this.#options;
     const { headers: received } = this.#request;
-    const arrived = await enrichments.readArrived(token, this.#callerOf(client), cursorOf(received));
+    const reading = enrichments.readArrived(token, this.#callerOf(client), cursorOf(received));
+    const arrived = await this.#unlessDraining(reading);
     if (arrived === undefined) throw expiredTokenError();
     const headers = this.#headers({ 'content-type': 'application/json; charset=utf-8' });
     const chosen = compression.choose(received);
     await writeResponse(this.#response, 200, headers, JSON.stringify(arrived), readTimeoutMs, chosen);
+  }
+
+  /** Rejects with `OVERLOADED` if the read takes long while the gateway drains, because Redis hangs: another process may answer.
+   *  A Redis that does not hang says in time that a token is unknown. */
+  #unlessDraining<Value>(reading: Promise<Value>): Promise<Value> {
+    const { drainSignal, timers } = this.#options;
+    const draining = new AbortController();
+    let cancelTimer = (): void => {};
+    const refused = new Promise<never>((_, reject) => {
+      draining.signal.addEventListener('abort', () => {
+        cancelTimer = timers.after(drainingReadTimeoutMs, () => reject(jobStoreUnavailableError()));
+      });
+    });
+    this.#streams.add(draining);
+    if (drainSignal.aborted) draining.abort();
+    return Promise.race([reading, refused]).finally(() => {
+      cancelTimer();
+      this.#streams.delete(draining);
+    });
   }
 
   async #respondWithEvents(token: string, client: ClientIdentity): Promise<void> {

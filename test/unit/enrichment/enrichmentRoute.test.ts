@@ -127,6 +127,7 @@ async function start(
     },
     drain: () => draining.abort(),
     sendHeartbeat: () => timers.advance(10_000),
+    advanceRoute: (ms: number) => timers.advance(ms),
     get: (token: string, headers: Record<string, string>) => exchange(server.url, requestFor(token, headers)),
     async open(token: string, headers: Record<string, string> = events) {
       const connection = await RawConnection.open(server.url);
@@ -277,6 +278,44 @@ describe('GET /enrichments/:token as events', () => {
     await returned.promise;
     expect(server.logged).toEqual([]);
   });
+
+  test.each([
+    ['begins to drain', false],
+    ['drains already', true],
+  ])(
+    'refuses a pick-up as JSON that waits for long while the gateway %s, and returns what is found in time',
+    async (_, isDraining) => {
+      const started: PromiseWithResolvers<void>[] = [0, 1].map(() => Promise.withResolvers());
+      const reads: PromiseWithResolvers<undefined>[] = [];
+      await using server = await start((jobs) => ({
+        subscribe: jobs.subscribe.bind(jobs),
+        readArrived: () => {
+          const read = Promise.withResolvers<undefined>();
+          started[reads.push(read) - 1]?.resolve();
+          return read.promise;
+        },
+      }));
+      if (isDraining) server.drain();
+      await using hanging = await server.open('any', json);
+      await started[0]?.promise;
+      if (!isDraining) server.drain();
+      await using unknown = await server.open('any', json);
+      await started[1]?.promise;
+      server.advanceRoute(499);
+      reads[1]?.resolve(undefined);
+      const notFound = await unknown.readResponse();
+      expect([notFound.status, JSON.parse(notFound.body).errors[0].extensions.code]).toEqual([
+        404,
+        'ENRICHMENT_EXPIRED',
+      ]);
+      server.advanceRoute(1);
+      const refused = await hanging.readResponse();
+      expect([refused.status, JSON.parse(refused.body).errors[0].extensions.code]).toEqual([
+        503,
+        'OVERLOADED',
+      ]);
+    },
+  );
 
   test('ends the stream with an error and `complete` when the token of the client expires', async () => {
     await using server = await start();
