@@ -1,6 +1,6 @@
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client/core';
 import { expect, test } from '@jest/globals';
-import { Client, cacheExchange, fetchExchange } from '@urql/core';
+import { Client, cacheExchange, type Exchange, fetchExchange, ssrExchange } from '@urql/core';
 import { enrichmentLink } from '../../../docs/examples/enrichments/apollo.ts';
 import { enrichmentExchange } from '../../../docs/examples/enrichments/urql.ts';
 import type { GatewayOptions } from '../../../gateway/gateway.ts';
@@ -90,10 +90,37 @@ test('urql gets the updates of a response whose later payloads report something,
   unsubscribe();
 });
 
-function createUrqlClient({ gateway }: EnrichedShop): Client {
+test('urql sends the query of a server-rendered page again in the browser, and shows the update of its null', async () => {
+  const { shop, release } = await startHeldShop();
+  await using _ = shop;
+  const page = '{ top { id advice { text } } }';
+  const serverState = ssrExchange({ isClient: false });
+  const server = new Client({
+    url: shop.gateway.url,
+    exchanges: [serverState, fetchExchange],
+    preferGetMethod: false,
+  });
+  const { data } = await server.query(page, {}).toPromise();
+  expect(withoutTypes(data)).toEqual({ top: { id: '1', advice: null } });
+  const initialState = serverState.extractData();
+  const state = ssrExchange({ isClient: true, staleWhileRevalidate: true, initialState });
+  const result = createUrqlClient(shop, state).query(page, {}, { requestPolicy: 'cache-and-network' });
+  // The hook of React reads the result while it renders, and subscribes afterwards.
+  result.subscribe(() => {}).unsubscribe();
+  const log = new ResultLog<unknown>();
+  const { unsubscribe } = result.subscribe((shown) => {
+    log.push(withoutTypes(shown.data));
+    if (shown.data.top.advice !== null) log.end();
+  });
+  release();
+  expect((await log.all()).at(-1)).toEqual({ top: { id: '1', advice: { text: 'about 1' } } });
+  unsubscribe();
+});
+
+function createUrqlClient({ gateway }: EnrichedShop, ...state: readonly Exchange[]): Client {
   return new Client({
     url: gateway.url,
-    exchanges: [cacheExchange, enrichmentExchange, fetchExchange],
+    exchanges: [cacheExchange, ...state, enrichmentExchange, fetchExchange],
     preferGetMethod: false,
     fetchSubscriptions: true,
   });
