@@ -1,10 +1,8 @@
 import { meros } from 'meros/browser';
 import { type FetchFunction, type GraphQLResponse, Observable } from 'relay-runtime';
 
-type Payload = Readonly<Record<string, unknown>> & {
-  readonly hasNext?: boolean;
-  readonly incremental?: readonly Readonly<Record<string, unknown>>[];
-};
+type Part = Readonly<Record<string, unknown>> & { readonly extensions?: object };
+type Payload = Part & { readonly hasNext?: boolean; readonly incremental?: readonly Part[] };
 
 /** The fetch function of a Relay network for operations with `@defer`. Ends the request when its query is disposed of. */
 export function fetchWithDefer(url: string): FetchFunction {
@@ -43,6 +41,6 @@ function toResponses({ incremental, hasNext = false, ...first }: Payload): Graph
   const responses = incremental ?? ('data' in first ? [first] : []);
   return responses.map((response, index) => ({
     ...response,
-    extensions: { is_final: !hasNext && index === responses.length - 1 },
+    extensions: { ...response.extensions, is_final: !hasNext && index === responses.length - 1 },
   })) as unknown as GraphQLResponse[];
 }

@@ -1,10 +1,28 @@
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from '@apollo/client/core';
 import { expect, test } from '@jest/globals';
 import { Client, cacheExchange, type Exchange, fetchExchange, ssrExchange } from '@urql/core';
+import { createClient, type Sink } from 'graphql-sse';
+import {
+  createOperationDescriptor,
+  Environment,
+  type GraphQLResponse,
+  getSingularSelector,
+  Network,
+  Observable,
+  RecordSource,
+  type RequestParameters,
+  Store,
+  type Variables,
+} from 'relay-runtime';
+import { fetchWithDefer } from '../../../docs/examples/defer/relay.ts';
 import { enrichmentLink } from '../../../docs/examples/enrichments/apollo.ts';
+import { withEnrichmentUpdates } from '../../../docs/examples/enrichments/relay.ts';
 import { enrichmentExchange } from '../../../docs/examples/enrichments/urql.ts';
 import type { GatewayOptions } from '../../../gateway/gateway.ts';
 import { type EnrichedShop, startEnrichedShop } from '../../harness/enrichedShop.ts';
+import { primaryProduct, productVariables, recommended, startGatedDemo } from '../../harness/gatedDemo.ts';
+import priceFragment from './__generated__/relayEnrichedProduct_price.graphql.ts';
+import enrichedRequest from './__generated__/relayEnrichedProductAndDeferQuery.graphql.ts';
 import { ResultLog } from './resultLog.ts';
 
 const query = '{ products { id advice { text } related { name } } }';
@@ -115,6 +133,41 @@ test('urql sends the query of a server-rendered page again in the browser, and s
   release();
   expect((await log.all()).at(-1)).toEqual({ top: { id: '1', advice: { text: 'about 1' } } });
   unsubscribe();
+});
+
+test('Relay with both documented functions gets the update of a field beside a deferred fragment', async () => {
+  await using shop = await startGatedDemo({
+    config: { enrichment: { fields: { 'Product.recommended': { budget: '0ms' } } } },
+  });
+  const events = createClient({ url: shop.url });
+  const subscribe = ({ text }: RequestParameters, variables: Variables) =>
+    Observable.create<GraphQLResponse>((sink) =>
+      events.subscribe({ query: text ?? '', variables }, sink as Sink),
+    );
+  const environment = new Environment({
+    network: Network.create(withEnrichmentUpdates(fetchWithDefer(shop.url), subscribe)),
+    store: new Store(new RecordSource()),
+  });
+  const operation = createOperationDescriptor(enrichedRequest, productVariables);
+  const read = () => {
+    const { product } = environment.lookup(operation.fragment).data as { product: Record<string, unknown> };
+    const selector = getSingularSelector(priceFragment, product);
+    return { recommended: product.recommended, ...(selector && environment.lookup(selector).data) };
+  };
+  const log = new ResultLog<unknown>();
+  environment.execute({ operation }).subscribe({
+    next: () => log.push(read()),
+    complete: () => log.end(),
+    error: (error: unknown) => log.fail(error),
+  });
+  const price = { amount: primaryProduct.price.amount };
+  expect(await log.first(2)).toEqual([
+    { recommended: null, price: undefined },
+    { recommended: null, price },
+  ]);
+  shop.release();
+  expect((await log.all()).at(-1)).toEqual({ recommended: recommended.map(({ name }) => ({ name })), price });
+  events.dispose();
 });
 
 function createUrqlClient({ gateway }: EnrichedShop, ...state: readonly Exchange[]): Client {

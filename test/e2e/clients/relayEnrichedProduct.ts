@@ -11,3 +11,23 @@ graphql`
     }
   }
 `;
+
+graphql`
+  query relayEnrichedProductAndDeferQuery($id: ID!) {
+    product(id: $id) {
+      name
+      recommended(first: 2) {
+        name
+      }
+      ...relayEnrichedProduct_price @defer
+    }
+  }
+`;
+
+graphql`
+  fragment relayEnrichedProduct_price on Product {
+    price {
+      amount
+    }
+  }
+`;
