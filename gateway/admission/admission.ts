@@ -300,14 +300,14 @@ export class Admission {
 
   #checkOperation(operation: Readonly<Record<string, unknown>>): void {
     const { query, variables, extensions } = operation;
-    const { checkText, checkVariables } = this.#options;
+    const { checkText, checkVariables, trustedDocuments } = this.#options;
     const text = typeof query === 'string' ? query : undefined;
     if (text !== undefined) checkText(text);
     checkVariables(variables);
     const persisted = isObject(extensions) ? extensions.persistedQuery : undefined;
     checkPersistedQuery(persisted, text);
-    // With trusted documents, the operation has its text by now.
-    if (text === undefined && persisted === undefined && documentIdNames.some((name) => name in operation)) {
+    if (trustedDocuments !== undefined || text !== undefined || persisted !== undefined) return;
+    if (documentIdNames.some((name) => name in operation)) {
       throw new HttpError(
         400,
         'The request has the id of a document in place of a `query`, but trusted documents are turned off (security.trustedDocuments.mode). Send the text of the operation, or turn them on.',

@@ -207,6 +207,18 @@ describe.each(['prefer', 'require'] as const)('a trusted document in the mode %s
     ]).toEqual([refused, refused, refused]);
   });
 
+  test.each([{ id: '' }, { doc_id: null, query: null }])(
+    'is not named by an empty id, and the error says that there is no operation: %j',
+    async (body) => {
+      await using server = await start(mode);
+      expect(errorOf(await post(server, body))).toEqual([
+        400,
+        'BAD_REQUEST',
+        'GraphQL operations must contain a non-empty `query` or a `persistedQuery` extension.',
+      ]);
+    },
+  );
+
   test('is replaced with the manifest', async () => {
     const trusted = documents(mode);
     await using server = await startScriptedServer(undefined, { trustedDocuments: trusted });
