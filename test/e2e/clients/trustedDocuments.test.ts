@@ -88,7 +88,7 @@ describe('a gateway that executes trusted documents only', () => {
   });
 
   test.each([false, true])(
-    'answers urql by documentId, as graphql-codegen writes it: with GET %s',
+    'answers urql by the documentId of a document without a text: with GET %s',
     async (isGet) => {
       // In development, urql wants the text too, which it does not send.
       process.env.NODE_ENV = 'production';
