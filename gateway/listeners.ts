@@ -71,6 +71,7 @@ export function createListeners(options: ListenersOptions): HttpServer {
       subgraphParams: subgraphParamNames(config),
     },
     bufferSize: delivery.bufferSize,
+    maxUnreadBytes: limits.responseSize,
     readTimeoutMs: delivery.readTimeout,
     heartbeatIntervalMs: delivery.heartbeat,
     documentCacheSize: config.planning.cacheSize,

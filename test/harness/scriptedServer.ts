@@ -151,6 +151,7 @@ export async function startScriptedServer(
     },
     explain: (operation) => Promise.resolve(`QueryPlan for ${operation}`),
     bufferSize: 1_000_000,
+    maxUnreadBytes: 128_000_000,
     readTimeoutMs: 1000,
     heartbeatIntervalMs: 60_000,
     documentCacheSize: 1_000,

@@ -61,7 +61,7 @@ export const limitsSection = z
       .prefault(50_000),
     responseSize: size()
       .describe(
-        'Maximum size of a response or payload. A larger one has null data and an error. Nested lists can produce responses that exceed the memory of the process.',
+        'Maximum size of a response or payload. A larger one has null data and an error. Nested lists can produce responses that exceed the memory of the process. It is also the maximum of all responses together that wait for the client of one connection to read them: beyond it, further ones have null data and the error OVERLOADED. Responses of up to 16 kB do not count.',
       )
       .prefault('128MB'),
     batchedOperations: integer()

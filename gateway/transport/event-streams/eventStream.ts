@@ -40,7 +40,7 @@ const reservationTimeoutMs = 10_000;
  *  opens it once, and it ends with its connection. */
 export class EventStream {
   readonly #options: EventStreamOptions;
-  readonly #operations = new ConnectionOperations(() => this.#close());
+  readonly #operations: ConnectionOperations;
   readonly #outbox: EventStreamOutbox;
   readonly #closed = Promise.withResolvers<void>();
   #state: StreamState;
@@ -48,6 +48,7 @@ export class EventStream {
   constructor(options: EventStreamOptions) {
     const { bufferSize, readTimeoutMs, timers } = options;
     this.#options = options;
+    this.#operations = new ConnectionOperations(options.maxUnreadBytes, () => this.#close());
     this.#outbox = new EventStreamOutbox({
       bufferSize,
       readTimeoutMs,

@@ -209,7 +209,7 @@ export class GraphQLExchange {
     );
     if (result.kind === 'stream') return this.#writeStream(result, client);
     await waitToWrite(sizeOfContent(result.content));
-    const written = this.#response.writeResult(result, Array.isArray(body));
+    const written = this.#response.writeResult(result, Array.isArray(body) ? body.length : undefined);
     if (written !== undefined) await written;
   }
 

@@ -4,6 +4,7 @@ import type { CompleteResult, StreamResult } from '../../admission/admissionResu
 import { formatFailure } from '../../admission/errorFormatter.ts';
 import { hasOnlyRequestErrors, headersOf, statusOf } from '../../admission/errorResponse.ts';
 import { HttpError } from '../../admission/httpError.ts';
+import { GatewayError } from '../../errors.ts';
 import type { IncrementalFormat } from '../../operation/operationRequest.ts';
 import { contentToText, sizeOfContent } from '../../response/executionOutcome.ts';
 import { asPrivate } from '../../response/responseCaching.ts';
@@ -12,6 +13,7 @@ import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import type { RequestSignal } from '../../time/requestAbort.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
+import { UnreadBytes } from '../streams/unreadBytes.ts';
 import { addCachingHeaders } from './cachingHeaders.ts';
 import type { Compression, CompressionPolicy } from './compression.ts';
 import type { CorsPolicy } from './cors.ts';
@@ -92,11 +94,36 @@ export class GraphQLResponse {
   }
 
   /** Responds to one operation, or to a batch of them. Returns a promise if the response is not written at once. */
-  writeResult(result: CompleteResult, isBatch: boolean): Promise<void> | undefined {
+  writeResult(result: CompleteResult, batchSize: number | undefined): Promise<void> | undefined {
     return this.writeComplete(
-      this.#withRequestErrorStatus(result),
-      this.accepted.prefersEvents && !isBatch && !this.#getsStatus(result.status, overloadStatuses),
+      this.#withinUnreadBytes(this.#withRequestErrorStatus(result), batchSize),
+      this.accepted.prefersEvents &&
+        batchSize === undefined &&
+        !this.#getsStatus(result.status, overloadStatuses),
     );
+  }
+
+  /** The result, or an error in its place if too much waits for the client already. Its status is that of the result: a client
+   *  may send an operation again after an error status, and this one was executed. */
+  #withinUnreadBytes(result: CompleteResult, batchSize: number | undefined): CompleteResult {
+    try {
+      this.#unread.addResponse(sizeOfContent(result.content), this.#response);
+      return result;
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.record?.fail(error);
+      const content = JSON.stringify({ errors: [error.toFormatted()], data: null });
+      const isBatch = batchSize !== undefined;
+      return {
+        ...result,
+        caching: undefined,
+        content: isBatch ? `[${Array(batchSize).fill(content).join(',')}]` : content,
+      };
+    }
+  }
+
+  get #unread(): UnreadBytes {
+    return UnreadBytes.ofConnection(this.#request, this.#options.streamSettings.maxUnreadBytes);
   }
 
   /** Responds with this status and content. Returns a promise if they are not written at once. */
@@ -138,6 +165,7 @@ export class GraphQLResponse {
       ...this.#options.streamSettings,
       headers: this.headers(headers),
       signal: this.#signal,
+      unread: this.#unread,
       record: this.record,
       formatFailure: (reason) => {
         this.record?.fail(reason);

@@ -188,6 +188,7 @@ function createDependencies(options: HttpServerOptions, isShuttingDown: () => bo
   const { listen, security } = options;
   const streamSettings: StreamSettings = {
     bufferSize: options.bufferSize,
+    maxUnreadBytes: options.maxUnreadBytes,
     readTimeoutMs: options.readTimeoutMs,
     heartbeatIntervalMs: options.heartbeatIntervalMs,
     timers: options.timers ?? systemTimers,

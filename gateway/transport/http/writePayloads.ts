@@ -10,16 +10,19 @@ import type { RequestSignal } from '../../time/requestAbort.ts';
 import { AbortableIterator } from '../streams/abortableIterator.ts';
 import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
+import type { UnreadBytes } from '../streams/unreadBytes.ts';
 import { endOfChunks, framedChunk, takeOverChunking } from './chunkFraming.ts';
 import { CompressedStream } from './compressedStream.ts';
 import { type Compression, type ContentCoding, isCompressible, setContentCoding } from './compression.ts';
 import { waitToWrite } from './waitToWrite.ts';
 import { closeIfStalled, type ResponseHeaders, setReadTimeout, setStreamHeaders } from './writeResponse.ts';
 
-export interface PayloadStreamOptions extends StreamSettings {
+export interface PayloadStreamOptions extends Omit<StreamSettings, 'maxUnreadBytes'> {
   readonly headers: ResponseHeaders;
   /** Compresses the stream; `undefined` for not at all. */
   readonly compression?: Compression | undefined;
+  /** Of the connection; omitted where a client has few streams. */
+  readonly unread?: UnreadBytes | undefined;
   /** Gets the payloads; omitted where nothing is recorded. */
   readonly record?: RequestRecord | undefined;
   /** Ends the stream with an error or `goAway`; without a write when the reason is a `ClientDisconnectedError`. */
@@ -79,6 +82,7 @@ export async function writePayloads<Payload>(
         setReadTimeout(response, readTimeoutMs, 'drain');
         await steps.waitFor(waitForDrain(response));
       }
+      if (!body.hasEnded) body.release();
     }
   } catch (error) {
     if (!body.hasStarted) throw new NoFirstPayloadError(error);
@@ -107,11 +111,14 @@ class PayloadBody<Payload> {
   #directlyWrittenAtMs: (() => number) | undefined;
   #compressed: CompressedStream | undefined;
   #framesChunks = false;
+  /** Ends the count of the present payloads in `unread`. */
+  release: () => void = () => undefined;
 
   constructor(response: ServerResponse, encoding: PayloadEncoding<Payload>, options: PayloadStreamOptions) {
     this.#response = response;
     this.#encoding = encoding;
     this.#options = options;
+    if (options.unread !== undefined) response.once('close', () => this.release());
   }
 
   /** Bytes that wait to be compressed. */
@@ -141,18 +148,30 @@ class PayloadBody<Payload> {
     return this.#encoding.opening;
   }
 
-  /** Encodes a batch. Ignores payloads after the last one. */
+  /** Encodes a batch. Ignores payloads after the last one. If too much waits for the client already, ends the body with an
+   *  error instead. */
   encodeChunk(payloads: readonly Payload[]): string {
     if (this.hasEnded || payloads.length === 0) return '';
-    let chunk = this.open();
-    this.#options.record?.addPayload(0);
+    const { unread, record, formatFailure } = this.#options;
+    let text = '';
+    let hasLast = false;
     for (const payload of payloads) {
-      const { text, isLast } = this.#encoding.encode(payload);
-      chunk += text;
-      this.hasEnded = isLast;
-      if (isLast) break;
+      const encoded = this.#encoding.encode(payload);
+      text += encoded.text;
+      hasLast = encoded.isLast;
+      if (hasLast) break;
     }
-    return chunk;
+    try {
+      if (unread !== undefined) this.release = unread.add(text.length);
+    } catch (error) {
+      // Not an error status, even if nothing was written: the client may send the operation again, which was executed.
+      this.end(this.#encoding.fail(formatFailure(error)));
+      return '';
+    }
+    const opening = this.open();
+    record?.addPayload(0);
+    this.hasEnded = hasLast;
+    return opening + text;
   }
 
   send(chunk: string): void {

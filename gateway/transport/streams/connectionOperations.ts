@@ -1,14 +1,17 @@
 import { ClientDisconnectedError } from '../../admission/httpError.ts';
 import { MultiplexedOperation, type MultiplexedOperationOptions } from './multiplexedOperation.ts';
+import { UnreadBytes } from './unreadBytes.ts';
 
 /** The operations that run on one connection, by the ids that its client gave them. */
 export class ConnectionOperations {
   readonly #operations = new Map<string, MultiplexedOperation>();
+  readonly #unread: UnreadBytes;
   readonly #onDrained: () => void;
   #isDraining = false;
 
   /** `onDrained`: called after `drain` when no query or mutation runs, possibly more than once. */
-  constructor(onDrained: () => void) {
+  constructor(maxUnreadBytes: number, onDrained: () => void) {
+    this.#unread = new UnreadBytes(maxUnreadBytes);
     this.#onDrained = onDrained;
   }
 
@@ -23,10 +26,11 @@ export class ConnectionOperations {
   /** Adds an operation, which stays until its end. */
   add(
     id: string,
-    options: Omit<MultiplexedOperationOptions, 'onSubscription' | 'onEnd'>,
+    options: Omit<MultiplexedOperationOptions, 'unread' | 'onSubscription' | 'onEnd'>,
   ): MultiplexedOperation {
     const operation = new MultiplexedOperation({
       ...options,
+      unread: this.#unread,
       onSubscription: () => this.checkDrained(),
       onEnd: () => {
         // The client may have ended the operation and started another one with the same id.

@@ -12,6 +12,7 @@ import type { DirectWriter } from '../../response/subscriptionEvents.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import { AbortableIterator } from './abortableIterator.ts';
 import { hasNext } from './payloadEncoding.ts';
+import type { UnreadBytes } from './unreadBytes.ts';
 
 export type WireMessage = string | Buffer;
 
@@ -41,6 +42,8 @@ export interface MultiplexedOperationOptions {
   readonly record?: RequestRecord | undefined;
   readonly messages: OperationMessages;
   readonly outbox: MessageOutbox;
+  /** Of the connection. */
+  readonly unread: UnreadBytes;
   /** Creates what sends the events of a subscription without the outbox while the client reads fast enough. */
   readonly createDirectWriter?: () => DirectWriter;
   readonly formatFailure: (reason: unknown) => GraphQLFormattedError;
@@ -81,6 +84,12 @@ export class MultiplexedOperation {
     this.#controller.abort(reason);
   }
 
+  /** Waits until the client has read enough.
+   *  @throws the signal's reason when the operation is aborted. */
+  waitUntilWritable(): Promise<void> {
+    return this.#sendWhenWritable(0, () => undefined);
+  }
+
   /** Sends the response, until its end. Never rejects. */
   async deliver(result: AdmissionResult): Promise<void> {
     this.#isStream = result.kind === 'stream';
@@ -107,19 +116,21 @@ export class MultiplexedOperation {
 
   async #sendComplete({ content, isExecuted }: CompleteResult): Promise<void> {
     const { messages, record } = this.#options;
-    await this.#waitUntilWritable();
-    record?.addPayload(sizeOfContent(content));
-    if (!isExecuted) {
-      const { data, errors } = JSON.parse(contentToText(content)) as {
-        data?: unknown;
-        errors?: readonly GraphQLFormattedError[];
-      };
-      if (data === undefined) {
-        this.#end(...messages.fail(errors ?? []));
-        return;
+    const size = sizeOfContent(content);
+    await this.#sendWhenWritable(size, () => {
+      record?.addPayload(size);
+      if (!isExecuted) {
+        const { data, errors } = JSON.parse(contentToText(content)) as {
+          data?: unknown;
+          errors?: readonly GraphQLFormattedError[];
+        };
+        if (data === undefined) {
+          this.#end(...messages.fail(errors ?? []));
+          return;
+        }
       }
-    }
-    this.#end(messages.next(content), messages.complete());
+      this.#end(messages.next(content), messages.complete());
+    });
   }
 
   async #sendPayloads({ payloads }: IncrementalOutcome): Promise<void> {
@@ -132,17 +143,24 @@ export class MultiplexedOperation {
         if (step === 'aborted') throw this.signal.reason;
         const batch = step.done === true ? [JSON.stringify({ hasNext: false })] : step.value;
         if (batch.length === 0) continue;
-        await this.#waitUntilWritable();
-        hasStarted = true;
-        for (const payload of batch) record?.addPayload(sizeOfContent(payload));
-        const nexts = batch.map((payload) => messages.next(payload));
-        if (!hasNext(batch.at(-1) as string)) {
-          this.#end(...nexts, messages.complete());
+        const sizes = batch.map(sizeOfContent);
+        const isLast = !hasNext(batch.at(-1) as string);
+        const send = (): void => {
+          hasStarted = true;
+          for (const size of sizes) record?.addPayload(size);
+          const nexts = batch.map((payload) => messages.next(payload));
+          if (isLast) this.#end(...nexts, messages.complete());
+          else outbox.send(...nexts);
+        };
+        await this.#sendWhenWritable(
+          sizes.reduce((sum, size) => sum + size, 0),
+          send,
+        );
+        if (isLast) {
           steps.end();
           return;
         }
-        outbox.send(...nexts);
-        await this.#waitUntilWritable();
+        await this.waitUntilWritable();
       }
     } catch (error) {
       steps.end();
@@ -164,14 +182,19 @@ export class MultiplexedOperation {
     this.#options.onSubscription();
     try {
       for (;;) {
-        await this.#waitUntilWritable();
+        await this.waitUntilWritable();
         const step = await steps.next();
         if (step === 'aborted') throw this.signal.reason;
-        await this.#waitUntilWritable();
-        if (step.done === true) return this.#end(messages.complete());
-        record?.checkEvent(step.value.text);
-        record?.addPayload(Buffer.byteLength(step.value.text));
-        outbox.send(messages.next(step.value.text));
+        if (step.done === true) {
+          await this.#sendWhenWritable(0, () => this.#end(messages.complete()));
+          return;
+        }
+        const { text } = step.value;
+        await this.#sendWhenWritable(text.length, () => {
+          record?.checkEvent(text);
+          record?.addPayload(Buffer.byteLength(text));
+          outbox.send(messages.next(text));
+        });
       }
     } catch (error) {
       steps.end();
@@ -181,12 +204,19 @@ export class MultiplexedOperation {
     }
   }
 
-  /** Waits until the client has read enough.
-   *  @throws the signal's reason when the operation is aborted. */
-  async #waitUntilWritable(): Promise<void> {
-    const { outbox } = this.#options;
-    while (outbox.isFull && !this.signal.aborted) await outbox.waitForDrain();
+  /** Calls `send` when the client has read enough, at the moment of the check: otherwise all operations that wait would send at
+   *  once, although the first one fills the outbox again. `size`: of what waits meanwhile, in bytes.
+   *  @throws the signal's reason when the operation is aborted.
+   *  @throws {GatewayError} As `UnreadBytes.add`. */
+  async #sendWhenWritable(size: number, send: () => void): Promise<void> {
+    const { outbox, unread } = this.#options;
+    if (outbox.isFull && !this.signal.aborted) {
+      const release = unread.add(size);
+      while (outbox.isFull && !this.signal.aborted) await outbox.waitForDrain();
+      release();
+    }
     this.signal.throwIfAborted();
+    send();
   }
 
   get #isDisconnected(): boolean {

@@ -6,6 +6,8 @@ export interface StreamSettings {
   readonly bufferSize: number;
   /** Milliseconds without the client reading any of the waiting bytes, after which its connection is closed. */
   readonly readTimeoutMs: number;
+  /** Bytes of all responses that may wait for the client of one connection, unless there is only one. See `UnreadBytes`. */
+  readonly maxUnreadBytes: number;
   /** Longest silence on a stream, in milliseconds. */
   readonly heartbeatIntervalMs: number;
   readonly timers: Timers;

@@ -71,7 +71,7 @@ const initTimeoutMs = 10_000;
  *  would be parsed and serialized again, and it cannot end an operation before its first result. */
 export class WebSocketConnection {
   readonly #options: WebSocketConnectionOptions;
-  readonly #operations = new ConnectionOperations(() => this.#closeWhenRead());
+  readonly #operations: ConnectionOperations;
   readonly #outbox: WebSocketOutbox;
   readonly #client: ConnectionClient;
   readonly #heartbeat: InactivityTimer;
@@ -89,6 +89,7 @@ export class WebSocketConnection {
   constructor(options: WebSocketConnectionOptions) {
     const { socket, connection, bufferSize, readTimeoutMs, timers, heartbeatIntervalMs } = options;
     this.#options = options;
+    this.#operations = new ConnectionOperations(options.maxUnreadBytes, () => this.#closeWhenRead());
     this.#outbox = new WebSocketOutbox({
       socket,
       connection,
@@ -317,6 +318,8 @@ export class WebSocketConnection {
       signal: operation.signal,
     });
     try {
+      // The message was read from the connection together with those whose responses wait.
+      if (this.#outbox.isFull) await operation.waitUntilWritable();
       admission.checkReady();
       const request = { method: 'POST', search: '', body, headers, acceptsArrays: false };
       const result = await admission.admit(request, client);
