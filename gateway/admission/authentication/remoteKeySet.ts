@@ -21,14 +21,19 @@ interface RemoteKeySetOptions {
   readonly log: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** Shortest time between two fetches because of an unknown key or a wrong signature, and longest time between two attempts. */
-const cooldownMs = 30_000;
+/** Shortest time between the second and the third fetch because of an unknown key or a wrong signature. It doubles with each
+ *  further one, until the keys change or the interval has passed: the first tokens of a new key are accepted at once, and forged
+ *  ones cannot flood the issuer. */
+const minCooldownMs = 1_000;
+
+/** Longest time of these, and between two attempts while the endpoint fails. */
+const maxCooldownMs = 30_000;
 
 /** A request for keys that takes longer has failed. */
 const requestTimeoutMs = 5_000;
 
 /** Between attempts while the endpoint fails. */
-const backoff = { minDelay: 1_000, maxDelay: cooldownMs };
+const backoff = { minDelay: 1_000, maxDelay: maxCooldownMs };
 
 /** Bytes of a response with keys, after decompression. A key has some kilobytes with its certificates. */
 const maxResponseBytes = 1024 ** 2;
@@ -52,6 +57,8 @@ export class RemoteKeySet {
   #version = 0;
   #text: string | undefined;
   #failuresInRow = 0;
+  /** Fetches because of a token since the keys changed, or the last interval began. */
+  #fetchesForTokens = 0;
   #attemptedAt = Number.NEGATIVE_INFINITY;
   #fetching: Promise<void> | undefined;
   #cancelTimer: CancelTimer | undefined;
@@ -113,7 +120,7 @@ export class RemoteKeySet {
   }
 
   /** For a token whose signature does not fit: an issuer may replace a key without giving the new one another name. Fetches
-   *  the keys if they are still those of `version` and `cooldownMs` has passed, and returns whether they have changed. */
+   *  the keys if they are still those of `version` and the cooldown has passed, and returns whether they have changed. */
   async fetchNewerThan(version: number): Promise<boolean> {
     if (this.#version === version) await this.#fetchIfDue();
     return this.#version !== version;
@@ -121,7 +128,15 @@ export class RemoteKeySet {
 
   #fetchIfDue(): Promise<void> | undefined {
     if (this.#fetching !== undefined) return this.#fetching;
-    return this.#options.timers.now() - this.#attemptedAt < cooldownMs ? undefined : this.#fetch();
+    if (this.#options.timers.now() - this.#attemptedAt < this.#cooldownMs) return undefined;
+    this.#fetchesForTokens += 1;
+    return this.#fetch();
+  }
+
+  get #cooldownMs(): number {
+    if (this.#failuresInRow > 0) return maxCooldownMs;
+    const count = this.#fetchesForTokens;
+    return count === 0 ? 0 : Math.min(maxCooldownMs, minCooldownMs * 2 ** (count - 1));
   }
 
   /** Never rejects. */
@@ -151,6 +166,7 @@ export class RemoteKeySet {
     const text = JSON.stringify(keys);
     if (text === this.#text) return;
     this.#text = text;
+    this.#fetchesForTokens = 0;
     this.#keys = createLocalJWKSet({ keys });
     this.#version += 1;
   }
@@ -172,7 +188,10 @@ export class RemoteKeySet {
     const { timers, refreshIntervalMs } = this.#options;
     const delayMs =
       this.#failuresInRow === 0 ? refreshIntervalMs : backoffDelayMs(this.#failuresInRow, backoff);
-    this.#cancelTimer = timers.after(delayMs, () => void this.#fetch());
+    this.#cancelTimer = timers.after(delayMs, () => {
+      this.#fetchesForTokens = 0;
+      void this.#fetch();
+    });
   }
 }
 
@@ -194,6 +213,12 @@ export class KeysUnavailableError extends Error {
  *  @throws {Error} if the body has more than `maxResponseBytes`. */
 const fetchWithinLimit: FetchImplementation = async (url, options) => {
   const { status, body } = await fetch(url, options);
+  if (status !== 200) {
+    await body?.cancel();
+    const advice =
+      status >= 300 && status < 400 ? ' Redirects are not followed: configure their target.' : '';
+    throw new Error(`The endpoint responded with status ${status} instead of 200.${advice}`);
+  }
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
   // Leaving the loop cancels the body.
@@ -204,8 +229,7 @@ const fetchWithinLimit: FetchImplementation = async (url, options) => {
     }
     chunks.push(chunk);
   }
-  // Statuses such as 204 and 304 may not have a body.
-  return new Response(size === 0 ? null : new Blob(chunks), { status });
+  return new Response(new Blob(chunks), { status });
 };
 
 /** `fetch` says what failed in the cause of its error. */

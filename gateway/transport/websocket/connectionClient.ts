@@ -115,8 +115,10 @@ export class ConnectionClient {
       },
       (error) => {
         this.#isRenewing = false;
-        // The present token is still good.
-        if (error.status === 503) sendPong({ errors: [error.toFormatted()] });
+        const formatted = error.toFormatted();
+        // The present token is still good. The issuer may have published the new key since the keys were fetched.
+        const isUnverified = error.status === 503 || formatted.extensions?.reason === 'unknown_key';
+        if (isUnverified) sendPong({ errors: [formatted] });
         else this.#closeRefused(error);
       },
     );

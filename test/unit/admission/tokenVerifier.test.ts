@@ -271,21 +271,19 @@ describe('A key that was replaced without another name', () => {
   afterEach(() => issuer.answerWith(undefined));
 
   test.each([undefined, 'reused'])('is fetched for a token whose kid is %s', async (kid) => {
-    const { verifier, timers } = createVerifier();
+    const { verifier } = createVerifier();
     const signBefore = await publish(kid);
     expect(await outcomeOf(verifier, await signBefore('a'))).toMatchObject({ sub: 'a' });
     const signAfter = await publish(kid);
     const requests = issuer.requests.length;
-    // The cooldown has not passed.
-    expect(await outcomeOf(verifier, await signAfter('b'))).toBe('signature');
-    timers.advance(30_000);
     const tokens = await Promise.all([signAfter('b'), signAfter('c')]);
     expect(await Promise.all(tokens.map((token) => outcomeOf(verifier, token)))).toEqual([
       expect.objectContaining({ sub: 'b' }),
       expect.objectContaining({ sub: 'c' }),
     ]);
-    expect(await outcomeOf(verifier, await signBefore('d'))).toBe('signature');
     expect(issuer.requests.length).toBe(requests + 1);
+    expect(await outcomeOf(verifier, await signBefore('d'))).toBe('signature');
+    expect(issuer.requests.length).toBe(requests + 2);
     // A token that was verified with the new key is known.
     expect(verifier.verify(tokens[0] as string)).toMatchObject({ claims: { sub: 'b' } });
   });
