@@ -72,12 +72,12 @@ describe('the responses that wait for a WebSocket client', () => {
     await subscribeInOrder(server, peer, query, 4);
     peer.socket.resume();
     const types: string[] = [];
-    for (let count = 0; count < 6; count += 1) {
+    for (let count = 0; count < 5; count += 1) {
       const { type, payload } = (await peer.next()) as { type: string; payload?: unknown };
       types.push(type);
       if (type === 'error') expect(payload).toEqual([error]);
     }
-    expect(types).toEqual(['next', 'complete', 'error', 'error', 'next', 'complete']);
+    expect(types).toEqual(['next', 'complete', 'error', 'error', 'error']);
   });
 
   test('count with incremental payloads', async () => {
@@ -87,11 +87,11 @@ describe('the responses that wait for a WebSocket client', () => {
     await subscribeInOrder(server, peer, '{ node { name } }', 3);
     peer.socket.resume();
     const types: unknown[] = [];
-    for (let count = 0; count < 5; count += 1) {
+    for (let count = 0; count < 4; count += 1) {
       const { type } = (await peer.next()) as { type: string };
       types.push(type);
     }
-    expect(types).toEqual(['next', 'complete', 'error', 'next', 'complete']);
+    expect(types).toEqual(['next', 'complete', 'error', 'error']);
   });
 });
 
@@ -129,7 +129,7 @@ test('the responses that wait for the client of an event stream have a maximum t
   while (received.split('event: complete').length < 4) received += shorten(await connection.readChunk());
   expect([...received.matchAll(/OVERLOADED|x…/g)].map(([found]) => found).sort()).toEqual([
     'OVERLOADED',
-    'x…',
+    'OVERLOADED',
     'x…',
   ]);
 });

@@ -162,7 +162,7 @@ class PayloadBody<Payload> {
       if (hasLast) break;
     }
     try {
-      if (unread !== undefined) this.release = unread.add(text.length);
+      if (unread !== undefined && !this.#response.destroyed) this.release = unread.add(text.length);
     } catch (error) {
       // Not an error status, even if nothing was written: the client may send the operation again, which was executed.
       this.end(this.#encoding.fail(formatFailure(error)));

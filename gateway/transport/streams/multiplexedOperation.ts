@@ -205,18 +205,20 @@ export class MultiplexedOperation {
   }
 
   /** Calls `send` when the client has read enough, at the moment of the check: otherwise all operations that wait would send at
-   *  once, although the first one fills the outbox again. `size`: of what waits meanwhile, in bytes.
+   *  once, although the first one fills the outbox again. `size`: of what waits until the client has read it, in bytes.
    *  @throws the signal's reason when the operation is aborted.
    *  @throws {GatewayError} As `UnreadBytes.add`. */
   async #sendWhenWritable(size: number, send: () => void): Promise<void> {
     const { outbox, unread } = this.#options;
-    if (outbox.isFull && !this.signal.aborted) {
-      const release = unread.add(size);
+    const release = unread.add(size);
+    try {
       while (outbox.isFull && !this.signal.aborted) await outbox.waitForDrain();
-      release();
+      this.signal.throwIfAborted();
+      send();
+    } finally {
+      if (outbox.isFull) void outbox.waitForDrain().then(release);
+      else release();
     }
-    this.signal.throwIfAborted();
-    send();
   }
 
   get #isDisconnected(): boolean {
