@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { RawConnection, type RawResponse } from '../harness/rawHttp.ts';
-import { startScriptedServer } from '../harness/scriptedServer.ts';
+import { singleOutcome, startScriptedServer } from '../harness/scriptedServer.ts';
+import { waitForTurns } from '../harness/waitForTurns.ts';
+import { waitUntil } from '../harness/waitUntil.ts';
 
 const operation = { headers: { 'content-type': 'application/json' }, body: '{"query":"{ greeting }"}' };
 
@@ -58,4 +60,70 @@ describe('a client that sends a request too slowly', () => {
       expect([server.receivedOperations, server.logLines]).toEqual([[], []]);
     },
   );
+});
+
+describe('a client that half-closes its connection', () => {
+  const post = 'POST /graphql HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n';
+
+  test.each([
+    ['within the headers', 'POST /graphql HTTP/1.1\r\nho'],
+    ['within the body', `${post}content-length: 24\r\n\r\n{"query":`],
+    ['within a chunk of the body', `${post}transfer-encoding: chunked\r\n\r\n18\r\n{"query":`],
+  ])('%s gets an error that says so, and nothing is executed', async (_, bytes) => {
+    await using server = await startScriptedServer();
+    await using connection = await RawConnection.open(server.url);
+    connection.socket.end(bytes);
+    const { status, body } = await connection.readResponse();
+    expect([status, JSON.parse(body).errors[0].message]).toEqual([
+      400,
+      'The connection ended before the request was complete. Send it again.',
+    ]);
+    expect([server.receivedOperations, server.logLines]).toEqual([[], []]);
+  });
+
+  test('after a request gets its response', async () => {
+    await using server = await startScriptedServer();
+    await using connection = await RawConnection.open(server.url);
+    connection.send(operation);
+    connection.socket.end();
+    expect((await connection.readResponse()).status).toBe(200);
+    await connection.waitForClose();
+  });
+});
+
+test.each([false, true])(
+  'a request with connection: close gets its response, and one that follows it is not executed (half-closed: %s)',
+  async (isHalfClosed) => {
+    const query = (name: string) => `{"query":"{ greeting(name: \\"${name}\\") }"}`;
+    const close = { ...operation.headers, connection: 'close' };
+    await using server = await startScriptedServer();
+    await using connection = await RawConnection.open(server.url);
+    connection.send({ headers: close, body: query('first') });
+    connection.send({ ...operation, body: query('second') });
+    if (isHalfClosed) connection.socket.end();
+    const { status, body } = await connection.readResponse();
+    expect([status, body]).toEqual([200, '{"data":{"greeting":"hello"}}']);
+    await connection.waitForClose();
+    expect(server.receivedOperations).toHaveLength(1);
+  },
+);
+
+test('bytes without end behind a request with connection: close neither delay its response nor keep the connection', async () => {
+  const ended = Promise.withResolvers<void>();
+  await using server = await startScriptedServer(async () => {
+    await ended.promise;
+    return singleOutcome('{"greeting":"hello"}');
+  });
+  await using connection = await RawConnection.open(server.url);
+  connection.send({ ...operation, headers: { ...operation.headers, connection: 'close' } });
+  const writing = setInterval(() => connection.socket.write('x'.repeat(10_000)), 1);
+  try {
+    await waitUntil(() => server.receivedOperations.length === 1);
+    await waitForTurns(100);
+    ended.resolve();
+    expect((await connection.readResponse()).status).toBe(200);
+    await connection.waitForClose();
+  } finally {
+    clearInterval(writing);
+  }
 });

@@ -20,6 +20,9 @@ export function respondToMalformedHttp(error: HttpParserError, socket: Socket, i
     return;
   }
   if (socket.destroyed || error.code === 'ECONNRESET') return;
+  // The client has sent something behind a request with `connection: close`. Its response may still be pending, and closes the
+  // connection (RFC 9112, section 9.6).
+  if (error.code === 'HPE_CLOSED_CONNECTION') return;
   // A TLS handshake that failed: the client has got an alert of TLS.
   if (error.code?.startsWith('ERR_SSL_') === true || error.code?.startsWith('ERR_TLS_') === true) {
     socket.destroy();
@@ -60,6 +63,9 @@ function httpErrorOf({ code, reason, message }: HttpParserError): HttpError {
   }
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     return new HttpError(408, 'The request did not arrive in time (listen.timeouts). Send it again.');
+  }
+  if (code === 'HPE_INVALID_EOF_STATE') {
+    return new HttpError(400, 'The connection ended before the request was complete. Send it again.');
   }
   return new HttpError(400, `The request is not valid HTTP: ${reason ?? message}.`);
 }
