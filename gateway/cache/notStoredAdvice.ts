@@ -25,16 +25,16 @@ const advices: readonly (readonly [reason: RegExp, advice: string])[] = [
     'The subgraph sends a value that its schema does not allow. Correct its resolver.',
   ],
   [
-    /^the answer has errors$/,
-    'Answers with errors are never stored. The errors are in the response, and their codes in docs/errors.md.',
+    /^the response has errors$/,
+    'Responses with errors are never stored. The errors are in the response to the client, and their codes in docs/errors.md.',
   ],
   [
-    /^the answer has no value and no error$/,
+    /^the response has no value and no error$/,
     'The subgraph leaves out a field that the gateway selects. Check that it serves the schema of the supergraph.',
   ],
   [
-    /^the answer sets a cookie/,
-    'Cookies of such a subgraph belong to one client. Remove set-cookie from headers.respond, or from the answers of the subgraph.',
+    /^the response sets a cookie/,
+    'Cookies of such a subgraph belong to one client. Remove set-cookie from headers.respond, or from the responses of the subgraph.',
   ],
   [
     /^Cache-Control|^Age: |^extensions\.cacheTags /,

@@ -190,7 +190,7 @@ function adviceWithoutReason(subgraphs: readonly SubgraphUsageReport[]): string 
   if (isUsed || subgraphs.some(({ notStored }) => notStored.length > 0)) return undefined;
   const isStored = subgraphs.some(({ stored }) => stored > 0);
   if (!isStored)
-    return 'No answer has arrived. The errors of the subgraph are in the responses and in the log.';
+    return 'No response has arrived. The errors of the subgraph are in the responses and in the log.';
   return 'Values are stored, and no request found one. If requests differ in a header of keyHeaders that changes no value, list it in cache.ignoreHeaders. Requests with other variables, arguments or selections have other values, and maxAgeMs may be over before the next request.';
 }
 

@@ -18,10 +18,10 @@ export class AdaptiveBatchSize {
     return this.#size;
   }
 
-  onBatch(representations: number, outcome: 'answered' | 'timeout'): void {
+  onBatch(representations: number, outcome: 'completed' | 'timeout'): void {
     // A small batch says nothing about larger ones.
     if (representations < this.#size / 2) return;
-    if (outcome === 'answered') this.#size = Math.min(this.#max, this.#size + Math.ceil(this.#max / 20));
+    if (outcome === 'completed') this.#size = Math.min(this.#max, this.#size + Math.ceil(this.#max / 20));
     else
       this.#size = Math.max(
         Math.min(minSize, this.#max),

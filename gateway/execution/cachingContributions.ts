@@ -24,7 +24,7 @@ export class CachingContributions {
   add({ group, shape }: FetchStep, result: FetchResult): void {
     const { hasComputedHeaders, respondedHeaders } = this.#requestContext;
     let contribution: CachingContribution = uncached;
-    if (result.kind === 'answered') {
+    if (result.kind === 'completed') {
       const { caching, metadata } = result;
       contribution =
         caching ?? (metadata && respondedHeaders?.cachingOf(shape.subgraph, metadata)) ?? contribution;

@@ -21,7 +21,7 @@ import { sharingKeyFor } from './requestContext.ts';
 
 export interface EntityCallObserver {
   /** The call has ended. `size`: its representations. */
-  onBatch(first: BatchableRequest, size: number, outcome: 'answered' | 'timeout'): void;
+  onBatch(first: BatchableRequest, size: number, outcome: 'completed' | 'timeout'): void;
   /** The fetches of the call, or its requests, fail together, and perhaps not each by itself. Resolves when they have
    *  ended. */
   sendSeparately(requests: readonly BatchableRequest[]): Promise<void>;
@@ -91,7 +91,7 @@ export class EntityCall implements SubgraphReceiver, SentBatch {
   }
 
   onResponse(response: SubgraphResponse): void {
-    this.#observer.onBatch(this.#first, this.#batch.size, 'answered');
+    this.#observer.onBatch(this.#first, this.#batch.size, 'completed');
     // One `_entities` that fails as a whole fails the others of the request, and one entity those of other clients. Sent
     // separately, these succeed, unless the status says that the subgraph refuses the client, or has failed itself: it
     // would only get more calls.

@@ -112,7 +112,7 @@ export class EntityFetchBatcher implements EntityCallObserver {
   }
 
   /** Learns from the end of a batch. */
-  onBatch(first: BatchableRequest, size: number, outcome: 'answered' | 'timeout'): void {
+  onBatch(first: BatchableRequest, size: number, outcome: 'completed' | 'timeout'): void {
     // Without batches across requests, none is ever divided.
     if (this.#options.acrossRequests) this.#batchSizeOf(first).onBatch(size, outcome);
   }

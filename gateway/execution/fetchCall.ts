@@ -48,7 +48,7 @@ export function reportResult({ step, span }: Pick<FetchCall, 'step' | 'span'>, r
 export type FetchResult =
   | { readonly kind: 'failed'; readonly error: GatewayError }
   | {
-      readonly kind: 'answered';
+      readonly kind: 'completed';
       /** For an entity fetch, the list of entities, one per representation, or `undefined` if the subgraph returned none. For a
        *  root fetch, the `data` of the response. */
       readonly data: unknown;
@@ -62,7 +62,7 @@ export type FetchResult =
       readonly stale: ReadonlyMap<number | string, Staleness> | undefined;
     };
 
-export type AnsweredResult = Extract<FetchResult, { readonly kind: 'answered' }>;
+export type CompletedResult = Extract<FetchResult, { readonly kind: 'completed' }>;
 
 /** The parts of a subgraph's response that decide how long it may be cached. */
 interface ResponseMetadata {
@@ -119,7 +119,7 @@ export function toFetchResult(
   errors: readonly FetchError[],
 ): FetchResult {
   return {
-    kind: 'answered',
+    kind: 'completed',
     data,
     errors,
     isEscapeFree,

@@ -1,7 +1,7 @@
 import { higherPriority } from '../subgraphs/policies/callPriority.ts';
 import { createCountdownLatch } from './countdownLatch.ts';
 import {
-  type AnsweredResult,
+  type CompletedResult,
   type FetchCall,
   type FetchResult,
   type Staleness,
@@ -49,7 +49,7 @@ function mergeCalls(calls: readonly FetchCall[]): FetchCall {
 
 /** Returns the part of a result that belongs to the representations from `start` to `end`. An error of the whole fetch
  *  goes to the first call; if there is no data, to all calls. */
-function sliceResult(result: AnsweredResult, start: number, end: number, isFirst: boolean): FetchResult {
+function sliceResult(result: CompletedResult, start: number, end: number, isFirst: boolean): FetchResult {
   return {
     ...result,
     data: Array.isArray(result.data) ? result.data.slice(start, end) : result.data,

@@ -3,7 +3,7 @@ import { isObject } from '../json/isObject.ts';
 import type { SubgraphClient, SubgraphResponse } from '../subgraphs/subgraphClient.ts';
 import { EntityFetchBatcher, type EntityFetchBatcherOptions } from './entityFetchBatcher.ts';
 import {
-  type AnsweredResult,
+  type CompletedResult,
   type FetchCall,
   type FetchError,
   type FetchResult,
@@ -137,18 +137,18 @@ function addErrorsOfLostFields(errors: FetchError[], names: Iterable<string>): v
 
 /** Merges the results of separate root fetches. The fields of those that failed are null, with an error each. */
 function mergeResults(shapes: readonly FetchShape[], results: readonly FetchResult[]): FetchResult {
-  const answers = results.filter((result): result is AnsweredResult => result.kind === 'answered');
-  const [first] = answers;
+  const completed = results.filter((result): result is CompletedResult => result.kind === 'completed');
+  const [first] = completed;
   if (first === undefined) return results[0] as FetchResult;
   const data: ResponseObject = {};
   const errors: FetchError[] = [];
   for (const [n, { coordinates }] of shapes.entries()) {
     const result = results[n] as FetchResult;
     const names = [...coordinates.keys()];
-    const own = result.kind === 'answered' && isObject(result.data) ? result.data : undefined;
+    const own = result.kind === 'completed' && isObject(result.data) ? result.data : undefined;
     for (const name of names) setKey(data, name, own?.[name] ?? null);
     const ownErrors =
-      result.kind === 'answered'
+      result.kind === 'completed'
         ? result.errors
         : [{ entry: result.error, entityIndex: undefined, path: [] }];
     // An error without a path is about the fields of its own fetch only.
@@ -161,14 +161,14 @@ function mergeResults(shapes: readonly FetchShape[], results: readonly FetchResu
     ...first,
     data,
     errors,
-    isEscapeFree: answers.every(({ isEscapeFree }) => isEscapeFree),
-    metadata: answers.every(({ metadata }) => isDeepStrictEqual(metadata, first.metadata))
+    isEscapeFree: completed.every(({ isEscapeFree }) => isEscapeFree),
+    metadata: completed.every(({ metadata }) => isDeepStrictEqual(metadata, first.metadata))
       ? first.metadata
       : {
           cacheControl: 'no-store',
           age: undefined,
           extensions: undefined,
-          hasCookies: answers.some(({ metadata }) => metadata?.hasCookies),
+          hasCookies: completed.some(({ metadata }) => metadata?.hasCookies),
         },
   };
 }

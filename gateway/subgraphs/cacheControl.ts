@@ -1,18 +1,20 @@
 import { truncate } from '../json/truncate.ts';
 
-/** What a subgraph's `Cache-Control` and `Age` allow (RFC 9111, RFC 5861). The gateway is a shared cache. An answer with
+/** What a subgraph's `Cache-Control` and `Age` allow (RFC 9111, RFC 5861). The gateway is a shared cache. A response with
  *  `refused` or `invalid` headers must not be stored; `invalid` ones cannot be parsed. */
-type AnswerCacheControl = AllowedCaching | { readonly kind: 'refused' | 'invalid'; readonly reason: string };
+type ResponseCacheControl =
+  | AllowedCaching
+  | { readonly kind: 'refused' | 'invalid'; readonly reason: string };
 
 export interface AllowedCaching {
   readonly kind: 'allowed';
-  /** Counted from the generation of the answer; `undefined` if not specified. */
+  /** Counted from the generation of the response; `undefined` if not specified. */
   readonly maxAgeMs: number | undefined;
   /** In addition to `maxAgeMs`; `undefined` if not specified. */
   readonly staleWhileRevalidateMs: number | undefined;
   readonly staleIfErrorMs: number | undefined;
   readonly isPrivate: boolean;
-  /** The age of the answer when it arrived. */
+  /** The age of the response when it arrived. */
   readonly ageMs: number;
 }
 
@@ -29,12 +31,12 @@ const maxDeltaSeconds = 2 ** 31 - 1;
 const secondsDirectives = ['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'] as const;
 type SecondsDirective = (typeof secondsDirectives)[number];
 
-/** Parses the caching headers of an answer. `ignoresNoStore`: `no-store` does not count. Ambiguous headers are invalid: not
+/** Parses the caching headers of a response. `ignoresNoStore`: `no-store` does not count. Ambiguous headers are invalid: not
  *  storing a value costs a call, and storing it for too long can make it wrong. */
 export function readCacheControl(
   { cacheControl, age }: CachingHeaders,
   ignoresNoStore = false,
-): AnswerCacheControl {
+): ResponseCacheControl {
   const directives = parseDirectives(cacheControl ?? '');
   if (directives === undefined) return invalid(`Cache-Control: ${shorten(cacheControl)} cannot be parsed`);
   const seconds = new Map<SecondsDirective, number>();
@@ -54,7 +56,7 @@ export function readCacheControl(
   }
   // RFC 9111 lets a cache ignore a list of fields that would weaken the directive (`no-cache="set-cookie"`).
   if (flags.has('no-store') && !ignoresNoStore) return refuse('Cache-Control: no-store');
-  // Such an answer may only be stored for revalidation, which GraphQL does not have.
+  // Such a response may only be stored for revalidation, which GraphQL does not have.
   if (flags.has('no-cache')) return refuse('Cache-Control: no-cache');
   const ageSeconds = parseSeconds((age ?? '0').split(',')[0]?.trim());
   // RFC 9111, 5.1, says to ignore an invalid `Age`. But a value of unknown age could be served for too long.
@@ -113,11 +115,11 @@ function parseDirectives(text: string): Directive[] | undefined {
   return directives;
 }
 
-function refuse(reason: string): AnswerCacheControl {
+function refuse(reason: string): ResponseCacheControl {
   return { kind: 'refused', reason };
 }
 
-function invalid(reason: string): AnswerCacheControl {
+function invalid(reason: string): ResponseCacheControl {
   return { kind: 'invalid', reason };
 }
 

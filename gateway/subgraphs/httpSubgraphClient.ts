@@ -36,7 +36,7 @@ export interface SubgraphCallEvent {
   readonly subgraph: string;
   /** Of the request that started the call; other requests may have joined it. */
   readonly requestId: string;
-  /** `answered` also where the response has GraphQL errors. */
+  /** `completed` also where the response has GraphQL errors. */
   readonly outcome: CallOutcome;
   /** The HTTP status; `undefined` if no response started. */
   readonly status: number | undefined;
@@ -323,7 +323,7 @@ function failureOf(
   outcome: CallOutcome,
   end: AttemptEnd | undefined,
 ): CallFailure | undefined {
-  const isSuccess = outcome === 'answered' && (call.status ?? 200) < 400;
+  const isSuccess = outcome === 'completed' && (call.status ?? 200) < 400;
   if (isSuccess || outcome === 'cancelled') return undefined;
   return new CallFailure(call, end?.result);
 }

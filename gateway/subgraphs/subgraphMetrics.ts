@@ -181,7 +181,7 @@ export function outcomeLabelOf({
   status = 200,
 }: Pick<SubgraphCallEvent, 'outcome' | 'status'>): string {
   if (status >= 400 && outcome !== 'cancelled') return 'http_error';
-  if (outcome === 'answered') return 'ok';
+  if (outcome === 'completed') return 'ok';
   return outcome.toLowerCase().replace(/^subgraph_/, '');
 }
 

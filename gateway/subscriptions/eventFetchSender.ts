@@ -29,7 +29,7 @@ export class EventFetchSender implements FetchSender {
 
 function resultOf({ data, errors = [] }: EventResult): FetchResult {
   return {
-    kind: 'answered',
+    kind: 'completed',
     data,
     errors: errors.map((entry) => ({ entry, entityIndex: undefined, path: entry.path ?? [] })),
     isEscapeFree: false,

@@ -1,7 +1,7 @@
 import type { FetchCall, FetchResult } from '../../gateway/execution/fetchCall.ts';
 import type { EntityRequest, FetchSender, RootRequest } from '../../gateway/execution/fetchSender.ts';
 
-type Answered = Extract<FetchResult, { kind: 'answered' }>;
+type Answered = Extract<FetchResult, { kind: 'completed' }>;
 
 /** The cache annotations of a response. */
 export type CacheAnnotations = Partial<Pick<Answered, 'caching' | 'stale'>>;

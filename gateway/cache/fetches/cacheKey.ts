@@ -5,7 +5,7 @@ import type { FetchShape } from '../../execution/fetchShape.ts';
 import { entryFormatVersion } from '../store/entryCodec.ts';
 import type { CachePlan } from './cachePlans.ts';
 
-/** Everything about a fetch that may change what a subgraph answers. A part that is added here does not compile until
+/** Everything about a fetch that may change what a subgraph returns. A part that is added here does not compile until
  *  `createCacheKeyBuilder` writes it into keys. */
 export interface CacheKeyParts {
   readonly subgraph: string;

@@ -1,5 +1,5 @@
 import type { GatewayError } from '../../errors.ts';
-import type { AnsweredResult, FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
+import type { CompletedResult, FetchCall, FetchError, FetchResult } from '../../execution/fetchCall.ts';
 import type { CancelFetch, FetchSender } from '../../execution/fetchSender.ts';
 import type { RequestContext } from '../../execution/requestContext.ts';
 import { isSubgraphFailure } from '../../execution/subgraphFailure.ts';
@@ -11,10 +11,10 @@ import type { CachedCall, ItemRef } from './cachedCall.ts';
 import { isServable, selectEntry } from './effectiveEntry.ts';
 import type { FetchCache } from './fetchCache.ts';
 import { type FetchJoiner, type FlightOutcome, flightOutcomeOf } from './fetchFlights.ts';
-import type { CacheableItem, ItemAnswer } from './itemizedCall.ts';
+import type { CacheableItem, ItemResult } from './itemizedCall.ts';
 import { LeaderFetches } from './leaderFetches.ts';
 import { createReadContext } from './readContext.ts';
-import { storeAnswers } from './storeAnswers.ts';
+import { storeFetchedItems } from './storeFetchedItems.ts';
 import { Waiters } from './waiters.ts';
 
 interface CacheMissesOptions {
@@ -126,7 +126,7 @@ export class CacheMisses {
       // The client may have left since the wait for this item ended.
       if (!this.#isNeeded(ref)) continue;
       const item = ref.call.itemAt(ref.index);
-      // The answer of an unstorable item is of no use to joiners. A failed refresh leaves a paused claim,
+      // The result of an unstorable item is of no use to joiners. A failed refresh leaves a paused claim,
       // which this request could not acquire.
       if (item === undefined || !item.plan.isStorable || this.#cache.refreshBackoff.isBackingOff(item.key))
         unshared.push(ref);
@@ -234,7 +234,7 @@ export class CacheMisses {
     const since = this.#cache.store.beginRead();
     const requestContext = createReadContext(this.#requestContext, since);
     const calls = [...Map.groupBy(items, ({ call }) => call)].map(([call, refs]) => {
-      // An answer to all items is returned without reassembling it, so their order must be that of the call.
+      // A result with all items is returned without reassembling it, so their order must be that of the call.
       const indexes = refs.map(({ index }) => index).sort((a, b) => a - b);
       return {
         ...call.itemizedCall.callFor(indexes, (result, done) =>
@@ -290,18 +290,18 @@ export class CacheMisses {
   *#storeAndResolve(
     call: CachedCall,
     indexes: readonly number[],
-    result: AnsweredResult,
+    result: CompletedResult,
     since: ReadVersion,
   ): SlicedTask {
-    const { answers, general } = call.itemizedCall.split(result, indexes);
+    const { results, general } = call.itemizedCall.split(result, indexes);
     const cacheable = indexes.flatMap((index, position) => {
       const item = call.itemAt(index);
       const isReplaceable = call.fallbacks[index] !== undefined;
       return item === undefined
         ? []
-        : [{ item, answer: answers[position] as ItemAnswer, isReplaceable, index }];
+        : [{ item, result: results[position] as ItemResult, isReplaceable, index }];
     });
-    const stored = yield* storeAnswers({
+    const stored = yield* storeFetchedItems({
       cache: this.#cache,
       subgraph: this.#subgraph,
       identity: this.#requestContext.identity,
@@ -318,12 +318,12 @@ export class CacheMisses {
     let isAnyStale = false;
     let isAnyEmpty = false;
     for (const [position, index] of indexes.entries()) {
-      const answer = answers[position] as ItemAnswer;
-      const isEmpty = answer.value === null || answer.value === undefined;
+      const itemResult = results[position] as ItemResult;
+      const isEmpty = itemResult.value === null || itemResult.value === undefined;
       const outcome = outcomes.get(index);
       const isFailed =
         outcome?.kind === 'invalid' ||
-        (answer.errors.length > 0 ? answer.errors.every(isFailure) : isGeneralFailure && isEmpty);
+        (itemResult.errors.length > 0 ? itemResult.errors.every(isFailure) : isGeneralFailure && isEmpty);
       if (isFailed && this.#serveStale({ call, index })) {
         isAnyStale = true;
         continue;
@@ -331,9 +331,9 @@ export class CacheMisses {
       isAnyEmpty ||= isEmpty;
       const { isEscapeFree } = result;
       const contribution = outcome?.kind === 'stored' ? outcome.contribution : undefined;
-      call.resolve(index, { kind: 'answer', answer, contribution, isEscapeFree });
+      call.resolve(index, { kind: 'fetched', result: itemResult, contribution, isEscapeFree });
     }
-    if (!isAnyStale && indexes.length === call.itemizedCall.items.length) call.setWholeAnswer(result);
+    if (!isAnyStale && indexes.length === call.itemizedCall.items.length) call.setWholeResult(result);
     // If stale values replace everything that is missing, the client does not see the general errors.
     else if (!isAnyStale || isAnyEmpty) call.addGeneralErrors(general);
     call.settleIfResolved();

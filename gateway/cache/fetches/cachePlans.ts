@@ -15,16 +15,16 @@ export interface CachePlan {
   readonly rule: CacheRule;
   /** Counts what its rules do. */
   readonly usage: FetchUsage;
-  /** The operation without its name: the client chose it, and it does not change the answer. */
+  /** The operation without its name: the client chose it, and it does not change the response. */
   readonly operationText: string;
   readonly fingerprint: string;
   readonly tagger: ValueTagger;
   readonly validator: ValueValidator;
   /** The type of root fields. Entities have their own types. */
   readonly rootType: string;
-  /** Whether private entries are looked up too: the rule is private, or the subgraph marked an answer `private`. */
+  /** Whether private entries are looked up too: the rule is private, or the subgraph marked a response `private`. */
   mayBePrivate: boolean;
-  /** Whether a value of the latest answer could be stored. If not, requests do not wait for each other's answers. */
+  /** Whether a value of the latest response could be stored. If not, requests do not wait for each other's responses. */
   isStorable: boolean;
 }
 

@@ -1,5 +1,5 @@
 import {
-  type AnsweredResult,
+  type CompletedResult,
   type FetchCall,
   type FetchError,
   type FetchResult,
@@ -17,7 +17,7 @@ export interface ItemRef {
   readonly index: number;
 }
 
-/** One call that is answered from the cache, from the subgraph, or from both. It settles when its last item is resolved,
+/** One call that is served from the cache, from the subgraph, or from both. It settles when its last item is resolved,
  *  or when its budget is over and stale values replace the remaining items. */
 export class CachedCall {
   readonly itemizedCall: ItemizedCall;
@@ -28,7 +28,7 @@ export class CachedCall {
   readonly #generalErrors: FetchError[] = [];
   readonly #done: () => void;
   #unresolvedCount: number;
-  #wholeAnswer: AnsweredResult | undefined;
+  #wholeResult: CompletedResult | undefined;
   #state: 'open' | 'settled' | 'cancelled' = 'open';
   /** Set when the budget is over and stale values were served. `indexes`: items that are still being fetched, to be
    *  stored for the next request. `end` reports to the budget that all of them have arrived. */
@@ -74,7 +74,7 @@ export class CachedCall {
     }
   }
 
-  /** Whether the item was answered with a stale value, and its fetch continues in order to store a newer one. */
+  /** Whether the item was resolved with a stale value, and its fetch continues in order to store a newer one. */
   isFetchedInBackground(index: number): boolean {
     return this.#backgroundFetches?.indexes.has(index) === true;
   }
@@ -87,9 +87,9 @@ export class CachedCall {
     this.#generalErrors.push(...errors);
   }
 
-  /** All items were resolved from this one answer, which can be returned without reassembling it. */
-  setWholeAnswer(result: AnsweredResult): void {
-    this.#wholeAnswer = result;
+  /** All items were resolved from this one result, which can be returned without reassembling it. */
+  setWholeResult(result: CompletedResult): void {
+    this.#wholeResult = result;
   }
 
   /** To be called when the fetches of all missing items have started. Settles the call at once if possible, or at the
@@ -107,11 +107,11 @@ export class CachedCall {
     this.#state = 'settled';
     this.#removeBudgetListener?.();
     const resolutions = this.#resolutions as Resolution[];
-    if (this.#wholeAnswer !== undefined) {
+    if (this.#wholeResult !== undefined) {
       const contributions = resolutions.map((resolution) =>
-        resolution.kind === 'answer' ? resolution.contribution : undefined,
+        resolution.kind === 'fetched' ? resolution.contribution : undefined,
       );
-      this.#settle({ ...this.#wholeAnswer, caching: mergeContributions(contributions) });
+      this.#settle({ ...this.#wholeResult, caching: mergeContributions(contributions) });
       return;
     }
     const { options } = this.#cache;

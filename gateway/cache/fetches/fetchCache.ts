@@ -5,7 +5,7 @@ import { nestedTooDeepError } from '../../execution/invalidDataError.ts';
 import { SingleFlight } from '../../sharing/singleFlight.ts';
 import type { Timers } from '../../time/timers.ts';
 import type { CacheObserver } from '../cacheMetrics.ts';
-import type { AnswerTagLimits } from '../rules/storageDecision.ts';
+import type { ResponseTagLimits } from '../rules/storageDecision.ts';
 import type { CacheStore } from '../store/cacheStore.ts';
 import type { FetchFlights } from './fetchFlights.ts';
 
@@ -13,7 +13,7 @@ export interface FetchCacheOptions {
   readonly store: CacheStore;
   readonly observer: CacheObserver;
   readonly nullMaxAgeMs: number;
-  readonly tagLimits: AnswerTagLimits;
+  readonly tagLimits: ResponseTagLimits;
   /** In characters of a value's JSON text. */
   readonly maxEntrySize: number;
   /** Forwarded headers that change no public value. Names in lower case. */

@@ -33,7 +33,7 @@ export function createFetchCacheOptions({
     store,
     observer,
     nullMaxAgeMs: config.cache.nullMaxAge,
-    tagLimits: config.cache.answerTags,
+    tagLimits: config.cache.responseTags,
     maxEntrySize: config.cache.maxEntrySize,
     ignoredHeaders,
     headerNames: memoizeHeaderNames(config, identityHeaders, ignoredHeaders),

@@ -85,7 +85,7 @@ function isPlain(
 }
 
 /** The results of calls whose entries are all fresh: one for each call; `undefined` if an entry is missing, stale or
- *  damaged. The fast path of `CachedRequest` for what a warm cache answers: nothing is fetched, refreshed or awaited, and
+ *  damaged. The fast path of `CachedRequest` for what a warm cache has: nothing is fetched, refreshed or awaited, and
  *  no object is created for an item besides its value. `bench/cached.ts` measures it.
  *
  *  `entries`: those of `keys`. */
@@ -106,7 +106,7 @@ export function resultsOfFreshEntries(
     const { shape } = plainCall.call;
     const partition = shape.isEntityFetch ? undefined : plans.rootPartitionOf(shape);
     results.push({
-      kind: 'answered',
+      kind: 'completed',
       data: partition === undefined ? read.values : assembleRoot(read.values, partition),
       errors: [],
       isEscapeFree: read.isEscapeFree,

@@ -55,7 +55,7 @@ export class InvalidatingFetchSender implements FetchSender {
         ...call,
         settle: (result, onSettled) => {
           // A failed mutation may have taken effect, or may do so later.
-          const data = result.kind === 'answered' ? result.data : undefined;
+          const data = result.kind === 'completed' ? result.data : undefined;
           invalidate(data, () => call.settle(result, onSettled));
         },
       },

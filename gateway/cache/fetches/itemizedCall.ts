@@ -1,5 +1,5 @@
 import type { CacheScope } from '../../execution/cachingContribution.ts';
-import type { AnsweredResult, FetchCall, FetchError } from '../../execution/fetchCall.ts';
+import type { CompletedResult, FetchCall, FetchError } from '../../execution/fetchCall.ts';
 import type { FetchShape } from '../../execution/fetchShape.ts';
 import { type ResponseObject, setKey } from '../../execution/responseTree.ts';
 import type { RootFetchPartition } from '../../execution/rootFetchPartition.ts';
@@ -10,14 +10,14 @@ import { type CacheKeyTarget, FetchKeys } from './cacheKey.ts';
 import type { CachePlan, CachePlans } from './cachePlans.ts';
 import type { FetchCacheOptions } from './fetchCache.ts';
 
-/** What the cache stores under one key: the answer for one representation of an entity fetch, or for one root field. */
+/** What the cache stores under one key: the value for one representation of an entity fetch, or for one root field. */
 export interface CacheableItem {
   readonly plan: CachePlan;
   /** The type of the entity, or the root type. */
   readonly type: string;
   /** The key for the scope of its rule. */
   readonly key: string;
-  /** A second key to look up if the rule is public, but the subgraph has marked an answer `private`. */
+  /** A second key to look up if the rule is public, but the subgraph has marked a response `private`. */
   readonly privateKey: string | undefined;
   keyOf(scope: CacheScope): string;
   /** See `ValueValidator`. */
@@ -26,8 +26,8 @@ export interface CacheableItem {
   tagsOf(value: unknown): SlicedTask<readonly string[]>;
 }
 
-/** The part of a subgraph's answer that belongs to one item. */
-export interface ItemAnswer {
+/** The part of a fetch result that belongs to one item. */
+export interface ItemResult {
   /** `undefined` if it is missing. */
   readonly value: unknown;
   /** Errors of this item alone, with paths within it. */
@@ -41,11 +41,11 @@ export interface ItemizedCall {
   readonly items: readonly (CacheableItem | undefined)[];
   /** Creates the call that fetches these items. */
   callFor(indexes: readonly number[], settle: FetchCall['settle']): FetchCall;
-  /** Splits the answer to such a call: one answer for each index, and the errors that belong to no single item. */
+  /** Splits the result of such a call: one result for each index, and the errors that belong to no single item. */
   split(
-    result: AnsweredResult,
+    result: CompletedResult,
     indexes: readonly number[],
-  ): { readonly answers: readonly ItemAnswer[]; readonly general: readonly FetchError[] };
+  ): { readonly results: readonly ItemResult[]; readonly general: readonly FetchError[] };
   /** Assembles the data of the call. The value of an item is `undefined` if it is missing. */
   assemble(values: readonly unknown[]): unknown;
   /** Converts an error of an item into an error of the call. */
@@ -103,7 +103,7 @@ function itemizeEntityFetch(
       const general = errors.get(undefined) ?? [];
       const sharedErrors = Array.isArray(result.data) ? [] : errorsForLostEntities(result, general);
       return {
-        answers: indexes.map((_, position) => ({
+        results: indexes.map((_, position) => ({
           value: entities[position],
           errors: errors.get(position) ?? sharedErrors,
         })),
@@ -147,13 +147,13 @@ function itemizeRootFetch(
 }
 
 function splitRoot(
-  result: AnsweredResult,
+  result: CompletedResult,
   names: readonly (string | undefined)[],
 ): ReturnType<ItemizedCall['split']> {
-  // The answer is one item, and all errors belong to it.
+  // The data is one item, and all errors belong to it.
   if (names.length === 1 && names[0] === undefined)
     return {
-      answers: [{ value: readItemValue(result.data, undefined), errors: result.errors }],
+      results: [{ value: readItemValue(result.data, undefined), errors: result.errors }],
       general: [],
     };
   const data: ResponseObject = isObject(result.data) ? result.data : {};
@@ -162,7 +162,7 @@ function splitRoot(
   );
   const general = errors.get(undefined) ?? [];
   return {
-    answers: names.map((name) => ({
+    results: names.map((name) => ({
       value: readItemValue(data, name),
       errors: errors.get(name) ?? [],
     })),
@@ -172,7 +172,7 @@ function splitRoot(
 
 /** The errors of each entity when one error, possibly of a single entity, made the data of all entities null. */
 function errorsForLostEntities(
-  { errors }: AnsweredResult,
+  { errors }: CompletedResult,
   general: readonly FetchError[],
 ): readonly FetchError[] {
   const [first] = errors;

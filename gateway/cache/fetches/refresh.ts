@@ -11,7 +11,7 @@ import { type FetchCache, refreshBackoffMs } from './fetchCache.ts';
 import { type FetchJoiner, type FlightOutcome, flightOutcomeOf, settleFlight } from './fetchFlights.ts';
 import type { CacheableItem, ItemizedCall } from './itemizedCall.ts';
 import { createRefreshContext } from './readContext.ts';
-import { type AnsweredItem, storeAnswers } from './storeAnswers.ts';
+import { type FetchedItem, storeFetchedItems } from './storeFetchedItems.ts';
 
 /** Refreshes the items of a call at these indexes, except those that this process or another one is refreshing. The
  *  request does not wait for the refresh. */
@@ -119,13 +119,13 @@ class Refresh {
       return;
     }
     const { call } = this.#itemizedCall;
-    const { answers, general } = this.#itemizedCall.split(result, this.#indexes);
-    const items: AnsweredItem[] = this.#indexes.map((index, position) => ({
+    const { results, general } = this.#itemizedCall.split(result, this.#indexes);
+    const items: FetchedItem[] = this.#indexes.map((index, position) => ({
       item: itemAt(this.#itemizedCall, index),
-      answer: answers[position] as AnsweredItem['answer'],
+      result: results[position] as FetchedItem['result'],
       isReplaceable: false,
     }));
-    const outcomes = yield* storeAnswers({
+    const outcomes = yield* storeFetchedItems({
       cache: this.#cache,
       subgraph: call.shape.subgraph,
       identity: call.requestContext.identity,

@@ -5,7 +5,7 @@ import { parseExactJson } from '../../json/exactJson.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
 import { strictestScope } from '../rules/cacheRule.ts';
 import { ageOf, contributionOf, type EffectiveEntry } from './effectiveEntry.ts';
-import type { ItemAnswer, ItemizedCall } from './itemizedCall.ts';
+import type { ItemizedCall, ItemResult } from './itemizedCall.ts';
 
 /** How one item was resolved. */
 export type Resolution =
@@ -15,8 +15,8 @@ export type Resolution =
       readonly reason: Staleness['reason'] | undefined;
     }
   | {
-      readonly kind: 'answer';
-      readonly answer: ItemAnswer;
+      readonly kind: 'fetched';
+      readonly result: ItemResult;
       readonly contribution: CachedContribution | undefined;
       readonly isEscapeFree: boolean;
     }
@@ -47,7 +47,7 @@ export function* assembleResult({
     return { kind: 'failed', error: first.error };
   }
   const values: unknown[] = resolutions.map((resolution) =>
-    resolution.kind === 'answer' ? resolution.answer.value : undefined,
+    resolution.kind === 'fetched' ? resolution.result.value : undefined,
   );
   let isEscapeFree = yield* parseEntries(resolutions, values);
   const errors: FetchError[] = [...generalErrors];
@@ -65,10 +65,10 @@ export function* assembleResult({
           reason: resolution.reason,
         });
       }
-    } else if (resolution.kind === 'answer') {
+    } else if (resolution.kind === 'fetched') {
       contributions.push(resolution.contribution);
       isEscapeFree &&= resolution.isEscapeFree;
-      for (const error of resolution.answer.errors) errors.push(itemizedCall.toCallError(error, index));
+      for (const error of resolution.result.errors) errors.push(itemizedCall.toCallError(error, index));
     } else {
       contributions.push(undefined);
       const name = itemizedCall.responseKeyOf(index);
@@ -77,7 +77,7 @@ export function* assembleResult({
     }
   }
   return {
-    kind: 'answered',
+    kind: 'completed',
     data: itemizedCall.assemble(values),
     errors,
     isEscapeFree,

@@ -1,6 +1,6 @@
 /** How long a value may be used, in milliseconds from the moment it is stored. */
 export interface Lifetime {
-  /** The value is served like a new answer. */
+  /** The value is served like a fetched one. */
   readonly freshMs: number;
   /** The value is served stale while a refresh runs. At least `freshMs`. */
   readonly revalidateMs: number;

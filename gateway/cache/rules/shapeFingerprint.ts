@@ -6,9 +6,9 @@ import type { CacheRule } from './cacheRule.ts';
 import type { CacheRules } from './cacheRules.ts';
 import { type OperationShape, visitSelections } from './visitSelections.ts';
 
-/** Identifies what a supergraph declares about a fetch, so that an answer stored under another supergraph is only used if
+/** Identifies what a supergraph declares about a fetch, so that a response stored under another supergraph is only used if
  *  nothing relevant changed: for each selected field the types that have it, its type, its arguments with defaults, and
- *  the values of enums. Includes the tags of the rule and the keys of entities, because an older answer could not be
+ *  the values of enums. Includes the tags of the rule and the keys of entities, because an older response could not be
  *  invalidated by a newer tag or key. Excludes durations and scope: the current rule limits entries when they are read,
  *  and keys contain the scope's identity. Encoded as base64url. */
 export function fingerprintShape(shape: OperationShape, rules: CacheRules, rule: CacheRule): string {

@@ -4,27 +4,27 @@ import { type AllowedCaching, type CachingHeaders, readCacheControl } from '../.
 import { type CacheRule, mergeTags, strictestScope } from './cacheRule.ts';
 import { isUsable, type Lifetime, lifetimeOf, remainingLifetime, shorterLifetime } from './lifetime.ts';
 
-/** One value of a subgraph's answer, with the metadata of the answer. */
+/** One value of a subgraph's response, with the metadata of the response. */
 export interface SubgraphValue {
   readonly headers: CachingHeaders;
   readonly extensions: Readonly<Record<string, unknown>> | undefined;
-  /** Whether the answer has errors that may concern the value. */
+  /** Whether the response has errors that may concern the value. */
   readonly hasErrors: boolean;
   /** The entity or root field is null. */
   readonly isNull: boolean;
-  /** The answer has cookies that its client gets. */
+  /** The response has cookies that its client gets. */
   readonly hasCookies?: boolean;
 }
 
-/** Limits of the tags in a subgraph's answer: their count, and the characters of each. */
-export interface AnswerTagLimits {
+/** Limits of the tags in a subgraph's response: their count, and the characters of each. */
+export interface ResponseTagLimits {
   readonly count: number;
   readonly length: number;
 }
 
 export interface StorageOptions {
   readonly nullMaxAgeMs: number;
-  readonly tagLimits: AnswerTagLimits;
+  readonly tagLimits: ResponseTagLimits;
   /** Whether `Cache-Control: no-store` of the subgraph does not count. */
   readonly ignoresNoStore: boolean;
   /** The client of the request; `undefined` for an anonymous one. */
@@ -35,11 +35,11 @@ export interface StorageOptions {
 export type StorageDecision =
   | {
       readonly kind: 'stored';
-      /** From now on: the age of the answer is already subtracted. */
+      /** From now on: the age of the response is already subtracted. */
       readonly lifetime: Lifetime;
       /** The age of the value now. */
       readonly ageMs: number;
-      /** The scope of the value and of its key: an answer may be private although its rule is not. */
+      /** The scope of the value and of its key: a response may be private although its rule is not. */
       readonly scope: CacheScope;
       readonly tags: readonly string[];
     }
@@ -47,7 +47,7 @@ export type StorageDecision =
    *  parsed, which operators should know. */
   | { readonly kind: 'errors' | 'refused' | 'invalid'; readonly reason: string };
 
-/** Decides whether a value is stored: by the rule of its fetch, narrowed by the metadata of the answer. An answer never
+/** Decides whether a value is stored: by the rule of its fetch, narrowed by the metadata of the response. A response never
  *  extends the lifetime of a value or its audience. */
 export function decideStorage(
   rule: CacheRule,
@@ -55,12 +55,12 @@ export function decideStorage(
   options: StorageOptions,
 ): StorageDecision {
   const { headers, extensions, hasErrors, isNull, hasCookies } = value;
-  if (hasErrors) return { kind: 'errors', reason: 'the answer has errors' };
-  if (hasCookies) return refuse('the answer sets a cookie, which is sent to the client (headers.respond)');
+  if (hasErrors) return { kind: 'errors', reason: 'the response has errors' };
+  if (hasCookies) return refuse('the response sets a cookie, which is sent to the client (headers.respond)');
   const allowed = readCacheControl(headers, options.ignoresNoStore);
   if (allowed.kind !== 'allowed') return allowed;
-  const answerTags = readAnswerTags(extensions, options.tagLimits);
-  if (answerTags.kind === 'invalid') return answerTags;
+  const responseTags = readResponseTags(extensions, options.tagLimits);
+  if (responseTags.kind === 'invalid') return responseTags;
   const scope = strictestScope(rule.scope, allowed.isPrivate ? 'PRIVATE' : 'PUBLIC');
   if (scope === 'PRIVATE' && options.identity === undefined) {
     return refuse('the value is private, and the request has no identity');
@@ -73,11 +73,11 @@ export function decideStorage(
     lifetime,
     ageMs: allowed.ageMs,
     scope,
-    tags: mergeTags(rule.tags, answerTags.tags),
+    tags: mergeTags(rule.tags, responseTags.tags),
   };
 }
 
-/** If the answer says nothing about stale use, the stale periods of the rule begin when the narrowed freshness ends. */
+/** If the response says nothing about stale use, the stale periods of the rule begin when the narrowed freshness ends. */
 function narrowLifetime(lifetime: Lifetime, allowed: AllowedCaching): Lifetime {
   const { freshMs, revalidateMs, fallbackMs } = lifetime;
   return shorterLifetime(
@@ -99,16 +99,16 @@ function refuse(reason: string): StorageDecision {
   return { kind: 'refused', reason };
 }
 
-type AnswerTags =
+type ResponseTags =
   | { readonly kind: 'tags'; readonly tags: readonly string[] }
-  /** The answer must not be stored: it could not be invalidated by the tags that cannot be read. */
+  /** The response must not be stored: it could not be invalidated by the tags that cannot be read. */
   | { readonly kind: 'invalid'; readonly reason: string };
 
-/** Reads `extensions.cacheTags`, a list of strings that applies to all values of the answer. */
-function readAnswerTags(
+/** Reads `extensions.cacheTags`, a list of strings that applies to all values of the response. */
+function readResponseTags(
   extensions: Readonly<Record<string, unknown>> | undefined,
-  { count, length }: AnswerTagLimits,
-): AnswerTags {
+  { count, length }: ResponseTagLimits,
+): ResponseTags {
   const given =
     extensions !== undefined && Object.hasOwn(extensions, 'cacheTags') ? extensions.cacheTags : [];
   if (given === null) return { kind: 'tags', tags: [] };
@@ -122,6 +122,6 @@ function readAnswerTags(
   return { kind: 'tags', tags: mergeTags(given as string[]) };
 }
 
-function invalidTags(problem: string): AnswerTags {
+function invalidTags(problem: string): ResponseTags {
   return { kind: 'invalid', reason: `extensions.cacheTags ${problem}` };
 }

@@ -18,7 +18,7 @@ import type { OperationShape } from './visitSelections.ts';
  *  rewrites. The methods return the coordinate of the first field with a forbidden value, or a type; `undefined` for a value
  *  that satisfies the selection and the schema. */
 export interface ValueValidator {
-  /** The answer for a representation of this type. */
+  /** For the value that a representation of this type fetched. */
   findInvalidInEntity(typename: string, value: unknown): string | undefined;
   /** The value of a root field; without a name, the data of the whole fetch. */
   findInvalidInRoot(responseName: string | undefined, value: unknown): string | undefined;

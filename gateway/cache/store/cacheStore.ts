@@ -50,14 +50,14 @@ export interface CacheDescription {
   readonly bytes: number;
 }
 
-/** Stores answers of subgraphs. Its methods never throw or reject: an entry that cannot be read in time is a miss, and an
+/** Stores values of subgraphs. Its methods never throw or reject: an entry that cannot be read in time is a miss, and an
  *  entry that cannot be written is dropped. */
 export interface CacheStore {
   /** Changes with each invalidation that the store hears of. Processes that share a store and have heard of the same
    *  invalidations have the same one. */
   readonly version: string;
 
-  /** Call it before a subgraph request, and pass the result to `setMany` with the answers. */
+  /** Call it before a subgraph request, and pass the result to `setMany` with the values. */
   beginRead(): ReadVersion;
 
   /** Reads entries, including stale ones: the caller must check their times. Returns no promise if memory has all

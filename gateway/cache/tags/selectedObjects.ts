@@ -28,10 +28,10 @@ interface IdentityKey {
   readonly text: string;
   readonly representationReader: KeyReader;
   /** `undefined` if not all of its fields are selected. */
-  readonly answerReader: KeyReader | undefined;
+  readonly valueReader: KeyReader | undefined;
 }
 
-/** The objects at one position of an answer. Their plans are created when an object of a type first appears. */
+/** The objects at one position of a response. Their plans are created when an object of a type first appears. */
 export class SelectedObjects {
   readonly #selectionSets: readonly SelectionSetNode[];
   readonly #declaredTypes: readonly string[];
@@ -112,7 +112,7 @@ export class SelectedObjects {
     return type.keys.map((key) => ({
       text: key.text,
       representationReader: createKeyReader(key.fields),
-      answerReader: this.#createAnswerReader(key.fields, fields),
+      valueReader: this.#createValueReader(key.fields, fields),
     }));
   }
 
@@ -131,14 +131,14 @@ export class SelectedObjects {
     return new SelectedObjects(sets, [...declared], this.#graph, this.#subgraph);
   }
 
-  #createAnswerReader(key: KeyFields, fields: ReadonlyMap<string, FieldGroup>): KeyReader | undefined {
+  #createValueReader(key: KeyFields, fields: ReadonlyMap<string, FieldGroup>): KeyReader | undefined {
     const reader: KeyReader[number][] = [];
     for (const [name, inner] of key) {
       const found = [...fields].find(([, { names }]) => names.size === 1 && names.has(name));
       if (found === undefined) return undefined;
       const [responseName, { sets }] = found;
       const nested =
-        inner.size === 0 ? undefined : this.#createAnswerReader(inner, this.#groupFields(sets, undefined));
+        inner.size === 0 ? undefined : this.#createValueReader(inner, this.#groupFields(sets, undefined));
       if (inner.size > 0 && nested === undefined) return undefined;
       reader.push({ name, responseName, nested });
     }

@@ -16,7 +16,7 @@ import { entityTagOf, typeTag, unknownEntityTag } from './tagNames.ts';
 /** Computes the type tags and entity tags of the values of one fetch shape. Values must be as the subgraph sent them,
  *  before output rewrites. */
 export interface ValueTagger {
-  /** Tags of the answer for one representation. The tag of its key is included even if the value is null. */
+  /** Tags of the response for one representation. The tag of its key is included even if the value is null. */
   tagEntity(representation: SubgraphObject, value: unknown): SlicedTask<readonly string[]>;
   /** Tags of the data of a root fetch, or of a part of it. */
   tagRoot(data: unknown): SlicedTask<readonly string[]>;
@@ -48,9 +48,9 @@ export function createValueTagger(shape: OperationShape, graph: CacheGraph): Val
       const name = representation.__typename;
       if (typeof name !== 'string') return [];
       const object = asObject(value);
-      const answered = object === undefined ? undefined : objects.typeOf(object);
-      // The answer may name the object type of an entity that was fetched by its interface.
-      const type = answered?.isAbstract === false ? answered : graph.types.get(name);
+      const ownType = object === undefined ? undefined : objects.typeOf(object);
+      // The response may name the object type of an entity that was fetched by its interface.
+      const type = ownType?.isAbstract === false ? ownType : graph.types.get(name);
       if (type === undefined) return [typeTag(name)];
       const tags = new EntryTags();
       yield* tags.addObject(objects.planForType(type), object, representation);
@@ -111,12 +111,12 @@ export function readKnownKeys(
   representation: SubgraphObject | undefined,
 ): Map<string, string> {
   const known = new Map<string, string>();
-  for (const { text, representationReader, answerReader } of keys) {
-    const requested =
+  for (const { text, representationReader, valueReader } of keys) {
+    const inRepresentation =
       representation === undefined ? undefined : readKey(representationReader, representation);
-    const answered =
-      object === undefined || answerReader === undefined ? undefined : readKey(answerReader, object);
-    const keyText = requested ?? answered;
+    const inValue =
+      object === undefined || valueReader === undefined ? undefined : readKey(valueReader, object);
+    const keyText = inRepresentation ?? inValue;
     if (keyText !== undefined) known.set(text, keyText);
   }
   return known;

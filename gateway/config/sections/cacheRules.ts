@@ -71,7 +71,7 @@ export const cacheRuleOptions = {
       'Subgraphs whose `Cache-Control: no-store` does not prevent storing values with a rule. Apollo Server sends it for every field without `@cacheControl`.',
     )
     .prefault([]),
-  answerTags: z
+  responseTags: z
     .strictObject({
       count: integer()
         .describe(

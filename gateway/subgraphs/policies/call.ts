@@ -28,7 +28,7 @@ export interface Call {
   abort(): void;
 }
 
-export type CallOutcome = 'answered' | 'cancelled' | ErrorCode;
+export type CallOutcome = 'completed' | 'cancelled' | ErrorCode;
 
 /** How an attempt to call a subgraph ended. */
 export interface AttemptEnd {

@@ -90,9 +90,9 @@ function retryReasonOf({ result, status }: AttemptEnd): RetryReason | undefined 
   if (status === 429 || status === 502 || status === 503 || status === 504) return status;
   if (!(result instanceof Error)) return undefined;
   if (result.code === 'SUBGRAPH_TIMEOUT') return 'timeout';
-  // Any other status, such as 500, is an answer of the subgraph.
-  const isAnswered = status !== undefined && status >= 300;
-  return result.code === 'SUBGRAPH_UNREACHABLE' && !isAnswered ? 'connection' : undefined;
+  // Any other status, such as 500, is a response of the subgraph.
+  const hasResponse = status !== undefined && status >= 300;
+  return result.code === 'SUBGRAPH_UNREACHABLE' && !hasResponse ? 'connection' : undefined;
 }
 
 const httpDate = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;

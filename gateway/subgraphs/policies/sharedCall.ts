@@ -283,7 +283,7 @@ export class SharedCall<C extends Call> implements QueuedCall, Leader<Waiter>, T
       const isFailure = !isSuccess && (first instanceof Error || first.failureStatus !== undefined);
       if (isFailure && this.#continuesAfter(attempt, end)) return;
       if (first instanceof Error) this.#failWaiters(this.#finish(first.code, end), first);
-      else deliverToAll(this.#finish('answered', end), first, response, this.#options.onReceiverFault);
+      else deliverToAll(this.#finish('completed', end), first, response, this.#options.onReceiverFault);
     });
   }
 
@@ -428,5 +428,5 @@ function nextStepAt(state: State): number {
 
 function outcomeOf(end: AttemptEnd | undefined): CallOutcome {
   if (end === undefined) return 'cancelled';
-  return end.result instanceof Error ? end.result.code : 'answered';
+  return end.result instanceof Error ? end.result.code : 'completed';
 }

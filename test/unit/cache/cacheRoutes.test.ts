@@ -104,7 +104,7 @@ describe('POST /cache/invalidate', () => {
     expect([status, body]).toEqual([415, { error: expect.stringContaining('Send a JSON object') }]);
   });
 
-  test('lists the supported compressions in the answer to an unsupported one', async () => {
+  test('lists the supported compressions in the response to an unsupported one', async () => {
     await using server = await start({});
     const { status, body } = await server.send('/cache/invalidate', {
       method: 'POST',

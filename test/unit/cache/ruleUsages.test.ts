@@ -122,7 +122,7 @@ test('the report lists every rule with what it did, and says what to look at if 
             rule: 'subgraph:shop',
             source: 'configuration',
             maxAgeMs: 2_000,
-            advice: expect.stringContaining('No answer has arrived'),
+            advice: expect.stringContaining('No response has arrived'),
             subgraphs: [{ ...counts, misses: 1, keyHeaders: ['public'] }],
           },
         ],
@@ -143,7 +143,7 @@ test('a reason is logged once for each rule and subgraph, with the rules that it
   const { lines, usageOf } = await start();
   for (const _ of [1, 2]) usageOf('Product').onNotStored(noStore, 'warn', 1);
   usageOf('Product', 'Query.top').onNotStored(noStore, 'warn', 1);
-  usageOf('Product').onNotStored('the answer has errors', 'info', 1);
+  usageOf('Product').onNotStored('the response has errors', 'info', 1);
   const shop = { subgraph: 'shop', advice: expect.any(String) };
   expect(lines).toEqual([
     { ...shop, level: 'warn', rules: ['Product'], fields: ['field of Product'], reason: noStore },
@@ -159,7 +159,7 @@ test('a reason is logged once for each rule and subgraph, with the rules that it
       level: 'info',
       rules: ['Product'],
       fields: ['field of Product'],
-      reason: 'the answer has errors',
+      reason: 'the response has errors',
     },
   ]);
 });

@@ -9,7 +9,7 @@ test('the default configuration has no cache rules', () => {
     rules: {},
     nullMaxAge: 5_000,
     ignoreHeaders: [],
-    answerTags: { count: 100, length: 256 },
+    responseTags: { count: 100, length: 256 },
   });
 });
 

@@ -13,9 +13,9 @@ test('a batch that times out halves the size', () => {
 test('answered batches raise the size again, up to the maximum', () => {
   const size = new AdaptiveBatchSize(200);
   size.onBatch(200, 'timeout');
-  size.onBatch(100, 'answered');
+  size.onBatch(100, 'completed');
   expect(size.current).toBe(110);
-  for (let n = 0; n < 20; n++) size.onBatch(size.current, 'answered');
+  for (let n = 0; n < 20; n++) size.onBatch(size.current, 'completed');
   expect(size.current).toBe(200);
 });
 
@@ -28,7 +28,7 @@ test('small batches change nothing', () => {
 test('the size stays between its bounds with any outcomes of batches', () => {
   const batch = fc.record({
     representations: fc.nat(100_000),
-    outcome: fc.constantFrom('answered' as const, 'timeout' as const),
+    outcome: fc.constantFrom('completed' as const, 'timeout' as const),
   });
   fc.assert(
     fc.property(fc.array(batch), fc.integer({ min: 1, max: 500 }), (batches, max) => {

@@ -27,7 +27,7 @@ export function started({ acrossRequests = true, maxBatchSize = 100 } = {}): {
 
 export const typed = (id: string): object => ({ __typename: 'Product', id });
 export const answered = (data: unknown, errors: unknown[] = []): unknown => ({
-  kind: 'answered',
+  kind: 'completed',
   data,
   errors,
   isEscapeFree: true,

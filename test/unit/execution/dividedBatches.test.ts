@@ -144,7 +144,7 @@ describe('one HTTP request for several fetches of one client', () => {
       await client.answer(0, { errors: [down], failureStatus }, 2);
       expect(client.calls).toHaveLength(1);
       expect(calls.map(({ results }) => results)).toMatchObject(
-        Array(2).fill([{ kind: 'answered', errors: [{ entry: down, path: [] }] }]),
+        Array(2).fill([{ kind: 'completed', errors: [{ entry: down, path: [] }] }]),
       );
     },
   );

@@ -111,7 +111,7 @@ describe('entity fetches of several clients in one event loop turn', () => {
     const { client, requests } = started();
     const one = createFetchCall(['1'], {
       settle: (result, done) => {
-        if (result.kind === 'answered') (result.data as { nested: { more?: number } }[])[0]!.nested.more = 1;
+        if (result.kind === 'completed') (result.data as { nested: { more?: number } }[])[0]!.nested.more = 1;
         done();
       },
     });

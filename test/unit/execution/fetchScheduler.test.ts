@@ -87,7 +87,7 @@ describe('entity fetches of one shape at different paths', () => {
 
   /** Sends two of them, for two entities and for one, and settles them with one result. */
   async function settleTogether(
-    result: Partial<Extract<FetchResult, { kind: 'answered' }>> | GatewayError,
+    result: Partial<Extract<FetchResult, { kind: 'completed' }>> | GatewayError,
   ): Promise<readonly unknown[]> {
     const calls = [createFetchCall(['1', '2']), createFetchCall(['3'])];
     let isDone = false;

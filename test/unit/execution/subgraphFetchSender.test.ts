@@ -48,7 +48,7 @@ describe('a query of several root fields, one of which has an open circuit,', ()
     });
     expect(call.results).toMatchObject([
       {
-        kind: 'answered',
+        kind: 'completed',
         data: { a: 1, b: 2, broken: null, quiet: null },
         isEscapeFree: false,
         errors: [

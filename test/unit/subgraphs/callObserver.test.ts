@@ -40,7 +40,7 @@ describe('the call observer', () => {
       isComplete: true,
     };
     const startedAt = under.clock.now() - 7;
-    const received = { outcome: 'answered', status: 200 };
+    const received = { outcome: 'completed', status: 200 };
     expect(events).toEqual([
       { ...common, ...received, endedAt: startedAt, requestId: 'request-1' },
       { ...common, ...received, endedAt: startedAt, requestId: 'request-2' },

@@ -87,7 +87,7 @@ function countResends(): {
 
 async function codeOf({ outcome }: SentRequest): Promise<string> {
   const result = await outcome;
-  return result instanceof GatewayError ? result.code : 'answered';
+  return result instanceof GatewayError ? result.code : 'completed';
 }
 
 describe('a query', () => {
@@ -168,7 +168,7 @@ describe('a query', () => {
     await untilEnded(events, 1);
     answers.push(fixture.send());
     fixture.clock.advance(50);
-    expect(await Promise.all(answers.map(codeOf))).toEqual(['answered', 'answered', 'answered']);
+    expect(await Promise.all(answers.map(codeOf))).toEqual(['completed', 'completed', 'completed']);
     expect(subgraph.requests.length).toBe(2);
   });
 
@@ -182,14 +182,14 @@ describe('a query', () => {
     subgraph.enqueueScripts(withStatus(503), json(ok), json(ok));
     const first = fixture.send();
     const second = fixture.send({ body: '{"query":"{second}"}' });
-    expect(await codeOf(second)).toBe('answered');
+    expect(await codeOf(second)).toBe('completed');
     fixture.clock.advance(50);
-    expect(await codeOf(first)).toBe('answered');
+    expect(await codeOf(first)).toBe('completed');
   });
 });
 
 test.each([
-  ['is sent again at once, once per retry of the budget', 1, 'answered', 3],
+  ['is sent again at once, once per retry of the budget', 1, 'completed', 3],
   ['is not sent again without a budget', 0, 'SUBGRAPH_UNREACHABLE', 2],
 ])('a query on an idle connection that was lost %s', async (_, budgetRatio, code, requests) => {
   await using fixture = createClientFixture(subgraph.url, {
@@ -237,8 +237,8 @@ describe('an open circuit', () => {
       'SUBGRAPH_UNREACHABLE',
       'SUBGRAPH_UNREACHABLE',
       'CIRCUIT_OPEN',
-      'answered',
-      'answered',
+      'completed',
+      'completed',
     ]);
     expect(subgraph.requests.length).toBe(4);
   });
@@ -272,7 +272,7 @@ describe('an open circuit', () => {
       await subgraph.waitForRequests(count);
       cancel();
     }
-    expect(await codeOf(fixture.send())).toBe('answered');
+    expect(await codeOf(fixture.send())).toBe('completed');
   });
 
   test('is opened by a subgraph that hangs until the deadlines of its callers', async () => {
@@ -298,8 +298,8 @@ describe('an open circuit', () => {
     await subgraph.waitForRequests(2);
     release();
     expect(await Promise.all([...answers, other].map(codeOf))).toEqual([
-      'answered',
-      'answered',
+      'completed',
+      'completed',
       'CIRCUIT_OPEN',
     ]);
   });
@@ -310,7 +310,7 @@ describe('an open circuit', () => {
     subgraph.setDefaultScript(json({ data: null, errors: [{ message: 'no', path: ['ok'] }] }));
     for (let n = 0; n < 2; n++) await fixture.send({ coordinates }).outcome;
     expect(await codeOf(fixture.send({ coordinates }))).toBe('CIRCUIT_OPEN');
-    expect(await codeOf(fixture.send({ coordinates: new Map([['me', ['Query.me']]]) }))).toBe('answered');
+    expect(await codeOf(fixture.send({ coordinates: new Map([['me', ['Query.me']]]) }))).toBe('completed');
     expect(fixture.client.states()).toMatchObject([
       { subgraph: 'reviews', circuit: 'open', openCircuits: [{ coordinate: 'Query.ok', state: 'open' }] },
     ]);
@@ -326,7 +326,7 @@ describe('a hedged query', () => {
     const answer = fixture.send();
     await subgraph.waitForRequests(1);
     fixture.clock.advance(30);
-    expect(await codeOf(answer)).toBe('answered');
+    expect(await codeOf(answer)).toBe('completed');
     await subgraph.requests[0]?.connectionClosed;
     expect([subgraph.requests.length, fixture.clock.pendingCount]).toEqual([2, 0]);
   });
@@ -343,7 +343,7 @@ describe('a hedged query', () => {
     await subgraph.waitForRequests(2);
     await subgraph.requests[1]?.connectionClosed;
     release();
-    expect(await codeOf(answer)).toBe('answered');
+    expect(await codeOf(answer)).toBe('completed');
   });
 
   test('gets its first response, and no second attempt, when the circuit has opened meanwhile', async () => {
@@ -363,7 +363,7 @@ describe('a hedged query', () => {
     expect(fixture.client.states()).toMatchObject([{ circuit: 'open' }]);
     fixture.clock.advance(30);
     release();
-    expect(await codeOf(slow)).toBe('answered');
+    expect(await codeOf(slow)).toBe('completed');
     expect([subgraph.requests.length, counts.hedges]).toEqual([3, 0]);
   });
 
@@ -404,7 +404,7 @@ describe('the counters of retries and hedges', () => {
     await subgraph.waitForRequests(2);
     expect(counts).toEqual({ retries: 1, hedges: 0 });
     fixture.clock.advance(30);
-    expect(await codeOf(answer)).toBe('answered');
+    expect(await codeOf(answer)).toBe('completed');
     expect(counts).toEqual({ retries: 1, hedges: 1 });
   });
 

@@ -111,9 +111,9 @@ test('calls are counted by outcome, and their times and batch sizes observed', a
     failure: undefined,
   };
   for (const event of [
-    { ...call, outcome: 'answered', status: 200, representations: 40 },
-    { ...call, outcome: 'answered', status: 200 },
-    { ...call, outcome: 'answered', status: 503 },
+    { ...call, outcome: 'completed', status: 200, representations: 40 },
+    { ...call, outcome: 'completed', status: 200 },
+    { ...call, outcome: 'completed', status: 503 },
     { ...call, outcome: 'SUBGRAPH_UNREACHABLE', status: 500 },
     { ...call, outcome: 'SUBGRAPH_TIMEOUT', status: undefined },
     { ...call, outcome: 'DEADLINE_EXCEEDED', status: undefined },

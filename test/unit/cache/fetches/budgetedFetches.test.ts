@@ -46,7 +46,7 @@ function cachedData(fixture: CachedFetchesFixture, ids: readonly string[]): unkn
   const request = fixture.fetch(names, ids);
   const { data, result } = request;
   request.cancel();
-  return result?.kind === 'answered' && result.stale === undefined ? data : undefined;
+  return result?.kind === 'completed' && result.stale === undefined ? data : undefined;
 }
 
 describe('When the budget of a call ends,', () => {
@@ -201,7 +201,7 @@ describe('A background fetch continues', () => {
       onDone: () => {},
     });
     const [result] = first.results;
-    return { data: result?.kind === 'answered' ? result.data : undefined, cancel };
+    return { data: result?.kind === 'completed' ? result.data : undefined, cancel };
   }
 
   test('after the operation ends', () => {

@@ -192,7 +192,7 @@ export function createCachedFetchesFixture(
           return result;
         },
         get data() {
-          return result?.kind === 'answered' ? result.data : undefined;
+          return result?.kind === 'completed' ? result.data : undefined;
         },
         get isDone() {
           return isDone;

@@ -83,7 +83,7 @@ describe('Cached entities', () => {
     const { call } = callAt(fixture, 0);
     const results: unknown[] = [];
     const settle: FetchCall['settle'] = (result, done) => {
-      results.push(result.kind === 'answered' && result.data);
+      results.push(result.kind === 'completed' && result.data);
       done();
     };
     const representations = ['Product', 'Product', 'User'].map(
@@ -142,7 +142,7 @@ describe('Cached entities', () => {
       expect(later.map(({ result }) => result)).toStrictEqual([undefined, undefined, undefined]);
       await waitForTurns();
       expect(found).toEqual(later.map(({ result }) => result));
-      expect(found.map((result) => result?.kind)).toEqual(['answered', 'answered', 'answered']);
+      expect(found.map((result) => result?.kind)).toEqual(['completed', 'completed', 'completed']);
       expect([...atOnce, ...later].every(({ isDone }) => isDone)).toBe(true);
     }
   });
@@ -161,13 +161,13 @@ describe('Cached entities', () => {
   test('with escape sequences are marked as such, also if they are returned beside values without', () => {
     const fixture = createCachedFetchesFixture(rules);
     const answerWith = (index: number, name: string, isEscapeFree: boolean): void => {
-      const result = { kind: 'answered', data: [{ name }], errors: [], isEscapeFree } as const;
+      const result = { kind: 'completed', data: [{ name }], errors: [], isEscapeFree } as const;
       const absent = { metadata: undefined, caching: undefined, stale: undefined };
       callAt(fixture, index).call.settle({ ...result, ...absent }, () => {});
     };
     const isEscapeFree = (...ids: string[]): unknown => {
       const { result } = fixture.fetch(names, ids);
-      return result?.kind === 'answered' ? result.isEscapeFree : undefined;
+      return result?.kind === 'completed' ? result.isEscapeFree : undefined;
     };
     fixture.fetch(names, ['plain']);
     answerWith(0, 'plain', true);
@@ -213,7 +213,7 @@ describe('Cached entities', () => {
     expect(callAt(fixture, 1).requestedItems).toEqual(['1']);
   });
 
-  test('are not stored if the answer has a general error', () => {
+  test('are not stored if the response has a general error', () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);
     callAt(fixture, 0).answer(named('one'), {}, [error('odd')]);

@@ -12,7 +12,7 @@ import { createRequestContext } from '../../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../../harness/waitForTurns.ts';
 import { silentObserver } from './silentObserver.ts';
 
-const answered = { kind: 'answered', data: { rename: true }, errors: [] } as unknown as FetchResult;
+const answered = { kind: 'completed', data: { rename: true }, errors: [] } as unknown as FetchResult;
 
 /** Sends a mutation. `deleted`: resolves when its tags are deleted; `fault`: instead of its tags. */
 function send({

@@ -18,7 +18,7 @@ export function findProblems(run: ModelRun): readonly string[] {
         report(`settled ${call.results.length} times`);
       for (const { result, at, tick } of call.results) {
         if (tick > request.cancelledTick) report('settled after it was cancelled');
-        if (result.kind === 'answered') checkAnswer(run, request, call, result, { at, tick }, report);
+        if (result.kind === 'completed') checkAnswer(run, request, call, result, { at, tick }, report);
       }
     }
   }
@@ -39,7 +39,7 @@ function checkAnswer(
   run: ModelRun,
   request: ModelRequest,
   { items, keys, isEntityFetch }: RequestedCall,
-  { data, errors, stale, isEscapeFree }: Extract<FetchResult, { kind: 'answered' }>,
+  { data, errors, stale, isEscapeFree }: Extract<FetchResult, { kind: 'completed' }>,
   settled: Moment,
   report: (problem: string) => void,
 ): void {

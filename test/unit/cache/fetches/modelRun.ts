@@ -263,7 +263,7 @@ export class ModelRun {
           const copy = result.kind === 'failed' ? result : { ...result, data: structuredClone(result.data) };
           request.calls[index]?.results.push({ result: copy, at: this.clock.now(), tick: this.tick() });
           // A receiver can modify its answer, which must not change stored values.
-          if (result.kind === 'answered') mutateData(result.data);
+          if (result.kind === 'completed') mutateData(result.data);
           done();
         },
       }),

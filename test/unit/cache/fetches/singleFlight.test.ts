@@ -57,7 +57,7 @@ describe('A request for an item that is being fetched', () => {
     expect(fixture.subgraphs.calls).toHaveLength(1);
   });
 
-  test('fetches the item if the answer could not be stored', async () => {
+  test('fetches the item if the response could not be stored', async () => {
     const fixture = createCachedFetchesFixture(rules);
     fixture.fetch(names, ['1']);
     const other = fixture.fetch(names, ['1']);
@@ -229,7 +229,7 @@ describe('A joiner whose leader brings no value', () => {
   });
 });
 
-test('A fetch is joined although a value of the answer before could not be stored', async () => {
+test('A fetch is joined although a value of the response before could not be stored', async () => {
   const fixture = createCachedFetchesFixture(rules, { maxEntrySize: 20 });
   fixture.fetch(names, ['1', '2']);
   callAt(fixture, 0).answer(named('one', 'a name that is too long'));

@@ -41,7 +41,7 @@ test.each<[string, FetchShape, string, string]>([
   ['the order of enum values', top, 'LARGE SMALL', 'SMALL LARGE'],
   ['a longer rule', top, '@cached(maxAge: "1m", tags', '@cached(maxAge: "2m", tags'],
   ['another type', entity, 'input Limit { most: Int = 5 }', 'input Limit { most: Int = 6 }'],
-])('answers stored under an older supergraph are used after a change of %s', async (_, shape, from, to) => {
+])('responses stored under an older supergraph are used after a change of %s', async (_, shape, from, to) => {
   expect(sdl).toContain(from);
   expect(await fingerprint(sdl.replace(from, to), shape)).toBe(await fingerprint(sdl, shape));
 });
@@ -68,7 +68,7 @@ test.each<[string, FetchShape, string, string]>([
   ['the keys of an entity', entity, '@key(fields: "id")', '@key(fields: "id") @key(fields: "id text")'],
   ['the keys of a nested entity', top, '@key(fields: "id")', '@key(fields: "id") @key(fields: "id text")'],
 ])(
-  'answers stored under an older supergraph are not used after a change of %s',
+  'responses stored under an older supergraph are not used after a change of %s',
   async (_, shape, from, to) => {
     expect(sdl).toContain(from);
     expect(await fingerprint(sdl.replace(from, to), shape)).not.toBe(await fingerprint(sdl, shape));

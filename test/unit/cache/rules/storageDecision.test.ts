@@ -14,7 +14,7 @@ const rule: CacheRule = {
   tags: ['products'],
 };
 
-const answered: SubgraphValue = {
+const subgraphValue: SubgraphValue = {
   headers: { cacheControl: undefined, age: undefined },
   extensions: undefined,
   hasErrors: false,
@@ -106,7 +106,7 @@ const cases: readonly Case[] = [
     stored: [2, 2, 2],
   },
   {
-    name: 'with the tags of the answer',
+    name: 'with the tags of the response',
     value: { extensions: { cacheTags: ['b', 'a', 'b'] } },
     stored: [60, 90, 600],
     tags: ['a', 'b', 'products'],
@@ -120,7 +120,7 @@ const cases: readonly Case[] = [
 
 test.each(cases)('a value is stored $name', (given) => {
   const { cacheControl, age, stored, scope = 'PUBLIC', ageMs = 0, tags = ['products'] } = given;
-  const value = { ...answered, headers: { cacheControl, age }, ...given.value };
+  const value = { ...subgraphValue, headers: { cacheControl, age }, ...given.value };
   const [freshMs = 0, revalidateMs = 0, fallbackMs = 0] = stored.map((seconds) => seconds * 1_000);
   expect(decideStorage({ ...rule, ...given.rule }, value, { ...options, ...given.options })).toEqual({
     kind: 'stored',
@@ -134,7 +134,7 @@ test.each(cases)('a value is stored $name', (given) => {
 test.each<
   [string, Partial<SubgraphValue>, Partial<CacheRule>, Partial<StorageOptions>, StorageDecision['kind']]
 >([
-  ['the answer has errors', { hasErrors: true }, {}, {}, 'errors'],
+  ['the response has errors', { hasErrors: true }, {}, {}, 'errors'],
   ['Cache-Control: no-store', { headers: { cacheControl: 'no-store', age: undefined } }, {}, {}, 'refused'],
   [
     'Cache-Control: max-age is "x", not a number of seconds',
@@ -168,7 +168,7 @@ test.each<
     'refused',
   ],
   [
-    'the answer sets a cookie, which is sent to the client (headers.respond)',
+    'the response sets a cookie, which is sent to the client (headers.respond)',
     { hasCookies: true },
     {},
     {},
@@ -213,14 +213,14 @@ test.each<
   ],
 ])('a value is not stored: %s', (reason, value, ownRule, ownOptions, kind) => {
   expect(
-    decideStorage({ ...rule, ...ownRule }, { ...answered, ...value }, { ...options, ...ownOptions }),
+    decideStorage({ ...rule, ...ownRule }, { ...subgraphValue, ...value }, { ...options, ...ownOptions }),
   ).toEqual({
     kind,
     reason,
   });
 });
 
-test('an answer never extends the lifetime or the audience of its rule', () => {
+test('a response never extends the lifetime or the audience of its rule', () => {
   const seconds = fc.integer({ min: 0, max: 2_000 });
   const directive = fc.oneof(
     fc
@@ -244,7 +244,7 @@ test('an answer never extends the lifetime or the audience of its rule', () => {
         const headers = { cacheControl: directives.join(', '), age: String(age) };
         const stored = decideStorage(
           { lifetime: ofRule, scope, tags: [] },
-          { ...answered, headers, isNull },
+          { ...subgraphValue, headers, isNull },
           { ...options, identity: 'u1' },
         );
         if (stored.kind !== 'stored') return;

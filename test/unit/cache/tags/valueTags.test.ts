@@ -78,7 +78,7 @@ test('an entity whose key is nested very deeply is tagged', () => {
   expect(tagsOf({ sku: 's', vendor: { code: { deep } } })).toContain(known('{ sku vendor { code } }'));
 });
 
-test('keys in the answer add tags of the fetched entity', () => {
+test('keys in the response add tags of the fetched entity', () => {
   expect(
     entityTags(
       entityShape('products', '... on Product { code: upc sku vendor { c: code } }'),
@@ -239,7 +239,7 @@ test('an entity of an interface object has the tags of all implementations and o
   );
 });
 
-test('an entity fetched by its interface is tagged by the object type in the answer', () => {
+test('an entity fetched by its interface is tagged by the object type in the response', () => {
   const shape = entityShape('products', '... on Media { __typename title ... on Book { isbn } }');
   expect(
     entityTags(shape, { __typename: 'Media', id: '1' }, { __typename: 'Book', title: 'a', isbn: 'i' }),

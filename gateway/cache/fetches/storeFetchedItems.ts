@@ -1,5 +1,5 @@
 import type { CachedContribution } from '../../execution/cachingContribution.ts';
-import type { AnsweredResult } from '../../execution/fetchCall.ts';
+import type { CompletedResult } from '../../execution/fetchCall.ts';
 import { stringifyToTextInSlices } from '../../json/stringifyInSlices.ts';
 import { getOrInsertComputed } from '../../sharing/getOrInsertComputed.ts';
 import type { SlicedTask } from '../../time/slicedTask.ts';
@@ -9,11 +9,11 @@ import type { CacheWrite, ReadVersion } from '../store/cacheStore.ts';
 import { customTag, subgraphTag } from '../tags/tagNames.ts';
 import type { CachePlan } from './cachePlans.ts';
 import type { FetchCache } from './fetchCache.ts';
-import type { CacheableItem, ItemAnswer } from './itemizedCall.ts';
+import type { CacheableItem, ItemResult } from './itemizedCall.ts';
 
-export interface AnsweredItem {
+export interface FetchedItem {
   readonly item: CacheableItem;
-  readonly answer: ItemAnswer;
+  readonly result: ItemResult;
   /** Whether a stale value can replace an invalid one, so that it is validated even if it must not be stored. */
   readonly isReplaceable: boolean;
 }
@@ -23,32 +23,32 @@ type StorageOutcome =
   | { readonly kind: 'stored'; readonly contribution: CachedContribution }
   | { readonly kind: 'not stored' | 'invalid' };
 
-interface StoreAnswersOptions {
+interface StoreFetchedItemsOptions {
   readonly cache: FetchCache;
   readonly subgraph: string;
   /** The client that private values belong to. */
   readonly identity: string | undefined;
-  readonly result: AnsweredResult;
-  readonly items: readonly AnsweredItem[];
-  /** Whether the answer has errors that belong to no single item. */
+  readonly result: CompletedResult;
+  readonly items: readonly FetchedItem[];
+  /** Whether the response has errors that belong to no single item. */
   readonly hasGeneralErrors: boolean;
   readonly since: ReadVersion;
 }
 
-/** Stores a subgraph's answers as far as the schema allows their values. It must run before anything changes the values.
+/** Stores what a subgraph sent for the items, as far as the schema allows the values. It must run before anything changes the values.
  *  Returns the outcome for each item. */
-export function storeAnswers(options: StoreAnswersOptions): SlicedTask<readonly StorageOutcome[]> {
-  return new AnswerStorage(options).run();
+export function storeFetchedItems(options: StoreFetchedItemsOptions): SlicedTask<readonly StorageOutcome[]> {
+  return new FetchedItemStorage(options).run();
 }
 
-class AnswerStorage {
-  readonly #options: StoreAnswersOptions;
+class FetchedItemStorage {
+  readonly #options: StoreFetchedItemsOptions;
   readonly #now: number;
   readonly #decisions = new Map<CachePlan, Map<string, StorageDecision>>();
   readonly #storedPlans = new Set<CachePlan>();
   #writes: CacheWrite[] = [];
 
-  constructor(options: StoreAnswersOptions) {
+  constructor(options: StoreFetchedItemsOptions) {
     this.#options = options;
     this.#now = options.cache.options.now();
   }
@@ -56,39 +56,39 @@ class AnswerStorage {
   *run(): SlicedTask<readonly StorageOutcome[]> {
     const { items } = this.#options;
     const outcomes: StorageOutcome[] = [];
-    for (const [position, answered] of items.entries()) {
+    for (const [position, fetchedItem] of items.entries()) {
       if (position % itemsPerSlice === itemsPerSlice - 1) {
         this.#flushWrites();
         yield;
       }
-      outcomes.push(yield* this.#store(answered));
+      outcomes.push(yield* this.#store(fetchedItem));
     }
     this.#flushWrites();
     for (const { item } of items) item.plan.isStorable = this.#storedPlans.has(item.plan);
     return outcomes;
   }
 
-  *#store({ item, answer, isReplaceable }: AnsweredItem): SlicedTask<StorageOutcome> {
-    const decision = this.#decisionFor(item, answer);
+  *#store({ item, result, isReplaceable }: FetchedItem): SlicedTask<StorageOutcome> {
+    const decision = this.#decisionFor(item, result);
     if (decision.kind === 'errors') {
       // A requested field that is missing without an error is as invalid as one of the wrong type.
       const isMissing =
-        answer.value === undefined && answer.errors.length === 0 && !this.#options.hasGeneralErrors;
+        result.value === undefined && result.errors.length === 0 && !this.#options.hasGeneralErrors;
       return isMissing
-        ? this.#reject(item, 'schema violation', 'the answer has no value and no error')
+        ? this.#reject(item, 'schema violation', 'the response has no value and no error')
         : this.#reject(item, 'errors', decision.reason);
     }
     if (decision.kind !== 'stored' && !isReplaceable)
       return this.#reject(item, decision.kind, decision.reason);
     // The text comes first: its length limits the time that the validation takes.
-    const text = yield* stringifyToTextInSlices(answer.value);
+    const text = yield* stringifyToTextInSlices(result.value);
     const isTooLarge = text.length > this.#options.cache.options.maxEntrySize;
-    const invalidField = isTooLarge ? undefined : item.findInvalidIn(answer.value);
+    const invalidField = isTooLarge ? undefined : item.findInvalidIn(result.value);
     if (invalidField !== undefined)
       return this.#reject(item, 'schema violation', `the schema forbids the value of ${invalidField}`);
     if (decision.kind !== 'stored') return this.#reject(item, decision.kind, decision.reason);
     if (isTooLarge) return this.#reject(item, 'too large', 'the value is larger than cache.maxEntrySize');
-    return this.#write(item, text, yield* item.tagsOf(answer.value), decision);
+    return this.#write(item, text, yield* item.tagsOf(result.value), decision);
   }
 
   #write(
@@ -134,7 +134,7 @@ class AnswerStorage {
   }
 
   /** Decides once for all items of a plan that differ in nothing that matters. */
-  #decisionFor({ plan }: CacheableItem, { value, errors }: ItemAnswer): StorageDecision {
+  #decisionFor({ plan }: CacheableItem, { value, errors }: ItemResult): StorageDecision {
     const { cache, subgraph, identity, result, hasGeneralErrors } = this.#options;
     const hasErrors = hasGeneralErrors || errors.length > 0 || value === undefined;
     const isNull = value === null;
