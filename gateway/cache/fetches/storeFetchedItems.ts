@@ -35,7 +35,7 @@ interface StoreFetchedItemsOptions {
   readonly since: ReadVersion;
 }
 
-/** Stores what a subgraph sent for the items, as far as the schema allows the values. It must run before anything changes the values.
+/** Stores the fetched values that the schema allows. It must run before anything changes the values.
  *  Returns the outcome for each item. */
 export function storeFetchedItems(options: StoreFetchedItemsOptions): SlicedTask<readonly StorageOutcome[]> {
   return new FetchedItemStorage(options).run();
