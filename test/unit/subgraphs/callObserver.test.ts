@@ -1,21 +1,8 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { SubgraphCallEvent } from '../../../gateway/subgraphs/httpSubgraphClient.ts';
-import {
-  json,
-  reset,
-  type Script,
-  type ScriptedSubgraph,
-  startScriptedSubgraph,
-} from '../../harness/scriptedSubgraph.ts';
+import { json, reset, type Script } from '../../harness/scriptedSubgraph.ts';
 import { createClientFixture, ok } from './clientFixture.ts';
-
-let subgraph: ScriptedSubgraph;
-
-beforeEach(async () => {
-  subgraph = await startScriptedSubgraph();
-});
-
-afterEach(() => subgraph.close());
+import { subgraph } from './subgraphPerTest.ts';
 
 describe('the call observer', () => {
   test('gets every call once, also one with several receivers', async () => {

@@ -1,20 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import {
-  bytes,
-  json,
-  runAfter,
-  type ScriptedSubgraph,
-  startScriptedSubgraph,
-} from '../../harness/scriptedSubgraph.ts';
+import { describe, expect, test } from '@jest/globals';
+import { bytes, json, runAfter } from '../../harness/scriptedSubgraph.ts';
 import { attemptTimeoutMs, createClientFixture, describeFailure, ok, okResponse } from './clientFixture.ts';
-
-let subgraph: ScriptedSubgraph;
-
-beforeEach(async () => {
-  subgraph = await startScriptedSubgraph();
-});
-
-afterEach(() => subgraph.close());
+import { subgraph } from './subgraphPerTest.ts';
 
 describe('the time limits of a call', () => {
   test('end an attempt that takes too long, and its connection', async () => {

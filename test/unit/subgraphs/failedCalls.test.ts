@@ -1,23 +1,8 @@
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import {
-  bytes,
-  chunked,
-  type Exchange,
-  reset,
-  type ScriptedSubgraph,
-  startScriptedSubgraph,
-  text,
-} from '../../harness/scriptedSubgraph.ts';
+import { describe, expect, test } from '@jest/globals';
+import { bytes, chunked, type Exchange, reset, text } from '../../harness/scriptedSubgraph.ts';
 import { createClientFixture, describeFailure, ok, withStatus } from './clientFixture.ts';
-
-let subgraph: ScriptedSubgraph;
-
-beforeEach(async () => {
-  subgraph = await startScriptedSubgraph();
-});
-
-afterEach(() => subgraph.close());
+import { subgraph } from './subgraphPerTest.ts';
 
 describe('a failed call', () => {
   const invalid = (cause: unknown): unknown => ({

@@ -1,22 +1,8 @@
 import { stat } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import {
-  type Exchange,
-  json,
-  reset,
-  runAfter,
-  type ScriptedSubgraph,
-  startScriptedSubgraph,
-} from '../../harness/scriptedSubgraph.ts';
+import { describe, expect, test } from '@jest/globals';
+import { type Exchange, json, reset, runAfter } from '../../harness/scriptedSubgraph.ts';
 import { createClientFixture, deadlineMs, describeFailure, ok, okResponse } from './clientFixture.ts';
-
-let subgraph: ScriptedSubgraph;
-
-beforeEach(async () => {
-  subgraph = await startScriptedSubgraph();
-});
-
-afterEach(() => subgraph.close());
+import { subgraph } from './subgraphPerTest.ts';
 
 describe('a request to a subgraph', () => {
   test('has the body, the forwarded headers, the ids and the remaining time', async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { GatewayError } from '../../../gateway/errors.ts';
 import type { SubgraphCallEvent } from '../../../gateway/subgraphs/httpSubgraphClient.ts';
 import type {
@@ -6,13 +6,7 @@ import type {
   CallPolicySettings,
 } from '../../../gateway/subgraphs/policies/callPolicies.ts';
 import type { RetrySettings } from '../../../gateway/subgraphs/policies/retryPolicy.ts';
-import {
-  hang,
-  json,
-  reset,
-  type ScriptedSubgraph,
-  startScriptedSubgraph,
-} from '../../harness/scriptedSubgraph.ts';
+import { hang, json, reset } from '../../harness/scriptedSubgraph.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
 import { waitUntil } from '../../harness/waitUntil.ts';
 import {
@@ -22,6 +16,7 @@ import {
   type SentRequest,
   withStatus,
 } from './clientFixture.ts';
+import { subgraph } from './subgraphPerTest.ts';
 
 const retry: RetrySettings = {
   attempts: 2,
@@ -37,14 +32,6 @@ const breaker = {
   openFor: 5_000,
   scope: 'subgraph',
 } as const;
-
-let subgraph: ScriptedSubgraph;
-
-beforeEach(async () => {
-  subgraph = await startScriptedSubgraph();
-});
-
-afterEach(() => subgraph.close());
 
 /** A client whose retries wait for the longest possible time. */
 function createFixture(at: CallPolicySettings, observed: SubgraphCallEvent[] = []): ClientFixture {

@@ -1,20 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import {
-  json,
-  reset,
-  runAfter,
-  type ScriptedSubgraph,
-  startScriptedSubgraph,
-} from '../../harness/scriptedSubgraph.ts';
+import { describe, expect, test } from '@jest/globals';
+import { json, reset, runAfter } from '../../harness/scriptedSubgraph.ts';
 import { createClientFixture, describeFailure, ok, okResponse } from './clientFixture.ts';
-
-let subgraph: ScriptedSubgraph;
-
-beforeEach(async () => {
-  subgraph = await startScriptedSubgraph();
-});
-
-afterEach(() => subgraph.close());
+import { subgraph } from './subgraphPerTest.ts';
 
 describe('equal queries in flight', () => {
   test('are sent once, and each receiver gets a copy of the response', async () => {

@@ -1,21 +1,8 @@
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import {
-  chunked,
-  json,
-  type ScriptedSubgraph,
-  startScriptedSubgraph,
-  text,
-} from '../../harness/scriptedSubgraph.ts';
+import { describe, expect, test } from '@jest/globals';
+import { chunked, json, text } from '../../harness/scriptedSubgraph.ts';
 import { createClientFixture, ok, okResponse, withStatus } from './clientFixture.ts';
-
-let subgraph: ScriptedSubgraph;
-
-beforeEach(async () => {
-  subgraph = await startScriptedSubgraph();
-});
-
-afterEach(() => subgraph.close());
+import { subgraph } from './subgraphPerTest.ts';
 
 describe('a response of a subgraph', () => {
   test('may arrive in chunks that split a character', async () => {
