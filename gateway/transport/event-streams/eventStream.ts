@@ -10,10 +10,11 @@ import { subscriptionEventEncoding } from '../http/serverSentEvents.ts';
 import { writeStreamHead } from '../http/writePayloads.ts';
 import type { ResponseHeaders } from '../http/writeResponse.ts';
 import { ConnectionOperations } from '../streams/connectionOperations.ts';
-import type {
-  MultiplexedOperation,
-  OperationMessages,
-  WireMessage,
+import {
+  type MultiplexedOperation,
+  type OperationMessages,
+  type WireMessage,
+  wrapPayload,
 } from '../streams/multiplexedOperation.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
 import { EventStreamOutbox } from './eventStreamOutbox.ts';
@@ -174,12 +175,8 @@ export function unknownStreamError(): HttpError {
 function messagesOf(id: string): OperationMessages {
   const idText = JSON.stringify(id);
   const complete = `event: complete\ndata: {"id":${idText}}\n\n`;
-  const next = (payload: ResponseContent): WireMessage => {
-    const before = `event: next\ndata: {"id":${idText},"payload":`;
-    if (typeof payload === 'string') return `${before}${payload}}\n\n`;
-    const parts = Buffer.isBuffer(payload) ? [payload] : payload;
-    return Buffer.concat([Buffer.from(before), ...parts, Buffer.from('}\n\n')]);
-  };
+  const next = (payload: ResponseContent): WireMessage =>
+    wrapPayload(`event: next\ndata: {"id":${idText},"payload":`, payload, '}\n\n');
   return {
     next,
     complete: () => complete,

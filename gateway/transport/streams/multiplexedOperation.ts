@@ -16,6 +16,13 @@ import type { UnreadBytes } from './unreadBytes.ts';
 
 export type WireMessage = string | Buffer;
 
+/** Puts a payload between two texts. Chunks become one message. */
+export function wrapPayload(before: string, payload: ResponseContent, after: string): WireMessage {
+  if (typeof payload === 'string') return `${before}${payload}${after}`;
+  const parts = Buffer.isBuffer(payload) ? [payload] : payload;
+  return Buffer.concat([Buffer.from(before), ...parts, Buffer.from(after)]);
+}
+
 /** Maximum number of characters of an operation's id: it stays in memory with the operation, and is part of each message. */
 export const maxOperationIdLength = 1_000;
 

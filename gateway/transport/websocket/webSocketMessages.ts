@@ -1,6 +1,6 @@
 import { MessageType, type SubscribePayload } from 'graphql-ws';
 import type { ResponseContent } from '../../response/executionOutcome.ts';
-import type { OperationMessages, WireMessage } from '../streams/multiplexedOperation.ts';
+import { type OperationMessages, type WireMessage, wrapPayload } from '../streams/multiplexedOperation.ts';
 
 /** Encodes the response to an operation as messages of `graphql-transport-ws`. */
 export function operationMessagesOf(id: string): OperationMessages {
@@ -12,10 +12,7 @@ export function operationMessagesOf(id: string): OperationMessages {
 }
 
 function message(id: string, type: MessageType, payload: ResponseContent): WireMessage {
-  const before = `{"id":${JSON.stringify(id)},"type":"${type}","payload":`;
-  if (typeof payload === 'string') return `${before}${payload}}`;
-  const parts = Buffer.isBuffer(payload) ? [payload] : payload;
-  return Buffer.concat([Buffer.from(before), ...parts, Buffer.from('}')]);
+  return wrapPayload(`{"id":${JSON.stringify(id)},"type":"${type}","payload":`, payload, '}');
 }
 
 /** The payload of `subscribe` as the body of a POST request. The protocol requires a `query`, so that clients send an
