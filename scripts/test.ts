@@ -29,8 +29,8 @@ interface Check {
 
 const modules = join(root, 'node_modules');
 
-/** The type checker is a Go program, and most of what it allocates stays in use. Without collections it needs a fifth less
- *  CPU time, and 1.5 GB instead of 1.2 GB. */
+/** For Go programs: the type checker, which `test/e2e/package.test.ts` runs as well, and esbuild in suites. Most of what the
+ *  type checker allocates stays in use. Without collections it needs a fifth less CPU time, and 1.5 GB instead of 1.2 GB. */
 const goMemory = { GOGC: 'off', GOMEMLIMIT: '2GiB' };
 
 const checks: readonly Check[] = [
