@@ -30,80 +30,98 @@ type Check = (value: unknown) => boolean;
 /** Prepares the checks of a shape. Create one validator for each shape and supergraph. Leaf values are allowed if the gateway
  *  can send them to clients: `"5"` is an `Int`. Custom scalars allow everything that JSON expresses. */
 export function createValueValidator(shape: OperationShape, graph: CacheGraph): ValueValidator {
-  const { document, isEntityFetch, kind, subgraph } = shape;
-  let invalid: string | undefined;
-  return isEntityFetch ? createEntityValidator() : createRootValidator();
+  const compiler = new CheckCompiler(graph, shape.subgraph);
+  return shape.isEntityFetch
+    ? createEntityValidator(shape, compiler)
+    : createRootValidator(shape, graph, compiler);
+}
 
-  function createEntityValidator(): ValueValidator {
-    const sets = document.selectionSet.selections.flatMap((selection) =>
-      selection.kind === Kind.FIELD ? (selection.selectionSet ?? []) : [],
-    );
-    const checks = new Map<string, Check>();
-    return {
-      findInvalidInEntity(typename, value) {
-        if (value === null) return undefined;
-        let check = checks.get(typename);
-        if (check === undefined) {
-          check = compileComposite(typename, sets);
-          checks.set(typename, check);
-        }
-        return run(check, value, typename);
-      },
-      findInvalidInRoot: () => undefined,
-    };
+function createEntityValidator({ document }: OperationShape, compiler: CheckCompiler): ValueValidator {
+  const sets = document.selectionSet.selections.flatMap((selection) =>
+    selection.kind === Kind.FIELD ? (selection.selectionSet ?? []) : [],
+  );
+  const checks = new Map<string, Check>();
+  return {
+    findInvalidInEntity(typename, value) {
+      if (value === null) return undefined;
+      let check = checks.get(typename);
+      if (check === undefined) {
+        check = compiler.compileComposite(typename, sets);
+        checks.set(typename, check);
+      }
+      return compiler.run(check, value, typename);
+    },
+    findInvalidInRoot: () => undefined,
+  };
+}
+
+function createRootValidator(
+  { document, kind }: OperationShape,
+  graph: CacheGraph,
+  compiler: CheckCompiler,
+): ValueValidator {
+  const rootName = graph.roots.get(kind as OperationTypeNode) ?? '';
+  const root = graph.types.get(rootName);
+  const fields = root === undefined ? [] : compiler.compileFields(root, [document.selectionSet]);
+  const checkData = compiler.compileObject(fields);
+  return {
+    findInvalidInEntity: () => undefined,
+    findInvalidInRoot(responseName, value) {
+      if (responseName === undefined) return compiler.run(checkData, value, rootName);
+      const field = fields.find(({ key }) => key === responseName);
+      return field === undefined ? undefined : compiler.run(field.check, value, field.coordinate);
+    },
+  };
+}
+
+/** Compiles selections into checks, and runs them: its checks record the first invalid field. */
+class CheckCompiler {
+  readonly #graph: CacheGraph;
+  readonly #subgraph: string;
+  #invalid: string | undefined;
+
+  constructor(graph: CacheGraph, subgraph: string) {
+    this.#graph = graph;
+    this.#subgraph = subgraph;
   }
 
-  function createRootValidator(): ValueValidator {
-    const rootName = graph.roots.get(kind as OperationTypeNode) ?? '';
-    const root = graph.types.get(rootName);
-    const fields = root === undefined ? [] : compileFields(root, [document.selectionSet]);
-    const checkData = compileObject(fields);
-    return {
-      findInvalidInEntity: () => undefined,
-      findInvalidInRoot(responseName, value) {
-        if (responseName === undefined) return run(checkData, value, rootName);
-        const field = fields.find(({ key }) => key === responseName);
-        return field === undefined ? undefined : run(field.check, value, field.coordinate);
-      },
-    };
+  /** Returns the coordinate of the first invalid field. `position`: what to return if the value itself is invalid. */
+  run(check: Check, value: unknown, position: string): string | undefined {
+    this.#invalid = undefined;
+    return check(value) ? undefined : (this.#invalid ?? position);
   }
 
-  function run(check: Check, value: unknown, position: string): string | undefined {
-    invalid = undefined;
-    return check(value) ? undefined : (invalid ?? position);
-  }
-
-  function compileComposite(name: string, sets: readonly SelectionSetNode[]): Check {
-    const type = graph.types.get(name);
+  compileComposite(name: string, sets: readonly SelectionSetNode[]): Check {
+    const type = this.#graph.types.get(name);
     if (type === undefined) return () => true;
     // Without `__typename`, the subgraph has one object type in place of the abstract one.
     if (!type.isAbstract || collectFields(type, sets).get('__typename')?.name !== '__typename')
-      return compileObject(compileFields(type, sets));
+      return this.compileObject(this.compileFields(type, sets));
     const checks = new Map<unknown, Check>();
     return (value) => {
       if (!isObject(value)) return false;
       const { __typename: runtimeName } = value;
       let check = checks.get(runtimeName);
       if (check === undefined) {
-        const runtimeType = typeWithin(runtimeName, type, graph);
+        const runtimeType = typeWithin(runtimeName, type, this.#graph);
         if (runtimeType === undefined) {
-          invalid ??= `${type.name}.__typename`;
+          this.#invalid ??= `${type.name}.__typename`;
           return false;
         }
-        check = compileObject(compileFields(runtimeType, sets));
+        check = this.compileObject(this.compileFields(runtimeType, sets));
         checks.set(runtimeName, check);
       }
       return check(value);
     };
   }
 
-  function compileObject(fields: readonly FieldCheck[]): Check {
+  compileObject(fields: readonly FieldCheck[]): Check {
     return (value) => {
       if (!isObject(value)) return false;
       for (const { key, isOnPrototype, isOptional, check, coordinate } of fields) {
         const field = isOnPrototype && !Object.hasOwn(value, key) ? undefined : value[key];
         if (field === undefined ? isOptional : check(field)) continue;
-        invalid ??= coordinate;
+        this.#invalid ??= coordinate;
         return false;
       }
       return true;
@@ -111,7 +129,7 @@ export function createValueValidator(shape: OperationShape, graph: CacheGraph): 
   }
 
   /** The fields that an object of this type has. An interface stands for an object of a subgraph with an `@interfaceObject`. */
-  function compileFields(type: GraphType, sets: readonly SelectionSetNode[]): FieldCheck[] {
+  compileFields(type: GraphType, sets: readonly SelectionSetNode[]): FieldCheck[] {
     return [...collectFields(type, sets)].map(([key, { name, isOptional, sets: below }]) => {
       const field = type.fields.get(name);
       return {
@@ -122,30 +140,34 @@ export function createValueValidator(shape: OperationShape, graph: CacheGraph): 
         check:
           name === '__typename'
             ? (value: unknown) =>
-                value === type.name || (type.isAbstract && typeWithin(value, type, graph) !== undefined)
+                value === type.name || (type.isAbstract && typeWithin(value, type, this.#graph) !== undefined)
             : field === undefined
               ? () => true
-              : compileType(field.type, namedTypeOf({ type: fieldTypeIn(field, subgraph) }), below),
+              : this.#compileType(
+                  field.type,
+                  namedTypeOf({ type: fieldTypeIn(field, this.#subgraph) }),
+                  below,
+                ),
       };
     });
   }
 
   /** `name`: the type of the field in the subgraph, without lists. */
-  function compileType(type: TypeNode, name: string, sets: readonly SelectionSetNode[]): Check {
+  #compileType(type: TypeNode, name: string, sets: readonly SelectionSetNode[]): Check {
     if (type.kind !== Kind.NON_NULL_TYPE) {
-      const check = compileNonNull(type, name, sets);
+      const check = this.#compileNonNull(type, name, sets);
       return (value) => value === null || check(value);
     }
-    const check = compileNonNull(type.type, name, sets);
+    const check = this.#compileNonNull(type.type, name, sets);
     return (value) => value !== null && check(value);
   }
 
-  function compileNonNull(type: TypeNode, name: string, sets: readonly SelectionSetNode[]): Check {
+  #compileNonNull(type: TypeNode, name: string, sets: readonly SelectionSetNode[]): Check {
     if (type.kind === Kind.LIST_TYPE) {
-      const check = compileType(type.type, name, sets);
+      const check = this.#compileType(type.type, name, sets);
       return (value) => Array.isArray(value) && value.every(check);
     }
-    return sets.length > 0 ? compileComposite(name, sets) : compileLeaf(name, graph);
+    return sets.length > 0 ? this.compileComposite(name, sets) : compileLeaf(name, this.#graph);
   }
 }
 
