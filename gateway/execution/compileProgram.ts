@@ -22,21 +22,11 @@ export interface CompileProgramOptions {
 /** Compiles a plan by its own structure: the later nodes of a sequence wait for the earlier ones, a deferred block for
  *  the fetches that it depends on. */
 export function compileProgram(options: CompileProgramOptions): Program {
-  const { plan, schema } = options;
-  const located: (Pick<FetchStep, 'path' | 'dependsOn' | 'group'> & { readonly fetch: FetchNode })[] = [];
-  const stepsOfGroup = Array.from({ length: options.groupCount }, (): number[] => []);
-  const stepsById = new Map<string, number[]>();
-
-  const node = plan.node;
-  if (node !== undefined) compile(node.kind === 'Subscription' ? toSequenceNode(node) : node, [], [], 0);
-  const groups = stepsOfGroup.map(
-    (indices, group): DeliveryGroup => ({
-      steps: indices,
-      dataSteps: dataStepsOf(indices, group),
-    }),
-  );
-  const reduced = omitTypenames(located, schema);
-  const steps = located.map(
+  const { node } = options.plan;
+  const layout = new StepLayout(options.groupCount);
+  if (node !== undefined) layout.add(node.kind === 'Subscription' ? toSequenceNode(node) : node, [], [], 0);
+  const reduced = omitTypenames(layout.steps, options.schema);
+  const steps = layout.steps.map(
     ({ path, dependsOn, group }, index): FetchStep => ({
       index,
       ...compileFetchNode(reduced[index] as ReducedFetch, options),
@@ -46,60 +36,64 @@ export function compileProgram(options: CompileProgramOptions): Program {
       group,
     }),
   );
-  return { steps: completeDependencies(steps, options.conditions), groups };
+  return { steps: completeDependencies(steps, options.conditions), groups: layout.deliveryGroups() };
+}
 
-  /** Returns the steps of the group itself. A group without any gets its data from the steps that it depends on. */
-  function dataStepsOf(indices: readonly number[], group: number): readonly number[] {
-    const own = indices.filter((index) => located[index]?.group === group);
-    return own.length > 0 ? own : indices;
+/** The fetches of a plan as numbered steps: what each waits for, and which delivery groups it feeds. */
+class StepLayout {
+  readonly steps: (Pick<FetchStep, 'path' | 'dependsOn' | 'group'> & { readonly fetch: FetchNode })[] = [];
+  readonly #stepsOfGroup: readonly number[][];
+  readonly #stepsById = new Map<string, number[]>();
+
+  constructor(groupCount: number) {
+    this.#stepsOfGroup = Array.from({ length: groupCount }, (): number[] => []);
   }
 
   /** Adds the steps of a node; returns those that the next node has to wait for. */
-  function compile(
-    current: PlanNode,
-    path: FlattenPath,
-    after: readonly number[],
-    group: number,
-  ): readonly number[] {
-    switch (current.kind) {
+  add(node: PlanNode, path: FlattenPath, after: readonly number[], group: number): readonly number[] {
+    switch (node.kind) {
       case 'Sequence':
-        return current.nodes.reduce((before, child) => compile(child, path, before, group), after);
+        return node.nodes.reduce((before, child) => this.add(child, path, before, group), after);
       case 'Parallel': {
-        const ends = current.nodes.map((child) => compile(child, path, after, group));
+        const ends = node.nodes.map((child) => this.add(child, path, after, group));
         return [...new Set(ends.flat())];
       }
       case 'Flatten':
-        return compile(current.node, [...path, ...parseFlattenPath(current.path)], after, group);
+        return this.add(node.node, [...path, ...parseFlattenPath(node.path)], after, group);
       case 'Fetch':
-        return [addStep(current, path, after, group)];
+        return [this.#addStep(node, path, after, group)];
       case 'Defer':
-        return compileDefer(current, path, after, group);
+        return this.#addDefer(node, path, after, group);
     }
   }
 
-  function compileDefer(
-    current: DeferNode,
-    path: FlattenPath,
-    after: readonly number[],
-    group: number,
-  ): readonly number[] {
-    const primary = current.primary.node;
-    const ends = primary === undefined ? after : compile(primary, path, after, group);
-    for (const block of current.deferred) {
+  deliveryGroups(): readonly DeliveryGroup[] {
+    return this.#stepsOfGroup.map((indices, group) => {
+      const own = indices.filter((index) => this.steps[index]?.group === group);
+      // A group without steps of its own gets its data from the steps that it depends on.
+      return { steps: indices, dataSteps: own.length > 0 ? own : indices };
+    });
+  }
+
+  #addDefer(node: DeferNode, path: FlattenPath, after: readonly number[], group: number): readonly number[] {
+    const primary = node.primary.node;
+    const ends = primary === undefined ? after : this.add(primary, path, after, group);
+    for (const block of node.deferred) {
       const own = block.label === undefined ? group : Number(block.label);
-      const depends = block.depends.flatMap(({ id }) => stepsById.get(id) ?? []);
-      stepsOfGroup[own]?.push(...depends);
-      if (block.node !== undefined) compile(block.node, path, depends.length === 0 ? after : depends, own);
+      const depends = block.depends.flatMap(({ id }) => this.#stepsById.get(id) ?? []);
+      this.#stepsOfGroup[own]?.push(...depends);
+      if (block.node !== undefined) this.add(block.node, path, depends.length === 0 ? after : depends, own);
     }
     return ends;
   }
 
-  function addStep(fetch: FetchNode, path: FlattenPath, after: readonly number[], group: number): number {
-    const index = located.length;
-    located.push({ fetch, path, dependsOn: after, group });
-    stepsOfGroup[group]?.push(index);
+  #addStep(fetch: FetchNode, path: FlattenPath, after: readonly number[], group: number): number {
+    const index = this.steps.length;
+    this.steps.push({ fetch, path, dependsOn: after, group });
+    this.#stepsOfGroup[group]?.push(index);
     // Several steps if one fetch of the planner was divided.
-    if (fetch.id !== undefined) stepsById.set(fetch.id, [...(stepsById.get(fetch.id) ?? []), index]);
+    if (fetch.id !== undefined)
+      this.#stepsById.set(fetch.id, [...(this.#stepsById.get(fetch.id) ?? []), index]);
     return index;
   }
 }
