@@ -28,74 +28,83 @@ export function printOperation(
 ): string | undefined {
   const fetched = root.selections.filter((selection) => !isAnsweredByGateway(selection));
   if (fetched.length === 0) return undefined;
-  const used = new Set<string>();
-  const body = printSelections(fetched);
-  const directives = (operation.directives ?? []).map((directive) => `${printUsing(directive)} `).join('');
+  const printer = new SelectionPrinter(options);
+  const body = printer.printSelections(fetched);
+  const directives = (operation.directives ?? []).map((directive) => `${printer.print(directive)} `).join('');
   const definitions = (operation.variableDefinitions ?? [])
-    .filter((definition) => used.has(definition.variable.name.value))
+    .filter((definition) => printer.usedVariables.has(definition.variable.name.value))
     .map(printCanonical);
   const variables = definitions.length === 0 ? '' : `(${definitions.join(', ')})`;
   const name = operation.name === undefined ? '' : ` ${operation.name.value}`;
   return `${operation.operation}${name}${variables} ${directives}${body}`;
+}
 
-  function printSelections(selections: readonly Selection[]): string {
+/** Prints selections, and records which variables they use. */
+class SelectionPrinter {
+  /** The client's names of the variables. */
+  readonly usedVariables = new Set<string>();
+  readonly #includesDefer: boolean;
+
+  constructor({ includesDefer }: PrintOperationOptions) {
+    this.#includesDefer = includesDefer;
+  }
+
+  printSelections(selections: readonly Selection[]): string {
     // The fields of one delivery group are in one fragment: the planner refuses a label that is used twice.
     const fetched = selections.filter((selection) => !isDeniedSelection(selection));
     const byGroup = Map.groupBy(fetched, (selection) =>
       selection.kind === 'Field' ? (selection.enrichmentGroup ?? selection) : selection,
     );
     const parts = Array.from(byGroup, ([group, members]) => {
-      const part = members.map(printSelection).join(' ');
-      return typeof group === 'number' && options.includesDefer
-        ? `... ${printDefer(group)} { ${part} }`
-        : part;
+      const part = members.map((member) => this.#printSelection(member)).join(' ');
+      return typeof group === 'number' && this.#includesDefer ? `... ${printDefer(group)} { ${part} }` : part;
     }).filter((part) => part !== '');
     // A selection set that is empty after folding conditions still has to fetch whether the object exists.
     return `{ ${parts.length === 0 ? '__typename' : parts.join(' ')} }`;
   }
 
-  function printInner(set: SelectionSet, type: GraphQLCompositeType | undefined): string {
-    // The planner adds `__typename` itself, except where one subgraph has an object type for a type that is abstract in
-    // others, and in some deferred selections.
-    return isAbstractType(type) && set.dependsOnType
-      ? printSelections([typenameField, ...set.selections])
-      : printSelections(set.selections);
+  print(node: ASTNode): string {
+    visit(node, { [Kind.VARIABLE]: (variable) => void this.usedVariables.add(variable.name.value) });
+    return printCanonical(node);
   }
 
-  function printSelection(selection: Selection): string {
+  #printSelection(selection: Selection): string {
     switch (selection.kind) {
-      case 'Field': {
-        const { fieldName, internalName } = selection;
-        if (fieldName === '__typename') return '__typename';
-        const alias = internalName === fieldName ? '' : `${internalName}: `;
-        const parameters =
-          selection.arguments.length === 0
-            ? ''
-            : `(${selection.arguments.map((argument) => printUsing(argument)).join(', ')})`;
-        const directives = selection.directives.map((directive) => ` ${printUsing(directive)}`).join('');
-        const { selectionSet, compositeType } = selection;
-        const inner = selectionSet === undefined ? '' : ` ${printInner(selectionSet, compositeType)}`;
-        return `${alias}${fieldName}${parameters}${directives}${inner}`;
-      }
+      case 'Field':
+        return this.#printField(selection);
       case 'Fragment':
-        return `... on ${selection.typeCondition.name} ${printSelections(selection.selectionSet.selections)}`;
+        return `... on ${selection.typeCondition.name} ${this.printSelections(selection.selectionSet.selections)}`;
       case 'Deferred': {
         if (selection.own.selections.length === 0) return '';
         const condition = selection.typeCondition === undefined ? '' : ` on ${selection.typeCondition.name}`;
-        const defer = options.includesDefer ? ` ${printDefer(selection.group)}` : '';
-        return `...${condition}${defer} ${printSelections(selection.own.selections)}`;
+        const defer = this.#includesDefer ? ` ${printDefer(selection.group)}` : '';
+        return `...${condition}${defer} ${this.printSelections(selection.own.selections)}`;
       }
     }
   }
 
-  function printDefer(group: number): string {
-    return `${deferMarker}${group}")`;
+  #printField(field: FieldSelection): string {
+    const { fieldName, internalName, selectionSet, compositeType } = field;
+    if (fieldName === '__typename') return '__typename';
+    const alias = internalName === fieldName ? '' : `${internalName}: `;
+    const printed = field.arguments.map((argument) => this.print(argument));
+    const parameters = printed.length === 0 ? '' : `(${printed.join(', ')})`;
+    const directives = field.directives.map((directive) => ` ${this.print(directive)}`).join('');
+    const inner = selectionSet === undefined ? '' : ` ${this.#printInner(selectionSet, compositeType)}`;
+    return `${alias}${fieldName}${parameters}${directives}${inner}`;
   }
 
-  function printUsing(node: Parameters<typeof print>[0]): string {
-    visit(node, { [Kind.VARIABLE]: (variable) => void used.add(variable.name.value) });
-    return printCanonical(node);
+  #printInner(set: SelectionSet, type: GraphQLCompositeType | undefined): string {
+    // The planner adds `__typename` itself, except where one subgraph has an object type for a type that is abstract in
+    // others, and in some deferred selections.
+    return isAbstractType(type) && set.dependsOnType
+      ? this.printSelections([typenameField, ...set.selections])
+      : this.printSelections(set.selections);
   }
+}
+
+function printDefer(group: number): string {
+  return `${deferMarker}${group}")`;
 }
 
 /** Prints a part of an operation with internal names, without descriptions and block strings. */
