@@ -79,7 +79,7 @@ export async function findBrokenOperations(query: BrokenOperationQuery): Promise
   const runWorker = async (): Promise<void> => {
     for (const operation of remaining) {
       await nextTurn();
-      const broken = await checkOperation(operation, query, planOnCurrent, supergraphs);
+      const broken = await new OperationCheck(operation, query, planOnCurrent, supergraphs).run();
       // A closed planner plans nothing, which says nothing about the operation.
       signal.throwIfAborted();
       if (broken !== undefined) found.set(operation, broken);
@@ -118,41 +118,63 @@ class SupergraphPair {
 
 type PlanOnCurrent = (operation: ConsumerOperation, supergraph: Supergraph) => Promise<PlanResult>;
 
-async function checkOperation(
-  operation: ConsumerOperation,
-  { next, current, limits, live, store, today }: BrokenOperationQuery,
-  planOnCurrent: PlanOnCurrent,
-  supergraphs: SupergraphPair,
-): Promise<BrokenOperation | undefined> {
-  const after = await planOnSupergraph(operation, next, limits);
-  if (current === undefined) {
-    return after.kind === 'failed' ? brokenBy(after.problems) : undefined;
-  }
-  if (findRequestProblems(operation, current.apiSchema, limits).length > 0) return undefined;
-  const served = () => supergraphs.served();
-  const broken = brokenBy(
-    findBreakagesAfterRollout(operation, after, current.apiSchema, next.apiSchema, served, {
-      // The supergraph does not say which arguments accept null in a subgraph.
-      acceptNull: () => false,
-      requests: () =>
-        after.kind === 'failed'
-          ? []
-          : after.variants.flatMap(({ plan }) => flattenPlan(plan, served().schema)),
-    }),
-  );
-  if (after.kind === 'planned') return broken ?? (live && brokenByLiveSubgraphs(live, current, after));
-  if (broken === undefined) return undefined;
-  const isPlanning = after.problems.every(({ kind }) => kind === 'unplannable' || kind === 'limit');
-  return isPlanning && (await planOnCurrent(operation, current)).kind === 'failed' ? undefined : broken;
+/** The check of one operation. */
+class OperationCheck {
+  readonly #operation: ConsumerOperation;
+  readonly #query: BrokenOperationQuery;
+  readonly #planOnCurrent: PlanOnCurrent;
+  readonly #supergraphs: SupergraphPair;
 
-  async function brokenByLiveSubgraphs(
+  constructor(
+    operation: ConsumerOperation,
+    query: BrokenOperationQuery,
+    planOnCurrent: PlanOnCurrent,
+    supergraphs: SupergraphPair,
+  ) {
+    this.#operation = operation;
+    this.#query = query;
+    this.#planOnCurrent = planOnCurrent;
+    this.#supergraphs = supergraphs;
+  }
+
+  async run(): Promise<BrokenOperation | undefined> {
+    const { next, current, limits, live } = this.#query;
+    const operation = this.#operation;
+    const after = await planOnSupergraph(operation, next, limits);
+    if (current === undefined) {
+      return after.kind === 'failed' ? this.#brokenBy(after.problems) : undefined;
+    }
+    if (findRequestProblems(operation, current.apiSchema, limits).length > 0) return undefined;
+    const served = () => this.#supergraphs.served();
+    const broken = this.#brokenBy(
+      findBreakagesAfterRollout(operation, after, current.apiSchema, next.apiSchema, served, {
+        // The supergraph does not say which arguments accept null in a subgraph.
+        acceptNull: () => false,
+        requests: () =>
+          after.kind === 'failed'
+            ? []
+            : after.variants.flatMap(({ plan }) => flattenPlan(plan, served().schema)),
+      }),
+    );
+    if (after.kind === 'planned') {
+      return broken ?? (live && (await this.#brokenByLiveSubgraphs(live, current, after)));
+    }
+    if (broken === undefined) return undefined;
+    const isPlanning = after.problems.every(({ kind }) => kind === 'unplannable' || kind === 'limit');
+    return isPlanning && (await this.#planOnCurrent(operation, current)).kind === 'failed'
+      ? undefined
+      : broken;
+  }
+
+  async #brokenByLiveSubgraphs(
     subgraphs: Pick<LiveCompatibilityCheck, 'problemsOf'>,
     used: Supergraph,
     { variants }: PlannedResult,
   ): Promise<BrokenOperation | undefined> {
-    const problems = (await subgraphs.problemsOf('next', plansOf(variants))).map(notWaived);
+    const plans = plansOf(variants);
+    const problems = (await subgraphs.problemsOf('next', plans)).map((found) => this.#notWaived(found));
     if (problems.every(({ length }) => length === 0)) return undefined;
-    const before = await planOnCurrent(operation, used);
+    const before = await this.#planOnCurrent(this.#operation, used);
     if (before.kind === 'failed') return undefined;
     const currentProblems = await subgraphs.problemsOf('current', plansOf(before.variants));
     const found = variants.flatMap(({ overrides }, index) => {
@@ -162,41 +184,47 @@ async function checkOperation(
     });
     if (found.length === 0) return undefined;
     const reasons = found.map((problem) => ({ ...problem, message: describeNotServed(problem) }));
-    return { ...toBrokenOperation(reasons), subgraphs: [...new Set(found.map(({ subgraph }) => subgraph))] };
+    return {
+      ...toBrokenOperation(this.#operation, reasons),
+      subgraphs: [...new Set(found.map(({ subgraph }) => subgraph))],
+    };
   }
 
-  function brokenBy(reasons: readonly Reason[]): BrokenOperation | undefined {
-    const unwaived = notWaived(reasons);
-    return unwaived.length === 0 ? undefined : toBrokenOperation(unwaived);
+  #brokenBy(reasons: readonly Reason[]): BrokenOperation | undefined {
+    const unwaived = this.#notWaived(reasons);
+    return unwaived.length === 0 ? undefined : toBrokenOperation(this.#operation, unwaived);
   }
 
   /** A waiver for the change also covers the breakages that the change leads to. */
-  function notWaived<Waived extends Reason>(reasons: readonly Waived[]): readonly Waived[] {
+  #notWaived<Waived extends Reason>(reasons: readonly Waived[]): readonly Waived[] {
+    const { store, today, current, next } = this.#query;
     if (reasons.length === 0) return reasons;
     const waivers = store.waivers.filter(({ expires }) => today <= expires);
     if (waivers.length === 0) return reasons;
     const versions = {
       old: current?.apiSchema,
       next: next.apiSchema,
-      statements: () => supergraphs.statements(),
+      statements: () => this.#supergraphs.statements(),
     };
     return reasons.filter(({ message, coordinates, subgraph }) => {
       const phase = 'after rollout';
-      const breakage: Breakage = { operation, phase, subgraph, message, coordinates };
+      const breakage: Breakage = { operation: this.#operation, phase, subgraph, message, coordinates };
       return !waiversCoverBreakage(waivers, breakage, versions);
     });
   }
+}
 
-  function toBrokenOperation(reasons: readonly Reason[]): BrokenOperation {
-    const { consumer, name, location } = operation;
-    return {
-      consumer,
-      operation: name,
-      location,
-      reasons: [...new Set(reasons.map(({ message }) => message))],
-      coordinates: [...new Set(reasons.flatMap(({ coordinates }) => coordinates))],
-    };
-  }
+function toBrokenOperation(
+  { consumer, name, location }: ConsumerOperation,
+  reasons: readonly Reason[],
+): BrokenOperation {
+  return {
+    consumer,
+    operation: name,
+    location,
+    reasons: [...new Set(reasons.map(({ message }) => message))],
+    coordinates: [...new Set(reasons.flatMap(({ coordinates }) => coordinates))],
+  };
 }
 
 interface Reason {
