@@ -24,7 +24,9 @@ node bench/run.ts --publish NAME
 node bench/run.ts --compare COMMIT [--scenario big,small] [--limit 5]
   compares the CPU per request of this checkout with that of the commit; exit code 1 beyond the limit (percent)`;
 
-async function main(): Promise<number> {
+type Arguments = ReturnType<typeof readArguments>;
+
+function readArguments() {
   const { values } = parseArgs({
     options: {
       scenario: { type: 'string' },
@@ -41,6 +43,11 @@ async function main(): Promise<number> {
       help: { type: 'boolean', default: false },
     },
   });
+  return values;
+}
+
+async function main(): Promise<number> {
+  const values = readArguments();
   if (values.help) {
     console.log(usage);
     return 0;
@@ -54,6 +61,10 @@ async function main(): Promise<number> {
       limit: 1 + positive('--limit', values.limit) / 100,
     });
   }
+  return measureScenarios(values);
+}
+
+async function measureScenarios(values: Arguments): Promise<number> {
   installPeers();
 
   // Imported late, because these modules import packages that have just been installed.

@@ -52,94 +52,133 @@ export async function measureThroughput(
   options: RoundOptions,
   log: (line: string) => void,
 ): Promise<ThroughputReport> {
-  const { query, variables, expected } = scenario.operation();
-  const requestOf = (target: Target) => {
-    const text = target.isPlain ? withoutDefer(query) : query;
-    return { query: text, expected, incremental: text.includes('@defer'), ...(variables && { variables }) };
-  };
-  const running: RunningTarget[] = [];
-  const failures = new Map<Target, string>();
-  const rounds = new Map<Target, ClosedLoopResult[]>(targets.map((target) => [target, []]));
+  const measurement = new Measurement(scenario, environment, log);
+  for (const target of targets) await measurement.start(target);
+  await setLatency(environment, scenario.subgraphLatencyMs);
+  for (let round = 0; round < options.rounds; round++) await measurement.measureRound(round, options);
+  if (options.profiles !== undefined) await measurement.profile(options.profiles, options);
+  await setLatency(environment, undefined);
+  await measurement.stop();
+  return measurement.report(targets);
+}
 
-  for (const target of targets) {
+/** The targets of one scenario, with their results so far. A target that fails is not measured any more. */
+class Measurement {
+  readonly #scenario: ThroughputScenario;
+  readonly #environment: BenchEnvironment;
+  readonly #log: (line: string) => void;
+  readonly #operation: ReturnType<ThroughputScenario['operation']>;
+  readonly #running: RunningTarget[] = [];
+  readonly #failures = new Map<Target, string>();
+  readonly #rounds = new Map<Target, ClosedLoopResult[]>();
+  readonly #profiles = new Map<Target, TargetProfile>();
+
+  constructor(scenario: ThroughputScenario, environment: BenchEnvironment, log: (line: string) => void) {
+    this.#scenario = scenario;
+    this.#environment = environment;
+    this.#log = log;
+    this.#operation = scenario.operation();
+  }
+
+  /** Starts a target, and verifies its response. */
+  async start(target: Target): Promise<void> {
+    const { sharing, identities } = this.#scenario;
     try {
-      const started = await environment.startTarget(target, {
-        sharing: scenario.sharing,
-        forwardsAuthorization: scenario.identities === true,
+      const started = await this.#environment.startTarget(target, {
+        sharing,
+        forwardsAuthorization: identities === true,
       });
-      const anonymousBefore = await anonymousRequests(environment);
-      await verifyAnswer(started, requestOf(target));
-      if (scenario.identities && (await anonymousRequests(environment)) > anonymousBefore) {
+      const anonymousBefore = await anonymousRequests(this.#environment);
+      await verifyAnswer(started, this.#requestOf(target));
+      if (identities && (await anonymousRequests(this.#environment)) > anonymousBefore) {
         throw new Error(`${target.name} does not send the client's authorization to the subgraphs.`);
       }
-      running.push(started);
+      this.#running.push(started);
     } catch (error) {
-      failures.set(target, messageOf(error));
-      log(`${target.name}: ${messageOf(error)}`);
+      this.#fail(target, error);
     }
   }
-  await setLatency(environment, scenario.subgraphLatencyMs);
-  const runLoad = ({ target, url, child }: RunningTarget, warmUpMs: number) =>
-    environment.runClosedLoop({
-      kind: 'closed-loop',
-      url,
-      ...requestOf(target),
-      ...(scenario.identities ? { identities: true } : {}),
-      ...(scenario.operations === undefined ? {} : { operations: scenario.operations }),
-      connections: scenario.connections,
-      ...(scenario.burstConnections === undefined ? {} : { burstConnections: scenario.burstConnections }),
-      warmUpMs,
-      measureMs: options.seconds * 1000,
-      targetPid: child.pid,
-      ...(targetCore === undefined || target.usesAllCores ? {} : { targetCore }),
-      subgraphAdmin: environment.subgraphAdmin,
-    });
-  for (let round = 0; round < options.rounds; round++) {
-    for (const measured of running) {
+
+  async measureRound(round: number, options: RoundOptions): Promise<void> {
+    for (const measured of this.#running) {
       const { target } = measured;
-      if (failures.has(target)) continue;
+      if (this.#failures.has(target)) continue;
       try {
         const warmUpMs = round === 0 ? options.firstWarmUpSeconds * 1000 : laterWarmUpMs;
-        const result = await runLoad(measured, warmUpMs);
-        rounds.get(target)?.push(result);
-        log(
-          `${scenario.name} round ${round + 1} ${target.name}: ${result.cpuMsPerRequest.toFixed(3)} CPU ms, ${result.rssMib?.toFixed(0)} MiB`,
+        const result = await this.#runLoad(measured, warmUpMs, options);
+        this.#rounds.set(target, [...(this.#rounds.get(target) ?? []), result]);
+        this.#log(
+          `${this.#scenario.name} round ${round + 1} ${target.name}: ${result.cpuMsPerRequest.toFixed(3)} CPU ms, ${result.rssMib?.toFixed(0)} MiB`,
         );
       } catch (error) {
-        failures.set(target, messageOf(error));
-        log(`${target.name}: ${messageOf(error)}`);
+        this.#fail(target, error);
       }
     }
   }
-  const profiles = new Map<Target, TargetProfile>();
-  for (const profiled of running) {
-    const { target, child, inspectorPort } = profiled;
-    if (options.profiles === undefined || inspectorPort === undefined || failures.has(target)) continue;
-    try {
-      const profile = await profileTarget({
-        pid: child.pid,
-        inspectorPort,
-        load: () => runLoad(profiled, laterWarmUpMs),
-        files: join(options.profiles, `${scenario.name}-${target.name}`),
-      });
-      profiles.set(target, profile);
-    } catch (error) {
-      log(`${target.name} could not be profiled: ${messageOf(error)}`);
+
+  async profile(directory: string, options: RoundOptions): Promise<void> {
+    for (const profiled of this.#running) {
+      const { target, child, inspectorPort } = profiled;
+      if (inspectorPort === undefined || this.#failures.has(target)) continue;
+      try {
+        const profile = await profileTarget({
+          pid: child.pid,
+          inspectorPort,
+          load: () => this.#runLoad(profiled, laterWarmUpMs, options),
+          files: join(directory, `${this.#scenario.name}-${target.name}`),
+        });
+        this.#profiles.set(target, profile);
+      } catch (error) {
+        this.#log(`${target.name} could not be profiled: ${messageOf(error)}`);
+      }
     }
   }
-  await setLatency(environment, undefined);
-  await Promise.all(running.map(({ child }) => child.stop()));
 
-  return {
-    scenario: scenario.name,
-    kind: 'throughput',
-    answerBytes: Buffer.byteLength(JSON.stringify({ data: expected })),
-    rows: targets.map((target) => {
-      const profile = profiles.get(target);
-      const measured = row(target, rounds.get(target) ?? [], failures.get(target));
-      return profile === undefined ? measured : { ...measured, profile };
-    }),
-  };
+  async stop(): Promise<void> {
+    await Promise.all(this.#running.map(({ child }) => child.stop()));
+  }
+
+  report(targets: readonly Target[]): ThroughputReport {
+    return {
+      scenario: this.#scenario.name,
+      kind: 'throughput',
+      answerBytes: Buffer.byteLength(JSON.stringify({ data: this.#operation.expected })),
+      rows: targets.map((target) => {
+        const profile = this.#profiles.get(target);
+        const measured = row(target, this.#rounds.get(target) ?? [], this.#failures.get(target));
+        return profile === undefined ? measured : { ...measured, profile };
+      }),
+    };
+  }
+
+  #fail(target: Target, error: unknown): void {
+    this.#failures.set(target, messageOf(error));
+    this.#log(`${target.name}: ${messageOf(error)}`);
+  }
+
+  #requestOf(target: Target): VerifiedRequest {
+    const { query, variables, expected } = this.#operation;
+    const text = target.isPlain ? withoutDefer(query) : query;
+    return { query: text, expected, incremental: text.includes('@defer'), ...(variables && { variables }) };
+  }
+
+  #runLoad({ target, url, child }: RunningTarget, warmUpMs: number, { seconds }: RoundOptions) {
+    const { identities, operations, connections, burstConnections } = this.#scenario;
+    return this.#environment.runClosedLoop({
+      kind: 'closed-loop',
+      url,
+      ...this.#requestOf(target),
+      ...(identities ? { identities: true } : {}),
+      ...(operations === undefined ? {} : { operations }),
+      connections,
+      ...(burstConnections === undefined ? {} : { burstConnections }),
+      warmUpMs,
+      measureMs: seconds * 1000,
+      targetPid: child.pid,
+      ...(targetCore === undefined || target.usesAllCores ? {} : { targetCore }),
+      subgraphAdmin: this.#environment.subgraphAdmin,
+    });
+  }
 }
 
 function row(
