@@ -16,7 +16,7 @@ import { subgraphSchemaOf } from '../graph/subgraphSchema.ts';
 import { supergraphMetadataOf } from '../graph/supergraphMetadata.ts';
 import { attributeBreakages } from './attributeBreakages.ts';
 import type { Breakage } from './breakage.ts';
-import { classifyChange } from './classifyChange.ts';
+import { classifyByConsumers } from './classifyByConsumers.ts';
 import { DeployedCauses } from './deployedCauses.ts';
 import { evaluateContractTerms } from './evaluateContractTerms.ts';
 import { evaluatePlanCost } from './evaluatePlanCost.ts';
@@ -100,7 +100,12 @@ function classifyInitialChanges(
   const schemas = { old: undefined, next: apiOf(next) };
   const usage = new OperationUsageIndex(operations, [schemas.next]);
   return changes.map((change) =>
-    classifyChange(change, { breakages: [], deployment: undefined, users: usage.usersOf(change), schemas }),
+    classifyByConsumers(change, {
+      breakages: [],
+      deployment: undefined,
+      users: usage.usersOf(change),
+      schemas,
+    }),
   );
 }
 
@@ -120,7 +125,7 @@ function classifyChanges(
   );
   return changes.map((change) => {
     const own = byChange.get(change) ?? [];
-    return classifyChange(change, {
+    return classifyByConsumers(change, {
       breakages: own,
       deployment: deploymentOf(change, own, attributed.get(change.subgraph) ?? [], lost),
       users: usage.usersOf(change),

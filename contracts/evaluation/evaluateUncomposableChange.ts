@@ -9,7 +9,7 @@ import { quotedNamesIn } from '../graph/locateInContract.ts';
 import type { PlannedGraph } from '../graph/planConsumerOperations.ts';
 import { attributeBreakages } from './attributeBreakages.ts';
 import type { Breakage } from './breakage.ts';
-import { classifyChange } from './classifyChange.ts';
+import { classifyByConsumers } from './classifyByConsumers.ts';
 import { markUnchanged } from './operationFindings.ts';
 import { OperationUsageIndex } from './operationUsageIndex.ts';
 
@@ -34,7 +34,12 @@ export function evaluateUncomposableChange(change: UncomposableChange): readonly
   const classified = changes.map((finding) => {
     const own = byChange.get(finding) ?? [];
     const deployment = deploymentOf(finding, own, compositionFindings);
-    return classifyChange(finding, { breakages: own, deployment, users: usage.usersOf(finding), schemas });
+    return classifyByConsumers(finding, {
+      breakages: own,
+      deployment,
+      users: usage.usersOf(finding),
+      schemas,
+    });
   });
   return [...classified, ...refusals];
 }

@@ -21,7 +21,7 @@ export interface ChangeEvidence {
 }
 
 /** Rates a change by its consequences for the known consumers. */
-export function classifyChange(change: Finding, evidence: ChangeEvidence): Finding {
+export function classifyByConsumers(change: Finding, evidence: ChangeEvidence): Finding {
   const { breakages, deployment, users, schemas } = evidence;
   const base = baseSeverityOf(change, users.length > 0, schemas);
   const severity = worstSeverity(base, severityOf(deployment));

@@ -2,7 +2,10 @@ import { expect, test } from '@jest/globals';
 import { buildSchema, parse } from 'graphql';
 import type { ConsumerOperation } from '../../../../contracts/contractStore.ts';
 import type { Breakage } from '../../../../contracts/evaluation/breakage.ts';
-import { type ChangeEvidence, classifyChange } from '../../../../contracts/evaluation/classifyChange.ts';
+import {
+  type ChangeEvidence,
+  classifyByConsumers,
+} from '../../../../contracts/evaluation/classifyByConsumers.ts';
 import type { Finding } from '../../../../contracts/finding.ts';
 
 const location = { file: 'contracts/operations/shop/page.graphql', line: 1, column: 1 };
@@ -238,7 +241,7 @@ function messageFor(evidence: Partial<ChangeEvidence>): string {
 
 function classify(finding: Finding, evidence: Partial<ChangeEvidence>): Finding {
   const schemas = { old, next };
-  return classifyChange(finding, {
+  return classifyByConsumers(finding, {
     breakages: [],
     deployment: undefined,
     users: [page],
