@@ -1,7 +1,7 @@
 import type { GraphQLFormattedError } from 'graphql';
 import { GatewayError } from '../errors.ts';
 import type { ClientIdentity } from '../execution/requestContext.ts';
-import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
+import type { ResponseHeaderMap } from '../execution/responseHeaderCollector.ts';
 import { exactReviverFor } from '../json/exactJson.ts';
 import { isObject } from '../json/isObject.ts';
 import type { ExecutionOutcome } from '../response/executionOutcome.ts';

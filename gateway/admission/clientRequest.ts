@@ -1,7 +1,7 @@
 import type { ApolloServerPlugin } from '@apollo/server';
 import type { OperationTypeNode } from 'graphql';
 import type { ClientIdentity } from '../execution/requestContext.ts';
-import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
+import type { ResponseHeaderMap } from '../execution/responseHeaderCollector.ts';
 import type { IncrementalFormat, OperationRequest, RequestTransport } from '../operation/operationRequest.ts';
 import {
   contentToText,

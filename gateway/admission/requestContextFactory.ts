@@ -1,6 +1,10 @@
 import type { GatewayConfig } from '../config/schema.ts';
 import type { RequestContext } from '../execution/requestContext.ts';
-import { RespondedHeaders, RespondPolicies, type ResponseHeaderMap } from '../execution/respondedHeaders.ts';
+import {
+  RespondPolicies,
+  ResponseHeaderCollector,
+  type ResponseHeaderMap,
+} from '../execution/responseHeaderCollector.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { OverrideDecision } from '../operation/overrideDecision.ts';
 import type { ForwardedHeaders } from '../subgraphs/forwardedHeaders.ts';
@@ -72,7 +76,7 @@ export class RequestContextFactory {
       preferences: { budgetMs, priority, isAutoDefer },
       isOverridden: overridesFor(caller.identity, headers),
       sharingKey: '',
-      respondedHeaders: this.#createRespondedHeaders(responseHeaders),
+      responseHeaderCollector: this.#createHeaderCollector(responseHeaders),
       isMutation: false,
       deadline,
       deadlineFor,
@@ -93,16 +97,16 @@ export class RequestContextFactory {
     return {
       ...context,
       ...this.#deadlinesFrom(performance.now()),
-      respondedHeaders: this.#createRespondedHeaders(),
+      responseHeaderCollector: this.#createHeaderCollector(),
       record: undefined,
     };
   }
 
   /** Without a target, they only partition the calls to subgraphs whose cookies are sent to clients. */
-  #createRespondedHeaders(target?: ResponseHeaderMap): RespondedHeaders | undefined {
+  #createHeaderCollector(target?: ResponseHeaderMap): ResponseHeaderCollector | undefined {
     const policies = this.#respondPolicies;
     if (policies === undefined || (target === undefined && !policies.sendsCookies)) return undefined;
-    return new RespondedHeaders(policies, target);
+    return new ResponseHeaderCollector(policies, target);
   }
 
   #deadlinesFrom(startedAt: number): Pick<RequestContext, 'deadline' | 'deadlineFor'> {

@@ -22,12 +22,12 @@ export class CachingContributions {
   }
 
   add({ group, shape }: FetchStep, result: FetchResult): void {
-    const { hasComputedHeaders, respondedHeaders } = this.#requestContext;
+    const { hasComputedHeaders, responseHeaderCollector } = this.#requestContext;
     let contribution: CachingContribution = uncached;
     if (result.kind === 'completed') {
       const { caching, metadata } = result;
       contribution =
-        caching ?? (metadata && respondedHeaders?.cachingOf(shape.subgraph, metadata)) ?? contribution;
+        caching ?? (metadata && responseHeaderCollector?.cachingOf(shape.subgraph, metadata)) ?? contribution;
     }
     // What an extension has computed headers from cannot be named in `Vary`.
     if (hasComputedHeaders && contribution.kind === 'cached')

@@ -106,7 +106,7 @@ export class EntityCall implements SubgraphReceiver, SentBatch {
     const { clientHeaders } = response;
     if (clientHeaders !== undefined)
       for (const { requestContext } of this.#requests)
-        requestContext.respondedHeaders?.collect(this.#fused.subgraph, clientHeaders);
+        requestContext.responseHeaderCollector?.collect(this.#fused.subgraph, clientHeaders);
     this.#batch.settle(this.#fused, response, () => this.#finish());
   }
 

@@ -4,7 +4,7 @@ import type { RequestPriority } from '../subgraphs/policies/callPriority.ts';
 import type { RequestRecord } from '../telemetry/requestRecord.ts';
 import type { RequestTrace } from '../telemetry/trace.ts';
 import type { TraceHeaders } from '../telemetry/traceContext.ts';
-import type { RespondedHeaders } from './respondedHeaders.ts';
+import type { ResponseHeaderCollector } from './responseHeaderCollector.ts';
 
 /** What a verified token states about its bearer, by claim (RFC 7519, section 4). */
 export type Claims = Readonly<Record<string, unknown>>;
@@ -57,7 +57,7 @@ export interface RequestContext extends ClientIdentity {
   readonly sharingKey: string;
   /** Takes the headers of subgraph responses that the client gets, and partitions the calls to subgraphs whose cookies are
    *  sent to clients; omitted where no header of any subgraph is. */
-  readonly respondedHeaders?: RespondedHeaders | undefined;
+  readonly responseHeaderCollector?: ResponseHeaderCollector | undefined;
   /** A mutation, or the event or field that its response contains: what it reads must be as new as the mutation. */
   readonly isMutation: boolean;
   /** When the whole request must have ended: milliseconds on `performance.now()`'s clock. */
@@ -81,8 +81,13 @@ export function partitionRequestContext(context: RequestContext, partition: stri
 }
 
 /** The key that partitions the calls of a request to one subgraph; empty if they may be shared. */
-export function sharingKeyFor({ sharingKey, respondedHeaders }: RequestContext, subgraph: string): string {
-  return respondedHeaders === undefined ? sharingKey : respondedHeaders.partitionOf(subgraph) + sharingKey;
+export function sharingKeyFor(
+  { sharingKey, responseHeaderCollector }: RequestContext,
+  subgraph: string,
+): string {
+  return responseHeaderCollector === undefined
+    ? sharingKey
+    : responseHeaderCollector.partitionOf(subgraph) + sharingKey;
 }
 
 let isolatedContexts = 0;

@@ -64,9 +64,9 @@ const maxBytes = 16_384;
 
 let lastNumber = 0;
 
-/** Hands headers of subgraph responses to one client. The headers of a response are sent with its first byte: what arrives
- *  later has no effect. */
-export class RespondedHeaders {
+/** Collects headers of subgraph responses for the response to one client. Headers are sent with the first byte of that
+ *  response: those that arrive later have no effect. */
+export class ResponseHeaderCollector {
   readonly #policies: RespondPolicies;
   readonly #target: ResponseHeaderMap | undefined;
   readonly #partition = `cookies ${++lastNumber}`;

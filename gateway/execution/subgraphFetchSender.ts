@@ -70,7 +70,7 @@ export class SubgraphFetchSender implements FetchSender {
         onResponse: (response) => {
           const { clientHeaders } = response;
           if (clientHeaders !== undefined)
-            requestContext.respondedHeaders?.collect(shape.subgraph, clientHeaders);
+            requestContext.responseHeaderCollector?.collect(shape.subgraph, clientHeaders);
           onResult(toRootResult(response, shape));
         },
         onError: (error) => onResult(toFailedResult(error)),

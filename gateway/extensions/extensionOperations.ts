@@ -1,6 +1,6 @@
 import { getOperationAST } from 'graphql';
 import type { RequestContext } from '../execution/requestContext.ts';
-import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
+import type { ResponseHeaderMap } from '../execution/responseHeaderCollector.ts';
 import type { OperationRequest } from '../operation/operationRequest.ts';
 import type { PreparedOperation } from '../operation/preparedOperation.ts';
 import { type ForwardedHeaders, isForwardableHeader } from '../subgraphs/forwardedHeaders.ts';

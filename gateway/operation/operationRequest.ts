@@ -1,6 +1,6 @@
 import type { DocumentNode } from 'graphql';
 import type { ClientIdentity } from '../execution/requestContext.ts';
-import type { ResponseHeaderMap } from '../execution/respondedHeaders.ts';
+import type { ResponseHeaderMap } from '../execution/responseHeaderCollector.ts';
 import type { RequestRecord } from '../telemetry/requestRecord.ts';
 import type { RequestTrace } from '../telemetry/trace.ts';
 import type { TraceHeaders } from '../telemetry/traceContext.ts';

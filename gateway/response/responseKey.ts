@@ -14,9 +14,9 @@ export function responseKeyOf(
   readVersion: string | undefined,
 ): TextKey | undefined {
   const { kind, program, enrichments } = operation;
-  const { preferences, respondedHeaders } = context;
+  const { preferences, responseHeaderCollector } = context;
   if (kind !== 'query' || enrichments.length > 0 || program.steps.length === 0) return undefined;
-  if (trace !== undefined || respondedHeaders !== undefined) return undefined;
+  if (trace !== undefined || responseHeaderCollector !== undefined) return undefined;
   try {
     const partition = partitionKeyOf(operation, context);
     return new TextKey(

@@ -5,7 +5,7 @@ import type { CachedContribution } from '../../../gateway/execution/cachingContr
 import { CachingContributions } from '../../../gateway/execution/cachingContributions.ts';
 import { type FetchResult, toFailedResult, toFetchResult } from '../../../gateway/execution/fetchCall.ts';
 import type { FetchStep } from '../../../gateway/execution/program.ts';
-import type { RespondedHeaders } from '../../../gateway/execution/respondedHeaders.ts';
+import type { ResponseHeaderCollector } from '../../../gateway/execution/responseHeaderCollector.ts';
 import { createRequestContext, entityFetch, shapeOf } from '../../harness/fetchNodes.ts';
 
 const cached: CachedContribution = {
@@ -42,14 +42,16 @@ test('a fetch contributes what the cache says, and limits the caching of its del
 
 test('a fetch that the cache says nothing about contributes what the headers of the subgraph say', () => {
   const ofSubgraph = { ...cached, freshForMs: 5 };
-  const respondedHeaders = { cachingOf: jest.fn(() => ofSubgraph) } as Partial<RespondedHeaders>;
+  const responseHeaderCollector = {
+    cachingOf: jest.fn(() => ofSubgraph),
+  } as Partial<ResponseHeaderCollector>;
   const contributions = new CachingContributions(
-    createRequestContext({ respondedHeaders: respondedHeaders as RespondedHeaders }),
+    createRequestContext({ responseHeaderCollector: responseHeaderCollector as ResponseHeaderCollector }),
   );
   contributions.add(stepOf(0), answer);
   contributions.add(stepOf(0), withCaching(cached));
   expect(contributions.byGroup).toEqual([[ofSubgraph, cached]]);
-  expect(respondedHeaders.cachingOf).toHaveBeenCalledWith('stock', {
+  expect(responseHeaderCollector.cachingOf).toHaveBeenCalledWith('stock', {
     cacheControl: 'max-age=1',
     age: undefined,
     extensions: undefined,

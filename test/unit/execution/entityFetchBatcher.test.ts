@@ -5,10 +5,10 @@ import type { FetchCall } from '../../../gateway/execution/fetchCall.ts';
 import { FetchShapeRegistry } from '../../../gateway/execution/fetchShape.ts';
 import type { RequestContext } from '../../../gateway/execution/requestContext.ts';
 import {
-  RespondedHeaders,
   RespondPolicies,
+  ResponseHeaderCollector,
   type ResponseHeaderMap,
-} from '../../../gateway/execution/respondedHeaders.ts';
+} from '../../../gateway/execution/responseHeaderCollector.ts';
 import { RaisablePriority } from '../../../gateway/subgraphs/policies/callPriority.ts';
 import { createFetchCall, createRequestContext, entityFetch, shapeOf } from '../../harness/fetchNodes.ts';
 import { waitForTurns } from '../../harness/waitForTurns.ts';
@@ -133,8 +133,11 @@ describe('entity fetches of several clients in one event loop turn', () => {
     ) as RespondPolicies;
     const targets: ResponseHeaderMap[] = [new Map(), new Map()];
     for (const target of targets) {
-      const respondedHeaders = new RespondedHeaders(policies, target);
-      send(requests, createFetchCall(['1'], { requestContext: createRequestContext({ respondedHeaders }) }));
+      const responseHeaderCollector = new ResponseHeaderCollector(policies, target);
+      send(
+        requests,
+        createFetchCall(['1'], { requestContext: createRequestContext({ responseHeaderCollector }) }),
+      );
     }
     await waitForTurns(2);
     expect(client.calls).toHaveLength(1);

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../../../gateway/config/parseConfig.ts';
 import {
-  RespondedHeaders,
   RespondPolicies,
+  ResponseHeaderCollector,
   type ResponseHeaderMap,
-} from '../../../gateway/execution/respondedHeaders.ts';
+} from '../../../gateway/execution/responseHeaderCollector.ts';
 import { pickResponseHeaders } from '../../../gateway/subgraphs/pickResponseHeaders.ts';
 
 const config = parseConfig({
@@ -27,7 +27,7 @@ const policies = RespondPolicies.of(config) as RespondPolicies;
 
 function collect(...responses: readonly (readonly string[])[]): Record<string, string | string[]> {
   const target: ResponseHeaderMap = new Map();
-  const headers = new RespondedHeaders(policies, target);
+  const headers = new ResponseHeaderCollector(policies, target);
   for (const pairs of responses) headers.collect('reviews', pairs);
   return Object.fromEntries(target);
 }
@@ -113,15 +113,15 @@ describe('the headers of several subgraph responses', () => {
     const target: ResponseHeaderMap = new Map();
     for (const name of ['a', 'b']) {
       const cookie = `${name}=${'x'.repeat(10_000)}`;
-      new RespondedHeaders(policies, target).collect('reviews', ['set-cookie', cookie]);
+      new ResponseHeaderCollector(policies, target).collect('reviews', ['set-cookie', cookie]);
     }
     expect(target.get('set-cookie')).toHaveLength(1);
   });
 
   test('keep the calls of requests apart only where cookies are sent to clients', () => {
-    const [one, other] = [1, 2].map(() => new RespondedHeaders(policies, new Map())) as [
-      RespondedHeaders,
-      RespondedHeaders,
+    const [one, other] = [1, 2].map(() => new ResponseHeaderCollector(policies, new Map())) as [
+      ResponseHeaderCollector,
+      ResponseHeaderCollector,
     ];
     expect([one.partitionOf('plain'), other.partitionOf('plain')]).toEqual(['', '']);
     expect(one.partitionOf('reviews')).toBe(one.partitionOf('reviews'));
@@ -136,7 +136,7 @@ describe('the headers of several subgraph responses', () => {
       supergraph: { file: 'a' },
       subgraphs: { reviews: { headers: { forward: ['x-region'], respond: ['cache-control'] } } },
     });
-    const headers = new RespondedHeaders(RespondPolicies.of(config) as RespondPolicies, new Map());
+    const headers = new ResponseHeaderCollector(RespondPolicies.of(config) as RespondPolicies, new Map());
     const caching = { cacheControl: 'max-age=60', age: undefined, hasCookies: undefined, ...more };
     expect(headers.cachingOf('reviews', caching)).toEqual({
       kind: 'cached',
