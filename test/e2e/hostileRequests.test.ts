@@ -125,6 +125,31 @@ describe('a request over HTTP/1.1 is refused, and its connection closed, with', 
   });
 });
 
+describe('a request gets one response, and its connection is closed, if it is refused before it is read and', () => {
+  test.each([
+    ['its body is malformed', 406, `${head}accept: no/type\r\ntransfer-encoding: chunked\r\n\r\n-1\r\n`],
+    [
+      'more follows after its end',
+      400,
+      `${head}${head.slice(head.indexOf('host'))}connection: close\r\n\r\n{}`,
+    ],
+  ])('%s', async (_, status, bytes) => {
+    await using connection = await RawConnection.open(plain.url);
+    connection.socket.write(bytes);
+    expect((await connection.readResponse()).status).toBe(status);
+    await connection.waitForClose();
+    await expect(connection.readHead()).rejects.toThrow();
+  });
+});
+
+test('a malformed request after a complete one gets a response of its own', async () => {
+  await using connection = await RawConnection.open(plain.url);
+  connection.socket.write('GET /graphql HTTP/1.1\r\nhost: a\r\naccept: no/type\r\n\r\nmalformed\r\n\r\n');
+  expect((await connection.readResponse()).status).toBe(406);
+  expect((await connection.readResponse()).status).toBe(400);
+  await connection.waitForClose();
+});
+
 test('a body that arrives in thousands of single bytes is executed', async () => {
   const executed = plain.receivedOperations.length;
   const body = `${operation.slice(0, -1)}${' '.repeat(3_000)}}`;

@@ -13,7 +13,8 @@ interface HttpParserError extends Error {
 }
 
 /** Closes a connection on which the client sent bytes that are not a valid HTTP request. Responds with an error first, unless
- *  another response is being written, which the client would take the error for a part of. */
+ *  another response is being written, which the client would take the error for a part of, or the bytes belong to a request
+ *  that was refused before it was read. */
 export function respondToMalformedHttp(error: HttpParserError, socket: Socket, isWriting: boolean): void {
   if (error.code === 'ERR_SSL_HTTP_REQUEST') {
     respondToMissingTls(socket);
@@ -28,10 +29,17 @@ export function respondToMalformedHttp(error: HttpParserError, socket: Socket, i
     socket.destroy();
     return;
   }
-  if (socket.writable && !isWriting) {
+  if (socket.writable && !isWriting && !hasLastResponse(socket)) {
     writeHttpError(socket, httpErrorOf(error));
   }
   socket.destroySoon();
+}
+
+/** Whether no response may follow the one that was just written: its request has not arrived completely, or it ends the
+ *  connection. The property has no public name; node:http itself reads it to decide whether to respond. */
+function hasLastResponse(socket: Socket): boolean {
+  const { _httpMessage: response } = socket as Socket & { readonly _httpMessage?: ServerResponse | null };
+  return response?.headersSent === true && !(response.req.complete && response.shouldKeepAlive);
 }
 
 /** Responds to an HTTP request without TLS, on which the TLS handshake failed. */
