@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+import { freePort } from './freePort.ts';
 
 /** What a proxy does to its connections. `refuse`: they are refused. `reset`: they are reset when a request arrives.
  *  `hang`: they are accepted, and nothing is forwarded. `drip`: one byte of the response is forwarded every `everyMs`.
@@ -89,8 +90,10 @@ export async function startPausableProxy(port: number): Promise<PausableProxy> {
     track(upstream, () => client.destroy());
   });
 
-  const listen = async (at: number): Promise<void> => {
-    server.listen(at, '127.0.0.1');
+  // Not an ephemeral port: another connection could get it while connections are refused.
+  const ownPort = await freePort();
+  const listen = async (): Promise<void> => {
+    server.listen(ownPort, '127.0.0.1');
     await once(server, 'listening');
   };
   const reset = (): void => {
@@ -100,8 +103,7 @@ export async function startPausableProxy(port: number): Promise<PausableProxy> {
       else client.resetAndDestroy();
     }
   };
-  await listen(0);
-  const { port: ownPort } = server.address() as AddressInfo;
+  await listen();
   return {
     port: ownPort,
     get openConnections() {
@@ -128,7 +130,7 @@ export async function startPausableProxy(port: number): Promise<PausableProxy> {
         server.close();
         await once(server, 'close');
       } else if (fault.kind !== 'refuse' && !server.listening) {
-        await listen(ownPort);
+        await listen();
       }
     },
     async [Symbol.asyncDispose]() {
