@@ -97,7 +97,9 @@ export function lifetimeOf(item: string, headerCase: string, rules: ModelRules):
   const { maxAge, stale, elapsed = 0, isPrivate = false, isRefused = false } = headerCases[headerCase] ?? {};
   if (rule === undefined || isRefused) return undefined;
   const fresh = Math.min(rule.fresh, maxAge ?? rule.fresh);
-  const end = (of: number): number => Math.min(of, fresh + (stale ?? of - rule.fresh)) - elapsed;
+  // As in HTTP, a stale period of the header begins when the freshness by the header ends, which the rule may shorten.
+  const end = (of: number): number =>
+    Math.min(of, stale === undefined ? fresh + of - rule.fresh : (maxAge ?? rule.fresh) + stale) - elapsed;
   return {
     fresh: 1_000 * Math.max(0, fresh - elapsed),
     revalidate: 1_000 * Math.max(0, end(rule.revalidate)),

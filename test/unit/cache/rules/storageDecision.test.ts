@@ -74,6 +74,11 @@ const cases: readonly Case[] = [
     cacheControl: 'must-revalidate',
     stored: [60, 60, 60],
   },
+  {
+    name: 'as stale no longer than max-age, with must-revalidate and a shorter rule',
+    cacheControl: 'max-age=70, must-revalidate',
+    stored: [60, 70, 70],
+  },
   { name: 'without stale periods, with s-maxage', cacheControl: 's-maxage=7', stored: [7, 7, 7] },
   { name: 'shorter by its Age', age: '20', stored: [40, 70, 580], ageMs: 20_000 },
   {
