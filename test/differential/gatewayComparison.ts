@@ -114,6 +114,9 @@ export async function compareGateways(
   // Known: for an object without selected fields, the gateway fetches the type, which an @interfaceObject does not
   // have.
   if (JSON.stringify(expected.data).includes('{}')) return {};
+  // Known: without the keys that are not resolvable, the planner may fetch the input of a `@requires` by another key although
+  // the fetch before could bring it (decision 0016).
+  if (comparison.name === 'unresolvableKeys') return {};
   // Where it mistakes an alias for a key, it may be correct without the fetch.
   const plain = (): Trial => toPlainTrial(createTrial());
   const [usPlainly, apolloPlainly] = [
