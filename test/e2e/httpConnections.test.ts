@@ -127,3 +127,32 @@ test('bytes without end behind a request with connection: close neither delay it
     clearInterval(writing);
   }
 });
+
+test.each([
+  ['bytes that are no request', 'nothing\r\n\r\n'],
+  ['an incomplete request', 'POST /graphql HTTP/1.1\r\nhost: a\r\n'],
+])(
+  'a request gets its response, which closes the connection, if %s follow it while it is executed',
+  async (_, bytes) => {
+    const ended = Promise.withResolvers<void>();
+    await using server = await startScriptedServer(
+      async () => {
+        await ended.promise;
+        return singleOutcome('{"greeting":"hello"}');
+      },
+      { timeouts: { headers: 50, request: 50 } },
+    );
+    await using connection = await RawConnection.open(server.url);
+    connection.send(operation);
+    await waitUntil(() => server.receivedOperations.length === 1);
+    connection.socket.write(bytes);
+    // Other requests are refused meanwhile for the same reasons.
+    await using other = await RawConnection.open(server.url);
+    other.socket.write(bytes);
+    expect((await other.readResponse()).status).toBeGreaterThanOrEqual(400);
+    ended.resolve();
+    const { status, headers } = await connection.readResponse();
+    expect([status, headers.get('connection')]).toEqual([200, 'close']);
+    await connection.waitForClose();
+  },
+);

@@ -7,7 +7,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer as createNetServer } from 'node:net';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
 import { ClientDisconnectedError } from '../../admission/httpError.ts';
 import type { TransportLog } from '../../telemetry/logger.ts';
@@ -15,6 +15,7 @@ import { closeStalledReplies } from './closeStalledReplies.ts';
 import type { CompressionPolicy } from './compression.ts';
 import { compressReplies } from './compressReplies.ts';
 import { FurtherSockets } from './furtherSockets.ts';
+import type { InFlightRequests } from './inFlightRequests.ts';
 import { addressText, type ListenerAddress, toListenError } from './listenError.ts';
 import type { ListenerTimeouts } from './listenerTimeouts.ts';
 import { sendProblem } from './rawBodyRoutes.ts';
@@ -36,7 +37,7 @@ export interface HttpListener {
 
 interface HttpListenerOptions {
   readonly route: (handleOther: RequestListener) => RequestListener;
-  readonly isWriting: (socket: Socket) => boolean;
+  readonly inFlight: Pick<InFlightRequests, 'closeAfterResponses' | 'isWriting'>;
   /** Other upgrade requests are handled as requests without an upgrade. */
   readonly acceptsUpgrade: (request: IncomingMessage) => boolean;
   readonly timeouts: ListenerTimeouts;
@@ -58,7 +59,7 @@ const maxTimeoutCheckIntervalMs = 1_000;
 /** Creates a node:http server whose `route` passes other requests to a Fastify instance. */
 export function createHttpListener({
   route,
-  isWriting,
+  inFlight,
   acceptsUpgrade,
   timeouts,
   readTimeoutMs,
@@ -74,7 +75,7 @@ export function createHttpListener({
     // As long as Node allows, so that a long invalid token gets the route's own response.
     routerOptions: { maxParamLength: maxHeaderSize },
     frameworkErrors: refuseInvalidPath,
-    clientErrorHandler: (error, socket) => respondToMalformedHttp(error, socket, isWriting(socket)),
+    clientErrorHandler: (error, socket) => respondToMalformedHttp(error, socket, inFlight),
     serverFactory: (handler) => {
       const handleOther: RequestListener = (request, response) => {
         for (const [name, value] of securityHeaderEntries) response.setHeader(name, value);

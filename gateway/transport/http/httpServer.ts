@@ -335,7 +335,7 @@ function createPublicListener(
         if (!limitRequestsAtOnce(request, response, handleChecked)) handleChecked(request, response);
       };
     },
-    isWriting: (socket) => inFlight.isWriting(socket),
+    inFlight,
     acceptsUpgrade: (request) => {
       if (!isWebSocketUpgrade(request)) return false;
       rewriteToOriginForm(request);
@@ -374,7 +374,7 @@ function createAdminListener(
   if (admin === undefined) return undefined;
   const listener = createHttpListener({
     route: inRequestScope,
-    isWriting: () => false,
+    inFlight: new InFlightRequests(),
     acceptsUpgrade: () => false,
     timeouts: listen.timeouts,
     readTimeoutMs,

@@ -51,6 +51,15 @@ export class InFlightRequests {
     return this.#bySocket.get(socket)?.some(({ response }) => response.headersSent) ?? false;
   }
 
+  /** Lets the response to the last request on the connection close it. Returns false if there is no response to wait for: no
+   *  request is in flight, the last one is incomplete itself, or its response has been started. */
+  closeAfterResponses(socket: Socket): boolean {
+    const response = this.#bySocket.get(socket)?.at(-1)?.response;
+    if (response === undefined || response.headersSent || !response.req.complete) return false;
+    response.shouldKeepAlive = false;
+    return true;
+  }
+
   /** Resolves when all requests that are in flight now have ended; later requests do not count. */
   async waitForEnd(): Promise<void> {
     await Promise.all(this.#open.toArray().map((request) => request.waitForEnd()));

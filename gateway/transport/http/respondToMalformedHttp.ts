@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { HttpError } from '../../admission/httpError.ts';
 import { endConnection } from './http2Messages.ts';
+import type { InFlightRequests } from './inFlightRequests.ts';
 import { headersTooLargeError } from './malformedHeaders.ts';
 import { writeHttpError, writeRejection } from './writeResponse.ts';
 
@@ -13,9 +14,13 @@ interface HttpParserError extends Error {
 }
 
 /** Closes a connection on which the client sent bytes that are not a valid HTTP request. Responds with an error first, unless
- *  another response is being written, which the client would take the error for a part of, or the bytes belong to a request
- *  that was refused before it was read. */
-export function respondToMalformedHttp(error: HttpParserError, socket: Socket, isWriting: boolean): void {
+ *  the client would take it for the response to an earlier request, or for a part of that, or the bytes belong to a request that
+ *  was refused before it was read. */
+export function respondToMalformedHttp(
+  error: HttpParserError,
+  socket: Socket,
+  inFlight: Pick<InFlightRequests, 'closeAfterResponses' | 'isWriting'>,
+): void {
   if (error.code === 'ERR_SSL_HTTP_REQUEST') {
     respondToMissingTls(socket);
     return;
@@ -29,7 +34,8 @@ export function respondToMalformedHttp(error: HttpParserError, socket: Socket, i
     socket.destroy();
     return;
   }
-  if (socket.writable && !isWriting && !hasLastResponse(socket)) {
+  if (inFlight.closeAfterResponses(socket)) return;
+  if (socket.writable && !inFlight.isWriting(socket) && !hasLastResponse(socket)) {
     writeHttpError(socket, httpErrorOf(error));
   }
   socket.destroySoon();
