@@ -210,7 +210,7 @@ export class FetchScheduler {
     const deadlines = this.#collected.map(({ first }) =>
       this.#requestContext.deadlineFor(first.shape.subgraph),
     );
-    // A fetch that is never answered must leave the others enough time.
+    // A fetch that never ends must leave the others enough time.
     const waitMs = Math.max(0, Math.min(this.#maxWaitMs, (Math.min(...deadlines) - now) / 4));
     // A fetch that waits already may have more time.
     if (this.#waitTimer !== undefined && now + waitMs >= this.#waitUntil) return;

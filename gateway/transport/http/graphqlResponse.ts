@@ -13,7 +13,7 @@ import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import type { RequestSignal } from '../../time/requestAbort.ts';
 import type { BrowserPage } from '../graphiql/graphiqlFiles.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
-import { UnreadBytes } from '../streams/unreadBytes.ts';
+import { isCounted, UnreadBytes } from '../streams/unreadBytes.ts';
 import { addCachingHeaders } from './cachingHeaders.ts';
 import type { Compression, CompressionPolicy } from './compression.ts';
 import type { CorsPolicy } from './cors.ts';
@@ -106,8 +106,9 @@ export class GraphQLResponse {
   /** The result, or an error in its place if too much waits for the client already. Its status is that of the result: a client
    *  may send an operation again after an error status, and this one was executed. */
   #withinUnreadBytes(result: CompleteResult, batchSize: number | undefined): CompleteResult {
+    const size = sizeOfContent(result.content);
     try {
-      this.#unread.addResponse(sizeOfContent(result.content), this.#response);
+      if (isCounted(size)) this.#unread.addResponse(size, this.#response);
       return result;
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
@@ -165,7 +166,7 @@ export class GraphQLResponse {
       ...this.#options.streamSettings,
       headers: this.headers(headers),
       signal: this.#signal,
-      unread: this.#unread,
+      unread: () => this.#unread,
       record: this.record,
       formatFailure: (reason) => {
         this.record?.fail(reason);

@@ -10,7 +10,7 @@ import type { RequestSignal } from '../../time/requestAbort.ts';
 import { AbortableIterator } from '../streams/abortableIterator.ts';
 import type { PayloadEncoding } from '../streams/payloadEncoding.ts';
 import type { StreamSettings } from '../streams/streamSettings.ts';
-import type { UnreadBytes } from '../streams/unreadBytes.ts';
+import { isCounted, type UnreadBytes } from '../streams/unreadBytes.ts';
 import { endOfChunks, framedChunk, takeOverChunking } from './chunkFraming.ts';
 import { CompressedStream } from './compressedStream.ts';
 import { type Compression, type ContentCoding, isCompressible, setContentCoding } from './compression.ts';
@@ -22,7 +22,7 @@ export interface PayloadStreamOptions extends Omit<StreamSettings, 'maxUnreadByt
   /** Compresses the stream; `undefined` for not at all. */
   readonly compression?: Compression | undefined;
   /** Of the connection; omitted where a client has few streams. */
-  readonly unread?: UnreadBytes | undefined;
+  readonly unread?: (() => UnreadBytes) | undefined;
   /** Gets the payloads; omitted where nothing is recorded. */
   readonly record?: RequestRecord | undefined;
   /** Ends the stream with an error or `goAway`; without a write when the reason is a `ClientDisconnectedError`. */
@@ -113,12 +113,12 @@ class PayloadBody<Payload> {
   #framesChunks = false;
   /** Ends the count of the present payloads in `unread`. */
   release: () => void = () => undefined;
+  #releasesAtClose = false;
 
   constructor(response: ServerResponse, encoding: PayloadEncoding<Payload>, options: PayloadStreamOptions) {
     this.#response = response;
     this.#encoding = encoding;
     this.#options = options;
-    if (options.unread !== undefined) response.once('close', () => this.release());
   }
 
   /** Bytes that wait to be compressed. */
@@ -152,7 +152,7 @@ class PayloadBody<Payload> {
    *  error instead. */
   encodeChunk(payloads: readonly Payload[]): string {
     if (this.hasEnded || payloads.length === 0) return '';
-    const { unread, record, formatFailure } = this.#options;
+    const { record, formatFailure } = this.#options;
     let text = '';
     let hasLast = false;
     for (const payload of payloads) {
@@ -162,7 +162,7 @@ class PayloadBody<Payload> {
       if (hasLast) break;
     }
     try {
-      if (unread !== undefined && !this.#response.destroyed) this.release = unread.add(text.length);
+      if (isCounted(text.length)) this.#count(text.length);
     } catch (error) {
       // Not an error status, even if nothing was written: the client may send the operation again, which was executed.
       this.end(this.#encoding.fail(formatFailure(error)));
@@ -172,6 +172,16 @@ class PayloadBody<Payload> {
     record?.addPayload(0);
     this.hasEnded = hasLast;
     return opening + text;
+  }
+
+  /** @throws {GatewayError} As `UnreadBytes.add`. */
+  #count(size: number): void {
+    const { unread } = this.#options;
+    if (unread === undefined || this.#response.destroyed) return;
+    this.release = unread().add(size);
+    if (this.#releasesAtClose) return;
+    this.#releasesAtClose = true;
+    this.#response.once('close', () => this.release());
   }
 
   send(chunk: string): void {

@@ -12,7 +12,7 @@ import type { DirectWriter } from '../../response/subscriptionEvents.ts';
 import type { RequestRecord } from '../../telemetry/requestRecord.ts';
 import { AbortableIterator } from './abortableIterator.ts';
 import { hasNext } from './payloadEncoding.ts';
-import type { UnreadBytes } from './unreadBytes.ts';
+import { isCounted, type UnreadBytes } from './unreadBytes.ts';
 
 export type WireMessage = string | Buffer;
 
@@ -217,14 +217,14 @@ export class MultiplexedOperation {
    *  @throws {GatewayError} As `UnreadBytes.add`. */
   async #sendWhenWritable(size: number, send: () => void): Promise<void> {
     const { outbox, unread } = this.#options;
-    const release = unread.add(size);
+    const release = isCounted(size) ? unread.add(size) : undefined;
     try {
       while (outbox.isFull && !this.signal.aborted) await outbox.waitForDrain();
       this.signal.throwIfAborted();
       send();
     } finally {
-      if (outbox.isFull) void outbox.waitForDrain().then(release);
-      else release();
+      if (release !== undefined && outbox.isFull) void outbox.waitForDrain().then(release);
+      else release?.();
     }
   }
 

@@ -7,6 +7,11 @@ import { http2StreamOf } from '../http/http2Messages.ts';
 /** Smaller responses do not count: a connection has a limited number of operations. In bytes. */
 const minSize = 16 * 1024;
 
+/** Whether `UnreadBytes` counts a response or payload of this size, in bytes. Without one, a connection needs none. */
+export function isCounted(size: number): boolean {
+  return size > minSize;
+}
+
 /** Maximum of all connections together. Buffers are not in V8's heap, but the memory of a process is chosen by its size. */
 const maxTotalBytes = getHeapStatistics().heap_size_limit / 2;
 
@@ -45,7 +50,7 @@ export class UnreadBytes {
    *  @throws {GatewayError} `OVERLOADED` if others wait, and all of them together would have more than the maximum, of this
    *  connection or of the process. */
   add(size: number): () => void {
-    if (size <= minSize || this.#isClosed) return countNothing;
+    if (!isCounted(size) || this.#isClosed) return countNothing;
     if (this.#count > 0 && this.#count + size > this.#maxBytes) throw tooManyUnreadError(this.#maxBytes);
     if (totalBytes > 0 && totalBytes + size > maxTotalBytes) throw memoryFullError();
     this.#count += size;
@@ -60,7 +65,7 @@ export class UnreadBytes {
   /** Counts a complete response until it is sent, or its connection is closed.
    *  @throws {GatewayError} As `add`. */
   addResponse(size: number, response: ServerResponse): void {
-    if (size <= minSize || response.destroyed) return;
+    if (!isCounted(size) || response.destroyed) return;
     const release = this.add(size);
     response.once('close', release);
   }
