@@ -112,6 +112,11 @@ export function serializeVariables(
   return text;
 }
 
+/** Whether two fetches send the same operation with equal variables, except for their representations. */
+export function haveEqualOperations(call: FetchCall, other: FetchCall): boolean {
+  return call.shape.id === other.shape.id && serializeVariables(call) === serializeVariables(other);
+}
+
 /** Creates the result of a call from a subgraph's response. */
 export function toFetchResult(
   { isEscapeFree, cacheControl, age, extensions, clientHeaders }: SubgraphResponse,

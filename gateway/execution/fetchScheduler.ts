@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { FetchSpan } from '../telemetry/fetchSpan.ts';
 import { atEndOfTurn } from '../time/atEndOfTurn.ts';
-import { type FetchCall, serializeVariables } from './fetchCall.ts';
+import { type FetchCall, haveEqualOperations } from './fetchCall.ts';
 import type { CancelFetch, FetchSender } from './fetchSender.ts';
 import { mergeEqualShapes } from './mergeEqualShapes.ts';
 import type { RequestContext } from './requestContext.ts';
@@ -317,12 +317,11 @@ const resolved = Promise.resolve();
 /** Whether two root fetches are sent once. A mutation is never deduplicated. */
 function areEqualRootFetches(call: FetchCall, other: FetchCall): boolean {
   return (
-    call.shape.id === other.shape.id &&
     call.group === other.group &&
     call.shape.kind !== 'mutation' &&
     !call.isBelowRoot &&
     !other.isBelowRoot &&
-    serializeVariables(call) === serializeVariables(other)
+    haveEqualOperations(call, other)
   );
 }
 

@@ -4,8 +4,8 @@ import {
   type CompletedResult,
   type FetchCall,
   type FetchResult,
+  haveEqualOperations,
   type Staleness,
-  serializeVariables,
 } from './fetchCall.ts';
 
 /** Merges calls of one shape for different paths. Their representations all differ, because an operation fetches no
@@ -14,15 +14,11 @@ export function mergeEqualShapes(calls: readonly FetchCall[]): readonly FetchCal
   if (calls.length === 1) return calls;
   const groups: FetchCall[][] = [];
   for (const call of calls.toSorted((one, other) => one.step.index - other.step.index)) {
-    const known = groups.find(([first]) => haveEqualShapes(first as FetchCall, call));
+    const known = groups.find(([first]) => haveEqualOperations(first as FetchCall, call));
     if (known === undefined) groups.push([call]);
     else known.push(call);
   }
   return groups.map(mergeCalls);
-}
-
-function haveEqualShapes(call: FetchCall, other: FetchCall): boolean {
-  return call.shape.id === other.shape.id && serializeVariables(call) === serializeVariables(other);
 }
 
 function mergeCalls(calls: readonly FetchCall[]): FetchCall {

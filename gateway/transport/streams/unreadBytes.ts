@@ -65,9 +65,7 @@ export class UnreadBytes {
   /** Counts a complete response until it is sent, or its connection is closed.
    *  @throws {GatewayError} As `add`. */
   addResponse(size: number, response: ServerResponse): void {
-    if (!isCounted(size) || response.destroyed) return;
-    const release = this.add(size);
-    response.once('close', release);
+    if (!response.destroyed) response.once('close', this.add(size));
   }
 
   /** Removes at most what is counted: the connection may have closed before. */
